@@ -1,0 +1,89 @@
+using System.Text;
+
+namespace HeadTap.Runtime;
+
+/// <summary>
+/// Writes whole files or nothing: the bytes go to <c>name.tmp</c> in the same folder, reach the disk, and only
+/// then take the final name. An interrupted or failed write leaves the old file as it was.
+/// </summary>
+public static class AtomicFile
+{
+    const int BufferBytes = 1 << 16;
+
+    /// <summary>Writes a file through a stream. Missing folders are made.</summary>
+    /// <param name="path">The final name; a symbolic link keeps pointing at the file it names.</param>
+    /// <param name="write">Writes the content; whatever it throws removes the temporary file.</param>
+    /// <exception cref="UserException">The place cannot be written or the disk is full.</exception>
+    public static void Write(string path, Action<Stream> write)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        ArgumentNullException.ThrowIfNull(write);
+        try
+        {
+            if (IsDevice(path))
+                WriteInPlace(path, write);
+            else
+                Replace(Target(path), write);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
+        {
+            throw new UserException(
+                $"{Quoted.Path(path)}: cannot be written ({Quoted.Line(e.Message)}). Choose a writable place with room.", e);
+        }
+    }
+
+    /// <summary>Writes text as UTF-8 without a byte-order mark.</summary>
+    /// <exception cref="UserException">The place cannot be written or the disk is full.</exception>
+    public static void WriteText(string path, string text)
+    {
+        byte[] bytes = Encoding.UTF8.GetBytes(text);
+        Write(path, stream => stream.Write(bytes));
+    }
+
+    static void Replace(string path, Action<Stream> write)
+    {
+        if (Directory.Exists(path))
+            throw new IOException("a folder has this name");
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        // One fixed name: what a killed process left behind is overwritten by the next write, not collected.
+        // FileShare.None makes a second writer fail here, before the try, so it cannot delete the first one's file.
+        string temporary = path + ".tmp";
+        var stream = new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None, BufferBytes);
+        try
+        {
+            using (stream)
+            {
+                write(stream);
+                stream.Flush(flushToDisk: true); // before the rename: a crash must not leave the new name empty
+            }
+            File.Move(temporary, path, overwrite: true);
+        }
+        catch
+        {
+            File.Delete(temporary);
+            throw;
+        }
+    }
+
+    static void WriteInPlace(string path, Action<Stream> write)
+    {
+        using var stream = new FileStream(path, FileMode.Open, FileAccess.Write);
+        write(stream);
+    }
+
+    // A rename over /dev/null would replace the device by a file for the whole machine.
+    static bool IsDevice(string path)
+    {
+        string full = Path.GetFullPath(path);
+        return !OperatingSystem.IsWindows() && full.StartsWith("/dev/", StringComparison.Ordinal)
+            && !full.StartsWith("/dev/shm/", StringComparison.Ordinal) && File.Exists(full);
+    }
+
+    static string Target(string path)
+    {
+        string full = Path.GetFullPath(path);
+        return new FileInfo(full).LinkTarget is null
+            ? full
+            : File.ResolveLinkTarget(full, returnFinalTarget: true)!.FullName;
+    }
+}

@@ -1,0 +1,37 @@
+using System.Text;
+
+namespace HeadTap.Runtime;
+
+/// <summary>Text from files, made fit for a one-line message: no control characters, bounded length.</summary>
+static class Quoted
+{
+    const int LongestName = 100;
+    const int LongestLine = 300;
+
+    /// <summary>A name found in a file, in quotes.</summary>
+    internal static string Name(string name) => $"\"{Clean(name, LongestName)}\"";
+
+    /// <summary>A path the user gave, as it was given.</summary>
+    internal static string Path(string path) => Clean(path, int.MaxValue);
+
+    /// <summary>Another library's message.</summary>
+    internal static string Line(string text) => Clean(text.TrimEnd('.', ' ', '\n', '\r'), LongestLine);
+
+    /// <summary>A list of names, the first few of many.</summary>
+    internal static string Names(IReadOnlyList<string> names, int shown = 3)
+    {
+        string text = string.Join(", ", names.Take(shown).Select(Name));
+        return names.Count > shown ? $"{text} and {names.Count - shown} more" : text;
+    }
+
+    /// <summary>A shape, <c>[2, 3]</c>.</summary>
+    internal static string Shape<T>(IEnumerable<T> shape) => $"[{string.Join(", ", shape)}]";
+
+    static string Clean(string text, int longest)
+    {
+        var line = new StringBuilder();
+        foreach (char c in text.AsSpan(0, Math.Min(text.Length, longest)))
+            line.Append(char.IsControl(c) || char.IsSurrogate(c) || c is '\u2028' or '\u2029' ? '?' : c);
+        return text.Length > longest ? line.Append("...").ToString() : line.ToString();
+    }
+}
