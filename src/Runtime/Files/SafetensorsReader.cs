@@ -1,0 +1,179 @@
+using System.Buffers.Binary;
+using System.IO.MemoryMappedFiles;
+using System.Numerics.Tensors;
+using System.Runtime.InteropServices;
+
+namespace HeadTap.Runtime;
+
+/// <summary>
+/// Reads a safetensors file through a memory map: opening costs the header, reading a tensor costs one copy.
+/// The whole header is checked on opening, so a file that opens can be read to its last byte.
+/// </summary>
+public sealed unsafe class SafetensorsReader : IDisposable
+{
+    readonly string _path;
+    readonly MemoryMappedFile _map;
+    readonly MemoryMappedViewAccessor _view;
+    readonly Dictionary<string, SafetensorsEntry> _byName;
+    byte* _file; // null once disposed
+    readonly byte* _data;
+
+    SafetensorsReader(string path, FileStream stream)
+    {
+        _path = path;
+        long fileBytes = stream.Length;
+        _map = MemoryMappedFile.CreateFromFile(
+            stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
+        _view = _map.CreateViewAccessor(0, fileBytes, MemoryMappedFileAccess.Read);
+        try
+        {
+            _view.SafeMemoryMappedViewHandle.AcquirePointer(ref _file);
+            int headerBytes = HeaderBytes(path, new ReadOnlySpan<byte>(_file, 8), fileBytes);
+            _data = _file + 8 + headerBytes;
+            (Entries, Metadata) = SafetensorsHeader.Parse(
+                path, new ReadOnlySpan<byte>(_file + 8, headerBytes), fileBytes - 8 - headerBytes);
+            _byName = Entries.ToDictionary(entry => entry.Name, StringComparer.Ordinal);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Every tensor, in the order of the data.</summary>
+    public IReadOnlyList<SafetensorsEntry> Entries { get; }
+
+    /// <summary>The file's free-form text pairs; empty if it has none.</summary>
+    public IReadOnlyDictionary<string, string> Metadata { get; }
+
+    /// <summary>Opens a file and checks its header.</summary>
+    /// <exception cref="UserException">It cannot be read, or its header is not exactly right.</exception>
+    public static SafetensorsReader Open(string path)
+    {
+        FileStream stream = InputFile.Open(path);
+        try
+        {
+            // Checked before mapping: an empty file cannot be mapped.
+            return stream.Length >= 8
+                ? new SafetensorsReader(path, stream)
+                : throw new UserException($"{Quoted.Path(path)}: {stream.Length} bytes; a safetensors file has at least 8. "
+                    + "It was cut short; fetch or write it again.");
+        }
+        catch (Exception e)
+        {
+            stream.Dispose();
+            if (e is IOException or UnauthorizedAccessException or NotSupportedException)
+                throw new UserException($"{Quoted.Path(path)}: cannot be read ({Quoted.Line(e.Message)}).", e);
+            throw;
+        }
+    }
+
+    /// <summary>Whether a tensor of this name is there.</summary>
+    public bool Contains(string name) => _byName.ContainsKey(name);
+
+    /// <summary>The entry of a tensor.</summary>
+    /// <exception cref="UserException">No tensor has this name.</exception>
+    public SafetensorsEntry Find(string name) => _byName.TryGetValue(name, out SafetensorsEntry? entry)
+        ? entry
+        : throw new UserException($"{Quoted.Path(_path)}: has no tensor {Quoted.Name(name)}; "
+            + $"it has {Quoted.Names([.. Entries.Select(e => e.Name)])}.");
+
+    /// <summary>Reads a whole tensor, F32, F16 or BF16; every value of these is a float exactly.</summary>
+    /// <param name="name">The tensor.</param>
+    /// <param name="destination">As long as the tensor.</param>
+    /// <exception cref="UserException">No such tensor, or its elements are of another type.</exception>
+    public void Read(string name, Span<float> destination)
+    {
+        RequireLength(Find(name), destination.Length);
+        Read(name, 0, destination);
+    }
+
+    /// <summary>Reads part of a tensor, from element <paramref name="start"/> on.</summary>
+    /// <exception cref="UserException">No such tensor, or its elements are of another type.</exception>
+    public void Read(string name, long start, Span<float> destination)
+    {
+        SafetensorsEntry entry = Find(name);
+        byte* source = Source(entry, start, destination.Length);
+        int n = destination.Length;
+        switch (entry.Dtype)
+        {
+            case SafetensorsDtype.F32:
+                // By bytes: files of old writers do not align their data.
+                new ReadOnlySpan<byte>(source, checked(n * 4)).CopyTo(MemoryMarshal.AsBytes(destination));
+                break;
+            case SafetensorsDtype.F16:
+                TensorPrimitives.ConvertToSingle(new ReadOnlySpan<Half>(source, n), destination);
+                break;
+            case SafetensorsDtype.BF16:
+                for (int i = 0; i < n; i++)
+                    destination[i] = BitConverter.UInt32BitsToSingle((uint)((ushort*)source)[i] << 16);
+                break;
+            default:
+                throw WrongDtype(entry, "F32, F16 or BF16");
+        }
+    }
+
+    /// <summary>Reads a whole tensor of I32, or of I64 whose values fit.</summary>
+    /// <exception cref="UserException">No such tensor, another type, or a value that does not fit.</exception>
+    public void ReadInts(string name, Span<int> destination)
+    {
+        SafetensorsEntry entry = Find(name);
+        RequireLength(entry, destination.Length);
+        byte* source = Source(entry, 0, destination.Length);
+        if (entry.Dtype == SafetensorsDtype.I32)
+        {
+            new ReadOnlySpan<byte>(source, checked(destination.Length * 4)).CopyTo(MemoryMarshal.AsBytes(destination));
+            return;
+        }
+        if (entry.Dtype != SafetensorsDtype.I64)
+            throw WrongDtype(entry, "I32 or I64");
+        for (int i = 0; i < destination.Length; i++)
+        {
+            long value = ((long*)source)[i];
+            destination[i] = (int)value == value
+                ? (int)value
+                : throw new UserException($"{Quoted.Path(_path)}: {entry} holds {value}; expected 32-bit numbers.");
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (_file is not null)
+            _view.SafeMemoryMappedViewHandle.ReleasePointer();
+        _file = null;
+        _view.Dispose();
+        _map.Dispose();
+    }
+
+    static int HeaderBytes(string path, ReadOnlySpan<byte> start, long fileBytes)
+    {
+        ulong bytes = BinaryPrimitives.ReadUInt64LittleEndian(start);
+        string? wrong = bytes > (ulong)(fileBytes - 8) ? $"but the file has {fileBytes - 8} after the length"
+            : bytes > SafetensorsHeader.MostBytes ? $"but the format allows {SafetensorsHeader.MostBytes}"
+            : bytes < 2 ? "but the shortest is {}"
+            : null;
+        return wrong is null
+            ? (int)bytes
+            : throw new UserException($"{Quoted.Path(path)}: its header claims {bytes} bytes, {wrong}. "
+                + "The file is cut short or is no safetensors file; fetch or write it again.");
+    }
+
+    byte* Source(SafetensorsEntry entry, long start, int count)
+    {
+        ObjectDisposedException.ThrowIf(_file is null, this);
+        ArgumentOutOfRangeException.ThrowIfNegative(start);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(start, entry.Length - count);
+        return _data + entry.Begin + start * entry.Dtype.Bytes();
+    }
+
+    static void RequireLength(SafetensorsEntry entry, int length)
+    {
+        if (length != entry.Length)
+            throw new ArgumentException($"{entry} has {entry.Length} elements, the destination {length}.");
+    }
+
+    UserException WrongDtype(SafetensorsEntry entry, string expected) => new(
+        $"{Quoted.Path(_path)}: tensor {entry} is of a type we do not convert; expected {expected}.");
+}
