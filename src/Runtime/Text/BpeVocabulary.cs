@@ -1,0 +1,155 @@
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+
+namespace HeadTap.Runtime;
+
+/// <summary>
+/// A byte-level BPE vocabulary: what vocab.json and merges.txt hold. Immutable; every merge joins two tokens
+/// of the vocabulary into a third.
+/// </summary>
+public sealed class BpeVocabulary
+{
+    /// <summary>The token that GPT-2 puts between documents.</summary>
+    public const string EndOfText = "<|endoftext|>";
+
+    internal BpeVocabulary(string[] tokens, (string, string)[] merges, string[] specialTokens)
+    {
+        Tokens = tokens;
+        Merges = merges;
+        SpecialTokens = specialTokens;
+    }
+
+    /// <summary>
+    /// A vocabulary from its parts.
+    /// </summary>
+    /// <param name="tokens">Token texts by id, spelled in GPT-2's byte alphabet; special tokens as they
+    /// are.</param>
+    /// <param name="merges">Pairs of tokens to join, the first rank first.</param>
+    /// <param name="specialTokens">Those of the tokens that stand for no bytes of text.</param>
+    /// <exception cref="ArgumentException">Two tokens are equal, one is not spelled in the byte alphabet, or
+    /// a merge names a token that is missing.</exception>
+    public static BpeVocabulary Create(
+        IEnumerable<string> tokens, IEnumerable<(string Left, string Right)> merges,
+        IEnumerable<string> specialTokens)
+    {
+        var made = new BpeVocabulary([.. tokens], [.. merges], [.. specialTokens]);
+        string? problem = made.TokenProblem() ?? made.MergeProblem();
+        return problem is null ? made : throw new ArgumentException(problem);
+    }
+
+    /// <summary>
+    /// Token texts by id, spelled in GPT-2's byte alphabet (a space is Ġ); special tokens as they are.
+    /// </summary>
+    public IReadOnlyList<string> Tokens { get; }
+
+    /// <summary>Pairs of tokens that encoding joins, the first rank first.</summary>
+    public IReadOnlyList<(string Left, string Right)> Merges { get; }
+
+    /// <summary>Tokens that ordinary text never encodes to.</summary>
+    public IReadOnlyList<string> SpecialTokens { get; }
+
+    /// <summary>
+    /// Writes vocab.json, merges.txt and tokenizer_config.json, which <see cref="Gpt2Tokenizer.Load"/> and
+    /// Hugging Face's GPT2Tokenizer read.
+    /// </summary>
+    /// <exception cref="UserException">The folder cannot be written.</exception>
+    public void Save(string folder)
+    {
+        AtomicFile.Write(Path.Combine(folder, "vocab.json"), stream => WriteJson(stream, WriteVocabulary));
+        AtomicFile.WriteText(Path.Combine(folder, "merges.txt"), MergeLines());
+        AtomicFile.Write(
+            Path.Combine(folder, "tokenizer_config.json"), stream => WriteJson(stream, WriteConfig));
+    }
+
+    /// <summary>What is wrong with the tokens, or null.</summary>
+    internal string? TokenProblem()
+    {
+        var special = SpecialTokens.ToHashSet(StringComparer.Ordinal);
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        for (int id = 0; id < Tokens.Count; id++)
+        {
+            if (Tokens[id].Length == 0)
+                return $"token {id} is empty";
+            if (!seen.Add(Tokens[id]))
+                return $"token {Quoted.Name(Tokens[id])} is there twice";
+            if (!special.Contains(Tokens[id]) && ByteAlphabet.Bytes(Tokens[id]) is null)
+                return $"token {id} {Quoted.Name(Tokens[id])} is not spelled in GPT-2's byte alphabet";
+        }
+        string? missing = SpecialTokens.FirstOrDefault(token => !seen.Contains(token));
+        return missing is null ? null : $"special token {Quoted.Name(missing)} is not in the vocabulary";
+    }
+
+    /// <summary>What is wrong with the merges, or null.</summary>
+    internal string? MergeProblem()
+    {
+        var tokens = Tokens.ToHashSet(StringComparer.Ordinal);
+        tokens.ExceptWith(SpecialTokens);
+        var seen = new HashSet<(string, string)>();
+        for (int i = 0; i < Merges.Count; i++)
+        {
+            (string left, string right) = Merges[i];
+            string joined = left + right;
+            string? unknown = !tokens.Contains(left) ? left
+                : !tokens.Contains(right) ? right
+                : !tokens.Contains(joined) ? joined : null;
+            if (unknown is not null)
+                return $"merge {i + 1} ({Quoted.Name(left)} {Quoted.Name(right)}) needs token "
+                    + $"{Quoted.Name(unknown)}, which is not an ordinary token of the vocabulary";
+            if (!seen.Add(Merges[i]))
+                return $"merge {i + 1} ({Quoted.Name(left)} {Quoted.Name(right)}) is there twice";
+        }
+        return null;
+    }
+
+    void WriteVocabulary(Utf8JsonWriter json)
+    {
+        json.WriteStartObject();
+        for (int id = 0; id < Tokens.Count; id++)
+            json.WriteNumber(Tokens[id], id);
+        json.WriteEndObject();
+    }
+
+    void WriteConfig(Utf8JsonWriter json)
+    {
+        json.WriteStartObject();
+        json.WriteString("tokenizer_class", "GPT2Tokenizer");
+        json.WriteBoolean("add_prefix_space", false);
+        if (SpecialTokens.Contains(EndOfText))
+        {
+            json.WriteString("bos_token", EndOfText);
+            json.WriteString("eos_token", EndOfText);
+            json.WriteString("unk_token", EndOfText);
+        }
+        json.WriteStartObject("added_tokens_decoder");
+        for (int id = 0; id < Tokens.Count; id++)
+        {
+            if (!SpecialTokens.Contains(Tokens[id]))
+                continue;
+            json.WriteStartObject($"{id}");
+            json.WriteString("content", Tokens[id]);
+            foreach (string flag in (string[])["lstrip", "normalized", "rstrip", "single_word"])
+                json.WriteBoolean(flag, false);
+            json.WriteBoolean("special", true);
+            json.WriteEndObject();
+        }
+        json.WriteEndObject();
+        json.WriteEndObject();
+    }
+
+    string MergeLines()
+    {
+        var lines = new StringBuilder("#version: 0.2\n");
+        foreach ((string left, string right) in Merges)
+            lines.Append(left).Append(' ').Append(right).Append('\n');
+        return lines.ToString();
+    }
+
+    static void WriteJson(Stream stream, Action<Utf8JsonWriter> write)
+    {
+        // The default encoder writes Ġ as \u0120, which triples the file.
+        var options = new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+        using var json = new Utf8JsonWriter(stream, options);
+        write(json);
+    }
+}

@@ -1,0 +1,118 @@
+using System.Text;
+using System.Text.Json;
+
+namespace HeadTap.Runtime;
+
+/// <summary>
+/// Reads a byte-level BPE vocabulary from the three sets of files in which GPT-2 models carry it.
+/// </summary>
+static class TokenizerFiles
+{
+    const int LargestBytes = 64 << 20; // GPT-2's tokenizer.json has 2 MB
+
+    static readonly (string Vocabulary, string Merges)[] Pairs =
+        [("vocab.json", "merges.txt"), ("encoder.json", "vocab.bpe")];
+
+    internal static bool ExistIn(string folder) =>
+        Has(folder, Pairs[0]) || File.Exists(Path.Combine(folder, "tokenizer.json")) || Has(folder, Pairs[1]);
+
+    /// <exception cref="UserException">A file is missing or wrong; the line names it.</exception>
+    internal static BpeVocabulary Read(string folder)
+    {
+        string single = Path.Combine(folder, "tokenizer.json");
+        if (Has(folder, Pairs[0]))
+            return ReadPair(folder, Pairs[0]);
+        if (File.Exists(single))
+            return TokenizerJson.Read(single);
+        if (Has(folder, Pairs[1]))
+            return ReadPair(folder, Pairs[1]);
+
+        foreach ((string vocabulary, string merges) in Pairs)
+        {
+            bool hasVocabulary = File.Exists(Path.Combine(folder, vocabulary));
+            (string there, string missing) = hasVocabulary ? (vocabulary, merges) : (merges, vocabulary);
+            if (File.Exists(Path.Combine(folder, there)))
+                throw new UserException($"{Quoted.Path(folder)}: {missing} is missing beside {there}; "
+                    + "put it there or give token ids.");
+        }
+        throw new UserException($"{Quoted.Path(folder)}: no tokenizer; expected vocab.json and merges.txt, "
+            + "tokenizer.json, or encoder.json with vocab.bpe. Without one, give token ids.");
+    }
+
+    static bool Has(string folder, (string Vocabulary, string Merges) pair) =>
+        File.Exists(Path.Combine(folder, pair.Vocabulary)) && File.Exists(Path.Combine(folder, pair.Merges));
+
+    static BpeVocabulary ReadPair(string folder, (string Vocabulary, string Merges) pair)
+    {
+        string vocabularyPath = Path.Combine(folder, pair.Vocabulary);
+        string mergesPath = Path.Combine(folder, pair.Merges);
+        var ids = new TokenIds(vocabularyPath);
+        using (JsonDocument json = InputFile.ReadJsonObject(vocabularyPath, LargestBytes))
+            ids.AddAll(json.RootElement);
+        ids.MarkEndOfText();
+
+        string added = Path.Combine(folder, "added_tokens.json");
+        if (File.Exists(added))
+            using (JsonDocument json = InputFile.ReadJsonObject(added, LargestBytes))
+                foreach (JsonProperty token in json.RootElement.EnumerateObject())
+                    ids.AddSpecial(TokenIds.Name(token, added), token.Value, added);
+
+        string config = Path.Combine(folder, "tokenizer_config.json");
+        if (File.Exists(config))
+            using (JsonDocument json = InputFile.ReadJsonObject(config, LargestBytes))
+                AddFromConfig(ids, json.RootElement, config);
+
+        return ids.Vocabulary(ReadMerges(mergesPath), mergesPath);
+    }
+
+    // "added_tokens_decoder": { "50256": { "content": "<|endoftext|>", ... } }
+    static void AddFromConfig(TokenIds ids, JsonElement config, string path)
+    {
+        if (!config.TryGetProperty("added_tokens_decoder", out JsonElement added))
+            return;
+        if (added.ValueKind != JsonValueKind.Object)
+            throw new UserException($"{Quoted.Path(path)}: added_tokens_decoder is not an object.");
+        foreach (JsonProperty token in added.EnumerateObject())
+        {
+            if (!int.TryParse(TokenIds.Name(token, path), out int id) || id < 0
+                || token.Value.ValueKind != JsonValueKind.Object
+                || !token.Value.TryGetProperty("content", out JsonElement content)
+                || content.ValueKind != JsonValueKind.String)
+                throw new UserException($"{Quoted.Path(path)}: an entry of added_tokens_decoder is wrong; "
+                    + "expected an id with its content.");
+            ids.AddSpecial(TokenIds.Text(content, path), id, path);
+        }
+    }
+
+    // Not File.ReadLines: a broken byte would become U+FFFD silently.
+    static (string, string)[] ReadMerges(string path)
+    {
+        byte[] bytes = InputFile.ReadAll(path, LargestBytes);
+        string text;
+        try
+        {
+            text = new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(bytes).TrimStart('\uFEFF');
+        }
+        catch (DecoderFallbackException e)
+        {
+            throw new UserException($"{Quoted.Path(path)}: byte {e.Index} is not UTF-8.", e);
+        }
+
+        var merges = new List<(string, string)>();
+        int number = 0;
+        foreach (ReadOnlySpan<char> raw in text.AsSpan().EnumerateLines())
+        {
+            number++;
+            ReadOnlySpan<char> line = raw.TrimEnd();
+            // Only the first line is a comment: "# #" is a merge.
+            if (line.IsEmpty || number == 1 && line.StartsWith("#version"))
+                continue;
+            int space = line.IndexOf(' ');
+            if (space <= 0 || space != line.LastIndexOf(' '))
+                throw new UserException($"{Quoted.Path(path)}: line {number} is "
+                    + $"{Quoted.Name(line.ToString())}; expected two tokens with one space between them.");
+            merges.Add((line[..space].ToString(), line[(space + 1)..].ToString()));
+        }
+        return [.. merges];
+    }
+}
