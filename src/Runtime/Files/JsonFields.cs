@@ -1,0 +1,66 @@
+using System.Text.Json;
+
+namespace HeadTap.Runtime;
+
+/// <summary>Fields of a JSON object from a user's file; a wrong one is named with its file.</summary>
+/// <param name="Path">The file, for messages.</param>
+/// <param name="Json">The object. A null field counts as absent.</param>
+readonly record struct JsonFields(string Path, JsonElement Json)
+{
+    internal UserException Bad(string field, string found, string expected) =>
+        new($"{Quoted.Path(Path)}: {field} is {found}; expected {expected}.");
+
+    internal bool Has(string field) => TryGet(field, out _);
+
+    internal int Int(string field) => Has(field) ? Int(field, 0) : throw Bad(field, "missing", "a whole number");
+
+    internal int Int(string field, int absent) =>
+        !TryGet(field, out JsonElement value) ? absent
+        : value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number) ? number
+        : throw Bad(field, Quoted.Name(value.GetRawText()), "a whole number");
+
+    internal float Float(string field, float absent) =>
+        !TryGet(field, out JsonElement value) ? absent
+        : value.ValueKind == JsonValueKind.Number && value.TryGetSingle(out float number) && float.IsFinite(number) ? number
+        : throw Bad(field, Quoted.Name(value.GetRawText()), "a number");
+
+    internal bool Flag(string field, bool absent) =>
+        !TryGet(field, out JsonElement value) ? absent
+        : value.ValueKind is JsonValueKind.True or JsonValueKind.False ? value.GetBoolean()
+        : throw Bad(field, Quoted.Name(value.GetRawText()), "true or false");
+
+    internal string Text(string field, string absent) =>
+        !TryGet(field, out JsonElement value) ? absent
+        : value.ValueKind == JsonValueKind.String && TryText(value, out string text) ? text
+        : throw Bad(field, Quoted.Name(value.GetRawText()), "text");
+
+    /// <summary>A token id; null if absent or outside the vocabulary. Of a list, the first.</summary>
+    internal int? Token(string field, int vocabSize)
+    {
+        if (!TryGet(field, out JsonElement value))
+            return null;
+        if (value.ValueKind == JsonValueKind.Array && value.GetArrayLength() > 0)
+            value = value[0];
+        if (value.ValueKind != JsonValueKind.Number || !value.TryGetInt32(out int token))
+            throw Bad(field, Quoted.Name(value.GetRawText()), "a token id");
+        return token >= 0 && token < vocabSize ? token : null;
+    }
+
+    /// <summary>The text of a JSON string, unless it holds half a surrogate pair.</summary>
+    internal static bool TryText(JsonElement value, out string text)
+    {
+        try
+        {
+            text = value.GetString()!;
+            return true;
+        }
+        catch (InvalidOperationException)
+        {
+            text = "";
+            return false;
+        }
+    }
+
+    bool TryGet(string field, out JsonElement value) =>
+        Json.TryGetProperty(field, out value) && value.ValueKind != JsonValueKind.Null;
+}
