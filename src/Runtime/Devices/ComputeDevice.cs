@@ -1,0 +1,138 @@
+using System.Globalization;
+using ILGPU;
+using ILGPU.Runtime;
+using ILGPU.Runtime.CPU;
+using ILGPU.Runtime.Cuda;
+using ILGPU.Runtime.OpenCL;
+
+namespace HeadTap.Runtime;
+
+/// <summary>
+/// The one owner of a device. Arenas take memory from it; <see cref="Dispose"/> throws when one of them is
+/// still alive, so a leak is a failing test.
+/// </summary>
+public sealed class ComputeDevice : IDisposable
+{
+    readonly Context? _context;
+
+    ComputeDevice(DeviceEntry entry, Context? context, Accelerator? accelerator)
+    {
+        Entry = entry;
+        _context = context;
+        Accelerator = accelerator;
+    }
+
+    /// <summary>Name, memory and limits.</summary>
+    public DeviceEntry Entry { get; }
+
+    /// <summary>What runs the ops.</summary>
+    public DeviceKind Kind => Entry.Kind;
+
+    /// <summary>The name it was opened by, <c>auto</c> resolved.</summary>
+    public string Name => Entry.Name;
+
+    /// <summary>Bytes held by arenas that have not been disposed.</summary>
+    public long LiveBytes { get; private set; }
+
+    /// <summary>The most bytes arenas ever held at once.</summary>
+    public long PeakBytes { get; private set; }
+
+    /// <summary>Ops begun so far: on ILGPU devices each is at least one launch.</summary>
+    public long OpCount { get; internal set; }
+
+    /// <summary>True on the host path, where tensors are host memory.</summary>
+    internal bool IsHost => Accelerator is null;
+
+    internal Accelerator? Accelerator { get; }
+
+    /// <summary>
+    /// Opens <c>auto</c>, <c>cpu</c>, <c>simulator</c>, <c>opencl</c>, <c>opencl:1</c>, <c>cuda</c>, <c>cuda:1</c> …
+    /// </summary>
+    /// <exception cref="UserException">The name is unknown, or the device is missing or refused.</exception>
+    public static ComputeDevice Open(string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        if (name == "cpu") // most runs; asking the drivers for the others costs tens of milliseconds
+            return OpenHost();
+        if (name == "simulator")
+            return OpenSimulator();
+        (string kind, int index) = Parse(name);
+        if (kind == "auto")
+            return Open(DeviceCatalog.Automatic().Name);
+        string canonical = index == 0 ? kind : $"{kind}:{index}";
+        IReadOnlyList<DeviceEntry> all = DeviceCatalog.List();
+        DeviceEntry entry = all.FirstOrDefault(d => d.Name == canonical) ?? throw new UserException(
+            $"device {name} does not exist; found: {string.Join(", ", Usable(all))}");
+        if (entry.Refusal is { } reason)
+            throw new UserException($"device {name} cannot be used: {reason}; usable: {string.Join(", ", Usable(all))}");
+        return entry.Kind == DeviceKind.Cuda ? OpenCuda(entry, index) : OpenOpenCl(entry, index);
+    }
+
+    /// <summary>The host path.</summary>
+    public static ComputeDevice OpenHost() => new(DeviceCatalog.Host(), null, null);
+
+    /// <summary>Opens ILGPU's CPU simulator: no GPU needed, slow, every access bounds-checked.</summary>
+    /// <param name="warpSize">The warp to imitate: 16, 32 or 64 threads.</param>
+    public static ComputeDevice OpenSimulator(int warpSize = 32)
+    {
+        // Not CPUDeviceKind.Default: its groups end at 16 threads, and our kernels ask for up to 256.
+        CPUDeviceKind kind = warpSize switch
+        {
+            16 => CPUDeviceKind.Intel,
+            32 => CPUDeviceKind.Nvidia,
+            64 => CPUDeviceKind.LegacyAMD,
+            _ => throw new ArgumentOutOfRangeException(nameof(warpSize), warpSize, "Must be 16, 32 or 64."),
+        };
+        Context context = Context.Create(b => b.CPU(kind).EnableAlgorithms().Assertions());
+        DeviceEntry entry = new("simulator", DeviceKind.Simulator, $"ILGPU simulator, warps of {warpSize}",
+            GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, 1024, null, false, "");
+        return new(entry, context, context.CreateCPUAccelerator(0));
+    }
+
+    /// <summary>Waits for all queued work.</summary>
+    public void Synchronize() => Accelerator?.Synchronize();
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Accelerator?.Dispose();
+        _context?.Dispose();
+        if (LiveBytes != 0)
+            throw new InvalidOperationException($"{LiveBytes} bytes of device memory were never disposed.");
+    }
+
+    internal void Account(long bytes)
+    {
+        LiveBytes += bytes;
+        PeakBytes = Math.Max(PeakBytes, LiveBytes);
+    }
+
+    static ComputeDevice OpenCuda(DeviceEntry entry, int index)
+    {
+        Context context = Context.Create(b => b.Cuda().EnableAlgorithms().Optimize(OptimizationLevel.O2));
+        return new(entry, context, context.CreateCudaAccelerator(index));
+    }
+
+    static ComputeDevice OpenOpenCl(DeviceEntry entry, int index)
+    {
+        // O2, because only then ILGPU infers that a kernel's views are global memory; at O1 it declares them
+        // __generic, which PoCL 3.1 refuses to compile (OpenClAdmission).
+        Context context = Context.Create(b => b
+            .OpenCL(OpenClAdmission.Admit).EnableAlgorithms().Optimize(OptimizationLevel.O2));
+        return new(entry, context, context.CreateCLAccelerator(index));
+    }
+
+    static IEnumerable<string> Usable(IEnumerable<DeviceEntry> all)
+        => all.Where(d => d.Refusal is null).Select(d => d.Name).Append("auto");
+
+    static (string Kind, int Index) Parse(string name)
+    {
+        string[] parts = name.Split(':');
+        int index = 0;
+        if (parts[0] is not ("auto" or "cuda" or "opencl") || parts.Length > 2 || (parts.Length == 2
+            && (parts[0] == "auto" || !int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out index))))
+            throw new UserException(
+                $"device {name} is not a name; expected auto, cpu, simulator, opencl, opencl:N, cuda or cuda:N");
+        return (parts[0], index);
+    }
+}

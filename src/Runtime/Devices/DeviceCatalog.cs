@@ -1,0 +1,96 @@
+using HeadTap.Kernels;
+using ILGPU;
+using ILGPU.Runtime.Cuda;
+using ILGPU.Runtime.OpenCL;
+
+namespace HeadTap.Runtime;
+
+/// <summary>A device that was found, or one that was refused and why.</summary>
+/// <param name="Name">The name <c>--device</c> takes: cpu, simulator, opencl, opencl:1, cuda …</param>
+/// <param name="Kind">What runs it.</param>
+/// <param name="Description">The vendor's name for it.</param>
+/// <param name="MemoryInBytes">Its memory; for the host, what the process may use.</param>
+/// <param name="GroupSize">Largest group of threads; for the host, its threads.</param>
+/// <param name="Refusal">Null when usable, else the reason in one line.</param>
+/// <param name="IsGpu">True for a graphics processor: <c>auto</c> chooses only those and the host.</param>
+/// <param name="Details">What <c>devices --verbose</c> adds.</param>
+public sealed record DeviceEntry(
+    string Name, DeviceKind Kind, string Description, long MemoryInBytes, int GroupSize,
+    string? Refusal, bool IsGpu, string Details);
+
+/// <summary>Lists devices: what was found and what was refused.</summary>
+public static class DeviceCatalog
+{
+    /// <summary>Every device, in the order in which <c>auto</c> prefers them.</summary>
+    public static IReadOnlyList<DeviceEntry> List() => [.. Cuda(), .. OpenCl(), Host(), Simulator()];
+
+    /// <summary>The device <c>auto</c> stands for: the first CUDA one, else an OpenCL GPU, else the host.</summary>
+    public static DeviceEntry Automatic()
+        => List().First(d => d.Refusal is null && (d.IsGpu || d.Kind == DeviceKind.Cpu));
+
+    internal static DeviceEntry Host() => new(
+        "cpu", DeviceKind.Cpu, $"host path, {Environment.ProcessorCount} cores",
+        GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, HostThreads.Count, null, false,
+        $"vectors of {HostSimd.Width} bits (best {HostSimd.BestWidth}), {HostThreads.Count} threads");
+
+    static DeviceEntry Simulator() => new(
+        "simulator", DeviceKind.Simulator, "ILGPU's CPU accelerator: kernels with bounds checks, for tests",
+        GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, 1024, null, false, "warps of 32 threads");
+
+    static IEnumerable<DeviceEntry> OpenCl()
+    {
+        if (!DriverLibraries.Present("opencl"))
+            return [Missing("opencl", DeviceKind.OpenCl,
+                "no OpenCL loader (libOpenCL.so.1): install the vendor's driver, or pocl-opencl-icd for CPUs")];
+        var found = new List<DeviceEntry>();
+        int index = 0;
+        try
+        {
+            using Context context = Context.Create(b => b.OpenCL(OpenClAdmission.Admit));
+            foreach (CLDevice device in context.GetCLDevices())
+                found.Add(Describe(device, index++));
+        }
+        catch (Exception e) when (e is CLException or DllNotFoundException or InvalidOperationException)
+        {
+            return [Missing("opencl", DeviceKind.OpenCl, $"the OpenCL driver failed: {e.Message}")];
+        }
+        return found.Count > 0 ? found : [Missing("opencl", DeviceKind.OpenCl,
+            "the OpenCL loader lists no device: no vendor driver is registered")];
+    }
+
+    static DeviceEntry Describe(CLDevice device, int index)
+    {
+        bool gpu = device.DeviceType.HasFlag(CLDeviceType.CL_DEVICE_TYPE_GPU);
+        string? refusal = OpenClAdmission.Refusal(device);
+        return new(Indexed("opencl", index), DeviceKind.OpenCl, device.Name, device.MemorySize,
+            device.MaxNumThreadsPerGroup, refusal, gpu,
+            $"{device.PlatformName}; {device.MaxSharedMemoryPerGroup} bytes of local memory; "
+            + (gpu ? "GPU" : "not a GPU, so auto does not choose it"));
+    }
+
+    static IEnumerable<DeviceEntry> Cuda()
+    {
+        if (!DriverLibraries.Present("cuda"))
+            return [Missing("cuda", DeviceKind.Cuda, "no NVIDIA driver (libcuda.so.1)")];
+        var found = new List<DeviceEntry>();
+        int index = 0;
+        try
+        {
+            using Context context = Context.Create(b => b.Cuda());
+            foreach (CudaDevice device in context.GetCudaDevices())
+                found.Add(new(Indexed("cuda", index++), DeviceKind.Cuda, device.Name, device.MemorySize,
+                    device.MaxNumThreadsPerGroup, null, true,
+                    $"{device.Architecture}; {device.NumMultiprocessors} multiprocessors"));
+        }
+        catch (Exception e) when (e is CudaException or DllNotFoundException or InvalidOperationException)
+        {
+            return [Missing("cuda", DeviceKind.Cuda, $"the NVIDIA driver failed: {e.Message}")];
+        }
+        return found.Count > 0 ? found : [Missing("cuda", DeviceKind.Cuda, "the NVIDIA driver lists no device")];
+    }
+
+    static string Indexed(string name, int index) => index == 0 ? name : $"{name}:{index}";
+
+    static DeviceEntry Missing(string name, DeviceKind kind, string reason)
+        => new(name, kind, "", 0, 0, reason, false, "");
+}

@@ -1,0 +1,53 @@
+namespace HeadTap.Runtime;
+
+/// <summary>
+/// What a job is going to allocate, by purpose: made before anything is allocated, printed, and refused in
+/// one line when it cannot fit.
+/// </summary>
+public sealed class MemoryPlan(ComputeDevice device)
+{
+    readonly List<(string Purpose, long Bytes)> _parts = [];
+
+    /// <summary>The parts, in the order they were added.</summary>
+    public IReadOnlyList<(string Purpose, long Bytes)> Parts => _parts;
+
+    /// <summary>Bytes of all parts.</summary>
+    public long TotalBytes => _parts.Sum(p => p.Bytes);
+
+    /// <summary>Adds a part measured in floats.</summary>
+    public MemoryPlan Add(string purpose, long floats)
+    {
+        _parts.Add((purpose, checked(floats * sizeof(float))));
+        return this;
+    }
+
+    /// <summary>Refuses a plan that the device cannot hold.</summary>
+    /// <param name="remedy">What would make it fit, e.g. "a smaller --batch-size".</param>
+    /// <exception cref="UserException">It does not fit.</exception>
+    public void Require(string remedy)
+    {
+        long free = FreeBytes(device);
+        if (TotalBytes > free)
+            throw new UserException($"this needs {Text(TotalBytes)} ({this}), and {device.Name} has {Text(free)}; try {remedy}");
+    }
+
+    /// <summary>Bytes in words: 12.3 MiB.</summary>
+    public static string Text(long bytes) => bytes switch
+    {
+        < 1L << 20 => $"{bytes / 1024.0:0.0} KiB",
+        < 1L << 30 => $"{bytes / (double)(1L << 20):0.0} MiB",
+        _ => $"{bytes / (double)(1L << 30):0.00} GiB",
+    };
+
+    /// <inheritdoc/>
+    public override string ToString() => string.Join(", ", _parts.Select(p => $"{p.Purpose} {Text(p.Bytes)}"));
+
+    internal static void Require(ComputeDevice device, string purpose, long bytes)
+    {
+        long free = FreeBytes(device);
+        if (bytes > free)
+            throw new UserException($"{purpose} needs {Text(bytes)}, and {device.Name} has {Text(free)} free");
+    }
+
+    static long FreeBytes(ComputeDevice device) => device.Entry.MemoryInBytes - device.LiveBytes;
+}

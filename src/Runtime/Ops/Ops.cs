@@ -1,0 +1,53 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
+using ILGPU.Runtime;
+
+namespace HeadTap.Runtime;
+
+/// <summary>
+/// The mathematics of a device: one partial file an op. Each op checks shapes, then runs the host body or
+/// launches the kernel. "Writes" overwrites an output, "Adds into" accumulates.
+/// </summary>
+/// <remarks>Kernels are compiled when first used, so a program pays for what it runs.</remarks>
+public sealed partial class Ops(ComputeDevice device)
+{
+    /// <summary>Where the ops run; every tensor given to them must live there.</summary>
+    public ComputeDevice Device { get; } = device ?? throw new ArgumentNullException(nameof(device));
+
+    bool Host => Device.IsHost;
+
+    /// <summary>The accelerator, where there is one: callers have asked <see cref="Host"/> first.</summary>
+    Accelerator Gpu => Device.Accelerator!;
+
+    static void Require(
+        [DoesNotReturnIf(false)] bool condition,
+        [InterpolatedStringHandlerArgument(nameof(condition))] RequirementText text,
+        [CallerMemberName] string op = "")
+    {
+        if (!condition)
+            throw new ArgumentException($"{op}: {text.ToStringAndClear()}");
+    }
+
+    /// <summary>Counts an op; the first line of every op after its checks.</summary>
+    void Begin() => Device.OpCount++;
+}
+
+/// <summary>Formats a failed requirement, and nothing when it holds: shape checks run on every op.</summary>
+[InterpolatedStringHandler]
+ref struct RequirementText
+{
+    DefaultInterpolatedStringHandler _text;
+
+    public RequirementText(int literalLength, int formattedCount, bool condition, out bool enabled)
+    {
+        enabled = !condition;
+        if (enabled)
+            _text = new DefaultInterpolatedStringHandler(literalLength, formattedCount);
+    }
+
+    public void AppendLiteral(string value) => _text.AppendLiteral(value);
+
+    public void AppendFormatted<T>(T value) => _text.AppendFormatted(value);
+
+    public string ToStringAndClear() => _text.ToStringAndClear();
+}

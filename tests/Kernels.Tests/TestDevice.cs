@@ -1,0 +1,42 @@
+using HeadTap.Runtime;
+
+namespace HeadTap.Kernels.Tests;
+
+/// <summary>
+/// The devices at hand, by name: the host path at each vector width, the simulator, and OpenCL and CUDA where
+/// the machine has them. Opened once and shared: a simulator starts a thousand threads.
+/// </summary>
+static class TestDevice
+{
+    static readonly Dictionary<string, ComputeDevice> Opened = [];
+
+    /// <summary>Names for [ValueSource] and [TestCaseSource].</summary>
+    public static IEnumerable<string> All => Hosts.Concat(Ilgpu);
+
+    /// <summary>The host path, each vector width forced in turn.</summary>
+    public static IEnumerable<string> Hosts => ["cpu128", "cpu256", "cpu512"];
+
+    /// <summary>Devices that run the kernels.</summary>
+    public static IEnumerable<string> Ilgpu => ["simulator", "opencl", "cuda"];
+
+    /// <summary>Devices that run whole models in a test's time.</summary>
+    public static IEnumerable<string> Quick => ["cpu512", "opencl", "cuda"];
+
+    /// <summary>Opens a device by test name, or skips the test where the machine has none.</summary>
+    internal static ComputeDevice Open(string name)
+    {
+        HostSimd.Width = name.StartsWith("cpu", StringComparison.Ordinal)
+            ? int.Parse(name.AsSpan(3), System.Globalization.CultureInfo.InvariantCulture)
+            : HostSimd.BestWidth;
+        string key = name.StartsWith("cpu", StringComparison.Ordinal) ? "cpu" : name;
+        if (Opened.TryGetValue(key, out ComputeDevice? device))
+            return device;
+        if (key is "opencl" or "cuda")
+        {
+            DeviceEntry entry = DeviceCatalog.List().First(d => d.Name == key);
+            if (entry.Refusal is { } reason)
+                Assert.Ignore($"{key}: {reason}");
+        }
+        return Opened[key] = ComputeDevice.Open(key);
+    }
+}
