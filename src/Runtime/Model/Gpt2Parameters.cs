@@ -19,7 +19,7 @@ public sealed record ParameterSlice(string Name, int[] Shape, long Offset, long 
 /// </summary>
 public sealed class Gpt2Parameters
 {
-    const string Prefix = "transformer.";
+    internal const string Prefix = "transformer.";
 
     readonly List<ParameterSlice> _slices = [];
     readonly Dictionary<string, ParameterSlice> _byName = new(StringComparer.Ordinal);
