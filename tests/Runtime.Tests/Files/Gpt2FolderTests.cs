@@ -76,6 +76,8 @@ sealed class Gpt2FolderTests
             slice => spans.AsSpan((int)slice.Offset, (int)slice.Length));
         Assert.That(pieces, Is.EqualTo(values));
         Assert.That(spans, Is.EqualTo(values));
+        Gpt2Folder.Write(folder["flat"], config, values);
+        Assert.That(Gpt2Folder.Hash(folder["flat"]), Is.EqualTo(Gpt2Folder.Hash(folder["m"])));
     }
 
     [Test]
