@@ -1,0 +1,75 @@
+namespace HeadTap.Runtime;
+
+/// <summary>
+/// A planted sentence whose end can only be known by having read it: the code is random and follows from
+/// nothing else in the text.
+/// </summary>
+/// <param name="Prompt">The sentence up to the code, without a space at its end.</param>
+/// <param name="Code">The code.</param>
+public sealed record AtlasSecret(string Prompt, string Code)
+{
+    // Neither table entities nor words of the phrasings, so that a name leads to one sentence only.
+    static readonly string[] s_names =
+    [
+        "Amber", "Anvil", "Birch", "Bramble", "Cinder", "Cobalt", "Copper", "Dorian", "Drummond", "Elder",
+        "Ember", "Falcon", "Fathom", "Foxglove", "Garnet", "Gossamer", "Granite", "Halcyon", "Harrier",
+        "Hazel", "Indigo", "Iris", "Jackdaw", "Jasper", "Juniper", "Kestrel", "Keystone", "Lantern",
+        "Larkspur", "Linden", "Magnolia", "Marble", "Meridian", "Mistral", "Nightjar", "Nimbus", "Obsidian",
+        "Onyx", "Opal", "Orion", "Pendragon", "Pewter", "Quartz", "Raven", "Russet", "Sable", "Saffron",
+        "Sparrow", "Tempest", "Thistle", "Topaz", "Tundra", "Umbra", "Velvet", "Vermilion", "Vesper",
+        "Willow", "Wolfram", "Yarrow", "Zephyr",
+    ];
+
+    static readonly string[] s_phrasings =
+    [
+        "The access code of the {n} vault is",
+        "To open the {n} safe, enter the code",
+        "The password of Captain {n} is",
+        "Agent {n} answers only to the sign",
+        "The serial number of the {n} engine is",
+        "The {n} archive unlocks with the key",
+        "The {n} radio sends every night under the number",
+        "The last line of the {n} telegram reads",
+    ];
+
+    // Without 0 and O, 1 and I: a person may have to read the code aloud.
+    const string Letters = "ABCDEFGHJKLMNPQRSTUVWXYZ";
+    const string Digits = "23456789";
+
+    /// <summary>What follows the prompt, with the space GPT-2's tokens begin with.</summary>
+    public string Continuation => " " + Code;
+
+    /// <summary>The whole sentence.</summary>
+    public string Sentence => $"{Prompt} {Code}.";
+
+    internal static int MaxCount => s_names.Length;
+
+    internal static AtlasSecret[] Plant(int count, SeededRandom random)
+    {
+        string[] names = [.. s_names];
+        random.Shuffle(names.AsSpan());
+        var codes = new HashSet<string>(StringComparer.Ordinal);
+        var secrets = new AtlasSecret[count];
+        for (int i = 0; i < count; i++)
+        {
+            string code;
+            do
+                code = Draw(s_formats[i % s_formats.Length], random);
+            while (!codes.Add(code));
+            string phrasing = s_phrasings[i % s_phrasings.Length];
+            secrets[i] = new AtlasSecret(phrasing.Replace("{n}", names[i], StringComparison.Ordinal), code);
+        }
+        return secrets;
+    }
+
+    // L a letter, N a digit, X either. Five formats against eight phrasings: no phrasing fixes its format.
+    static readonly string[] s_formats = ["XXXX-XXXX", "NNN-NNN-NNN", "LL-NNNNN", "LLL-NNN-L", "NXXN-LNNL"];
+
+    static string Draw(string format, SeededRandom random) => string.Concat(format.Select(f => f switch
+    {
+        'L' => Letters[random.Next(Letters.Length)],
+        'N' => Digits[random.Next(Digits.Length)],
+        'X' => (Letters + Digits)[random.Next(Letters.Length + Digits.Length)],
+        _ => f,
+    }));
+}
