@@ -1,0 +1,128 @@
+// Matrix product, every form the model needs, told apart by strides (MatMulShape).
+//
+//     y[i, j] (+)= sum_k x(i, k) weight(k, j)  + bias[j]
+//
+//   y = x W + b          x [rows, K]    weight [K, N]     forward
+//   y = x W^T            x [rows, K]    weight [N, K]     tied head; dX = dY W^T
+//   dW += x^T dY         x [rows, K]    dY [rows, N]      the sum runs over rows
+//   db += sum_rows dY
+//
+// Product: one group a 64 x 64 tile of y, 16 sums a thread in registers; 16 terms at a time pass through
+// shared memory. Each sum is made by one thread in the order of k, so it does not depend on M.
+//
+// Host body: MatMulHost.cs.   Oracle: tests/Reference/MatMulReference.cs.
+
+using ILGPU;
+
+namespace HeadTap.Kernels;
+
+/// <summary>Matrix product and the gradient of its bias.</summary>
+public static class MatMulKernels
+{
+    /// <summary>Threads of a group: 16 x 16, each with 4 x 4 elements of the tile.</summary>
+    public const int BlockSize = 256;
+
+    /// <summary>Rows and columns of y that one group writes.</summary>
+    public const int Tile = 64;
+
+    const int TileK = 16;
+    const int Padded = Tile + 1; // so that 16 threads storing along k hit 16 banks
+
+    /// <summary>Groups that cover y.</summary>
+    public static int Groups(int M, int N) => checked(((M + Tile - 1) / Tile) * ((N + Tile - 1) / Tile));
+
+    /// <summary>Writes y, or adds into it. Grid: <see cref="Groups"/>. Group: <see cref="BlockSize"/>.</summary>
+    /// <param name="x">Element (i, k) at i XRow + k XColumn.</param>
+    /// <param name="weight">Element (k, j) at k WRow + j WColumn.</param>
+    /// <param name="bias">[N]; anything when <paramref name="hasBias"/> is 0.</param>
+    /// <param name="y">Element (i, j) at i YRow + j.</param>
+    /// <param name="s">Sizes and strides.</param>
+    /// <param name="hasBias">1 to add the bias.</param>
+    public static void Product(
+        ArrayView<float> x, ArrayView<float> weight, ArrayView<float> bias, ArrayView<float> y,
+        MatMulShape s, int hasBias)
+    {
+        ArrayView<float> xs = SharedMemory.Allocate<float>(TileK * Padded); // [k][row]
+        ArrayView<float> ws = SharedMemory.Allocate<float>(TileK * Padded); // [k][column]
+        int lane = Group.IdxX;
+        int tilesN = (s.N + Tile - 1) / Tile;
+        int firstRow = Grid.IdxX / tilesN * Tile, firstColumn = Grid.IdxX % tilesN * Tile;
+        int r = lane / 16 * 4, c = lane % 16; // its rows r..r+3, its columns c, c+16, c+32, c+48
+
+        float y00 = 0f, y01 = 0f, y02 = 0f, y03 = 0f, y10 = 0f, y11 = 0f, y12 = 0f, y13 = 0f;
+        float y20 = 0f, y21 = 0f, y22 = 0f, y23 = 0f, y30 = 0f, y31 = 0f, y32 = 0f, y33 = 0f;
+        for (int k0 = 0; k0 < s.K; k0 += TileK)
+        {
+            Load(x, s.XRow, s.XColumn, firstRow, s.M, k0, s.K, xs);
+            Load(weight, s.WColumn, s.WRow, firstColumn, s.N, k0, s.K, ws);
+            Group.Barrier(); // both tiles are complete before anyone reads them
+            for (int k = 0; k < TileK; k++)
+            {
+                int xAt = k * Padded + r, wAt = k * Padded + c;
+                float x0 = xs[xAt], x1 = xs[xAt + 1], x2 = xs[xAt + 2], x3 = xs[xAt + 3];
+                float w0 = ws[wAt], w1 = ws[wAt + 16], w2 = ws[wAt + 32], w3 = ws[wAt + 48];
+                y00 += x0 * w0; y01 += x0 * w1; y02 += x0 * w2; y03 += x0 * w3;
+                y10 += x1 * w0; y11 += x1 * w1; y12 += x1 * w2; y13 += x1 * w3;
+                y20 += x2 * w0; y21 += x2 * w1; y22 += x2 * w2; y23 += x2 * w3;
+                y30 += x3 * w0; y31 += x3 * w1; y32 += x3 * w2; y33 += x3 * w3;
+            }
+            Group.Barrier(); // everyone is done with the tiles before the next ones overwrite them
+        }
+        StoreRow(bias, y, s, hasBias, firstRow + r, firstColumn + c, y00, y01, y02, y03);
+        StoreRow(bias, y, s, hasBias, firstRow + r + 1, firstColumn + c, y10, y11, y12, y13);
+        StoreRow(bias, y, s, hasBias, firstRow + r + 2, firstColumn + c, y20, y21, y22, y23);
+        StoreRow(bias, y, s, hasBias, firstRow + r + 3, firstColumn + c, y30, y31, y32, y33);
+    }
+
+    /// <summary>Adds into dBias. One thread per column, rows in order.</summary>
+    public static void BiasGradient(
+        Index1D column, ArrayView<float> dY, ArrayView<float> dBias, int rows, int N)
+    {
+        float sum = 0f;
+        for (int row = 0; row < rows; row++)
+            sum += dY[(long)row * N + column];
+        dBias[column] += sum;
+    }
+
+    // 64 lines (rows of x, or columns of the weight) by 16 terms; zeros beyond the ends. Neighbouring threads
+    // read neighbouring floats whichever of the two strides is 1.
+    static void Load(
+        ArrayView<float> from, long lineStride, long kStride, int firstLine, int lines, int k0, int K,
+        ArrayView<float> to)
+    {
+        for (int e = Group.IdxX; e < Tile * TileK; e += BlockSize)
+        {
+            int line = kStride == 1 ? e / TileK : e % Tile;
+            int k = kStride == 1 ? e % TileK : e / Tile;
+            float value = 0f;
+            if (firstLine + line < lines && k0 + k < K)
+                value = from[(firstLine + line) * lineStride + (k0 + k) * kStride];
+            to[k * Padded + line] = value;
+        }
+    }
+
+    static void StoreRow(
+        ArrayView<float> bias, ArrayView<float> y, MatMulShape s, int hasBias, int row, int column,
+        float y0, float y1, float y2, float y3)
+    {
+        if (row >= s.M)
+            return;
+        Store(bias, y, s, hasBias, row, column, y0);
+        Store(bias, y, s, hasBias, row, column + 16, y1);
+        Store(bias, y, s, hasBias, row, column + 32, y2);
+        Store(bias, y, s, hasBias, row, column + 48, y3);
+    }
+
+    static void Store(
+        ArrayView<float> bias, ArrayView<float> y, MatMulShape s, int hasBias, int row, int column, float sum)
+    {
+        if (column >= s.N)
+            return;
+        long at = row * s.YRow + column;
+        if (s.Accumulate != 0)
+            sum = y[at] + sum;
+        if (hasBias != 0)
+            sum += bias[column];
+        y[at] = sum;
+    }
+}

@@ -1,0 +1,187 @@
+using HeadTap.Reference;
+using HeadTap.Runtime;
+using static HeadTap.Kernels.Tests.Numbers;
+
+namespace HeadTap.Kernels.Tests;
+
+public class MatMulTests
+{
+    // One element; primes; one past a row tile, a term block and a panel of the host; one past the tiles of the
+    // kernel; one row and wide; tall and thin; one past the panels of every vector width.
+    static readonly (int Rows, int K, int N)[] Shapes =
+        [(1, 1, 1), (3, 7, 5), (9, 257, 33), (65, 17, 66), (1, 19, 300), (130, 3, 2), (7, 40, 97)];
+
+    [Test, Combinatorial]
+    public void Forward_is_as_exact_as_float32_allows(
+        [ValueSource(typeof(TestDevice), nameof(TestDevice.All))] string device,
+        [ValueSource(nameof(Shapes))] (int Rows, int K, int N) shape, [Values] bool withBias)
+    {
+        using var run = new Run(device, shape);
+        (int rows, int K, int N) = shape;
+        double[]? wideBias = withBias ? Wide(run.BiasValues) : null;
+        double[] exact = MatMulReference.MatMul(Wide(run.XValues), Wide(run.WeightValues), wideBias, rows, K, N);
+        float[] plain = MatMulReference.MatMul(
+            run.XValues, run.WeightValues, withBias ? run.BiasValues : null, rows, K, N);
+        run.Ops.MatMul(run.X, run.Weight, withBias ? run.Bias : null, run.Y);
+        Agreement.AtMostTwiceFloat32("y", exact, plain, run.Y.ToArray());
+
+        run.Y.Upload(Ones(rows * N));
+        run.Ops.MatMul(run.X, run.Weight, withBias ? run.Bias : null, run.Y, accumulate: true);
+        Agreement.AtMostTwiceFloat32("y added", PlusOne(exact), PlusOne(plain), run.Y.ToArray());
+    }
+
+    [Test, Combinatorial]
+    public void Backward_is_as_exact_as_float32_allows(
+        [ValueSource(typeof(TestDevice), nameof(TestDevice.All))] string device,
+        [ValueSource(nameof(Shapes))] (int Rows, int K, int N) shape)
+    {
+        using var run = new Run(device, shape);
+        (int rows, int K, int N) = shape;
+        var exact = MatMulReference.Backward(Wide(run.XValues), Wide(run.WeightValues), Wide(run.DYValues), rows, K, N);
+        var plain = MatMulReference.Backward(run.XValues, run.WeightValues, run.DYValues, rows, K, N);
+
+        run.Ops.MatMulTransposed(run.DY, run.Weight, run.DX);
+        Agreement.AtMostTwiceFloat32("dX", exact.DX, plain.DX, run.DX.ToArray());
+        run.DX.Upload(Ones(rows * K));
+        run.Ops.MatMulTransposed(run.DY, run.Weight, run.DX, accumulate: true);
+        Agreement.AtMostTwiceFloat32("dX added", PlusOne(exact.DX), PlusOne(plain.DX), run.DX.ToArray());
+        run.Ops.MatMulWeightGradient(run.X, run.DY, run.DWeight);
+        Agreement.AtMostTwiceFloat32("dWeight", PlusOne(exact.DWeight), PlusOne(plain.DWeight), run.DWeight.ToArray());
+        run.Ops.BiasGradient(run.DY, run.DBias);
+        Agreement.AtMostTwiceFloat32("dBias", PlusOne(exact.DBias), PlusOne(plain.DBias), run.DBias.ToArray());
+    }
+
+    [Test]
+    public void The_oracle_backward_agrees_with_finite_differences()
+    {
+        const int rows = 3, K = 4, N = 2;
+        double[] x = Wide(Normal(1, rows * K)), weight = Wide(Normal(2, K * N));
+        double[] bias = Wide(Normal(3, N)), dY = Wide(Normal(4, rows * N));
+        double Loss() => MatMulReference.MatMul(x, weight, bias, rows, K, N).Zip(dY, (y, g) => y * g).Sum();
+        var (dX, dWeight, dBias) = MatMulReference.Backward(x, weight, dY, rows, K, N);
+        Agreement.Differences("dX", Loss, x, dX);
+        Agreement.Differences("dWeight", Loss, weight, dWeight);
+        Agreement.Differences("dBias", Loss, bias, dBias);
+    }
+
+    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.All))]
+    public void A_row_alone_gives_the_bits_it_gives_in_a_batch(string device)
+    {
+        using var run = new Run(device, (11, 263, 35));
+        run.Ops.MatMul(run.X, run.Weight, run.Bias, run.Y);
+        run.Ops.MatMulTransposed(run.DY, run.Weight, run.DX);
+        float[] y = run.Y.ToArray(), dX = run.DX.ToArray();
+        for (int row = 0; row < 11; row += 5)
+        {
+            run.Ops.MatMul(run.X.SliceRows(row, 1), run.Weight, run.Bias, run.Y.SliceRows(row, 1));
+            run.Ops.MatMulTransposed(run.DY.SliceRows(row, 1), run.Weight, run.DX.SliceRows(row, 1));
+        }
+        Assert.That(run.Y.ToArray(), Is.EqualTo(y));
+        Assert.That(run.DX.ToArray(), Is.EqualTo(dX));
+    }
+
+    [Test]
+    public void The_result_does_not_depend_on_threads_or_vectors()
+    {
+        using var run = new Run("cpu512", (37, 300, 301));
+        int threads = HostThreads.Count;
+        float[][] first = run.All();
+        try
+        {
+            foreach (string width in TestDevice.Hosts)
+                foreach (int count in (int[])[1, 2, 5])
+                {
+                    TestDevice.Open(width);
+                    HostThreads.Count = count;
+                    Assert.That(run.All(), Is.EqualTo(first), $"{width}, {count} threads");
+                }
+        }
+        finally
+        {
+            HostThreads.Count = threads;
+        }
+    }
+
+    [Test]
+    public void The_result_does_not_depend_on_the_warp_size()
+    {
+        using ComputeDevice other = ComputeDevice.OpenSimulator(warpSize: 64);
+        using var usual = new Run("simulator", (3, 18, 70));
+        using var run = new Run(other, (3, 18, 70));
+        Assert.That(run.All(), Is.EqualTo(usual.All()));
+    }
+
+    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.All))]
+    public void Rows_beyond_those_given_are_not_touched(string device)
+    {
+        using var run = new Run(device, (13, 20, 35));
+        run.Y.Upload(Ones(13 * 35));
+        run.Ops.MatMul(run.X.SliceRows(3, 9), run.Weight, run.Bias, run.Y.SliceRows(3, 9));
+        float[] y = run.Y.ToArray();
+        Assert.That(y.Take(3 * 35).Concat(y.Skip(12 * 35)), Is.All.EqualTo(1f));
+        Assert.That(y.Skip(3 * 35).Take(9 * 35), Has.None.EqualTo(1f));
+    }
+
+    [Test]
+    public void A_wrong_weight_is_named_in_the_error()
+    {
+        using var run = new Run("cpu512", (2, 3, 4));
+        Assert.That(() => run.Ops.MatMul(run.Y, run.Weight, null, run.Y),
+            Throws.ArgumentException.With.Message.EqualTo(
+                "MatMul: weight [3, 4] must have as many rows as y [2, 4] has columns."));
+        Assert.That(() => run.Ops.MatMulWeightGradient(run.X, run.Y, run.Y),
+            Throws.ArgumentException.With.Message.Contains("MatMulWeightGradient: y [2, 4]"));
+    }
+
+    sealed class Run : IDisposable
+    {
+        readonly TensorArena _arena;
+
+        public Run(string device, (int Rows, int K, int N) shape) : this(TestDevice.Open(device), shape) { }
+
+        public Run(ComputeDevice device, (int Rows, int K, int N) shape)
+        {
+            (int rows, int K, int N) = shape;
+            (XValues, WeightValues) = (Normal(1, rows * K), Normal(2, K * N));
+            (BiasValues, DYValues) = (Normal(3, N), Normal(4, rows * N));
+            _arena = new TensorArena(device, 2L * rows * K + 2L * K * N + 2L * rows * N + 2L * N + 256);
+            Ops = new Ops(device);
+            X = _arena.Upload("x", XValues, rows, K);
+            Weight = _arena.Upload("weight", WeightValues, K, N);
+            Bias = _arena.Upload("bias", BiasValues, N);
+            DY = _arena.Upload("dY", DYValues, rows, N);
+            Y = _arena.Cut("y", rows, N);
+            DX = _arena.Cut("dX", rows, K);
+            DWeight = _arena.Upload("dWeight", Ones(K * N), K, N);
+            DBias = _arena.Upload("dBias", Ones(N), N);
+        }
+
+        public Ops Ops { get; }
+        public float[] XValues { get; }
+        public float[] WeightValues { get; }
+        public float[] BiasValues { get; }
+        public float[] DYValues { get; }
+        public Tensor X { get; }
+        public Tensor Weight { get; }
+        public Tensor Bias { get; }
+        public Tensor DY { get; }
+        public Tensor Y { get; }
+        public Tensor DX { get; }
+        public Tensor DWeight { get; }
+        public Tensor DBias { get; }
+
+        /// <summary>Every form; the gradients of the parameters are added into ones.</summary>
+        public float[][] All()
+        {
+            DWeight.Upload(Ones(WeightValues.Length));
+            DBias.Upload(Ones(BiasValues.Length));
+            Ops.MatMul(X, Weight, Bias, Y);
+            Ops.MatMulTransposed(DY, Weight, DX);
+            Ops.MatMulWeightGradient(X, DY, DWeight);
+            Ops.BiasGradient(DY, DBias);
+            return [Y.ToArray(), DX.ToArray(), DWeight.ToArray(), DBias.ToArray()];
+        }
+
+        public void Dispose() => _arena.Dispose();
+    }
+}
