@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-
 namespace HeadTap.Runtime;
 
 /// <summary>Says where the elements of a parameter go; the span is as long as the parameter.</summary>
@@ -127,15 +125,7 @@ public static class Gpt2Folder
     public static string Hash(string dir)
     {
         using SafetensorsShards shards = SafetensorsShards.Open(FindWeights(dir));
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        byte[] buffer = new byte[1 << 20];
-        foreach (string file in shards.Files)
-        {
-            using FileStream stream = InputFile.Open(file);
-            for (int read; (read = stream.Read(buffer)) > 0;)
-                hash.AppendData(buffer.AsSpan(0, read));
-        }
-        return Convert.ToHexStringLower(hash.GetHashAndReset());
+        return FileHash.Sha256(shards.Files);
     }
 
     static string FindWeights(string dir)

@@ -69,6 +69,6 @@ static class InputFile
         }
     }
 
-    static UserException Unreadable(string path, Exception e) =>
+    internal static UserException Unreadable(string path, Exception e) =>
         new($"{Quoted.Path(path)}: cannot be read ({Quoted.Line(e.Message)}). Check its permissions.", e);
 }

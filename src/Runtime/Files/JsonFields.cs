@@ -1,4 +1,6 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 
 namespace HeadTap.Runtime;
 
@@ -29,10 +31,27 @@ readonly record struct JsonFields(string Path, JsonElement Json)
         : value.ValueKind is JsonValueKind.True or JsonValueKind.False ? value.GetBoolean()
         : throw Bad(field, Quoted.Name(value.GetRawText()), "true or false");
 
-    internal string Text(string field, string absent) =>
+    [return: NotNullIfNotNull(nameof(absent))]
+    internal string? Text(string field, string? absent) =>
         !TryGet(field, out JsonElement value) ? absent
         : value.ValueKind == JsonValueKind.String && TryText(value, out string text) ? text
         : throw Bad(field, Quoted.Name(value.GetRawText()), "text");
+
+    internal ulong? UInt64(string field) =>
+        !TryGet(field, out JsonElement value) ? null
+        : value.ValueKind == JsonValueKind.Number && value.TryGetUInt64(out ulong number) ? number
+        : throw Bad(field, Quoted.Name(value.GetRawText()), "a whole number");
+
+    internal DateTimeOffset? Time(string field) =>
+        !TryGet(field, out JsonElement value) ? null
+        : value.ValueKind == JsonValueKind.String && value.TryGetDateTimeOffset(out DateTimeOffset time) ? time
+        : throw Bad(field, Quoted.Name(value.GetRawText()), "a time like 2026-01-31T12:00:00Z");
+
+    /// <summary>A copy that outlives the document.</summary>
+    internal JsonObject Object(string field) =>
+        !TryGet(field, out JsonElement value) ? []
+        : value.ValueKind == JsonValueKind.Object ? JsonNode.Parse(value.GetRawText())!.AsObject()
+        : throw Bad(field, Quoted.Name(value.GetRawText()), "an object");
 
     /// <summary>A token id; null if absent or outside the vocabulary. Of a list, the first.</summary>
     internal int? Token(string field, int vocabSize)
