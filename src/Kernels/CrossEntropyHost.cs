@@ -1,0 +1,64 @@
+// Cross-entropy on the host: one pass over a row for its maximum and sum, one for the gradient.
+
+namespace HeadTap.Kernels;
+
+/// <summary>Cross-entropy on the host; formulas and shapes as in <see cref="CrossEntropyKernels"/>.</summary>
+public static unsafe class CrossEntropyHost
+{
+    const int ElementsPerItem = 16384;
+
+    /// <summary>Writes losses and, unless it is null, dLogits.</summary>
+    public static void Run(
+        float* logits, int* targets, float* losses, float* dLogits, int rows, int V, float gradientScale)
+        => HostSimd.Ranges(rows, Math.Max(1, ElementsPerItem / V),
+            new Rows(logits, targets, losses, dLogits, V, gradientScale));
+
+    readonly struct Rows(
+        float* logits, int* targets, float* losses, float* dLogits, int V, float gradientScale) : IHostBody
+    {
+        public void Run<TWidth, TVector>(long first, long end)
+            where TVector : struct
+            where TWidth : struct, ISimd<TVector>
+        {
+            for (long row = first; row < end; row++)
+            {
+                float* x = logits + row * V;
+                float* d = dLogits == null ? null : dLogits + row * V;
+                int target = targets[row];
+                if (target < 0 || target >= V)
+                {
+                    // Not counted; a target outside the vocabulary is made visible instead.
+                    float value = target == -1 ? 0f : float.NaN;
+                    losses[row] = value;
+                    if (d != null)
+                        new Span<float>(d, V).Fill(value);
+                    continue;
+                }
+                SoftmaxRowHost softmax = SoftmaxRowHost.Of<TWidth, TVector>(x, V);
+                double aligned = (double)x[target] - softmax.Max;
+                losses[row] = (float)(Math.Log(softmax.Sum) - aligned);
+                if (d == null)
+                    continue;
+                Gradient<TWidth, TVector>(x, d, softmax.Max, (float)(gradientScale / softmax.Sum));
+                // (e - sum) / sum, not p - 1: where the target has nearly all the mass, 1 - p is what is left.
+                d[target] = (float)((Math.Exp(aligned) - softmax.Sum) / softmax.Sum * gradientScale);
+            }
+        }
+
+        void Gradient<TWidth, TVector>(float* x, float* d, float max, float factor)
+            where TVector : struct
+            where TWidth : struct, ISimd<TVector>
+        {
+            int lanes = TWidth.Lanes;
+            TVector maxes = TWidth.Create(max), factors = TWidth.Create(factor);
+            int v = 0;
+            for (; v + lanes <= V; v += lanes)
+            {
+                TVector e = HostSimd.Exp<TWidth, TVector>(TWidth.Subtract(TWidth.Load(x + v), maxes));
+                TWidth.Store(TWidth.Multiply(e, factors), d + v);
+            }
+            for (; v < V; v++)
+                d[v] = MathF.Exp(x[v] - max) * factor;
+        }
+    }
+}
