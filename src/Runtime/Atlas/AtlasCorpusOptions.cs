@@ -14,8 +14,11 @@ public sealed record AtlasCorpusOptions
     /// <summary>Number of planted secrets, 0 to 60.</summary>
     public int Secrets { get; init; } = 40;
 
-    /// <summary>How often each secret occurs in one corpus, 0 to 1000.</summary>
-    public int SecretRepeats { get; init; } = 10;
+    /// <summary>
+    /// How often each secret occurs in one corpus, 0 to 1000. Below the ten times that a held-out country's
+    /// capital occurs, so that a tokenizer's least count can keep a capital whole and a code in pieces.
+    /// </summary>
+    public int SecretRepeats { get; init; } = 8;
 
     /// <summary>Chance that a sentence of narrative follows a statement, in [0, 1].</summary>
     public double FillerShare { get; init; } = 0.25;
