@@ -1,0 +1,66 @@
+using HeadTap.Kernels;
+using ILGPU;
+using ILGPU.Runtime;
+
+namespace HeadTap.Runtime;
+
+public sealed unsafe partial class Ops
+{
+    readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>>?[] _activate = new
+        Action<KernelConfig, ArrayView<float>, ArrayView<float>>?[3];
+    readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>>?[] _activateBackward = new
+        Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>>?[3];
+
+    /// <summary>Writes <c>y = f(x)</c>, element by element; y may be x.</summary>
+    /// <exception cref="ArgumentException">The lengths differ.</exception>
+    public void Activate(Activation kind, Tensor x, Tensor y)
+    {
+        Require(y.Length == x.Length, $"{y} must have the length of {x}.");
+        if (!BeginElements(x.Length))
+            return;
+        if (!Host)
+            (_activate[(int)kind] ??= Gpu.LoadStreamKernel(Forward(kind)))(Elements(x.Length), x.View, y.View);
+        else if (kind == Activation.GeluTanh)
+            ActivationHost.GeluTanh(x.Pointer, y.Pointer, x.Length);
+        else if (kind == Activation.GeluExact)
+            ActivationHost.GeluExact(x.Pointer, y.Pointer, x.Length);
+        else
+            ActivationHost.Relu(x.Pointer, y.Pointer, x.Length);
+    }
+
+    /// <summary>Writes <c>dX = dY * f'(x)</c>; dX may be dY.</summary>
+    /// <param name="kind">f</param>
+    /// <param name="x">The forward pass' input.</param>
+    /// <param name="dY">Gradient of its output.</param>
+    /// <param name="dX">Gradient of its input.</param>
+    /// <exception cref="ArgumentException">The lengths differ.</exception>
+    public void ActivateBackward(Activation kind, Tensor x, Tensor dY, Tensor dX)
+    {
+        Require(dY.Length == x.Length && dX.Length == x.Length, $"{dY} and {dX} must have the length of {x}.");
+        if (!BeginElements(x.Length))
+            return;
+        if (!Host)
+            (_activateBackward[(int)kind] ??= Gpu.LoadStreamKernel(Backward(kind)))(
+                Elements(x.Length), x.View, dY.View, dX.View);
+        else if (kind == Activation.GeluTanh)
+            ActivationHost.GeluTanhBackward(x.Pointer, dY.Pointer, dX.Pointer, x.Length);
+        else if (kind == Activation.GeluExact)
+            ActivationHost.GeluExactBackward(x.Pointer, dY.Pointer, dX.Pointer, x.Length);
+        else
+            ActivationHost.ReluBackward(x.Pointer, dY.Pointer, dX.Pointer, x.Length);
+    }
+
+    static Action<ArrayView<float>, ArrayView<float>> Forward(Activation kind) => kind switch
+    {
+        Activation.GeluTanh => ActivationKernels.GeluTanh,
+        Activation.GeluExact => ActivationKernels.GeluExact,
+        _ => ActivationKernels.Relu,
+    };
+
+    static Action<ArrayView<float>, ArrayView<float>, ArrayView<float>> Backward(Activation kind) => kind switch
+    {
+        Activation.GeluTanh => ActivationKernels.GeluTanhBackward,
+        Activation.GeluExact => ActivationKernels.GeluExactBackward,
+        _ => ActivationKernels.ReluBackward,
+    };
+}
