@@ -87,7 +87,7 @@ public sealed class Sampler
         {
             if (float.IsNaN(logits[v]) || float.IsPositiveInfinity(logits[v]))
                 throw new InvalidOperationException(
-                    $"The logit of token {v} is {logits[v]}: the model's output is broken, nothing can be drawn.");
+                    $"The logit of token {v} is {logits[v]}: the model's output is broken.");
             if (logits[v] > logits[best])
                 best = v;
         }
