@@ -1,0 +1,108 @@
+using System.Runtime.CompilerServices;
+using HeadTap.Kernels;
+using ILGPU;
+using ILGPU.Runtime;
+
+namespace HeadTap.Runtime;
+
+public sealed unsafe partial class Ops
+{
+    Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>,
+        int, int, int, float>? _attention;
+    Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>,
+        ArrayView<float>, ArrayView<float>, int, int, int, float>? _attentionBackwardQueries;
+    Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>,
+        ArrayView<float>, ArrayView<float>, int, int, int, float>? _attentionBackwardKeys;
+
+    /// <summary>
+    /// Writes <c>z = softmax(scale * q k^T, causal) v</c> for every head, without a matrix of scores.
+    /// </summary>
+    /// <param name="qkv">[B*T, 3C]: q | k | v of a token, each [H, D].</param>
+    /// <param name="lengths">[B]: real tokens of each row, 0 to T; what follows is never read.</param>
+    /// <param name="z">[B*T, C]; zeros in padding rows.</param>
+    /// <param name="logSumExp">[B, H, T]: all the backward pass keeps; zeros in padding rows.</param>
+    /// <param name="B">Rows of the batch.</param>
+    /// <param name="T">Tokens of a row, padding included.</param>
+    /// <param name="H">Heads; C is a multiple.</param>
+    /// <param name="scale">1/sqrt(D), or 1 for models that do not scale.</param>
+    /// <exception cref="ArgumentException">A shape does not fit, or a head is too wide for the device.</exception>
+    public void Attention(
+        Tensor qkv, IndexTensor lengths, Tensor z, Tensor logSumExp, int B, int T, int H, float scale)
+    {
+        int D = HeadSize(qkv, B, T, H);
+        Require(lengths.Length == B, $"{lengths} must have {B} entries.");
+        Require(z.Length == (long)B * T * H * D, $"{z} must have [{B * T}, {H * D}].");
+        Require(logSumExp.Length == (long)B * H * T, $"{logSumExp} must have [{B}, {H}, {T}].");
+        RequireHeadFits(D);
+        Begin();
+        if (z.Length == 0)
+            return;
+        if (Host)
+            AttentionHost.Forward(
+                qkv.Pointer, lengths.Pointer, z.Pointer, logSumExp.Pointer, B, T, H, D, scale);
+        else
+            (_attention ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<int>, ArrayView<float>,
+                ArrayView<float>, int, int, int, float>(AttentionKernels.Forward))(
+                (Groups(B, T, H, AttentionKernels.QueryTile), AttentionKernels.BlockSize),
+                qkv.View, lengths.View, z.View, logSumExp.View, T, H, D, scale);
+    }
+
+    /// <summary>Writes the gradient of <see cref="Attention"/>, computing its pattern again.</summary>
+    /// <param name="qkv">[B*T, 3C], the forward pass' input.</param>
+    /// <param name="lengths">[B]</param>
+    /// <param name="z">[B*T, C], the forward pass' output.</param>
+    /// <param name="logSumExp">[B, H, T], from the forward pass.</param>
+    /// <param name="dZ">[B*T, C]; padding rows are not read.</param>
+    /// <param name="dQkv">[B*T, 3C]; zeros in padding rows. Not one of the inputs.</param>
+    /// <param name="B">Rows of the batch.</param>
+    /// <param name="T">Tokens of a row, padding included.</param>
+    /// <param name="H">Heads.</param>
+    /// <param name="scale">As in the forward pass.</param>
+    /// <exception cref="ArgumentException">A shape does not fit, or a head is too wide for the device.</exception>
+    public void AttentionBackward(
+        Tensor qkv, IndexTensor lengths, Tensor z, Tensor logSumExp, Tensor dZ, Tensor dQkv,
+        int B, int T, int H, float scale)
+    {
+        int D = HeadSize(qkv, B, T, H);
+        Require(lengths.Length == B, $"{lengths} must have {B} entries.");
+        Require(z.Length == (long)B * T * H * D && dZ.Length == z.Length,
+            $"{z} and {dZ} must have [{B * T}, {H * D}].");
+        Require(logSumExp.Length == (long)B * H * T, $"{logSumExp} must have [{B}, {H}, {T}].");
+        Require(dQkv.Length == qkv.Length, $"{dQkv} must have the shape of {qkv}.");
+        RequireHeadFits(D);
+        Begin();
+        if (z.Length == 0)
+            return;
+        if (Host)
+        {
+            AttentionBackwardHost.Backward(qkv.Pointer, lengths.Pointer, z.Pointer, logSumExp.Pointer,
+                dZ.Pointer, dQkv.Pointer, B, T, H, D, scale);
+            return;
+        }
+        KernelConfig grid = (Groups(B, T, H, AttentionBackwardKernels.OwnedTile),
+            AttentionBackwardKernels.BlockSize);
+        (_attentionBackwardQueries ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<int>,
+            ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, int, float>(
+            AttentionBackwardKernels.Queries))(grid, qkv.View, lengths.View, z.View, logSumExp.View,
+            dZ.View, dQkv.View, T, H, D, scale);
+        (_attentionBackwardKeys ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<int>,
+            ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, int, float>(
+            AttentionBackwardKernels.KeysAndValues))(grid, qkv.View, lengths.View, z.View, logSumExp.View,
+            dZ.View, dQkv.View, T, H, D, scale);
+    }
+
+    static int HeadSize(Tensor qkv, int B, int T, int H, [CallerMemberName] string op = "")
+    {
+        Require(H > 0 && qkv.Columns % (3 * H) == 0,
+            $"the last axis of {qkv} must be 3 * {H} heads * their size.", op);
+        Require(B >= 0 && T >= 0 && qkv.Length == (long)B * T * qkv.Columns,
+            $"{qkv} must have {B} * {T} rows.", op);
+        return qkv.Columns / 3 / H;
+    }
+
+    void RequireHeadFits(int D, [CallerMemberName] string op = "")
+        => Require(Host || D <= AttentionKernels.MaxHeadSize,
+            $"heads of {D} are wider than {AttentionKernels.MaxHeadSize}, the most on {Device.Name}; use cpu.", op);
+
+    static int Groups(int B, int T, int H, int tile) => checked(B * H * ((T + tile - 1) / tile));
+}

@@ -1,0 +1,141 @@
+using System.Runtime.CompilerServices;
+using HeadTap.Kernels;
+using ILGPU;
+using ILGPU.Runtime;
+
+namespace HeadTap.Runtime;
+
+public sealed unsafe partial class Ops
+{
+    Action<Index1D, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>,
+        int, int, int, int>? _cacheFill;
+    Action<Index1D, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>,
+        int, int, int>? _cacheAppend;
+    Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>,
+        ArrayView<float>, int, int, int, float>? _attentionCached;
+    Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>,
+        int, int, int, float>? _attentionCachedPattern;
+
+    /// <summary>Copies k and v of all real tokens into the cache, from position 0 on.</summary>
+    /// <param name="qkv">[B*T, 3C]</param>
+    /// <param name="lengths">[B]: real tokens of each row.</param>
+    /// <param name="kCache">[B, H, capacity, D]</param>
+    /// <param name="vCache">[B, H, capacity, D]</param>
+    /// <param name="B">Rows of the batch.</param>
+    /// <param name="T">Tokens of a row, padding included; at most the capacity.</param>
+    /// <param name="H">Heads.</param>
+    /// <exception cref="ArgumentException">A shape does not fit.</exception>
+    public void CacheFill(Tensor qkv, IndexTensor lengths, Tensor kCache, Tensor vCache, int B, int T, int H)
+    {
+        int D = HeadSize(qkv, B, T, H);
+        Require(lengths.Length == B, $"{lengths} must have {B} entries.");
+        int capacity = Capacity(kCache, vCache, B, H, D);
+        Require(T <= capacity, $"{T} tokens do not fit {kCache}.");
+        Begin();
+        if (qkv.Length == 0)
+            return;
+        if (Host)
+            AttentionCacheHost.Fill(
+                qkv.Pointer, lengths.Pointer, kCache.Pointer, vCache.Pointer, B, T, H, D, capacity);
+        else
+            (_cacheFill ??= Gpu.LoadAutoGroupedStreamKernel<Index1D, ArrayView<float>, ArrayView<int>,
+                ArrayView<float>, ArrayView<float>, int, int, int, int>(AttentionCacheKernels.Fill))(
+                checked((int)(qkv.Length / 3)),
+                qkv.View, lengths.View, kCache.View, vCache.View, T, H, D, capacity);
+    }
+
+    /// <summary>Copies k and v of one new token a row to its position in the cache.</summary>
+    /// <param name="qkv">[B, 3C]</param>
+    /// <param name="positions">[B], below the capacity; negative: the row is finished and skipped.</param>
+    /// <param name="kCache">[B, H, capacity, D]</param>
+    /// <param name="vCache">[B, H, capacity, D]</param>
+    /// <param name="B">Rows of the batch.</param>
+    /// <param name="H">Heads.</param>
+    /// <exception cref="ArgumentException">A shape does not fit.</exception>
+    public void CacheAppend(Tensor qkv, IndexTensor positions, Tensor kCache, Tensor vCache, int B, int H)
+    {
+        int D = HeadSize(qkv, B, 1, H);
+        Require(positions.Length == B, $"{positions} must have {B} entries.");
+        int capacity = Capacity(kCache, vCache, B, H, D);
+        Begin();
+        if (qkv.Length == 0)
+            return;
+        if (Host)
+            AttentionCacheHost.Append(
+                qkv.Pointer, positions.Pointer, kCache.Pointer, vCache.Pointer, B, H, D, capacity);
+        else
+            (_cacheAppend ??= Gpu.LoadAutoGroupedStreamKernel<Index1D, ArrayView<float>, ArrayView<int>,
+                ArrayView<float>, ArrayView<float>, int, int, int>(AttentionCacheKernels.Append))(
+                checked((int)(qkv.Length / 3)),
+                qkv.View, positions.View, kCache.View, vCache.View, H, D, capacity);
+    }
+
+    /// <summary>Writes the attention of one new token a row over the cached positions 0..positions[b].</summary>
+    /// <param name="qkv">[B, 3C]; only q is read: append first.</param>
+    /// <param name="positions">[B]; negative: the row is finished.</param>
+    /// <param name="kCache">[B, H, capacity, D]</param>
+    /// <param name="vCache">[B, H, capacity, D]</param>
+    /// <param name="z">[B, C]; zeros for finished rows.</param>
+    /// <param name="B">Rows of the batch.</param>
+    /// <param name="H">Heads.</param>
+    /// <param name="scale">As in <see cref="Attention"/>.</param>
+    /// <exception cref="ArgumentException">A shape does not fit, or a head is too wide for the device.</exception>
+    public void AttentionCached(
+        Tensor qkv, IndexTensor positions, Tensor kCache, Tensor vCache, Tensor z, int B, int H, float scale)
+    {
+        int D = HeadSize(qkv, B, 1, H);
+        Require(positions.Length == B, $"{positions} must have {B} entries.");
+        Require(z.Length == (long)B * H * D, $"{z} must have [{B}, {H * D}].");
+        int capacity = Capacity(kCache, vCache, B, H, D);
+        RequireHeadFits(D);
+        Begin();
+        if (z.Length == 0)
+            return;
+        if (Host)
+            AttentionCacheHost.Forward(qkv.Pointer, positions.Pointer, kCache.Pointer, vCache.Pointer,
+                z.Pointer, B, H, D, capacity, scale);
+        else
+            (_attentionCached ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<int>, ArrayView<float>,
+                ArrayView<float>, ArrayView<float>, int, int, int, float>(AttentionCacheKernels.Forward))(
+                (B * H, AttentionCacheKernels.BlockSize),
+                qkv.View, positions.View, kCache.View, vCache.View, z.View, H, D, capacity, scale);
+    }
+
+    /// <summary>Writes the pattern of <see cref="AttentionCached"/>; zeros beyond positions[b].</summary>
+    /// <param name="qkv">[B, 3C]; only q is read.</param>
+    /// <param name="positions">[B]; negative: the row is finished.</param>
+    /// <param name="kCache">[B, H, capacity, D]</param>
+    /// <param name="pattern">[B, H, 1, capacity]</param>
+    /// <param name="B">Rows of the batch.</param>
+    /// <param name="H">Heads.</param>
+    /// <param name="scale">As in <see cref="Attention"/>.</param>
+    /// <exception cref="ArgumentException">A shape does not fit.</exception>
+    public void AttentionCachedPattern(
+        Tensor qkv, IndexTensor positions, Tensor kCache, Tensor pattern, int B, int H, float scale)
+    {
+        int D = HeadSize(qkv, B, 1, H);
+        Require(positions.Length == B, $"{positions} must have {B} entries.");
+        int capacity = Capacity(kCache, kCache, B, H, D);
+        Require(pattern.Length == (long)B * H * capacity, $"{pattern} must have [{B}, {H}, 1, {capacity}].");
+        Begin();
+        if (pattern.Length == 0)
+            return;
+        if (Host)
+            AttentionCacheHost.Pattern(
+                qkv.Pointer, positions.Pointer, kCache.Pointer, pattern.Pointer, B, H, D, capacity, scale);
+        else
+            (_attentionCachedPattern ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<int>,
+                ArrayView<float>, ArrayView<float>, int, int, int, float>(AttentionCacheKernels.Pattern))(
+                (B * H, AttentionCacheKernels.BlockSize),
+                qkv.View, positions.View, kCache.View, pattern.View, H, D, capacity, scale);
+    }
+
+    static int Capacity(
+        Tensor kCache, Tensor vCache, int B, int H, int D, [CallerMemberName] string op = "")
+    {
+        Require(kCache.Columns == D && kCache.Length % Math.Max(1L, (long)B * H * D) == 0,
+            $"{kCache} must have [{B}, {H}, capacity, {D}].", op);
+        Require(vCache.Length == kCache.Length, $"{vCache} must have the shape of {kCache}.", op);
+        return checked((int)(kCache.Length / Math.Max(1L, (long)B * H * D)));
+    }
+}

@@ -1,0 +1,109 @@
+using System.Runtime.CompilerServices;
+using HeadTap.Kernels;
+using ILGPU;
+using ILGPU.Runtime;
+
+namespace HeadTap.Runtime;
+
+public sealed unsafe partial class Ops
+{
+    Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, int>? _headResults;
+    Action<Index1D, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int>? _sumHeads;
+    Action<Index1D, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int>? _headResultsBackwardInput;
+    Action<Index1D, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, int>?
+        _headResultsBackwardWeight;
+
+    /// <summary>
+    /// Writes <c>result[r,h,:] = z[r,h,:] @ weight[h*D..(h+1)*D, :]</c>: what each head adds to the residual
+    /// stream, bias apart.
+    /// </summary>
+    /// <param name="z">[rows, C]</param>
+    /// <param name="weight">[C, C]: attn.c_proj.weight, inputs first.</param>
+    /// <param name="result">[rows, H, C]</param>
+    /// <param name="H">Heads.</param>
+    /// <exception cref="ArgumentException">A shape does not fit.</exception>
+    public void HeadResults(Tensor z, Tensor weight, Tensor result, int H)
+    {
+        int C = RequireHeads(z, weight, H);
+        Require(result.Length == z.Length * H, $"{result} must have [{z.Rows}, {H}, {C}].");
+        Begin();
+        if (z.Length == 0)
+            return;
+        if (Host)
+            HeadResultsHost.Forward(z.Pointer, weight.Pointer, result.Pointer, z.Rows, H, C / H);
+        else
+            (_headResults ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>,
+                int, int, int>(HeadResultsKernels.Forward))(
+                (new Index3D(Tiles(C), Tiles(z.Rows), H),
+                    new Index3D(HeadResultsKernels.Tile, HeadResultsKernels.Tile, 1)),
+                z.View, weight.View, result.View, z.Rows, H, C / H);
+    }
+
+    /// <summary>Writes <c>attnOut[r,:] = sum_h result[r,h,:] + bias</c>, heads in order.</summary>
+    /// <param name="result">[rows, H, C]</param>
+    /// <param name="bias">[C]: attn.c_proj.bias.</param>
+    /// <param name="attnOut">[rows, C]</param>
+    /// <exception cref="ArgumentException">A shape does not fit.</exception>
+    public void SumHeads(Tensor result, Tensor bias, Tensor attnOut)
+    {
+        int C = attnOut.Columns;
+        Require(bias.Length == C && result.Columns == C, $"{result} and {bias} must match the last axis of {attnOut}.");
+        Require(attnOut.Length > 0 ? result.Length % attnOut.Length == 0 && result.Length > 0 : result.Length == 0,
+            $"{result} must hold whole heads of {attnOut}.");
+        Begin();
+        if (attnOut.Length == 0)
+            return;
+        int H = checked((int)(result.Length / attnOut.Length));
+        if (Host)
+            HeadResultsHost.Sum(result.Pointer, bias.Pointer, attnOut.Pointer, attnOut.Rows, H, C);
+        else
+            (_sumHeads ??= Gpu.LoadAutoGroupedStreamKernel<Index1D, ArrayView<float>, ArrayView<float>,
+                ArrayView<float>, int, int>(HeadResultsKernels.Sum))(
+                checked((int)attnOut.Length), result.View, bias.View, attnOut.View, H, C);
+    }
+
+    /// <summary>Writes dZ and adds into dWeight, where given: the gradients of <see cref="HeadResults"/>.</summary>
+    /// <param name="dResult">[rows, H, C]</param>
+    /// <param name="z">[rows, C], the forward pass' input.</param>
+    /// <param name="weight">[C, C]</param>
+    /// <param name="dZ">[rows, C]</param>
+    /// <param name="dWeight">[C, C]; null when the weight is frozen.</param>
+    /// <param name="H">Heads.</param>
+    /// <exception cref="ArgumentException">A shape does not fit.</exception>
+    public void HeadResultsBackward(
+        Tensor dResult, Tensor z, Tensor weight, Tensor dZ, Tensor? dWeight, int H)
+    {
+        int C = RequireHeads(z, weight, H);
+        Require(dResult.Length == z.Length * H, $"{dResult} must have [{z.Rows}, {H}, {C}].");
+        Require(dZ.Length == z.Length, $"{dZ} must have the shape of {z}.");
+        Require(dWeight is null || dWeight.Length == weight.Length, $"{dWeight} must have the shape of {weight}.");
+        Begin();
+        if (z.Length == 0)
+            return;
+        if (Host)
+            HeadResultsHost.BackwardInput(dResult.Pointer, weight.Pointer, dZ.Pointer, z.Rows, H, C / H);
+        else
+            (_headResultsBackwardInput ??= Gpu.LoadAutoGroupedStreamKernel<Index1D, ArrayView<float>,
+                ArrayView<float>, ArrayView<float>, int, int>(HeadResultsKernels.BackwardInput))(
+                checked((int)dZ.Length), dResult.View, weight.View, dZ.View, H, C / H);
+        if (dWeight is null)
+            return;
+        Begin();
+        if (Host)
+            HeadResultsHost.BackwardWeight(dResult.Pointer, z.Pointer, dWeight.Pointer, z.Rows, H, C / H);
+        else
+            (_headResultsBackwardWeight ??= Gpu.LoadAutoGroupedStreamKernel<Index1D, ArrayView<float>,
+                ArrayView<float>, ArrayView<float>, int, int, int>(HeadResultsKernels.BackwardWeight))(
+                checked((int)dWeight.Length), dResult.View, z.View, dWeight.View, z.Rows, H, C / H);
+    }
+
+    static int RequireHeads(Tensor z, Tensor weight, int H, [CallerMemberName] string op = "")
+    {
+        int C = z.Columns;
+        Require(H > 0 && C % H == 0, $"the last axis of {z} must be a multiple of {H} heads.", op);
+        Require(weight.Length == (long)C * C, $"{weight} must have [{C}, {C}].", op);
+        return C;
+    }
+
+    static int Tiles(int extent) => (extent + HeadResultsKernels.Tile - 1) / HeadResultsKernels.Tile;
+}
