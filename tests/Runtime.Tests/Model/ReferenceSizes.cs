@@ -1,0 +1,31 @@
+using HeadTap.Reference;
+
+namespace HeadTap.Runtime.Tests;
+
+/// <summary>The product's config and parameters as the textbook model takes them.</summary>
+static class ReferenceSizes
+{
+    public static Gpt2Sizes Of(Gpt2Config config) =>
+        new(config.VocabSize, config.ContextLength, config.Width, config.Layers, config.Heads, config.Inner)
+        {
+            Activation = config.Activation switch
+            {
+                Activation.GeluTanh => "gelu_new",
+                Activation.GeluExact => "gelu",
+                _ => "relu",
+            },
+            Epsilon = config.LayerNormEpsilon,
+            ScaleAttention = config.ScaleAttention,
+            TiedHead = config.TiedHead,
+        };
+
+    /// <summary>The parameters as one vector in checkpoint order.</summary>
+    public static float[] Flat(Gpt2Config config, IReadOnlyDictionary<string, float[]> parameters)
+    {
+        var table = new Gpt2Parameters(config);
+        float[] flat = new float[table.TotalLength];
+        foreach (ParameterSlice slice in table.Slices)
+            parameters[slice.Name].CopyTo(flat, slice.Offset);
+        return flat;
+    }
+}
