@@ -63,7 +63,8 @@ static class InputFile
             document.Dispose();
             throw new UserException($"{Quoted.Path(path)}: the JSON is not an object; expected {{ ... }}.");
         }
-        catch (JsonException e)
+        // The search for duplicate fields throws the latter at half a surrogate pair ("\ud800").
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             throw new UserException($"{Quoted.Path(path)}: not valid JSON ({Quoted.Line(e.Message)}).", e);
         }
