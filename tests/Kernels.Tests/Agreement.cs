@@ -29,6 +29,37 @@ static class Agreement
             + $"exact {(exact.Length > 0 ? exact[worst] : 0):R}, error {kernelError:E2}, allowed {bound:E2}");
     }
 
+    /// <summary>
+    /// The same rule for a whole pass: every part's error is divided by the part's largest value, and the worst
+    /// of all parts is at most twice the worst of plain float32 loops. Part by part the rule would be a matter of
+    /// luck: a part of one number may come out exact in the plain loops.
+    /// </summary>
+    internal static void PassAtMostTwiceFloat32(
+        IEnumerable<(string Name, double[] Exact, float[] Plain, float[] Kernel)> parts)
+    {
+        double plainWorst = 0, kernelWorst = 0;
+        string worst = "";
+        foreach ((string name, double[] exact, float[] plain, float[] kernel) in parts)
+        {
+            Assert.That(kernel, Has.Length.EqualTo(exact.Length), name);
+            double scale = Math.Max(1e-30, exact.Length == 0 ? 0 : exact.Max(Math.Abs));
+            for (int i = 0; i < exact.Length; i++)
+            {
+                plainWorst = Math.Max(plainWorst, Math.Abs(plain[i] - exact[i]) / scale);
+                double error = Math.Abs(kernel[i] - exact[i]) / scale;
+                if (error > kernelWorst || double.IsNaN(error))
+                    (kernelWorst, worst) = (error, $"{name}[{i}]: kernel {kernel[i]:R}, exact {exact[i]:R}");
+                if (double.IsNaN(error))
+                    break;
+            }
+            if (double.IsNaN(kernelWorst))
+                break;
+        }
+        double bound = 2 * plainWorst + 1.2e-7;
+        Assert.That(kernelWorst <= bound, Is.True, // this way round, NaN fails
+            $"{worst}, relative error {kernelWorst:E2}, allowed {bound:E2}");
+    }
+
     /// <summary>Proves an oracle's gradient: central differences of <paramref name="loss"/> in float64.</summary>
     /// <param name="loss">A scalar of the current contents of <paramref name="values"/>.</param>
     /// <param name="values">What the loss reads; each element is moved by 1e-5 and put back.</param>

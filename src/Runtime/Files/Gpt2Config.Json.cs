@@ -6,6 +6,9 @@ namespace HeadTap.Runtime;
 // Hugging Face's config.json. Fields that do not change what the model computes are not read.
 public sealed partial record Gpt2Config
 {
+    // Ours: Hugging Face's GPT-2 has no bias in its head and would leave it out.
+    const string HeadBiasField = "headtap_head_bias";
+
     static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
     /// <summary>Reads a Hugging Face <c>config.json</c>.</summary>
@@ -34,6 +37,7 @@ public sealed partial record Gpt2Config
             Activation = ReadActivation(json),
             LayerNormEpsilon = json.Float("layer_norm_epsilon", 1e-5f),
             TiedHead = json.Flag("tie_word_embeddings", true),
+            HeadBias = json.Flag(HeadBiasField, false),
             ScaleAttention = json.Flag("scale_attn_weights", true),
             ResidualDropout = json.Float("resid_pdrop", 0.1f),
             EmbeddingDropout = json.Float("embd_pdrop", 0.1f),
@@ -70,6 +74,8 @@ public sealed partial record Gpt2Config
             ["tie_word_embeddings"] = TiedHead,
             ["vocab_size"] = VocabSize,
         };
+        if (HeadBias)
+            json[HeadBiasField] = true;
         AtomicFile.WriteText(path, json.ToJsonString(Indented) + "\n");
     }
 

@@ -38,6 +38,12 @@ public sealed partial record Gpt2Config
     /// <summary>Whether the head shares the token embedding; otherwise it has <c>lm_head.weight</c>.</summary>
     public bool TiedHead { get; init; } = true;
 
+    /// <summary>
+    /// Whether the head adds <c>lm_head.bias</c>. No published GPT-2 has one; folding LayerNorm makes it
+    /// (<see cref="WeightProcessing"/>).
+    /// </summary>
+    public bool HeadBias { get; init; }
+
     /// <summary>Whether scores are divided by the root of the head width.</summary>
     public bool ScaleAttention { get; init; } = true;
 

@@ -37,6 +37,8 @@ public sealed class Gpt2Parameters
         AddPair("ln_f", C);
         if (!config.TiedHead)
             Add("lm_head.weight", config.VocabSize, C);
+        if (config.HeadBias)
+            Add("lm_head.bias", config.VocabSize);
     }
 
     /// <summary>The sizes.</summary>

@@ -1,0 +1,135 @@
+namespace HeadTap.Runtime;
+
+/// <summary>What an edit does to the values at a site, x.</summary>
+public enum EditOperation
+{
+    /// <summary>x + alpha · value.</summary>
+    Add,
+
+    /// <summary>The value in place of x.</summary>
+    Replace,
+
+    /// <summary>alpha · x.</summary>
+    Scale,
+
+    /// <summary>Zeroes in place of x.</summary>
+    Zero,
+
+    /// <summary>The mean of x over the edited rows in place of each.</summary>
+    Mean,
+
+    /// <summary>x - alpha · &lt;x, u&gt; u with u the value divided by its norm: alpha 1 removes a direction.</summary>
+    ProjectOut,
+
+    /// <summary>x as another run recorded it, at the same row and position.</summary>
+    Patch,
+
+    /// <summary>Whatever a C# function makes of x; such an edit cannot be saved.</summary>
+    Call,
+}
+
+/// <summary>A change to the values at one or more sites, in force while it is attached to a model.</summary>
+/// <remarks>
+/// All but <see cref="EditOperation.Call"/> are linear in x or constant, so the backward pass goes through them
+/// exactly: see <see cref="EditProgram"/>.
+/// </remarks>
+public sealed record Edit
+{
+    /// <summary>A site's name, a glob or an alias, as <see cref="Site.Match"/> takes.</summary>
+    public required string Site { get; init; }
+
+    /// <summary>What is done.</summary>
+    public required EditOperation Operation { get; init; }
+
+    /// <summary>The value of Add, Replace, ProjectOut and Patch.</summary>
+    public EditValue? Value { get; init; }
+
+    /// <summary>The strength of Add and ProjectOut and the factor of Scale.</summary>
+    public float Alpha { get; init; } = 1f;
+
+    /// <summary>One head of a site that has heads, from 0; null for all.</summary>
+    public int? Head { get; init; }
+
+    /// <summary>Which positions of each row.</summary>
+    public EditPositions Positions { get; init; } = EditPositions.All;
+
+    /// <summary>Which rows of the batch; null for all.</summary>
+    public IReadOnlyList<int>? Rows { get; init; }
+
+    /// <summary>Which passes of a generation: 0 is the prompt's, 1 the first generated token's; null for all.</summary>
+    public IReadOnlyList<int>? Steps { get; init; }
+
+    /// <summary>The function of <see cref="EditOperation.Call"/>.</summary>
+    public EditFunction? Function { get; init; }
+
+    /// <summary>
+    /// The function's derivative: changes the gradient of its output into that of its input. Without one,
+    /// gradients pass unchanged.
+    /// </summary>
+    public EditFunction? FunctionBackward { get; init; }
+
+    /// <summary>An edit by a C# function.</summary>
+    public static Edit Call(string site, EditFunction forward, EditFunction? backward = null) => new()
+    {
+        Site = site,
+        Operation = EditOperation.Call,
+        Function = forward,
+        FunctionBackward = backward,
+    };
+
+    /// <summary>Checks what can be known before a run.</summary>
+    /// <exception cref="UserException">It does not fit the model.</exception>
+    public void Validate(Gpt2Config config)
+    {
+        IReadOnlyList<Site> sites = HeadTap.Runtime.Site.Match(Site, config);
+        if (!Enum.IsDefined(Operation))
+            throw Wrong($"operation {Operation} is unknown");
+        if (!float.IsFinite(Alpha))
+            throw Wrong($"alpha is {Alpha}; expected a finite number");
+        bool needsValue = Operation is EditOperation.Add or EditOperation.Replace or EditOperation.ProjectOut
+            or EditOperation.Patch;
+        if (needsValue && Value is null)
+            throw Wrong($"{Operation} needs a value");
+        if (!needsValue && Value is not null)
+            throw Wrong($"{Operation} takes no value");
+        if (Operation == EditOperation.Call && Function is null)
+            throw Wrong("Call needs a function");
+        if (Rows?.FirstOrDefault(r => r < 0) is < 0 || Steps?.FirstOrDefault(s => s < 0) is < 0)
+            throw Wrong("rows and steps count from 0");
+        foreach (Site site in sites)
+            ValidateAt(site, config);
+    }
+
+    void ValidateAt(Site site, Gpt2Config config)
+    {
+        if (site.Kind is SiteKind.Ln1Scale or SiteKind.Ln2Scale or SiteKind.LnFinalScale)
+            throw Wrong($"{site} can be recorded but not edited; edit the normalized output or the stream before it");
+        SiteLayout layout = SiteLayout.Of(site.Kind, config, 1, 1);
+        if (Head is not { } head)
+            return;
+        if (layout.Heads == 1 && config.Heads > 1)
+            throw Wrong($"{site} has no heads; leave head out");
+        if (head < 0 || head >= config.Heads)
+            throw Wrong($"head {head} does not exist; this model has heads 0 to {config.Heads - 1}");
+    }
+
+    internal UserException Wrong(string what) => new($"edit at {Quoted.Name(Site)}: {what}");
+}
+
+/// <summary>A C# edit: changes <see cref="EditContext.Values"/> in place.</summary>
+public delegate void EditFunction(EditContext context);
+
+/// <summary>What a C# edit sees: the edited rows of one site, on the host.</summary>
+/// <param name="Site">Where.</param>
+/// <param name="Step">The pass of a generation; 0 outside one.</param>
+/// <param name="Rows">Batch row and position of each row of values.</param>
+/// <param name="Width">Floats in a row: all heads side by side unless the edit names one.</param>
+/// <param name="Values">[rows, width]; what is left here goes back into the run.</param>
+public sealed record EditContext(
+    Site Site, int Step, IReadOnlyList<EditRow> Rows, int Width, float[] Values);
+
+/// <summary>One row that an edit touches.</summary>
+/// <param name="BatchRow">b.</param>
+/// <param name="Position">The token's position in its text, from 0.</param>
+/// <param name="Head">For scores and patterns, whose rows are per head; else -1.</param>
+public readonly record struct EditRow(int BatchRow, int Position, int Head);

@@ -1,0 +1,180 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace HeadTap.Runtime;
+
+/// <summary>
+/// Edits as a JSON file, so that an experiment can be saved, shared and replayed:
+/// <c>{ "edits": [ { "site": "blocks.3.hook_attn_out", "op": "add", "alpha": 4, "value": { "unembed": [17] } } ] }</c>.
+/// docs/edits.md has every field. An unknown field is refused: a misspelt one would silently do nothing.
+/// </summary>
+public static class EditSpec
+{
+    static readonly (string Name, EditOperation Operation)[] Operations =
+    [
+        ("add", EditOperation.Add), ("replace", EditOperation.Replace), ("scale", EditOperation.Scale),
+        ("zero", EditOperation.Zero), ("mean", EditOperation.Mean), ("project_out", EditOperation.ProjectOut),
+        ("patch", EditOperation.Patch),
+    ];
+
+    static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
+
+    /// <summary>Reads a spec file.</summary>
+    /// <param name="path">The file; tensor files named in it are looked for beside it.</param>
+    /// <exception cref="UserException">It cannot be read, or a field is unknown, missing or of the wrong kind.</exception>
+    public static IReadOnlyList<Edit> Read(string path)
+    {
+        using JsonDocument document = InputFile.ReadJsonObject(path);
+        return Parse(document.RootElement, path, Path.GetDirectoryName(Path.GetFullPath(path)));
+    }
+
+    /// <summary>Parses a spec.</summary>
+    /// <param name="json">The root object.</param>
+    /// <param name="source">Where it came from; begins each message.</param>
+    /// <param name="folder">Where tensor files are looked for; null for the current folder.</param>
+    public static IReadOnlyList<Edit> Parse(JsonElement json, string source, string? folder = null)
+    {
+        RequireOnly(json, source, "edits");
+        if (!json.TryGetProperty("edits", out JsonElement list) || list.ValueKind != JsonValueKind.Array)
+            throw Wrong(source, "\"edits\" is missing; expected a list of edits");
+        return [.. list.EnumerateArray().Select((e, i) => One(e, $"{source}: edit {i}", folder))];
+    }
+
+    /// <summary>Writes a spec file.</summary>
+    /// <exception cref="UserException">An edit is a C# function, or the file cannot be written.</exception>
+    public static void Write(string path, IReadOnlyList<Edit> edits)
+        => AtomicFile.WriteText(path, ToJson(edits).ToJsonString(Indented) + "\n");
+
+    /// <summary>The spec of some edits.</summary>
+    /// <exception cref="UserException">An edit is a C# function: it has no description.</exception>
+    public static JsonObject ToJson(IReadOnlyList<Edit> edits)
+    {
+        ArgumentNullException.ThrowIfNull(edits);
+        return new JsonObject { ["edits"] = new JsonArray([.. edits.Select(One)]) };
+    }
+
+    static Edit One(JsonElement json, string source, string? folder)
+    {
+        RequireOnly(json, source, "site", "op", "alpha", "head", "positions", "rows", "steps", "value");
+        var fields = new JsonFields(source, json);
+        string op = fields.Text("op", "");
+        (string name, EditOperation operation) = Operations.FirstOrDefault(o => o.Name == op);
+        if (name is null)
+            throw Wrong(source, $"op is {Quoted.Name(op)}; expected {string.Join(", ", Operations.Select(o => o.Name))}");
+        string site = fields.Text("site", "");
+        return new Edit
+        {
+            Site = site.Length > 0 ? site : throw Wrong(source, "site is missing"),
+            Operation = operation,
+            Alpha = fields.Float("alpha", 1f),
+            Head = fields.Has("head") ? fields.Int("head") : null,
+            Positions = Positions(json, source),
+            Rows = Integers(json, "rows", source),
+            Steps = Integers(json, "steps", source),
+            Value = json.TryGetProperty("value", out JsonElement value) ? Value(value, source, folder) : null,
+        };
+    }
+
+    static EditPositions Positions(JsonElement json, string source)
+    {
+        if (!json.TryGetProperty("positions", out JsonElement p))
+            return EditPositions.All;
+        if (p.ValueKind == JsonValueKind.String)
+            return p.GetString() switch
+            {
+                "all" => EditPositions.All,
+                "last" => EditPositions.Last,
+                _ => throw Expected(),
+            };
+        if (p.ValueKind == JsonValueKind.Array)
+            return EditPositions.List(Integers(json, "positions", source)!);
+        if (p.ValueKind != JsonValueKind.Object)
+            throw Expected();
+        RequireOnly(p, source, "from");
+        return EditPositions.From(new JsonFields(source, p).Int("from"));
+
+        UserException Expected() => Wrong(source,
+            $"positions is {Quoted.Name(p.GetRawText())}; expected \"all\", \"last\", a list, or {{\"from\": n}}");
+    }
+
+    static EditValue Value(JsonElement json, string source, string? folder)
+    {
+        if (json.ValueKind == JsonValueKind.Array)
+            return EditValue.Numbers(Numbers(json, source));
+        RequireOnly(json, source, "file", "tensor", "unembed", "embed");
+        var fields = new JsonFields(source, json);
+        if (fields.Has("unembed") && json.EnumerateObject().Count() == 1)
+            return EditValue.Unembed(Integers(json, "unembed", source)!);
+        if (fields.Has("embed") && json.EnumerateObject().Count() == 1)
+            return EditValue.Embed(Integers(json, "embed", source)!);
+        string file = fields.Text("file", ""), tensor = fields.Text("tensor", "");
+        if (file.Length == 0 || tensor.Length == 0 || json.EnumerateObject().Count() != 2)
+            throw Wrong(source, "value needs numbers, {\"unembed\": tokens}, {\"embed\": tokens}, or file and tensor");
+        return EditValue.File(folder is null ? file : Path.Combine(folder, file), tensor);
+    }
+
+    static float[] Numbers(JsonElement json, string source)
+    {
+        float[] values = new float[json.GetArrayLength()];
+        int i = 0;
+        foreach (JsonElement number in json.EnumerateArray())
+            values[i++] = number.ValueKind == JsonValueKind.Number && number.TryGetSingle(out float v) && float.IsFinite(v)
+                ? v : throw Wrong(source, $"value {i - 1} is {Quoted.Name(number.GetRawText())}; expected a number");
+        return values;
+    }
+
+    static int[]? Integers(JsonElement json, string field, string source)
+    {
+        if (!json.TryGetProperty(field, out JsonElement list))
+            return null;
+        if (list.ValueKind != JsonValueKind.Array)
+            throw Wrong(source, $"{field} is {Quoted.Name(list.GetRawText())}; expected a list of whole numbers");
+        return [.. list.EnumerateArray().Select(n => n.ValueKind == JsonValueKind.Number && n.TryGetInt32(out int i) && i >= 0
+            ? i : throw Wrong(source, $"{field} has {Quoted.Name(n.GetRawText())}; expected whole numbers from 0"))];
+    }
+
+    static JsonNode One(Edit edit)
+    {
+        string op = Operations.FirstOrDefault(o => o.Operation == edit.Operation).Name
+            ?? throw edit.Wrong("a C# function cannot be written to a file");
+        var json = new JsonObject { ["site"] = edit.Site, ["op"] = op };
+        if (edit.Alpha != 1f)
+            json["alpha"] = edit.Alpha;
+        if (edit.Head is { } head)
+            json["head"] = head;
+        if (edit.Positions.IsLast)
+            json["positions"] = "last";
+        else if (edit.Positions.Listed is { } listed)
+            json["positions"] = List(listed);
+        else if (edit.Positions.FromPosition is { } from)
+            json["positions"] = new JsonObject { ["from"] = from };
+        if (edit.Rows is { } rows)
+            json["rows"] = List(rows);
+        if (edit.Steps is { } steps)
+            json["steps"] = List(steps);
+        if (edit.Value is { } value)
+            json["value"] = One(edit, value);
+        return json;
+    }
+
+    static JsonNode One(Edit edit, EditValue value) => value switch
+    {
+        InlineValue inline => new JsonArray([.. inline.Values.Select(v => (JsonNode)v)]),
+        FileValue file => new JsonObject { ["file"] = file.Path, ["tensor"] = file.Tensor },
+        EmbeddingValue e => new JsonObject { [e.Head ? "unembed" : "embed"] = List(e.Tokens) },
+        _ => throw edit.Wrong("recorded values cannot be written; save them with trace --out and name that file"),
+    };
+
+    static JsonArray List(IReadOnlyList<int> numbers) => new([.. numbers.Select(n => (JsonNode)n)]);
+
+    static void RequireOnly(JsonElement json, string source, params string[] known)
+    {
+        if (json.ValueKind != JsonValueKind.Object)
+            throw Wrong(source, $"found {Quoted.Name(json.GetRawText())}; expected an object");
+        foreach (JsonProperty property in json.EnumerateObject())
+            if (!known.Contains(property.Name))
+                throw Wrong(source, $"unknown field {Quoted.Name(property.Name)}; expected {string.Join(", ", known)}");
+    }
+
+    static UserException Wrong(string source, string what) => new($"{source}: {what}");
+}

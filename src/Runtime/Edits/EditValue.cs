@@ -1,0 +1,83 @@
+namespace HeadTap.Runtime;
+
+/// <summary>Where an edit's value comes from. Kept as a description, so a spec stays small and readable.</summary>
+public abstract record EditValue
+{
+    /// <summary>Numbers: one row for every place the edit touches.</summary>
+    public static EditValue Numbers(params float[] values) => new InlineValue(values);
+
+    /// <summary>A tensor of a safetensors file, such as <c>trace --out</c> writes.</summary>
+    public static EditValue File(string path, string tensor) => new FileValue(path, tensor);
+
+    /// <summary>
+    /// A memory: the sum of the unembedding's columns of the given tokens, each token once however often it
+    /// occurs (Sakarvadia et al. 2023, arXiv 2309.05605: b W_Uᵀ with b the k-hot vector of the memory's tokens).
+    /// </summary>
+    public static EditValue Unembed(params int[] tokens) => new EmbeddingValue(tokens, Head: true);
+
+    /// <summary>As <see cref="Unembed"/> with the token embedding: b W_E.</summary>
+    public static EditValue Embed(params int[] tokens) => new EmbeddingValue(tokens, Head: false);
+
+    /// <summary>Values of another run with their shape, batch axis first.</summary>
+    public static EditValue Recorded(float[] values, params int[] shape) => new RecordedValue(values, shape);
+
+    /// <summary>The values and their shape; a vector has one extent.</summary>
+    internal abstract (float[] Values, int[] Shape) Resolve(Gpt2Model model);
+}
+
+/// <summary>See <see cref="EditValue.Numbers"/>.</summary>
+/// <param name="Values">The row.</param>
+public sealed record InlineValue(float[] Values) : EditValue
+{
+    internal override (float[], int[]) Resolve(Gpt2Model model) => (Values, [Values.Length]);
+}
+
+/// <summary>See <see cref="EditValue.Recorded"/>.</summary>
+/// <param name="Values">All values.</param>
+/// <param name="Shape">[B, T, …].</param>
+public sealed record RecordedValue(float[] Values, int[] Shape) : EditValue
+{
+    internal override (float[], int[]) Resolve(Gpt2Model model) => (Values, Shape);
+}
+
+/// <summary>See <see cref="EditValue.File"/>.</summary>
+/// <param name="Path">A safetensors file.</param>
+/// <param name="Tensor">A name in it.</param>
+public sealed record FileValue(string Path, string Tensor) : EditValue
+{
+    internal override (float[], int[]) Resolve(Gpt2Model model)
+    {
+        using SafetensorsReader reader = SafetensorsReader.Open(Path);
+        SafetensorsEntry entry = reader.Entries.FirstOrDefault(e => e.Name == Tensor) ?? throw new UserException(
+            $"{Quoted.Path(Path)}: no tensor {Quoted.Name(Tensor)}; it has "
+            + Quoted.Names([.. reader.Entries.Select(e => e.Name)]));
+        float[] values = new float[entry.Length];
+        reader.Read(Tensor, values);
+        return (values, [.. entry.Shape.Select(extent => checked((int)extent))]);
+    }
+}
+
+/// <summary>See <see cref="EditValue.Unembed"/> and <see cref="EditValue.Embed"/>.</summary>
+/// <param name="Tokens">Token ids; repeated ones count once.</param>
+/// <param name="Head">True for the unembedding, false for the token embedding.</param>
+public sealed record EmbeddingValue(int[] Tokens, bool Head) : EditValue
+{
+    internal override (float[], int[]) Resolve(Gpt2Model model)
+    {
+        if (Tokens.Length == 0)
+            throw new UserException("edit value: a memory needs at least one token");
+        Tensor table = Head ? model.Weights.Head : model.Weights.TokenEmbedding;
+        int C = model.Config.Width;
+        float[] sum = new float[C], row = new float[C];
+        foreach (int token in Tokens.Distinct())
+        {
+            if (token < 0 || token >= model.Config.VocabSize)
+                throw new UserException(
+                    $"edit value: token {token} is outside the vocabulary of {model.Config.VocabSize}");
+            table.SliceRows(token, 1).Download(row);
+            for (int c = 0; c < C; c++)
+                sum[c] += row[c];
+        }
+        return (sum, [C]);
+    }
+}

@@ -1,0 +1,26 @@
+namespace HeadTap.Runtime;
+
+/// <summary>How a pass attends: over its own tokens, or over a cache of earlier ones.</summary>
+abstract class AttentionPath(Gpt2Model model, PassMemory memory)
+{
+    protected Gpt2Model Model { get; } = model;
+
+    protected PassMemory Memory { get; } = memory;
+
+    protected Ops Ops => Model.Ops;
+
+    protected int H => Model.Config.Heads;
+
+    protected float Scale { get; } = model.Config.ScaleAttention ? 1f / MathF.Sqrt(model.Config.HeadWidth) : 1f;
+
+    /// <summary>Rows and positions of the pass in progress.</summary>
+    internal BatchShape Batch { get; set; }
+
+    /// <summary>From q, k, v of block <paramref name="l"/> to z.</summary>
+    internal abstract void Forward(int l, Gpt2Activations a, SiteRecorder sites);
+
+    /// <summary>Where the heads' results of a block go: kept if recorded, else passing.</summary>
+    internal Tensor ResultMemory(int l, SiteRecorder sites)
+        => sites.Copy(new Site(SiteKind.Result, l))
+            ?? Memory.Cut($"results of block {l}", Batch.B * Batch.T, H, Model.Config.Width);
+}

@@ -1,0 +1,39 @@
+namespace HeadTap.Runtime;
+
+/// <summary>Keys and values of earlier tokens, for every block: [B, H, capacity, D] each.</summary>
+sealed class KeyValueCache
+{
+    internal KeyValueCache(TensorArena arena, Gpt2Config config, int B, int capacity)
+    {
+        Capacity = capacity;
+        Keys = new Tensor[config.Layers];
+        Values = new Tensor[config.Layers];
+        for (int l = 0; l < config.Layers; l++)
+        {
+            Keys[l] = arena.Cut($"cached keys {l}", B, config.Heads, capacity, config.HeadWidth);
+            Values[l] = arena.Cut($"cached values {l}", B, config.Heads, capacity, config.HeadWidth);
+        }
+    }
+
+    internal int Capacity { get; }
+
+    internal Tensor[] Keys { get; }
+
+    internal Tensor[] Values { get; }
+}
+
+/// <summary>One new token a row, attending to itself and everything cached before it.</summary>
+sealed class CachedAttention(Gpt2Model model, PassMemory memory, KeyValueCache cache) : AttentionPath(model, memory)
+{
+    internal override void Forward(int l, Gpt2Activations a, SiteRecorder sites)
+    {
+        Ops.CacheAppend(a.Qkv[l], a.Lengths, cache.Keys[l], cache.Values[l], Batch.B, H);
+        Ops.AttentionCached(a.Qkv[l], a.Lengths, cache.Keys[l], cache.Values[l], a.Z[l], Batch.B, H, Scale);
+        if (sites.Records(SiteKind.Pattern, l))
+        {
+            Tensor pattern = sites.Copy(new Site(SiteKind.Pattern, l))!;
+            Ops.AttentionCachedPattern(a.Qkv[l], a.Lengths, cache.Keys[l], pattern, Batch.B, H, Scale);
+            sites.At(SiteKind.Pattern, l, pattern);
+        }
+    }
+}

@@ -1,0 +1,70 @@
+namespace HeadTap.Runtime;
+
+/// <summary>Forward passes of one new token a row, over a key/value cache.</summary>
+sealed class Gpt2Decoder : IDisposable
+{
+    readonly Gpt2Model _model;
+    readonly TensorArena _arena;
+    readonly PassMemory _memory;
+    readonly SiteRecorder _sites;
+    readonly Gpt2Activations _activations;
+    readonly CachedAttention _attention;
+    readonly Gpt2Forward _forward;
+    readonly Gpt2Head _head;
+    readonly int _capacity;
+    EditProgram? _program;
+
+    internal Gpt2Decoder(Gpt2Model model, KeyValueCache cache, int B, IReadOnlyList<Site> record)
+    {
+        (_model, _capacity) = (model, cache.Capacity);
+        _memory = new PassMemory(model.Device);
+        _sites = new SiteRecorder(model, record.Where(s => s.Kind != SiteKind.Scores)); // a cached pass has none
+        long floats = TensorArena.Measure(model.Device, arena => Cut(arena, B, out _, out _));
+        _arena = new TensorArena(model.Device, floats, "activations of one token");
+        Cut(_arena, B, out _activations, out Tensor logits);
+        Logits = logits;
+        _attention = new CachedAttention(model, _memory, cache);
+        _forward = new Gpt2Forward(model, _activations, _sites, _attention);
+        _head = new Gpt2Head(model);
+    }
+
+    /// <summary>[B, V]</summary>
+    internal Tensor Logits { get; }
+
+    internal IReadOnlyDictionary<Site, Recording> Recordings => _sites.Recordings;
+
+    /// <summary>Runs the last token of each row; <paramref name="lengths"/> counts it, and is 0 for an ended row.</summary>
+    internal void Forward(int[] tokens, int[] lengths, int step)
+    {
+        int[] positions = [.. lengths.Select(n => n - 1)];
+        _activations.Tokens.Upload(tokens);
+        _activations.Positions.Upload(positions);
+        _activations.Lengths.Upload(positions);
+        _program?.Dispose();
+        _program = null;
+        _memory.Clear();
+        var batch = new BatchShape(tokens.Length, 1, lengths, step, _capacity);
+        _program = EditProgram.For(_model, batch);
+        _sites.Begin(batch, _program);
+        _attention.Batch = batch;
+        _forward.Run();
+        _head.Logits(_activations.LnFinal, Logits);
+        _sites.At(SiteKind.Logits, 0, Logits);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _program?.Dispose();
+        _memory.Dispose();
+        _arena.Dispose();
+    }
+
+    void Cut(TensorArena arena, int B, out Gpt2Activations activations, out Tensor logits)
+    {
+        activations = new Gpt2Activations(arena, _model.Config, B, 1, false, _sites.Recorded);
+        _sites.CutCopies(arena, B, 1, _capacity, kind => kind is SiteKind.Embed or SiteKind.PosEmbed or SiteKind.Q
+            or SiteKind.K or SiteKind.V or SiteKind.Pattern or SiteKind.Result);
+        logits = arena.Cut("logits", B, _model.Config.VocabSize);
+    }
+}

@@ -1,0 +1,83 @@
+namespace HeadTap.Runtime;
+
+/// <summary>
+/// GPT-2's forward pass (Radford et al. 2019), read from top to bottom: one op a line, with the sites between.
+/// <see cref="Gpt2Backward"/> is its mirror.
+/// </summary>
+sealed class Gpt2Forward(Gpt2Model model, Gpt2Activations a, SiteRecorder sites, AttentionPath attention)
+{
+    readonly Ops ops = model.Ops;
+    readonly NamedParameters<Tensor> weights = model.Weights;
+    readonly float eps = model.Config.LayerNormEpsilon;
+
+    /// <summary>From tokens to the final LayerNorm; the head is <see cref="Gpt2Head"/>.</summary>
+    internal void Run()
+    {
+        Embed();
+        for (int l = 0; l < model.Config.Layers; l++)
+            Block(l);
+
+        ops.LayerNorm(a.Resid[^1], weights.FinalNormWeight, weights.FinalNormBias,
+            a.LnFinal, a.LnFinalMean, a.LnFinalRstd, eps);
+        At(SiteKind.LnFinalScale, 0, a.LnFinalRstd);
+        At(SiteKind.LnFinalNormalized, 0, a.LnFinal);
+    }
+
+    void Embed()
+    {
+        Tensor x = a.Resid[0];
+        if (!sites.Uses(SiteKind.Embed, 0) && !sites.Uses(SiteKind.PosEmbed, 0))
+        {
+            ops.Gather(a.Tokens, weights.TokenEmbedding, x);
+            ops.Gather(a.Positions, weights.PositionEmbedding, x, accumulate: true);
+            return;
+        }
+        Tensor position = a.ResidMid[0]; // free until the first block
+        ops.Gather(a.Tokens, weights.TokenEmbedding, x);             At(SiteKind.Embed, 0, x);
+        ops.Gather(a.Positions, weights.PositionEmbedding, position); At(SiteKind.PosEmbed, 0, position);
+        ops.AddInto(position, x);
+    }
+
+    void Block(int l)
+    {
+        NamedBlock<Tensor> w = weights.Layers[l];
+        Tensor x = a.Resid[l], y = a.Resid[l + 1];
+        At(SiteKind.ResidPre, l, x);
+
+        ops.LayerNorm(x, w.Ln1Weight, w.Ln1Bias, a.Ln1[l], a.Ln1Mean[l], a.Ln1Rstd[l], eps);
+        At(SiteKind.Ln1Scale, l, a.Ln1Rstd[l]);
+        At(SiteKind.Ln1Normalized, l, a.Ln1[l]);
+        ops.MatMul(a.Ln1[l], w.QkvWeight, w.QkvBias, a.Qkv[l]);
+        At(SiteKind.Q, l, a.Qkv[l]);
+        At(SiteKind.K, l, a.Qkv[l]);
+        At(SiteKind.V, l, a.Qkv[l]);
+        attention.Forward(l, a, sites);                               At(SiteKind.Z, l, a.Z[l]);
+        Project(l, w);                                                At(SiteKind.AttnOut, l, a.AttnOut[l]);
+        ops.Add(x, a.AttnOut[l], a.ResidMid[l]);                      At(SiteKind.ResidMid, l, a.ResidMid[l]);
+
+        ops.LayerNorm(a.ResidMid[l], w.Ln2Weight, w.Ln2Bias, a.Ln2[l], a.Ln2Mean[l], a.Ln2Rstd[l], eps);
+        At(SiteKind.Ln2Scale, l, a.Ln2Rstd[l]);
+        At(SiteKind.Ln2Normalized, l, a.Ln2[l]);
+        ops.MatMul(a.Ln2[l], w.FcWeight, w.FcBias, a.MlpPre[l]);      At(SiteKind.MlpPre, l, a.MlpPre[l]);
+        ops.Activate(model.Config.Activation, a.MlpPre[l], a.MlpPost[l]);
+        At(SiteKind.MlpPost, l, a.MlpPost[l]);
+        ops.MatMul(a.MlpPost[l], w.OutWeight, w.OutBias, a.MlpOut[l]); At(SiteKind.MlpOut, l, a.MlpOut[l]);
+        ops.Add(a.ResidMid[l], a.MlpOut[l], y);                       At(SiteKind.ResidPost, l, y);
+    }
+
+    // attn_out = sum over heads of z_h W_O[h], plus b_O: one product, or head by head where results are used.
+    void Project(int l, NamedBlock<Tensor> w)
+    {
+        if (!sites.Uses(SiteKind.Result, l))
+        {
+            ops.MatMul(a.Z[l], w.ProjWeight, w.ProjBias, a.AttnOut[l]);
+            return;
+        }
+        Tensor result = attention.ResultMemory(l, sites);
+        ops.HeadResults(a.Z[l], w.ProjWeight, result, model.Config.Heads);
+        At(SiteKind.Result, l, result);
+        ops.SumHeads(result, w.ProjBias, a.AttnOut[l]);
+    }
+
+    void At(SiteKind kind, int layer, Tensor x) => sites.At(kind, layer, x);
+}

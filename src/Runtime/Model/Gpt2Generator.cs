@@ -1,0 +1,120 @@
+namespace HeadTap.Runtime;
+
+/// <summary>
+/// Continues prompts token by token over a key/value cache. Rows may be of unequal length; sites and edits work in
+/// every pass. Edited scores or patterns need all keys at once, so with such edits each pass runs the whole text.
+/// </summary>
+public sealed class Gpt2Generator(Gpt2Model model)
+{
+    /// <summary>The tokens added to each prompt.</summary>
+    /// <exception cref="UserException">A prompt is empty, holds an unknown token or leaves no room in the context.</exception>
+    public IReadOnlyList<int[]> Generate(SequenceBatch prompts, GenerationOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(prompts);
+        ArgumentNullException.ThrowIfNull(options);
+        prompts.Validate(model.Config);
+        if (options.MaxNewTokens < 1)
+            throw new UserException($"{options.MaxNewTokens} new tokens asked for; expected at least 1");
+        int longest = prompts.Lengths.Max();
+        if (longest + options.MaxNewTokens > model.Config.ContextLength)
+            throw new UserException($"a prompt of {longest} tokens and {options.MaxNewTokens} new ones pass the "
+                + $"model's context of {model.Config.ContextLength}");
+        var texts = new GeneratedTexts(model, prompts, options);
+        bool patterns = model.Edits.Any(e => Site.Match(e.Site, model.Config)
+            .Any(s => s.Kind is SiteKind.Scores or SiteKind.Pattern));
+        if (patterns)
+            RunWhole(texts, options, longest + options.MaxNewTokens);
+        else
+            RunCached(prompts, texts, options, longest + options.MaxNewTokens);
+        return texts.Added;
+    }
+
+    void RunWhole(GeneratedTexts texts, GenerationOptions options, int capacity)
+    {
+        using var session = new Gpt2Session(model, new SessionOptions
+        {
+            MaxRows = texts.B, MaxTokens = capacity, Logits = LogitsAt.Last, Record = options.Record,
+        });
+        for (int step = 0; step < options.MaxNewTokens && !texts.Ended; step++)
+        {
+            session.Forward(new SequenceBatch([.. texts.Rows]));
+            texts.Choose(step, session.Logits, session.Recordings);
+        }
+    }
+
+    void RunCached(SequenceBatch prompts, GeneratedTexts texts, GenerationOptions options, int capacity)
+    {
+        Gpt2Config config = model.Config;
+        long floats = TensorArena.Measure(model.Device, a => _ = new KeyValueCache(a, config, prompts.B, capacity));
+        using var arena = new TensorArena(model.Device, floats, "the key/value cache");
+        var cache = new KeyValueCache(arena, config, prompts.B, capacity);
+        using (var session = new Gpt2Session(model, new SessionOptions
+        {
+            MaxRows = prompts.B, MaxTokens = prompts.T, Logits = LogitsAt.Last, Record = options.Record,
+        }, cache))
+        {
+            session.Forward(prompts);
+            texts.Choose(0, session.Logits, session.Recordings);
+        }
+        using var decoder = new Gpt2Decoder(model, cache, prompts.B, options.Record);
+        for (int step = 1; step < options.MaxNewTokens && !texts.Ended; step++)
+        {
+            decoder.Forward(texts.LastTokens, texts.Lengths, step);
+            texts.Choose(step, decoder.Logits, decoder.Recordings);
+        }
+    }
+}
+
+/// <summary>The texts as they grow.</summary>
+sealed class GeneratedTexts
+{
+    readonly GenerationOptions _options;
+    readonly Sampler _sampler;
+    readonly SeededRandom[] _random;
+    readonly bool[] _ended;
+    readonly List<int>[] _rows;
+    readonly List<int>[] _added;
+    readonly float[] _logits;
+
+    internal GeneratedTexts(Gpt2Model model, SequenceBatch prompts, GenerationOptions options)
+    {
+        (_options, B) = (options, prompts.B);
+        _sampler = new Sampler(options.Sampling);
+        _random = [.. Enumerable.Range(0, B).Select(b => new SeededRandom(options.Seed, (ulong)b))];
+        _ended = new bool[B];
+        _rows = [.. Enumerable.Range(0, B).Select(b => prompts.Row(b).ToArray().ToList())];
+        _added = [.. Enumerable.Range(0, B).Select(_ => new List<int>())];
+        _logits = new float[(long)B * model.Config.VocabSize];
+    }
+
+    internal int B { get; }
+
+    internal bool Ended => _ended.All(e => e);
+
+    internal IReadOnlyList<IReadOnlyList<int>> Rows => _rows;
+
+    internal IReadOnlyList<int[]> Added => [.. _added.Select(a => a.ToArray())];
+
+    /// <summary>[B]; -1 for a row that has ended.</summary>
+    internal int[] LastTokens => [.. _rows.Select((r, b) => _ended[b] ? -1 : r[^1])];
+
+    /// <summary>[B]; 0 for a row that has ended.</summary>
+    internal int[] Lengths => [.. _rows.Select((r, b) => _ended[b] ? 0 : r.Count)];
+
+    internal void Choose(int step, Tensor logits, IReadOnlyDictionary<Site, Recording> recordings)
+    {
+        logits.Download(_logits);
+        int V = logits.Columns;
+        int[] chosen = new int[B];
+        for (int b = 0; b < B; b++)
+        {
+            chosen[b] = _ended[b] ? -1 : _sampler.Next(_logits.AsSpan(b * V, V), _random[b]);
+            if (_ended[b])
+                continue;
+            _rows[b].Add(chosen[b]);
+            _added[b].Add(chosen[b]);
+            _ended[b] = chosen[b] == _options.StopToken;
+        }
+        _options.OnStep?.Invoke(new GenerationStep(step, logits, chosen, recordings));
+    }
+}

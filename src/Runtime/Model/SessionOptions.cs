@@ -1,0 +1,36 @@
+namespace HeadTap.Runtime;
+
+/// <summary>Which logits a forward pass makes.</summary>
+public enum LogitsAt
+{
+    /// <summary>None: the product with the vocabulary, a third of GPT-2 small's arithmetic, is left out.</summary>
+    None,
+
+    /// <summary>Each row's last real token, [B, V].</summary>
+    Last,
+
+    /// <summary>Every position, [B, T, V].</summary>
+    All,
+}
+
+/// <summary>What a <see cref="Gpt2Session"/> makes room for.</summary>
+public sealed record SessionOptions
+{
+    /// <summary>Most rows of a batch.</summary>
+    public int MaxRows { get; init; } = 1;
+
+    /// <summary>Most tokens of a row; at most the model's context.</summary>
+    public required int MaxTokens { get; init; }
+
+    /// <summary>Which logits <see cref="Gpt2Session.Forward"/> makes.</summary>
+    public LogitsAt Logits { get; init; }
+
+    /// <summary>Sites to record in every forward pass.</summary>
+    public IReadOnlyList<Site> Record { get; init; } = [];
+
+    /// <summary>Whether <see cref="Gpt2Session.ForwardBackward"/> will be called.</summary>
+    public bool Backward { get; init; }
+
+    /// <summary>Sites whose gradients to record in every backward pass.</summary>
+    public IReadOnlyList<Site> RecordGradients { get; init; } = [];
+}

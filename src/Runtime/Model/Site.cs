@@ -1,0 +1,74 @@
+using System.IO.Enumeration;
+
+namespace HeadTap.Runtime;
+
+/// <summary>One place of a forward pass, named as TransformerLens names it: <c>blocks.3.attn.hook_z</c>.</summary>
+/// <param name="Kind">Which place of a block, or outside the blocks.</param>
+/// <param name="Layer">The block, from 0; 0 for places outside the blocks.</param>
+public readonly record struct Site(SiteKind Kind, int Layer = 0) : IComparable<Site>
+{
+    /// <summary>The TransformerLens name.</summary>
+    public string Name => InBlock(Kind) ? $"blocks.{Layer}.{SiteNames.Of(Kind)}" : SiteNames.Of(Kind);
+
+    /// <summary>Whether each block has such a place.</summary>
+    public static bool InBlock(SiteKind kind) => kind is > SiteKind.PosEmbed and < SiteKind.LnFinalScale;
+
+    /// <summary>Every site of a model, in the order in which a forward pass comes to them.</summary>
+    public static IEnumerable<Site> All(Gpt2Config config)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        SiteKind[] kinds = Enum.GetValues<SiteKind>();
+        return
+        [
+            .. kinds.TakeWhile(k => k <= SiteKind.PosEmbed).Select(k => new Site(k)),
+            .. from layer in Enumerable.Range(0, config.Layers)
+               from kind in kinds.Where(InBlock)
+               select new Site(kind, layer),
+            .. kinds.SkipWhile(k => k < SiteKind.LnFinalScale).Select(k => new Site(k)),
+        ];
+    }
+
+    /// <summary>The sites that a glob or an alias names, in forward order.</summary>
+    /// <param name="pattern">
+    /// <c>*</c> and <c>?</c> as in a file name; TransformerLens names, or the aliases of docs/sites.md.
+    /// </param>
+    /// <param name="config">The model whose sites they are.</param>
+    /// <exception cref="UserException">Nothing matches.</exception>
+    public static IReadOnlyList<Site> Match(string pattern, Gpt2Config config)
+    {
+        ArgumentNullException.ThrowIfNull(pattern);
+        string glob = SiteNames.FromAlias(pattern.Trim());
+        List<Site> found =
+            [.. All(config).Where(s => FileSystemName.MatchesSimpleExpression(glob, s.Name, ignoreCase: false))];
+        return found.Count > 0 ? found : throw new UserException(
+            $"site {Quoted.Name(pattern)} matches nothing; expected one like blocks.*.attn.hook_z, with blocks 0 to "
+            + $"{config.Layers - 1} (docs/sites.md has the list)");
+    }
+
+    /// <summary>The sites that any of several patterns names, each once, in forward order.</summary>
+    /// <exception cref="UserException">One of the patterns matches nothing.</exception>
+    public static IReadOnlyList<Site> MatchAll(IEnumerable<string> patterns, Gpt2Config config)
+        => [.. patterns.SelectMany(p => Match(p, config)).Distinct().Order()];
+
+    /// <inheritdoc/>
+    public int CompareTo(Site other) => Order(this).CompareTo(Order(other));
+
+    /// <inheritdoc/>
+    public override string ToString() => Name;
+
+    // Embedding, then blocks with their places inside, then what follows the blocks.
+    static (int, int, SiteKind) Order(Site s)
+        => (s.Kind <= SiteKind.PosEmbed ? 0 : InBlock(s.Kind) ? 1 : 2, s.Layer, s.Kind);
+
+    /// <summary>Forward order.</summary>
+    public static bool operator <(Site a, Site b) => a.CompareTo(b) < 0;
+
+    /// <summary>Forward order.</summary>
+    public static bool operator >(Site a, Site b) => a.CompareTo(b) > 0;
+
+    /// <summary>Forward order.</summary>
+    public static bool operator <=(Site a, Site b) => a.CompareTo(b) <= 0;
+
+    /// <summary>Forward order.</summary>
+    public static bool operator >=(Site a, Site b) => a.CompareTo(b) >= 0;
+}

@@ -1,0 +1,64 @@
+using HeadTap.Kernels.Tests;
+using HeadTap.Reference;
+
+namespace HeadTap.Runtime.Tests;
+
+/// <summary>A small random model on a device, and the oracle's view of it.</summary>
+sealed class TestModel : IDisposable
+{
+    /// <summary>No size divides another by accident, but for width and heads.</summary>
+    public static readonly Gpt2Config Small =
+        new() { VocabSize = 37, ContextLength = 12, Width = 20, Layers = 2, Heads = 4, Inner = 28 };
+
+    public TestModel(string device, Gpt2Config? config = null, ulong seed = 7)
+    {
+        Gpt2Config c = config ?? Small;
+        Sizes = new Gpt2Sizes(c.VocabSize, c.ContextLength, c.Width, c.Layers, c.Heads, c.Inner)
+        {
+            Activation = c.Activation switch
+            {
+                Activation.GeluTanh => "gelu_new",
+                Activation.GeluExact => "gelu",
+                _ => "relu",
+            },
+            Epsilon = c.LayerNormEpsilon,
+            ScaleAttention = c.ScaleAttention,
+            TiedHead = c.TiedHead,
+            HeadBias = c.HeadBias,
+        };
+        Plain = Gpt2Reference.RandomParameters(Sizes, seed, 4);
+        Exact = Gpt2Reference.Convert<double>(Plain);
+        Model = new Gpt2Model(TestDevice.Open(device), c);
+        foreach (ParameterSlice slice in Model.Parameters.Slices)
+            Model.Set[slice.Name].Upload(Plain[slice.Name]);
+    }
+
+    public Gpt2Model Model { get; }
+
+    public Gpt2Sizes Sizes { get; }
+
+    public Dictionary<string, float[]> Plain { get; }
+
+    public Dictionary<string, double[]> Exact { get; }
+
+    public int[] Tokens(int seed, int count) => Numbers.Integers(seed, count, Model.Config.VocabSize);
+
+    /// <summary>One row of a recording, without its padding: what the oracle gives for that row alone.</summary>
+    public static float[] Row(Recording recording, Site site, int b, int length)
+    {
+        int[] shape = recording.Shape;
+        float[] all = recording.ToArray();
+        int perRow = all.Length / shape[0];
+        ReadOnlySpan<float> row = all.AsSpan(b * perRow, perRow);
+        if (site.Kind is not (SiteKind.Scores or SiteKind.Pattern))
+            return row[..(perRow / shape[1] * length)].ToArray();
+        int H = shape[1], T = shape[2];
+        float[] square = new float[H * length * length];
+        for (int h = 0; h < H; h++)
+            for (int i = 0; i < length; i++)
+                row.Slice((h * T + i) * T, length).CopyTo(square.AsSpan((h * length + i) * length));
+        return square;
+    }
+
+    public void Dispose() => Model.Dispose();
+}
