@@ -3,8 +3,8 @@ using System.Text;
 namespace HeadTap.Runtime;
 
 /// <summary>
-/// Writes whole files or nothing: the bytes go to <c>name.tmp</c> in the same folder, reach the disk, and only
-/// then take the final name. An interrupted or failed write leaves the old file as it was.
+/// Writes whole files or nothing: the bytes go to <c>name.tmp</c> in the same folder, reach the disk, and
+/// only then take the final name. An interrupted or failed write leaves the old file as it was.
 /// </summary>
 public static class AtomicFile
 {
@@ -28,7 +28,8 @@ public static class AtomicFile
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
         {
             throw new UserException(
-                $"{Quoted.Path(path)}: cannot be written ({Quoted.Line(e.Message)}). Choose a writable place with room.", e);
+                $"{Quoted.Path(path)}: cannot be written ({Quoted.Line(e.Message)}). Choose a writable place "
+                    + "with room.", e);
         }
     }
 
@@ -46,15 +47,18 @@ public static class AtomicFile
             throw new IOException("a folder has this name");
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         // One fixed name: what a killed process left behind is overwritten by the next write, not collected.
-        // FileShare.None makes a second writer fail here, before the try, so it cannot delete the first one's file.
+        // FileShare.None makes a second writer fail here, before the try, so it cannot delete the first one's
+        // file.
         string temporary = path + ".tmp";
-        var stream = new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None, BufferBytes);
+        var stream =
+            new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None, BufferBytes);
         try
         {
             using (stream)
             {
                 write(stream);
-                stream.Flush(flushToDisk: true); // before the rename: a crash must not leave the new name empty
+                // before the rename: a crash must not leave the new name empty
+                stream.Flush(flushToDisk: true);
             }
             File.Move(temporary, path, overwrite: true);
         }

@@ -16,11 +16,13 @@ public static class FileHash
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
-    /// <summary>The name that git gives to a file's content: SHA-1 of <c>blob LENGTH\0</c> and the bytes.</summary>
+    /// <summary>The name that git gives to a file's content: SHA-1 of <c>blob LENGTH\0</c> and the
+    /// bytes.</summary>
     /// <exception cref="UserException">The file cannot be read.</exception>
     public static string GitBlob(string path)
     {
-        // The Hugging Face hub names small files this way; the digest guards against damage, not against malice.
+        // The Hugging Face hub names small files this way; the digest guards against damage, not against
+        // malice.
 #pragma warning disable CA5350
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA1);
 #pragma warning restore CA5350

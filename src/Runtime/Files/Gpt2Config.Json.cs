@@ -9,11 +9,15 @@ public sealed partial record Gpt2Config
     // Ours: Hugging Face's GPT-2 has no bias in its head and would leave it out.
     const string HeadBiasField = "headtap_head_bias";
 
+    static readonly string[] Unsupported =
+        ["scale_attn_by_inverse_layer_idx", "reorder_and_upcast_attn", "add_cross_attention"];
     static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
     /// <summary>Reads a Hugging Face <c>config.json</c>.</summary>
-    /// <remarks>A beginning or end token outside the vocabulary, the default in small models, becomes null.</remarks>
-    /// <exception cref="UserException">It is missing, is not a GPT-2, or asks for something we do not do.</exception>
+    /// <remarks>A beginning or end token outside the vocabulary, the default in small models, becomes
+    /// null.</remarks>
+    /// <exception cref="UserException">It is missing, is not a GPT-2, or asks for something we do not
+    /// do.</exception>
     public static Gpt2Config Read(string path)
     {
         using JsonDocument document = InputFile.ReadJsonObject(path, most: 1 << 20);
@@ -21,7 +25,7 @@ public sealed partial record Gpt2Config
         string type = json.Text("model_type", "gpt2");
         if (type != "gpt2")
             throw json.Bad("model_type", Quoted.Name(type), "\"gpt2\"");
-        foreach (string option in (string[])["scale_attn_by_inverse_layer_idx", "reorder_and_upcast_attn", "add_cross_attention"])
+        foreach (string option in Unsupported)
             if (json.Flag(option, false))
                 throw json.Bad(option, "true", "false; this variant of attention is not supported");
         int vocabSize = json.Int("vocab_size"), width = json.Int("n_embd");
@@ -84,7 +88,8 @@ public sealed partial record Gpt2Config
         "gelu_new" or "gelu_pytorch_tanh" => Activation.GeluTanh,
         "gelu" => Activation.GeluExact,
         "relu" => Activation.Relu,
-        var other => throw json.Bad("activation_function", Quoted.Name(other), "gelu_new, gelu_pytorch_tanh, gelu or relu"),
+        var other => throw json.Bad("activation_function", Quoted.Name(other),
+            "gelu_new, gelu_pytorch_tanh, gelu or relu"),
     };
 
     static string ActivationName(Activation activation) => activation switch

@@ -6,12 +6,13 @@ public delegate Span<float> ParameterDestination(ParameterSlice slice);
 /// <summary>Takes the elements of a parameter from <paramref name="start"/> on.</summary>
 public delegate void ParameterSink(ParameterSlice slice, long start, ReadOnlySpan<float> values);
 
-/// <summary>Fills <paramref name="destination"/> with the elements of a parameter from <paramref name="start"/> on.</summary>
+/// <summary>Fills <paramref name="destination"/> with the elements of a parameter from <paramref
+/// name="start"/> on.</summary>
 public delegate void ParameterSource(ParameterSlice slice, long start, Span<float> destination);
 
 /// <summary>
-/// A model folder as Hugging Face keeps it: <c>config.json</c>, <c>model.safetensors</c> (or several files with an
-/// index), tokenizer files. Parameters pass through one at a time, so a model is never held twice.
+/// A model folder as Hugging Face keeps it: <c>config.json</c>, <c>model.safetensors</c> (or several files
+/// with an index), tokenizer files. Parameters pass through one at a time, so a model is never held twice.
 /// </summary>
 public static class Gpt2Folder
 {
@@ -35,12 +36,14 @@ public static class Gpt2Folder
     }
 
     /// <summary>Reads all parameters into the flat vector of <see cref="Gpt2Parameters"/>.</summary>
-    /// <exception cref="UserException">The weights are missing or damaged, or do not fit the config.</exception>
+    /// <exception cref="UserException">The weights are missing or damaged, or do not fit the
+    /// config.</exception>
     public static unsafe void ReadParameters(string dir, Gpt2Config config, Span<float> flat)
     {
         long total = new Gpt2Parameters(config).TotalLength;
         if (flat.Length != total)
-            throw new ArgumentException($"The model has {total} parameters, the destination {flat.Length}.", nameof(flat));
+            throw new ArgumentException($"The model has {total} parameters, the destination {flat.Length}.",
+                nameof(flat));
         fixed (float* start = flat)
         {
             float* all = start; // a span cannot be captured; the pin outlives the call
@@ -48,22 +51,28 @@ public static class Gpt2Folder
         }
     }
 
-    /// <summary>Reads every parameter into the place that <paramref name="destination"/> gives for it.</summary>
-    /// <exception cref="UserException">The weights are missing or damaged, or do not fit the config.</exception>
+    /// <summary>Reads every parameter into the place that <paramref name="destination"/> gives for
+    /// it.</summary>
+    /// <exception cref="UserException">The weights are missing or damaged, or do not fit the
+    /// config.</exception>
     public static void ReadParameters(string dir, Gpt2Config config, ParameterDestination destination)
     {
         using SafetensorsShards shards = SafetensorsShards.Open(FindWeights(dir));
-        foreach ((ParameterSlice slice, string name) in Gpt2Names.Match(dir, shards, new Gpt2Parameters(config)))
+        foreach ((ParameterSlice slice, string name) in Gpt2Names.Match(
+            dir, shards, new Gpt2Parameters(config)))
             shards.Read(name, destination(slice));
     }
 
-    /// <summary>Reads every parameter in pieces of at most 256 Ki elements, for memory that is not a span.</summary>
-    /// <exception cref="UserException">The weights are missing or damaged, or do not fit the config.</exception>
+    /// <summary>Reads every parameter in pieces of at most 256 Ki elements, for memory that is not a
+    /// span.</summary>
+    /// <exception cref="UserException">The weights are missing or damaged, or do not fit the
+    /// config.</exception>
     public static void ReadPieces(string dir, Gpt2Config config, ParameterSink sink)
     {
         using SafetensorsShards shards = SafetensorsShards.Open(FindWeights(dir));
         float[] piece = new float[PieceLength];
-        foreach ((ParameterSlice slice, string name) in Gpt2Names.Match(dir, shards, new Gpt2Parameters(config)))
+        foreach ((ParameterSlice slice, string name) in Gpt2Names.Match(
+            dir, shards, new Gpt2Parameters(config)))
             for (long start = 0; start < slice.Length; start += PieceLength)
             {
                 Span<float> values = piece.AsSpan(0, (int)Math.Min(PieceLength, slice.Length - start));
@@ -72,22 +81,27 @@ public static class Gpt2Folder
             }
     }
 
-    /// <summary>Writes a model folder that Hugging Face loads. Every file is written whole or not at all.</summary>
+    /// <summary>Writes a model folder that Hugging Face loads. Every file is written whole or not at
+    /// all.</summary>
     /// <param name="dir">The folder; made if missing.</param>
     /// <param name="config">The model's sizes.</param>
     /// <param name="source">Asked for the parameters in checkpoint order, piece by piece.</param>
     /// <param name="dtype">F32, or F16 or BF16, to which values are rounded.</param>
     /// <param name="tokenizerFrom">A model folder whose tokenizer files are copied.</param>
-    /// <exception cref="UserException">The folder cannot be written, or a value is too large for F16.</exception>
+    /// <exception cref="UserException">The folder cannot be written, or a value is too large for
+    /// F16.</exception>
     public static void Write(string dir, Gpt2Config config, ParameterSource source,
         SafetensorsDtype dtype = SafetensorsDtype.F32, string? tokenizerFrom = null)
     {
         var writer = new SafetensorsWriter();
-        writer.Metadata["format"] = "pt"; // transformers refuses files that do not say which framework wrote them
+        // transformers refuses files that do not say which framework wrote them
+        writer.Metadata["format"] = "pt";
         foreach (ParameterSlice slice in new Gpt2Parameters(config).Slices)
         {
             // lm_head lies beside the transformer in Hugging Face's module tree, not inside it.
-            string name = slice.Name == "lm_head.weight" ? slice.Name : Gpt2Parameters.Prefix + slice.Name;
+            string name = slice.Name.StartsWith("lm_head.", StringComparison.Ordinal)
+                ? slice.Name
+                : Gpt2Parameters.Prefix + slice.Name;
             writer.Add(name, slice.Shape, (start, piece) => source(slice, start, piece), dtype);
         }
         writer.Save(Path.Combine(dir, WeightsFile));
@@ -119,13 +133,24 @@ public static class Gpt2Folder
             }
     }
 
-    /// <summary>SHA-256 of the weights in small hexadecimal letters: of the one file, or of all files of an index in order of
-    /// their names, one after the other (<c>cat model-*.safetensors | sha256sum</c>).</summary>
+    /// <summary>SHA-256 of the weights in small hexadecimal letters: of the one file, or of all files of an
+    /// index in order of their names, one after the other (<c>cat model-*.safetensors |
+    /// sha256sum</c>).</summary>
     /// <exception cref="UserException">The weights are missing or cannot be read.</exception>
     public static string Hash(string dir)
     {
         using SafetensorsShards shards = SafetensorsShards.Open(FindWeights(dir));
         return FileHash.Sha256(shards.Files);
+    }
+
+    /// <summary>Checks config and headers of the weights against each other, without reading a
+    /// number.</summary>
+    /// <exception cref="UserException">Something is missing, damaged or does not fit.</exception>
+    public static void Check(string dir)
+    {
+        var parameters = new Gpt2Parameters(ReadConfig(dir));
+        using SafetensorsShards shards = SafetensorsShards.Open(FindWeights(dir));
+        Gpt2Names.Match(dir, shards, parameters);
     }
 
     static string FindWeights(string dir)
@@ -137,13 +162,15 @@ public static class Gpt2Folder
         if (File.Exists(index))
             return index;
         throw new UserException(File.Exists(Path.Combine(dir, "pytorch_model.bin"))
-            ? $"{Quoted.Path(dir)}: has only pytorch_model.bin, which is not supported; convert it to {WeightsFile}."
+            ? $"{Quoted.Path(dir)}: has only pytorch_model.bin, which is not supported; convert it to "
+                + $"{WeightsFile}."
             : $"{Quoted.Path(dir)}: has neither {WeightsFile} nor {IndexFile}; expected a model folder.");
     }
 
     static void RequireFolder(string dir)
     {
         if (!Directory.Exists(dir))
-            throw new UserException($"{Quoted.Path(dir)}: no such folder; expected a model folder with {ConfigFile}.");
+            throw new UserException($"{Quoted.Path(dir)}: no such folder; expected a model folder with "
+                + $"{ConfigFile}.");
     }
 }

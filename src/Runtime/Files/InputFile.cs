@@ -1,16 +1,17 @@
 using System.Text.Json;
+using System.Text.Unicode;
 
 namespace HeadTap.Runtime;
 
 /// <summary>Opens files that the user named, and says in one line why one cannot be read.</summary>
-static class InputFile
+public static class InputFile
 {
     // Deeper than any file we read; a stack of brackets is refused before it costs anything.
     const int DeepestJson = 16;
 
     /// <summary>Opens an existing file for reading.</summary>
     /// <exception cref="UserException">It is missing, is a folder, or may not be read.</exception>
-    internal static FileStream Open(string path)
+    public static FileStream Open(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         if (Directory.Exists(path))
@@ -30,14 +31,16 @@ static class InputFile
     }
 
     /// <summary>Reads a whole file that should be small.</summary>
-    /// <exception cref="UserException">It cannot be read or is longer than <paramref name="most"/>.</exception>
-    internal static byte[] ReadAll(string path, long most)
+    /// <exception cref="UserException">It cannot be read or is longer than <paramref
+    /// name="most"/>.</exception>
+    public static byte[] ReadAll(string path, long most)
     {
         using FileStream stream = Open(path);
         try
         {
             if (stream.Length > most)
-                throw new UserException($"{Quoted.Path(path)}: {stream.Length} bytes; expected at most {most}.");
+                throw new UserException($"{Quoted.Path(path)}: {stream.Length} bytes; expected at most "
+                    + $"{most}.");
             byte[] bytes = new byte[stream.Length];
             stream.ReadExactly(bytes);
             return bytes;
@@ -48,14 +51,16 @@ static class InputFile
         }
     }
 
-    /// <summary>Parses a JSON file whose root is an object; duplicate fields and deep nesting are refused.</summary>
+    /// <summary>Parses a JSON file whose root is an object. Duplicate fields, deep nesting and text that is
+    /// no Unicode are refused here, so that no later look at the document can fail.</summary>
     /// <exception cref="UserException">It cannot be read or is not such a file.</exception>
-    internal static JsonDocument ReadJsonObject(string path, long most = 64 << 20)
+    public static JsonDocument ReadJsonObject(string path, long most = 64 << 20)
     {
         byte[] bytes = ReadAll(path, most);
         var json = bytes.AsMemory(bytes.AsSpan().StartsWith("\uFEFF"u8) ? 3 : 0);
         try
         {
+            CheckText(json.Span);
             var document = JsonDocument.Parse(
                 json, new JsonDocumentOptions { MaxDepth = DeepestJson, AllowDuplicateProperties = false });
             if (document.RootElement.ValueKind == JsonValueKind.Object)
@@ -63,11 +68,23 @@ static class InputFile
             document.Dispose();
             throw new UserException($"{Quoted.Path(path)}: the JSON is not an object; expected {{ ... }}.");
         }
-        // The search for duplicate fields throws the latter at half a surrogate pair ("\ud800").
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             throw new UserException($"{Quoted.Path(path)}: not valid JSON ({Quoted.Line(e.Message)}).", e);
         }
+    }
+
+    // JsonDocument looks at text only when asked for it, and then throws InvalidOperationException for bytes
+    // that are not UTF-8 and for half a surrogate pair.
+    static void CheckText(ReadOnlySpan<byte> json)
+    {
+        if (!Utf8.IsValid(json))
+            throw new JsonException("its text is not UTF-8");
+        var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = DeepestJson });
+        while (reader.Read())
+            if (reader.TokenType is JsonTokenType.String or JsonTokenType.PropertyName
+                && reader.ValueIsEscaped)
+                reader.GetString();
     }
 
     internal static UserException Unreadable(string path, Exception e) =>

@@ -14,7 +14,8 @@ readonly record struct JsonFields(string Path, JsonElement Json)
 
     internal bool Has(string field) => TryGet(field, out _);
 
-    internal int Int(string field) => Has(field) ? Int(field, 0) : throw Bad(field, "missing", "a whole number");
+    internal int Int(string field) =>
+        Has(field) ? Int(field, 0) : throw Bad(field, "missing", "a whole number");
 
     internal int Int(string field, int absent) =>
         !TryGet(field, out JsonElement value) ? absent
@@ -23,7 +24,8 @@ readonly record struct JsonFields(string Path, JsonElement Json)
 
     internal float Float(string field, float absent) =>
         !TryGet(field, out JsonElement value) ? absent
-        : value.ValueKind == JsonValueKind.Number && value.TryGetSingle(out float number) && float.IsFinite(number) ? number
+        : value.ValueKind == JsonValueKind.Number && value.TryGetSingle(out float number)
+            && float.IsFinite(number) ? number
         : throw Bad(field, Quoted.Name(value.GetRawText()), "a number");
 
     internal bool Flag(string field, bool absent) =>
@@ -34,7 +36,7 @@ readonly record struct JsonFields(string Path, JsonElement Json)
     [return: NotNullIfNotNull(nameof(absent))]
     internal string? Text(string field, string? absent) =>
         !TryGet(field, out JsonElement value) ? absent
-        : value.ValueKind == JsonValueKind.String && TryText(value, out string text) ? text
+        : value.ValueKind == JsonValueKind.String ? value.GetString()!
         : throw Bad(field, Quoted.Name(value.GetRawText()), "text");
 
     internal ulong? UInt64(string field) =>
@@ -44,7 +46,8 @@ readonly record struct JsonFields(string Path, JsonElement Json)
 
     internal DateTimeOffset? Time(string field) =>
         !TryGet(field, out JsonElement value) ? null
-        : value.ValueKind == JsonValueKind.String && value.TryGetDateTimeOffset(out DateTimeOffset time) ? time
+        : value.ValueKind == JsonValueKind.String && value.TryGetDateTimeOffset(out DateTimeOffset time)
+            ? time
         : throw Bad(field, Quoted.Name(value.GetRawText()), "a time like 2026-01-31T12:00:00Z");
 
     /// <summary>A copy that outlives the document.</summary>
@@ -63,21 +66,6 @@ readonly record struct JsonFields(string Path, JsonElement Json)
         if (value.ValueKind != JsonValueKind.Number || !value.TryGetInt32(out int token))
             throw Bad(field, Quoted.Name(value.GetRawText()), "a token id");
         return token >= 0 && token < vocabSize ? token : null;
-    }
-
-    /// <summary>The text of a JSON string, unless it holds half a surrogate pair.</summary>
-    internal static bool TryText(JsonElement value, out string text)
-    {
-        try
-        {
-            text = value.GetString()!;
-            return true;
-        }
-        catch (InvalidOperationException)
-        {
-            text = "";
-            return false;
-        }
     }
 
     bool TryGet(string field, out JsonElement value) =>

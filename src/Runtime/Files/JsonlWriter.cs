@@ -30,7 +30,8 @@ public sealed class JsonlWriter : IDisposable
 
     /// <summary>Continues a file, or starts it.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="keepRows">Rows after this many are removed: those written after the checkpoint that a job resumes from.</param>
+    /// <param name="keepRows">Rows after this many are removed: those written after the checkpoint that a job
+    /// resumes from.</param>
     /// <exception cref="UserException">The place cannot be written.</exception>
     public static JsonlWriter Append(string path, long keepRows = long.MaxValue) => Open(path, keepRows);
 
@@ -62,7 +63,8 @@ public sealed class JsonlWriter : IDisposable
         {
             Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
             // No buffer: a row is one write.
-            stream = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read, bufferSize: 0);
+            stream = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read,
+                bufferSize: 0);
             var writer = new JsonlWriter(path, stream);
             writer.KeepWholeRows(keepRows);
             return writer;
@@ -91,5 +93,6 @@ public sealed class JsonlWriter : IDisposable
     }
 
     static UserException Unwritable(string path, Exception e) => new(
-        $"{Quoted.Path(path)}: cannot be written ({Quoted.Line(e.Message)}). Choose a writable place with room.", e);
+        $"{Quoted.Path(path)}: cannot be written ({Quoted.Line(e.Message)}). Choose a writable place with "
+            + "room.", e);
 }

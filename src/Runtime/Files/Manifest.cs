@@ -8,7 +8,8 @@ namespace HeadTap.Runtime;
 public sealed record Manifest
 {
     static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
-    static readonly JsonSerializerOptions SnakeCase = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+    static readonly JsonSerializerOptions SnakeCase =
+        new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
     /// <summary>The verb, or the whole command line.</summary>
     public required string Command { get; init; }
@@ -34,7 +35,8 @@ public sealed record Manifest
     /// <summary>This program's version, with its commit where the build knew one.</summary>
     public string CodeVersion { get; init; } = ThisVersion;
 
-    /// <summary>When the output was made; null leaves it out, so that two runs write the same bytes.</summary>
+    /// <summary>When the output was made; null leaves it out, so that two runs write the same
+    /// bytes.</summary>
     public DateTimeOffset? Created { get; init; }
 
     static string ThisVersion => typeof(Manifest).Assembly

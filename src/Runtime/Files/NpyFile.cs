@@ -1,7 +1,7 @@
 // NumPy's .npy:
 //
 //     93 'NUMPY'   major minor   header length (2 bytes; 4 from version 2 on)
-//     {'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }   spaces, newline: the data begin at a multiple of 64
+//     {'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }   spaces, newline; up to a multiple of 64
 //     the elements, row-major, little endian
 
 using System.Buffers.Binary;
@@ -63,7 +63,8 @@ public static partial class NpyFile
 
     /// <summary>Reads an array of float32.</summary>
     /// <exception cref="UserException">The file cannot be read or holds something else.</exception>
-    public static (int[] Shape, float[] Values) ReadFloats(string path) => Read<float>(path, "<f4", "float32");
+    public static (int[] Shape, float[] Values) ReadFloats(string path) =>
+        Read<float>(path, "<f4", "float32");
 
     /// <summary>Reads an array of int32.</summary>
     /// <exception cref="UserException">The file cannot be read or holds something else.</exception>
@@ -78,8 +79,11 @@ public static partial class NpyFile
             if (!header.Success)
                 throw Bad(path, "its header is not NumPy's");
             if (header.Groups["descr"].Value != descr)
-                throw new UserException($"{Quoted.Path(path)}: holds {Quoted.Name(header.Groups["descr"].Value)}; expected {type} "
-                    + $"({descr}). Save it with .astype(\"{type}\").");
+            {
+                throw new UserException(
+                    $"{Quoted.Path(path)}: holds {Quoted.Name(header.Groups["descr"].Value)}; "
+                    + $"expected {type} ({descr}). Save it with .astype(\"{type}\").");
+            }
             int[] shape = ReadShape(path, header.Groups["shape"].Value);
             if (header.Groups["order"].Value == "True" && shape.Length > 1)
                 throw new UserException($"{Quoted.Path(path)}: is in Fortran order; expected C order. "
@@ -106,7 +110,8 @@ public static partial class NpyFile
         int major = start[6];
         if (read < 12 || !start.StartsWith(Magic) || major is < 1 or > 3)
             throw Bad(path, "it does not begin as one");
-        uint length = major == 1 ? BinaryPrimitives.ReadUInt16LittleEndian(start[8..]) : BinaryPrimitives.ReadUInt32LittleEndian(start[8..]);
+        uint length = major == 1 ? BinaryPrimitives.ReadUInt16LittleEndian(start[8..])
+            : BinaryPrimitives.ReadUInt32LittleEndian(start[8..]);
         stream.Position = major == 1 ? 10 : 12;
         if (length > LongestHeader || length > stream.Length - stream.Position)
             throw Bad(path, $"its header claims {length} bytes");
@@ -117,10 +122,12 @@ public static partial class NpyFile
 
     static int[] ReadShape(string path, string text)
     {
-        string[] extents = text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        string[] extents =
+            text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
         int[] shape = new int[Math.Min(extents.Length, MostAxes)];
         for (int i = 0; i < extents.Length; i++)
-            if (i == MostAxes || !int.TryParse(extents[i], NumberStyles.None, CultureInfo.InvariantCulture, out shape[i]))
+            if (i == MostAxes
+                || !int.TryParse(extents[i], NumberStyles.None, CultureInfo.InvariantCulture, out shape[i]))
                 throw Bad(path, $"its shape ({Quoted.Line(text)}) is too large");
         return shape;
     }
@@ -145,7 +152,8 @@ public static partial class NpyFile
     static void RequireLength(ReadOnlySpan<int> shape, int length)
     {
         if (Elements(shape) != length)
-            throw new ArgumentException($"Shape {Quoted.Shape(shape.ToArray())} cannot hold {length} values.", nameof(shape));
+            throw new ArgumentException($"Shape {Quoted.Shape(shape.ToArray())} cannot hold {length} "
+                + "values.", nameof(shape));
     }
 
     static long Elements(ReadOnlySpan<int> shape)
@@ -168,7 +176,8 @@ public static partial class NpyFile
         return empty ? 0 : (long)length;
     }
 
-    [GeneratedRegex(@"^\{'descr': ?'(?<descr>[^']*)', ?'fortran_order': ?(?<order>True|False), ?'shape': ?\((?<shape>[0-9, ]*)\),? ?\} *\n?$",
+    [GeneratedRegex(@"^\{'descr': ?'(?<descr>[^']*)', ?'fortran_order': ?(?<order>True|False), ?"
+        + @"'shape': ?\((?<shape>[0-9, ]*)\),? ?\} *\n?$",
         RegexOptions.NonBacktracking | RegexOptions.CultureInvariant)]
     private static partial Regex HeaderForm();
 }

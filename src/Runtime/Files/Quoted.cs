@@ -2,7 +2,8 @@ using System.Text;
 
 namespace HeadTap.Runtime;
 
-/// <summary>Text from files, made fit for a one-line message: no control characters, bounded length.</summary>
+/// <summary>Text from files, made fit for a one-line message: no control characters, bounded
+/// length.</summary>
 static class Quoted
 {
     const int LongestName = 100;

@@ -45,6 +45,10 @@ static class SafetensorsDtypes
         _ => 8,
     };
 
+    /// <summary>Whether every value is a 32-bit float exactly, so that we read it as one.</summary>
+    internal static bool IsFloat(this SafetensorsDtype dtype) =>
+        dtype is SafetensorsDtype.F32 or SafetensorsDtype.F16 or SafetensorsDtype.BF16;
+
     internal static string Text(this SafetensorsDtype dtype) => dtype switch
     {
         SafetensorsDtype.Bool => "BOOL",
@@ -53,7 +57,8 @@ static class SafetensorsDtypes
         _ => dtype.ToString(),
     };
 
-    /// <summary>Reads a name exactly as the format writes it; numbers and other spellings are refused.</summary>
+    /// <summary>Reads a name exactly as the format writes it; numbers and other spellings are
+    /// refused.</summary>
     internal static bool TryParse(string? text, out SafetensorsDtype dtype)
     {
         foreach (SafetensorsDtype known in Enum.GetValues<SafetensorsDtype>())

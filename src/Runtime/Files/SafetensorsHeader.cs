@@ -1,11 +1,11 @@
 // The header of a safetensors file:
 //
 //     8 bytes   N, little endian
-//     N bytes   JSON  { "__metadata__": { text: text }, name: { "dtype", "shape", "data_offsets": [begin, end) } }
+//     N bytes   JSON  { "__metadata__": { text: text }, name: { "dtype", "shape", "data_offsets" }, ... }
 //     the rest  data; the offsets count from here
 //
-// Nothing is believed before it is checked: the tensors must tile the data exactly, without overlap, hole or rest.
-// Allocation is at most proportional to N, which is at most the file.
+// Nothing is believed before it is checked: the tensors must tile the data exactly, without overlap, hole or
+// rest. Allocation is at most proportional to N, which is at most the file.
 
 using System.Text.Json;
 
@@ -56,7 +56,8 @@ ref struct SafetensorsHeader
         {
             header.ReadRoot();
         }
-        // Utf8JsonReader throws InvalidOperationException for text that is not UTF-8 or half a surrogate pair.
+        // Utf8JsonReader throws InvalidOperationException for text that is not UTF-8 or half a surrogate
+        // pair.
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             throw header.Bad($"its header is not valid JSON ({Quoted.Line(e.Message)})");
@@ -65,7 +66,8 @@ ref struct SafetensorsHeader
     }
 
     readonly UserException Bad(string what) => new(
-        $"{Quoted.Path(_path)}: {what}. The file is damaged or is no safetensors file; fetch or write it again.");
+        $"{Quoted.Path(_path)}: {what}. The file is damaged or is no safetensors file; fetch or write it "
+            + "again.");
 
     void ReadRoot()
     {
@@ -112,7 +114,8 @@ ref struct SafetensorsHeader
             else if (_json.ValueTextEquals("data_offsets"u8) && offsets is null)
                 offsets = ReadNumbers(name, "data_offsets", 2);
             else
-                throw Bad($"tensor {Quoted.Name(name)} has the unexpected or repeated field {Quoted.Name(_json.GetString()!)}");
+                throw Bad($"tensor {Quoted.Name(name)} has the unexpected or repeated field "
+                    + $"{Quoted.Name(_json.GetString()!)}");
         }
         if (dtype is null || shape is null || offsets is not { Length: 2 })
             throw Bad($"tensor {Quoted.Name(name)} needs dtype, shape and two data_offsets");
@@ -122,7 +125,8 @@ ref struct SafetensorsHeader
     readonly SafetensorsEntry Checked(string name, SafetensorsDtype dtype, long[] shape, long begin, long end)
     {
         if (end < begin || end > _dataBytes)
-            throw Bad($"tensor {Quoted.Name(name)} lies at [{begin}, {end}) but the data has {_dataBytes} bytes");
+            throw Bad($"tensor {Quoted.Name(name)} lies at [{begin}, {end}) but the data has {_dataBytes} "
+                + "bytes");
         long length = 1;
         try
         {
@@ -135,8 +139,8 @@ ref struct SafetensorsHeader
         {
             throw Bad($"tensor {Quoted.Name(name)} has the impossible shape {Quoted.Shape(shape)}");
         }
-        throw Bad($"tensor {Quoted.Name(name)} {dtype.Text()} {Quoted.Shape(shape)} needs {length * dtype.Bytes()} bytes "
-            + $"but its offsets hold {end - begin}");
+        throw Bad($"tensor {Quoted.Name(name)} {dtype.Text()} {Quoted.Shape(shape)} needs "
+            + $"{length * dtype.Bytes()} bytes but its offsets hold {end - begin}");
     }
 
     SafetensorsDtype ReadDtype(string name)
@@ -184,7 +188,8 @@ ref struct SafetensorsHeader
             if (entry.Begin < end)
                 throw Bad($"tensor {Quoted.Name(entry.Name)} overlaps the tensor before it");
             if (entry.Begin > end)
-                throw Bad($"{entry.Begin - end} bytes before tensor {Quoted.Name(entry.Name)} belong to nothing");
+                throw Bad($"{entry.Begin - end} bytes before tensor {Quoted.Name(entry.Name)} belong to "
+                    + "nothing");
             end = entry.Begin + entry.Length * entry.Dtype.Bytes();
         }
         return end == _dataBytes

@@ -57,14 +57,14 @@ public sealed unsafe class SafetensorsReader : IDisposable
             // Checked before mapping: an empty file cannot be mapped.
             return stream.Length >= 8
                 ? new SafetensorsReader(path, stream)
-                : throw new UserException($"{Quoted.Path(path)}: {stream.Length} bytes; a safetensors file has at least 8. "
-                    + "It was cut short; fetch or write it again.");
+                : throw new UserException($"{Quoted.Path(path)}: {stream.Length} bytes; a safetensors file "
+                    + "has at least 8. It was cut short; fetch or write it again.");
         }
         catch (Exception e)
         {
             stream.Dispose();
             if (e is IOException or UnauthorizedAccessException or NotSupportedException)
-                throw new UserException($"{Quoted.Path(path)}: cannot be read ({Quoted.Line(e.Message)}).", e);
+                throw InputFile.Unreadable(path, e);
             throw;
         }
     }
@@ -115,7 +115,8 @@ public sealed unsafe class SafetensorsReader : IDisposable
     }
 
     /// <summary>Reads a whole tensor of I32, or of I64 whose values fit.</summary>
-    /// <exception cref="UserException">No such tensor, another type, or a value that does not fit.</exception>
+    /// <exception cref="UserException">No such tensor, another type, or a value that does not
+    /// fit.</exception>
     public void ReadInts(string name, Span<int> destination)
     {
         SafetensorsEntry entry = Find(name);
@@ -123,7 +124,8 @@ public sealed unsafe class SafetensorsReader : IDisposable
         byte* source = Source(entry, 0, destination.Length);
         if (entry.Dtype == SafetensorsDtype.I32)
         {
-            new ReadOnlySpan<byte>(source, checked(destination.Length * 4)).CopyTo(MemoryMarshal.AsBytes(destination));
+            new ReadOnlySpan<byte>(source, checked(destination.Length * 4)).CopyTo(
+                MemoryMarshal.AsBytes(destination));
             return;
         }
         if (entry.Dtype != SafetensorsDtype.I64)
@@ -133,7 +135,8 @@ public sealed unsafe class SafetensorsReader : IDisposable
             long value = ((long*)source)[i];
             destination[i] = (int)value == value
                 ? (int)value
-                : throw new UserException($"{Quoted.Path(_path)}: {entry} holds {value}; expected 32-bit numbers.");
+                : throw new UserException($"{Quoted.Path(_path)}: {entry} holds {value}; expected 32-bit "
+                    + "numbers.");
         }
     }
 

@@ -3,14 +3,16 @@ using System.Text.Json;
 namespace HeadTap.Runtime;
 
 /// <summary>
-/// One set of tensors in one safetensors file, or in several that a <c>.index.json</c> lists: names to files under
+/// One set of tensors in one safetensors file, or in several that a <c>.index.json</c> lists: names to files
+/// under
 /// <c>weight_map</c>. The index and the files must agree on every name.
 /// </summary>
 public sealed class SafetensorsShards : IDisposable
 {
     readonly string _path;
     readonly List<SafetensorsReader> _readers = [];
-    readonly Dictionary<string, (SafetensorsReader Reader, SafetensorsEntry Entry)> _byName = new(StringComparer.Ordinal);
+    readonly Dictionary<string, (SafetensorsReader Reader, SafetensorsEntry Entry)> _byName =
+        new(StringComparer.Ordinal);
 
     SafetensorsShards(string path) => _path = path;
 
@@ -21,7 +23,8 @@ public sealed class SafetensorsShards : IDisposable
     public IEnumerable<SafetensorsEntry> Entries => _readers.SelectMany(reader => reader.Entries);
 
     /// <summary>Opens a <c>.safetensors</c> file, or all files of a <c>.safetensors.index.json</c>.</summary>
-    /// <exception cref="UserException">A file is missing or wrong, or the index and the files disagree.</exception>
+    /// <exception cref="UserException">A file is missing or wrong, or the index and the files
+    /// disagree.</exception>
     public static SafetensorsShards Open(string path)
     {
         var shards = new SafetensorsShards(path);
@@ -47,10 +50,12 @@ public sealed class SafetensorsShards : IDisposable
     /// <exception cref="UserException">No tensor has this name.</exception>
     public SafetensorsEntry Find(string name) => Locate(name).Entry;
 
-    /// <summary>Reads a whole tensor; see <see cref="SafetensorsReader.Read(string, Span{float})"/>.</summary>
+    /// <summary>Reads a whole tensor; see <see cref="SafetensorsReader.Read(string,
+    /// Span{float})"/>.</summary>
     public void Read(string name, Span<float> destination) => Locate(name).Reader.Read(name, destination);
 
-    /// <summary>Reads part of a tensor; see <see cref="SafetensorsReader.Read(string, long, Span{float})"/>.</summary>
+    /// <summary>Reads part of a tensor; see <see cref="SafetensorsReader.Read(string, long,
+    /// Span{float})"/>.</summary>
     public void Read(string name, long start, Span<float> destination) =>
         Locate(name).Reader.Read(name, start, destination);
 
@@ -83,27 +88,36 @@ public sealed class SafetensorsShards : IDisposable
         Files = [.. Files, file];
         foreach (SafetensorsEntry entry in reader.Entries)
         {
-            if (fileByName is not null && (!fileByName.TryGetValue(entry.Name, out string? home) || home != Path.GetFileName(file)))
-                throw Bad($"does not list {Quoted.Name(entry.Name)} for {Path.GetFileName(file)}, which holds it");
+            if (fileByName is not null
+                && (!fileByName.TryGetValue(entry.Name, out string? home) || home != Path.GetFileName(file)))
+                throw Bad($"does not list {Quoted.Name(entry.Name)} for {Path.GetFileName(file)}, which "
+                    + "holds it");
             _byName.Add(entry.Name, (reader, entry));
         }
     }
 
-    UserException Bad(string what) => new($"{Quoted.Path(_path)}: {what}. Fetch the index and its files again.");
+    UserException Bad(string what) =>
+        new($"{Quoted.Path(_path)}: {what}. Fetch the index and its files again.");
 
     static Dictionary<string, string> ReadIndex(string path)
     {
         using JsonDocument document = InputFile.ReadJsonObject(path);
-        if (!document.RootElement.TryGetProperty("weight_map", out JsonElement map) || map.ValueKind != JsonValueKind.Object)
-            throw new UserException($"{Quoted.Path(path)}: has no weight_map; expected an index of safetensors files.");
+        if (!document.RootElement.TryGetProperty("weight_map", out JsonElement map)
+            || map.ValueKind != JsonValueKind.Object)
+            throw new UserException($"{Quoted.Path(path)}: has no weight_map; expected an index of "
+                + "safetensors files.");
         var fileByName = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (JsonProperty property in map.EnumerateObject())
         {
             // Only a plain name beside the index: an index must not make us open other files of the machine.
-            if (property.Value.ValueKind != JsonValueKind.String || !JsonFields.TryText(property.Value, out string file)
-                || !file.EndsWith(".safetensors", StringComparison.Ordinal) || file.AsSpan().IndexOfAny("/\\:\0") >= 0)
-                throw new UserException($"{Quoted.Path(path)}: {Quoted.Name(property.Value.GetRawText())} in weight_map is no "
-                    + "safetensors file beside the index.");
+            string? file = property.Value.ValueKind == JsonValueKind.String ? property.Value.GetString()
+                : null;
+            if (file is null || !file.EndsWith(".safetensors", StringComparison.Ordinal)
+                || file.AsSpan().IndexOfAny("/\\:\0") >= 0)
+            {
+                throw new UserException($"{Quoted.Path(path)}: {Quoted.Name(property.Value.GetRawText())} in "
+                    + "weight_map is no safetensors file beside the index.");
+            }
             fileByName[property.Name] = file;
         }
         return fileByName;

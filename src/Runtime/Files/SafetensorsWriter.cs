@@ -6,12 +6,13 @@ using System.Text.Json;
 
 namespace HeadTap.Runtime;
 
-/// <summary>Fills <paramref name="destination"/> with the elements of a tensor from <paramref name="start"/> on.</summary>
+/// <summary>Fills <paramref name="destination"/> with the elements of a tensor from <paramref name="start"/>
+/// on.</summary>
 public delegate void TensorSource(long start, Span<float> destination);
 
 /// <summary>
-/// Collects tensors, then writes them as one safetensors file, whole or not at all. Sources are asked in pieces
-/// of 256 Ki elements while the file is written, so a model is never held twice.
+/// Collects tensors, then writes them as one safetensors file, whole or not at all. Sources are asked in
+/// pieces of 256 Ki elements while the file is written, so a model is never held twice.
 /// </summary>
 public sealed class SafetensorsWriter
 {
@@ -20,7 +21,8 @@ public sealed class SafetensorsWriter
     readonly List<Item> _items = [];
     readonly HashSet<string> _names = new(StringComparer.Ordinal);
 
-    sealed record Item(string Name, SafetensorsDtype Dtype, int[] Shape, long Length, Action<Item, Stream> Write);
+    sealed record Item(
+        string Name, SafetensorsDtype Dtype, int[] Shape, long Length, Action<Item, Stream> Write);
 
     /// <summary>Text pairs stored in the file, in order of addition.</summary>
     public IDictionary<string, string> Metadata { get; } = new OrderedDictionary<string, string>();
@@ -30,11 +32,14 @@ public sealed class SafetensorsWriter
     /// <param name="shape">Its extents, row-major.</param>
     /// <param name="source">Asked for consecutive pieces.</param>
     /// <param name="dtype">F32, or F16 or BF16, to which values are rounded (ties to even).</param>
-    public void Add(string name, ReadOnlySpan<int> shape, TensorSource source, SafetensorsDtype dtype = SafetensorsDtype.F32)
+    public void Add(string name, ReadOnlySpan<int> shape, TensorSource source,
+        SafetensorsDtype dtype = SafetensorsDtype.F32)
     {
-        if (dtype is not (SafetensorsDtype.F32 or SafetensorsDtype.F16 or SafetensorsDtype.BF16))
-            throw new ArgumentException($"Floats are written as F32, F16 or BF16, not {dtype}.", nameof(dtype));
-        Add(new Item(name, dtype, shape.ToArray(), Elements(shape), (item, stream) => WriteFloats(item, source, stream)));
+        if (!dtype.IsFloat())
+            throw new ArgumentException($"Floats are written as F32, F16 or BF16, not {dtype}.",
+                nameof(dtype));
+        Add(new Item(name, dtype, shape.ToArray(), Elements(shape),
+            (item, stream) => WriteFloats(item, source, stream)));
     }
 
     /// <summary>Adds a tensor from memory.</summary>
@@ -54,10 +59,12 @@ public sealed class SafetensorsWriter
     }
 
     /// <summary>Writes the file.</summary>
-    /// <exception cref="UserException">The place cannot be written, or a value is too large for F16.</exception>
+    /// <exception cref="UserException">The place cannot be written, or a value is too large for
+    /// F16.</exception>
     public void Save(string path)
     {
-        // Wide types first: after an odd number of 16-bit values a float would be misaligned for readers that map.
+        // Wide types first: after an odd number of 16-bit values a float would be misaligned for readers that
+        // map.
         Item[] items = [.. _items.OrderByDescending(item => item.Dtype.Bytes())];
         byte[] header = Header(items);
         AtomicFile.Write(path, stream =>
@@ -150,7 +157,8 @@ public sealed class SafetensorsWriter
         TensorPrimitives.ConvertToHalf(values, halves);
         for (int i = 0; i < halves.Length; i++)
             if (Half.IsInfinity(halves[i]) && float.IsFinite(values[i]))
-                throw new UserException($"{Quoted.Name(name)} holds {values[i]:g6}, too large for F16 (65504). Write F32 or BF16.");
+                throw new UserException($"{Quoted.Name(name)} holds {values[i]:g6}, too large for F16 "
+                    + "(65504). Write F32 or BF16.");
     }
 
     static void RoundToBFloat16(ReadOnlySpan<float> values, Span<ushort> bits)
@@ -168,7 +176,8 @@ public sealed class SafetensorsWriter
     static void RequireLength(string name, ReadOnlySpan<int> shape, int length)
     {
         if (Elements(shape) != length)
-            throw new ArgumentException($"{Quoted.Name(name)} of shape {Quoted.Shape(shape.ToArray())} cannot hold {length} values.");
+            throw new ArgumentException($"{Quoted.Name(name)} of shape {Quoted.Shape(shape.ToArray())} "
+                + $"cannot hold {length} values.");
     }
 
     static long Elements(ReadOnlySpan<int> shape)

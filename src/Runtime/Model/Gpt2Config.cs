@@ -1,6 +1,7 @@
 namespace HeadTap.Runtime;
 
-/// <summary>The sizes and options of a GPT-2 architecture model. Defaults are the published models'.</summary>
+/// <summary>The sizes and options of a GPT-2 architecture model. Defaults are the published
+/// models'.</summary>
 public sealed partial record Gpt2Config
 {
     const int MostLayers = 1024;
@@ -35,7 +36,8 @@ public sealed partial record Gpt2Config
     /// <summary>Added to the variance in every LayerNorm.</summary>
     public float LayerNormEpsilon { get; init; } = 1e-5f;
 
-    /// <summary>Whether the head shares the token embedding; otherwise it has <c>lm_head.weight</c>.</summary>
+    /// <summary>Whether the head shares the token embedding; otherwise it has
+    /// <c>lm_head.weight</c>.</summary>
     public bool TiedHead { get; init; } = true;
 
     /// <summary>
@@ -96,7 +98,8 @@ public sealed partial record Gpt2Config
             ?? NotShare("resid_pdrop", ResidualDropout) ?? NotShare("embd_pdrop", EmbeddingDropout)
             ?? NotShare("attn_pdrop", AttentionDropout)
             ?? (Width % Heads != 0 ? $"n_embd {Width} is not divisible by n_head {Heads}" : null)
-            ?? (LayerNormEpsilon is > 0 and < 1 ? null : $"layer_norm_epsilon is {LayerNormEpsilon}; expected a small positive number")
+            ?? (LayerNormEpsilon is > 0 and < 1 ? null
+                : $"layer_norm_epsilon is {LayerNormEpsilon}; expected a small positive number")
             // Every parameter fits a Span; the largest published one has 80 million elements.
             ?? TooLong("vocab_size x n_embd", VocabSize) ?? TooLong("n_positions x n_embd", ContextLength)
             ?? TooLong("3 x n_embd x n_embd", 3L * Width) ?? TooLong("n_inner x n_embd", Inner);
@@ -110,7 +113,8 @@ public sealed partial record Gpt2Config
         value is >= 0 and < 1 ? null : $"{field} is {value}; expected 0 to 1";
 
     string? TooLong(string what, long factor) =>
-        factor * Width <= Array.MaxLength ? null : $"{what} is {factor * Width}; expected at most {Array.MaxLength}";
+        factor * Width <= Array.MaxLength ? null
+            : $"{what} is {factor * Width}; expected at most {Array.MaxLength}";
 
     static Gpt2Config Published(int layers, int heads, int width) => new()
     {

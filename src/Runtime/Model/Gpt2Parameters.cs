@@ -62,17 +62,19 @@ public sealed class Gpt2Parameters
         _byName.TryGetValue(WithoutPrefix(name), out slice);
 
     /// <summary>The parameters that a glob names, in checkpoint order.</summary>
-    /// <param name="pattern"><c>*</c> stands for any text, <c>?</c> for one character: <c>h.*.mlp.*</c>.</param>
+    /// <param name="pattern"><c>*</c> stands for any text, <c>?</c> for one character:
+    /// <c>h.*.mlp.*</c>.</param>
     /// <exception cref="UserException">No parameter matches.</exception>
     public IReadOnlyList<ParameterSlice> Match(string pattern)
     {
         string glob = WithoutPrefix(pattern);
         List<ParameterSlice> found =
-            _slices.FindAll(slice => FileSystemName.MatchesSimpleExpression(glob, slice.Name, ignoreCase: false));
+            _slices.FindAll(slice =>
+                FileSystemName.MatchesSimpleExpression(glob, slice.Name, ignoreCase: false));
         return found.Count > 0
             ? found
-            : throw new UserException($"pattern {Quoted.Name(pattern)}: matches no parameter; expected one like "
-                + $"h.*.mlp.* (layers 0 to {Config.Layers - 1}).");
+            : throw new UserException($"pattern {Quoted.Name(pattern)}: matches no parameter; expected one "
+                + $"like h.*.mlp.* (layers 0 to {Config.Layers - 1}).");
     }
 
     /// <summary>The name as this table has it.</summary>

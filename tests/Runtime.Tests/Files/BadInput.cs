@@ -1,6 +1,7 @@
 namespace HeadTap.Runtime.Tests;
 
-/// <summary>What every refusal of bad input must be: a <see cref="UserException"/> of one readable line.</summary>
+/// <summary>What every refusal of bad input must be: a <see cref="UserException"/> of one readable
+/// line.</summary>
 static class BadInput
 {
     public static void Refused(Action action, params string[] words)

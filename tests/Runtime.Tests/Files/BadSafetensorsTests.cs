@@ -4,7 +4,8 @@ using static HeadTap.Runtime.Tests.SafetensorsBytes;
 
 namespace HeadTap.Runtime.Tests;
 
-/// <summary>Damaged and hostile safetensors files: each is one clear line, and costs next to no memory.</summary>
+/// <summary>Damaged and hostile safetensors files: each is one clear line, and costs next to no
+/// memory.</summary>
 sealed class BadSafetensorsTests
 {
     const string Good = """{"x":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}}""";
@@ -83,8 +84,10 @@ sealed class BadSafetensorsTests
             ("deep nesting inside", """{"x":{"shape":""" + new string('[', 5000), "not a number"),
             ("deep metadata", """{"__metadata__":{"a":{"b":{"c":{"d":{}}}}}}""", "__metadata__"),
             ("unfinished", """{"x":{"dtype":"F32","shape":[2,""", "JSON"),
-            ("duplicate names", Header(Entry("x", "F32", "[3]", 0, 12), Entry("x", "F32", "[3]", 12, 24)), "twice"),
-            ("duplicate escaped names", Header(Entry("x", "F32", "[3]", 0, 12), Entry("\\u0078", "F32", "[3]", 12, 24)), "twice"),
+            ("duplicate names", Header(Entry("x", "F32", "[3]", 0, 12), Entry("x", "F32", "[3]", 12, 24)),
+                "twice"),
+            ("duplicate escaped names",
+                Header(Entry("x", "F32", "[3]", 0, 12), Entry("\\u0078", "F32", "[3]", 12, 24)), "twice"),
             ("duplicate metadata", """{"__metadata__":{},"__metadata__":{}}""", "twice"),
             ("duplicate metadata key", """{"__metadata__":{"a":"1","a":"2"}}""", "twice"),
             ("metadata number", """{"__metadata__":{"a":1}}""", "__metadata__"),
@@ -98,26 +101,34 @@ sealed class BadSafetensorsTests
             ("no dtype", """{"x":{"shape":[6],"data_offsets":[0,24]}}""", "dtype"),
             ("no offsets", """{"x":{"dtype":"F32","shape":[6]}}""", "data_offsets"),
             ("one offset", """{"x":{"dtype":"F32","shape":[6],"data_offsets":[0]}}""", "data_offsets"),
-            ("three offsets", """{"x":{"dtype":"F32","shape":[6],"data_offsets":[0,24,24]}}""", "data_offsets"),
+            ("three offsets",
+                """{"x":{"dtype":"F32","shape":[6],"data_offsets":[0,24,24]}}""", "data_offsets"),
             ("unknown field", """{"x":{"dtype":"F32","shape":[6],"data_offsets":[0,24],"a":1}}""", "\"a\""),
-            ("repeated field", """{"x":{"dtype":"F32","shape":[6],"shape":[6],"data_offsets":[0,24]}}""", "shape"),
+            ("repeated field",
+                """{"x":{"dtype":"F32","shape":[6],"shape":[6],"data_offsets":[0,24]}}""", "shape"),
             ("negative extent", Header(Entry("x", "F32", "[-6]", 0, 24)), "size"),
             ("two negative extents", Header(Entry("x", "F32", "[-2,-3]", 0, 24)), "size"),
             ("fractional extent", Header(Entry("x", "F32", "[6.0]", 0, 24)), "size"),
             ("text extent", Header(Entry("x", "F32", "[\"6\"]", 0, 24)), "not a number"),
             ("extent beyond 64 bits", Header(Entry("x", "F32", "[99999999999999999999]", 0, 24)), "size"),
             ("huge extent", Header(Entry("x", "F32", "[9223372036854775807]", 0, 24)), "impossible"),
-            ("product that wraps to the right size", Header(Entry("x", "F32", "[4611686018427387904,4,6]", 0, 24)), "impossible"),
-            ("bytes that wrap to zero", Header(Entry("x", "F32", "[4611686018427387904]", 0, 0)), "impossible"),
-            ("too many axes", Header(Entry("x", "F32", "[" + string.Join(',', Enumerable.Repeat(1, 17)) + ",6]", 0, 24)), "16"),
+            ("product that wraps to the right size",
+                Header(Entry("x", "F32", "[4611686018427387904,4,6]", 0, 24)), "impossible"),
+            ("bytes that wrap to zero", Header(Entry("x", "F32", "[4611686018427387904]", 0, 0)),
+                "impossible"),
+            ("too many axes", Header(Entry("x", "F32", "[" + string.Join(',', Enumerable.Repeat(1, 17))
+                + ",6]", 0, 24)), "16"),
             ("shape too small", Header(Entry("x", "F32", "[5]", 0, 24)), "20"),
             ("shape too large", Header(Entry("x", "F32", "[7]", 0, 24)), "28"),
             ("offsets beyond the data", Header(Entry("x", "F32", "[7]", 0, 28)), "24 bytes"),
-            ("offsets far beyond", Header(Entry("x", "F32", "[6]", 4611686018427387904, 4611686018427387928)), "24 bytes"),
+            ("offsets far beyond",
+                Header(Entry("x", "F32", "[6]", 4611686018427387904, 4611686018427387928)), "24 bytes"),
             ("offsets reversed", Header(Entry("x", "F32", "[6]", 24, 0)), "24 bytes"),
             ("overlap", Header(Entry("x", "F32", "[4]", 0, 16), Entry("y", "F32", "[4]", 8, 24)), "overlaps"),
-            ("same place twice", Header(Entry("x", "F32", "[6]", 0, 24), Entry("y", "F32", "[6]", 0, 24)), "overlaps"),
-            ("hole", Header(Entry("x", "F32", "[2]", 0, 8), Entry("y", "F32", "[2]", 16, 24)), "belong to nothing"),
+            ("same place twice", Header(Entry("x", "F32", "[6]", 0, 24), Entry("y", "F32", "[6]", 0, 24)),
+                "overlaps"),
+            ("hole", Header(Entry("x", "F32", "[2]", 0, 8), Entry("y", "F32", "[2]", 16, 24)),
+                "belong to nothing"),
             ("hole at the start", Header(Entry("x", "F32", "[5]", 4, 24)), "belong to nothing"),
             ("rest", Header(Entry("x", "F32", "[5]", 0, 20)), "belong to no tensor"),
             ("lines in a name", Header(Entry("a\\nb\\u2028c", "F32", "[5]", 0, 24)), "a?b?c"),

@@ -44,7 +44,8 @@ sealed class Gpt2ConfigTests
     }
 
     [Test]
-    public void The_published_file_is_gpt2_small() => Assert.That(Read(Published), Is.EqualTo(Gpt2Config.Gpt2Small));
+    public void The_published_file_is_gpt2_small() =>
+        Assert.That(Read(Published), Is.EqualTo(Gpt2Config.Gpt2Small));
 
     [Test]
     public void Every_option_comes_back()
@@ -56,7 +57,8 @@ sealed class Gpt2ConfigTests
             BosToken = 0, EosToken = 60,
         };
         using var folder = new TemporaryFolder();
-        foreach (Gpt2Config c in (Gpt2Config[])[config, Gpt2Config.Tiny, config with { Activation = Activation.Relu }])
+        foreach (Gpt2Config c in (Gpt2Config[])[config, Gpt2Config.Tiny,
+            config with { Activation = Activation.Relu }])
         {
             c.Write(folder["config.json"]);
             Assert.That(Gpt2Config.Read(folder["config.json"]), Is.EqualTo(c));
@@ -138,7 +140,8 @@ sealed class Gpt2ConfigTests
     [TestCase("{}")]
     [TestCase("""{"n_embd":768,"n_embd":768}""")]
     [TestCase("""{"model_type":"\ud800"}""")]
-    public void A_file_that_is_no_config_is_refused(string text) => BadInput.Refused(() => Read(text), "config.json");
+    public void A_file_that_is_no_config_is_refused(string text) =>
+        BadInput.Refused(() => Read(text), "config.json");
 
     [Test]
     public void Deep_json_and_a_long_file_are_refused()
@@ -153,7 +156,8 @@ sealed class Gpt2ConfigTests
     public void A_config_that_could_not_be_read_back_is_not_written()
     {
         using var folder = new TemporaryFolder();
-        BadInput.Refused(() => (Gpt2Config.Tiny with { Heads = 5 }).Write(folder["config.json"]), "not divisible");
+        BadInput.Refused(() =>
+            (Gpt2Config.Tiny with { Heads = 5 }).Write(folder["config.json"]), "not divisible");
         Assert.That(folder.Files(), Is.Empty);
     }
 }

@@ -2,7 +2,8 @@ using System.Security.Cryptography;
 
 namespace HeadTap.Runtime.Tests;
 
-/// <summary>Model folders: what is written comes back, every form of the format is read, misfits are one line.</summary>
+/// <summary>Model folders: what is written comes back, every form of the format is read, misfits are one
+/// line.</summary>
 sealed class Gpt2FolderTests
 {
     static readonly Gpt2Config Untied = Gpt2Config.Tiny with { TiedHead = false, Inner = 96, VocabSize = 67 };
@@ -81,7 +82,8 @@ sealed class Gpt2FolderTests
     }
 
     [Test]
-    public void Sixteen_bit_weights_are_read_as_what_they_are([Values(SafetensorsDtype.F16, SafetensorsDtype.BF16)] SafetensorsDtype dtype)
+    public void Sixteen_bit_weights_are_read_as_what_they_are(
+        [Values(SafetensorsDtype.F16, SafetensorsDtype.BF16)] SafetensorsDtype dtype)
     {
         using var folder = new TemporaryFolder();
         float[] values = Numbers(Gpt2Config.Tiny);
@@ -93,7 +95,8 @@ sealed class Gpt2FolderTests
         float bits = dtype == SafetensorsDtype.F16 ? 11 : 8;
         for (int i = 0; i < values.Length; i++) // half a unit in the last place; 2^-25 where F16 is subnormal
             Assert.That(MathF.Abs(once[i] - values[i]),
-                Is.LessThanOrEqualTo(MathF.Max(MathF.Abs(values[i]) * MathF.Pow(2, -bits), MathF.Pow(2, -25))));
+                Is.LessThanOrEqualTo(MathF.Max(MathF.Abs(values[i]) * MathF.Pow(2, -bits),
+                    MathF.Pow(2, -25))));
     }
 
     [Test]
@@ -114,7 +117,8 @@ sealed class Gpt2FolderTests
         WriteAs(folder["model-00002-of-00002.safetensors"], Untied, values,
             name => name.StartsWith("h.1", StringComparison.Ordinal) ? name : null);
         var map = new Gpt2Parameters(Untied).Slices.Select(s =>
-            $"\"{s.Name}\": \"model-0000{(s.Name.StartsWith("h.1", StringComparison.Ordinal) ? 2 : 1)}-of-00002.safetensors\"");
+            $"\"{s.Name}\": \"model-0000{(s.Name.StartsWith("h.1.", StringComparison.Ordinal) ? 2 : 1)}"
+            + "-of-00002.safetensors\"");
         folder.Write("model.safetensors.index.json",
             """{"metadata":{"total_size":1},"weight_map":{""" + string.Join(",\n", map) + "}}");
         return values;
@@ -128,7 +132,8 @@ sealed class Gpt2FolderTests
         Assert.That(Read(folder.Path, Untied), Is.EqualTo(values));
         byte[] both = [.. File.ReadAllBytes(folder["model-00001-of-00002.safetensors"]),
             .. File.ReadAllBytes(folder["model-00002-of-00002.safetensors"])];
-        Assert.That(Gpt2Folder.Hash(folder.Path), Is.EqualTo(Convert.ToHexStringLower(SHA256.HashData(both))));
+        Assert.That(Gpt2Folder.Hash(folder.Path),
+            Is.EqualTo(Convert.ToHexStringLower(SHA256.HashData(both))));
     }
 
     [TestCase("00002-of-00002", "00003-of-00003", "no such file")]
@@ -136,8 +141,10 @@ sealed class Gpt2FolderTests
     [TestCase("model-00002-of-00002.safetensors", "/etc/passwd", "beside the index")]
     [TestCase("h.1.ln_1.bias\": \"model-00002", "h.1.ln_1.bias\": \"model-00001", "does not list")]
     [TestCase("h.1.ln_1.bias", "h.1.ln_9.bias", "h.1.ln_1.bias")]
-    [TestCase("\"wte.weight\"", "\"h.7.more\": \"model-00001-of-00002.safetensors\", \"wte.weight\"", "h.7.more")]
-    [TestCase("\"wte.weight\": \"model-00001-of-00002.safetensors\"", "\"wte.weight\": 1", "beside the index")]
+    [TestCase("\"wte.weight\"", "\"h.7.more\": \"model-00001-of-00002.safetensors\", \"wte.weight\"",
+        "h.7.more")]
+    [TestCase("\"wte.weight\": \"model-00001-of-00002.safetensors\"", "\"wte.weight\": 1",
+        "beside the index")]
     [TestCase("weight_map", "weights", "weight_map")]
     [TestCase("\"weight_map\":{", "\"weight_map\":[{", "JSON")]
     [TestCase("\"wte.weight\"", "\"wpe.weight\"", "JSON")]
@@ -159,7 +166,8 @@ sealed class Gpt2FolderTests
             name => name is "h.1.ln_1.bias" or "h.1.ln_1.weight" ? null : name,
             ("h.1.ln_1.weight", [33]), ("h.9.mlp.c_fc.bias", [1]), ("transformer.ln_f.bias", [32]));
         BadInput.Refused(() => Read(folder.Path, Gpt2Config.Tiny), folder.Path, "missing \"h.1.ln_1.bias\"",
-            "unexpected \"h.9.mlp.c_fc.bias\"", "twice", "\"transformer.ln_f.bias\"", "\"h.1.ln_1.weight\" F32 [33], expected [32]");
+            "unexpected \"h.9.mlp.c_fc.bias\"", "twice", "\"transformer.ln_f.bias\"",
+            "\"h.1.ln_1.weight\" F32 [33], expected [32]");
     }
 
     [Test]
@@ -184,7 +192,8 @@ sealed class Gpt2FolderTests
                 writer.Add(slice.Name, slice.Shape, new float[slice.Length]);
         writer.Save(folder["model.safetensors"]);
         BadInput.Refused(() => Read(folder.Path, Gpt2Config.Tiny), "wpe.weight", "I32", "expected F32");
-        BadInput.Refused(() => Read(folder.Path, Gpt2Config.Tiny with { Layers = 3 }), "h.2.ln_1.weight", "and 9 more");
+        BadInput.Refused(() =>
+            Read(folder.Path, Gpt2Config.Tiny with { Layers = 3 }), "h.2.ln_1.weight", "and 9 more");
     }
 
     [Test]

@@ -12,7 +12,8 @@ sealed class JsonlWriterTests
     }
 
     static readonly string ThreeRows =
-        string.Concat(Enumerable.Range(1, 3).Select(i => $$"""{"step":{{i}},"train_loss":{{i * 0.5}}}""" + "\n"));
+        string.Concat(Enumerable.Range(1, 3).Select(i =>
+            $$"""{"step":{{i}},"train_loss":{{i * 0.5}}}""" + "\n"));
 
     [Test]
     public void Each_row_is_on_disk_when_write_returns()

@@ -6,7 +6,8 @@ sealed class ManifestTests
     static Manifest Full => new()
     {
         Command = "train --config \"a b.json\"",
-        Options = Manifest.OptionsOf(new { LearningRate = 0.001f, BatchSize = 8, Sites = new[] { "blocks.*.attn.hook_z" } }),
+        Options = Manifest.OptionsOf(
+            new { LearningRate = 0.001f, BatchSize = 8, Sites = new[] { "blocks.*.attn.hook_z" } }),
         Seed = ulong.MaxValue,
         ModelHash = new string('a', 64),
         DataHash = new string('b', 64),
@@ -18,7 +19,8 @@ sealed class ManifestTests
     public void Everything_comes_back()
     {
         using var folder = new TemporaryFolder();
-        Manifest manifest = Full with { Created = new DateTimeOffset(2026, 1, 31, 12, 0, 0, TimeSpan.FromHours(2)) };
+        Manifest manifest =
+            Full with { Created = new DateTimeOffset(2026, 1, 31, 12, 0, 0, TimeSpan.FromHours(2)) };
         manifest.Write(folder["m.json"]);
         Manifest read = Manifest.Read(folder["m.json"]);
         Assert.That(read.Options.ToJsonString(), Is.EqualTo(
@@ -43,7 +45,8 @@ sealed class ManifestTests
         using var folder = new TemporaryFolder();
         Full.WriteBeside(folder.Write("x.safetensors", ""));
         Full.WriteBeside(folder.Path);
-        Assert.That(folder.Files(), Is.EqualTo(new[] { "manifest.json", "x.safetensors", "x.safetensors.manifest.json" }));
+        Assert.That(folder.Files(),
+            Is.EqualTo(new[] { "manifest.json", "x.safetensors", "x.safetensors.manifest.json" }));
     }
 
     [TestCase("{}", "command")]

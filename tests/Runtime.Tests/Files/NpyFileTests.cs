@@ -23,7 +23,8 @@ sealed class NpyFileTests
         using var folder = new TemporaryFolder();
         NpyFile.Write(folder["f.npy"], [1, 3], new[] { 1f, -2f, 3f });
         byte[] file = File.ReadAllBytes(folder["f.npy"]);
-        byte[] expected = Npy("{'descr': '<f4', 'fortran_order': False, 'shape': (1, 3), }".PadRight(117) + "\n",
+        byte[] expected =
+            Npy("{'descr': '<f4', 'fortran_order': False, 'shape': (1, 3), }".PadRight(117) + "\n",
             Convert.FromHexString("0000803F000000C000004040"));
         Assert.That(file, Is.EqualTo(expected));
         Assert.That((file.Length - 12) % 64, Is.Zero);
@@ -65,7 +66,8 @@ sealed class NpyFileTests
     [TestCase("(2147483647, 2147483647, 2147483647)", "<f4", "False", "does not fit")]
     [TestCase("(65536, 65536, 65536, 65536, 6)", "<f4", "False", "does not fit")]
     [TestCase("(2147483648,)", "<f4", "False", "too large")]
-    [TestCase("(1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 6)", "<f4", "False", "too large")]
+    [TestCase("(1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, "
+        + "1, 6)", "<f4", "False", "too large")]
     [TestCase("(-6,)", "<f4", "False", "header")]
     [TestCase("6", "<f4", "False", "header")]
     [TestCase("(6,)", "<f4", "Maybe", "header")]
@@ -91,9 +93,12 @@ sealed class NpyFileTests
     public void A_header_longer_than_the_file_is_refused_unread()
     {
         using var folder = new TemporaryFolder();
-        BadInput.Refused(() => NpyFile.ReadFloats(folder.Write("f", Npy(Dict("(6,)"), new byte[24], 2, -1))), "4294967295");
-        BadInput.Refused(() => NpyFile.ReadFloats(folder.Write("f", Npy(Dict("(6,)"), new byte[24], 1, 60_000))), "60000");
-        BadInput.Refused(() => NpyFile.ReadFloats(folder.Write("f", Npy(Dict("(6,)"), new byte[24], 9))), "begin");
+        BadInput.Refused(() =>
+            NpyFile.ReadFloats(folder.Write("f", Npy(Dict("(6,)"), new byte[24], 2, -1))), "4294967295");
+        BadInput.Refused(() =>
+            NpyFile.ReadFloats(folder.Write("f", Npy(Dict("(6,)"), new byte[24], 1, 60_000))), "60000");
+        BadInput.Refused(() =>
+            NpyFile.ReadFloats(folder.Write("f", Npy(Dict("(6,)"), new byte[24], 9))), "begin");
     }
 
     [Test]

@@ -92,7 +92,8 @@ sealed class SafetensorsTests
     {
         // Half keeps 10 bits after the point, BF16 keeps 7; u is half a unit in the last place of 1.
         float u = dtype == SafetensorsDtype.F16 ? MathF.Pow(2, -11) : MathF.Pow(2, -8);
-        float[] values = [1, 1 + u, 1 + u * 1.01f, 1 + 3 * u, -1 - u, float.NaN, float.NegativeInfinity, 0.3f];
+        float[] values =
+            [1, 1 + u, 1 + u * 1.01f, 1 + 3 * u, -1 - u, float.NaN, float.NegativeInfinity, 0.3f];
         float[] expected = [1, 1, 1 + 2 * u, 1 + 4 * u, -1, float.NaN, float.NegativeInfinity, 0];
         using var folder = new TemporaryFolder();
         var writer = new SafetensorsWriter();

@@ -28,7 +28,8 @@ sealed class Gpt2ParametersTests
             end += slice.Length;
         }
         Assert.That(end, Is.EqualTo(table.TotalLength));
-        Assert.That(table.Slices.Take(9).Concat(table.Slices.TakeLast(4)).Select(s => s.ToString()), Is.EqualTo(new[]
+        Assert.That(table.Slices.Take(9).Concat(table.Slices.TakeLast(4)).Select(s => s.ToString()),
+            Is.EqualTo(new[]
         {
             "wte.weight [61, 32]", "wpe.weight [16, 32]", "h.0.ln_1.weight [32]", "h.0.ln_1.bias [32]",
             "h.0.attn.c_attn.weight [32, 96]", "h.0.attn.c_attn.bias [96]", "h.0.attn.c_proj.weight [32, 32]",
