@@ -1,0 +1,189 @@
+using HeadTap.Reference;
+using HeadTap.Runtime;
+using static HeadTap.Kernels.Tests.Numbers;
+
+namespace HeadTap.Kernels.Tests;
+
+public class EditTests
+{
+    const int Rows = 6, Column = 3;
+
+    // Out of order, one padded place, rows 1 and 3 never listed.
+    static readonly int[] Ids = [4, -1, 0, 5, 2];
+
+    static readonly int[] Widths = [1, 7, 129, 257];
+
+    [Test, Combinatorial]
+    public void Add_is_as_exact_as_float32_allows(
+        [ValueSource(typeof(TestDevice), nameof(TestDevice.All))] string device,
+        [ValueSource(nameof(Widths))] int width, [Values] bool oneForAll)
+    {
+        using var run = new Run(device, width);
+        float[] values = Normal(2, oneForAll ? width : Ids.Length * width);
+        run.Edit((ops, x, ids) => ops.EditAdd(x, ids, Column, run.Upload(values, width), 0.7f));
+        double[] exact = Wide(run.Before);
+        float[] plain = [.. run.Before];
+        EditReference.Add(exact, Ids, Wide(values), run.Stride, Column, width, 0.7f);
+        EditReference.Add(plain, Ids, values, run.Stride, Column, width, 0.7f);
+        Agreement.AtMostTwiceFloat32("x", exact, plain, run.After);
+        run.AssertTheRestIsUntouched();
+    }
+
+    [Test, Combinatorial]
+    public void Replace_copies_exactly(
+        [ValueSource(typeof(TestDevice), nameof(TestDevice.All))] string device,
+        [ValueSource(nameof(Widths))] int width, [Values] bool oneForAll)
+    {
+        using var run = new Run(device, width);
+        float[] values = Normal(2, oneForAll ? width : Ids.Length * width);
+        run.Edit((ops, x, ids) => ops.EditReplace(x, ids, Column, run.Upload(values, width)));
+        for (int n = 0; n < Ids.Length; n++)
+            if (Ids[n] >= 0)
+                Assert.That(run.Row(run.After, Ids[n]),
+                    Is.EqualTo(values.AsSpan(oneForAll ? 0 : n * width, width).ToArray()), $"listed row {n}");
+        run.AssertTheRestIsUntouched();
+    }
+
+    [Test, Combinatorial]
+    public void Scale_is_exact_and_zero_removes_NaN(
+        [ValueSource(typeof(TestDevice), nameof(TestDevice.All))] string device,
+        [ValueSource(nameof(Widths))] int width, [Values(0f, -1.5f)] float factor)
+    {
+        using var run = new Run(device, width, factor == 0f ? float.NaN : 2f);
+        run.Edit((ops, x, ids) => ops.EditScale(x, ids, Column, width, factor));
+        foreach (int row in Ids.Where(id => id >= 0))
+            Assert.That(run.Row(run.After, row),
+                Is.EqualTo(run.Row(run.Before, row).Select(v => factor == 0f ? 0f : v * factor)), $"row {row}");
+        run.AssertTheRestIsUntouched();
+    }
+
+    [Test, Combinatorial]
+    public void ProjectOut_is_as_exact_as_float32_allows(
+        [ValueSource(typeof(TestDevice), nameof(TestDevice.All))] string device,
+        [ValueSource(nameof(Widths))] int width, [Values(1f, 0.5f)] float strength)
+    {
+        using var run = new Run(device, width);
+        float[] u = Unit(3, width);
+        run.Edit((ops, x, ids) => ops.EditProjectOut(x, ids, Column, run.Upload(u, width), strength));
+        double[] exact = Wide(run.Before);
+        float[] plain = [.. run.Before];
+        EditReference.ProjectOut(exact, Ids, Wide(u), run.Stride, Column, strength);
+        EditReference.ProjectOut(plain, Ids, u, run.Stride, Column, strength);
+        Agreement.AtMostTwiceFloat32("x", exact, plain, run.After);
+        run.AssertTheRestIsUntouched();
+    }
+
+    [Test, Combinatorial]
+    public void Mean_is_as_exact_as_float32_allows(
+        [ValueSource(typeof(TestDevice), nameof(TestDevice.All))] string device,
+        [ValueSource(nameof(Widths))] int width)
+    {
+        using var run = new Run(device, width, 1000f);
+        Tensor mean = run.Upload(Ones(width), width);
+        run.Edit((ops, x, ids) => ops.EditMean(x, ids, Column, width, mean));
+        double[] exact = Wide(run.Before);
+        float[] plain = [.. run.Before];
+        Agreement.AtMostTwiceFloat32("mean", EditReference.Mean(exact, Ids, run.Stride, Column, width),
+            EditReference.Mean(plain, Ids, run.Stride, Column, width), mean.ToArray());
+        Agreement.AtMostTwiceFloat32("x", exact, plain, run.After);
+        run.AssertTheRestIsUntouched();
+    }
+
+    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.All))]
+    public void An_empty_list_changes_nothing(string device)
+    {
+        using var run = new Run(device, 7);
+        Tensor mean = run.Upload(Ones(7), 7);
+        run.Edit((ops, x, _) =>
+        {
+            IndexTensor none = run.Arena.CutIndices("none", 0);
+            ops.EditAdd(x, none, Column, mean, 1f);
+            ops.EditReplace(x, none, Column, mean);
+            ops.EditScale(x, none, Column, 7, 0f);
+            ops.EditProjectOut(x, none, Column, mean, 1f);
+            ops.EditMean(x, none, Column, 7, mean);
+        });
+        Assert.That(run.After, Is.EqualTo(run.Before));
+        Assert.That(mean.ToArray(), Is.All.Zero);
+    }
+
+    [TestCase(16), TestCase(64)]
+    public void ProjectOut_does_not_depend_on_the_warp_size(int warpSize)
+    {
+        float[] Edited(ComputeDevice device)
+        {
+            using var run = new Run(device, 129);
+            run.Edit((ops, x, ids) => ops.EditProjectOut(x, ids, Column, run.Upload(Unit(3, 129), 129), 1f));
+            return run.After;
+        }
+        using ComputeDevice other = ComputeDevice.OpenSimulator(warpSize);
+        Assert.That(Edited(other), Is.EqualTo(Edited(TestDevice.Open("simulator"))));
+    }
+
+    [Test]
+    public void What_does_not_fit_is_named_in_the_error()
+    {
+        using var run = new Run("cpu512", 7);
+        Tensor values = run.Upload(Ones(14), 7);
+        run.Edit((ops, x, ids) =>
+        {
+            Assert.That(() => ops.EditScale(x, ids, Column, run.Stride, 0f),
+                Throws.ArgumentException.With.Message.Contains("EditScale: columns 3 to 14 are not all in x [6, 12]"));
+            Assert.That(() => ops.EditAdd(x, ids, Column, values, 1f),
+                Throws.ArgumentException.With.Message.Contains("EditAdd: values [2, 7] must be one row"));
+            Assert.That(() => ops.EditScale(x, run.Arena.UploadIndices("rows", [0, Rows]), 0, 1, 0f),
+                Throws.ArgumentException.With.Message.Contains("EditScale: rows [2] holds 6 at 1"));
+        });
+        Assert.That(run.After, Is.EqualTo(run.Before));
+    }
+
+    static float[] Unit(int seed, int width)
+    {
+        float[] direction = Normal(seed, width);
+        float norm = MathF.Sqrt(direction.Sum(v => v * v));
+        return [.. direction.Select(v => v / norm)];
+    }
+
+    sealed class Run : IDisposable
+    {
+        readonly int _width;
+
+        public Run(string device, int width, float first = 2f) : this(TestDevice.Open(device), width, first) { }
+
+        /// <summary>Rows of normal values; the first edited value of each is <paramref name="first"/>.</summary>
+        public Run(ComputeDevice device, int width, float first = 2f)
+        {
+            _width = width;
+            Stride = Column + width + 2;
+            Before = Normal(1, Rows * Stride);
+            for (int row = 0; row < Rows; row++)
+                Before[row * Stride + Column] = first;
+            Arena = new TensorArena(device, 2L * Rows * Stride + 512);
+        }
+
+        public TensorArena Arena { get; }
+        public int Stride { get; }
+        public float[] Before { get; }
+        public float[] After { get; set; } = [];
+
+        public Tensor Upload(float[] values, int width) => Arena.Upload("values", values, values.Length / width, width);
+
+        public void Edit(Action<Ops, Tensor, IndexTensor> edit)
+        {
+            Tensor x = Arena.Upload("x", Before, Rows, Stride);
+            edit(new Ops(Arena.Device), x, Arena.UploadIndices("rows", Ids));
+            After = x.ToArray();
+        }
+
+        public float[] Row(float[] x, int row) => x.AsSpan(row * Stride + Column, _width).ToArray();
+
+        public void AssertTheRestIsUntouched()
+        {
+            for (int i = 0; i < Before.Length; i++)
+                if (!Ids.Contains(i / Stride) || i % Stride < Column || i % Stride >= Column + _width)
+                    Assert.That(After[i], Is.EqualTo(Before[i]), $"row {i / Stride}, column {i % Stride}");
+        }
+
+        public void Dispose() => Arena.Dispose();
+    }
+}
