@@ -1,0 +1,72 @@
+using HeadTap.Runtime;
+using static TorchSharp.torch;
+using Tensor = TorchSharp.torch.Tensor;
+using F = TorchSharp.torch.nn.functional;
+
+namespace HeadTap.Peers;
+
+/// <summary>GPT-2 as a PyTorch user writes it, with fused attention, over the weights of a HeadTap model.</summary>
+sealed class TorchGpt2
+{
+    readonly Gpt2Config _config;
+    readonly Dictionary<string, Tensor> _p = [];
+
+    public TorchGpt2(Gpt2Model model)
+    {
+        _config = model.Config;
+        foreach (ParameterSlice slice in model.Parameters.Slices)
+            _p[slice.Name] = tensor(model.Set[slice.Name].ToArray()).reshape([.. slice.Shape.Select(n => (long)n)])
+                .requires_grad_(true);
+    }
+
+    public IEnumerable<Tensor> Parameters => _p.Values;
+
+    /// <summary>How each head's result is captured, if at all.</summary>
+    public enum Heads { None, Einsum, ExtraProduct }
+
+    /// <summary>Logits [B, T, V], or the final hidden state; head results, [B, T, H, C] a layer, into a list.</summary>
+    public Tensor Forward(Tensor ids, bool logits, Heads heads = Heads.None, List<Tensor>? results = null)
+    {
+        long T = ids.shape[1];
+        Tensor x = _p["wte.weight"].index_select(0, ids.flatten()).reshape(ids.shape[0], T, _config.Width)
+            + _p["wpe.weight"].narrow(0, 0, T);
+        for (int l = 0; l < _config.Layers; l++)
+        {
+            x = x + Attention(Norm(x, $"h.{l}.ln_1"), l, heads, results);
+            Tensor hidden = F.gelu(Linear(Norm(x, $"h.{l}.ln_2"), $"h.{l}.mlp.c_fc"),
+                TorchSharp.Modules.GELU.Approximate.tanh);
+            x = x + Linear(hidden, $"h.{l}.mlp.c_proj");
+        }
+        x = Norm(x, "ln_f");
+        return logits ? x.matmul(_p["wte.weight"].t()) : x;
+    }
+
+    Tensor Attention(Tensor x, int l, Heads heads, List<Tensor>? results)
+    {
+        (long B, long T, long H, long D) = (x.shape[0], x.shape[1], _config.Heads, _config.HeadWidth);
+        Tensor[] qkv = Linear(x, $"h.{l}.attn.c_attn").split(_config.Width, -1);
+        Tensor[] byHead = [.. qkv.Select(t => t.reshape(B, T, H, D).transpose(1, 2))];
+        Tensor z = F.scaled_dot_product_attention(byHead[0], byHead[1], byHead[2], is_casual: true).transpose(1, 2);
+        Tensor w = _p[$"h.{l}.attn.c_proj.weight"], b = _p[$"h.{l}.attn.c_proj.bias"];
+        if (heads == Heads.None)
+            return addmm(b, z.reshape(B * T, _config.Width), w, 1, 1).reshape(B, T, _config.Width);
+        Tensor perHead = w.reshape(H, D, _config.Width);
+        if (heads == Heads.Einsum) // the TransformerLens way: results, then their sum
+        {
+            Tensor result = einsum("bthd,hdc->bthc", z, perHead);
+            results!.Add(result);
+            return result.sum(2) + b;
+        }
+        results!.Add(matmul(z.reshape(B * T, H, D).transpose(0, 1), perHead).transpose(0, 1).contiguous());
+        return addmm(b, z.reshape(B * T, _config.Width), w, 1, 1).reshape(B, T, _config.Width);
+    }
+
+    Tensor Norm(Tensor x, string name)
+        => F.layer_norm(x, [_config.Width], _p[$"{name}.weight"], _p[$"{name}.bias"], _config.LayerNormEpsilon);
+
+    Tensor Linear(Tensor x, string name)
+    {
+        Tensor w = _p[$"{name}.weight"];
+        return addmm(_p[$"{name}.bias"], x.reshape(-1, x.shape[^1]), w, 1, 1).reshape(x.shape[0], x.shape[1], w.shape[1]);
+    }
+}
