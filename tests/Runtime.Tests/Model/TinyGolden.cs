@@ -9,8 +9,12 @@ namespace HeadTap.Runtime.Tests;
 /// <see cref="Write"/>; weights/README.md has the command.
 /// </summary>
 sealed record TinyGolden(
-    int[] Tokens, int[] Targets, double Loss, double[][] Logits, Dictionary<string, double> GradientNorms)
+    int[] Tokens, int[] Targets, double Loss, double[] TrainingLosses,
+    Dictionary<string, double> GradientNorms, double[][] Logits)
 {
+    /// <summary>Options of the ten recorded AdamW steps.</summary>
+    public const double LearningRate = 1e-3, Beta1 = 0.9, Beta2 = 0.999, Epsilon = 1e-8;
+
     /// <summary><c>weights/tiny</c> of this repository.</summary>
     public static string Folder
     {
@@ -42,8 +46,29 @@ sealed record TinyGolden(
         Dictionary<string, double[]> wide = Gpt2Reference.Convert<double>(parameters);
         Gpt2Gradients<double> gradients = Gpt2Reference.Backward(sizes, wide, tokens, targets);
         double[] logits = Gpt2Reference.Forward(sizes, wide, tokens)["logits"];
-        return new TinyGolden(tokens, targets, gradients.Loss, [.. logits.Chunk(sizes.Vocabulary)],
-            gradients.Parameters.ToDictionary(p => p.Key, p => Math.Sqrt(p.Value.Sum(g => g * g))));
+        Dictionary<string, double> norms =
+            gradients.Parameters.ToDictionary(p => p.Key, p => Math.Sqrt(p.Value.Sum(g => g * g)));
+        double[] losses = Train(sizes, wide, tokens, targets); // last: it changes the weights
+        return new TinyGolden(
+            tokens, targets, gradients.Loss, losses, norms, [.. logits.Chunk(sizes.Vocabulary)]);
+    }
+
+    // The loss before each of ten AdamW steps; every parameter, no decay, no clipping.
+    static double[] Train(
+        Gpt2Sizes sizes, Dictionary<string, double[]> parameters, int[] tokens, int[] targets)
+    {
+        Dictionary<string, (double[] M, double[] V)> moments = parameters.ToDictionary(
+            p => p.Key, p => (new double[p.Value.Length], new double[p.Value.Length]));
+        double[] losses = new double[10];
+        for (int step = 1; step <= losses.Length; step++)
+        {
+            Gpt2Gradients<double> gradients = Gpt2Reference.Backward(sizes, parameters, tokens, targets);
+            losses[step - 1] = gradients.Loss;
+            foreach ((string name, (double[] m, double[] v)) in moments)
+                OptimizerReference.AdamW(parameters[name], gradients.Parameters[name], m, v,
+                    LearningRate, Beta1, Beta2, Epsilon, weightDecay: 0, step, gradientScale: 1);
+        }
+        return losses;
     }
 
     /// <summary>Writes config.json, model.safetensors and golden.json.</summary>
@@ -62,7 +87,8 @@ sealed record TinyGolden(
         var json = new StringBuilder("{\n");
         json.Append($"  \"tokens\": [{string.Join(", ", Tokens)}],\n");
         json.Append($"  \"targets\": [{string.Join(", ", Targets)}],\n");
-        json.Append($"  \"loss\": {Loss:R},\n  \"gradientNorms\": {{\n");
+        json.Append($"  \"loss\": {Loss:R},\n  \"trainingLosses\": {Row(TrainingLosses)},\n");
+        json.Append("  \"gradientNorms\": {\n");
         json.AppendJoin(",\n", GradientNorms.Select(p => $"    \"{p.Key}\": {p.Value:R}"));
         json.Append("\n  },\n  \"logits\": [\n    ");
         json.AppendJoin(",\n    ", Logits.Select(Row));

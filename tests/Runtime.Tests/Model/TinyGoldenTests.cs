@@ -41,6 +41,8 @@ sealed class TinyGoldenTests
         Dictionary<string, double[]> sites = Gpt2Reference.Forward(sizes, Gpt2Reference.Convert<double>(
             Gpt2Reference.RandomParameters(sizes, seed: 2019, scale: 15)), golden.Tokens);
         Assert.That(golden.GradientNorms.Values, Has.All.GreaterThan(1e-3));
+        Assert.That(golden.TrainingLosses, Is.Ordered.Descending);
+        Assert.That(golden.TrainingLosses[0], Is.EqualTo(golden.Loss));
         Assert.That(golden.Logits.Max(row => row.Max()), Is.InRange(3, 30));
         // Attention that neither spreads evenly (1/16 at the last position) nor stares at one place.
         double[] last = sites["blocks.1.attn.hook_pattern"][^16..];
@@ -56,6 +58,7 @@ sealed class TinyGoldenTests
         Assert.That(now.Tokens, Is.EqualTo(recorded.Tokens));
         Assert.That(now.Targets, Is.EqualTo(recorded.Targets));
         Assert.That(now.Loss, Is.EqualTo(recorded.Loss).Within(1e-12));
+        Assert.That(now.TrainingLosses, Is.EqualTo(recorded.TrainingLosses).Within(1e-12));
         Assert.That(now.Logits.SelectMany(row => row),
             Is.EqualTo(recorded.Logits.SelectMany(row => row)).Within(1e-12));
         Assert.That(now.GradientNorms.Keys, Is.EqualTo(recorded.GradientNorms.Keys));
