@@ -61,7 +61,14 @@ public static class ReductionKernels
         float max = 0f;
         for (int i = Group.IdxX; i < length; i += BlockSize)
             max = MathF.Abs(x[start + i]) > max ? MathF.Abs(x[start + i]) : max;
-        float scale = ScaleOfSquares(GroupReduce.Max(max, scratch));
+        max = GroupReduce.Max(max, scratch);
+        // One thread chooses for all: every thread deciding by itself is the same arithmetic, but PoCL 3.1 then
+        // leaves all but the first with the choice of the previous launch (ReductionTests, norms of 1e19).
+        if (Group.IdxX == 0)
+            scratch[0] = ScaleOfSquares(max);
+        Group.Barrier(); // the scale is there
+        float scale = scratch[0];
+        Group.Barrier(); // everyone has read it before the sum overwrites it
         float sum = 0f;
         for (int i = Group.IdxX; i < length; i += BlockSize)
             sum += x[start + i] * scale * (x[start + i] * scale);

@@ -1,0 +1,172 @@
+using HeadTap.Reference;
+using HeadTap.Runtime;
+using static HeadTap.Kernels.Tests.Numbers;
+
+namespace HeadTap.Kernels.Tests;
+
+public class ReductionTests
+{
+    // One element; a prime; a cut exactly; one past it; three and a bit.
+    static readonly int[] Lengths = [1, 37, 16384, 16385, 50001];
+
+    static readonly (int Rows, int C)[] Shapes = [(1, 1), (37, 5), (3, 257), (130, 65), (2, 3000)];
+
+    [Test, Combinatorial]
+    public void Sum_dot_and_norm_are_as_exact_as_float32_allows(
+        [ValueSource(typeof(TestDevice), nameof(TestDevice.All))] string device,
+        [ValueSource(nameof(Lengths))] int n,
+        [Values(0f, 100f)] float mean)
+    {
+        using var arena = new TensorArena(TestDevice.Open(device), 2L * n + 256);
+        var ops = new Ops(arena.Device);
+        float[] a = Normal(n, n, mean), b = Normal(n + 1, n);
+        Tensor x = arena.Upload("a", a, n), y = arena.Upload("b", b, n);
+        // Around zero a sum may cancel to nothing, and what is left of a float32 sum is luck: one of ones is
+        // put beside it as the scale.
+        float[] Beside(float value) => [value, n];
+        Agreement.AtMostTwiceFloat32("sum", [ReductionReference.Sum(Wide(a)), n],
+            Beside(ReductionReference.Sum(a)), Beside((float)ops.Sum(x)));
+        Agreement.AtMostTwiceFloat32("dot", [ReductionReference.Dot(Wide(a), Wide(b)), n],
+            Beside(ReductionReference.Dot(a, b)), Beside((float)ops.Dot(x, y)));
+        Agreement.AtMostTwiceFloat32("norm", [ReductionReference.Norm(Wide(a))],
+            [ReductionReference.Norm(a)], [(float)ops.Norm(x)]);
+    }
+
+    [Test, Combinatorial]
+    public void Norms_of_huge_and_tiny_tensors_stay_in_range(
+        [ValueSource(typeof(TestDevice), nameof(TestDevice.All))] string device,
+        [Values(1e19f, 3e38f, 1e-19f, 1e-38f, 1e12f, 1e-12f, 0f)] float magnitude)
+    {
+        using var arena = new TensorArena(TestDevice.Open(device), 20000);
+        float[] a = [.. Enumerable.Repeat(magnitude, 17000)];
+        double norm = new Ops(arena.Device).Norm(arena.Upload("x", a, a.Length));
+        // A float32 loop over equal squares is 2e-5 off here; what is tested is the range.
+        Assert.That(norm, Is.EqualTo(magnitude * Math.Sqrt(17000)).Within(1e-3).Percent);
+    }
+
+    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.All))]
+    public void NaN_and_infinity_are_visible_in_sums_and_norms(string device)
+    {
+        using var arena = new TensorArena(TestDevice.Open(device), 20000);
+        var ops = new Ops(arena.Device);
+        float[] a = Normal(1, 17000);
+        Tensor x = arena.Cut("x", a.Length);
+        foreach (int place in (int[])[0, 9999, 16999])
+        {
+            (float kept, a[place]) = (a[place], float.NaN);
+            x.Upload(a);
+            Assert.That(ops.Norm(x), Is.NaN);
+            Assert.That(ops.Sum(x), Is.NaN);
+            Assert.That(ops.ClipFactor(x, 1, out _), Is.NaN);
+            a[place] = float.NegativeInfinity;
+            x.Upload(a);
+            Assert.That(ops.Norm(x), Is.EqualTo(double.PositiveInfinity));
+            a[place] = kept;
+        }
+    }
+
+    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.All))]
+    public void Clipping_scales_long_gradients_and_leaves_short_ones(string device)
+    {
+        using var arena = new TensorArena(TestDevice.Open(device), 256);
+        var ops = new Ops(arena.Device);
+        Tensor x = arena.Upload("x", [3, 4], 2);
+        Assert.That(ops.ClipFactor(x, 1, out double norm), Is.EqualTo((float)(1 / (5 + 1e-6))));
+        Assert.That(norm, Is.EqualTo(5));
+        Assert.That(ops.ClipFactor(x, 6, out _), Is.EqualTo(1));
+    }
+
+    [Test, Combinatorial]
+    public void Row_and_column_sums_are_as_exact_as_float32_allows(
+        [ValueSource(typeof(TestDevice), nameof(TestDevice.All))] string device,
+        [ValueSource(nameof(Shapes))] (int Rows, int C) shape)
+    {
+        (int rows, int C) = shape;
+        using var arena = new TensorArena(TestDevice.Open(device), (long)rows * C + rows + C + 256);
+        var ops = new Ops(arena.Device);
+        float[] x = Normal(1, rows * C, 3);
+        Tensor tensor = arena.Upload("x", x, rows, C);
+        Tensor byRow = arena.Upload("byRow", Ones(rows), rows);
+        Tensor byColumn = arena.Upload("byColumn", Ones(C), C);
+        ops.RowSums(tensor, byRow);
+        ops.ColumnSums(tensor, byColumn);
+        Agreement.AtMostTwiceFloat32("rows", ReductionReference.RowSums(Wide(x), rows),
+            ReductionReference.RowSums(x, rows), byRow.ToArray());
+        Agreement.AtMostTwiceFloat32("columns", PlusOne(ReductionReference.ColumnSums(Wide(x), rows)),
+            PlusOne(ReductionReference.ColumnSums(x, rows)), byColumn.ToArray());
+    }
+
+    [Test, Combinatorial]
+    public void What_is_not_finite_is_named_first_one_first(
+        [ValueSource(typeof(TestDevice), nameof(TestDevice.All))] string device,
+        [Values(float.NaN, float.PositiveInfinity, float.NegativeInfinity)] float value)
+    {
+        using var arena = new TensorArena(TestDevice.Open(device), 60000);
+        var ops = new Ops(arena.Device);
+        float[] a = Normal(1, 50001);
+        (a[0], a[1]) = (float.MaxValue, -float.MaxValue);
+        Tensor x = arena.Upload("h.3.attn", a, 3, 16667);
+        Assert.That(() => ops.CheckFinite(x), Throws.Nothing);
+        foreach (int place in (int[])[50000, 33333, 16384, 16383, 700, 699])
+        {
+            a[place] = value;
+            x.Upload(a);
+            Assert.That(() => ops.CheckFinite(x), Throws.InvalidOperationException.With.Message.EqualTo(
+                $"h.3.attn [3, 16667] is not finite: element {place} is {value}."));
+        }
+    }
+
+    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.All))]
+    public void Two_runs_agree_bit_for_bit(string device)
+    {
+        using var arena = new TensorArena(TestDevice.Open(device), 60000);
+        var ops = new Ops(arena.Device);
+        Tensor x = arena.Upload("x", Normal(1, 50001), 50001);
+        (double, double, double) All() => (ops.Sum(x), ops.Norm(x), ops.Dot(x, x));
+        Assert.That(All(), Is.EqualTo(All()));
+    }
+
+    [TestCase(1), TestCase(5)]
+    public void The_result_does_not_depend_on_the_number_of_threads(int threads)
+    {
+        using var arena = new TensorArena(TestDevice.Open("cpu512"), 1000256);
+        var ops = new Ops(arena.Device);
+        Tensor x = arena.Upload("x", Normal(1, 1000000), 1000000);
+        (double, double, double) All() => (ops.Sum(x), ops.Norm(x), ops.Dot(x, x));
+        (double, double, double) expected = All();
+        int usual = HostThreads.Count;
+        try
+        {
+            HostThreads.Count = threads;
+            Assert.That(All(), Is.EqualTo(expected));
+        }
+        finally
+        {
+            HostThreads.Count = usual;
+        }
+    }
+
+    [Test]
+    public void An_empty_tensor_sums_to_nothing()
+    {
+        foreach (string device in (string[])["cpu512", "simulator"])
+        {
+            using var arena = new TensorArena(TestDevice.Open(device), 16);
+            var ops = new Ops(arena.Device);
+            Tensor x = arena.Cut("x", 0);
+            Assert.That((ops.Sum(x), ops.Norm(x), ops.Dot(x, x)), Is.EqualTo((0.0, 0.0, 0.0)));
+            Assert.That(() => ops.CheckFinite(x), Throws.Nothing);
+        }
+    }
+
+    [Test]
+    public void Wrong_lengths_are_named_in_the_error()
+    {
+        using var arena = new TensorArena(TestDevice.Open("cpu512"), 256);
+        var ops = new Ops(arena.Device);
+        Tensor x = arena.Cut("x", 2, 4), sums = arena.Cut("sums", 3);
+        Assert.That(() => ops.RowSums(x, sums), Throws.ArgumentException.With.Message.Contains("RowSums: sums [3]"));
+        Assert.That(() => ops.ColumnSums(x, sums), Throws.ArgumentException.With.Message.Contains("sums [3]"));
+        Assert.That(() => ops.Dot(x, sums), Throws.ArgumentException.With.Message.Contains("Dot: x [2, 4]"));
+    }
+}
