@@ -40,8 +40,8 @@ public class ReductionTests
         using var arena = new TensorArena(TestDevice.Open(device), 20000);
         float[] a = [.. Enumerable.Repeat(magnitude, 17000)];
         double norm = new Ops(arena.Device).Norm(arena.Upload("x", a, a.Length));
-        // A float32 loop over equal squares is 2e-5 off here; what is tested is the range.
-        Assert.That(norm, Is.EqualTo(magnitude * Math.Sqrt(17000)).Within(1e-3).Percent);
+        // 1e-6: adding 64 equal squares in float32, which every lane does, is up to 7e-7 off.
+        Assert.That(norm, Is.EqualTo(magnitude * Math.Sqrt(17000)).Within(1e-4).Percent);
     }
 
     [TestCaseSource(typeof(TestDevice), nameof(TestDevice.All))]
