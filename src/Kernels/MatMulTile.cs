@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 
 namespace HeadTap.Kernels;
 
@@ -6,7 +7,16 @@ namespace HeadTap.Kernels;
 static unsafe class MatMulTile
 {
     /// <summary>Rows of y in a tile.</summary>
-    internal const int Rows = 8;
+    internal static int Rows<TWidth, TVector>()
+        where TVector : struct
+        where TWidth : struct, ISimd<TVector>
+        => 8;
+
+    /// <summary>Columns of y in a tile.</summary>
+    internal static int Columns<TWidth, TVector>()
+        where TVector : struct
+        where TWidth : struct, ISimd<TVector>
+        => 2 * TWidth.Lanes;
 
     /// <summary>
     /// Sums K terms, k in order, for <paramref name="rows"/> rows and two vectors of columns, then writes
@@ -33,6 +43,12 @@ static unsafe class MatMulTile
         float* x3 = x + Math.Min(3, rows - 1) * xRow, x4 = x + Math.Min(4, rows - 1) * xRow;
         float* x5 = x + Math.Min(5, rows - 1) * xRow, x6 = x + Math.Min(6, rows - 1) * xRow;
         float* x7 = x + Math.Min(7, rows - 1) * xRow;
+        if (Sse.IsSupported)
+            for (float* to = y, last = y + rows * yRow; to != last; to += yRow)
+            {
+                Sse.Prefetch0(to);
+                Sse.Prefetch0(to + lanes);
+            }
         TVector zero = TWidth.Create(0f);
         TVector a0 = zero, b0 = zero, a1 = zero, b1 = zero, a2 = zero, b2 = zero, a3 = zero, b3 = zero;
         TVector a4 = zero, b4 = zero, a5 = zero, b5 = zero, a6 = zero, b6 = zero, a7 = zero, b7 = zero;
