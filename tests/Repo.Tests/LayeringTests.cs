@@ -1,0 +1,63 @@
+using System.Xml.Linq;
+
+namespace HeadTap.Repo.Tests;
+
+/// <summary>Kernels ← Runtime ← { Lens, Inject, Unlearn } ← Cli, and nothing else.</summary>
+public class LayeringTests
+{
+    static readonly Dictionary<string, string[]> Allowed = new()
+    {
+        ["Kernels"] = [],
+        ["Runtime"] = ["Kernels"],
+        ["Lens"] = ["Runtime"],
+        ["Inject"] = ["Runtime"],
+        ["Unlearn"] = ["Runtime"],
+        ["Cli"] = ["Inject", "Lens", "Runtime", "Unlearn"],
+    };
+
+    [TestCaseSource(nameof(Projects))]
+    public void A_project_references_the_layer_below_and_no_other(string project)
+    {
+        Assert.That(Edges(project), Is.EqualTo(Allowed[project]));
+    }
+
+    [TestCase("Lens"), TestCase("Inject"), TestCase("Unlearn"), TestCase("Cli")]
+    public void Kernels_cannot_be_touched_from_above_Runtime(string project)
+    {
+        Assert.That((string?)Load(project).Descendants("DisableTransitiveProjectReferences").Single(), Is.EqualTo("true"));
+    }
+
+    [Test]
+    public void Every_source_project_is_known_here_and_has_its_tests()
+    {
+        string[] found = [.. Directory.EnumerateDirectories(Repository.At("src")).Select(d => Path.GetFileName(d)!).Order()];
+        Assert.That(found, Is.EqualTo(Allowed.Keys.Order()));
+        foreach (string project in found)
+            Assert.That(File.Exists(Repository.At("tests", $"{project}.Tests", $"{project}.Tests.csproj")), Is.True, project);
+    }
+
+    [Test]
+    public void Reference_code_stands_alone()
+    {
+        XDocument project = XDocument.Load(Repository.At("tests", "Reference", "Reference.csproj"));
+        Assert.That(project.Descendants("ProjectReference"), Is.Empty);
+    }
+
+    [Test]
+    public void No_tensor_framework_is_referenced_outside_the_peers_bench()
+    {
+        foreach (string file in Directory.EnumerateFiles(Repository.Root, "*.csproj", SearchOption.AllDirectories))
+            if (!file.Contains("Peers", StringComparison.Ordinal))
+                Assert.That(File.ReadAllText(file), Does.Not.Contain("orch"), file);
+    }
+
+    static IEnumerable<string> Projects() => Allowed.Keys;
+
+    static string[] Edges(string project) =>
+    [
+        .. Load(project).Descendants("ProjectReference")
+            .Select(r => Path.GetFileNameWithoutExtension((string)r.Attribute("Include")!)).Order(),
+    ];
+
+    static XDocument Load(string project) => XDocument.Load(Repository.At("src", project, $"{project}.csproj"));
+}
