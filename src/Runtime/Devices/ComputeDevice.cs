@@ -1,4 +1,5 @@
 using System.Globalization;
+using HeadTap.Kernels;
 using ILGPU;
 using ILGPU.Runtime;
 using ILGPU.Runtime.CPU;
@@ -44,6 +45,13 @@ public sealed class ComputeDevice : IDisposable
     internal bool IsHost => Accelerator is null;
 
     internal Accelerator? Accelerator { get; }
+
+    /// <summary>Threads that host bodies run on, the caller's included; results do not depend on it.</summary>
+    public static int HostThreadCount
+    {
+        get => HostThreads.Count;
+        set => HostThreads.Count = value;
+    }
 
     /// <summary>
     /// Opens <c>auto</c>, <c>cpu</c>, <c>simulator</c>, <c>opencl</c>, <c>opencl:1</c>, <c>cuda</c>, <c>cuda:1</c> …

@@ -41,6 +41,47 @@ public static class AtomicFile
         Write(path, stream => stream.Write(bytes));
     }
 
+    /// <summary>
+    /// Says before a long job whether its output could be written, by the same steps as <see cref="Write"/> takes;
+    /// leaves nothing behind, neither file nor folder.
+    /// </summary>
+    /// <exception cref="UserException">The place cannot be written.</exception>
+    public static void RequireWritable(string path)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        if (path.Length == 0)
+            throw new UserException("the output's name is empty; expected a path");
+        try
+        {
+            if (IsDevice(path))
+                return;
+            string target = Target(path);
+            if (Directory.Exists(target))
+                throw new IOException("a folder has this name");
+            string? made = FirstMissingFolder(Path.GetDirectoryName(target)!);
+            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+            using (new FileStream(target + ".tmp", FileMode.Create, FileAccess.Write, FileShare.None, 1,
+                FileOptions.DeleteOnClose))
+            {
+            }
+            if (made is not null)
+                Directory.Delete(made, recursive: true);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
+        {
+            throw new UserException(
+                $"{Quoted.Path(path)}: cannot be written ({Quoted.Line(e.Message)}). Choose a writable place with room.", e);
+        }
+    }
+
+    static string? FirstMissingFolder(string folder)
+    {
+        string? missing = null;
+        for (string? at = folder; at is not null && !Directory.Exists(at); at = Path.GetDirectoryName(at))
+            missing = at;
+        return missing;
+    }
+
     static void Replace(string path, Action<Stream> write)
     {
         if (Directory.Exists(path))

@@ -63,9 +63,11 @@ public sealed class SequenceBatch
     /// <summary>[B T] positions with -1 in padding.</summary>
     internal int[] Positions() => Masked((_, t) => t);
 
+    /// <summary>Checks what every pass checks before it runs.</summary>
     /// <exception cref="UserException">A row is empty or too long, or a token is outside the vocabulary.</exception>
-    internal void Validate(Gpt2Config config)
+    public void Validate(Gpt2Config config)
     {
+        ArgumentNullException.ThrowIfNull(config);
         for (int b = 0; b < B; b++)
         {
             string row = B == 1 ? "the prompt" : $"row {b}";

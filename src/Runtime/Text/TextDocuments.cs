@@ -27,18 +27,30 @@ public static class TextDocuments
             : throw new UserException($"{Quoted.Path(path)}: there is no text in it.");
     }
 
-    static List<string> Plain(ReadOnlyMemory<byte> content, string path)
+    /// <summary>A whole file as one text, without a byte-order mark.</summary>
+    /// <exception cref="UserException">It cannot be read or is not UTF-8.</exception>
+    public static string ReadText(string path)
     {
-        string text;
+        byte[] bytes = InputFile.ReadAll(path, LargestBytes);
+        return Decode(bytes.AsSpan(bytes.AsSpan().StartsWith("\uFEFF"u8) ? 3 : 0), path);
+    }
+
+    static string Decode(ReadOnlySpan<byte> content, string path)
+    {
         try
         {
-            text = new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(content.Span);
+            return new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(content);
         }
         catch (DecoderFallbackException e)
         {
             throw new UserException(
                 $"{Quoted.Path(path)}: byte {e.Index} is not UTF-8; save the text as UTF-8.", e);
         }
+    }
+
+    static List<string> Plain(ReadOnlyMemory<byte> content, string path)
+    {
+        string text = Decode(content.Span, path);
         string[] parts = text.Split(BpeVocabulary.EndOfText);
         for (int i = 0; i < parts.Length; i++)
         {

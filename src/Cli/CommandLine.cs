@@ -1,0 +1,77 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using HeadTap.Runtime;
+
+namespace HeadTap.Cli;
+
+/// <summary>Parses arguments, runs a verb and turns its end into an exit code.</summary>
+static class CommandLine
+{
+    /// <summary>Runs one command line.</summary>
+    public static int Run(IReadOnlyList<string> args, Terminal terminal, CancellationToken cancel = default)
+    {
+        RootCommand root = Root(terminal, cancel);
+        // No response files: a text that begins with @ is a text.
+        ParseResult parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        if (parsed.Errors.Count > 0)
+            return Refuse(terminal, Sentence(parsed));
+        try
+        {
+            return parsed.Invoke(new InvocationConfiguration
+            {
+                Output = terminal.Out,
+                Error = terminal.Error,
+                EnableDefaultExceptionHandler = false,
+                ProcessTerminationTimeout = null, // Interrupt listens to the signals
+            });
+        }
+        catch (UserException e)
+        {
+            return Refuse(terminal, e.Message);
+        }
+        catch (OperationCanceledException) when (cancel.IsCancellationRequested)
+        {
+            terminal.Error.WriteLine("headtap: interrupted");
+            return ExitCode.Interrupted;
+        }
+#pragma warning disable CA1031 // the one place where a defect ends: stack and exit code 1
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            terminal.Error.WriteLine(e);
+            return ExitCode.Defect;
+        }
+    }
+
+    static RootCommand Root(Terminal terminal, CancellationToken cancel)
+    {
+        var global = new GlobalOptions(terminal, cancel);
+        var root = new RootCommand("Looks into GPT-2 and changes what it finds.\n"
+            + "Start with: headtap devices")
+        {
+            DevicesCommand.Create(global),
+            TokenizeCommand.Create(global),
+            TraceCommand.Create(global),
+            GradCommand.Create(global),
+            GenerateCommand.Create(global),
+        };
+        root.Options.OfType<VersionOption>().Single().Action = new VersionAction(terminal);
+        global.AddTo(root);
+        root.SetAction(parsed => new HelpAction().Invoke(parsed));
+        return root;
+    }
+
+    static int Refuse(Terminal terminal, string message)
+    {
+        // A message holds names from files; whatever they are, it stays one line.
+        terminal.Error.WriteLine("headtap: " + string.Join(' ', message.Split(['\r', '\n'],
+            StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)));
+        return ExitCode.UserError;
+    }
+
+    static string Sentence(ParseResult parsed)
+    {
+        string verb = parsed.CommandResult.Command is RootCommand ? "" : parsed.CommandResult.Command.Name + " ";
+        return $"{parsed.Errors[0].Message.TrimEnd('.')}; see headtap {verb}--help";
+    }
+}

@@ -1,0 +1,64 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using HeadTap.Runtime;
+using Spectre.Console;
+
+namespace HeadTap.Cli;
+
+/// <summary><c>devices</c>: what was found, what was refused and why.</summary>
+static class DevicesCommand
+{
+    internal static Command Create(GlobalOptions global)
+    {
+        var verbose = new Option<bool>("--verbose") { Description = "vector width, group size, driver" };
+        var command = new Command("devices", "List the devices that were found and those refused, with the reason")
+        {
+            verbose,
+        };
+        command.SetAction(parsed => Run(global.Of(parsed), parsed.GetValue(verbose)));
+        return command;
+    }
+
+    static int Run(Invocation run, bool verbose)
+    {
+        IReadOnlyList<DeviceEntry> all = DeviceCatalog.List();
+        string automatic = DeviceCatalog.Automatic().Name;
+        if (run.Json)
+        {
+            run.WriteJson(new JsonArray([.. all.Select(d => Json(d, automatic))]));
+            return ExitCode.Done;
+        }
+        Table table = new Table().Border(TableBorder.Simple);
+        foreach (string column in verbose
+            ? (string[])["device", "", "memory", "group", "what it is", "details"]
+            : ["device", "", "memory", "what it is"])
+            table.AddColumn(new TableColumn(new Text(column)));
+        foreach (DeviceEntry d in all)
+        {
+            string memory = d.MemoryInBytes > 0 ? MemoryPlan.Text(d.MemoryInBytes) : "";
+            string state = d.Refusal is not null ? "refused" : d.Name == automatic ? "auto" : "found";
+            string text = d.Refusal is null ? d.Description
+                : d.Description.Length > 0 ? $"{d.Description}: {d.Refusal}" : d.Refusal;
+            if (verbose)
+                Invocation.Row(table, d.Name, state, memory, d.GroupSize > 0 ? $"{d.GroupSize}" : "", text, d.Details);
+            else
+                Invocation.Row(table, d.Name, state, memory, text);
+        }
+        run.Draw(table);
+        return ExitCode.Done;
+    }
+
+    static JsonObject Json(DeviceEntry d, string automatic) => new()
+    {
+        ["name"] = d.Name,
+        ["kind"] = d.Kind.ToString().ToLowerInvariant(),
+        ["usable"] = d.Refusal is null,
+        ["auto"] = d.Name == automatic,
+        ["refusal"] = d.Refusal,
+        ["description"] = d.Description,
+        ["memory_bytes"] = d.MemoryInBytes,
+        ["group_size"] = d.GroupSize,
+        ["gpu"] = d.IsGpu,
+        ["details"] = d.Details,
+    };
+}

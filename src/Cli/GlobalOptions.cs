@@ -1,0 +1,60 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Numerics;
+
+namespace HeadTap.Cli;
+
+/// <summary>The options that every verb takes.</summary>
+sealed class GlobalOptions(Terminal terminal, CancellationToken cancel)
+{
+    readonly Option<string> _device = new("--device")
+    {
+        Description = "auto, cpu, simulator, opencl[:N] or cuda[:N]; headtap devices lists them",
+        HelpName = "NAME", DefaultValueFactory = _ => "auto", Recursive = true,
+    };
+
+    readonly Option<ulong> _seed = Number("--seed", 0UL, "of everything that is drawn", recursive: true);
+    readonly Option<int> _threads = Number("--threads", 0, "host threads; 0 takes all cores", recursive: true);
+
+    readonly Option<bool> _json = new("--json")
+    {
+        Description = "results as JSON on standard output", Recursive = true,
+    };
+
+    readonly Option<bool> _quiet = new("--quiet")
+    {
+        Description = "no progress and no remarks", Recursive = true,
+    };
+
+    /// <summary>Puts them on the root, from where every verb has them.</summary>
+    public void AddTo(RootCommand root)
+    {
+        foreach (Option option in (Option[])[_device, _seed, _threads, _json, _quiet])
+            root.Options.Add(option);
+    }
+
+    /// <summary>What a parsed command line asks for.</summary>
+    public Invocation Of(ParseResult parsed) => new(terminal, parsed.GetValue(_device)!,
+        parsed.GetValue(_seed), parsed.GetValue(_threads), parsed.GetValue(_json), parsed.GetValue(_quiet), cancel);
+
+    /// <summary>An option that takes a number and says in one line when it got something else.</summary>
+    public static Option<T> Number<T>(string name, T absent, string description, bool recursive = false)
+        where T : struct, INumber<T> => new(name)
+        {
+            Description = $"{description} [default: {absent}]",
+            HelpName = "N",
+            Recursive = recursive,
+            DefaultValueFactory = _ => absent,
+            CustomParser = result =>
+            {
+                string text = result.Tokens[0].Value;
+                bool whole = T.IsInteger(T.One / (T.One + T.One)); // 1 / 2 is whole only in integer arithmetic
+                NumberStyles style = whole ? NumberStyles.AllowLeadingSign : NumberStyles.Float;
+                if (T.TryParse(text, style, CultureInfo.InvariantCulture, out T value) && T.IsFinite(value))
+                    return value;
+                result.AddError($"{name} is \"{text}\"; expected a {(whole ? "whole " : "")}number"
+                    + (T.IsNegative(T.Zero - T.One) ? "" : " from 0"));
+                return absent;
+            },
+        };
+}

@@ -1,0 +1,99 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using HeadTap.Runtime;
+using Spectre.Console;
+using Spectre.Console.Rendering;
+
+namespace HeadTap.Cli;
+
+/// <summary>One run of a verb: the global options and the ways to say something.</summary>
+sealed class Invocation
+{
+    static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
+
+    readonly Terminal _terminal;
+    readonly string _device;
+
+    internal Invocation(Terminal terminal, string device, ulong seed, int threads, bool json, bool quiet,
+        CancellationToken cancel)
+    {
+        if (threads is < 0 or > 1024)
+            throw new UserException($"--threads is {threads}; expected 1 to 1024, or 0 for all cores");
+        (_terminal, _device, Cancel, Seed, Json, Quiet) = (terminal, device, cancel, seed, json, quiet);
+        if (threads > 0)
+            ComputeDevice.HostThreadCount = threads;
+    }
+
+    /// <summary>Set by Ctrl-C.</summary>
+    public CancellationToken Cancel { get; }
+
+    public ulong Seed { get; }
+
+    public bool Json { get; }
+
+    public bool Quiet { get; }
+
+    /// <summary>Whether a progress bar can be seen.</summary>
+    public bool ShowsProgress => !Quiet && _terminal.ErrorIsTerminal;
+
+    public TextWriter Out => _terminal.Out;
+
+    /// <summary>Opens the device of <c>--device</c>.</summary>
+    public ComputeDevice OpenDevice() => ComputeDevice.Open(_device);
+
+    /// <summary>A line of the result.</summary>
+    public void Line(string text = "") => _terminal.Out.WriteLine(text);
+
+    /// <summary>A remark: on stderr, so that results can be piped.</summary>
+    public void Remark(string text)
+    {
+        if (!Quiet)
+            _terminal.Error.WriteLine(text);
+    }
+
+    /// <summary>A table or another drawing of the result.</summary>
+    public void Draw(IRenderable drawing) => _terminal.Rich().Write(drawing);
+
+    /// <summary>The result for programs.</summary>
+    public void WriteJson(JsonNode result) => _terminal.Out.WriteLine(result.ToJsonString(Indented));
+
+    /// <summary>Runs work with a bar on a terminal and without one elsewhere.</summary>
+    /// <param name="title">What is going on.</param>
+    /// <param name="work">Is given a function that takes the share done and a word on it.</param>
+    public void WithProgress(string title, Action<Action<double, string>> work)
+    {
+        if (!ShowsProgress)
+        {
+            work((_, _) => { });
+            return;
+        }
+        _terminal.RichError().Progress().AutoClear(true)
+            .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(),
+                new RemainingTimeColumn())
+            .Start(context =>
+            {
+                ProgressTask task = context.AddTask(Markup.Escape(title), maxValue: 1);
+                work((share, note) =>
+                {
+                    task.Value = share;
+                    task.Description = Markup.Escape(note.Length > 0 ? $"{title} ({note})" : title);
+                });
+            });
+    }
+
+    /// <summary>A table whose first column is text and whose others are numbers.</summary>
+    public static Table Table(params ReadOnlySpan<string> columns)
+    {
+        var table = new Table().Border(TableBorder.Simple);
+        for (int i = 0; i < columns.Length; i++)
+        {
+            var column = new TableColumn(new Text(columns[i])) { NoWrap = true };
+            table.AddColumn(i == 0 ? column : column.RightAligned());
+        }
+        return table;
+    }
+
+    /// <summary>Adds a row of plain text: nothing in it is read as markup.</summary>
+    public static void Row(Table table, params ReadOnlySpan<string> cells)
+        => table.AddRow(cells.ToArray().Select(c => new Text(c)));
+}

@@ -1,0 +1,88 @@
+using System.CommandLine;
+using HeadTap.Runtime;
+
+namespace HeadTap.Cli;
+
+/// <summary>What verbs run a model on: <c>--model</c> and one of <c>--text</c>, <c>--text-file</c>, <c>--ids</c>,
+/// <c>--batch</c>.</summary>
+sealed class PromptOptions
+{
+    readonly Option<string> _model = ModelOption(required: true);
+    readonly Option<string?> _text = new("--text") { Description = "the prompt", HelpName = "S" };
+    readonly Option<string?> _file = new("--text-file") { Description = "a file with the prompt", HelpName = "F" };
+    readonly Option<string?> _ids = new("--ids") { Description = "the prompt as token ids", HelpName = "1,2,3" };
+    readonly Option<string?> _batch = new("--batch")
+    {
+        Description = "a JSON file with several prompts: a list of lists of token ids", HelpName = "FILE.json",
+    };
+    readonly Option<bool> _bos = new("--bos")
+    {
+        Description = "put the config's begin-of-text token before each prompt; nothing else does",
+    };
+
+    /// <summary>Adds them to a verb.</summary>
+    public void AddTo(Command command)
+    {
+        foreach (Option option in (Option[])[_model, _text, _file, _ids, _batch, _bos])
+            command.Options.Add(option);
+    }
+
+    /// <summary>Reads config and prompts, and checks them against each other; the weights are not touched.</summary>
+    /// <exception cref="UserException">Something does not fit.</exception>
+    public Prompt Read(ParseResult parsed)
+    {
+        string model = parsed.GetValue(_model)!;
+        string?[] given = [parsed.GetValue(_text), parsed.GetValue(_file), parsed.GetValue(_ids), parsed.GetValue(_batch)];
+        int count = given.Count(g => g is not null);
+        if (count != 1)
+            throw new UserException($"{(count == 0 ? "no prompt" : "more than one prompt")}; expected one of "
+                + "--text, --text-file, --ids and --batch");
+        IReadOnlyList<int[]>? rows = given[2] is { } ids ? [TokenRowsFile.ParseIds(ids, "--ids")]
+            : given[3] is { } batch ? TokenRowsFile.Read(batch) : null;
+        string? text = rows is null ? OneText(given[0], given[1]) : null;
+        Gpt2Config config = Gpt2Folder.ReadConfig(model);
+        Gpt2Tokenizer? tokenizer = text is not null || Gpt2Tokenizer.ExistsIn(model) ? Gpt2Tokenizer.Load(model) : null;
+        rows ??= [tokenizer!.Encode(text!)];
+        int? bos = null;
+        if (parsed.GetValue(_bos))
+        {
+            bos = config.BosToken ?? throw new UserException(
+                $"{model}: config.json has no bos_token_id that is in the vocabulary; leave --bos out");
+            rows = [.. rows.Select(r => (int[])[bos.Value, .. r])];
+        }
+        var sequences = new SequenceBatch([.. rows]);
+        sequences.Validate(config);
+        return new Prompt(model, config, tokenizer, sequences, bos);
+    }
+
+    internal static Option<string> ModelOption(bool required) => new("--model")
+    {
+        Description = "a model folder as Hugging Face keeps it", HelpName = "DIR", Required = required,
+    };
+
+    /// <summary>The text of <c>--text</c> or <c>--text-file</c>.</summary>
+    internal static string OneText(string? text, string? file) => (text, file) switch
+    {
+        (not null, null) => text,
+        (null, not null) => TextDocuments.ReadText(file),
+        _ => throw new UserException($"{(text is null ? "no text" : "two texts")}; expected --text or --text-file"),
+    };
+
+    /// <summary>A piece of text as one visible word: line ends and tabs are spelled.</summary>
+    internal static string Visible(string piece) => piece.Replace("\n", "\\n", StringComparison.Ordinal)
+        .Replace("\r", "\\r", StringComparison.Ordinal).Replace("\t", "\\t", StringComparison.Ordinal)
+        .Replace(' ', '·');
+}
+
+/// <summary>A model folder and what to run it on.</summary>
+/// <param name="Folder">The folder.</param>
+/// <param name="Config">Its sizes.</param>
+/// <param name="Tokenizer">Null where the folder has none.</param>
+/// <param name="Rows">The prompts, checked against the config.</param>
+/// <param name="Bos">What <c>--bos</c> put in front; null for nothing.</param>
+sealed record Prompt(string Folder, Gpt2Config Config, Gpt2Tokenizer? Tokenizer, SequenceBatch Rows, int? Bos)
+{
+    /// <summary>Token ids as text where there is a tokenizer, else as numbers.</summary>
+    public string Text(ReadOnlySpan<int> ids)
+        => Tokenizer is not null ? Tokenizer.Decode(ids) : string.Join(',', ids.ToArray());
+}

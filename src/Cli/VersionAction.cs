@@ -1,0 +1,20 @@
+using System.CommandLine;
+using System.CommandLine.Invocation;
+using HeadTap.Runtime;
+
+namespace HeadTap.Cli;
+
+/// <summary>Prints the version; the library's own action asks the entry assembly, which in tests is another one.</summary>
+sealed class VersionAction(Terminal terminal) : SynchronousCommandLineAction
+{
+    public override bool ClearsParseErrors => true;
+
+    public override int Invoke(ParseResult parseResult)
+    {
+        terminal.Out.WriteLine($"headtap {Version}");
+        return ExitCode.Done;
+    }
+
+    /// <summary>The version with its commit where the build knew one.</summary>
+    internal static string Version => new Manifest { Command = "" }.CodeVersion;
+}

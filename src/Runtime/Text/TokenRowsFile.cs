@@ -1,0 +1,60 @@
+using System.Globalization;
+using System.Text.Json;
+
+namespace HeadTap.Runtime;
+
+/// <summary>Prompts given as token ids: a JSON list of lists, or one list in a command line.</summary>
+public static class TokenRowsFile
+{
+    const int MostBytes = 256 << 20;
+
+    /// <summary>Reads <c>[[1, 2, 3], [4, 5]]</c>.</summary>
+    /// <exception cref="UserException">The file cannot be read or holds something else.</exception>
+    public static IReadOnlyList<int[]> Read(string path)
+    {
+        byte[] bytes = InputFile.ReadAll(path, MostBytes);
+        try
+        {
+            using JsonDocument json = JsonDocument.Parse(bytes, new JsonDocumentOptions { MaxDepth = 4 });
+            if (json.RootElement.ValueKind != JsonValueKind.Array || json.RootElement.GetArrayLength() == 0)
+                throw Bad(path, "it is not a list, or empty");
+            return [.. json.RootElement.EnumerateArray().Select((row, i) => Row(path, row, i))];
+        }
+        catch (JsonException e)
+        {
+            throw new UserException($"{Quoted.Path(path)}: not valid JSON ({Quoted.Line(e.Message)}).", e);
+        }
+    }
+
+    /// <summary>Parses <c>1,2,3</c>.</summary>
+    /// <param name="text">Ids with commas between them.</param>
+    /// <param name="source">Where they came from; begins the message.</param>
+    /// <exception cref="UserException">Something between commas is no whole number.</exception>
+    public static int[] ParseIds(string text, string source)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        if (string.IsNullOrWhiteSpace(text))
+            return [];
+        return [.. text.Split(',').Select(part =>
+            int.TryParse(part, NumberStyles.AllowLeadingWhite | NumberStyles.AllowTrailingWhite,
+                CultureInfo.InvariantCulture, out int id)
+                ? id
+                : throw new UserException($"{source}: {Quoted.Name(part.Trim())} is not a token id; expected "
+                    + "whole numbers with commas between them, like 464,3139,286"))];
+    }
+
+    static int[] Row(string path, JsonElement row, int index)
+    {
+        if (row.ValueKind != JsonValueKind.Array)
+            throw Bad(path, $"row {index} is not a list");
+        int[] ids = new int[row.GetArrayLength()];
+        int t = 0;
+        foreach (JsonElement id in row.EnumerateArray())
+            if (id.ValueKind != JsonValueKind.Number || !id.TryGetInt32(out ids[t++]))
+                throw Bad(path, $"row {index} has {Quoted.Name(id.GetRawText())}");
+        return ids;
+    }
+
+    static UserException Bad(string path, string what) =>
+        new($"{Quoted.Path(path)}: {what}; expected lists of token ids, like [[464, 3139], [15496]].");
+}
