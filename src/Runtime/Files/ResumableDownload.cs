@@ -43,8 +43,10 @@ sealed class ResumableDownload(WeightsDownload options, HttpClient http, Uri add
                 best = Math.Max(best, PartLength());
                 if (failures >= options.Attempts)
                 {
+                    // "The SSL connection could not be established" says why only in its inner exception.
+                    string why = (e is HttpRequestException ? e.GetBaseException() : e).Message;
                     throw new UserException(
-                        $"{Address}: failed {failures} times in a row ({Quoted.Line(e.Message)}). Check the "
+                        $"{Address}: failed {failures} times in a row ({Quoted.Line(why)}). Check the "
                         + "network or --mirror and run it again; it continues where it stopped.", e);
                 }
                 await Task.Delay(options.BackOff(failures), cancel).ConfigureAwait(false);
