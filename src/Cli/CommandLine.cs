@@ -54,6 +54,7 @@ static class CommandLine
             TraceCommand.Create(global),
             GradCommand.Create(global),
             GenerateCommand.Create(global),
+            TrainCommand.Create(global),
         };
         root.Options.OfType<VersionOption>().Single().Action = new VersionAction(terminal);
         global.AddTo(root);

@@ -92,7 +92,7 @@ public sealed partial record Gpt2Config
             "gelu_new, gelu_pytorch_tanh, gelu or relu"),
     };
 
-    static string ActivationName(Activation activation) => activation switch
+    internal static string ActivationName(Activation activation) => activation switch
     {
         Activation.GeluTanh => "gelu_new",
         Activation.GeluExact => "gelu",

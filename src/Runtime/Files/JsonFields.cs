@@ -22,6 +22,37 @@ readonly record struct JsonFields(string Path, JsonElement Json)
         : value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number) ? number
         : throw Bad(field, Quoted.Name(value.GetRawText()), "a whole number");
 
+    /// <summary>Refuses fields that nothing reads: a misspelt option must not be passed over.</summary>
+    /// <exception cref="UserException">A field is not one of <paramref name="known"/>.</exception>
+    internal void Only(params ReadOnlySpan<string> known)
+    {
+        foreach (JsonProperty property in Json.EnumerateObject())
+            if (!known.Contains(property.Name))
+                throw new UserException($"{Quoted.Path(Path)}: unknown field {Quoted.Name(property.Name)}; "
+                    + $"expected {string.Join(", ", known)}.");
+    }
+
+    /// <summary>The fields of an object in a field; null if absent.</summary>
+    internal JsonFields? Nested(string field) =>
+        !TryGet(field, out JsonElement value) ? null
+        : value.ValueKind == JsonValueKind.Object ? new JsonFields($"{Path}: {field}", value)
+        : throw Bad(field, Quoted.Name(value.GetRawText()), "an object");
+
+    /// <summary>A list of texts; null if absent.</summary>
+    internal string[]? Texts(string field)
+    {
+        if (!TryGet(field, out JsonElement value))
+            return null;
+        if (value.ValueKind != JsonValueKind.Array)
+            throw Bad(field, Quoted.Name(value.GetRawText()), "a list of texts");
+        var texts = new List<string>();
+        foreach (JsonElement item in value.EnumerateArray())
+            texts.Add(item.ValueKind == JsonValueKind.String
+                ? item.GetString()!
+                : throw Bad(field, Quoted.Name(value.GetRawText()), "a list of texts"));
+        return [.. texts];
+    }
+
     internal float Float(string field, float absent) =>
         !TryGet(field, out JsonElement value) ? absent
         : value.ValueKind == JsonValueKind.Number && value.TryGetSingle(out float number)

@@ -10,6 +10,7 @@ public sealed class ParameterSet
     const long LongestBlock = 1L << 30;
 
     readonly Dictionary<string, Tensor> _byName = new(StringComparer.Ordinal);
+    readonly Dictionary<string, (int Block, long Offset)> _places = new(StringComparer.Ordinal);
     readonly List<Tensor> _blocks = [];
 
     /// <summary>Cuts room for the parameters, or for those in <paramref name="only"/>.</summary>
@@ -49,6 +50,9 @@ public sealed class ParameterSet
     /// <summary>The tensor of a parameter, or null when it is not included.</summary>
     public Tensor? Find(string name) => _byName.GetValueOrDefault(Gpt2Parameters.WithoutPrefix(name));
 
+    /// <summary>The block that holds an included parameter, and the parameter's first element in it.</summary>
+    internal (int Block, long Offset) PlaceOf(string name) => _places[Gpt2Parameters.WithoutPrefix(name)];
+
     int CutBlock(TensorArena arena, string purpose, int first)
     {
         int end = first;
@@ -61,6 +65,7 @@ public sealed class ParameterSet
         {
             ParameterSlice s = Included[i];
             _byName[s.Name] = block.Slice($"{purpose}{s.Name}", offset, s.Shape);
+            _places[s.Name] = (_blocks.Count, offset);
             offset += s.Length;
         }
         _blocks.Add(block);

@@ -1,0 +1,82 @@
+namespace HeadTap.Runtime;
+
+/// <summary>
+/// The moments of the trained parameters and the step that uses them. Parameters that lie side by side and decay
+/// alike are one call of the op.
+/// </summary>
+sealed class OptimizerState
+{
+    readonly OptimizerOptions _options;
+    readonly List<Run> _runs = [];
+
+    /// <summary>Side by side in the weights and in the gradients, with one weight decay.</summary>
+    sealed record Run(Tensor Weight, Tensor Gradient, Tensor[] Moments, float Decay);
+
+    internal OptimizerState(TensorArena arena, Gpt2Model model, Gpt2Gradients gradients, OptimizerOptions options)
+    {
+        _options = options;
+        IReadOnlySet<string> trained = gradients.Set.Included.Select(s => s.Name).ToHashSet();
+        Moments = [.. MomentNames(options).Select(name =>
+            (name, new ParameterSet(arena, model.Parameters, $"{name} of ", trained)))];
+        IReadOnlyList<ParameterSlice> slices = gradients.Set.Included;
+        for (int first = 0, end; first < slices.Count; first = end)
+        {
+            end = first + 1;
+            while (end < slices.Count && Continues(model.Set, gradients.Set, slices[end - 1], slices[end]))
+                end++;
+            _runs.Add(Cut(model.Set, gradients.Set, slices, first, end));
+        }
+    }
+
+    /// <summary>Every moment with the name it has in a checkpoint.</summary>
+    internal IReadOnlyList<(string Name, ParameterSet Set)> Moments { get; }
+
+    /// <summary>Calls of the op a step makes.</summary>
+    internal int Runs => _runs.Count;
+
+    /// <summary>The moments that an optimiser keeps.</summary>
+    internal static string[] MomentNames(OptimizerOptions options) => options switch
+    {
+        AdamWOptions => ["m", "v"],
+        SgdOptions { Momentum: > 0 } => ["momentum"],
+        _ => [],
+    };
+
+    /// <param name="ops">Runs it.</param>
+    /// <param name="rate">The learning rate of this step.</param>
+    /// <param name="step">1 for the first.</param>
+    /// <param name="gradientScale">Multiplies the gradient: the clip factor.</param>
+    internal void Step(Ops ops, float rate, int step, float gradientScale)
+    {
+        foreach (Run run in _runs)
+            if (_options is AdamWOptions adamw)
+                ops.AdamW(run.Weight, run.Gradient, run.Moments[0], run.Moments[1], new AdamWStep(
+                    rate, adamw.Beta1, adamw.Beta2, adamw.Epsilon, run.Decay, step, gradientScale));
+            else if (_options is SgdOptions sgd)
+                ops.Sgd(run.Weight, run.Gradient, run.Moments.FirstOrDefault(run.Gradient), new SgdStep(
+                    rate, sgd.Momentum, sgd.Dampening, run.Decay, sgd.Nesterov, step == 1, gradientScale));
+    }
+
+    bool Continues(ParameterSet weights, ParameterSet gradients, ParameterSlice last, ParameterSlice next) =>
+        Follows(weights, last, next) && Follows(gradients, last, next)
+        && _options.DecayOf(last) == _options.DecayOf(next);
+
+    static bool Follows(ParameterSet set, ParameterSlice last, ParameterSlice next)
+    {
+        (int block, long offset) = set.PlaceOf(last.Name);
+        return set.PlaceOf(next.Name) == (block, offset + last.Length);
+    }
+
+    Run Cut(ParameterSet weights, ParameterSet gradients, IReadOnlyList<ParameterSlice> slices, int first, int end)
+    {
+        long length = slices.Skip(first).Take(end - first).Sum(s => s.Length);
+        string name = end - first == 1 ? slices[first].Name : $"{slices[first].Name} to {slices[end - 1].Name}";
+        return new Run(In(weights), In(gradients), [.. Moments.Select(m => In(m.Set))], _options.DecayOf(slices[first]));
+
+        Tensor In(ParameterSet set)
+        {
+            (int block, long offset) = set.PlaceOf(slices[first].Name);
+            return set.Blocks[block].Slice(name, offset, checked((int)length));
+        }
+    }
+}

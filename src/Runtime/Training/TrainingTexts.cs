@@ -1,0 +1,51 @@
+namespace HeadTap.Runtime;
+
+/// <summary>The tokens of a run: its texts, encoded.</summary>
+/// <param name="Tokenizer">What encoded them.</param>
+/// <param name="Train">What is trained on.</param>
+/// <param name="Validation">What is held out for evaluation, or null.</param>
+public sealed record TrainingTexts(Gpt2Tokenizer Tokenizer, TokenDataset Train, TokenDataset? Validation)
+{
+    const ulong ValidationStream = 0x76616C6964; // "valid": apart from the streams of other parts of a run
+
+    /// <summary>Reads or generates the texts, and reads or learns the tokenizer.</summary>
+    /// <exception cref="UserException">A file is missing or wrong, or there is too little text.</exception>
+    public static TrainingTexts Load(TrainingConfig config)
+    {
+        List<string> documents = config.Data.AtlasSeed is { } seed
+            ? [.. new AtlasCorpus(AtlasFacts.Shipped, seed).Documents]
+            : [.. config.Data.Files.SelectMany(TextDocuments.Read)];
+        List<string>? validation = config.Validation switch
+        {
+            null => null,
+            { Files.Count: > 0 } files => [.. files.Files.SelectMany(TextDocuments.Read)],
+            var share => TakeShare(documents, share.Share, config.Seed),
+        };
+        Gpt2Tokenizer tokenizer = LoadTokenizer(config, documents);
+        return new TrainingTexts(tokenizer, TokenDataset.FromDocuments(documents, tokenizer),
+            validation is null ? null : TokenDataset.FromDocuments(validation, tokenizer));
+    }
+
+    static Gpt2Tokenizer LoadTokenizer(TrainingConfig config, IEnumerable<string> documents) =>
+        config.Tokenizer is { From: null } learnt
+            ? new Gpt2Tokenizer(BpeTrainer.Train(documents, learnt.VocabSize, [BpeVocabulary.EndOfText],
+                minimumCount: learnt.MinimumCount))
+            : Gpt2Tokenizer.Load(config.Tokenizer?.From ?? config.Model.From!);
+
+    /// <summary>Moves a seeded share of the documents, at least one, out of the list.</summary>
+    static List<string> TakeShare(List<string> documents, float share, ulong seed)
+    {
+        if (documents.Count < 2)
+            throw new UserException($"validation: share of {documents.Count} document; expected at least 2. "
+                + "Separate the documents by <|endoftext|>, or give validation files.");
+        int[] order = [.. Enumerable.Range(0, documents.Count)];
+        new SeededRandom(seed, ValidationStream).Shuffle(order.AsSpan());
+        int count = Math.Clamp((int)Math.Round((double)share * documents.Count), 1, documents.Count - 1);
+        HashSet<int> taken = [.. order.AsSpan(0, count)];
+        List<string> validation = [.. documents.Where((_, i) => taken.Contains(i))];
+        string[] kept = [.. documents.Where((_, i) => !taken.Contains(i))];
+        documents.Clear();
+        documents.AddRange(kept);
+        return validation;
+    }
+}

@@ -1,0 +1,84 @@
+using System.Diagnostics;
+
+namespace HeadTap.Runtime.Tests;
+
+public class TrainingKillTests
+{
+    [Test]
+    public void A_run_whose_process_is_killed_twice_reaches_the_same_bits()
+    {
+        string folder = Directory.CreateTempSubdirectory("headtap-kill-").FullName;
+        try
+        {
+            string text = Path.Combine(folder, "text.txt"), config = Path.Combine(folder, "train.json");
+            File.WriteAllText(text, string.Join("<|endoftext|>", Enumerable.Range(0, 60).Select(i =>
+                $"Number {i} comes after number {i - 1}, and {i * i} is its square.")));
+            TrainingConfig small = Small(text) with { Steps = 150, CheckpointEvery = 4 };
+            File.WriteAllText(config, small.ToJson().ToJsonString());
+            string whole = Path.Combine(folder, "whole"), killed = Path.Combine(folder, "killed");
+            using (ComputeDevice device = ComputeDevice.OpenHost())
+                TrainingRun.Run(device, small, whole);
+
+            KillAfter(30, config, killed);
+            KillAfter(75, config, killed, "resume");
+            Assert.That(File.Exists(Path.Combine(killed, "config.json")), Is.False, "it was killed before its end");
+            using (ComputeDevice device = ComputeDevice.OpenHost())
+                TrainingRun.Run(device, small, killed, new TrainingRunOptions { Resume = true });
+
+            foreach (string file in (string[])["model.safetensors", TrainingRun.CheckpointFile, "manifest.json"])
+                Assert.That(File.ReadAllBytes(Path.Combine(killed, file)), Is.EqualTo(File.ReadAllBytes(Path.Combine(whole, file))), file);
+            Assert.That(Losses(killed), Is.EqualTo(Losses(whole)));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    /// <summary>A run of 12 steps on a text file.</summary>
+    internal static TrainingConfig Small(string text) => new()
+    {
+        Model = new TrainingModel
+        {
+            Sizes = new Gpt2Config
+            {
+                VocabSize = 1, ContextLength = 24, Width = 24, Layers = 2, Heads = 3,
+                ResidualDropout = 0, EmbeddingDropout = 0, AttentionDropout = 0,
+            },
+        },
+        Data = new TrainingData { Files = [text] },
+        Tokenizer = new TrainingTokenizer { VocabSize = 290 },
+        BatchRows = 4,
+        Accumulation = 2,
+        Steps = 12,
+        Optimizer = new AdamWOptions { LearningRate = 1e-2f },
+        CheckpointEvery = 3,
+        EvaluateEvery = 5,
+        Validation = new TrainingValidation { Share = 0.1f },
+    };
+
+    /// <summary>Every number of the metrics but the speed.</summary>
+    internal static string[] Losses(string folder) =>
+    [
+        .. File.ReadLines(Path.Combine(folder, TrainingRun.MetricsFile)).Select(line =>
+        {
+            var row = System.Text.Json.Nodes.JsonNode.Parse(line)!.AsObject();
+            row.Remove("tokens_per_second");
+            return row.ToJsonString();
+        }),
+    ];
+
+    static void KillAfter(int step, params string[] arguments)
+    {
+        var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true };
+        foreach (string argument in (string[])["exec", typeof(TrainingVictim).Assembly.Location, .. arguments])
+            start.ArgumentList.Add(argument);
+        using Process victim = Process.Start(start)!;
+        while (victim.StandardOutput.ReadLine() is { } line && int.Parse(line) < step)
+        {
+        }
+        victim.Kill(); // SIGKILL: nothing of the process's own runs after it
+        victim.WaitForExit();
+        Assert.That(victim.ExitCode, Is.Not.Zero);
+    }
+}

@@ -1,0 +1,22 @@
+namespace HeadTap.Runtime.Tests;
+
+/// <summary>
+/// The process that <see cref="TrainingKillTests"/> kills: CONFIG FOLDER [resume]. It waits between steps, so that it is
+/// killed in the middle of a run.
+/// </summary>
+static class TrainingVictim
+{
+    static void Main(string[] args)
+    {
+        using ComputeDevice device = ComputeDevice.OpenHost();
+        TrainingRun.Run(device, TrainingConfig.Read(args[0]), args[1], new TrainingRunOptions
+        {
+            Resume = args.Length > 2,
+            Progress = p =>
+            {
+                Console.WriteLine(p.Last.Step);
+                Thread.Sleep(10);
+            },
+        });
+    }
+}
