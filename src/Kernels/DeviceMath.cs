@@ -21,6 +21,9 @@ static class DeviceMath
     /// <summary>sqrt(2 / pi)</summary>
     internal const float Sqrt2OverPi = 0.797884561f;
 
+    /// <summary>log2(e): e^x = 2^(x log2 e)</summary>
+    internal const float Log2E = 1.44269504f;
+
     /// <summary>1 / sqrt(2 pi)</summary>
     internal const float InverseSqrt2Pi = 0.398942280f;
 

@@ -40,6 +40,9 @@ public unsafe interface ISimd<TVector> where TVector : struct
     /// <summary>The smaller of each pair; NaN if either is.</summary>
     static abstract TVector Min(TVector a, TVector b);
 
+    /// <summary>x within [low, high]; NaN stays NaN. One instruction a bound, where Max and Min take three.</summary>
+    static abstract TVector Clamp(TVector x, TVector low, TVector high);
+
     /// <summary>Square root, correctly rounded.</summary>
     static abstract TVector Sqrt(TVector a);
 
@@ -51,6 +54,9 @@ public unsafe interface ISimd<TVector> where TVector : struct
 
     /// <summary>2^n for whole n in [-126, 127], built from the exponent bits.</summary>
     static abstract TVector PowerOfTwo(TVector n);
+
+    /// <summary>x * 2^n for whole n in [-252, 254], rounded once: results may be subnormal.</summary>
+    static abstract TVector Scale(TVector x, TVector n);
 
     /// <summary>Lanes of <paramref name="yes"/> where a &lt; b, else of <paramref name="no"/>.</summary>
     static abstract TVector IfLess(TVector a, TVector b, TVector yes, TVector no);

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace HeadTap.Kernels;
 
@@ -50,6 +51,12 @@ public readonly unsafe struct Width128 : ISimd<Vector128<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> Min(Vector128<float> a, Vector128<float> b) => Vector128.Min(a, b);
 
+    // Native minimum and maximum give the second operand when one is NaN (x86), or NaN (Arm).
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> Clamp(Vector128<float> x, Vector128<float> low, Vector128<float> high)
+        => Vector128.MinNative(high, Vector128.MaxNative(low, x));
+
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> Sqrt(Vector128<float> a) => Vector128.Sqrt(a);
@@ -66,6 +73,17 @@ public readonly unsafe struct Width128 : ISimd<Vector128<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> PowerOfTwo(Vector128<float> n)
         => Vector128.ShiftLeft(Vector128.ConvertToInt32Native(n) + Vector128.Create(127), 23).AsSingle();
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> Scale(Vector128<float> x, Vector128<float> n)
+    {
+        if (Avx512F.VL.IsSupported)
+            return Avx512F.VL.Scale(x, n);
+        // 2^n in two factors, each within the range of an exponent; only the second product rounds.
+        Vector128<float> half = Vector128.Round(n * 0.5f);
+        return x * PowerOfTwo(half) * PowerOfTwo(n - half);
+    }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

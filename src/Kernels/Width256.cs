@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace HeadTap.Kernels;
 
@@ -50,6 +51,12 @@ public readonly unsafe struct Width256 : ISimd<Vector256<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Min(Vector256<float> a, Vector256<float> b) => Vector256.Min(a, b);
 
+    // Native minimum and maximum give the second operand when one is NaN (x86), or NaN (Arm).
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Clamp(Vector256<float> x, Vector256<float> low, Vector256<float> high)
+        => Vector256.MinNative(high, Vector256.MaxNative(low, x));
+
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Sqrt(Vector256<float> a) => Vector256.Sqrt(a);
@@ -66,6 +73,17 @@ public readonly unsafe struct Width256 : ISimd<Vector256<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> PowerOfTwo(Vector256<float> n)
         => Vector256.ShiftLeft(Vector256.ConvertToInt32Native(n) + Vector256.Create(127), 23).AsSingle();
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Scale(Vector256<float> x, Vector256<float> n)
+    {
+        if (Avx512F.VL.IsSupported)
+            return Avx512F.VL.Scale(x, n);
+        // 2^n in two factors, each within the range of an exponent; only the second product rounds.
+        Vector256<float> half = Vector256.Round(n * 0.5f);
+        return x * PowerOfTwo(half) * PowerOfTwo(n - half);
+    }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

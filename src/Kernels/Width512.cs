@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace HeadTap.Kernels;
 
@@ -50,6 +51,12 @@ public readonly unsafe struct Width512 : ISimd<Vector512<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Min(Vector512<float> a, Vector512<float> b) => Vector512.Min(a, b);
 
+    // Native minimum and maximum give the second operand when one is NaN (x86), or NaN (Arm).
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Clamp(Vector512<float> x, Vector512<float> low, Vector512<float> high)
+        => Vector512.MinNative(high, Vector512.MaxNative(low, x));
+
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Sqrt(Vector512<float> a) => Vector512.Sqrt(a);
@@ -66,6 +73,17 @@ public readonly unsafe struct Width512 : ISimd<Vector512<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> PowerOfTwo(Vector512<float> n)
         => Vector512.ShiftLeft(Vector512.ConvertToInt32Native(n) + Vector512.Create(127), 23).AsSingle();
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Scale(Vector512<float> x, Vector512<float> n)
+    {
+        if (Avx512F.IsSupported)
+            return Avx512F.Scale(x, n);
+        // 2^n in two factors, each within the range of an exponent; only the second product rounds.
+        Vector512<float> half = Vector512.Round(n * 0.5f);
+        return x * PowerOfTwo(half) * PowerOfTwo(n - half);
+    }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
