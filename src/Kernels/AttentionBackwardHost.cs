@@ -1,4 +1,5 @@
-// Gradients of causal self-attention on the host; formulas and shapes as in AttentionBackwardKernels.
+// Gradients of causal self-attention on the host; formulas and shapes as in AttentionBackwardKernels, tiles
+// as in AttentionTile: vectors run across queries, except in dK and dV, where they run across columns.
 
 namespace HeadTap.Kernels;
 
@@ -20,34 +21,28 @@ public static unsafe class AttentionBackwardHost
             where TVector : struct
             where TWidth : struct, ISimd<TVector>
         {
-            int C = H * D;
+            int C = H * D, step = AttentionTile<TWidth, TVector>.Queries;
             long stride = 3L * C;
             for (long item = first; item < end; item++)
             {
-                int head = (int)(item % H);
-                long b = item / H;
-                float* q = qkv + b * T * stride + head * D;
-                float* dQ = dQkv + b * T * stride + head * D;
-                for (int t = 0; t < T; t++)
+                long row = item / H * T, column = item % H * D;
+                int length = Math.Clamp(lengths[item / H], 0, T);
+                float* q = qkv + row * stride + column;
+                float* dQ = dQkv + row * stride + column;
+                var tile = new AttentionBackwardTile<TWidth, TVector>(D, length, scale);
+                tile.LoadKeys(q + C, q + 2 * C, stride);
+                for (int q0 = 0; q0 < length; q0 += step)
+                {
+                    int real = Math.Min(step, length - q0);
+                    long at = (row + q0) * C + column;
+                    tile.LoadQueries(q + q0 * stride, stride, dZ + at, z + at, C, logSumExp + item * T + q0, q0, real);
+                    tile.Differentiate(q0, real);
+                    tile.StoreQueries(dQ + q0 * stride, stride, real);
+                }
+                tile.StoreKeys(dQ + C, dQ + 2 * C, stride);
+                for (int t = length; t < T; t++)
                     for (int part = 0; part < 3; part++)
                         new Span<float>(dQ + t * stride + part * C, D).Clear();
-                for (int i = 0; i < Math.Min(T, lengths[b]); i++)
-                {
-                    long row = (b * T + i) * C + head * D;
-                    float dot = HostRows.Dot<TWidth, TVector>(z + row, dZ + row, D);
-                    for (int j = 0; j <= i; j++)
-                    {
-                        float* k = q + C + j * stride;
-                        float* dK = dQ + C + j * stride;
-                        float s = scale * HostRows.Dot<TWidth, TVector>(q + i * stride, k, D);
-                        float p = MathF.Exp(s - logSumExp[item * T + i]);
-                        float dP = HostRows.Dot<TWidth, TVector>(dZ + row, k + C, D);
-                        float dS = p * (dP - dot) * scale;
-                        HostRows.AddScaled<TWidth, TVector>(dS, k, dQ + i * stride, D);
-                        HostRows.AddScaled<TWidth, TVector>(dS, q + i * stride, dK, D);
-                        HostRows.AddScaled<TWidth, TVector>(p, dZ + row, dK + C, D);
-                    }
-                }
             }
         }
     }

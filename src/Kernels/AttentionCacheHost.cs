@@ -5,6 +5,8 @@ namespace HeadTap.Kernels;
 /// <summary>Key/value cache on the host: fill it, append to it, attend over it.</summary>
 public static unsafe class AttentionCacheHost
 {
+    const long FloatsPerItem = 1 << 16; // of the keys: some 10 microseconds of work
+
     /// <summary>Copies k and v of real tokens.</summary>
     public static void Fill(
         float* qkv, int* lengths, float* kCache, float* vCache, int B, int T, int H, int D, int capacity)
@@ -36,14 +38,23 @@ public static unsafe class AttentionCacheHost
     public static void Forward(
         float* qkv, int* positions, float* kCache, float* vCache, float* z,
         int B, int H, int D, int capacity, float scale)
-        => HostSimd.Ranges((long)B * H, 1,
+        => HostSimd.Ranges((long)B * H, HeadsPerItem(positions, B, D),
             new Heads(qkv, positions, kCache, vCache, z, null, H, D, capacity, scale));
 
     /// <summary>Writes pattern [B, H, 1, capacity].</summary>
     public static void Pattern(
         float* qkv, int* positions, float* kCache, float* pattern, int B, int H, int D, int capacity, float scale)
-        => HostSimd.Ranges((long)B * H, 1,
+        => HostSimd.Ranges((long)B * H, HeadsPerItem(positions, B, D),
             new Heads(qkv, positions, kCache, null, null, pattern, H, D, capacity, scale));
+
+    // One head over a few keys is done sooner than another thread is told about it.
+    static long HeadsPerItem(int* positions, int B, int D)
+    {
+        long keys = 1;
+        for (int b = 0; b < B; b++)
+            keys = Math.Max(keys, positions[b] + 1L);
+        return Math.Max(1, FloatsPerItem / (keys * D));
+    }
 
     static void CopyToken(float* k, float* toK, float* toV, int C, int D)
     {

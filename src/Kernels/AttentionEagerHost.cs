@@ -10,8 +10,11 @@ public static unsafe class AttentionEagerHost
     /// <summary>Writes scores, or pattern where logSumExp is given.</summary>
     public static void Scores(
         float* qkv, int* lengths, float* logSumExp, float* scores, int B, int T, int H, int D, float scale)
-        => HostSimd.Ranges((long)B * H * T, RowsPerItem,
-            new ScoreRows(qkv, lengths, logSumExp, scores, T, H, D, scale));
+    {
+        int parts = Parts(B, T, H);
+        HostSimd.Ranges((long)B * H * parts, 1,
+            new AttentionScoreHeads(qkv, lengths, logSumExp, scores, T, H, D, scale, parts));
+    }
 
     /// <summary>Writes the softmax of each row; pattern may be scores.</summary>
     public static void Softmax(float* scores, float* pattern, int rows, int columns)
@@ -23,41 +26,26 @@ public static unsafe class AttentionEagerHost
 
     /// <summary>Writes z.</summary>
     public static void Mix(float* pattern, float* qkv, float* z, int B, int T, int H, int D)
-        => HostSimd.Ranges((long)B * H * T, RowsPerItem, new MixRows(pattern, qkv, z, T, H, D));
+    {
+        int parts = Parts(B, T, H);
+        HostSimd.Ranges((long)B * H * parts, 1, new AttentionMixHeads(pattern, qkv, z, T, H, D, parts));
+    }
 
     /// <summary>Writes dPattern and adds into the v part of dQkv. One item is a head of a row of the batch.</summary>
     public static void MixBackward(
         float* pattern, float* qkv, float* dZ, float* dPattern, float* dQkv, int B, int T, int H, int D)
-        => HostSimd.Ranges((long)B * H, 1, new MixBackwardHeads(pattern, qkv, dZ, dPattern, dQkv, T, H, D));
+        => HostSimd.Ranges((long)B * H, 1,
+            new AttentionMixBackwardHeads(pattern, qkv, dZ, dPattern, dQkv, T, H, D));
 
     /// <summary>Adds into the q and k parts of dQkv. Items as in <see cref="MixBackward"/>.</summary>
     public static void ScoresBackward(
         float* qkv, float* dScores, float* dQkv, int B, int T, int H, int D, float scale)
-        => HostSimd.Ranges((long)B * H, 1, new ScoresBackwardHeads(qkv, dScores, dQkv, T, H, D, scale));
+        => HostSimd.Ranges((long)B * H, 1,
+            new AttentionScoresBackwardHeads(qkv, dScores, dQkv, T, H, D, scale));
 
-    readonly struct ScoreRows(
-        float* qkv, int* lengths, float* logSumExp, float* scores, int T, int H, int D, float scale) : IHostBody
-    {
-        public void Run<TWidth, TVector>(long first, long end)
-            where TVector : struct
-            where TWidth : struct, ISimd<TVector>
-        {
-            long stride = 3L * H * D;
-            for (long item = first; item < end; item++)
-            {
-                int i = (int)(item % T), head = (int)(item / T % H);
-                long b = item / T / H;
-                int keys = i < lengths[b] ? i + 1 : 0;
-                float* to = scores + item * T;
-                float* q = qkv + b * T * stride + head * D;
-                for (int j = 0; j < keys; j++)
-                    to[j] = scale * HostRows.Dot<TWidth, TVector>(q + i * stride, q + H * D + j * stride, D);
-                if (logSumExp != null)
-                    HostRows.Exp<TWidth, TVector>(to, logSumExp[item], to, keys);
-                new Span<float>(to + keys, T - keys).Fill(logSumExp != null ? 0f : float.NegativeInfinity);
-            }
-        }
-    }
+    // Items of a head take every n-th block of queries.
+    static int Parts(int B, int T, int H)
+        => Math.Clamp(4 * HostThreads.Count / (B * H), 1, (T + AttentionBlock.Rows - 1) / AttentionBlock.Rows);
 
     readonly struct SoftmaxRows(float* scores, float* pattern, int columns) : IHostBody
     {
@@ -114,80 +102,6 @@ public static unsafe class AttentionEagerHost
                 }
                 for (; j < columns; j++)
                     to[j] = p[j] == 0f ? 0f : p[j] * (dP[j] - dot);
-            }
-        }
-    }
-
-    readonly struct MixRows(float* pattern, float* qkv, float* z, int T, int H, int D) : IHostBody
-    {
-        public void Run<TWidth, TVector>(long first, long end)
-            where TVector : struct
-            where TWidth : struct, ISimd<TVector>
-        {
-            int C = H * D;
-            for (long item = first; item < end; item++)
-            {
-                int i = (int)(item % T), head = (int)(item / T % H);
-                long b = item / T / H;
-                float* v = qkv + b * T * 3 * C + 2 * C + head * D;
-                float* to = z + (b * T + i) * C + head * D;
-                new Span<float>(to, D).Clear();
-                for (int j = 0; j < T; j++)
-                    if (pattern[item * T + j] != 0f)
-                        HostRows.AddScaled<TWidth, TVector>(pattern[item * T + j], v + (long)j * 3 * C, to, D);
-            }
-        }
-    }
-
-    readonly struct MixBackwardHeads(
-        float* pattern, float* qkv, float* dZ, float* dPattern, float* dQkv, int T, int H, int D) : IHostBody
-    {
-        public void Run<TWidth, TVector>(long first, long end)
-            where TVector : struct
-            where TWidth : struct, ISimd<TVector>
-        {
-            int C = H * D;
-            for (long item = first; item < end; item++)
-            {
-                long b = item / H, v = b * T * 3 * C + 2 * C + item % H * D;
-                for (int i = 0; i < T; i++)
-                {
-                    float* dz = dZ + (b * T + i) * C + item % H * D;
-                    long row = (item * T + i) * T;
-                    for (int j = 0; j < T; j++)
-                    {
-                        dPattern[row + j] = HostRows.Dot<TWidth, TVector>(dz, qkv + v + (long)j * 3 * C, D);
-                        if (pattern[row + j] != 0f)
-                            HostRows.AddScaled<TWidth, TVector>(
-                                pattern[row + j], dz, dQkv + v + (long)j * 3 * C, D);
-                    }
-                }
-            }
-        }
-    }
-
-    readonly struct ScoresBackwardHeads(
-        float* qkv, float* dScores, float* dQkv, int T, int H, int D, float scale) : IHostBody
-    {
-        public void Run<TWidth, TVector>(long first, long end)
-            where TVector : struct
-            where TWidth : struct, ISimd<TVector>
-        {
-            int C = H * D;
-            long stride = 3L * C;
-            for (long item = first; item < end; item++)
-            {
-                long q = item / H * T * stride + item % H * D;
-                for (int i = 0; i < T; i++)
-                    for (int j = 0; j <= i; j++)
-                    {
-                        float dS = dScores[(item * T + i) * T + j] * scale;
-                        if (dS == 0f)
-                            continue;
-                        long k = q + C + j * stride;
-                        HostRows.AddScaled<TWidth, TVector>(dS, qkv + k, dQkv + q + i * stride, D);
-                        HostRows.AddScaled<TWidth, TVector>(dS, qkv + q + i * stride, dQkv + k, D);
-                    }
             }
         }
     }

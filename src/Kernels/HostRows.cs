@@ -59,6 +59,22 @@ static unsafe class HostRows
             x[i] *= factor;
     }
 
+    /// <summary>False where any of <paramref name="n"/> floats is infinite or NaN.</summary>
+    internal static bool IsFinite<TWidth, TVector>(float* x, long n)
+        where TVector : struct
+        where TWidth : struct, ISimd<TVector>
+    {
+        int lanes = TWidth.Lanes;
+        TVector zero = TWidth.Create(0f), zeros = zero;
+        long i = 0;
+        for (; i + lanes <= n; i += lanes)
+            zeros = TWidth.MultiplyAdd(TWidth.Load(x + i), zero, zeros);
+        float sum = TWidth.Sum(zeros);
+        for (; i < n; i++)
+            sum += x[i] * 0f;
+        return sum == 0f; // 0 * infinity and 0 * NaN are NaN
+    }
+
     /// <summary>Largest of <paramref name="n"/> floats, -infinity for none; NaN if any is.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static float Max<TWidth, TVector>(float* x, long n)

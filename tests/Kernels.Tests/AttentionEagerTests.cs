@@ -35,7 +35,9 @@ public class AttentionEagerTests
         Agreement.AtMostTwiceFloat32("scores", Finite(exactScores), Finite(plainScores), Finite(scores));
         Agreement.AtMostTwiceFloat32("pattern", exact.Pattern, plain.Pattern, run.Softmax());
         Agreement.AtMostTwiceFloat32("z", exact.Z, plain.Z, run.Mix());
-        Agreement.AtMostTwiceFloat32("recomputed", exact.Pattern, plain.Pattern, run.Recomputed());
+        // Its own yardstick: rounding logSumExp to float32 costs more than a softmax does.
+        float[] recomputed = shape.Recompute(run.Qkv, plain.LogSumExp);
+        Agreement.AtMostTwiceFloat32("recomputed", exact.Pattern, recomputed, run.Recomputed());
     }
 
     [TestCaseSource(nameof(Cases))]

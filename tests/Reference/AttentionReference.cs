@@ -32,6 +32,10 @@ public sealed record AttentionReference(int B, int T, int H, int D, int[] Length
         return (Mix(pattern, qkv), lse, pattern);
     }
 
+    /// <summary>The pattern from what <see cref="Forward"/> keeps for the backward pass: exp(score - logSumExp).</summary>
+    public TReal[] Recompute<TReal>(TReal[] qkv, TReal[] logSumExp) where TReal : IFloatingPointIeee754<TReal>
+        => [.. Scores(qkv).Select((score, at) => TReal.Exp(score - logSumExp[at / T]))];
+
     /// <summary>[B, H, T, T]; -infinity after the query and in padding rows.</summary>
     public TReal[] Scores<TReal>(TReal[] qkv) where TReal : IFloatingPointIeee754<TReal>
     {

@@ -7,11 +7,7 @@ namespace HeadTap.Runtime;
 
 public sealed unsafe partial class Ops
 {
-    Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, int>? _headResults;
     Action<Index1D, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int>? _sumHeads;
-    Action<Index1D, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int>? _headResultsBackwardInput;
-    Action<Index1D, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, int>?
-        _headResultsBackwardWeight;
 
     /// <summary>
     /// Writes <c>result[r,h,:] = z[r,h,:] @ weight[h*D..(h+1)*D, :]</c>: what each head adds to the residual
@@ -26,17 +22,9 @@ public sealed unsafe partial class Ops
     {
         int C = RequireHeads(z, weight, H);
         Require(result.Length == z.Length * H, $"{result} must have [{z.Rows}, {H}, {C}].");
-        Begin();
-        if (z.Length == 0)
-            return;
-        if (Host)
-            HeadResultsHost.Forward(z.Pointer, weight.Pointer, result.Pointer, z.Rows, H, C / H);
-        else
-            (_headResults ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>,
-                int, int, int>(HeadResultsKernels.Forward))(
-                (new Index3D(Tiles(C), Tiles(z.Rows), H),
-                    new Index3D(HeadResultsKernels.Tile, HeadResultsKernels.Tile, 1)),
-                z.View, weight.View, result.View, z.Rows, H, C / H);
+        var shape = new MatMulShape(z.Rows, C, C / H, C, 1, C, 1, (long)H * C, 0);
+        for (int h = 0; h < H; h++)
+            Product(From(z, h * (C / H)), From(weight, (long)h * (C / H) * C), null, From(result, (long)h * C), shape);
     }
 
     /// <summary>Writes <c>attnOut[r,:] = sum_h result[r,h,:] + bias</c>, heads in order.</summary>
@@ -77,24 +65,15 @@ public sealed unsafe partial class Ops
         Require(dResult.Length == z.Length * H, $"{dResult} must have [{z.Rows}, {H}, {C}].");
         Require(dZ.Length == z.Length, $"{dZ} must have the shape of {z}.");
         Require(dWeight is null || dWeight.Length == weight.Length, $"{dWeight} must have the shape of {weight}.");
-        Begin();
-        if (z.Length == 0)
-            return;
-        if (Host)
-            HeadResultsHost.BackwardInput(dResult.Pointer, weight.Pointer, dZ.Pointer, z.Rows, H, C / H);
-        else
-            (_headResultsBackwardInput ??= Gpu.LoadAutoGroupedStreamKernel<Index1D, ArrayView<float>,
-                ArrayView<float>, ArrayView<float>, int, int>(HeadResultsKernels.BackwardInput))(
-                checked((int)dZ.Length), dResult.View, weight.View, dZ.View, H, C / H);
+        int D = C / H;
+        var input = new MatMulShape(z.Rows, D, C, (long)H * C, 1, 1, C, C, 0);
+        for (int h = 0; h < H; h++)
+            Product(From(dResult, (long)h * C), From(weight, (long)h * D * C), null, From(dZ, h * D), input);
         if (dWeight is null)
             return;
-        Begin();
-        if (Host)
-            HeadResultsHost.BackwardWeight(dResult.Pointer, z.Pointer, dWeight.Pointer, z.Rows, H, C / H);
-        else
-            (_headResultsBackwardWeight ??= Gpu.LoadAutoGroupedStreamKernel<Index1D, ArrayView<float>,
-                ArrayView<float>, ArrayView<float>, int, int, int>(HeadResultsKernels.BackwardWeight))(
-                checked((int)dWeight.Length), dResult.View, z.View, dWeight.View, z.Rows, H, C / H);
+        var gradient = new MatMulShape(D, C, z.Rows, 1, C, (long)H * C, 1, C, 1);
+        for (int h = 0; h < H; h++)
+            Product(From(z, h * D), From(dResult, (long)h * C), null, From(dWeight, (long)h * D * C), gradient);
     }
 
     static int RequireHeads(Tensor z, Tensor weight, int H, [CallerMemberName] string op = "")
@@ -105,5 +84,10 @@ public sealed unsafe partial class Ops
         return C;
     }
 
-    static int Tiles(int extent) => (extent + HeadResultsKernels.Tile - 1) / HeadResultsKernels.Tile;
+    /// <summary>What follows an offset, for operands that are a part with a longer row stride.</summary>
+    static Tensor From(Tensor tensor, long offset)
+    {
+        long at = Math.Min(offset, tensor.Length); // nothing is left of a tensor without rows
+        return tensor.Slice(tensor.Name, at, checked((int)(tensor.Length - at)));
+    }
 }
