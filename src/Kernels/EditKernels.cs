@@ -69,14 +69,15 @@ public static class EditKernels
     {
         ArrayView<float> scratch = SharedMemory.Allocate<float>(BlockSize);
         int row = rowIds[Grid.IdxX];
-        if (row < 0 || row >= x.Length / stride)
-            return; // the whole group leaves together, so no barrier waits for it
+        // A skipped row does nothing rather than leave: PoCL 3.1 compiles a return before barriers into code
+        // that writes outside its memory, even when the whole group takes it or no group does.
+        int end = row >= 0 && row < x.Length / stride ? width : 0;
         long at = (long)row * stride + column;
         float product = 0f;
-        for (int c = Group.IdxX; c < width; c += BlockSize)
+        for (int c = Group.IdxX; c < end; c += BlockSize)
             product += x[at + c] * u[c];
         float along = strength * GroupReduce.Sum(product, scratch);
-        for (int c = Group.IdxX; c < width; c += BlockSize)
+        for (int c = Group.IdxX; c < end; c += BlockSize)
             x[at + c] -= along * u[c];
     }
 
