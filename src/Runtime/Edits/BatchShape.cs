@@ -2,15 +2,34 @@ namespace HeadTap.Runtime;
 
 /// <summary>Rows and positions of one pass.</summary>
 /// <param name="B">Rows of the batch.</param>
-/// <param name="T">Tokens of a row in this pass, padding included: 1 while generating.</param>
+/// <param name="T">Tokens of a row in this pass, padding included: 1 while generating over the cache.</param>
 /// <param name="Lengths">Real tokens of each row so far, this pass included; 0 for a row that is finished.</param>
 /// <param name="Step">The pass of a generation; 0 for the prompt and outside generation.</param>
 /// <param name="Keys">Extent of a pattern's last axis.</param>
-readonly record struct BatchShape(int B, int T, int[] Lengths, int Step, int Keys)
+/// <param name="Prompts">
+/// Lengths of the prompts, where one pass of a generation runs the whole text again: each token then belongs to
+/// the step that a generation over the cache would have run it in, and is edited as it would have been there.
+/// </param>
+readonly record struct BatchShape(int B, int T, int[] Lengths, int Step, int Keys, int[]? Prompts = null)
 {
     /// <summary>Position of the first token of this pass in a row.</summary>
-    internal int FirstPosition(int b) => Step == 0 ? 0 : Math.Max(Lengths[b] - 1, 0);
+    internal int FirstPosition(int b) => Step == 0 || Prompts is not null ? 0 : Math.Max(Lengths[b] - 1, 0);
 
     /// <summary>Real tokens of a row so far.</summary>
     internal int Length(int b) => Lengths[b];
+
+    /// <summary>The step that a token belongs to.</summary>
+    internal int StepOf(int b, int position)
+        => Prompts is null ? Step : Math.Max(0, position - Prompts[b] + 1);
+
+    /// <summary>Real tokens of a row at the step that a token belongs to: what it can attend to.</summary>
+    internal int LengthAt(int b, int position)
+        => Prompts is null ? Lengths[b] : Math.Max(Prompts[b], position + 1);
+
+    /// <summary>Whether any token of the pass belongs to one of the steps.</summary>
+    internal bool HasAny(IReadOnlyList<int>? steps)
+    {
+        (int first, int last) = (Prompts is null ? Step : 0, Step);
+        return steps is null || steps.Any(s => s >= first && s <= last);
+    }
 }

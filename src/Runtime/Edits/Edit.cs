@@ -92,6 +92,9 @@ public sealed record Edit
             throw Wrong($"{Operation} needs a value");
         if (!needsValue && Value is not null)
             throw Wrong($"{Operation} takes no value");
+        bool usesAlpha = Operation is EditOperation.Add or EditOperation.Scale or EditOperation.ProjectOut;
+        if (!usesAlpha && Alpha != 1f)
+            throw Wrong($"{Operation} takes no alpha");
         if (Operation == EditOperation.Call && Function is null)
             throw Wrong("Call needs a function");
         if (Rows?.FirstOrDefault(r => r < 0) is < 0 || Steps?.FirstOrDefault(s => s < 0) is < 0)
@@ -104,6 +107,9 @@ public sealed record Edit
     {
         if (site.Kind is SiteKind.Ln1Scale or SiteKind.Ln2Scale or SiteKind.LnFinalScale)
             throw Wrong($"{site} can be recorded but not edited; edit the normalized output or the stream before it");
+        if (site.Kind == SiteKind.Scores
+            && (Operation == EditOperation.ProjectOut || (Operation == EditOperation.Scale && Alpha < 0)))
+            throw Wrong($"{site} is minus infinity where masked; {Operation} would make it no number or plus infinity");
         SiteLayout layout = SiteLayout.Of(site.Kind, config, 1, 1);
         if (Head is not { } head)
             return;

@@ -14,8 +14,8 @@ sealed class EditProgram : IDisposable
     /// <summary>Makes the model's edits ready for a batch, or gives null when none applies to it.</summary>
     internal static EditProgram? For(Gpt2Model model, in BatchShape batch)
     {
-        int step = batch.Step;
-        Edit[] edits = [.. model.Edits.Where(e => e.Steps is null || e.Steps.Contains(step))];
+        BatchShape shape = batch;
+        Edit[] edits = [.. model.Edits.Where(e => shape.HasAny(e.Steps))];
         return edits.Length == 0 ? null : new EditProgram(model, batch, edits);
     }
 
@@ -23,17 +23,10 @@ sealed class EditProgram : IDisposable
     {
         _model = model;
         _batch = batch;
-        var pending = new List<Pending>();
-        long floats = 0;
-        foreach (Edit edit in edits)
-            foreach (Site site in Site.Match(edit.Site, model.Config))
-            {
-                Pending p = Prepare(edit, site);
-                pending.Add(p);
-                floats += p.RowIds.Length + p.Values.Length + p.Width + 64;
-            }
-        _arena = new TensorArena(model.Device, floats, "edits");
-        foreach (Pending p in pending.Where(p => p.RowIds.Length > 0))
+        Pending[] pending = [.. edits.SelectMany(Prepare)]; // all values are checked before memory is taken
+        _arena = new TensorArena(model.Device,
+            pending.Sum(p => (long)p.RowIds.Length + p.Values.Length + p.Width + 64), "edits");
+        foreach (Pending p in pending)
         {
             if (!_steps.TryGetValue(p.Site, out List<Step>? list))
                 _steps[p.Site] = list = [];
@@ -50,7 +43,7 @@ sealed class EditProgram : IDisposable
         if (!_steps.TryGetValue(site, out List<Step>? steps))
             return;
         foreach (Step s in steps)
-            s.Forward(_model.Ops, s.Rowed(x), _batch.Step);
+            s.Forward(_model.Ops, s.Rowed(x));
     }
 
     /// <summary>Takes the gradient of the edited values to that of the values before, edits in reverse.</summary>
@@ -59,23 +52,48 @@ sealed class EditProgram : IDisposable
         if (!_steps.TryGetValue(site, out List<Step>? steps))
             return;
         for (int i = steps.Count - 1; i >= 0; i--)
-            steps[i].Backward(_model.Ops, steps[i].Rowed(dX), _batch.Step);
+            steps[i].Backward(_model.Ops, steps[i].Rowed(dX));
     }
 
     /// <inheritdoc/>
     public void Dispose() => _arena.Dispose();
 
-    Pending Prepare(Edit edit, Site site)
+    List<Pending> Prepare(Edit edit)
     {
-        SiteLayout layout = SiteLayout.Of(site.Kind, _model.Config, _batch.B, _batch.T, _batch.Keys);
+        var pending = new List<Pending>();
+        (float[], int[])? value = edit.Value?.Resolve(_model);
+        foreach (Site site in Site.Match(edit.Site, _model.Config))
+        {
+            SiteLayout layout = SiteLayout.Of(site.Kind, _model.Config, _batch.B, _batch.T, _batch.Keys);
+            bool oneHead = edit.Head is not null && !layout.HeadsInRows;
+            int column = layout.Column + (oneHead ? edit.Head!.Value * layout.Unit : 0);
+            foreach ((int step, int width, List<EditRow> rows) in Pieces(edit, layout, oneHead))
+            {
+                (float[] values, bool perRow) = value is not { } v ? ([], false)
+                    : EditValues.Fit(edit, site, layout, v, rows, width);
+                int[] ids = [.. rows.Select(r => RowId(r, layout))];
+                if (ids.Length > 0)
+                    pending.Add(new Pending(edit, site, layout.Stride, column, width, step, rows, ids, values, perRow));
+            }
+        }
+        return pending;
+    }
+
+    // Rows that are edited together. Means and C# functions see the tokens of one step. A row of scores or of a
+    // pattern ends at the keys that its text has at that step: beyond are padding and tokens yet to come.
+    IEnumerable<(int Step, int Width, List<EditRow> Rows)> Pieces(Edit edit, SiteLayout layout, bool oneHead)
+    {
         List<EditRow> rows = Rows(edit, layout);
-        bool oneHead = edit.Head is not null && !layout.HeadsInRows;
-        int width = oneHead ? layout.Unit : layout.Width;
-        int column = layout.Column + (oneHead ? edit.Head!.Value * layout.Unit : 0);
-        int[] ids = [.. rows.Select(r => RowId(r, layout))];
-        (float[] values, bool perRow) = edit.Value is null ? ([], false)
-            : EditValues.Fit(edit, site, layout, _model, rows, width);
-        return new Pending(edit, site, layout.Stride, column, width, rows, ids, values, perRow);
+        int all = oneHead ? layout.Unit : layout.Width;
+        if (rows.Count == 0)
+            return [(_batch.Step, all, rows)];
+        bool bySteps = layout.HeadsInRows || edit.Operation is EditOperation.Mean or EditOperation.Call;
+        return rows
+            .GroupBy(r => (Row: layout.HeadsInRows ? r.BatchRow : 0,
+                Step: bySteps ? _batch.StepOf(r.BatchRow, r.Position) : 0))
+            .Select(g => (g.Key.Step, Width(g.First()), g.ToList()));
+
+        int Width(EditRow first) => layout.HeadsInRows ? _batch.LengthAt(first.BatchRow, first.Position) : all;
     }
 
     List<EditRow> Rows(Edit edit, SiteLayout layout)
@@ -85,10 +103,10 @@ sealed class EditProgram : IDisposable
         {
             if (edit.Rows is { } only && !only.Contains(b))
                 continue;
-            int first = _batch.FirstPosition(b), length = _batch.Length(b);
             for (int h = 0; h < (layout.HeadsInRows ? layout.Heads : 1); h++)
-                for (int position = first; position < length; position++)
-                    if (edit.Positions.Contains(position, length)
+                for (int position = _batch.FirstPosition(b); position < _batch.Length(b); position++)
+                    if (edit.Positions.Contains(position, _batch.LengthAt(b, position))
+                        && (edit.Steps is null || edit.Steps.Contains(_batch.StepOf(b, position)))
                         && (!layout.HeadsInRows || edit.Head is null || edit.Head == h))
                         rows.Add(new EditRow(b, position, layout.HeadsInRows ? h : -1));
         }
@@ -114,7 +132,7 @@ sealed class EditProgram : IDisposable
     }
 
     sealed record Pending(
-        Edit Edit, Site Site, int Stride, int Column, int Width, List<EditRow> Rows, int[] RowIds,
+        Edit Edit, Site Site, int Stride, int Column, int Width, int Step, List<EditRow> Rows, int[] RowIds,
         float[] Values, bool PerRow);
 
     sealed record Step(Pending Plan, IndexTensor Ids, Tensor? Values, Tensor? Mean)
@@ -123,7 +141,7 @@ sealed class EditProgram : IDisposable
         internal Tensor Rowed(Tensor x)
             => x.Columns == Plan.Stride ? x : x.Reshape(checked((int)(x.Length / Plan.Stride)), Plan.Stride);
 
-        internal void Forward(Ops ops, Tensor x, int step)
+        internal void Forward(Ops ops, Tensor x)
         {
             Edit e = Plan.Edit;
             switch (e.Operation)
@@ -134,11 +152,11 @@ sealed class EditProgram : IDisposable
                 case EditOperation.Zero: ops.EditScale(x, Ids, Plan.Column, Plan.Width, 0f); break;
                 case EditOperation.Mean: ops.EditMean(x, Ids, Plan.Column, Plan.Width, Mean!); break;
                 case EditOperation.ProjectOut: ops.EditProjectOut(x, Ids, Plan.Column, Values!, e.Alpha); break;
-                default: Call(x, e.Function!, step); break;
+                default: Call(x, e.Function!); break;
             }
         }
 
-        internal void Backward(Ops ops, Tensor dX, int step)
+        internal void Backward(Ops ops, Tensor dX)
         {
             Edit e = Plan.Edit;
             switch (e.Operation)
@@ -156,19 +174,19 @@ sealed class EditProgram : IDisposable
                     break;
                 default:
                     if (e.FunctionBackward is { } backward)
-                        Call(dX, backward, step);
+                        Call(dX, backward);
                     break;
             }
         }
 
         // Row by row through the host: a C# function is for trying things out, not for speed.
-        void Call(Tensor x, EditFunction function, int step)
+        void Call(Tensor x, EditFunction function)
         {
             int n = Plan.RowIds.Length, width = Plan.Width;
             float[] values = new float[(long)n * width];
             for (int i = 0; i < n; i++)
                 Row(i).Download(values.AsSpan(i * width, width));
-            function(new EditContext(Plan.Site, step, Plan.Rows, width, values));
+            function(new EditContext(Plan.Site, Plan.Step, Plan.Rows, width, values));
             for (int i = 0; i < n; i++)
                 Row(i).Upload(values.AsSpan(i * width, width));
             Tensor Row(int i) => x.Slice("edited row", (long)Plan.RowIds[i] * Plan.Stride + Plan.Column, width);

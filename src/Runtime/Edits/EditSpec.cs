@@ -43,14 +43,17 @@ public static class EditSpec
     /// <summary>Writes a spec file.</summary>
     /// <exception cref="UserException">An edit is a C# function, or the file cannot be written.</exception>
     public static void Write(string path, IReadOnlyList<Edit> edits)
-        => AtomicFile.WriteText(path, ToJson(edits).ToJsonString(Indented) + "\n");
+        => AtomicFile.WriteText(path,
+            ToJson(edits, Path.GetDirectoryName(Path.GetFullPath(path))).ToJsonString(Indented) + "\n");
 
     /// <summary>The spec of some edits.</summary>
-    /// <exception cref="UserException">An edit is a C# function: it has no description.</exception>
-    public static JsonObject ToJson(IReadOnlyList<Edit> edits)
+    /// <param name="edits">The edits.</param>
+    /// <param name="folder">Where the spec will lie: tensor files are named as seen from there. Null: as they are.</param>
+    /// <exception cref="UserException">An edit is a C# function, or holds a number that JSON has not.</exception>
+    public static JsonObject ToJson(IReadOnlyList<Edit> edits, string? folder = null)
     {
         ArgumentNullException.ThrowIfNull(edits);
-        return new JsonObject { ["edits"] = new JsonArray([.. edits.Select(One)]) };
+        return new JsonObject { ["edits"] = new JsonArray([.. edits.Select(e => One(e, folder))]) };
     }
 
     static Edit One(JsonElement json, string source, string? folder)
@@ -108,6 +111,8 @@ public static class EditSpec
         if (fields.Has("embed") && json.EnumerateObject().Count() == 1)
             return EditValue.Embed(Integers(json, "embed", source)!);
         string file = fields.Text("file", ""), tensor = fields.Text("tensor", "");
+        if (file.Contains('\0'))
+            throw Wrong(source, $"file {Quoted.Name(file)} has a character that no path has");
         if (file.Length == 0 || tensor.Length == 0 || json.EnumerateObject().Count() != 2)
             throw Wrong(source, "value needs numbers, {\"unembed\": tokens}, {\"embed\": tokens}, or file and tensor");
         return EditValue.File(folder is null ? file : Path.Combine(folder, file), tensor);
@@ -133,8 +138,10 @@ public static class EditSpec
             ? i : throw Wrong(source, $"{field} has {Quoted.Name(n.GetRawText())}; expected whole numbers from 0"))];
     }
 
-    static JsonNode One(Edit edit)
+    static JsonNode One(Edit edit, string? folder)
     {
+        if (!float.IsFinite(edit.Alpha) || edit.Value is InlineValue { Values: var v } && !v.All(float.IsFinite))
+            throw edit.Wrong("a number that is not finite cannot be written");
         string op = Operations.FirstOrDefault(o => o.Operation == edit.Operation).Name
             ?? throw edit.Wrong("a C# function cannot be written to a file");
         var json = new JsonObject { ["site"] = edit.Site, ["op"] = op };
@@ -153,14 +160,18 @@ public static class EditSpec
         if (edit.Steps is { } steps)
             json["steps"] = List(steps);
         if (edit.Value is { } value)
-            json["value"] = One(edit, value);
+            json["value"] = One(edit, value, folder);
         return json;
     }
 
-    static JsonNode One(Edit edit, EditValue value) => value switch
+    static JsonNode One(Edit edit, EditValue value, string? folder) => value switch
     {
         InlineValue inline => new JsonArray([.. inline.Values.Select(v => (JsonNode)v)]),
-        FileValue file => new JsonObject { ["file"] = file.Path, ["tensor"] = file.Tensor },
+        FileValue file => new JsonObject
+        {
+            ["file"] = folder is null ? file.Path : Path.GetRelativePath(folder, Path.GetFullPath(file.Path)),
+            ["tensor"] = file.Tensor,
+        },
         EmbeddingValue e => new JsonObject { [e.Head ? "unembed" : "embed"] = List(e.Tokens) },
         _ => throw edit.Wrong("recorded values cannot be written; save them with trace --out and name that file"),
     };

@@ -51,6 +51,9 @@ public sealed record FileValue(string Path, string Tensor) : EditValue
         SafetensorsEntry entry = reader.Entries.FirstOrDefault(e => e.Name == Tensor) ?? throw new UserException(
             $"{Quoted.Path(Path)}: no tensor {Quoted.Name(Tensor)}; it has "
             + Quoted.Names([.. reader.Entries.Select(e => e.Name)]));
+        if (entry.Length > Array.MaxLength || entry.Shape.Any(extent => extent > int.MaxValue))
+            throw new UserException($"{Quoted.Path(Path)}: {Quoted.Name(Tensor)} has shape {Quoted.Shape(entry.Shape)}; "
+                + "expected the shape of a recording");
         float[] values = new float[entry.Length];
         reader.Read(Tensor, values);
         return (values, [.. entry.Shape.Select(extent => checked((int)extent))]);

@@ -16,20 +16,20 @@ public sealed class Gpt2Generator(Gpt2Model model)
         if (options.MaxNewTokens < 1)
             throw new UserException($"{options.MaxNewTokens} new tokens asked for; expected at least 1");
         int longest = prompts.Lengths.Max();
-        if (longest + options.MaxNewTokens > model.Config.ContextLength)
+        if (options.MaxNewTokens > model.Config.ContextLength - longest)
             throw new UserException($"a prompt of {longest} tokens and {options.MaxNewTokens} new ones pass the "
                 + $"model's context of {model.Config.ContextLength}");
         var texts = new GeneratedTexts(model, prompts, options);
         bool patterns = model.Edits.Any(e => Site.Match(e.Site, model.Config)
             .Any(s => s.Kind is SiteKind.Scores or SiteKind.Pattern));
         if (patterns)
-            RunWhole(texts, options, longest + options.MaxNewTokens);
+            RunWhole(texts, options, longest + options.MaxNewTokens, prompts.Lengths);
         else
             RunCached(prompts, texts, options, longest + options.MaxNewTokens);
         return texts.Added;
     }
 
-    void RunWhole(GeneratedTexts texts, GenerationOptions options, int capacity)
+    void RunWhole(GeneratedTexts texts, GenerationOptions options, int capacity, int[] prompts)
     {
         using var session = new Gpt2Session(model, new SessionOptions
         {
@@ -37,7 +37,7 @@ public sealed class Gpt2Generator(Gpt2Model model)
         });
         for (int step = 0; step < options.MaxNewTokens && !texts.Ended; step++)
         {
-            session.Forward(new SequenceBatch([.. texts.Rows]));
+            session.ForwardStep(texts.Run(), step, prompts);
             texts.Choose(step, session.Logits, session.Recordings);
         }
     }
@@ -91,7 +91,8 @@ sealed class GeneratedTexts
 
     internal bool Ended => _ended.All(e => e);
 
-    internal IReadOnlyList<IReadOnlyList<int>> Rows => _rows;
+    /// <summary>Every token that a cached generation has run by now: not the one that ended a row.</summary>
+    internal SequenceBatch Run() => new([.. _rows.Select((r, b) => _ended[b] ? r[..^1] : r)]);
 
     internal IReadOnlyList<int[]> Added => [.. _added.Select(a => a.ToArray())];
 

@@ -27,6 +27,9 @@ public sealed class Gpt2Session : IDisposable
             throw new UserException($"{options.MaxTokens} tokens asked for; the model's context is "
                 + $"{model.Config.ContextLength}, and at least one token is needed");
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(options.MaxRows);
+        if ((long)options.MaxRows * options.MaxTokens > Array.MaxLength)
+            throw new UserException($"a batch of {options.MaxRows} x {options.MaxTokens} tokens is more than can be "
+                + $"counted; expected at most {Array.MaxLength} tokens: use fewer rows");
         if (options.RecordGradients.FirstOrDefault(s => s.Kind is SiteKind.Ln1Scale or SiteKind.Ln2Scale
                 or SiteKind.LnFinalScale) is { Kind: not SiteKind.Embed } scale)
             throw new UserException($"{scale} has no gradient of its own; ask for the normalized output's");
@@ -62,9 +65,12 @@ public sealed class Gpt2Session : IDisposable
 
     /// <summary>Runs a batch of rows of unequal length; each row gives what it gives alone.</summary>
     /// <exception cref="UserException">A row is empty or too long, or a token is outside the vocabulary.</exception>
-    public void Forward(SequenceBatch rows)
+    public void Forward(SequenceBatch rows) => ForwardStep(rows, 0, null);
+
+    // One pass of a generation that runs the whole text each time: see BatchShape.Prompts.
+    internal void ForwardStep(SequenceBatch rows, int step, int[]? prompts)
     {
-        Layout layout = Prepare(rows);
+        Layout layout = Prepare(rows, step, prompts);
         RunForward(layout);
         RunLogits(layout);
     }
@@ -109,7 +115,7 @@ public sealed class Gpt2Session : IDisposable
         _arena.Dispose();
     }
 
-    Layout Prepare(SequenceBatch rows)
+    Layout Prepare(SequenceBatch rows, int step = 0, int[]? prompts = null)
     {
         ArgumentNullException.ThrowIfNull(rows);
         rows.Validate(_model.Config);
@@ -126,7 +132,7 @@ public sealed class Gpt2Session : IDisposable
         _program?.Dispose();
         _program = null;
         _memory.Clear();
-        var batch = new BatchShape(rows.B, rows.T, rows.Lengths, 0, rows.T);
+        var batch = new BatchShape(rows.B, rows.T, rows.Lengths, step, rows.T, prompts);
         _program = EditProgram.For(_model, batch);
         _sites.Begin(batch, _program);
         _gradientSites.Begin(batch, null);
@@ -139,15 +145,21 @@ public sealed class Gpt2Session : IDisposable
 
     void RunLogits(Layout layout)
     {
-        if (_options.Logits == LogitsAt.None && !_sites.Uses(SiteKind.Logits, 0))
-            return;
-        bool all = layout.Logits!.Shape.Length == 3;
-        Tensor x = layout.Activations.LnFinal;
-        if (!all)
-            _model.Ops.Gather(layout.LastRows, layout.Activations.LnFinal, x = layout.LastHidden!);
-        layout.Head.Logits(x, layout.Logits.Reshape(x.Rows, _model.Config.VocabSize));
-        if (all)
-            _sites.At(SiteKind.Logits, 0, layout.Logits);
+        Tensor hidden = layout.Activations.LnFinal;
+        int V = _model.Config.VocabSize;
+        if (layout.AllLogits is not null || (layout.LastLogits is not null && _sites.Edits(SiteKind.Logits, 0)))
+        {
+            Tensor all = layout.AllLogits ?? _memory.Cut("logits", layout.B, layout.T, V);
+            layout.Head.Logits(hidden, all.Reshape(hidden.Rows, V));
+            _sites.At(SiteKind.Logits, 0, all);
+            if (layout.LastLogits is { } last)
+                _model.Ops.Gather(layout.LastRows, all.Reshape(hidden.Rows, V), last);
+        }
+        else if (layout.LastLogits is { } last)
+        {
+            _model.Ops.Gather(layout.LastRows, hidden, layout.LastHidden!);
+            layout.Head.Logits(layout.LastHidden!, last);
+        }
     }
 
     (double Sum, int Count) RunLoss(Layout layout, ReadOnlySpan<int> targets, Gpt2Gradients? gradients, float scale)
@@ -184,7 +196,7 @@ public sealed class Gpt2Session : IDisposable
     {
         Ops ops = _model.Ops;
         int rows = layout.B * layout.T, V = _model.Config.VocabSize;
-        Tensor logits = layout.Logits?.Shape.Length == 3 ? layout.Logits : _memory.Cut("logits", layout.B, layout.T, V);
+        Tensor logits = layout.AllLogits ?? _memory.Cut("logits", layout.B, layout.T, V);
         Tensor flat = logits.Reshape(rows, V);
         layout.Head.Logits(layout.Activations.LnFinal, flat);
         _sites.At(SiteKind.Logits, 0, logits);
@@ -214,10 +226,15 @@ public sealed class Gpt2Session : IDisposable
                 or SiteKind.K or SiteKind.V or SiteKind.Scores or SiteKind.Pattern or SiteKind.Result);
             gradientSites.CutCopies(arena, B, T, T, _ => true);
             Head = new Gpt2Head(model);
-            bool all = options.Logits == LogitsAt.All || sites.Records(SiteKind.Logits, 0);
-            Logits = all ? arena.Cut("logits", B, T, V) : options.Logits == LogitsAt.Last ? arena.Cut("logits", B, V) : null;
+            if (options.Logits == LogitsAt.All || sites.Records(SiteKind.Logits, 0))
+                AllLogits = arena.Cut("logits", B, T, V);
+            if (options.Logits == LogitsAt.Last)
+            {
+                LastLogits = arena.Cut("logits of last rows", B, V);
+                LastHidden = arena.Cut("hidden state of last rows", B, C);
+            }
+            Logits = options.Logits == LogitsAt.All ? AllLogits : LastLogits;
             LastRows = arena.CutIndices("last rows", B);
-            LastHidden = options.Logits == LogitsAt.Last ? arena.Cut("hidden state of last rows", B, C) : null;
             CountedRows = arena.CutIndices("counted rows", rows);
             Targets = arena.CutIndices("targets", rows);
             AllTargets = arena.CutIndices("targets of all rows", rows);
@@ -239,6 +256,8 @@ public sealed class Gpt2Session : IDisposable
         internal Gpt2Forward? Forward { get; private set; }
         internal Gpt2Backward? Backward { get; private set; }
         internal Tensor? Logits { get; }
+        internal Tensor? AllLogits { get; }
+        internal Tensor? LastLogits { get; }
         internal Tensor? LastHidden { get; }
         internal Tensor Compact { get; }
         internal Tensor? CompactGradient { get; }
