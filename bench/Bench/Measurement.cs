@@ -4,7 +4,9 @@ using HeadTap.Runtime;
 namespace HeadTap.Bench;
 
 /// <summary>Times of one bench: each is the mean of a batch of runs, long enough for the clock.</summary>
-sealed record Measurement(OpBench Bench, double MedianMs, double FastestMs, double SlowestMs, double? Error)
+/// <param name="CpuMs">Processor time of a run, all threads: what it costs where neighbours take turns.</param>
+sealed record Measurement(
+    OpBench Bench, double MedianMs, double FastestMs, double SlowestMs, double CpuMs, double? Error)
 {
     const double BatchMs = 5;
 
@@ -26,10 +28,12 @@ sealed record Measurement(OpBench Bench, double MedianMs, double FastestMs, doub
         int runs = Math.Max(1, (int)(BatchMs / Math.Max(Batch(device, bench.Run, 1), 1e-4)));
         Batch(device, bench.Run, runs);
         double[] times = new double[repeats];
+        TimeSpan cpu = Process.GetCurrentProcess().TotalProcessorTime;
         for (int i = 0; i < repeats; i++)
             times[i] = Batch(device, bench.Run, runs) / runs;
+        cpu = Process.GetCurrentProcess().TotalProcessorTime - cpu;
         Array.Sort(times);
-        return new(bench, times[repeats / 2], times[0], times[^1], error);
+        return new(bench, times[repeats / 2], times[0], times[^1], cpu.TotalMilliseconds / runs / repeats, error);
     }
 
     static double Batch(ComputeDevice device, Action run, int runs)

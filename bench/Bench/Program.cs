@@ -34,7 +34,7 @@ var taken = new List<Measurement>();
 using ComputeDevice device = ComputeDevice.Open(deviceName);
 Console.WriteLine($"{device.Name}: {device.Entry.Description}; {HostThreads.Count} threads, "
     + $"vectors of {HostSimd.Width} bits; median of {repeats}");
-Console.WriteLine($"{"op",-28} {"shape",-26} {"ms",9} {"fastest",9} {"slowest",9} {"GB/s",8} {"GFLOP/s",9} {"error",9}");
+Console.WriteLine($"{"op",-28} {"shape",-26} {"ms",9} {"fastest",9} {"slowest",9} {"cpu ms",9} {"GB/s",8} {"GFLOP/s",9} {"error",9}");
 foreach (IBenchFamily family in Assembly.GetExecutingAssembly().GetTypes()
     .Where(t => t.IsClass && t.IsAssignableTo(typeof(IBenchFamily))).OrderBy(t => t.Name, StringComparer.Ordinal)
     .Select(t => (IBenchFamily)Activator.CreateInstance(t)!))
@@ -45,7 +45,7 @@ foreach (IBenchFamily family in Assembly.GetExecutingAssembly().GetTypes()
             continue;
         Measurement m = Measurement.Take(device, bench, repeats);
         taken.Add(m);
-        Console.WriteLine($"{bench.Name,-28} {bench.Shape,-26} {m.MedianMs,9:G4} {m.FastestMs,9:G4} {m.SlowestMs,9:G4} "
+        Console.WriteLine($"{bench.Name,-28} {bench.Shape,-26} {m.MedianMs,9:G4} {m.FastestMs,9:G4} {m.SlowestMs,9:G4} {m.CpuMs,9:G4} "
             + $"{m.GigabytesPerSecond,8:F1} {m.GigaflopsPerSecond,9:F1} {m.Error,9:E1}");
     }
 }

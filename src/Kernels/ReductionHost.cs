@@ -5,7 +5,7 @@ namespace HeadTap.Kernels;
 /// <summary>Sums on the host; formulas as in <see cref="ReductionKernels"/>.</summary>
 public static unsafe class ReductionHost
 {
-    const int ColumnsPerItem = 64;
+    const int ColumnsPerItem = 256;
 
     /// <summary>Sum of x.</summary>
     public static double Sum(float* x, long length)
@@ -127,22 +127,21 @@ public static unsafe class ReductionHost
             where TVector : struct
             where TWidth : struct, ISimd<TVector>
         {
-            int lanes = TWidth.Lanes;
-            long c = first;
-            for (; c + lanes <= end; c += lanes)
+            int lanes = TWidth.Lanes, length = (int)(end - first);
+            // Rows are read as they lie in memory; the sums of an item stay in the nearest cache.
+            float* total = HostScratch.Floats(0, ColumnsPerItem);
+            new Span<float>(total, length).Clear();
+            for (long row = 0; row < rows; row++)
             {
-                TVector sum = TWidth.Create(0f);
-                for (long row = 0; row < rows; row++)
-                    sum = TWidth.Add(sum, TWidth.Load(x + row * C + c));
-                TWidth.Store(TWidth.Add(TWidth.Load(sums + c), sum), sums + c);
+                float* from = x + row * C + first;
+                int c = 0;
+                for (; c + lanes <= length; c += lanes)
+                    TWidth.Store(TWidth.Add(TWidth.Load(total + c), TWidth.Load(from + c)), total + c);
+                for (; c < length; c++)
+                    total[c] += from[c];
             }
-            for (; c < end; c++)
-            {
-                float sum = 0f;
-                for (long row = 0; row < rows; row++)
-                    sum += x[row * C + c];
-                sums[c] += sum;
-            }
+            for (int c = 0; c < length; c++)
+                sums[first + c] += total[c];
         }
     }
 }

@@ -1,4 +1,5 @@
-// Top-k on the host: one pass that skips, 128 elements at a time, what cannot enter the k best so far.
+// Top-k on the host: the maximum of each block of a row, then a sort of what the k best blocks hold above the
+// least of their maxima: one vector pass over the row, and a few hundred elements to sort instead of V.
 
 namespace HeadTap.Kernels;
 
@@ -6,7 +7,7 @@ namespace HeadTap.Kernels;
 public static unsafe class TopKHost
 {
     const int ElementsPerItem = 16384;
-    const int Skip = 128;
+    const int LongestBlock = 128;
 
     /// <summary>Writes values and indices [rows, k].</summary>
     public static void TopK(float* x, float* values, int* indices, int rows, int V, int k)
@@ -23,72 +24,68 @@ public static unsafe class TopKHost
 
     readonly struct TopKRows(float* x, float* values, int* indices, int V, int k) : IHostBody
     {
+        // At least 2k blocks, so that the k best hold the candidates of half the row and fewer.
+        int BlockLength => Math.Clamp(V / (2 * k), 1, LongestBlock);
+
         public void Run<TWidth, TVector>(long first, long end)
             where TVector : struct
             where TWidth : struct, ISimd<TVector>
         {
-            long* best = (long*)HostScratch.Floats(0, 2L * k);
+            int blocks = (V + BlockLength - 1) / BlockLength;
+            long* best = (long*)HostScratch.Floats(0, 2L * blocks);
+            long* candidates = (long*)HostScratch.Floats(1, 2L * k * BlockLength);
             for (long row = first; row < end; row++)
             {
                 float* from = x + row * V;
-                Collect<TWidth, TVector>(from, best);
-                new Span<long>(best, k).Sort();
+                for (int block = 0; block < blocks; block++)
+                    best[block] = Entry(HostSums.Max<TWidth, TVector>(
+                        from + block * BlockLength, LengthOf(block)), block);
+                new Span<long>(best, blocks).Sort();
+                int count = Candidates(from, best + blocks - k, candidates);
+                new Span<long>(candidates, count).Sort();
                 for (int rank = 0; rank < k; rank++)
                 {
-                    int index = IndexOf(best[k - 1 - rank]);
+                    int index = IndexOf(candidates[count - 1 - rank]);
                     values[row * k + rank] = from[index];
                     indices[row * k + rank] = index;
                 }
             }
         }
 
-        // best becomes a heap of the k largest entries, the least of them first.
-        void Collect<TWidth, TVector>(float* from, long* best)
-            where TVector : struct
-            where TWidth : struct, ISimd<TVector>
+        // best holds the k best blocks, the least first. Each has an element at least as large as that one's
+        // maximum (of equal ones, in a block that is not later), so nothing outside them is among the k
+        // largest elements, and nothing in them that is below it.
+        int Candidates(float* from, long* best, long* candidates)
         {
-            for (int v = 0; v < k; v++)
-                best[v] = Entry(from[v], v);
-            for (int at = k / 2 - 1; at >= 0; at--)
-                Sink(best, at);
-            float least = from[IndexOf(best[0])];
-            for (int start = k; start < V; start += Skip)
+            int count = 0;
+            float least = MaxOf(from, IndexOf(best[0]));
+            for (int i = 0; i < k; i++)
             {
-                int stop = Math.Min(V, start + Skip);
-                // A later equal value loses its tie, so only a larger one or a NaN matters.
-                if (HostSums.Max<TWidth, TVector>(from + start, stop - start) <= least)
-                    continue;
-                for (int v = start; v < stop; v++)
+                int block = IndexOf(best[i]);
+                int stop = block * BlockLength + LengthOf(block);
+                for (int v = block * BlockLength; v < stop; v++)
                 {
-                    if (from[v] <= least || Entry(from[v], v) < best[0])
-                        continue;
-                    best[0] = Entry(from[v], v);
-                    Sink(best, 0);
-                    least = from[IndexOf(best[0])];
+                    if (!(from[v] < least)) // NaN on either side: a candidate
+                        candidates[count++] = Entry(from[v], v);
                 }
             }
+            return count;
         }
 
-        void Sink(long* best, int at)
+        float MaxOf(float* from, int block)
         {
-            long entry = best[at];
-            while (2 * at + 1 < k)
-            {
-                int child = 2 * at + 1;
-                if (child + 1 < k && best[child + 1] < best[child])
-                    child++;
-                if (best[child] >= entry)
-                    break;
-                best[at] = best[child];
-                at = child;
-            }
-            best[at] = entry;
+            float max = float.NegativeInfinity;
+            for (int v = 0; v < LengthOf(block); v++)
+                max = MathF.Max(max, from[block * BlockLength + v]);
+            return max;
         }
+
+        int LengthOf(int block) => Math.Min(BlockLength, V - block * BlockLength);
     }
 
     readonly struct ArgMaxRows(float* x, int* indices, int V) : IHostBody
     {
-        const int BlockLength = 1024;
+        const int BlockLength = 1024; // stays in cache for the search of the place
 
         public void Run<TWidth, TVector>(long first, long end)
             where TVector : struct
