@@ -51,7 +51,8 @@ sealed class PointwiseBench : IBenchFamily
         // A residual stream stays in a cache; the wide tensors do not.
         foreach (int columns in (int[])[C, Wide4])
         {
-            Tensor a = x.Slice("a", 0, Rows, columns), b = z.Slice("b", 0, Rows, columns), to = y.Slice("y", 0, Rows, columns);
+            Tensor a = x.Slice("a", 0, Rows, columns), b = z.Slice("b", 0, Rows, columns);
+            Tensor to = y.Slice("y", 0, Rows, columns);
             string shape = $"{Rows} x {columns}";
             double n = a.Length;
             yield return new("add", shape, 12 * n, n, () => ops.Add(a, b, to));
@@ -66,7 +67,8 @@ sealed class PointwiseBench : IBenchFamily
         double moved = 8.0 * Rows * C;
         yield return new("copy columns", $"{Rows} x {C} of {3 * C}", moved, 0, () => ops.CopyColumns(qkv, C, q));
         yield return new("write columns", $"{Rows} x {C} of {3 * C}", moved, 0, () => ops.WriteColumns(q, qkv, C));
-        yield return new("add columns", $"{Rows} x {C} of {3 * C}", 1.5 * moved, Rows * C, () => ops.AddColumns(q, qkv, C));
+        yield return new("add columns", $"{Rows} x {C} of {3 * C}", 1.5 * moved, Rows * C,
+            () => ops.AddColumns(q, qkv, C));
     }
 
     static IEnumerable<OpBench> Tables(ComputeDevice device)
@@ -74,7 +76,7 @@ sealed class PointwiseBench : IBenchFamily
         using var arena = new TensorArena(device, (long)V * C + (long)Rows * C + Rows + 256);
         var ops = new Ops(device);
         var random = new Random(1);
-        // Squares of uniform values: as in text, small ids come again and again.
+        // Fourth powers of uniform values: as in text, small ids come again and again.
         IndexTensor ids = arena.UploadIndices(
             "ids", [.. Enumerable.Range(0, Rows).Select(_ => (int)(V * Math.Pow(random.NextDouble(), 4)))]);
         Tensor table = arena.Cut("wte", V, C), y = arena.CutNormal("y", 2, Rows, C);

@@ -8,14 +8,16 @@ namespace HeadTap.Kernels;
 public static unsafe class ActivationHost
 {
     /// <summary>Writes y = x / (1 + e^(-2u)).</summary>
-    public static void GeluTanh(float* x, float* y, long length) => HostMap.Run(x, y, length, default(TanhForm));
+    public static void GeluTanh(float* x, float* y, long length)
+        => HostMap.Run(x, y, length, default(TanhForm));
 
     /// <summary>Writes dX = dY (s + x s (1 - s) 2u').</summary>
     public static void GeluTanhBackward(float* x, float* dY, float* dX, long length)
         => HostMap.Run(x, dY, dX, length, default(TanhFormSlope));
 
     /// <summary>Writes y = x Phi(x).</summary>
-    public static void GeluExact(float* x, float* y, long length) => HostMap.Run(x, y, length, default(ExactForm));
+    public static void GeluExact(float* x, float* y, long length)
+        => HostMap.Run(x, y, length, default(ExactForm));
 
     /// <summary>Writes dX = dY (Phi(x) + x e^(-x^2/2) / sqrt(2 pi)).</summary>
     public static void GeluExactBackward(float* x, float* dY, float* dX, long length)
@@ -107,10 +109,10 @@ public static unsafe class ActivationHost
         public TVector Of<TWidth, TVector>(TVector x, TVector dY)
             where TVector : struct
             where TWidth : struct, ISimd<TVector>
-            => TWidth.IfLess(x, TWidth.Create(float.Epsilon), TWidth.Create(0f), dY); // x <= 0, and NaN is not
+            => TWidth.IfLess(x, TWidth.Create(float.Epsilon), TWidth.Create(0f), dY); // x <= 0; NaN is not
     }
 
-    /// <summary>e^(-x^2/2); not through Exp2, whose rounded x^2 log2 e costs a tail of -10 twenty ulp.</summary>
+    /// <summary>e^(-x^2/2); through Exp2, rounding x^2 log2 e would cost twenty ulp at -10.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static TVector Density<TWidth, TVector>(TVector x)
         where TVector : struct

@@ -32,7 +32,8 @@ public static unsafe class EditHost
     /// <summary>Takes the part along u out of the listed rows of x.</summary>
     public static void ProjectOut(float* x, int* rowIds, float* u,
         int n, int stride, int column, int width, float strength)
-        => HostSimd.Ranges(n, RowsPerItem(width), new ProjectRows(x + column, rowIds, u, stride, width, strength));
+        => HostSimd.Ranges(n, RowsPerItem(width),
+            new ProjectRows(x + column, rowIds, u, stride, width, strength));
 
     /// <summary>Writes mean over the listed rows, and it into each of them.</summary>
     public static void Mean(float* x, int* rowIds, float* mean, int n, int stride, int column, int width)
@@ -125,7 +126,8 @@ public static unsafe class EditHost
                 if (rowIds[i] < 0)
                     continue;
                 float* row = x + (long)rowIds[i] * stride;
-                new HostMap.Pairs<ElementwiseHost.Plus>(row, mean, mean, default).Run<TWidth, TVector>(first, end);
+                new HostMap.Pairs<ElementwiseHost.Plus>(row, mean, mean, default)
+                    .Run<TWidth, TVector>(first, end);
                 count++;
             }
             for (long c = first; c < end && count > 0; c++)

@@ -24,11 +24,13 @@ public static unsafe class ElementwiseHost
 
     /// <summary>Writes value everywhere.</summary>
     public static void Fill(float* x, long length, float value)
-        => HostThreads.Ranges(length, HostMap.Grain, (first, end) => new Span<float>(x + first, (int)(end - first)).Fill(value));
+        => HostThreads.Ranges(length, HostMap.Grain, (first, end)
+            => new Span<float>(x + first, (int)(end - first)).Fill(value));
 
     /// <summary>Writes destination = source; the two must not overlap.</summary>
     public static void Copy(float* source, float* destination, long length)
-        => HostThreads.Ranges(length, HostMap.Grain, (first, end) => CopyRow(source + first, destination + first, end - first));
+        => HostThreads.Ranges(length, HostMap.Grain, (first, end)
+            => CopyRow(source + first, destination + first, end - first));
 
     /// <summary>Writes source where mask != 0 and leaves the rest of destination alone.</summary>
     public static void MaskedCopy(float* source, float* mask, float* destination, long length)

@@ -36,7 +36,8 @@ static unsafe class HostMap
         where TMap : struct, IHostMap2
         => HostSimd.Ranges(length, Grain, new Pairs<TMap>(a, b, y, map));
 
-    internal readonly struct Elements<TMap>(float* x, float* y, TMap map) : IHostBody where TMap : struct, IHostMap
+    internal readonly struct Elements<TMap>(float* x, float* y, TMap map) : IHostBody
+        where TMap : struct, IHostMap
     {
         public void Run<TWidth, TVector>(long first, long end)
             where TVector : struct

@@ -20,8 +20,11 @@ public class ActivationTests
         [ValueSource(typeof(TestDevice), nameof(TestDevice.All))] string device, [Values] Activation kind)
     {
         // Each alone, because the yardstick grows with the largest value.
-        foreach (float x in (float[])[0f, -0f, 1e-30f, -1e-30f, 1e-4f, -1e-4f, 3f, -3f, 10f, -10f, 12.5f, -12.5f, 50f, -50f])
+        foreach (float x in (float[])[0f, 1e-30f, 1e-4f, 3f, 10f, 12.5f, 50f])
+        {
             Check(device, kind, [x], [1f]);
+            Check(device, kind, [-x], [1f]);
+        }
     }
 
     [Test, Combinatorial]
@@ -50,7 +53,8 @@ public class ActivationTests
         for (int i = 0; i < x.Length; i++)
         {
             double v = x[i], exact = Exact(kind).F(v);
-            double exponent = kind == Activation.GeluExact ? v * v / 2 : 2 * Math.Sqrt(2 / Math.PI) * -(v + 0.044715 * v * v * v);
+            double exponent = kind == Activation.GeluExact
+                ? v * v / 2 : -2 * Math.Sqrt(2 / Math.PI) * (v + 0.044715 * v * v * v);
             // Up to four roundings move the exponent by 2^-24 of itself each; ten more happen outside of it.
             double allowed = (4 * exponent + 10) * Math.Pow(2, -24) * Math.Abs(exact);
             Assert.That(Math.Abs(y[i] - exact) <= allowed, Is.True, $"{kind}({v:R}) = {y[i]:R}, exact {exact:R}");
@@ -60,12 +64,12 @@ public class ActivationTests
     [Test]
     public void The_oracle_knows_erf()
     {
-        // Abramowitz and Stegun, Handbook of Mathematical Functions, table 7.1; the last two from Wolfram's erfc.
+        // The values of the C library's erf and erfc.
         Assert.That(NormalReference.Erf(0.5), Is.EqualTo(0.5204998778130465).Within(8).Ulps);
         Assert.That(NormalReference.Erf(-1.0), Is.EqualTo(-0.8427007929497149).Within(8).Ulps);
         Assert.That(NormalReference.Erf(2.0), Is.EqualTo(0.9953222650189527).Within(8).Ulps);
-        Assert.That(NormalReference.Erfc(3.0), Is.EqualTo(2.209049699858544e-5).Within(8).Ulps);
-        Assert.That(NormalReference.Erfc(5.0), Is.EqualTo(1.5374597944280349e-12).Within(8).Ulps);
+        Assert.That(NormalReference.Erfc(3.0), Is.EqualTo(2.2090496998585438e-05).Within(8).Ulps);
+        Assert.That(NormalReference.Erfc(5.0), Is.EqualTo(1.5374597944280351e-12).Within(8).Ulps);
     }
 
     [Test]

@@ -49,7 +49,8 @@ public class ColumnTests
         Tensor wide = arena.Cut("qkv", 2, 9), narrow = arena.Cut("q", 2, 3);
         var ops = new Ops(arena.Device);
         Assert.That(() => ops.CopyColumns(wide, 7, narrow),
-            Throws.ArgumentException.With.Message.Contains("CopyColumns: columns 7 to 9 (q [2, 3]) are not all in qkv [2, 9]"));
+            Throws.ArgumentException.With.Message.Contains(
+                "CopyColumns: columns 7 to 9 (q [2, 3]) are not all in qkv [2, 9]"));
         Assert.That(() => ops.WriteColumns(narrow, wide, -1), Throws.ArgumentException);
     }
 }

@@ -128,7 +128,8 @@ public class EditTests
         run.Edit((ops, x, ids) =>
         {
             Assert.That(() => ops.EditScale(x, ids, Column, run.Stride, 0f),
-                Throws.ArgumentException.With.Message.Contains("EditScale: columns 3 to 14 are not all in x [6, 12]"));
+                Throws.ArgumentException.With.Message.Contains(
+                    "EditScale: columns 3 to 14 are not all in x [6, 12]"));
             Assert.That(() => ops.EditAdd(x, ids, Column, values, 1f),
                 Throws.ArgumentException.With.Message.Contains("EditAdd: values [2, 7] must be one row"));
             Assert.That(() => ops.EditScale(x, run.Arena.UploadIndices("rows", [0, Rows]), 0, 1, 0f),
@@ -166,7 +167,8 @@ public class EditTests
         public float[] Before { get; }
         public float[] After { get; set; } = [];
 
-        public Tensor Upload(float[] values, int width) => Arena.Upload("values", values, values.Length / width, width);
+        public Tensor Upload(float[] values, int width)
+            => Arena.Upload("values", values, values.Length / width, width);
 
         public void Edit(Action<Ops, Tensor, IndexTensor> edit)
         {

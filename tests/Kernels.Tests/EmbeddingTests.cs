@@ -29,7 +29,8 @@ public class EmbeddingTests
 
     [Test, Combinatorial]
     public void Scatter_adds_rows_in_order(
-        [ValueSource(typeof(TestDevice), nameof(TestDevice.All))] string device, [ValueSource(nameof(Widths))] int C)
+        [ValueSource(typeof(TestDevice), nameof(TestDevice.All))] string device,
+        [ValueSource(nameof(Widths))] int C)
     {
         float[] dY = Normal(2, Rows * C, 0, 1000f), dTable = Ones(V * C);
         using var arena = new TensorArena(TestDevice.Open(device), (Rows + V) * C + 256);
@@ -78,7 +79,8 @@ public class EmbeddingTests
         if (device.StartsWith("cpu", StringComparison.Ordinal))
         {
             Assert.That(() => ops.Gather(ids, table, y),
-                Throws.ArgumentException.With.Message.Contains("Gather: ids [4] holds 7 at 1; table [7, 3] has rows 0 to 6"));
+                Throws.ArgumentException.With.Message.Contains(
+                    "Gather: ids [4] holds 7 at 1; table [7, 3] has rows 0 to 6"));
             Assert.That(() => ops.ScatterAdd(ids, y, table), Throws.ArgumentException);
             return;
         }

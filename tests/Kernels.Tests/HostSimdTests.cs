@@ -30,7 +30,8 @@ public class HostSimdTests
     public void Clamp_keeps_NaN_and_bounds(string width)
     {
         float[] x = [float.NaN, float.NegativeInfinity, -2f, -0.5f, 0f, 0.25f, 3f, float.PositiveInfinity];
-        Assert.That(Apply<WithinOne>(width, x), Is.EqualTo((float[])[float.NaN, -1f, -1f, -0.5f, 0f, 0.25f, 1f, 1f]));
+        Assert.That(Apply<WithinOne>(width, x),
+            Is.EqualTo((float[])[float.NaN, -1f, -1f, -0.5f, 0f, 0.25f, 1f, 1f]));
     }
 
     static void AssertWithinTwoUlp(Func<double, double> exact, float[] x, float[] y)
@@ -39,7 +40,8 @@ public class HostSimdTests
         {
             double e = exact(x[i]);
             double ulp = (float)e < float.MaxValue ? MathF.BitIncrement((float)e) - (float)e : 0;
-            Assert.That((float)e == y[i] || Math.Abs(y[i] - e) <= 2 * ulp, Is.True, $"{x[i]:R}: {y[i]:R}, exact {e:R}");
+            Assert.That((float)e == y[i] || Math.Abs(y[i] - e) <= 2 * ulp, Is.True,
+                $"{x[i]:R}: {y[i]:R}, exact {e:R}");
         }
     }
 

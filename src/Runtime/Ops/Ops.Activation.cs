@@ -6,10 +6,10 @@ namespace HeadTap.Runtime;
 
 public sealed unsafe partial class Ops
 {
-    readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>>?[] _activate = new
-        Action<KernelConfig, ArrayView<float>, ArrayView<float>>?[3];
-    readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>>?[] _activateBackward = new
-        Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>>?[3];
+    // By kind.
+    readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>>?[] _activate = [null, null, null];
+    readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>>?[]
+        _activateBackward = [null, null, null];
 
     /// <summary>Writes <c>y = f(x)</c>, element by element; y may be x.</summary>
     /// <exception cref="ArgumentException">The lengths differ.</exception>

@@ -7,7 +7,8 @@ namespace HeadTap.Runtime;
 
 public sealed unsafe partial class Ops
 {
-    Action<KernelConfig, ArrayView<float>, ArrayView<float>, int, int, int>? _copyColumns, _writeColumns, _addColumns;
+    Action<KernelConfig, ArrayView<float>, ArrayView<float>, int, int, int>?
+        _copyColumns, _writeColumns, _addColumns;
 
     /// <summary>Writes <c>destination[r, c] = source[r, column + c]</c>.</summary>
     /// <param name="source">[rows, stride]</param>
@@ -39,7 +40,8 @@ public sealed unsafe partial class Ops
             return;
         int width = source.Columns;
         if (Host)
-            ColumnHost.Write(source.Pointer, destination.Pointer, source.Rows, destination.Columns, column, width);
+            ColumnHost.Write(
+                source.Pointer, destination.Pointer, source.Rows, destination.Columns, column, width);
         else
             (_writeColumns ??= LoadColumns(ColumnKernels.Write))((source.Rows, ColumnKernels.BlockSize),
                 source.View, destination.View, destination.Columns, column, width);
@@ -57,7 +59,8 @@ public sealed unsafe partial class Ops
             return;
         int width = source.Columns;
         if (Host)
-            ColumnHost.Add(source.Pointer, destination.Pointer, source.Rows, destination.Columns, column, width);
+            ColumnHost.Add(
+                source.Pointer, destination.Pointer, source.Rows, destination.Columns, column, width);
         else
             (_addColumns ??= LoadColumns(ColumnKernels.Add))((source.Rows, ColumnKernels.BlockSize),
                 source.View, destination.View, destination.Columns, column, width);

@@ -9,10 +9,12 @@ namespace HeadTap.Runtime;
 // two edits of one row in one call would race. A row id of -1 is skipped, so a list may be padded.
 public sealed unsafe partial class Ops
 {
-    Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, int, int, int, int, float>? _editAdd;
+    Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, int, int, int, int, float>?
+        _editAdd;
     Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, int, int, int, int>? _editReplace;
     Action<KernelConfig, ArrayView<float>, ArrayView<int>, int, int, int, float>? _editScale;
-    Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, int, int, int, float>? _editProjectOut;
+    Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, int, int, int, float>?
+        _editProjectOut;
     Action<Index1D, ArrayView<float>, ArrayView<int>, ArrayView<float>, int, int>? _editMean;
 
     /// <summary>Adds <c>alpha * values</c> into the columns of the listed rows.</summary>

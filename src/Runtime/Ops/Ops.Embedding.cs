@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using HeadTap.Kernels;
 using ILGPU;
 using ILGPU.Runtime;
@@ -52,8 +53,7 @@ public sealed unsafe partial class Ops
                 ids.View, dY.View, dTable.View, dTable.Rows, dY.Columns);
     }
 
-    static void RequireRows(
-        IndexTensor ids, Tensor table, Tensor rows, [System.Runtime.CompilerServices.CallerMemberName] string op = "")
+    static void RequireRows(IndexTensor ids, Tensor table, Tensor rows, [CallerMemberName] string op = "")
     {
         Require(rows.Columns == table.Columns, $"{rows} and {table} must have the same last axis.", op);
         Require(ids.Length == rows.Rows, $"{ids} must name a row of {table} for each row of {rows}.", op);
@@ -62,8 +62,7 @@ public sealed unsafe partial class Ops
     /// <summary>
     /// Host bodies write through pointers, so there ids are looked at; kernels guard each id by themselves.
     /// </summary>
-    void RequireIds(
-        IndexTensor ids, Tensor table, [System.Runtime.CompilerServices.CallerMemberName] string op = "")
+    void RequireIds(IndexTensor ids, Tensor table, [CallerMemberName] string op = "")
     {
         if (!Host)
             return;
