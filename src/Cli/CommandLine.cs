@@ -47,14 +47,19 @@ static class CommandLine
     {
         var global = new GlobalOptions(terminal, cancel);
         var root = new RootCommand("Looks into GPT-2 and changes what it finds.\n"
-            + "Start with: headtap devices")
+            + "Start with: headtap tour")
         {
+            TourCommand.Create(global),
             DevicesCommand.Create(global),
             TokenizeCommand.Create(global),
             TraceCommand.Create(global),
             GradCommand.Create(global),
             GenerateCommand.Create(global),
+            EvalCommand.Create(global),
             TrainCommand.Create(global),
+            VerifyCommand.Create(global),
+            ProfileCommand.Create(global),
+            WeightsCommand.Create(global),
         };
         root.Options.OfType<VersionOption>().Single().Action = new VersionAction(terminal);
         global.AddTo(root);

@@ -35,7 +35,8 @@ sealed class GlobalOptions(Terminal terminal, CancellationToken cancel)
 
     /// <summary>What a parsed command line asks for.</summary>
     public Invocation Of(ParseResult parsed) => new(terminal, parsed.GetValue(_device)!,
-        parsed.GetValue(_seed), parsed.GetValue(_threads), parsed.GetValue(_json), parsed.GetValue(_quiet), cancel);
+        parsed.GetResult(_seed) is { Implicit: false } ? parsed.GetValue(_seed) : null,
+        parsed.GetValue(_threads), parsed.GetValue(_json), parsed.GetValue(_quiet), cancel);
 
     /// <summary>An option that takes a number and says in one line when it got something else.</summary>
     public static Option<T> Number<T>(string name, T absent, string description, bool recursive = false)

@@ -14,12 +14,12 @@ sealed class Invocation
     readonly Terminal _terminal;
     readonly string _device;
 
-    internal Invocation(Terminal terminal, string device, ulong seed, int threads, bool json, bool quiet,
+    internal Invocation(Terminal terminal, string device, ulong? seed, int threads, bool json, bool quiet,
         CancellationToken cancel)
     {
         if (threads is < 0 or > 1024)
             throw new UserException($"--threads is {threads}; expected 1 to 1024, or 0 for all cores");
-        (_terminal, _device, Cancel, Seed, Json, Quiet) = (terminal, device, cancel, seed, json, quiet);
+        (_terminal, _device, Cancel, GivenSeed, Json, Quiet) = (terminal, device, cancel, seed, json, quiet);
         if (threads > 0)
             ComputeDevice.HostThreadCount = threads;
     }
@@ -27,7 +27,10 @@ sealed class Invocation
     /// <summary>Set by Ctrl-C.</summary>
     public CancellationToken Cancel { get; }
 
-    public ulong Seed { get; }
+    /// <summary>The seed of the command line; null when it names none.</summary>
+    public ulong? GivenSeed { get; }
+
+    public ulong Seed => GivenSeed ?? 0;
 
     public bool Json { get; }
 

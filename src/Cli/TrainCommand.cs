@@ -26,7 +26,7 @@ static class TrainCommand
         {
             Invocation run = global.Of(parsed);
             TrainingConfig read = TrainingConfig.Read(parsed.GetValue(config)!);
-            return Run(run, run.Seed == 0 ? read : read with { Seed = run.Seed },
+            return Run(run, run.GivenSeed is { } seed ? read with { Seed = seed } : read,
                 parsed.GetValue(folder)!, parsed.GetValue(resume), $"train --config {parsed.GetValue(config)}");
         });
         return command;
@@ -34,6 +34,7 @@ static class TrainCommand
 
     static int Run(Invocation run, TrainingConfig config, string folder, bool resume, string command)
     {
+        AtomicFile.RequireWritable(Path.Combine(folder, TrainingRun.MetricsFile));
         using ComputeDevice device = run.OpenDevice();
         TrainingResult? result = null;
         run.WithProgress("training", report => result = TrainingRun.Run(device, config, folder, new TrainingRunOptions

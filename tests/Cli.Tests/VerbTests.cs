@@ -12,7 +12,7 @@ public sealed class VerbTests
     {
         Headtap run = Headtap.Run();
         Assert.That(run.Code, Is.Zero);
-        Assert.That(run.Out, Does.Contain("devices").And.Contain("trace").And.Contain("Usage"));
+        Assert.That(run.Out, Does.Contain("tour").And.Contain("trace").And.Contain("Usage"));
         Assert.That(Headtap.Run("--help").Out, Is.EqualTo(run.Out));
         Assert.That(Headtap.Run("--version").Out, Does.Match(@"^headtap \d+\.\d+\.\d+"));
         Assert.That(Headtap.Run("trace", "--help").Out, Does.Contain("--sites"));

@@ -1,0 +1,101 @@
+using HeadTap.Runtime;
+
+namespace HeadTap.Lens;
+
+/// <summary>
+/// What each attention head writes at a prompt's last position, read with the model's own unembedding: which
+/// tokens its contribution makes more likely (nostalgebraist 2020; per head as in Elhage et al. 2021).
+/// </summary>
+/// <remarks>
+/// The final LayerNorm is linear once its scale is known: <c>logits = ((x - mean x) / s · g + b) W_U</c> with s the root
+/// of the variance plus epsilon of the whole stream at that position. x is a sum, so a summand r adds
+/// <c>((r - mean r) / s · g) W_U</c>, and the summands' contributions add up to the logits.
+/// </remarks>
+public sealed class LogitLens
+{
+    readonly float[] _logits; // [L H, V], each row less its mean over V
+    readonly Gpt2Config _config;
+
+    LogitLens(float[] logits, Gpt2Config config) => (_logits, _config) = (logits, config);
+
+    /// <summary>Runs a prompt and reads all heads.</summary>
+    /// <exception cref="UserException">The prompt does not fit the model, or the pass does not fit the device.</exception>
+    public static LogitLens Read(Gpt2Model model, IReadOnlyList<int> prompt)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(prompt);
+        Gpt2Config config = model.Config;
+        int L = config.Layers, H = config.Heads, C = config.Width, last = prompt.Count - 1;
+        var scale = new Site(SiteKind.LnFinalScale);
+        using var session = new Gpt2Session(model, new SessionOptions
+        {
+            MaxTokens = Math.Max(1, prompt.Count),
+            Record = [.. Enumerable.Range(0, L).Select(l => new Site(SiteKind.Result, l)), scale],
+        });
+        session.Forward(new SequenceBatch([prompt]));
+        float[] summands = new float[L * H * C];
+        for (int l = 0; l < L; l++)
+            session.Recordings[new Site(SiteKind.Result, l)].ToArray().AsSpan(last * H * C, H * C)
+                .CopyTo(summands.AsSpan(l * H * C));
+        float[] logits = Unembed(model, summands, session.Recordings[scale].ToArray()[last]);
+        Centre(logits, config.VocabSize);
+        return new LogitLens(logits, config);
+    }
+
+    /// <summary>[n, V]: what summands of the last stream add to the logits, given its LayerNorm's scale.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="summands">[n, C]</param>
+    /// <param name="scale">Root of the stream's variance plus epsilon.</param>
+    public static float[] Unembed(Gpt2Model model, float[] summands, float scale)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(summands);
+        int C = model.Config.Width, V = model.Config.VocabSize, n = summands.Length / C;
+        float[] gain = model.Set["ln_f.weight"].ToArray(), normalized = new float[summands.Length];
+        for (int i = 0; i < n; i++)
+        {
+            double mean = 0;
+            for (int c = 0; c < C; c++)
+                mean += summands[i * C + c];
+            mean /= C;
+            for (int c = 0; c < C; c++)
+                normalized[i * C + c] = (float)((summands[i * C + c] - mean) / scale * gain[c]);
+        }
+        using var arena = new TensorArena(model.Device,
+            TensorArena.Measure(model.Device, a => { a.Cut("summands", n, C); a.Cut("logits", n, V); }), "the lens");
+        Tensor x = arena.Upload("summands", normalized, n, C), y = arena.Cut("logits", n, V);
+        model.Ops.MatMulTransposed(x, model.Weights.Head, y);
+        return y.ToArray();
+    }
+
+    /// <summary>How much a head raises a token's logit above the vocabulary's average.</summary>
+    public float Toward(int layer, int head, int token) => Row(layer, head)[token];
+
+    /// <summary>The tokens that a head raises most, and by how much; ties go to the lower id.</summary>
+    public IReadOnlyList<(int Token, float Logit)> Top(int layer, int head, int count)
+    {
+        float[] row = Row(layer, head).ToArray();
+        return [.. Enumerable.Range(0, row.Length).OrderByDescending(v => row[v]).Take(count).Select(v => (v, row[v]))];
+    }
+
+    ReadOnlySpan<float> Row(int layer, int head)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)layer, (uint)_config.Layers, nameof(layer));
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)head, (uint)_config.Heads, nameof(head));
+        return _logits.AsSpan((layer * _config.Heads + head) * _config.VocabSize, _config.VocabSize);
+    }
+
+    // What raises every token alike changes no probability.
+    static void Centre(float[] rows, int width)
+    {
+        for (int start = 0; start < rows.Length; start += width)
+        {
+            double mean = 0;
+            for (int v = 0; v < width; v++)
+                mean += rows[start + v];
+            mean /= width;
+            for (int v = 0; v < width; v++)
+                rows[start + v] -= (float)mean;
+        }
+    }
+}

@@ -1,0 +1,102 @@
+using System.Globalization;
+using System.Net;
+using System.Text;
+
+namespace HeadTap.Runtime;
+
+/// <summary>A bar of <see cref="SvgChart.Bars"/>.</summary>
+/// <param name="Label">Below it.</param>
+/// <param name="Value">Its height, not negative.</param>
+/// <param name="Strong">Whether it is the one to look at.</param>
+public readonly record struct ChartBar(string Label, double Value, bool Strong = false);
+
+/// <summary>
+/// Charts as SVG text: complete files that also stand inside an HTML page, readable on light and dark ground. The
+/// same values give the same bytes.
+/// </summary>
+public static class SvgChart
+{
+    const int Cell = 46, CellHeight = 30, Left = 84, Top = 40, BarWidth = 74, BarHeight = 170;
+
+    // Inside each figure, so that it can be saved alone.
+    const string Style = """
+        <style>.ht text{font:12px system-ui,sans-serif;fill:#24292f}.ht .t{font-weight:600;font-size:13px}
+        .ht .up{fill:#d9730d}.ht .down{fill:#2f6fde}.ht .plain{fill:#8a94a3}.ht .axis{stroke:#8a94a3}
+        @media (prefers-color-scheme:dark){.ht text{fill:#d5dae1}.ht .up{fill:#f2994a}.ht .down{fill:#5b9bff}}</style>
+        """;
+
+    /// <summary>A grid coloured by value: orange above zero, blue below, stronger the larger.</summary>
+    /// <param name="title">Above the grid.</param>
+    /// <param name="rows">Labels from the top.</param>
+    /// <param name="columns">Labels from the left.</param>
+    /// <param name="value">The value of (row, column); finite.</param>
+    /// <param name="format">A .NET number format for the cells.</param>
+    public static string HeatMap(string title, IReadOnlyList<string> rows, IReadOnlyList<string> columns,
+        Func<int, int, double> value, string format = "0.0")
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        ArgumentNullException.ThrowIfNull(columns);
+        ArgumentNullException.ThrowIfNull(value);
+        double largest = 0;
+        for (int r = 0; r < rows.Count; r++)
+            for (int c = 0; c < columns.Count; c++)
+                largest = Math.Max(largest, Math.Abs(value(r, c)));
+        var svg = new StringBuilder();
+        Begin(svg, title, Left + columns.Count * Cell + 10, Top + rows.Count * CellHeight + 10);
+        for (int c = 0; c < columns.Count; c++)
+            Text(svg, Left + c * Cell + Cell / 2, Top - 6, "middle", columns[c]);
+        for (int r = 0; r < rows.Count; r++)
+        {
+            int y = Top + r * CellHeight;
+            Text(svg, Left - 8, y + 20, "end", rows[r]);
+            for (int c = 0; c < columns.Count; c++)
+            {
+                double v = value(r, c), strength = largest > 0 ? Math.Abs(v) / largest : 0;
+                string number = v.ToString(format, CultureInfo.InvariantCulture);
+                svg.Append(CultureInfo.InvariantCulture, $"<rect class=\"{(v < 0 ? "down" : "up")}\" x=\"{Left + c * Cell}\" "
+                    + $"y=\"{y}\" width=\"{Cell - 2}\" height=\"{CellHeight - 2}\" rx=\"3\" fill-opacity=\"{0.06 + 0.8 * strength:0.###}\">")
+                    .Append("<title>").Append(WebUtility.HtmlEncode($"{rows[r]}, {columns[c]}: {number}"))
+                    .Append("</title></rect>");
+                Text(svg, Left + c * Cell + Cell / 2 - 1, y + 19, "middle", number);
+            }
+        }
+        return svg.Append("</svg>").ToString();
+    }
+
+    /// <summary>Bars from zero up, each with its value above it.</summary>
+    public static string Bars(string title, IReadOnlyList<ChartBar> bars, string format = "0.0 %")
+    {
+        ArgumentNullException.ThrowIfNull(bars);
+        double largest = bars.Select(b => b.Value).DefaultIfEmpty(0).Max();
+        var svg = new StringBuilder();
+        Begin(svg, title, 20 + bars.Count * BarWidth, Top + BarHeight + 40);
+        int ground = Top + BarHeight + 10;
+        for (int i = 0; i < bars.Count; i++)
+        {
+            double height = largest > 0 ? bars[i].Value / largest * (BarHeight - 20) : 0;
+            int middle = 10 + i * BarWidth + BarWidth / 2;
+            svg.Append(CultureInfo.InvariantCulture, $"<rect class=\"{(bars[i].Strong ? "up" : "plain")}\" "
+                + $"x=\"{middle - 24}\" y=\"{ground - height:0.##}\" width=\"48\" height=\"{height:0.##}\" rx=\"3\"/>");
+            Text(svg, middle, (int)(ground - height - 6), "middle",
+                bars[i].Value.ToString(format, CultureInfo.InvariantCulture));
+            Text(svg, middle, ground + 18, "middle", bars[i].Label);
+        }
+        svg.Append(CultureInfo.InvariantCulture,
+            $"<line class=\"axis\" x1=\"10\" x2=\"{10 + bars.Count * BarWidth}\" y1=\"{ground}\" y2=\"{ground}\"/>");
+        return svg.Append("</svg>").ToString();
+    }
+
+    static void Begin(StringBuilder svg, string title, int width, int height)
+    {
+        width = Math.Max(width, 20 + 8 * title.Length); // the title is not cut
+        string name = WebUtility.HtmlEncode(title);
+        svg.Append(CultureInfo.InvariantCulture, $"<svg class=\"ht\" xmlns=\"http://www.w3.org/2000/svg\" "
+            + $"viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" role=\"img\" aria-label=\"{name}\">")
+            .Append(Style);
+        svg.Append(CultureInfo.InvariantCulture, $"<text class=\"t\" x=\"10\" y=\"16\">{name}</text>");
+    }
+
+    static void Text(StringBuilder svg, int x, int y, string anchor, string text) => svg.Append(
+        CultureInfo.InvariantCulture,
+        $"<text x=\"{x}\" y=\"{y}\" text-anchor=\"{anchor}\">{WebUtility.HtmlEncode(text)}</text>");
+}

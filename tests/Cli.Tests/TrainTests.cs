@@ -1,0 +1,68 @@
+using HeadTap.Runtime;
+
+namespace HeadTap.Cli.Tests;
+
+/// <summary>train: a run, an interrupted one, and mistakes.</summary>
+public sealed class TrainTests
+{
+    const string Config = """
+        {
+          "model": { "layers": 1, "width": 8, "heads": 2, "context": 8 },
+          "data": { "files": ["text.txt"] },
+          "tokenizer": { "train_bpe": { "vocab_size": 270, "minimum_count": 1 } },
+          "rows": "packed", "tokens_per_row": 8, "batch_rows": 2, "steps": 4, "seed": 1
+        }
+        """;
+
+    [Test]
+    public void A_run_gives_a_model_and_an_interrupted_one_the_same_after_resuming()
+    {
+        using var folder = new TemporaryFolder();
+        string config = Prepare(folder);
+        Headtap whole = Headtap.Done("train", "--config", config, "--out", folder["a"], "--json");
+        Assert.That((bool)whole.Json["complete"]!);
+        Headtap.Done("generate", "--model", folder["a"], "--text", "the", "--max-new-tokens", "2");
+
+        Headtap stopped = Headtap.RunUntil(new CancellationToken(canceled: true),
+            "train", "--config", config, "--out", folder["b"], "--device", "cpu");
+        Assert.That(stopped.Code, Is.EqualTo(130), stopped.Error);
+        Assert.That(stopped.Out, Does.Contain("--resume"));
+        Headtap.Done("train", "--config", config, "--out", folder["b"], "--resume");
+        Assert.That(Gpt2Folder.Hash(folder["b"]), Is.EqualTo(Gpt2Folder.Hash(folder["a"])));
+        Headtap.Done("train", "--config", config, "--out", folder["c"], "--seed", "2");
+        Assert.That(Gpt2Folder.Hash(folder["c"]), Is.Not.EqualTo(Gpt2Folder.Hash(folder["a"])));
+    }
+
+    [Test]
+    public void Mistakes_leave_no_folder()
+    {
+        using var folder = new TemporaryFolder();
+        string config = Prepare(folder), wrong = folder.Write("wrong.json", Config.Replace("steps", "stops", StringComparison.Ordinal));
+        Assert.That(Headtap.Refused("train", "--config", folder["no.json"], "--out", folder["a"]), Does.Contain("no such file"));
+        Assert.That(Headtap.Refused("train", "--config", wrong, "--out", folder["a"]), Does.Contain("stops"));
+        Assert.That(Headtap.Refused("train", "--config", config, "--out", config), Does.Contain("cannot be written"));
+        Headtap.Refused("train", "--config", config, "--out", folder["a"], "--resume");
+        Assert.That(folder.Entries(), Is.EqualTo((string[])["text.txt", "train.json", "wrong.json"]));
+    }
+
+    [Test]
+    public void A_checkpoint_cut_short_is_refused()
+    {
+        using var folder = new TemporaryFolder();
+        string config = Prepare(folder);
+        Headtap.RunUntil(new CancellationToken(canceled: true), "train", "--config", config, "--out", folder["b"],
+            "--device", "cpu");
+        string checkpoint = Path.Combine(folder["b"], TrainingRun.CheckpointFile);
+        byte[] bytes = File.ReadAllBytes(checkpoint);
+        File.WriteAllBytes(checkpoint, bytes[..(bytes.Length / 2)]);
+        string[] before = folder.Entries();
+        Headtap.Refused("train", "--config", config, "--out", folder["b"], "--resume", "--device", "cpu", "--quiet");
+        Assert.That(folder.Entries(), Is.EqualTo(before));
+    }
+
+    static string Prepare(TemporaryFolder folder)
+    {
+        string text = folder.Write("text.txt", string.Concat(Enumerable.Repeat("the capital of the city is a city ", 20)));
+        return folder.Write("train.json", Config.Replace("text.txt", text, StringComparison.Ordinal));
+    }
+}
