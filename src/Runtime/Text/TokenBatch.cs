@@ -20,6 +20,13 @@ public enum TokenRows
     /// One document and its end-of-text as last target, padded; a longer one is several rows.
     /// </summary>
     PerDocument,
+
+    /// <summary>
+    /// Documents in a new order every epoch, one after another, end-of-text between them; every row is full and
+    /// begins with a document. A document that the row cuts off begins the next row, whole.
+    /// </summary>
+    /// <remarks>A model cannot learn which document follows which, as it can from <see cref="Packed"/>.</remarks>
+    Shuffled,
 }
 
 /// <summary>How a dataset is cut into batches.</summary>
@@ -27,7 +34,7 @@ public enum TokenRows
 /// <param name="T">Tokens a row.</param>
 /// <param name="Rows">What a row is.</param>
 /// <param name="Bos">Whether an end-of-text token stands before a document (<see
-/// cref="TokenRows.PerDocument"/> only; in packed rows it always does).</param>
+/// cref="TokenRows.PerDocument"/> only; in packed and shuffled rows it always does).</param>
 public sealed record TokenBatchOptions(int B, int T, TokenRows Rows = TokenRows.Packed, bool Bos = false)
 {
     /// <summary>Throws if an option is out of its range.</summary>

@@ -12,6 +12,7 @@ public sealed class TokenBatches
     readonly TokenDataset _data;
     readonly TokenBatchOptions _options;
     readonly ulong _seed;
+    TokenDataset _ordered; // this epoch's: what _rows lie in
     TokenDataset.Row[] _rows;
     int _epoch;
     int _index;
@@ -22,13 +23,13 @@ public sealed class TokenBatches
     public TokenBatches(TokenDataset data, TokenBatchOptions options, ulong seed)
     {
         options.Validate();
-        if (options.Rows == TokenRows.Packed)
+        if (options.Rows != TokenRows.PerDocument)
             data.RequireWindow(options.T);
         (_data, _options, _seed) = (data, options, seed);
-        _rows = Order(0);
+        (_ordered, _rows) = Order(0);
     }
 
-    /// <summary>Rows in every epoch.</summary>
+    /// <summary>Rows in this epoch; in <see cref="TokenRows.Shuffled"/> epochs differ by a few.</summary>
     public int RowsPerEpoch => _rows.Length;
 
     /// <summary>Where the next batch begins.</summary>
@@ -38,11 +39,12 @@ public sealed class TokenBatches
         get => new(_epoch, _index);
         set
         {
-            if (value.Epoch < 0 || value.Index < 0 || value.Index >= RowsPerEpoch)
+            (TokenDataset Data, TokenDataset.Row[] Rows) order =
+                value.Epoch == _epoch || value.Epoch < 0 ? (_ordered, _rows) : Order(value.Epoch);
+            if (value.Epoch < 0 || value.Index < 0 || value.Index >= order.Rows.Length)
                 throw new UserException($"The saved position is row {value.Index} of epoch {value.Epoch}; "
-                    + $"the data has {RowsPerEpoch} rows. Resume with the data that the run began with.");
-            if (value.Epoch != _epoch)
-                _rows = Order(value.Epoch);
+                    + $"the data has {order.Rows.Length} rows. Resume with the data that the run began with.");
+            (_ordered, _rows) = order;
             (_epoch, _index) = value;
         }
     }
@@ -50,41 +52,46 @@ public sealed class TokenBatches
     /// <summary>The next B rows.</summary>
     public TokenBatch Next()
     {
-        var rows = new TokenDataset.Row[_options.B];
-        for (int b = 0; b < rows.Length; b++)
+        TokenBatch batch = _data.EmptyBatch(_options.B, _options.T);
+        for (int b = 0; b < batch.B; b++)
         {
-            rows[b] = _rows[_index++];
+            _ordered.CopyRow(_rows[_index++], batch, b);
             if (_index < _rows.Length)
                 continue;
             _index = 0;
-            _rows = Order(++_epoch);
+            (_ordered, _rows) = Order(++_epoch);
         }
-        return _data.Batch(rows, _options.T);
+        return batch;
     }
 
     /// <summary>
     /// All rows once, in the order of the data, for evaluation: the last batch may have fewer rows, and in
-    /// packed mode the last row may be short, so that every token but the first is a target exactly once.
+    /// packed and shuffled rows the last row may be short, so that every token but the first is a target once.
     /// </summary>
     /// <exception cref="UserException">An option is out of range.</exception>
     public static IEnumerable<TokenBatch> InOrder(TokenDataset data, TokenBatchOptions options)
     {
         options.Validate();
-        TokenDataset.Row[] rows = options.Rows == TokenRows.Packed
-            ? data.AllRows(options.T)
-            : data.DocumentRows(options.T, options.Bos);
+        TokenDataset.Row[] rows = options.Rows == TokenRows.PerDocument
+            ? data.DocumentRows(options.T, options.Bos)
+            : data.AllRows(options.T);
         return rows.Chunk(options.B).Select(chunk => data.Batch(chunk, options.T));
     }
 
-    TokenDataset.Row[] Order(int epoch)
+    (TokenDataset Data, TokenDataset.Row[] Rows) Order(int epoch)
     {
         var random = new SeededRandom(_seed, OrderStream + (ulong)epoch);
+        TokenDataset data = _options.Rows == TokenRows.Shuffled ? _data.Shuffled(random) : _data;
         // The windows begin elsewhere in each epoch, as far as the tokens that fill no window allow: the
         // same tokens are not always the ones that are left out.
-        TokenDataset.Row[] rows = _options.Rows == TokenRows.Packed
-            ? _data.PackedRows(_options.T, random.Next((_data.Tokens.Length - 1) % _options.T + 1))
-            : _data.DocumentRows(_options.T, _options.Bos);
+        TokenDataset.Row[] rows = _options.Rows switch
+        {
+            TokenRows.Packed => data.PackedRows(
+                _options.T, random.Next((data.Tokens.Length - 1) % _options.T + 1)),
+            TokenRows.PerDocument => data.DocumentRows(_options.T, _options.Bos),
+            _ => data.RowsFromDocuments(_options.T),
+        };
         random.Shuffle<TokenDataset.Row>(rows);
-        return rows;
+        return (data, rows);
     }
 }

@@ -11,11 +11,12 @@ public sealed class TokenDataset
 {
     readonly int[] _tokens; // [N]
     readonly int[] _starts; // [documents + 1]: where each document begins; the last is N
+    readonly Lazy<string> _hash;
 
     TokenDataset(int[] tokens, int[] starts, int endOfText)
     {
         (_tokens, _starts, EndOfText) = (tokens, starts, endOfText);
-        Hash = ComputeHash();
+        _hash = new Lazy<string>(ComputeHash);
     }
 
     /// <summary>Encodes documents.</summary>
@@ -55,7 +56,7 @@ public sealed class TokenDataset
     /// <summary>
     /// SHA-256 of the ids and document borders, 64 hexadecimal digits: the data hash of manifests.
     /// </summary>
-    public string Hash { get; }
+    public string Hash => _hash.Value;
 
     /// <summary>The tokens of a document, without end-of-text.</summary>
     public ReadOnlySpan<int> Document(int index) => _tokens.AsSpan(_starts[index].._starts[index + 1])[..^1];
@@ -100,20 +101,63 @@ public sealed class TokenDataset
         return [.. rows];
     }
 
+    /// <summary>Full rows that begin with a document; see <see cref="TokenRows.Shuffled"/>.</summary>
+    internal Row[] RowsFromDocuments(int T)
+    {
+        var rows = new List<Row>();
+        int next = 0; // the first document whose end-of-text before it lies at or after the row's end
+        for (int start = 0; start + T <= _tokens.Length - 1;)
+        {
+            rows.Add(new Row(start, T));
+            int end = start + T;
+            while (next < DocumentCount && _starts[next] - 1 < end)
+                next++;
+            int cut = _starts[next - 1] - 1; // where the last document of the row begins
+            bool whole = _starts[next] - 1 == end;
+            // A document longer than a row goes on in the next one.
+            start = whole || cut <= start ? end : cut;
+        }
+        return [.. rows];
+    }
+
+    /// <summary>The same documents in another order.</summary>
+    internal TokenDataset Shuffled(SeededRandom random)
+    {
+        int[] order = [.. Enumerable.Range(0, DocumentCount)];
+        random.Shuffle<int>(order);
+        int[] tokens = new int[_tokens.Length], starts = new int[_starts.Length];
+        tokens[0] = EndOfText;
+        starts[0] = 1;
+        for (int d = 0; d < order.Length; d++)
+        {
+            ReadOnlySpan<int> document = _tokens.AsSpan(_starts[order[d]].._starts[order[d] + 1]);
+            document.CopyTo(tokens.AsSpan(starts[d]));
+            starts[d + 1] = starts[d] + document.Length;
+        }
+        return new TokenDataset(tokens, starts, EndOfText);
+    }
+
     internal TokenBatch Batch(ReadOnlySpan<Row> rows, int T)
     {
-        var batch = new TokenBatch(new int[rows.Length * T], new int[rows.Length * T], new int[rows.Length],
-            rows.Length, T);
+        TokenBatch batch = EmptyBatch(rows.Length, T);
+        for (int b = 0; b < rows.Length; b++)
+            CopyRow(rows[b], batch, b);
+        return batch;
+    }
+
+    internal TokenBatch EmptyBatch(int B, int T)
+    {
+        var batch = new TokenBatch(new int[B * T], new int[B * T], new int[B], B, T);
         Array.Fill(batch.Tokens, EndOfText);
         Array.Fill(batch.Targets, -1);
-        for (int b = 0; b < rows.Length; b++)
-        {
-            (int start, int length) = rows[b];
-            _tokens.AsSpan(start, length).CopyTo(batch.Tokens.AsSpan(b * T));
-            _tokens.AsSpan(start + 1, length).CopyTo(batch.Targets.AsSpan(b * T));
-            batch.Lengths[b] = length;
-        }
         return batch;
+    }
+
+    internal void CopyRow(Row row, TokenBatch batch, int b)
+    {
+        _tokens.AsSpan(row.Start, row.Length).CopyTo(batch.Tokens.AsSpan(b * batch.T));
+        _tokens.AsSpan(row.Start + 1, row.Length).CopyTo(batch.Targets.AsSpan(b * batch.T));
+        batch.Lengths[b] = row.Length;
     }
 
     static void AddRows(List<Row> rows, int start, int end, int T)

@@ -10,6 +10,11 @@ public sealed partial record TrainingConfig
 {
     const string Checkpoints = "checkpoint_every";
 
+    static readonly (string Name, TokenRows Value)[] s_rows =
+    [
+        ("packed", TokenRows.Packed), ("per-document", TokenRows.PerDocument), ("shuffled", TokenRows.Shuffled),
+    ];
+
     /// <summary>Reads a config file.</summary>
     /// <exception cref="UserException">It is missing, is no JSON object, has an unknown field or a wrong one.</exception>
     public static TrainingConfig Read(string path)
@@ -24,7 +29,7 @@ public sealed partial record TrainingConfig
             Model = ReadModel(Needed(json, "model")),
             Data = ReadData(Needed(json, "data")),
             Tokenizer = json.Nested("tokenizer") is { } tokenizer ? ReadTokenizer(tokenizer) : null,
-            Rows = Choice(json, "rows", ("packed", TokenRows.Packed), ("per-document", TokenRows.PerDocument)),
+            Rows = Choice(json, "rows", s_rows),
             TokensPerRow = json.Int("tokens_per_row", 0),
             BatchRows = json.Int("batch_rows", absent.BatchRows),
             Accumulation = json.Int("accumulation", absent.Accumulation),
@@ -49,7 +54,7 @@ public sealed partial record TrainingConfig
             ? new JsonObject { ["atlas"] = new JsonObject { ["seed"] = atlas } }
             : new JsonObject { ["files"] = TextsJson(Data.Files) },
         ["tokenizer"] = Tokenizer is null ? null : TokenizerJson(Tokenizer),
-        ["rows"] = Rows == TokenRows.Packed ? "packed" : "per-document",
+        ["rows"] = s_rows.First(row => row.Value == Rows).Name,
         ["tokens_per_row"] = TokensPerRow,
         ["batch_rows"] = BatchRows,
         ["accumulation"] = Accumulation,

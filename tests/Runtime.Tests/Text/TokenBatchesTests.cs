@@ -102,7 +102,50 @@ sealed class TokenBatchesTests
         Assert.That(orders[0], Is.Not.Ordered);
     }
 
+    // Documents of 1 to 9 tokens 100 d, 100 d + 1 ...; the last has 30 and does not fit a row of 12.
+    [Test]
+    public void Shuffled_rows_begin_with_a_document_and_follow_another_order_every_epoch()
+    {
+        const int T = 12, Long = 40;
+        int Length(int d) => d == Long ? 30 : d % 9 + 1;
+        TokenDataset data = Data([.. Enumerable.Range(1, Long)
+            .Select(d => Enumerable.Range(100 * d, Length(d)).ToArray())]);
+        var batches = new TokenBatches(data, new TokenBatchOptions(1, T, TokenRows.Shuffled), seed: 4);
+        var pairs = new List<string>();
+        for (int epoch = 0; epoch < 5; epoch++)
+        {
+            var seen = new HashSet<int>();
+            var follows = new SortedSet<(int, int)>();
+            while (batches.Position.Epoch == epoch)
+            {
+                TokenBatch row = batches.Next();
+                int[] tokens = [.. row.Tokens, row.Targets[^1]];
+                Assert.That(row.Targets[..^1], Is.EqualTo(row.Tokens[1..]));
+                Assert.That(row.Lengths, Is.EqualTo(new[] { T }));
+                Assert.That(tokens[0] == End || tokens[0] / 100 == Long, Is.True);
+                for (int t = 1; t <= T; t++)
+                {
+                    int d = tokens[t - 1] / 100;
+                    Assert.That(tokens[t], Is.EqualTo(
+                        tokens[t - 1] == End ? tokens[t] / 100 * 100 : tokens[t - 1] - 100 * d + 1 < Length(d)
+                            ? tokens[t - 1] + 1 : End));
+                    if (tokens[t] == End || d == Long)
+                        seen.Add(d);
+                    if (t > 1 && tokens[t - 1] == End)
+                        follows.Add((tokens[t - 2] / 100, tokens[t] / 100));
+                }
+            }
+            // Whole in a row, but for what is left at the end of the epoch.
+            int[] missing = [.. Enumerable.Range(1, Long - 1).Where(d => !seen.Contains(d))];
+            Assert.That(missing.Sum(d => Length(d) + 1), Is.LessThanOrEqualTo(T));
+            Assert.That(seen, Does.Contain(Long));
+            pairs.Add(string.Join(' ', follows));
+        }
+        Assert.That(pairs, Is.Unique);
+    }
+
     [TestCase(TokenRows.Packed)]
+    [TestCase(TokenRows.Shuffled)]
     [TestCase(TokenRows.PerDocument)]
     public void A_resumed_run_goes_on_exactly(TokenRows rows)
     {
@@ -158,6 +201,8 @@ sealed class TokenBatchesTests
         BadInput.Refused(() => _ = new TokenBatches(ThreeDocuments, new(1, 14), 0), "14 tokens", "14");
         BadInput.Refused(() => ThreeDocuments.SampleWindow(14, new SeededRandom(0)), "14");
         Assert.That(new TokenBatches(ThreeDocuments, new(1, 13), 0).RowsPerEpoch, Is.EqualTo(1));
+        Assert.That(new TokenBatches(ThreeDocuments, new(1, 13, TokenRows.Shuffled), 0).RowsPerEpoch, Is.EqualTo(1));
+        BadInput.Refused(() => _ = new TokenBatches(ThreeDocuments, new(1, 14, TokenRows.Shuffled), 0), "14 tokens");
         Assert.That(ThreeDocuments.SampleWindow(13, new SeededRandom(0)), Has.Length.EqualTo(14));
         BadInput.Refused(() => _ = new TokenBatches(ThreeDocuments, new(0, 4), 0), "0 rows");
         BadInput.Refused(() => _ = new TokenBatches(ThreeDocuments, new(4, -1), 0), "-1 tokens");

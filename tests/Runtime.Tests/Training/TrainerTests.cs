@@ -12,6 +12,7 @@ public class TrainerTests
     {
         TrainingConfig packed = TrainingSetup.Config, documents = packed with { Rows = TokenRows.PerDocument };
         yield return new TestCaseData(packed).SetArgDisplayNames("AdamW, packed rows");
+        yield return new TestCaseData(packed with { Rows = TokenRows.Shuffled }).SetArgDisplayNames("AdamW, shuffled rows");
         yield return new TestCaseData(documents).SetArgDisplayNames("AdamW, a document a row");
         yield return new TestCaseData(documents with { BatchRows = 1, Accumulation = 3 })
             .SetArgDisplayNames("AdamW, three batches of one document");

@@ -48,6 +48,7 @@ public class TrainingKillTests
         },
         Data = new TrainingData { Files = [text] },
         Tokenizer = new TrainingTokenizer { VocabSize = 290 },
+        Rows = TokenRows.Shuffled,
         BatchRows = 4,
         Accumulation = 2,
         Steps = 12,
