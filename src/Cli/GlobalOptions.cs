@@ -42,7 +42,7 @@ sealed class GlobalOptions(Terminal terminal, CancellationToken cancel)
     public static Option<T> Number<T>(string name, T absent, string description, bool recursive = false)
         where T : struct, INumber<T> => new(name)
         {
-            Description = $"{description} [default: {absent}]",
+            Description = description,
             HelpName = "N",
             Recursive = recursive,
             DefaultValueFactory = _ => absent,

@@ -10,7 +10,7 @@ namespace HeadTap.Cli;
 sealed record Terminal(TextWriter Out, TextWriter Error, bool OutIsTerminal, bool ErrorIsTerminal)
 {
     // A pipe has no width; no table of ours is wider, so none is folded there.
-    const int WidthOfPipes = 200;
+    const int WidthOfPipes = 400;
 
     /// <summary>The process' own streams.</summary>
     public static Terminal OfProcess()
