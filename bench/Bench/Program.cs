@@ -1,4 +1,5 @@
 // Times the ops: dotnet run -c Release --project bench/Bench -- --device cpu --filter layernorm
+// Beside OpenBLAS: dotnet run -c Release --project bench/Bench -- --openblas [--filter decode]
 // Each bench is checked against its oracle before it is timed.
 
 using System.Reflection;
@@ -8,7 +9,7 @@ using HeadTap.Runtime;
 
 string deviceName = "cpu", filter = "", folder = Path.Combine("bench", "results");
 int repeats = 15;
-bool record = false;
+bool record = false, openBlas = false;
 for (int i = 0; i < args.Length; i++)
 {
     string Value() => ++i < args.Length ? args[i] : throw new UserException($"{args[i - 1]} needs a value");
@@ -21,12 +22,15 @@ for (int i = 0; i < args.Length; i++)
         case "--vectors": HostSimd.Width = int.Parse(Value()); break;
         case "--results": folder = Value(); break;
         case "--record": record = true; break;
+        case "--openblas": openBlas = true; break;
         default:
             Console.Error.WriteLine($"{args[i]}: unknown; options are --device NAME, --filter TEXT, --repeats N, "
-                + "--threads N, --vectors 128|256|512, --record, --results FOLDER");
+                + "--threads N, --vectors 128|256|512, --record, --results FOLDER, --openblas");
             return 2;
     }
 }
+if (openBlas)
+    return OpenBlas.Run(filter, repeats);
 
 bool Matches(string name) => name.Contains(filter, StringComparison.OrdinalIgnoreCase);
 

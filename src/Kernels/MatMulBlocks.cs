@@ -2,19 +2,15 @@ using System.Runtime.Intrinsics.X86;
 
 namespace HeadTap.Kernels;
 
-/// <summary>One product, cut into blocks of rows by chunks of columns; a block and chunk is an item.</summary>
+/// <summary>One product on the host, cut into items by a <see cref="MatMulPlan"/>.</summary>
 readonly unsafe struct MatMulBlocks(float* x, float* weight, float* bias, float* y, MatMulShape s)
 {
     /// <summary>Terms summed in registers before they are added to y.</summary>
     internal const int BlockK = 256;
 
-    // 256 rows by 256 terms of x are 256 KB and stay in the second-level cache while the panels of the weight
-    // pass by.
-    internal static int RowsPerBlock = 256;
-    internal static int ItemsPerThread = 4;
-    internal static long TermsPerItem = 1_000_000; // multiply-adds: about 20 microseconds
-    internal static int MaxPanels = 64;
+    // The last slots, so that a body that calls for a product has the others.
     const int PanelSlot = HostScratch.Slots - 1, ColumnsSlot = HostScratch.Slots - 2;
+    const int LineFloats = 16;
 
     readonly float* _x = x, _weight = weight, _bias = bias, _y = y;
     readonly MatMulShape _s = s;
@@ -24,96 +20,115 @@ readonly unsafe struct MatMulBlocks(float* x, float* weight, float* bias, float*
         where TVector : struct
         where TWidth : struct, ISimd<TVector>
     {
-        int tile = MatMulTile.Rows<TWidth, TVector>(), width = MatMulTile.Columns<TWidth, TVector>();
-        int blocks = (_s.M + RowsPerBlock - 1) / RowsPerBlock;
-        int rows = RoundUp((_s.M + blocks - 1) / blocks, tile);
-        int panels = (_s.N + width - 1) / width;
-        long useful = Math.Max(1, (long)_s.M * _s.N * _s.K / TermsPerItem);
-        int items = (int)Math.Min(useful, ItemsPerThread * HostThreads.Count);
-        int chunks = Math.Max((items + blocks - 1) / blocks, (panels + MaxPanels - 1) / MaxPanels);
-        chunks = Math.Min(chunks, panels);
-        int columns = (panels + chunks - 1) / chunks * width;
-        chunks = (_s.N + columns - 1) / columns;
+        var plan = MatMulPlan.Of(
+            _s, MatMulTile.Rows<TWidth, TVector>(), MatMulTile.Columns<TWidth, TVector>(), HostThreads.Count);
         MatMulBlocks product = this;
-        HostThreads.For(blocks * chunks, item => product.Item<TWidth, TVector>(
-            item % blocks * rows, item / blocks * columns, rows, columns));
+        HostThreads.For(plan.Items, item => product.Item<TWidth, TVector>(
+            item % plan.Blocks * plan.Rows, item / plan.Blocks * plan.Columns, plan));
     }
 
-    void Item<TWidth, TVector>(int i, int j, int rows, int columns)
+    void Item<TWidth, TVector>(int i, int j, MatMulPlan plan)
         where TVector : struct
         where TWidth : struct, ISimd<TVector>
     {
         int tile = MatMulTile.Rows<TWidth, TVector>(), width = MatMulTile.Columns<TWidth, TVector>();
-        int endRow = Math.Min(_s.M, i + rows), endColumn = Math.Min(_s.N, j + columns);
-        float* panel = HostScratch.Floats(PanelSlot, BlockK * width);
-        bool packed = _s.XRow == 1 && _s.XColumn != 1;
-        float* xs = packed ? HostScratch.Floats(ColumnsSlot, (long)BlockK * (rows + tile)) : null;
+        int endRow = Math.Min(_s.M, i + plan.Rows), endColumn = Math.Min(_s.N, j + plan.Columns);
+        if (i >= endRow)
+            return;
+        int held = plan.WholeChunk ? plan.Columns * _s.K : BlockK * width;
+        float* panels = HostScratch.Floats(PanelSlot, held);
+        float* xs = plan.PackX ? HostScratch.Floats(ColumnsSlot, (long)BlockK * (plan.Rows + tile)) : null;
         int k = 0;
         do
         {
             int terms = Math.Min(BlockK, _s.K - k);
             float* from = _x + i * _s.XRow + k * _s.XColumn;
-            if (packed)
-                MatMulPack.Columns(from, _s.XColumn, endRow - i, terms, xs, tile);
-            for (int c = j; c < endColumn; c += width)
+            var rows = new TileRows(from, tile * _s.XRow, _s.XRow, _s.XColumn);
+            if (plan.PackX)
             {
-                float* w = _weight + k * _s.WRow + c * _s.WColumn;
-                MatMulPack.Weight<TWidth, TVector>(
-                    w, _s.WRow, _s.WColumn, terms, Math.Min(width, endColumn - c), panel, width);
-                if (packed)
-                    Panel<TWidth, TVector>(xs, tile * (long)terms, 1, tile, panel, k, terms, i, endRow, c);
-                else
-                    Panel<TWidth, TVector>(
-                        from, tile * _s.XRow, _s.XRow, _s.XColumn, panel, k, terms, i, endRow, c);
+                MatMulPack.Columns(from, _s.XColumn, endRow - i, terms, xs, tile);
+                rows = new TileRows(xs, tile * (long)terms, 1, tile);
             }
+            if (plan.WholeChunk)
+                Chunk<TWidth, TVector>(rows, panels, terms, i, endRow, j, endColumn);
+            else
+                for (int c = j; c < endColumn; c += width)
+                {
+                    Pack<TWidth, TVector>(k, terms, c, endColumn, panels);
+                    Panel<TWidth, TVector>(rows, panels, k, terms, i, endRow, c, endColumn);
+                }
             k += terms;
         }
         while (k < _s.K);
     }
 
-    void Panel<TWidth, TVector>(
-        float* from, long tileStride, long xRow, long xStep, float* panel, int k, int terms,
-        int i, int endRow, int j)
-        where TVector : struct
-        where TWidth : struct, ISimd<TVector>
-    {
-        int tile = MatMulTile.Rows<TWidth, TVector>(), width = MatMulTile.Columns<TWidth, TVector>();
-        int columns = Math.Min(width, _s.N - j);
-        bool add = k > 0 || _s.Accumulate != 0;
-        float* bias = k + terms >= _s.K && _bias != null ? _bias + j : null;
-        float* to = _y + i * _s.YRow + j;
-        float* next = _weight + k * _s.WRow + (j + width) * _s.WColumn;
-        int lines = 0, perTile = 0, touched = 0;
-        if (_s.WColumn == 1 && j + 2 * width <= _s.N)
-        {
-            lines = terms;
-            perTile = (terms * tile + endRow - i - 1) / (endRow - i);
-        }
-        for (; i < endRow; i += tile, from += tileStride, to += tile * _s.YRow)
-        {
-            for (int end = Math.Min(lines, touched + perTile); touched < end; touched++)
-            {
-                Sse.Prefetch1(next + touched * _s.WRow);
-                Sse.Prefetch1(next + touched * _s.WRow + 16);
-            }
-            int rows = Math.Min(tile, endRow - i);
-            if (columns == width)
-                MatMulTile.Run<TWidth, TVector>(from, xRow, xStep, rows, panel, terms, to, _s.YRow, bias, add);
-            else
-                Edge<TWidth, TVector>(from, xRow, xStep, rows, panel, terms, to, columns, bias, add);
-        }
-    }
-
-    // The last panel when N is no multiple of its width: the tile goes by way of a buffer.
-    void Edge<TWidth, TVector>(
-        float* from, long xRow, long xStep, int rows, float* panel, int terms, float* to, int columns,
-        float* bias, bool add)
+    void Pack<TWidth, TVector>(int k, int terms, int j, int endColumn, float* panel)
         where TVector : struct
         where TWidth : struct, ISimd<TVector>
     {
         int width = MatMulTile.Columns<TWidth, TVector>();
-        float* sums = stackalloc float[MatMulTile.Rows<TWidth, TVector>() * width];
-        MatMulTile.Run<TWidth, TVector>(from, xRow, xStep, rows, panel, terms, sums, width, null, false);
+        MatMulPack.Weight<TWidth, TVector>(_weight + k * _s.WRow + j * _s.WColumn, _s.WRow, _s.WColumn,
+            terms, Math.Min(width, endColumn - j), panel, width);
+    }
+
+    // All rows over one panel, which stays in the first-level cache; meanwhile the next panel is fetched.
+    void Panel<TWidth, TVector>(
+        TileRows rows, float* panel, int k, int terms, int i, int endRow, int j, int endColumn)
+        where TVector : struct
+        where TWidth : struct, ISimd<TVector>
+    {
+        int tile = MatMulTile.Rows<TWidth, TVector>(), width = MatMulTile.Columns<TWidth, TVector>();
+        int left = (endRow - i + tile - 1) / tile, next = j + width;
+        // The panel's lines in memory: a short run for each term, or a long one for each column.
+        bool byTerm = _s.WColumn == 1;
+        int runs = byTerm ? terms : Math.Min(width, endColumn - next);
+        int linesPerRun = ((byTerm ? width : terms) + LineFloats - 1) / LineFloats;
+        long stride = byTerm ? _s.WRow : _s.WColumn;
+        float* run = _weight + k * _s.WRow + next * _s.WColumn;
+        if (next >= endColumn || !Sse.IsSupported)
+            runs = 0;
+        for (; i < endRow; i += tile, rows = rows.Next, left--)
+        {
+            for (int share = (runs + left - 1) / left; share > 0; share--, runs--, run += stride)
+                for (int line = 0; line < linesPerRun; line++)
+                    Sse.Prefetch1(run + line * LineFloats);
+            Tile<TWidth, TVector>(rows, panel, k, terms, i, endRow, j, endColumn);
+        }
+    }
+
+    // With few terms y is what takes the time: all panels are packed first, and y is written along its rows.
+    void Chunk<TWidth, TVector>(
+        TileRows rows, float* panels, int terms, int i, int endRow, int j, int endColumn)
+        where TVector : struct
+        where TWidth : struct, ISimd<TVector>
+    {
+        int tile = MatMulTile.Rows<TWidth, TVector>(), width = MatMulTile.Columns<TWidth, TVector>();
+        for (int c = j; c < endColumn; c += width)
+            Pack<TWidth, TVector>(0, terms, c, endColumn, panels + (long)(c - j) * terms);
+        for (; i < endRow; i += tile, rows = rows.Next)
+            for (int c = j; c < endColumn; c += width)
+                Tile<TWidth, TVector>(
+                    rows, panels + (long)(c - j) * terms, 0, terms, i, endRow, c, endColumn);
+    }
+
+    void Tile<TWidth, TVector>(
+        TileRows x, float* panel, int k, int terms, int i, int endRow, int j, int endColumn)
+        where TVector : struct
+        where TWidth : struct, ISimd<TVector>
+    {
+        int tile = MatMulTile.Rows<TWidth, TVector>(), width = MatMulTile.Columns<TWidth, TVector>();
+        int rows = Math.Min(tile, endRow - i), columns = endColumn - j;
+        bool add = k > 0 || _s.Accumulate != 0;
+        float* bias = k + terms >= _s.K && _bias != null ? _bias + j : null;
+        float* to = _y + i * _s.YRow + j;
+        if (columns >= width)
+        {
+            MatMulTile.Run<TWidth, TVector>(x.From, x.Row, x.Step, rows, panel, terms, to, _s.YRow, bias, add);
+            return;
+        }
+        // The last columns when N is no multiple of the panel: by way of a buffer.
+        float* sums = stackalloc float[tile * width];
+        MatMulTile.Run<TWidth, TVector>(x.From, x.Row, x.Step, rows, panel, terms, sums, width, null, false);
         for (int r = 0; r < rows; r++, sums += width, to += _s.YRow)
             for (int c = 0; c < columns; c++)
             {
@@ -122,5 +137,12 @@ readonly unsafe struct MatMulBlocks(float* x, float* weight, float* bias, float*
             }
     }
 
-    static int RoundUp(int value, int multiple) => (value + multiple - 1) / multiple * multiple;
+    // Where a tile finds its rows of x: in place, or packed.
+    readonly struct TileRows(float* from, long tile, long row, long step)
+    {
+        public readonly float* From = from;
+        public readonly long Row = row, Step = step;
+
+        public TileRows Next => new(From + tile, tile, Row, Step);
+    }
 }
