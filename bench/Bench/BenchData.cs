@@ -6,14 +6,15 @@ namespace HeadTap.Bench;
 static class BenchData
 {
     /// <summary>Cuts a tensor of values around 0 with deviation about 1.</summary>
-    internal static Tensor CutNormal(this TensorArena arena, string name, int seed, params ReadOnlySpan<int> shape)
+    internal static Tensor CutNormal(
+        this TensorArena arena, string name, int seed, params ReadOnlySpan<int> shape)
     {
         Tensor tensor = arena.Cut(name, shape);
         tensor.Upload(Normal(seed, tensor.Length));
         return tensor;
     }
 
-    /// <summary>Sums of three uniform values: near enough to normal, and quick for 50 million of them.</summary>
+    /// <summary>Sums of three uniform values: near enough to normal, and quick for 50 million.</summary>
     internal static float[] Normal(int seed, long count)
     {
         var random = new Random(seed);

@@ -15,7 +15,8 @@ sealed class LossesBench : IBenchFamily
     {
         using var arena = new TensorArena(device, 3L * Rows * V + 4 * Rows + 256);
         var ops = new Ops(device);
-        Tensor logits = arena.CutNormal("logits", 1, Rows, V), other = arena.CutNormal("targetLogits", 2, Rows, V);
+        Tensor logits = arena.CutNormal("logits", 1, Rows, V);
+        Tensor other = arena.CutNormal("targetLogits", 2, Rows, V);
         Tensor dLogits = arena.Cut("dLogits", Rows, V), losses = arena.Cut("losses", Rows);
         int[] ids = [.. Enumerable.Range(0, Rows).Select(r => r * 7919 % V)];
         IndexTensor targets = arena.UploadIndices("targets", ids);

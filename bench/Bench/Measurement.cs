@@ -4,7 +4,7 @@ using HeadTap.Runtime;
 namespace HeadTap.Bench;
 
 /// <summary>Times of one bench: each is the mean of a batch of runs, long enough for the clock.</summary>
-/// <param name="CpuMs">Processor time of a run, all threads: what it costs where neighbours take turns.</param>
+/// <param name="CpuMs">Processor time of a run, all threads: what it costs beside neighbours.</param>
 sealed record Measurement(
     OpBench Bench, double MedianMs, double FastestMs, double SlowestMs, double CpuMs, double? Error)
 {
@@ -33,7 +33,8 @@ sealed record Measurement(
             times[i] = Batch(device, bench.Run, runs) / runs;
         cpu = Process.GetCurrentProcess().TotalProcessorTime - cpu;
         Array.Sort(times);
-        return new(bench, times[repeats / 2], times[0], times[^1], cpu.TotalMilliseconds / runs / repeats, error);
+        return new(bench, times[repeats / 2], times[0], times[^1],
+            cpu.TotalMilliseconds / runs / repeats, error);
     }
 
     static double Batch(ComputeDevice device, Action run, int runs)

@@ -2,14 +2,15 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Bench;
 
-/// <summary>One op at one shape: how to run it, what it costs by its row in docs/kernels.md, how to check it.</summary>
+/// <summary>One op at one shape: how to run it, its costs by docs/kernels.md, how to check it.</summary>
 /// <param name="Name">Op and direction: <c>layernorm forward</c>.</param>
 /// <param name="Shape">Sizes as read in a table: <c>1024 x 768</c>.</param>
 /// <param name="Bytes">Bytes one run must move, each operand counted once.</param>
 /// <param name="Flops">Operations of one run; a multiply-add is two. 0 where none are counted.</param>
 /// <param name="Run">One run; it may return before the device has finished.</param>
-/// <param name="Check">Runs once and returns <see cref="Error"/> against the oracle, at least on a sample.</param>
-sealed record OpBench(string Name, string Shape, double Bytes, double Flops, Action Run, Func<double>? Check = null)
+/// <param name="Check">Runs once and returns <see cref="Error"/> against the oracle, on a sample.</param>
+sealed record OpBench(
+    string Name, string Shape, double Bytes, double Flops, Action Run, Func<double>? Check = null)
 {
     /// <summary>Largest error, as a share of the largest exact value. NaN where one of them is.</summary>
     internal static double Error(ReadOnlySpan<double> exact, ReadOnlySpan<float> given)

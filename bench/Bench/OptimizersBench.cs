@@ -25,13 +25,16 @@ sealed class OptimizersBench : IBenchFamily
             double[] w = Wide(weight.Slice("w", 0, Sample).ToArray());
             ops.AdamW(weight, gradient, m, v, adam); // the moments are zeros: this is step 1
             OptimizerReference.AdamW(w, Wide(gradient.Slice("g", 0, Sample).ToArray()), new double[Sample],
-                new double[Sample], adam.LearningRate, adam.Beta1, adam.Beta2, adam.Epsilon, adam.WeightDecay, 1, 1);
+                new double[Sample], adam.LearningRate, adam.Beta1, adam.Beta2, adam.Epsilon,
+                adam.WeightDecay, 1, 1);
             return OpBench.Error(w, weight.Slice("w", 0, Sample).ToArray());
         }
         string shape = $"{N}";
         yield return new("adamw", shape, 28.0 * N, 14.0 * N,
             () => ops.AdamW(weight, gradient, m, v, adam with { Step = 10 }), Check);
-        yield return new("sgd with momentum", shape, 20.0 * N, 7.0 * N, () => ops.Sgd(weight, gradient, m, sgd));
-        yield return new("sgd", shape, 12.0 * N, 4.0 * N, () => ops.Sgd(weight, gradient, m, sgd with { Momentum = 0 }));
+        yield return new("sgd with momentum", shape, 20.0 * N, 7.0 * N,
+            () => ops.Sgd(weight, gradient, m, sgd));
+        yield return new("sgd", shape, 12.0 * N, 4.0 * N,
+            () => ops.Sgd(weight, gradient, m, sgd with { Momentum = 0 }));
     }
 }

@@ -29,7 +29,8 @@ sealed class ReductionsBench : IBenchFamily
             int[] exact = TopKReference.Indices(x.SliceRows(1, 1).ToArray(), ManyK);
             return indices.ToArray().AsSpan(ManyK, ManyK).SequenceEqual(exact) ? 0 : double.NaN;
         }
-        double CheckNorm() => OpBench.Error([ReductionReference.Norm(Wide(x.ToArray()))], [(float)ops.Norm(x)]);
+        double CheckNorm()
+            => OpBench.Error([ReductionReference.Norm(Wide(x.ToArray()))], [(float)ops.Norm(x)]);
 
         yield return new("sum", shape, 4 * n, n, () => ops.Sum(x));
         yield return new("dot", shape, 8 * n, 2 * n, () => ops.Dot(x, y));
@@ -39,6 +40,7 @@ sealed class ReductionsBench : IBenchFamily
         yield return new("column sums", shape, 4 * n, n, () => ops.ColumnSums(x, columns));
         yield return new("argmax", shape, 4 * n, 0, () => ops.ArgMax(x, best));
         yield return new($"top-k, k = {K}", shape, 4 * n, 0, () => ops.TopK(x, K, some, someIndices));
-        yield return new($"top-k, k = {ManyK}", shape, 4 * n, 0, () => ops.TopK(x, ManyK, values, indices), CheckTopK);
+        yield return new($"top-k, k = {ManyK}", shape, 4 * n, 0,
+            () => ops.TopK(x, ManyK, values, indices), CheckTopK);
     }
 }

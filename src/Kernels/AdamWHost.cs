@@ -8,7 +8,8 @@ public static unsafe class AdamWHost
     const int WeightsPerItem = 16384;
 
     /// <summary>Updates weight, m and v in place.</summary>
-    public static void Update(float* gradient, float* weight, float* m, float* v, long length, in AdamWScalars s)
+    public static void Update(
+        float* gradient, float* weight, float* m, float* v, long length, in AdamWScalars s)
         => HostSimd.Ranges(length, WeightsPerItem, new Weights(gradient, weight, m, v, s));
 
     readonly struct Weights(float* gradient, float* weight, float* m, float* v, AdamWScalars s) : IHostBody

@@ -40,7 +40,7 @@ public static unsafe class CrossEntropyHost
                 if (d == null)
                     continue;
                 Gradient<TWidth, TVector>(x, d, softmax.Max, (float)(gradientScale / softmax.Sum));
-                // (e - sum) / sum, not p - 1: where the target has nearly all the mass, 1 - p is what is left.
+                // (e - sum) / sum, not p - 1: with nearly all mass on the target, 1 - p is what is left.
                 d[target] = (float)((Math.Exp(aligned) - softmax.Sum) / softmax.Sum * gradientScale);
             }
         }

@@ -1,6 +1,8 @@
 namespace HeadTap.Kernels;
 
-/// <summary>Sums and maxima of contiguous floats, for host bodies. The order of adding depends on the width alone.</summary>
+/// <summary>
+/// Sums and maxima of contiguous floats, for host bodies. The order of adding depends on the width alone.
+/// </summary>
 static unsafe class HostSums
 {
     // Floats summed in float32 before the sum goes into a double: at most 64 additions a lane.

@@ -9,12 +9,14 @@ public static unsafe class KlDivergenceHost
 
     /// <summary>Writes losses and, unless it is null, dLogits.</summary>
     public static void Run(
-        float* targetLogits, float* logits, float* losses, float* dLogits, int rows, int V, float gradientScale)
+        float* targetLogits, float* logits, float* losses, float* dLogits,
+        int rows, int V, float gradientScale)
         => HostSimd.Ranges(rows, Math.Max(1, ElementsPerItem / V),
             new Rows(targetLogits, logits, losses, dLogits, V, gradientScale));
 
     readonly struct Rows(
-        float* targetLogits, float* logits, float* losses, float* dLogits, int V, float gradientScale) : IHostBody
+        float* targetLogits, float* logits, float* losses, float* dLogits,
+        int V, float gradientScale) : IHostBody
     {
         public void Run<TWidth, TVector>(long first, long end)
             where TVector : struct
@@ -36,7 +38,8 @@ public static unsafe class KlDivergenceHost
         }
 
         // Returns the block's part of sum_v e^(a - max a) ((a - max a) - (b - max b)).
-        float Block<TWidth, TVector>(float* a, float* b, float* d, int length, SoftmaxRowHost p, SoftmaxRowHost q)
+        float Block<TWidth, TVector>(
+            float* a, float* b, float* d, int length, SoftmaxRowHost p, SoftmaxRowHost q)
             where TVector : struct
             where TWidth : struct, ISimd<TVector>
         {
@@ -47,13 +50,16 @@ public static unsafe class KlDivergenceHost
             int v = 0;
             for (; v + lanes <= length; v += lanes)
             {
-                TVector x = TWidth.Subtract(TWidth.Load(a + v), maxA), y = TWidth.Subtract(TWidth.Load(b + v), maxB);
+                TVector x = TWidth.Subtract(TWidth.Load(a + v), maxA);
+                TVector y = TWidth.Subtract(TWidth.Load(b + v), maxB);
                 TVector e = HostSimd.Exp<TWidth, TVector>(x);
                 // Nothing where p is 0, as in KlDivergenceKernels.Term.
-                sums = TWidth.Add(sums, TWidth.IfLess(zero, e, TWidth.Multiply(e, TWidth.Subtract(x, y)), zero));
-                if (d != null)
-                    TWidth.Store(TWidth.Subtract(
-                        TWidth.Multiply(HostSimd.Exp<TWidth, TVector>(y), fqs), TWidth.Multiply(e, fps)), d + v);
+                TVector terms = TWidth.Multiply(e, TWidth.Subtract(x, y));
+                sums = TWidth.Add(sums, TWidth.IfLess(zero, e, terms, zero));
+                if (d == null)
+                    continue;
+                TVector scaledQ = TWidth.Multiply(HostSimd.Exp<TWidth, TVector>(y), fqs);
+                TWidth.Store(TWidth.Subtract(scaledQ, TWidth.Multiply(e, fps)), d + v);
             }
             float sum = TWidth.Sum(sums);
             for (; v < length; v++)

@@ -46,7 +46,8 @@ public static unsafe class ReductionHost
 
     /// <summary>Writes sums [rows].</summary>
     public static void RowSums(float* x, float* sums, int rows, int C)
-        => HostSimd.Ranges(rows, Math.Max(1, ReductionKernels.CutLength / Math.Max(C, 1)), new RowsBody(x, sums, C));
+        => HostSimd.Ranges(
+            rows, Math.Max(1, ReductionKernels.CutLength / Math.Max(C, 1)), new RowsBody(x, sums, C));
 
     /// <summary>Adds into sums [C], rows in order.</summary>
     public static void ColumnSums(float* x, float* sums, int rows, int C)
@@ -67,7 +68,8 @@ public static unsafe class ReductionHost
         public void Run<TWidth, TVector>(long first, long end)
             where TVector : struct
             where TWidth : struct, ISimd<TVector>
-            => partial[first / ReductionKernels.CutLength] = HostSums.Sum<TWidth, TVector>(x + first, end - first);
+            => partial[first / ReductionKernels.CutLength] =
+                HostSums.Sum<TWidth, TVector>(x + first, end - first);
     }
 
     readonly struct DotCut(float* a, float* b, double[] partial) : IHostBody
@@ -89,7 +91,8 @@ public static unsafe class ReductionHost
             float max = HostSums.MaxAbs<TWidth, TVector>(x + first, (int)(end - first));
             double scale = ReductionKernels.ScaleOfSquares(max);
             partial[first / ReductionKernels.CutLength] =
-                HostSums.Dot<TWidth, TVector>(x + first, x + first, end - first, (float)scale) / (scale * scale);
+                HostSums.Dot<TWidth, TVector>(x + first, x + first, end - first, (float)scale)
+                / (scale * scale);
         }
     }
 

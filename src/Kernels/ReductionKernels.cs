@@ -62,8 +62,8 @@ public static class ReductionKernels
         for (int i = Group.IdxX; i < length; i += BlockSize)
             max = MathF.Abs(x[start + i]) > max ? MathF.Abs(x[start + i]) : max;
         max = GroupReduce.Max(max, scratch);
-        // One thread chooses for all: every thread deciding by itself is the same arithmetic, but PoCL 3.1 then
-        // leaves all but the first with the choice of the previous launch (ReductionTests, norms of 1e19).
+        // One thread chooses for all: every thread deciding by itself is the same arithmetic, but PoCL 3.1
+        // then leaves all but the first with the choice of the launch before (ReductionTests, norm of 1e19).
         if (Group.IdxX == 0)
             scratch[0] = ScaleOfSquares(max);
         Group.Barrier(); // the scale is there

@@ -11,7 +11,7 @@ readonly struct SoftmaxRow(float max, float sum)
     /// <summary>Sum of exp(x - Max); NaN if an element is NaN or +infinity.</summary>
     public float Sum { get; } = sum;
 
-    /// <summary>One pass over x[start .. start + V) by the whole group; every thread gets the result.</summary>
+    /// <summary>One pass over x[start .. start + V) by the group; every thread gets the result.</summary>
     internal static SoftmaxRow Of(ArrayView<float> x, long start, int V, ArrayView<float> scratch)
     {
         float max = float.NegativeInfinity;

@@ -5,7 +5,7 @@ namespace HeadTap.Kernels;
 /// <summary>As <see cref="SoftmaxRow"/>, on the host, with the sum in float64.</summary>
 readonly unsafe struct SoftmaxRowHost(float max, double sum)
 {
-    /// <summary>Floats that stay in the nearest cache between the search for their maximum and the sum.</summary>
+    /// <summary>Floats that stay in the nearest cache from the search for their maximum to the sum.</summary>
     internal const int BlockLength = 1024;
 
     /// <summary>Largest element; NaN if any is NaN.</summary>
@@ -47,7 +47,8 @@ readonly unsafe struct SoftmaxRowHost(float max, double sum)
         int v = 0;
         for (; v + 2 * lanes <= length; v += 2 * lanes)
         {
-            sums = TWidth.Add(sums, HostSimd.Exp<TWidth, TVector>(TWidth.Subtract(TWidth.Load(x + v), maxes)));
+            sums = TWidth.Add(sums,
+                HostSimd.Exp<TWidth, TVector>(TWidth.Subtract(TWidth.Load(x + v), maxes)));
             sums2 = TWidth.Add(sums2,
                 HostSimd.Exp<TWidth, TVector>(TWidth.Subtract(TWidth.Load(x + v + lanes), maxes)));
         }

@@ -98,7 +98,8 @@ public static unsafe class TopKHost
                 int block = 0;
                 for (int start = BlockLength; start < V && !float.IsNaN(max); start += BlockLength)
                 {
-                    float here = HostSums.Max<TWidth, TVector>(from + start, Math.Min(BlockLength, V - start));
+                    float here = HostSums.Max<TWidth, TVector>(
+                        from + start, Math.Min(BlockLength, V - start));
                     if (!(here <= max))
                         (max, block) = (here, start);
                 }

@@ -69,7 +69,7 @@ public class OptimizerTests
         float[] w = Normal(1, n), buffer = new float[n];
         double[] w64 = Wide(w), buffer64 = new double[n];
         Tensor weight = arena.Upload("weight", w, n), gradient = arena.Cut("gradient", n);
-        Tensor momentum = arena.Upload("momentum", [.. Enumerable.Repeat(float.NaN, n)], n); // fresh: anything
+        Tensor momentum = arena.Upload("momentum", [.. Enumerable.Repeat(float.NaN, n)], n); // fresh
         for (int t = 1; t <= Steps; t++)
         {
             float[] g = Gradient(t, n);

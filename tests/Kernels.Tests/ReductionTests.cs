@@ -165,8 +165,10 @@ public class ReductionTests
         using var arena = new TensorArena(TestDevice.Open("cpu512"), 256);
         var ops = new Ops(arena.Device);
         Tensor x = arena.Cut("x", 2, 4), sums = arena.Cut("sums", 3);
-        Assert.That(() => ops.RowSums(x, sums), Throws.ArgumentException.With.Message.Contains("RowSums: sums [3]"));
-        Assert.That(() => ops.ColumnSums(x, sums), Throws.ArgumentException.With.Message.Contains("sums [3]"));
+        Assert.That(() => ops.RowSums(x, sums),
+            Throws.ArgumentException.With.Message.Contains("RowSums: sums [3]"));
+        Assert.That(() => ops.ColumnSums(x, sums),
+            Throws.ArgumentException.With.Message.Contains("sums [3]"));
         Assert.That(() => ops.Dot(x, sums), Throws.ArgumentException.With.Message.Contains("Dot: x [2, 4]"));
     }
 }

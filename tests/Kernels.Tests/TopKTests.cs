@@ -36,7 +36,8 @@ public class TopKTests
         IndexTensor indices = arena.CutIndices("indices", 2, 5);
         foreach (int k in (int[])[0, 5])
             Assert.That(() => ops.TopK(x, k, values, indices),
-                Throws.ArgumentException.With.Message.Contains($"TopK: k = {k} must be 1 to the last axis of logits"));
+                Throws.ArgumentException.With.Message.Contains(
+                    $"TopK: k = {k} must be 1 to the last axis of logits"));
     }
 
     static void Compare(string device, (int Rows, int V, int K) shape, float[] x)
@@ -67,7 +68,10 @@ public class TopKTests
         };
         if (contents == "hostile")
         {
-            float[] odd = [float.NaN, float.PositiveInfinity, float.NegativeInfinity, -0f, 0f, float.MaxValue, -float.NaN];
+            float[] odd =
+            [
+                float.NaN, float.PositiveInfinity, float.NegativeInfinity, -0f, 0f, float.MaxValue, -float.NaN,
+            ];
             int[] places = Integers(2, count, odd.Length);
             for (int i = 0; i < count; i += 3)
                 x[i] = odd[places[i]];

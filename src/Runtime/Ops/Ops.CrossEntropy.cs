@@ -28,7 +28,8 @@ public sealed unsafe partial class Ops
     {
         (int rows, int V) = (logits.Rows, logits.Columns);
         Require(targets.Length == rows && losses.Length == rows, $"{targets} and {losses} need {rows} rows.");
-        Require(dLogits is null || dLogits.Length == logits.Length, $"{dLogits} must have the shape of {logits}.");
+        Require(dLogits is null || dLogits.Length == logits.Length,
+            $"{dLogits} must have the shape of {logits}.");
         Begin();
         if (logits.Length == 0)
             return;
@@ -40,8 +41,8 @@ public sealed unsafe partial class Ops
                 CrossEntropyKernels.Forward))((rows, CrossEntropyKernels.BlockSize),
                 logits.View, targets.View, losses.View, V);
         else
-            (_crossEntropyBackward ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<int>, ArrayView<float>,
-                ArrayView<float>, int, float>(CrossEntropyKernels.ForwardBackward))(
+            (_crossEntropyBackward ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<int>,
+                ArrayView<float>, ArrayView<float>, int, float>(CrossEntropyKernels.ForwardBackward))(
                 (rows, CrossEntropyKernels.BlockSize),
                 logits.View, targets.View, losses.View, dLogits.View, V, gradientScale);
     }

@@ -32,7 +32,8 @@ public sealed unsafe partial class Ops
         Require(targetLogits.Length == logits.Length && targetLogits.Columns == V,
             $"{targetLogits} must have the shape of {logits}.");
         Require(losses.Length == rows, $"{losses} needs {rows} rows.");
-        Require(dLogits is null || dLogits.Length == logits.Length, $"{dLogits} must have the shape of {logits}.");
+        Require(dLogits is null || dLogits.Length == logits.Length,
+            $"{dLogits} must have the shape of {logits}.");
         Begin();
         if (logits.Length == 0)
             return;
@@ -40,8 +41,8 @@ public sealed unsafe partial class Ops
             KlDivergenceHost.Run(targetLogits.Pointer, logits.Pointer, losses.Pointer,
                 dLogits is null ? null : dLogits.Pointer, rows, V, gradientScale);
         else if (dLogits is null)
-            (_klDivergence ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, int>(
-                KlDivergenceKernels.Forward))((rows, KlDivergenceKernels.BlockSize),
+            (_klDivergence ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<float>,
+                ArrayView<float>, int>(KlDivergenceKernels.Forward))((rows, KlDivergenceKernels.BlockSize),
                 targetLogits.View, logits.View, losses.View, V);
         else
             (_klDivergenceBackward ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<float>,

@@ -19,7 +19,7 @@ public readonly record struct AdamWStep(
 /// <summary>Options of one SGD step, with torch.optim.SGD's meaning.</summary>
 /// <param name="LearningRate">lr</param>
 /// <param name="Momentum">0: the momentum tensor is neither read nor written.</param>
-/// <param name="Dampening">The gradient enters the buffer times 1 - Dampening, except on the first step.</param>
+/// <param name="Dampening">The gradient enters the buffer times 1 - Dampening, not on the first step.</param>
 /// <param name="WeightDecay">Coupled: added to the gradient times the weight.</param>
 /// <param name="Nesterov">The update is gradient + momentum * buffer.</param>
 /// <param name="First">True on the first step: the buffer becomes the gradient.</param>

@@ -86,11 +86,12 @@ public sealed unsafe partial class Ops
             ReductionHost.RowSums(x.Pointer, sums.Pointer, x.Rows, x.Columns);
         else if (x.Length > 0)
             (_rowSums ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<float>, int>(
-                ReductionKernels.RowSums))((x.Rows, ReductionKernels.BlockSize), x.View, sums.View, x.Columns);
+                ReductionKernels.RowSums))(
+                (x.Rows, ReductionKernels.BlockSize), x.View, sums.View, x.Columns);
     }
 
     /// <summary>Throws if an element is NaN or infinite; waits for the device.</summary>
-    /// <exception cref="InvalidOperationException">Names the tensor, the first such index and its value.</exception>
+    /// <exception cref="InvalidOperationException">Names the tensor, the first index, its value.</exception>
     public void CheckFinite(Tensor x)
     {
         Begin();
@@ -109,7 +110,7 @@ public sealed unsafe partial class Ops
         return cut < 0 ? -1 : (long)cut * ReductionKernels.CutLength + (long)partial[cut];
     }
 
-    /// <summary>What a kernel leaves for each cut of x: <paramref name="floatsPerCut"/> numbers, on the host.</summary>
+    /// <summary>What a kernel leaves for each cut of x, <paramref name="floatsPerCut"/> numbers.</summary>
     float[] Partial(Tensor x, int floatsPerCut, Action<Tensor> launch)
     {
         if (x.Length == 0)

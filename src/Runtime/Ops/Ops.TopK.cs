@@ -11,7 +11,8 @@ public sealed unsafe partial class Ops
 
     /// <summary>Writes the k largest elements of each row, descending, and their columns.</summary>
     /// <remarks>
-    /// Ties go to the lowest column, -0 ties with 0, and NaN counts as larger than infinity, so that it is seen.
+    /// Ties go to the lowest column, -0 ties with 0, and NaN counts as larger than infinity, so that it is
+    /// seen.
     /// </remarks>
     /// <param name="x">[rows, V]</param>
     /// <param name="k">1 to V</param>
@@ -34,7 +35,7 @@ public sealed unsafe partial class Ops
                 x.View, values.View, indices.View, x.Columns, k);
     }
 
-    /// <summary>Writes the column of the largest element of each row; ties and NaN as in <see cref="TopK"/>.</summary>
+    /// <summary>Writes the column of each row's largest element; order as in <see cref="TopK"/>.</summary>
     /// <param name="x">[rows, V]</param>
     /// <param name="indices">[rows]</param>
     /// <exception cref="ArgumentException">A shape does not fit.</exception>
