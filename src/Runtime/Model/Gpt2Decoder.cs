@@ -63,8 +63,7 @@ sealed class Gpt2Decoder : IDisposable
     void Cut(TensorArena arena, int B, out Gpt2Activations activations, out Tensor logits)
     {
         activations = new Gpt2Activations(arena, _model.Config, B, 1, false, _sites.Recorded);
-        _sites.CutCopies(arena, B, 1, _capacity, kind => kind is SiteKind.Embed or SiteKind.PosEmbed or SiteKind.Q
-            or SiteKind.K or SiteKind.V or SiteKind.Pattern or SiteKind.Result);
+        _sites.CutCopies(arena, B, 1, _capacity, SiteRecorder.NeedsCopy);
         logits = arena.Cut("logits", B, _model.Config.VocabSize);
     }
 }

@@ -222,8 +222,7 @@ public sealed class Gpt2Session : IDisposable
             int rows = B * T, C = config.Width, V = config.VocabSize;
             (this.B, this.T, _backward) = (B, T, options.Backward);
             Activations = new Gpt2Activations(arena, config, B, T, options.Backward, sites.Recorded);
-            sites.CutCopies(arena, B, T, T, kind => kind is SiteKind.Embed or SiteKind.PosEmbed or SiteKind.Q
-                or SiteKind.K or SiteKind.V or SiteKind.Scores or SiteKind.Pattern or SiteKind.Result);
+            sites.CutCopies(arena, B, T, T, SiteRecorder.NeedsCopy);
             gradientSites.CutCopies(arena, B, T, T, _ => true);
             Head = new Gpt2Head(model);
             if (options.Logits == LogitsAt.All || sites.Records(SiteKind.Logits, 0))

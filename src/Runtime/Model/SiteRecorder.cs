@@ -44,6 +44,10 @@ sealed class SiteRecorder
 
     internal IReadOnlySet<Site> Recorded => _recorded;
 
+    /// <summary>Whether no activation keeps a site's values for itself: they are strided, used again, or made on request.</summary>
+    internal static bool NeedsCopy(SiteKind kind) => kind is SiteKind.Embed or SiteKind.PosEmbed or SiteKind.Q
+        or SiteKind.K or SiteKind.V or SiteKind.Scores or SiteKind.Pattern or SiteKind.Result;
+
     internal IReadOnlyDictionary<Site, Recording> Recordings => _recordings;
 
     /// <summary>Cuts memory for the sites whose values do not stay in an activation of their own.</summary>
