@@ -2,7 +2,7 @@
 //
 // y is cut into blocks of rows by chunks of columns, an item each. An item packs the weight's part into panels
 // two vectors wide by 256 terms, one at a time, and runs its rows of x over each (MatMulBlocks, MatMulPack,
-// MatMulTile).
+// MatMulTile). One row alone reads the weight in place (MatMulRow).
 //
 // Order of a sum: terms k in blocks of 256; a block's terms one after the other with fused multiply-adds,
 // from zero; block sums added to y in order, then the bias. It depends on k alone: not on M, N, the vector
@@ -26,6 +26,11 @@ public static unsafe class MatMulHost
     /// <remarks>May be called inside a host body: it then runs on the calling thread alone.</remarks>
     public static void Strided(float* x, float* weight, float* bias, float* y, in MatMulShape shape)
     {
+        if (MatMulRow.Fits(shape))
+        {
+            new MatMulRow(x, weight, bias, y, shape).RunAll();
+            return;
+        }
         var product = new MatMulBlocks(x, weight, bias, y, shape);
         switch (HostSimd.Width)
         {
