@@ -1,0 +1,35 @@
+using System.Collections.Concurrent;
+using System.Reflection;
+using ILGPU;
+using ILGPU.Backends.EntryPoints;
+using ILGPU.Backends.PTX;
+using ILGPU.Runtime;
+using ILGPU.Runtime.CPU;
+using ILGPU.Runtime.Cuda;
+
+namespace HeadTap.Kernels.Tests;
+
+/// <summary>Kernels as PTX, each compiled once a run for each architecture, whoever asks.</summary>
+static class PtxCompilation
+{
+    // CUDA 11.8's, the newest that Debian 12 has a ptxas for; at run time the driver's own version decides.
+    static readonly CudaInstructionSet InstructionSet = CudaInstructionSet.ISA_78;
+    static readonly ConcurrentDictionary<(MethodInfo, CudaArchitecture), Lazy<string>> Compiled = new();
+
+    /// <summary>The PTX of a kernel.</summary>
+    public static string Of(MethodInfo kernel, CudaArchitecture architecture) =>
+        Compiled.GetOrAdd((kernel, architecture), key => new(() => Compile(key.Item1, key.Item2))).Value;
+
+    static string Compile(MethodInfo kernel, CudaArchitecture architecture)
+    {
+        // A fresh context each time: one failed compile leaves ILGPU 1.5.3's context unusable.
+        using Context context = Context.Create(
+            b => b.CPU(CPUDeviceKind.Nvidia).EnableAlgorithms().Optimize(OptimizationLevel.O2));
+        using var backend = new PTXBackend(
+            context, new CudaCapabilityContext(architecture), architecture, InstructionSet, null);
+        EntryPointDescription entry = typeof(IIndex).IsAssignableFrom(kernel.GetParameters()[0].ParameterType)
+            ? EntryPointDescription.FromImplicitlyGroupedKernel(kernel)
+            : EntryPointDescription.FromExplicitlyGroupedKernel(kernel);
+        return ((PTXCompiledKernel)backend.Compile(entry, new KernelSpecialization())).PTXAssembly;
+    }
+}
