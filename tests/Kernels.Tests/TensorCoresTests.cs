@@ -1,0 +1,137 @@
+using HeadTap.Reference;
+using HeadTap.Runtime;
+using ILGPU;
+using ILGPU.Runtime;
+using static HeadTap.Kernels.Tests.Numbers;
+
+namespace HeadTap.Kernels.Tests;
+
+/// <summary>Fragments of tensor cores, computed by shuffles on the simulator.</summary>
+public class TensorCoresTests
+{
+    [Test]
+    public void Tf32_fragments_give_the_product_of_rounded_operands()
+    {
+        float[] x = Normal(1, 16 * 8), weight = Normal(2, 8 * 8);
+        float[] y = Run(Tf32Tile<ShuffleTensorCores>, x, weight);
+        Assert.That(y, Is.EqualTo(Product(x, weight, 8, ReducedPrecision.Tf32)));
+    }
+
+    [Test, Combinatorial]
+    public void Bf16_fragments_give_the_product_of_rounded_operands([Values] bool transposed)
+    {
+        float[] x = Normal(3, 16 * 16), weight = Normal(4, 16 * 8);
+        float[] y = transposed
+            ? Run(Bf16TransposedTile<ShuffleTensorCores>, x, weight)
+            : Run(Bf16Tile<ShuffleTensorCores>, x, weight);
+        Assert.That(y, Is.EqualTo(Product(x, weight, 16, ReducedPrecision.Bf16)));
+    }
+
+    // Ties both ways, the largest numbers, infinities, NaN, zero, the least subnormal.
+    static readonly float[] Hostile =
+    [
+        1f + 1f / 2048, 1f + 3f / 2048, -1f - 1f / 2048, 1f + 1f / 256, 1f + 3f / 256, -1f - 1f / 256, 0.1f, -3.7e-5f,
+        float.MaxValue, -float.MaxValue, float.PositiveInfinity, float.NegativeInfinity, float.NaN,
+        BitConverter.Int32BitsToSingle(0x7FFFFFFF), BitConverter.Int32BitsToSingle(0x7F800001), 0f, float.Epsilon,
+        1e-40f, 65504f, 3.3895314e38f,
+    ];
+
+    [Test]
+    public void Rounding_agrees_with_arithmetic_in_float64()
+    {
+        foreach (float value in Hostile.Concat(Normal(5, 1000)))
+        {
+            float tf32 = BitConverter.UInt32BitsToSingle(ShuffleTensorCores.Tf32(value));
+            uint pair = ShuffleTensorCores.Bf16Pair(value, -value);
+            Assert.That(tf32, Is.EqualTo(ReducedPrecision.Tf32(value)), $"tf32 {value:R}");
+            Assert.That(BitConverter.UInt32BitsToSingle(pair << 16), Is.EqualTo(ReducedPrecision.Bf16(value)), $"{value:R}");
+            Assert.That(BitConverter.UInt32BitsToSingle(pair & 0xFFFF0000), Is.EqualTo(ReducedPrecision.Bf16(-value)));
+        }
+    }
+
+    // x [16, 8], weight [8, 8] as [column][term]; rows of 12 words, so that no two parts of the tile look alike.
+    internal static void Tf32Tile<TCores>(ArrayView<float> x, ArrayView<float> weight, ArrayView<float> y)
+        where TCores : struct, ITensorCores
+    {
+        ArrayView<float> shared = SharedMemory.Allocate<float>(24 * 12);
+        int lane = Group.IdxX, origin = TCores.Origin(shared);
+        long xAt = TCores.Address(x);
+        TCores.Copy4(shared, origin, lane / 2 * 12 + lane % 2 * 4, x, xAt, lane * 4, 4);
+        for (int e = lane; e < 64; e += 32)
+            TCores.Copy1(shared, origin, (16 + e % 8) * 12 + e / 8, weight, TCores.Address(weight), e, 1);
+        TCores.Commit();
+        TCores.WaitAll();
+        Group.Barrier(); // both operands are there
+        LeftFragment a = TCores.Load4(shared, origin, lane % 16 * 12 + lane / 16 * 4);
+        RightFragment b = TCores.Load2(shared, origin, (16 + lane % 8) * 12 + lane / 8 % 2 * 4);
+        a = new LeftFragment { R0 = R<TCores>(a.R0), R1 = R<TCores>(a.R1), R2 = R<TCores>(a.R2), R3 = R<TCores>(a.R3) };
+        b = new RightFragment { R0 = R<TCores>(b.R0), R1 = R<TCores>(b.R1) };
+        Store(y, TCores.MultiplyTf32(a, b, default));
+    }
+
+    // x [16, 16] as [row][pair], weight [16, 8] as [term][pair of columns].
+    internal static void Bf16Tile<TCores>(ArrayView<float> x, ArrayView<float> weight, ArrayView<float> y)
+        where TCores : struct, ITensorCores
+    {
+        ArrayView<float> shared = SharedMemory.Allocate<float>(32 * 12);
+        int lane = Group.IdxX, origin = TCores.Origin(shared);
+        for (int e = lane; e < 128; e += 32)
+            shared[e / 8 * 12 + e % 8] = Interop.IntAsFloat(TCores.Bf16Pair(x[2 * e], x[2 * e + 1]));
+        for (int e = lane; e < 64; e += 32)
+            shared[(16 + e / 4) * 12 + e % 4] = Interop.IntAsFloat(TCores.Bf16Pair(weight[2 * e], weight[2 * e + 1]));
+        Group.Barrier(); // both operands are there
+        LeftFragment a = TCores.Load4(shared, origin, lane % 16 * 12 + lane / 16 * 4);
+        RightFragment b = TCores.Load2Transposed(shared, origin, (16 + lane % 16) * 12);
+        Store(y, TCores.MultiplyBf16(a, b, default));
+    }
+
+    // x as [term][pair of rows], weight as [column][pair].
+    internal static void Bf16TransposedTile<TCores>(ArrayView<float> x, ArrayView<float> weight, ArrayView<float> y)
+        where TCores : struct, ITensorCores
+    {
+        ArrayView<float> shared = SharedMemory.Allocate<float>(24 * 12);
+        int lane = Group.IdxX, origin = TCores.Origin(shared);
+        for (int e = lane; e < 128; e += 32)
+        {
+            int k = e / 8, row = e % 8 * 2;
+            shared[k * 12 + e % 8] = Interop.IntAsFloat(TCores.Bf16Pair(x[row * 16 + k], x[(row + 1) * 16 + k]));
+        }
+        for (int e = lane; e < 64; e += 32)
+        {
+            int column = e / 8, k = e % 8 * 2;
+            shared[(16 + column) * 12 + e % 8] = Interop.IntAsFloat(
+                TCores.Bf16Pair(weight[k * 8 + column], weight[(k + 1) * 8 + column]));
+        }
+        Group.Barrier(); // both operands are there
+        LeftFragment a = TCores.Load4Transposed(
+            shared, origin, (lane % 8 + lane / 16 * 8) * 12 + lane / 8 % 2 * 4);
+        RightFragment b = TCores.Load2(shared, origin, (16 + lane % 8) * 12 + lane / 8 % 2 * 4);
+        Store(y, TCores.MultiplyBf16(a, b, default));
+    }
+
+    static uint R<TCores>(uint bits) where TCores : struct, ITensorCores => TCores.Tf32(Interop.IntAsFloat(bits));
+
+    static void Store(ArrayView<float> y, SumFragment c)
+    {
+        int at = Group.IdxX / 4 * 8 + Group.IdxX % 4 * 2;
+        y[at] = c.C0;
+        y[at + 1] = c.C1;
+        y[at + 64] = c.C2;
+        y[at + 65] = c.C3;
+    }
+
+    static float[] Run(
+        Action<ArrayView<float>, ArrayView<float>, ArrayView<float>> kernel, float[] x, float[] weight)
+    {
+        ComputeDevice device = TestDevice.Open("simulator");
+        using var arena = new TensorArena(device, x.Length + weight.Length + 512);
+        Tensor y = arena.Cut("y", 16, 8);
+        device.Accelerator!.LoadStreamKernel(kernel)((1, 32),
+            arena.Upload("x", x, x.Length).View, arena.Upload("weight", weight, weight.Length).View, y.View);
+        return y.ToArray();
+    }
+
+    static float[] Product(float[] x, float[] weight, int K, Func<float, float> rounded)
+        => MatMulReference.MatMul<float>(
+            Array.ConvertAll(x, v => rounded(v)), Array.ConvertAll(weight, v => rounded(v)), null, 16, K, 8);
+}
