@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Text.Json;
 
 namespace HeadTap.Runtime.Tests;
 
@@ -32,6 +33,44 @@ public class AtlasWeightsTests
         Assert.That(manifest.Options.ToJsonString(), Is.EqualTo(config.ToJson().ToJsonString()));
         Assert.That(manifest.DataHash, Is.EqualTo(TrainingTexts.Load(config).Train.Hash));
     }
+
+    /// <summary>Rounding differs between vector widths; 1e-6 is what ten steps make of it, and far below any change.</summary>
+    [Test]
+    public void The_first_steps_of_a_new_run_are_those_recorded()
+    {
+        string folder = Directory.CreateTempSubdirectory("headtap-atlas-").FullName;
+        try
+        {
+            using ComputeDevice device = ComputeDevice.OpenHost();
+            using var stop = new CancellationTokenSource();
+            (double Loss, double Norm)[] recorded = [.. ReadSteps(Path.Combine(s_folder, "first-steps.jsonl"))];
+            TrainingRun.Run(device, TrainingConfig.Read(Path.Combine(s_folder, "train.json")), folder, new()
+            {
+                Stop = stop.Token,
+                Progress = progress =>
+                {
+                    if (progress.Last.Step == recorded.Length)
+                        stop.Cancel();
+                },
+            });
+            (double Loss, double Norm)[] found = [.. ReadSteps(Path.Combine(folder, TrainingRun.MetricsFile))];
+            Assert.That(found, Has.Length.EqualTo(recorded.Length));
+            foreach (((double Loss, double Norm) now, (double Loss, double Norm) then) in found.Zip(recorded))
+            {
+                Assert.That(Math.Abs(now.Loss - then.Loss) <= 1e-6 * then.Loss, Is.True, $"{now} against {then}");
+                Assert.That(Math.Abs(now.Norm - then.Norm) <= 1e-4 * then.Norm, Is.True, $"{now} against {then}");
+            }
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    static IEnumerable<(double Loss, double Norm)> ReadSteps(string file) =>
+        from line in File.ReadLines(file)
+        let row = JsonDocument.Parse(line).RootElement
+        select (row.GetProperty("loss").GetDouble(), row.GetProperty("gradient_norm").GetDouble());
 
     [Test]
     public void The_folder_stays_small() => Assert.That(

@@ -1,0 +1,114 @@
+// KL divergence in chunks of columns, on the host.
+
+namespace HeadTap.Kernels;
+
+/// <summary>Chunked KL divergence on the host; formulas and shapes as in <see cref="KlDivergenceChunkKernels"/>.</summary>
+public static unsafe class KlDivergenceChunkHost
+{
+    const int ElementsPerItem = 16384;
+
+    /// <summary>Writes statistics, or continues them, and the losses so far.</summary>
+    public static void Statistics(
+        float* targetLogits, float* logits, float* statistics, float* losses,
+        int rows, long targetStride, int n, bool begin)
+        => HostSimd.Ranges(rows, Math.Max(1, ElementsPerItem / n),
+            new StatisticsRows(targetLogits, logits, statistics, losses, targetStride, n, begin));
+
+    /// <summary>Overwrites logits with their gradient.</summary>
+    public static void Gradient(
+        float* targetLogits, float* logits, float* statistics,
+        int rows, long targetStride, int n, float gradientScale)
+        => HostSimd.Ranges(rows, Math.Max(1, ElementsPerItem / n),
+            new GradientRows(targetLogits, logits, statistics, targetStride, n, gradientScale));
+
+    readonly struct StatisticsRows(
+        float* targetLogits, float* logits, float* statistics, float* losses,
+        long targetStride, int n, bool begin) : IHostBody
+    {
+        public void Run<TWidth, TVector>(long from, long end)
+            where TVector : struct
+            where TWidth : struct, ISimd<TVector>
+        {
+            for (long r = from; r < end; r++)
+            {
+                float* a = targetLogits + r * targetStride;
+                float* b = logits + r * n;
+                float* kept = statistics + r * KlDivergenceChunkKernels.StatisticsPerRow;
+                RunningSoftmax oldA = begin ? RunningSoftmax.Empty : new(kept[0], kept[1]);
+                RunningSoftmax oldB = begin ? RunningSoftmax.Empty : new(kept[2], kept[3]);
+                RunningSoftmax p = oldA.With(Chunk<TWidth, TVector>(a)), q = oldB.With(Chunk<TWidth, TVector>(b));
+                double t = begin ? 0 : KlDivergenceChunkKernels.Moved(kept[4], oldA, oldB, p.Max, q.Max);
+                for (int start = 0; start < n; start += SoftmaxRowHost.BlockLength)
+                    t += Terms<TWidth, TVector>(
+                        a + start, b + start, Math.Min(SoftmaxRowHost.BlockLength, n - start), p.Max, q.Max);
+                (kept[0], kept[1], kept[2], kept[3], kept[4]) = (p.Max, p.Sum, q.Max, q.Sum, (float)t);
+                losses[r] = (float)(t / p.Sum + (Math.Log(q.Sum) - Math.Log(p.Sum)));
+            }
+        }
+
+        RunningSoftmax Chunk<TWidth, TVector>(float* x)
+            where TVector : struct
+            where TWidth : struct, ISimd<TVector>
+        {
+            SoftmaxRowHost chunk = SoftmaxRowHost.Of<TWidth, TVector>(x, n);
+            return new(chunk.Max, (float)chunk.Sum);
+        }
+
+        static float Terms<TWidth, TVector>(float* a, float* b, int length, float maxA, float maxB)
+            where TVector : struct
+            where TWidth : struct, ISimd<TVector>
+        {
+            int lanes = TWidth.Lanes;
+            // -infinity minus a maximum of -infinity would be NaN; any finite maximum leaves it -infinity.
+            if (maxB == float.NegativeInfinity)
+                maxB = 0f;
+            TVector zero = TWidth.Create(0f), maxAs = TWidth.Create(maxA), maxBs = TWidth.Create(maxB), sums = zero;
+            int v = 0;
+            for (; v + lanes <= length; v += lanes)
+            {
+                TVector x = TWidth.Subtract(TWidth.Load(a + v), maxAs);
+                TVector y = TWidth.Subtract(TWidth.Load(b + v), maxBs);
+                TVector e = HostSimd.Exp<TWidth, TVector>(x);
+                TVector terms = TWidth.Multiply(e, TWidth.Subtract(x, y));
+                sums = TWidth.Add(sums, TWidth.IfLess(zero, e, terms, zero));
+            }
+            float sum = TWidth.Sum(sums);
+            for (; v < length; v++)
+            {
+                float x = a[v] - maxA, e = MathF.Exp(x);
+                sum += e > 0f ? e * (x - (b[v] - maxB)) : 0f;
+            }
+            return sum;
+        }
+    }
+
+    readonly struct GradientRows(
+        float* targetLogits, float* logits, float* statistics,
+        long targetStride, int n, float gradientScale) : IHostBody
+    {
+        public void Run<TWidth, TVector>(long from, long end)
+            where TVector : struct
+            where TWidth : struct, ISimd<TVector>
+        {
+            int lanes = TWidth.Lanes;
+            for (long r = from; r < end; r++)
+            {
+                float* a = targetLogits + r * targetStride;
+                float* b = logits + r * n;
+                float* kept = statistics + r * KlDivergenceChunkKernels.StatisticsPerRow;
+                float fp = gradientScale / kept[1], fq = gradientScale / kept[3];
+                TVector maxA = TWidth.Create(kept[0]), maxB = TWidth.Create(kept[2]);
+                TVector fps = TWidth.Create(fp), fqs = TWidth.Create(fq);
+                int v = 0;
+                for (; v + lanes <= n; v += lanes)
+                {
+                    TVector p = HostSimd.Exp<TWidth, TVector>(TWidth.Subtract(TWidth.Load(a + v), maxA));
+                    TVector q = HostSimd.Exp<TWidth, TVector>(TWidth.Subtract(TWidth.Load(b + v), maxB));
+                    TWidth.Store(TWidth.Subtract(TWidth.Multiply(q, fqs), TWidth.Multiply(p, fps)), b + v);
+                }
+                for (; v < n; v++)
+                    b[v] = MathF.Exp(b[v] - kept[2]) * fq - MathF.Exp(a[v] - kept[0]) * fp;
+            }
+        }
+    }
+}

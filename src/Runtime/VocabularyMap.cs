@@ -1,0 +1,56 @@
+using HeadTap.Kernels;
+
+namespace HeadTap.Runtime;
+
+/// <summary>
+/// An affine map to the vocabulary, <c>logits = x W + b</c>, of which some columns alone can be computed.
+/// </summary>
+/// <param name="Weight">[K, V], or [V, K] when <paramref name="Transposed"/>, as the tied head's embedding is.</param>
+/// <param name="Bias">[V], or null for none.</param>
+/// <param name="Transposed">Weight has a row for each token.</param>
+public sealed record VocabularyMap(Tensor Weight, Tensor? Bias, bool Transposed)
+{
+    /// <summary>V, tokens in the vocabulary.</summary>
+    public int VocabSize => Transposed ? Weight.Rows : Weight.Columns;
+
+    /// <summary>K, width of what is mapped.</summary>
+    public int Width => Transposed ? Weight.Columns : Weight.Rows;
+
+    // Steps in the weight from one k to the next, and from one token to the next.
+    long KStep => Transposed ? 1 : VocabSize;
+
+    long TokenStep => Transposed ? Width : 1;
+
+    /// <summary>Writes logits [rows, n]: columns [first, first + n) of x W + b.</summary>
+    internal void Logits(Ops ops, Tensor x, int first, Tensor logits)
+        => ops.Product(x, From(Weight, first), Bias?.Slice("bias", first, logits.Columns), logits,
+            new MatMulShape(x.Rows, logits.Columns, Width, Width, 1, KStep, TokenStep, logits.Columns, 0));
+
+    /// <summary>Writes <c>dX = dLogits W^T</c> for the first chunk, adds it for the others.</summary>
+    internal void BackwardInput(Ops ops, Tensor dLogits, int first, Tensor dX)
+        => ops.Product(dLogits, From(Weight, first), null, dX, new MatMulShape(
+            dX.Rows, Width, dLogits.Columns, dLogits.Columns, 1, TokenStep, KStep, Width, first == 0 ? 0 : 1));
+
+    /// <summary>
+    /// Adds <c>x^T dLogits</c> into columns [first, first + n) of <paramref name="gradient"/>'s weight and the
+    /// sums over rows into its bias; the map and its gradient have the same layout.
+    /// </summary>
+    internal static void BackwardWeights(Ops ops, Tensor x, Tensor dLogits, int first, VocabularyMap gradient)
+    {
+        int n = dLogits.Columns, K = gradient.Width;
+        if (gradient.Transposed)
+            ops.Product(dLogits, x, null, gradient.From(gradient.Weight, first),
+                MatMulShape.WeightGradient(x.Rows, n, K));
+        else
+            ops.Product(x, dLogits, null, gradient.From(gradient.Weight, first),
+                MatMulShape.WeightGradient(x.Rows, K, n) with { YRow = gradient.VocabSize });
+        if (gradient.Bias is { } bias)
+            ops.BiasGradient(dLogits, bias.Slice("dBias", first, n));
+    }
+
+    Tensor From(Tensor weight, int first)
+    {
+        long offset = first * TokenStep;
+        return weight.Slice(weight.Name, offset, checked((int)(weight.Length - offset)));
+    }
+}
