@@ -48,7 +48,7 @@ static class GenerateCommand
                 StopToken = stopToken < 0 ? null : stopToken,
                 OnStep = _ => run.Cancel.ThrowIfCancellationRequested(),
             };
-            return Run(run, input, options, TraceCommand.ReadEdits(parsed.GetValue(edit), input.Config));
+            return Run(run, input, options, TraceCommand.ReadEdits(parsed.GetValue(edit), input));
         });
         return command;
     }

@@ -34,7 +34,7 @@ static class GradCommand
             string path = parsed.GetValue(output)!;
             if (SiteTrace.IsNpy(path))
                 throw new UserException($"{path}: .npy holds one tensor; name a .safetensors file");
-            IReadOnlyList<Edit> edits = TraceCommand.ReadEdits(parsed.GetValue(edit), input.Config);
+            IReadOnlyList<Edit> edits = TraceCommand.ReadEdits(parsed.GetValue(edit), input);
             OutputFile.Require(path);
             return Run(run, input, path, edits, recorded);
         });

@@ -43,7 +43,7 @@ static class TraceCommand
             Prompt input = prompt.Read(parsed);
             IReadOnlyList<Site> recorded = globs is null ? Steps(input.Config)
                 : Site.MatchAll(globs.Split(','), input.Config);
-            var options = new Options(recorded, file, ReadEdits(parsed.GetValue(edit), input.Config),
+            var options = new Options(recorded, file, ReadEdits(parsed.GetValue(edit), input),
                 parsed.GetValue(processed));
             return Run(run, input, options);
         });
@@ -55,13 +55,16 @@ static class TraceCommand
         Description = "a JSON file of edits to apply while the model runs", HelpName = "SPEC.json",
     };
 
-    internal static IReadOnlyList<Edit> ReadEdits(string? file, Gpt2Config config)
+    internal static IReadOnlyList<Edit> ReadEdits(string? file, Prompt prompt)
     {
         if (file is null)
             return [];
         IReadOnlyList<Edit> edits = EditSpec.Read(file);
         foreach (Edit edit in edits)
-            edit.Validate(config);
+        {
+            edit.Validate(prompt.Config);
+            edit.ValidateRows(prompt.Rows.B);
+        }
         return edits;
     }
 

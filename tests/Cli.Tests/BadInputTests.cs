@@ -78,6 +78,13 @@ public sealed class BadInputTests
     [TestCase("matches nothing", """{"edits":[{"site":"blocks.7.hook_attn_out","op":"zero"}]}""")]
     [TestCase("head 4 does not exist", """{"edits":[{"site":"blocks.1.attn.hook_z","op":"zero","head":4}]}""")]
     [TestCase("not valid JSON", "{")]
+    [TestCase("row 1 does not exist; this batch has row 0 alone",
+        """{"edits":[{"site":"hook_embed","op":"zero","rows":[0,1]}]}""")]
+    [TestCase("its value has 3 numbers; hook_embed needs 20",
+        """{"edits":[{"site":"hook_embed","op":"add","value":[1,2,3]}]}""")]
+    [TestCase("has shape [280, 20]; hook_embed has [B, T, 20]", """
+        {"edits":[{"site":"hook_embed","op":"patch","value":{"file":"model.safetensors","tensor":"transformer.wte.weight"}}]}
+        """)]
     [TestCase("no tensor", """{"edits":[{"site":"hook_embed","op":"patch","value":{"file":"model.safetensors","tensor":"x"}}]}""")]
     public void An_edit_that_cannot_be_applied(string reason, string json)
     {
@@ -87,6 +94,10 @@ public sealed class BadInputTests
         string[] before = folder.Entries();
         Assert.That(Headtap.Refused("trace", "--model", TinyModel.Folder, "--ids", "1,2", "--edit", spec,
             "--sites", "logits", "--out", folder["f.safetensors"]), Does.Contain(reason));
+        Assert.That(Headtap.Refused("grad", "--model", TinyModel.Folder, "--ids", "1,2", "--edit", spec,
+            "--out", folder["g.safetensors"]), Does.Contain(reason));
+        Assert.That(Headtap.Refused("generate", "--model", TinyModel.Folder, "--ids", "1,2", "--edit", spec),
+            Does.Contain(reason));
         Assert.That(folder.Entries(), Is.EqualTo(before));
     }
 

@@ -99,24 +99,36 @@ public sealed record Edit
             throw Wrong("Call needs a function");
         if (Rows?.FirstOrDefault(r => r < 0) is < 0 || Steps?.FirstOrDefault(s => s < 0) is < 0)
             throw Wrong("rows and steps count from 0");
+        int[]? shape = Value?.ShapeFor(config);
         foreach (Site site in sites)
-            ValidateAt(site, config);
+            ValidateAt(site, config, shape);
     }
 
-    void ValidateAt(Site site, Gpt2Config config)
+    /// <summary>Checks the rows that are named against a batch.</summary>
+    /// <param name="batchRows">Rows of the batch.</param>
+    /// <exception cref="UserException">A row is beyond them.</exception>
+    public void ValidateRows(int batchRows)
+    {
+        foreach (int row in Rows ?? [])
+            if (row >= batchRows)
+                throw Wrong($"row {row} does not exist; " + (batchRows == 1 ? "this batch has row 0 alone"
+                    : $"this batch has rows 0 to {batchRows - 1}"));
+    }
+
+    void ValidateAt(Site site, Gpt2Config config, int[]? valueShape)
     {
         if (site.Kind is SiteKind.Ln1Scale or SiteKind.Ln2Scale or SiteKind.LnFinalScale)
             throw Wrong($"{site} can be recorded but not edited; edit the normalized output or the stream before it");
         if (site.Kind == SiteKind.Scores
             && (Operation == EditOperation.ProjectOut || (Operation == EditOperation.Scale && Alpha < 0)))
             throw Wrong($"{site} is minus infinity where masked; {Operation} would make it no number or plus infinity");
-        SiteLayout layout = SiteLayout.Of(site.Kind, config, 1, 1);
-        if (Head is not { } head)
-            return;
-        if (layout.Heads == 1 && config.Heads > 1)
+        SiteLayout layout = SiteLayout.Of(site.Kind, config, 1, 1, config.ContextLength);
+        if (Head is not null && layout.Heads == 1 && config.Heads > 1)
             throw Wrong($"{site} has no heads; leave head out");
-        if (head < 0 || head >= config.Heads)
-            throw Wrong($"head {head} does not exist; this model has heads 0 to {config.Heads - 1}");
+        if (Head < 0 || Head >= config.Heads)
+            throw Wrong($"head {Head} does not exist; this model has heads 0 to {config.Heads - 1}");
+        if (valueShape is not null)
+            EditValues.RequireShape(this, site, layout, valueShape);
     }
 
     internal UserException Wrong(string what) => new($"edit at {Quoted.Name(Site)}: {what}");

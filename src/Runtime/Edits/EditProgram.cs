@@ -12,9 +12,12 @@ sealed class EditProgram : IDisposable
     readonly Dictionary<Site, List<Step>> _steps = [];
 
     /// <summary>Makes the model's edits ready for a batch, or gives null when none applies to it.</summary>
+    /// <exception cref="UserException">An edit names a row that the batch has not, or its value does not fit.</exception>
     internal static EditProgram? For(Gpt2Model model, in BatchShape batch)
     {
         BatchShape shape = batch;
+        foreach (Edit edit in model.Edits) // those of another step too: a wrong row is told at once
+            edit.ValidateRows(batch.B);
         Edit[] edits = [.. model.Edits.Where(e => shape.HasAny(e.Steps))];
         return edits.Length == 0 ? null : new EditProgram(model, batch, edits);
     }

@@ -23,6 +23,10 @@ public abstract record EditValue
 
     /// <summary>The values and their shape; a vector has one extent.</summary>
     internal abstract (float[] Values, int[] Shape) Resolve(Gpt2Model model);
+
+    /// <summary>The shape that <see cref="Resolve"/> will give, known before the model is.</summary>
+    /// <exception cref="UserException">There will be no value.</exception>
+    internal abstract int[] ShapeFor(Gpt2Config config);
 }
 
 /// <summary>See <see cref="EditValue.Numbers"/>.</summary>
@@ -30,6 +34,8 @@ public abstract record EditValue
 public sealed record InlineValue(float[] Values) : EditValue
 {
     internal override (float[], int[]) Resolve(Gpt2Model model) => (Values, [Values.Length]);
+
+    internal override int[] ShapeFor(Gpt2Config config) => [Values.Length];
 }
 
 /// <summary>See <see cref="EditValue.Recorded"/>.</summary>
@@ -38,6 +44,10 @@ public sealed record InlineValue(float[] Values) : EditValue
 public sealed record RecordedValue(float[] Values, int[] Shape) : EditValue
 {
     internal override (float[], int[]) Resolve(Gpt2Model model) => (Values, Shape);
+
+    internal override int[] ShapeFor(Gpt2Config config)
+        => Shape.Aggregate(1L, (product, extent) => product * extent) == Values.Length ? Shape
+            : throw new UserException($"edit value: {Values.Length} numbers are not a tensor of shape {Quoted.Shape(Shape)}");
 }
 
 /// <summary>See <see cref="EditValue.File"/>.</summary>
@@ -48,15 +58,27 @@ public sealed record FileValue(string Path, string Tensor) : EditValue
     internal override (float[], int[]) Resolve(Gpt2Model model)
     {
         using SafetensorsReader reader = SafetensorsReader.Open(Path);
+        int[] shape = ShapeIn(reader);
+        float[] values = new float[shape.Aggregate(1, (product, extent) => product * extent)];
+        reader.Read(Tensor, values);
+        return (values, shape);
+    }
+
+    internal override int[] ShapeFor(Gpt2Config config)
+    {
+        using SafetensorsReader reader = SafetensorsReader.Open(Path);
+        return ShapeIn(reader);
+    }
+
+    int[] ShapeIn(SafetensorsReader reader)
+    {
         SafetensorsEntry entry = reader.Entries.FirstOrDefault(e => e.Name == Tensor) ?? throw new UserException(
             $"{Quoted.Path(Path)}: no tensor {Quoted.Name(Tensor)}; it has "
             + Quoted.Names([.. reader.Entries.Select(e => e.Name)]));
         if (entry.Length > Array.MaxLength || entry.Shape.Any(extent => extent > int.MaxValue))
             throw new UserException($"{Quoted.Path(Path)}: {Quoted.Name(Tensor)} has shape {Quoted.Shape(entry.Shape)}; "
                 + "expected the shape of a recording");
-        float[] values = new float[entry.Length];
-        reader.Read(Tensor, values);
-        return (values, [.. entry.Shape.Select(extent => checked((int)extent))]);
+        return [.. entry.Shape.Select(extent => (int)extent)];
     }
 }
 
@@ -67,20 +89,25 @@ public sealed record EmbeddingValue(int[] Tokens, bool Head) : EditValue
 {
     internal override (float[], int[]) Resolve(Gpt2Model model)
     {
-        if (Tokens.Length == 0)
-            throw new UserException("edit value: a memory needs at least one token");
+        int[] shape = ShapeFor(model.Config);
         Tensor table = Head ? model.Weights.Head : model.Weights.TokenEmbedding;
-        int C = model.Config.Width;
-        float[] sum = new float[C], row = new float[C];
+        float[] sum = new float[shape[0]], row = new float[shape[0]];
         foreach (int token in Tokens.Distinct())
         {
-            if (token < 0 || token >= model.Config.VocabSize)
-                throw new UserException(
-                    $"edit value: token {token} is outside the vocabulary of {model.Config.VocabSize}");
             table.SliceRows(token, 1).Download(row);
-            for (int c = 0; c < C; c++)
+            for (int c = 0; c < sum.Length; c++)
                 sum[c] += row[c];
         }
-        return (sum, [C]);
+        return (sum, shape);
+    }
+
+    internal override int[] ShapeFor(Gpt2Config config)
+    {
+        if (Tokens.Length == 0)
+            throw new UserException("edit value: a memory needs at least one token");
+        foreach (int token in Tokens)
+            if (token < 0 || token >= config.VocabSize)
+                throw new UserException($"edit value: token {token} is outside the vocabulary of {config.VocabSize}");
+        return [config.Width];
     }
 }

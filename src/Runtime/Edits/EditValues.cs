@@ -3,6 +3,23 @@ namespace HeadTap.Runtime;
 /// <summary>Fits an edit's value to the rows it touches.</summary>
 static class EditValues
 {
+    /// <summary>
+    /// Refuses a value that no batch can use. How many tokens a recording must have, and how many keys a row of a
+    /// pattern, is known when a batch is.
+    /// </summary>
+    /// <exception cref="UserException">The value's shape does not fit the site.</exception>
+    internal static void RequireShape(Edit edit, Site site, SiteLayout layout, int[] shape)
+    {
+        long length = shape.Aggregate(1L, (product, extent) => product * extent);
+        int most = edit.Head is null || layout.HeadsInRows ? layout.Width : layout.Unit;
+        int least = layout.HeadsInRows ? 1 : most;
+        bool row = edit.Operation != EditOperation.Patch && (shape.Length <= 1 || (length >= least && length <= most));
+        if (!row)
+            RequireRecording(edit, site, layout, shape, least);
+        else if (length < least || length > most)
+            throw WrongLength(edit, site, length, layout.HeadsInRows ? $"{least} to {most}" : $"{most}");
+    }
+
     /// <summary>The value as one row of <paramref name="width"/> for all, or as one for each edited row.</summary>
     /// <exception cref="UserException">The value's shape does not fit the site.</exception>
     internal static (float[] Values, bool PerRow) Fit(
@@ -16,8 +33,7 @@ static class EditValues
             return (Pick(edit, site, layout, rows, width, values, shape), true);
         // A row of a pattern may have fewer keys than its batch has columns.
         if (values.Length < width || values.Length > (layout.HeadsInRows ? layout.Unit : width))
-            throw edit.Wrong($"its value has {values.Length} numbers; {site}"
-                + $"{(edit.Head is null ? "" : $" head {edit.Head}")} needs {width}");
+            throw WrongLength(edit, site, values.Length, $"{width}");
         values = values[..width];
         return edit.Operation == EditOperation.ProjectOut ? (Unit(edit, values), false) : (values, false);
     }
@@ -27,15 +43,8 @@ static class EditValues
     static float[] Pick(
         Edit edit, Site site, SiteLayout layout, List<EditRow> rows, int width, float[] values, int[] shape)
     {
-        if (edit.Operation == EditOperation.ProjectOut)
-            throw edit.Wrong("a direction to project out is one row of numbers");
-        int[] here = layout.Shape;
-        int tokenAxis = layout.HeadsInRows ? 2 : 1;
-        bool fits = shape.Length == here.Length;
-        for (int axis = 1; fits && axis < here.Length; axis++)
-            fits = axis == tokenAxis || shape[axis] == here[axis] || (axis == 3 && layout.HeadsInRows && shape[3] >= width);
-        if (!fits)
-            throw edit.Wrong($"its value has shape {Quoted.Shape(shape)}; {site} has {Quoted.Shape(here)}");
+        RequireRecording(edit, site, layout, shape, width);
+        int tokenAxis = layout.TokenAxis;
         float[] picked = new float[(long)rows.Count * width];
         for (int i = 0; i < rows.Count; i++)
         {
@@ -49,6 +58,22 @@ static class EditValues
         }
         return picked;
     }
+
+    static void RequireRecording(Edit edit, Site site, SiteLayout layout, int[] shape, int leastKeys)
+    {
+        if (edit.Operation == EditOperation.ProjectOut)
+            throw edit.Wrong("a direction to project out is one row of numbers");
+        int[] here = layout.Shape;
+        bool fits = shape.Length == here.Length && shape[0] > 0;
+        for (int axis = 1; fits && axis < here.Length; axis++)
+            fits = axis == layout.TokenAxis || shape[axis] == here[axis]
+                || (axis == 3 && layout.HeadsInRows && shape[3] >= leastKeys);
+        if (!fits)
+            throw edit.Wrong($"its value has shape {Quoted.Shape(shape)}; {site} has {layout.Describe()}");
+    }
+
+    static UserException WrongLength(Edit edit, Site site, long found, string expected) => edit.Wrong(
+        $"its value has {found} numbers; {site}{(edit.Head is null ? "" : $" head {edit.Head}")} needs {expected}");
 
     static float[] Unit(Edit edit, float[] values)
     {

@@ -15,6 +15,12 @@ readonly record struct SiteLayout(int[] Shape, int Stride, int Column, int Unit,
     /// <summary>Whether a row of the tensor is the site and nothing else.</summary>
     internal bool Dense => Column == 0 && Stride == Width;
 
+    /// <summary>The axis of <see cref="Shape"/> that counts tokens.</summary>
+    internal int TokenAxis => HeadsInRows ? 2 : 1;
+
+    /// <summary>The shape with letters for what a batch decides: [B, T, 12, 64].</summary>
+    internal string Describe() => HeadsInRows ? $"[B, {Heads}, T, keys]" : $"[B, T, {string.Join(", ", Shape[2..])}]";
+
     // keys: extent of the last axis of scores and patterns, when not T: the cache's capacity.
     internal static SiteLayout Of(SiteKind kind, Gpt2Config config, int B, int T, int keys = 0)
     {

@@ -69,6 +69,67 @@ public class AttachmentTests
         Assert.That(test.Model.Edits, Is.Empty);
     }
 
+    // Before any pass: a long job must not end where its edit is first met.
+    [TestCase("hook_embed", null, 19), TestCase("hook_embed", null, 21), TestCase("hook_embed", null, 0)]
+    [TestCase("blocks.1.attn.hook_z", null, 5), TestCase("blocks.1.attn.hook_z", 1, 20)]
+    [TestCase("blocks.0.attn.hook_pattern", null, 13), TestCase("blocks.0.attn.hook_pattern", 2, 0)]
+    [TestCase("hook_embed", null, 1, 6, 19), TestCase("hook_embed", null, 20, 6), TestCase("hook_embed", null, 0, 6, 20)]
+    [TestCase("blocks.1.attn.hook_z", 1, 1, 6, 5, 4), TestCase("blocks.0.attn.hook_pattern", null, 1, 3, 6, 6)]
+    public void A_value_of_the_wrong_size_is_refused_when_it_is_attached(string site, int? head, params int[] shape)
+    {
+        using var test = new TestModel("cpu512");
+        using var folder = new TemporaryFolder();
+        float[] values = new float[shape.Aggregate(1, (a, n) => a * n)];
+        var writer = new SafetensorsWriter();
+        writer.Add("x", shape, values);
+        writer.Save(folder["v.safetensors"]);
+        foreach (EditValue value in (EditValue[])
+            [EditValue.Recorded(values, shape), EditValue.File(folder["v.safetensors"], "x"), EditValue.Numbers(values)])
+            foreach (EditOperation operation in (EditOperation[])[EditOperation.Replace, EditOperation.Patch])
+            {
+                if (value is InlineValue && shape.Length > 1)
+                    continue;
+                var edit = new Edit { Site = site, Operation = operation, Head = head, Value = value };
+                BadInput.Refused(() => test.Model.Attach(edit), "its value has", site);
+            }
+        Assert.That(test.Model.Edits, Is.Empty);
+    }
+
+    [Test]
+    public void What_is_no_value_is_refused_when_it_is_attached()
+    {
+        using var test = new TestModel("cpu512");
+        var add = new Edit { Site = "hook_embed", Operation = EditOperation.Add };
+        BadInput.Refused(() => test.Model.Attach(add with { Value = EditValue.File("none.safetensors", "x") }), "no such file");
+        BadInput.Refused(() => test.Model.Attach(add with { Value = EditValue.Unembed(37) }), "token 37");
+        BadInput.Refused(() => test.Model.Attach(add with { Value = EditValue.Recorded(new float[5], 1, 20) }),
+            "5 numbers", "[1, 20]");
+        BadInput.Refused(() => test.Model.Attach(add with
+        {
+            Operation = EditOperation.ProjectOut, Value = EditValue.Recorded(new float[40], 1, 2, 20),
+        }), "one row of numbers");
+        // A row for every place may come as a tensor of more axes.
+        using (test.Model.Attach(add with { Value = EditValue.Recorded(new float[20], 1, 1, 20) }))
+            Assert.That(test.Model.Edits, Has.Count.EqualTo(1));
+    }
+
+    [TestCase(2, 0, 1), TestCase(1, 1), TestCase(2, 5, 0)]
+    public void A_row_beyond_the_batch_is_refused(int B, params int[] rows)
+    {
+        using var test = new TestModel("cpu512");
+        using var session = new Gpt2Session(test.Model, new SessionOptions { MaxRows = 2, MaxTokens = 6 });
+        var batch = new SequenceBatch([.. Enumerable.Range(0, B).Select(b => test.Tokens(b, 4))]);
+        using (test.Model.Attach(Scale("hook_embed", 2) with { Rows = rows, Steps = [0, 7] }))
+            if (rows.Max() < B)
+                Assert.That(() => session.Forward(batch), Throws.Nothing);
+            else
+                BadInput.Refused(() => session.Forward(batch), "hook_embed", $"row {rows.Max()} does not exist");
+        // An edit of a later step says so in the first pass.
+        using (test.Model.Attach(Scale("hook_embed", 2) with { Rows = [B], Steps = [7] }))
+            BadInput.Refused(() => new Gpt2Generator(test.Model).Generate(batch, new GenerationOptions { MaxNewTokens = 1 }),
+                $"row {B} does not exist", B == 1 ? "row 0 alone" : "rows 0 to 1");
+    }
+
     [Test]
     public void An_edit_ends_with_its_using_when_the_run_throws()
     {
@@ -84,7 +145,7 @@ public class AttachmentTests
         {
             using (test.Model.Attach(new Edit
             {
-                Site = "blocks.1.attn.hook_z", Operation = EditOperation.Add, Value = EditValue.Numbers(1, 2),
+                Site = "blocks.1.attn.hook_z", Operation = EditOperation.Zero, Rows = [1],
             }))
                 Run(session);
         }, Throws.TypeOf<UserException>());

@@ -199,9 +199,12 @@ public class EditSpecTests
 
     static float[] Run(TestModel test, IReadOnlyList<Edit> edits)
     {
-        using var session = new Gpt2Session(test.Model, new SessionOptions { MaxTokens = 6, Logits = LogitsAt.Last });
+        using var session = new Gpt2Session(test.Model, new SessionOptions
+        {
+            MaxRows = 3, MaxTokens = 6, Logits = LogitsAt.Last,
+        });
         using (test.Model.Attach(edits))
-            session.Forward(new SequenceBatch(test.Tokens(1, 6)));
+            session.Forward(new SequenceBatch(test.Tokens(1, 6), test.Tokens(2, 6), test.Tokens(3, 6)));
         return session.Logits.ToArray();
     }
 }
