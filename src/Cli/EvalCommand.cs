@@ -5,10 +5,13 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
 
-/// <summary><c>eval</c>: loss, perplexity and accuracy on a text.</summary>
+/// <summary><c>eval</c>: loss, perplexity and accuracy on a text, or the answers to the atlas' questions.</summary>
 static class EvalCommand
 {
     sealed record Options(string Model, string File, int Context, int Stride, bool Bos);
+
+    // Of weights/atlas/train.json.
+    const ulong ShippedCorpus = 1;
 
     internal static Command Create(GlobalOptions global)
     {
@@ -17,19 +20,68 @@ static class EvalCommand
         {
             Description = "the text; .jsonl has a \"text\" a line, other files one document or several with "
                 + "<|endoftext|> between them",
-            HelpName = "F", Required = true,
+            HelpName = "F",
         };
+        Option<bool> atlas = new("--atlas")
+        {
+            Description = "instead of a text: ask all questions of the atlas, as train does at its end",
+        };
+        Option<ulong> atlasSeed = GlobalOptions.Number("--atlas-seed", ShippedCorpus,
+            "the corpus whose questions are asked; without it the one in the folder's manifest.json, else 1");
         Option<int> context = GlobalOptions.Number("--context", 0, "tokens a window sees; 0 takes the model's context");
         Option<int> stride = GlobalOptions.Number("--stride", 0,
             "from one window's start to the next; 0 takes the context: no overlap");
         Option<bool> bos = new("--bos") { Description = "put the begin-of-text token before each document" };
-        var command = new Command("eval", "Loss, perplexity and token accuracy of a model on a text")
+        var command = new Command("eval", "Loss, perplexity and token accuracy on a text, or answers to the atlas")
         {
-            model, file, context, stride, bos,
+            model, file, context, stride, bos, atlas, atlasSeed,
         };
-        command.SetAction(parsed => Run(global.Of(parsed), new Options(parsed.GetValue(model)!,
-            parsed.GetValue(file)!, parsed.GetValue(context), parsed.GetValue(stride), parsed.GetValue(bos))));
+        command.SetAction(parsed =>
+        {
+            Invocation run = global.Of(parsed);
+            bool Given(Option option) => parsed.GetResult(option) is { Implicit: false };
+            if (Given(file) == Given(atlas))
+                throw new UserException("eval takes --text-file F or --atlas; expected one of the two");
+            Option[] others = Given(atlas) ? [context, stride, bos] : [atlasSeed];
+            if (others.FirstOrDefault(Given) is { } other)
+                throw new UserException($"{other.Name} says nothing {(Given(atlas) ? "with" : "without")} --atlas; leave it out");
+            string folder = parsed.GetValue(model)!;
+            return Given(atlas)
+                ? RunAtlas(run, folder, Given(atlasSeed) ? parsed.GetValue(atlasSeed) : CorpusOf(folder))
+                : Run(run, new Options(folder, parsed.GetValue(file)!, parsed.GetValue(context),
+                    parsed.GetValue(stride), parsed.GetValue(bos)));
+        });
         return command;
+    }
+
+    static int RunAtlas(Invocation run, string folder, ulong seed)
+    {
+        Gpt2Folder.ReadConfig(folder); // says that a folder is missing before files of it are missed
+        Gpt2Tokenizer tokenizer = Gpt2Tokenizer.Load(folder);
+        using ComputeDevice device = run.OpenDevice();
+        using LoadedModel loaded = LoadedModel.Open(run, device, folder);
+        AtlasEvaluation? found = null;
+        run.WithProgress("asking", report => found = AtlasEvaluation.Run(loaded.Model, tokenizer,
+            new AtlasCorpus(AtlasFacts.Shipped, seed), (done, total) =>
+            {
+                run.Cancel.ThrowIfCancellationRequested();
+                report((double)done / total, $"{done} of {total}");
+            }));
+        if (run.Json)
+            run.WriteJson(new JsonObject { ["atlas_seed"] = seed, ["atlas"] = AtlasTable.Json(found!) });
+        else
+            AtlasTable.Print(run, found!);
+        run.Remark($"questions of the atlas text of seed {seed}");
+        return ExitCode.Done;
+    }
+
+    // What a model was trained on stands in the manifest that train writes beside it.
+    static ulong CorpusOf(string folder)
+    {
+        string manifest = Path.Combine(folder, "manifest.json");
+        return File.Exists(manifest) && Manifest.Read(manifest).Options["data"] is JsonObject data
+            && data["atlas"] is JsonObject atlas && atlas["seed"] is JsonValue seed && seed.TryGetValue(out ulong found)
+            ? found : ShippedCorpus;
     }
 
     static int Run(Invocation run, Options options)

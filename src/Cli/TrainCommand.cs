@@ -76,7 +76,7 @@ static class TrainCommand
                 ["tokens"] = result.Tokens,
                 ["loss"] = result.Loss,
                 ["seconds"] = result.Elapsed.TotalSeconds,
-                ["atlas"] = atlas is null ? null : new JsonArray([.. atlas.Scores.Select(ScoreJson)]),
+                ["atlas"] = atlas is null ? null : AtlasTable.Json(atlas),
             });
             return;
         }
@@ -84,14 +84,6 @@ static class TrainCommand
             + $"{result.Tokens} tokens, {result.Elapsed:hh\\:mm\\:ss}"
             + (result.Loss is { } loss ? $", loss {loss:0.0000}" : ""));
         if (atlas is not null)
-            run.Line(atlas.Describe().TrimEnd());
+            AtlasTable.Print(run, atlas);
     }
-
-    static JsonObject ScoreJson(AtlasScore score) => new()
-    {
-        ["kind"] = score.Kind,
-        ["target"] = score.Target?.ToString(),
-        ["right"] = score.Right,
-        ["total"] = score.Total,
-    };
 }

@@ -37,9 +37,14 @@ public sealed class AtlasEvaluation
         Scores.First(score => score.Kind == kind && score.Target == target);
 
     /// <summary>Asks all questions of a corpus.</summary>
+    /// <param name="model">Is asked.</param>
+    /// <param name="tokenizer">Its tokenizer.</param>
+    /// <param name="corpus">Whose questions.</param>
+    /// <param name="progress">Told the rows done so far and in all; a row is a prompt with one of its answers.</param>
     /// <exception cref="UserException">The tokenizer has no end-of-text token, or a prompt does not fit the
     /// model's context or vocabulary.</exception>
-    public static AtlasEvaluation Run(Gpt2Model model, Gpt2Tokenizer tokenizer, AtlasCorpus corpus)
+    public static AtlasEvaluation Run(Gpt2Model model, Gpt2Tokenizer tokenizer, AtlasCorpus corpus,
+        Action<int, int>? progress = null)
     {
         var prompts = new AtlasPrompts(corpus);
         AtlasPrompt[] all =
@@ -47,7 +52,7 @@ public sealed class AtlasEvaluation
             .. prompts.OneHop(), .. prompts.TwoHop(trained: true), .. prompts.TwoHop(trained: false),
             .. prompts.Secrets(),
         ];
-        bool[] right = Ask(model, tokenizer, all);
+        bool[] right = Ask(model, tokenizer, all, progress);
         (AtlasPrompt Prompt, bool Right)[] answers = [.. all.Zip(right)];
         return new AtlasEvaluation(
         [
@@ -58,7 +63,8 @@ public sealed class AtlasEvaluation
 
     /// <summary>Whether the model answers each prompt with one of its right answers.</summary>
     /// <exception cref="UserException">As <see cref="Run"/>.</exception>
-    public static bool[] Ask(Gpt2Model model, Gpt2Tokenizer tokenizer, IReadOnlyList<AtlasPrompt> prompts)
+    public static bool[] Ask(Gpt2Model model, Gpt2Tokenizer tokenizer, IReadOnlyList<AtlasPrompt> prompts,
+        Action<int, int>? progress = null)
     {
         int start = tokenizer.EndOfText ?? throw new UserException(
             "The tokenizer has no <|endoftext|> token, which stands before every document of the atlas.");
@@ -78,8 +84,12 @@ public sealed class AtlasEvaluation
         {
             MaxRows = RowsInPass, MaxTokens = rows[^1].Tokens.Length - 1, Logits = LogitsAt.All,
         });
+        int done = 0;
         foreach (Row[] pass in rows.Chunk(RowsInPass))
+        {
             Mark(session, pass, right);
+            progress?.Invoke(done += pass.Length, rows.Count);
+        }
         return right;
     }
 
