@@ -44,6 +44,9 @@ sealed class Invocation
     /// <summary>Opens the device of <c>--device</c>.</summary>
     public ComputeDevice OpenDevice() => ComputeDevice.Open(_device);
 
+    /// <summary>The devices of <c>--device</c> where a verb takes several, with commas between.</summary>
+    public string[] DeviceNames => _device.Split(',');
+
     /// <summary>A line of the result.</summary>
     public void Line(string text = "") => _terminal.Out.WriteLine(text);
 

@@ -83,16 +83,38 @@ public sealed class MeasureTests
     {
         JsonNode json = Headtap.Done("profile", "--model", TinyModel.BareFolder, "--batch-size", "3", "--tokens", "10",
             "--repeats", "3", "--json").Json;
-        JsonArray taps = json["taps"]!.AsArray();
+        JsonArray taps = json["devices"]![0]!["taps"]!.AsArray();
         long Bytes(string name) => (long)taps.Single(t => (string)t!["recorded"]! == name)!["recorded_bytes"]!;
         Assert.That(Bytes("none"), Is.Zero);
         Assert.That(Bytes("hook_z"), Is.EqualTo(2 * 3 * 10 * 20 * 4));
         Assert.That(Bytes("hook_result"), Is.EqualTo(2 * 3 * 10 * 4 * 20 * 4));
         Assert.That(Bytes("hook_pattern"), Is.EqualTo(2 * 3 * 4 * 10 * 10 * 4));
         Assert.That(taps.All(t => (double)t!["fastest_ms"]! <= (double)t["median_ms"]!));
+        Assert.That(taps.All(t => (double)t!["overhead_lower_quartile"]! <= (double)t["overhead"]!));
+        Assert.That((double)taps[0]!["overhead_upper_quartile"]!, Is.Zero, "against itself");
         Assert.That(Headtap.Done("profile", "--model", TinyModel.BareFolder, "--tokens", "5", "--repeats", "1").Out,
             Does.Contain("all of these"));
         Assert.That(Headtap.Refused("profile", "--model", TinyModel.BareFolder, "--tokens", "25"), Does.Contain("1 to 24"));
+    }
+
+    [Test]
+    public void Profile_writes_a_page_with_a_chart_for_each_device()
+    {
+        using var folder = new TemporaryFolder();
+        Headtap run = Headtap.Run("profile", "--model", TinyModel.BareFolder, "--tokens", "5", "--repeats", "2",
+            "--device", "cpu,cpu", "--report", folder["taps.html"]);
+        Assert.That(run.Code, Is.Zero, run.Error);
+        Assert.That(run.Out, Does.Contain("on cpu").And.Contain("taps.html"));
+        string page = File.ReadAllText(folder["taps.html"]), chart = File.ReadAllText(folder["taps.cpu.svg"]);
+        Assert.That(page, Does.Contain(chart.TrimEnd('\n')).And.Contain("hook_result"));
+        Assert.That(System.Xml.Linq.XDocument.Parse(chart).Descendants().Count(e => (string?)e.Attribute("class") == "spread"),
+            Is.EqualTo(6));
+        Assert.That(Headtap.Refused("profile", "--model", TinyModel.BareFolder, "--tokens", "5", "--device",
+            "cpu,warp"),
+            Does.Contain("warp"));
+        Assert.That(Headtap.Refused("profile", "--model", TinyModel.BareFolder, "--tokens", "5", "--device", "cpu",
+            "--report", folder["taps.html/x.html"]), Does.Contain("taps.html"));
+        Assert.That(folder.Entries(), Has.Length.EqualTo(2));
     }
 
     [Test]

@@ -8,7 +8,9 @@ namespace HeadTap.Runtime;
 /// <param name="Label">Below it.</param>
 /// <param name="Value">Its height, not negative.</param>
 /// <param name="Strong">Whether it is the one to look at.</param>
-public readonly record struct ChartBar(string Label, double Value, bool Strong = false);
+/// <param name="Spread">Where a thin line over the bar runs from and to; null for none.</param>
+public readonly record struct ChartBar(
+    string Label, double Value, bool Strong = false, (double Low, double High)? Spread = null);
 
 /// <summary>
 /// Charts as SVG text: complete files that also stand inside an HTML page, readable on light and dark ground. The
@@ -22,7 +24,9 @@ public static class SvgChart
     const string Style = """
         <style>.ht text{font:12px system-ui,sans-serif;fill:#24292f}.ht .t{font-weight:600;font-size:13px}
         .ht .up{fill:#d9730d}.ht .down{fill:#2f6fde}.ht .plain{fill:#8a94a3}.ht .axis{stroke:#8a94a3}
-        @media (prefers-color-scheme:dark){.ht text{fill:#d5dae1}.ht .up{fill:#f2994a}.ht .down{fill:#5b9bff}}</style>
+        .ht .spread{stroke:#24292f;stroke-width:2}
+        @media (prefers-color-scheme:dark){.ht text{fill:#d5dae1}.ht .up{fill:#f2994a}.ht .down{fill:#5b9bff}
+        .ht .spread{stroke:#d5dae1}}</style>
         """;
 
     /// <summary>A grid coloured by value: orange above zero, blue below, stronger the larger.</summary>
@@ -67,17 +71,24 @@ public static class SvgChart
     public static string Bars(string title, IReadOnlyList<ChartBar> bars, string format = "0.0 %")
     {
         ArgumentNullException.ThrowIfNull(bars);
-        double largest = bars.Select(b => b.Value).DefaultIfEmpty(0).Max();
+        double largest = bars.Select(b => Math.Max(b.Value, b.Spread?.High ?? 0)).DefaultIfEmpty(0).Max();
         var svg = new StringBuilder();
         Begin(svg, title, 20 + bars.Count * BarWidth, Top + BarHeight + 40);
         int ground = Top + BarHeight + 10;
         for (int i = 0; i < bars.Count; i++)
         {
-            double height = largest > 0 ? bars[i].Value / largest * (BarHeight - 20) : 0;
+            double Height(double value) => largest > 0 ? value / largest * (BarHeight - 20) : 0;
+            double height = Height(bars[i].Value), top = height;
             int middle = 10 + i * BarWidth + BarWidth / 2;
             svg.Append(CultureInfo.InvariantCulture, $"<rect class=\"{(bars[i].Strong ? "up" : "plain")}\" "
                 + $"x=\"{middle - 24}\" y=\"{ground - height:0.##}\" width=\"48\" height=\"{height:0.##}\" rx=\"3\"/>");
-            Text(svg, middle, (int)(ground - height - 6), "middle",
+            if (bars[i].Spread is var (low, high))
+            {
+                top = Math.Max(height, Height(high));
+                svg.Append(CultureInfo.InvariantCulture, $"<line class=\"spread\" x1=\"{middle}\" x2=\"{middle}\" "
+                    + $"y1=\"{ground - Height(low):0.##}\" y2=\"{ground - Height(high):0.##}\"/>");
+            }
+            Text(svg, middle, (int)(ground - top - 6), "middle",
                 bars[i].Value.ToString(format, CultureInfo.InvariantCulture));
             Text(svg, middle, ground + 18, "middle", bars[i].Label);
         }

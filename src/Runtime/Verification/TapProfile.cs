@@ -9,9 +9,13 @@ namespace HeadTap.Runtime;
 /// <param name="SlowestSeconds">Most of the repeats.</param>
 /// <param name="RecordedBytes">Size of what is recorded.</param>
 /// <param name="MemoryBytes">Weights and activations together.</param>
-/// <param name="Overhead">Median divided by the median without recording, less one.</param>
+/// <param name="Overhead">
+/// Median over the turns of a pass's time divided by that turn's pass without recording, less one.
+/// </param>
+/// <param name="OverheadLow">The turns' lower quartile.</param>
+/// <param name="OverheadHigh">The turns' upper quartile.</param>
 public sealed record TapCost(string Name, double MedianSeconds, double FastestSeconds, double SlowestSeconds,
-    long RecordedBytes, long MemoryBytes, double Overhead);
+    long RecordedBytes, long MemoryBytes, double Overhead, double OverheadLow, double OverheadHigh);
 
 /// <summary>Times forward passes with and without recordings, in turns, so that a slow minute slows all alike.</summary>
 public static class TapProfile
@@ -71,8 +75,10 @@ public static class TapProfile
         double[][] seconds = [.. sessions.Select(_ => new double[repeats])];
         for (int repeat = -1; repeat < repeats; repeat++)
         {
-            for (int i = 0; i < sessions.Count; i++)
+            for (int place = 0; place < sessions.Count; place++)
             {
+                // Every other turn runs backwards, so that no kind is always first after a pause.
+                int i = repeat % 2 == 0 ? place : sessions.Count - 1 - place;
                 long start = Stopwatch.GetTimestamp();
                 sessions[i].Forward(batch);
                 sessions[i].Model.Device.Synchronize();
@@ -87,18 +93,25 @@ public static class TapProfile
     static TapCost[] Summary(Gpt2Model model, SessionOptions[] options, List<Gpt2Session> sessions, double[][] seconds)
     {
         var costs = new TapCost[seconds.Length];
+        double[] plain = [.. seconds[0]]; // in the order of the turns
         for (int i = 0; i < costs.Length; i++)
         {
+            // A turn's two passes meet the same neighbours on a shared machine, two medians may not.
+            double[] ratios = [.. seconds[i].Zip(plain, (with, without) => with / without)];
+            Array.Sort(ratios);
             Array.Sort(seconds[i]);
-            double median = Median(seconds[i]);
             long recorded = sessions[i].Recordings.Values.Sum(r => sizeof(float) * r.Shape.Aggregate(1L, (a, n) => a * n));
             long memory = sizeof(float) * (model.Parameters.TotalLength + Gpt2Session.Floats(model, options[i]));
-            costs[i] = new(Taps[i].Name, median, seconds[i][0], seconds[i][^1], recorded, memory,
-                i == 0 ? 0 : median / costs[0].MedianSeconds - 1);
+            costs[i] = new(Taps[i].Name, Quantile(seconds[i], 0.5), seconds[i][0], seconds[i][^1], recorded, memory,
+                Quantile(ratios, 0.5) - 1, Quantile(ratios, 0.25) - 1, Quantile(ratios, 0.75) - 1);
         }
         return costs;
     }
 
-    static double Median(double[] sorted)
-        => (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
+    static double Quantile(double[] sorted, double share)
+    {
+        double at = share * (sorted.Length - 1);
+        int below = (int)at, above = Math.Min(below + 1, sorted.Length - 1);
+        return sorted[below] + (at - below) * (sorted[above] - sorted[below]);
+    }
 }
