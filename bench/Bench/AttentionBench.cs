@@ -19,15 +19,16 @@ sealed class AttentionBench : IBenchFamily
     static IEnumerable<OpBench> Fused(ComputeDevice device, int B, int T)
     {
         int rows = B * T;
-        using var arena = new TensorArena(device, 8L * rows * C + rows * H + B + 512);
+        using var arena = new TensorArena(device, 8L * rows * C + 2 * rows * H + B + 512);
         var ops = new Ops(device);
         Tensor qkv = arena.CutNormal("qkv", 1, rows, 3 * C), dZ = arena.CutNormal("dZ", 2, rows, C);
         Tensor z = arena.Cut("z", rows, C), lse = arena.Cut("logSumExp", B, H, T), dQkv = arena.Cut("dQkv", rows, 3 * C);
+        Tensor dots = arena.Cut("rowDots", B, H, T);
         IndexTensor lengths = arena.UploadIndices("lengths", [.. Enumerable.Repeat(T, B)]);
         double pairs = (double)B * H * T * (T + 1) / 2, row = 4.0 * rows * C;
 
         void Forward() => ops.Attention(qkv, lengths, z, lse, B, T, H, Scale);
-        void Backward() => ops.AttentionBackward(qkv, lengths, z, lse, dZ, dQkv, B, T, H, Scale);
+        void Backward() => ops.AttentionBackward(qkv, lengths, z, lse, dZ, dots, dQkv, B, T, H, Scale);
         double Check()
         {
             Forward();

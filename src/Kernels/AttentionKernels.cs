@@ -8,13 +8,16 @@
 //   lengths     [B]         real tokens of each row of the batch; what follows them is never read
 //   z           [B*T, C]    zeros in padding rows
 //   logSumExp   [B, H, T]   zeros in padding rows; all that the backward pass keeps
+//   aligned     1 when D is a multiple of 4 and the tensors begin at multiples of 16 bytes: quads then move at once
 //
 // Keys pass by in tiles; a tile with a larger score rescales what has been summed before it by
 // exp(m_old - m_new), so no row of scores is ever held (Milakov and Gimelshein, 2018; Dao et al., 2022).
+// Tiles and their products are AttentionSharedTiles; wide heads take two chunks of 64 columns.
 //
 // Host body: AttentionHost.cs.   Oracle: tests/Reference/AttentionReference.cs.
 
 using ILGPU;
+using static HeadTap.Kernels.AttentionSharedTiles;
 
 namespace HeadTap.Kernels;
 
@@ -22,131 +25,107 @@ namespace HeadTap.Kernels;
 public static class AttentionKernels
 {
     /// <summary>Threads per group.</summary>
-    public const int BlockSize = 128;
+    public const int BlockSize = AttentionSharedTiles.BlockSize;
 
     /// <summary>Queries of one group.</summary>
-    public const int QueryTile = 16;
+    public const int QueryTile = Rows;
+
+    /// <summary>The widest head of <see cref="Forward"/>; wider ones take <see cref="ForwardWide"/>.</summary>
+    public const int NarrowHead = Columns;
 
     /// <summary>The widest head: what shared memory of 32 KiB holds.</summary>
-    public const int MaxHeadSize = 128;
-
-    internal const int KeyTile = 32;
-
-    // One more than the widest row: threads that read one column of 32 rows then meet 32 banks.
-    internal const int Stride = MaxHeadSize + 1;
-
-    const int ScoreStride = KeyTile + 1;
-    const int OutputsPerThread = QueryTile * MaxHeadSize / BlockSize;
+    public const int MaxHeadSize = 2 * Columns;
 
     /// <summary>Writes z and logSumExp. Grid: B*H*ceil(T/QueryTile). Group: <see cref="BlockSize"/>.</summary>
     public static void Forward(
         ArrayView<float> qkv, ArrayView<int> lengths,
         ArrayView<float> z, ArrayView<float> logSumExp,
-        int T, int H, int D, float scale)
+        int T, int H, int D, float scale, int aligned)
+        => Forward<OneChunk>(qkv, lengths, z, logSumExp, T, H, D, scale, aligned);
+
+    /// <summary>The same for heads of 65 to <see cref="MaxHeadSize"/>.</summary>
+    public static void ForwardWide(
+        ArrayView<float> qkv, ArrayView<int> lengths,
+        ArrayView<float> z, ArrayView<float> logSumExp,
+        int T, int H, int D, float scale, int aligned)
+        => Forward<TwoChunks>(qkv, lengths, z, logSumExp, T, H, D, scale, aligned);
+
+    static void Forward<THead>(
+        ArrayView<float> qkv, ArrayView<int> lengths,
+        ArrayView<float> z, ArrayView<float> logSumExp,
+        int T, int H, int D, float scale, int aligned)
+        where THead : struct, IHeadChunks
     {
-        ArrayView<float> q = SharedMemory.Allocate<float>(QueryTile * Stride);
-        ArrayView<float> kv = SharedMemory.Allocate<float>(KeyTile * Stride);
-        ArrayView<float> p = SharedMemory.Allocate<float>(QueryTile * ScoreStride);
-        ArrayView<float> max = SharedMemory.Allocate<float>(QueryTile);
-        ArrayView<float> sum = SharedMemory.Allocate<float>(QueryTile);
-        ArrayView<float> shrink = SharedMemory.Allocate<float>(QueryTile);
-        ArrayView<float> mix = LocalMemory.Allocate<float>(OutputsPerThread);
+        ArrayView<float> q = SharedMemory.Allocate<float>(Floats);
+        ArrayView<float> qHigh = SharedMemory.Allocate<float>(THead.Two ? Floats : 4);
+        ArrayView<float> kv = SharedMemory.Allocate<float>(Floats);
+        ArrayView<float> weights = SharedMemory.Allocate<float>(Weights);
+        ArrayView<Quad> largest = SharedMemory.Allocate<Quad>(BlockSize);
 
-        int thread = Group.IdxX;
-        int tiles = (T + QueryTile - 1) / QueryTile;
-        int q0 = Grid.IdxX % tiles * QueryTile;
-        int head = Grid.IdxX / tiles % H;
-        int b = Grid.IdxX / tiles / H;
-        int length = IntrinsicMath.Clamp(lengths[b], 0, T);
-        int C = H * D;
-        long rows = (long)b * T;
-        int keys = q0 < length ? IntrinsicMath.Min(length, q0 + QueryTile) : 0;
+        var tile = HeadTile.OfQueries(lengths, T, H);
+        int C = H * D, q0 = tile.First, length = tile.Length, column = tile.Head * D;
+        var qRows = new HeadRows(qkv, tile, 3 * C, column, D, aligned);
+        var kRows = new HeadRows(qkv, tile, 3 * C, C + column, D, aligned);
+        var vRows = new HeadRows(qkv, tile, 3 * C, 2 * C + column, D, aligned);
+        int keys = q0 < length ? IntrinsicMath.Min(length, q0 + Rows) : 0;
+        Load(qRows, q, q0, length, 0);
+        if (THead.Two)
+            Load(qRows, qHigh, q0, length, 1);
 
-        LoadTile(qkv, q, rows, q0, length, 3 * C, head * D, D, QueryTile);
-        if (thread < QueryTile)
+        int tx = Tx, ty = Ty;
+        Quad max = Quad.All(float.NegativeInfinity); // of this thread's four queries
+        Quad sum = default;                          // over this thread's keys only
+        OutputBlock mix = default, mixHigh = default;
+        for (int k0 = 0; k0 < keys; k0 += Rows)
         {
-            max[thread] = float.NegativeInfinity;
-            sum[thread] = 0f;
-        }
-        for (int n = 0; n < OutputsPerThread; n++)
-            mix[n] = 0f;
-
-        for (int k0 = 0; k0 < keys; k0 += KeyTile)
-        {
-            LoadTile(qkv, kv, rows, k0, keys, 3 * C, C + head * D, D, KeyTile);
+            Load(kRows, kv, k0, keys, 0);
             Group.Barrier(); // q and the keys are complete
-            int j = thread % KeyTile;
-            for (int i = thread / KeyTile; i < QueryTile; i += BlockSize / KeyTile)
+            ScoreBlock s = Scores(q, kv, D, 0, default);
+            if (THead.Two)
             {
-                float dot = 0f;
-                for (int d = 0; d < D; d++)
-                    dot += q[i * Stride + d] * kv[j * Stride + d];
-                p[i * ScoreStride + j] = k0 + j <= q0 + i && k0 + j < keys ? dot * scale : float.NegativeInfinity;
+                Group.Barrier(); // everyone is done with the lower half of the keys
+                Load(kRows, kv, k0, keys, 1);
+                Group.Barrier(); // the upper half is complete
+                s = Scores(qHigh, kv, D, 1, s);
             }
-            Group.Barrier(); // scores are complete, keys are no longer needed
+            s = UpToQuery(s, scale, q0 + 4 * ty, k0 + 4 * tx);
+            largest[8 * tx + ty] = new Quad(s.R0.Largest, s.R1.Largest, s.R2.Largest, s.R3.Largest);
+            Group.Barrier(); // all maxima are there, keys are no longer needed
 
-            LoadTile(qkv, kv, rows, k0, keys, 3 * C, 2 * C + head * D, D, KeyTile);
-            if (thread < QueryTile)
+            Quad m = max;
+            for (int n = 0; n < 8; n++)
+                m = Quad.Max(m, largest[8 * n + ty]);
+            Quad shrink = Quad.Exp(max - m); // 0 at the first tile
+            max = m;
+            s = Exponentials(s, m);
+            sum = sum * shrink + new Quad(s.R0.Sum, s.R1.Sum, s.R2.Sum, s.R3.Sum);
+            StoreWeights(weights, s);
+            Load(vRows, kv, k0, keys, 0);
+            Group.Barrier(); // values and weights are complete
+            mix = Mix(weights, kv, keys - k0, ScaleRows(mix, shrink));
+            Group.Barrier(); // everyone is done with the values before others come
+            if (THead.Two)
             {
-                float m = max[thread];
-                for (int n = 0; n < KeyTile; n++)
-                    m = MathF.Max(m, p[thread * ScoreStride + n]);
-                shrink[thread] = MathF.Exp(max[thread] - m); // 0 at the first tile
-                max[thread] = m;
+                Load(vRows, kv, k0, keys, 1);
+                Group.Barrier(); // the upper half is complete
+                mixHigh = Mix(weights, kv, keys - k0, ScaleRows(mixHigh, shrink));
+                Group.Barrier(); // and free again
             }
-            Group.Barrier(); // values and the new maxima are complete
-            for (int e = thread; e < QueryTile * KeyTile; e += BlockSize)
-            {
-                int at = e / KeyTile * ScoreStride + e % KeyTile;
-                p[at] = MathF.Exp(p[at] - max[e / KeyTile]);
-            }
-            Group.Barrier(); // p is complete
-            if (thread < QueryTile)
-            {
-                float l = sum[thread] * shrink[thread];
-                for (int n = 0; n < KeyTile; n++)
-                    l += p[thread * ScoreStride + n];
-                sum[thread] = l;
-            }
-            for (int n = 0; n < OutputsPerThread; n++)
-            {
-                int e = thread + n * BlockSize;
-                if (e < QueryTile * D)
-                {
-                    int i = e / D;
-                    float value = mix[n] * shrink[i];
-                    // Not beyond the row's own keys: 0 * NaN from a later token would reach this one.
-                    int end = IntrinsicMath.Min(IntrinsicMath.Min(KeyTile, keys - k0), q0 + i - k0 + 1);
-                    for (int key = 0; key < end; key++)
-                        value += p[i * ScoreStride + key] * kv[key * Stride + e - i * D];
-                    mix[n] = value;
-                }
-            }
-            Group.Barrier(); // everyone is done with p and the values before the next tile comes
         }
 
-        for (int n = 0; n < OutputsPerThread; n++)
-        {
-            int e = thread + n * BlockSize;
-            int i = e / D;
-            if (e < QueryTile * D && q0 + i < T)
-                z[(rows + q0 + i) * C + head * D + e - i * D] = q0 + i < length ? mix[n] / sum[i] : 0f;
-        }
-        if (thread < QueryTile && q0 + thread < T)
-            logSumExp[((long)b * H + head) * T + q0 + thread] =
-                q0 + thread < length ? max[thread] + MathF.Log(sum[thread]) : 0f;
-    }
-
-    /// <summary>Copies rows [first, first + count) of one head into shared memory, zeros from row end on.</summary>
-    internal static void LoadTile(
-        ArrayView<float> from, ArrayView<float> tile,
-        long rows, int first, int end, int rowStride, int column, int D, int count)
-    {
-        for (int e = Group.IdxX; e < count * D; e += Group.DimX)
-        {
-            int i = e / D;
-            tile[i * Stride + e - i * D] =
-                first + i < end ? from[(rows + first + i) * rowStride + column + e - i * D] : 0f;
-        }
+        largest[8 * tx + ty] = sum;
+        Group.Barrier(); // all parts of the sums are there
+        sum = default;
+        for (int n = 0; n < 8; n++)
+            sum += largest[8 * n + ty];
+        Quad share = new(1f / sum.X, 1f / sum.Y, 1f / sum.Z, 1f / sum.W);
+        var zRows = new HeadRows(z, tile, C, column, D, aligned);
+        Store(ScaleRows(mix, share), zRows, q0, length, T, 0);
+        if (THead.Two)
+            Store(ScaleRows(mixHigh, share), zRows, q0, length, T, 1);
+        for (int r = 4 * ty; r < 4 * ty + 4; r++)
+            if (tx == 0 && q0 + r < T)
+                logSumExp[tile.Statistics + r] =
+                    q0 + r < length ? max.At(r & 3) + MathF.Log(sum.At(r & 3)) : 0f;
     }
 }

@@ -10,7 +10,7 @@ sealed class AttentionRun : IDisposable
     readonly TensorArena _arena;
     readonly AttentionReference _shape;
     readonly IndexTensor _lengths;
-    readonly Tensor _qkv, _z, _lse, _dQkv, _dZ;
+    readonly Tensor _qkv, _z, _lse, _rowDots, _dQkv, _dZ;
 
     public AttentionRun(string device, AttentionReference shape, float deviation = 1f)
         : this(TestDevice.Open(device), shape, Normal(11, shape.B * shape.T * 3 * shape.C, 0f, deviation))
@@ -23,12 +23,13 @@ sealed class AttentionRun : IDisposable
         Qkv = qkv;
         int rows = shape.B * shape.T, C = shape.C;
         DZ = Normal(12, rows * C);
-        _arena = new TensorArena(device, 9L * rows * C + shape.B * shape.H * shape.T + shape.B + 256);
+        _arena = new TensorArena(device, 9L * rows * C + 2 * shape.B * shape.H * shape.T + shape.B + 256);
         Ops = new Ops(device);
         _qkv = _arena.Upload("qkv", qkv, rows, 3 * C);
         _lengths = _arena.UploadIndices("lengths", shape.Lengths, shape.B);
         _z = _arena.Upload("z", Garbage(rows * C), rows, C);
         _lse = _arena.Upload("logSumExp", Garbage(shape.B * shape.H * shape.T), shape.B, shape.H, shape.T);
+        _rowDots = _arena.Upload("rowDots", Garbage(shape.B * shape.H * shape.T), shape.B, shape.H, shape.T);
         _dZ = _arena.Upload("dZ", DZ, rows, C);
         _dQkv = _arena.Upload("dQkv", Garbage(rows * 3 * C), rows, 3 * C);
     }
@@ -49,7 +50,7 @@ sealed class AttentionRun : IDisposable
     {
         Forward();
         Ops.AttentionBackward(
-            _qkv, _lengths, _z, _lse, _dZ, _dQkv, _shape.B, _shape.T, _shape.H, (float)_shape.Scale);
+            _qkv, _lengths, _z, _lse, _dZ, _rowDots, _dQkv, _shape.B, _shape.T, _shape.H, (float)_shape.Scale);
         return _dQkv.ToArray();
     }
 

@@ -6,13 +6,15 @@ namespace HeadTap.Kernels.Tests;
 
 public class AttentionTests
 {
-    // One token; lengths 0, 1 and T in one batch; heads that no vector width divides; no square anywhere.
+    // One token; lengths 0, 1 and T in one batch; heads that no vector width divides; two tiles and two chunks of
+    // columns; no square anywhere.
     static readonly AttentionReference[] Small =
     [
         new(1, 1, 1, 1, [1], 1),
         new(3, 7, 1, 5, [0, 7, 1], 1 / Math.Sqrt(5)),
         new(1, 9, 2, 8, [9], 1 / Math.Sqrt(8)),
         new(2, 5, 2, 3, [5, 4], 1),
+        new(1, 34, 1, 66, [33], 0.12),
     ];
 
     // One past the tiles of queries and of keys, a head of GPT-2's size, wide heads, one of the widest.
@@ -23,6 +25,7 @@ public class AttentionTests
         new(1, 130, 2, 32, [129], 1 / Math.Sqrt(32)),
         new(1, 40, 2, 128, [38], 1 / Math.Sqrt(128)),
         new(1, 70, 1, 97, [70], 1 / Math.Sqrt(97)),
+        new(1, 1100, 1, 16, [1099], 0.25), // longer than GPT-2's context
     ];
 
     static IEnumerable<TestCaseData> Cases() =>

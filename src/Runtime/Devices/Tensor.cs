@@ -11,8 +11,10 @@ public sealed unsafe class Tensor
 {
     readonly int[] _shape;
 
-    internal Tensor(ComputeDevice device, string name, int[] shape, long length, float* pointer, ArrayView<float> view)
+    internal Tensor(ComputeDevice device, string name, int[] shape, long length, float* pointer, ArrayView<float> view,
+        long offset = 0)
     {
+        Offset = offset;
         Device = device;
         Name = name;
         _shape = shape;
@@ -45,6 +47,9 @@ public sealed unsafe class Tensor
     /// <summary>Device memory on ILGPU devices, else empty.</summary>
     internal ArrayView<float> View { get; }
 
+    /// <summary>Floats between a cache line and this tensor's first: cuts of an arena begin at one, slices anywhere.</summary>
+    internal long Offset { get; }
+
     /// <summary>The values themselves, on the host path.</summary>
     internal Span<float> Span => new(Pointer, checked((int)Length));
 
@@ -56,7 +61,7 @@ public sealed unsafe class Tensor
             throw new ArgumentException($"{name} [{offset}, {offset + length}) is outside {this}.");
         return new Tensor(Device, name, shape.ToArray(), length,
             Pointer == null ? null : Pointer + offset,
-            View.IsValid ? View.SubView(offset, length) : View);
+            View.IsValid ? View.SubView(offset, length) : View, Offset + offset);
     }
 
     /// <summary>Rows [<paramref name="first"/>, <paramref name="first"/> + <paramref name="count"/>) of the same memory.</summary>

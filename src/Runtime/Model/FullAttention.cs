@@ -37,13 +37,15 @@ sealed class FullAttention(
     }
 
     /// <summary>From dL/dz to dL/d(q, k, v), which is written.</summary>
-    internal void Backward(int l, Gpt2Activations a, SiteRecorder gradientSites, EditProgram? program, Tensor dZ, Tensor dQkv)
+    internal void Backward(
+        int l, Gpt2Activations a, SiteRecorder gradientSites, EditProgram? program, Gpt2BackwardMemory d)
     {
         (int B, int T) = (Batch.B, Batch.T);
+        (Tensor dZ, Tensor dQkv) = (d.Z, d.Qkv);
         if (!_patterns.TryGetValue(l, out (Tensor Before, Tensor After) p))
         {
             Ops.AttentionBackward(a.Qkv[l], a.Lengths, _zBeforeEdits.GetValueOrDefault(l) ?? a.Z[l],
-                a.LogSumExp[l], dZ, dQkv, B, T, H, Scale);
+                a.LogSumExp[l], dZ, d.RowDots, dQkv, B, T, H, Scale);
             return;
         }
         Tensor dPattern = Memory.Cut($"gradient of the pattern of block {l}", B, H, T, T);

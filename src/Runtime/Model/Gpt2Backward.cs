@@ -57,7 +57,7 @@ sealed class Gpt2Backward(
     {
         Tensor dOut = Branch(SiteKind.AttnOut, l);
         Project(l, w, g, dOut);                                              At(SiteKind.Z, l, d.Z);
-        attention.Backward(l, a, gradientSites, Program, d.Z, d.Qkv);
+        attention.Backward(l, a, gradientSites, Program, d);
         At(SiteKind.V, l, d.Qkv);
         At(SiteKind.K, l, d.Qkv);
         At(SiteKind.Q, l, d.Qkv);
@@ -138,6 +138,7 @@ sealed class Gpt2BackwardMemory
         Branch = arena.Cut("gradient of a branch", rows, C);
         Norm = arena.Cut("gradient of a LayerNorm's output", rows, C);
         Z = arena.Cut("gradient of z", rows, C);
+        RowDots = arena.Cut("rows of gradient times z", B, config.Heads, T);
         Qkv = arena.Cut("gradient of q, k, v", rows, 3 * C);
         Mlp = arena.Cut("gradient of the neurons", rows, config.Inner);
         LnFinal = arena.Cut("gradient of the final LayerNorm's output", rows, C);
@@ -154,6 +155,9 @@ sealed class Gpt2BackwardMemory
 
     /// <summary>[B T, C]</summary>
     internal Tensor Z { get; }
+
+    /// <summary>[B, H, T]: room for attention's kernels.</summary>
+    internal Tensor RowDots { get; }
 
     /// <summary>[B T, 3C]</summary>
     internal Tensor Qkv { get; }

@@ -8,11 +8,12 @@ namespace HeadTap.Runtime;
 public sealed unsafe partial class Ops
 {
     Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>,
-        int, int, int, float>? _attention;
-    Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>,
-        ArrayView<float>, ArrayView<float>, int, int, int, float>? _attentionBackwardQueries;
-    Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>,
-        ArrayView<float>, ArrayView<float>, int, int, int, float>? _attentionBackwardKeys;
+        int, int, int, float, int>? _attention, _attentionWide;
+    Action<Index1D, ArrayView<int>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
+        int, int, int, int>? _attentionRowDots;
+    Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
+        ArrayView<float>, int, int, int, float, int>? _attentionQueries, _attentionQueriesWide,
+        _attentionKeys, _attentionKeysWide;
 
     /// <summary>
     /// Writes <c>z = softmax(scale * q k^T, causal) v</c> for every head, without a matrix of scores.
@@ -41,10 +42,8 @@ public sealed unsafe partial class Ops
             AttentionHost.Forward(
                 qkv.Pointer, lengths.Pointer, z.Pointer, logSumExp.Pointer, B, T, H, D, scale);
         else
-            (_attention ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<int>, ArrayView<float>,
-                ArrayView<float>, int, int, int, float>(AttentionKernels.Forward))(
-                (Groups(B, T, H, AttentionKernels.QueryTile), AttentionKernels.BlockSize),
-                qkv.View, lengths.View, z.View, logSumExp.View, T, H, D, scale);
+            AttentionKernel(D)((Groups(B, T, H, AttentionKernels.QueryTile), AttentionKernels.BlockSize),
+                qkv.View, lengths.View, z.View, logSumExp.View, T, H, D, scale, Aligned(D, qkv, z));
     }
 
     /// <summary>Writes the gradient of <see cref="Attention"/>, computing its pattern again.</summary>
@@ -53,6 +52,7 @@ public sealed unsafe partial class Ops
     /// <param name="z">[B*T, C], the forward pass' output.</param>
     /// <param name="logSumExp">[B, H, T], from the forward pass.</param>
     /// <param name="dZ">[B*T, C]; padding rows are not read.</param>
+    /// <param name="rowDots">[B, H, T]: room for what two kernels share; the host path leaves it as it is.</param>
     /// <param name="dQkv">[B*T, 3C]; zeros in padding rows. Not one of the inputs.</param>
     /// <param name="B">Rows of the batch.</param>
     /// <param name="T">Tokens of a row, padding included.</param>
@@ -60,14 +60,15 @@ public sealed unsafe partial class Ops
     /// <param name="scale">As in the forward pass.</param>
     /// <exception cref="ArgumentException">A shape does not fit, or a head is too wide for the device.</exception>
     public void AttentionBackward(
-        Tensor qkv, IndexTensor lengths, Tensor z, Tensor logSumExp, Tensor dZ, Tensor dQkv,
+        Tensor qkv, IndexTensor lengths, Tensor z, Tensor logSumExp, Tensor dZ, Tensor rowDots, Tensor dQkv,
         int B, int T, int H, float scale)
     {
         int D = HeadSize(qkv, B, T, H);
         Require(lengths.Length == B, $"{lengths} must have {B} entries.");
         Require(z.Length == (long)B * T * H * D && dZ.Length == z.Length,
             $"{z} and {dZ} must have [{B * T}, {H * D}].");
-        Require(logSumExp.Length == (long)B * H * T, $"{logSumExp} must have [{B}, {H}, {T}].");
+        Require(logSumExp.Length == (long)B * H * T && rowDots.Length == logSumExp.Length,
+            $"{logSumExp} and {rowDots} must have [{B}, {H}, {T}].");
         Require(dQkv.Length == qkv.Length, $"{dQkv} must have the shape of {qkv}.");
         RequireHeadFits(D);
         Begin();
@@ -79,17 +80,47 @@ public sealed unsafe partial class Ops
                 dZ.Pointer, dQkv.Pointer, B, T, H, D, scale);
             return;
         }
+        (_attentionRowDots ??= Gpu.LoadAutoGroupedStreamKernel<Index1D, ArrayView<int>, ArrayView<float>,
+            ArrayView<float>, ArrayView<float>, int, int, int, int>(AttentionBackwardKernels.RowDots))(
+            checked(B * T * H), lengths.View, z.View, dZ.View, rowDots.View, T, H, D, Aligned(D, z, dZ));
         KernelConfig grid = (Groups(B, T, H, AttentionBackwardKernels.OwnedTile),
             AttentionBackwardKernels.BlockSize);
-        (_attentionBackwardQueries ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<int>,
-            ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, int, float>(
-            AttentionBackwardKernels.Queries))(grid, qkv.View, lengths.View, z.View, logSumExp.View,
-            dZ.View, dQkv.View, T, H, D, scale);
-        (_attentionBackwardKeys ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<int>,
-            ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, int, float>(
-            AttentionBackwardKernels.KeysAndValues))(grid, qkv.View, lengths.View, z.View, logSumExp.View,
-            dZ.View, dQkv.View, T, H, D, scale);
+        int aligned = Aligned(D, qkv, dZ, dQkv);
+        AttentionQueriesKernel(D)(grid, qkv.View, lengths.View, logSumExp.View, rowDots.View, dZ.View, dQkv.View,
+            T, H, D, scale, aligned);
+        AttentionKeysKernel(D)(grid, qkv.View, lengths.View, logSumExp.View, rowDots.View, dZ.View, dQkv.View,
+            T, H, D, scale, aligned);
     }
+
+    Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>,
+        int, int, int, float, int> AttentionKernel(int D)
+        => D <= AttentionKernels.NarrowHead
+            ? _attention ??= LoadForward(AttentionKernels.Forward)
+            : _attentionWide ??= LoadForward(AttentionKernels.ForwardWide);
+
+    Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>,
+        int, int, int, float, int> LoadForward(
+        Action<ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>,
+            int, int, int, float, int> kernel)
+        => Gpu.LoadStreamKernel(kernel);
+
+    Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
+        ArrayView<float>, int, int, int, float, int> AttentionQueriesKernel(int D)
+        => D <= AttentionKernels.NarrowHead
+            ? _attentionQueries ??= LoadBackward(AttentionBackwardKernels.Queries)
+            : _attentionQueriesWide ??= LoadBackward(AttentionBackwardKernels.QueriesWide);
+
+    Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
+        ArrayView<float>, int, int, int, float, int> AttentionKeysKernel(int D)
+        => D <= AttentionKernels.NarrowHead
+            ? _attentionKeys ??= LoadBackward(AttentionBackwardKernels.KeysAndValues)
+            : _attentionKeysWide ??= LoadBackward(AttentionBackwardKernels.KeysAndValuesWide);
+
+    Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
+        ArrayView<float>, int, int, int, float, int> LoadBackward(
+        Action<ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
+            ArrayView<float>, int, int, int, float, int> kernel)
+        => Gpu.LoadStreamKernel(kernel);
 
     static int HeadSize(Tensor qkv, int B, int T, int H, [CallerMemberName] string op = "")
     {
@@ -105,4 +136,13 @@ public sealed unsafe partial class Ops
             $"heads of {D} are wider than {AttentionKernels.MaxHeadSize}, the most on {Device.Name}; use cpu.", op);
 
     static int Groups(int B, int T, int H, int tile) => checked(B * H * ((T + tile - 1) / tile));
+
+    // Whether rows of heads may be read and written in quads; tensors of an arena begin at cache lines.
+    static int Aligned(int D, params ReadOnlySpan<Tensor> tensors)
+    {
+        foreach (Tensor tensor in tensors)
+            if (D % 4 != 0 || tensor.Offset % 4 != 0)
+                return 0;
+        return 1;
+    }
 }

@@ -1,0 +1,89 @@
+using ILGPU;
+
+namespace HeadTap.Kernels;
+
+/// <summary>How many chunks of 64 columns a head takes, known when a kernel is compiled.</summary>
+interface IHeadChunks
+{
+    static abstract bool Two { get; }
+}
+
+/// <summary>Heads of up to 64.</summary>
+struct OneChunk : IHeadChunks
+{
+    public static bool Two => false;
+}
+
+/// <summary>Heads of 65 to 128.</summary>
+struct TwoChunks : IHeadChunks
+{
+    public static bool Two => true;
+}
+
+/// <summary>Which rows of which head a group of an attention kernel owns.</summary>
+struct HeadTile
+{
+    /// <summary>First owned position of the sequence.</summary>
+    public int First;
+
+    /// <summary>The head.</summary>
+    public int Head;
+
+    /// <summary>Real tokens of the sequence.</summary>
+    public int Length;
+
+    /// <summary>The sequence's first row in [B*T, …].</summary>
+    public long Row0;
+
+    /// <summary>Where First stands in [B, H, T].</summary>
+    public long Statistics;
+
+    /// <summary>Tiles of queries. The last ones have the most keys, so they start first and none ends the run alone.</summary>
+    internal static HeadTile OfQueries(ArrayView<int> lengths, int T, int H)
+    {
+        int tiles = Tiles(T);
+        return Of(tiles - 1 - Grid.IdxX / (Grid.DimX / tiles), Grid.IdxX % (Grid.DimX / tiles), lengths, T, H);
+    }
+
+    /// <summary>Tiles of keys. The first ones have the most queries.</summary>
+    internal static HeadTile OfKeys(ArrayView<int> lengths, int T, int H)
+    {
+        int heads = Grid.DimX / Tiles(T);
+        return Of(Grid.IdxX / heads, Grid.IdxX % heads, lengths, T, H);
+    }
+
+    static int Tiles(int T) => (T + AttentionSharedTiles.Rows - 1) / AttentionSharedTiles.Rows;
+
+    static HeadTile Of(int tile, int bh, ArrayView<int> lengths, int T, int H)
+    {
+        HeadTile at = default;
+        at.First = tile * AttentionSharedTiles.Rows;
+        at.Head = bh % H;
+        at.Length = IntrinsicMath.Clamp(lengths[bh / H], 0, T);
+        at.Row0 = (long)(bh / H) * T;
+        at.Statistics = (long)bh * T + at.First;
+        return at;
+    }
+}
+
+/// <summary>One head's rows of a tensor: q, k or v in [B*T, 3C], z or a gradient in [B*T, C].</summary>
+struct HeadRows(ArrayView<float> view, HeadTile tile, int stride, int column, int D, int aligned)
+{
+    /// <summary>The whole tensor.</summary>
+    public ArrayView<float> View = view;
+
+    /// <summary>Where the head's first column of the sequence's first row stands.</summary>
+    public long Start = tile.Row0 * stride + column;
+
+    /// <summary>Floats from row to row.</summary>
+    public int Stride = stride;
+
+    /// <summary>Columns of the head.</summary>
+    public int D = D;
+
+    /// <summary>1 when every row of the head begins at a multiple of 16 bytes.</summary>
+    public int Aligned = aligned;
+
+    /// <summary>Where a row of the sequence begins.</summary>
+    internal readonly long At(int row) => Start + (long)row * Stride;
+}
