@@ -6,7 +6,8 @@ namespace HeadTap.Kernels.Tests;
 /// <summary>One kernel as a GPU runs it: a method, with its type arguments where it has any.</summary>
 /// <param name="Name">Its row in docs/kernel-ledger.csv: <c>LayerNormKernels.Forward</c>.</param>
 /// <param name="Method">A static void method, closed over its type arguments.</param>
-/// <param name="Since">The first architecture that has its instructions: sm_75 lacks cp.async, TF32 and bf16.</param>
+/// <param name="Since">The first architecture that has its instructions: sm_75 lacks cp.async, TF32 and
+/// bf16.</param>
 /// <param name="TensorCores">True when it must hold tensor-core products (HMMA) once assembled.</param>
 sealed record KernelVariant(
     string Name, MethodInfo Method, CudaArchitecture Since, bool TensorCores = false)
@@ -15,9 +16,9 @@ sealed record KernelVariant(
 }
 
 /// <summary>
-/// Every kernel and every CUDA variant, in one list: what compiles to PTX, what ptxas assembles, and what the ledger
-/// has rows for. Methods of classes named <c>...Kernels</c> that have no type arguments are found by themselves;
-/// the rest is listed in <see cref="Variants"/>.
+/// Every kernel and every CUDA variant, in one list: what compiles to PTX, what ptxas assembles, and what the
+/// ledger has rows for. Methods of classes named <c>...Kernels</c> that have no type arguments are found by
+/// themselves; the rest is listed in <see cref="Variants"/>.
 /// </summary>
 static class KernelCatalog
 {
@@ -36,24 +37,29 @@ static class KernelCatalog
         where architecture >= kernel.Since
         select (kernel, architecture);
 
-    // Kernels with type arguments, and kernels that begin at a later architecture or use tensor cores. An entry:
+    // Kernels with type arguments, and kernels that begin at a later architecture or use tensor cores. An
+    // entry:
     //   Variant(typeof(MatMulTensorKernels), nameof(MatMulTensorKernels.Product), CudaArchitecture.SM_80,
     //       tensorCores: true, typeof(Tile128x128))
     static IEnumerable<KernelVariant> Variants() => [];
 
     static IEnumerable<KernelVariant> Found()
     {
-        HashSet<(Type, string)> listed = [.. Variants().Select(v => (v.Method.DeclaringType!, v.Method.Name))];
+        HashSet<(Type, string)> listed =
+            [.. Variants().Select(v => (v.Method.DeclaringType!, v.Method.Name))];
         return
             from type in typeof(LayerNormKernels).Assembly.GetExportedTypes()
             where type.Name.EndsWith("Kernels", StringComparison.Ordinal)
-            from method in type.GetMethods(BindingFlags.Static | BindingFlags.Public | BindingFlags.DeclaredOnly)
+            from method in type.GetMethods(
+                BindingFlags.Static | BindingFlags.Public | BindingFlags.DeclaredOnly)
             where method.ReturnType == typeof(void) && !method.IsGenericMethodDefinition
                 && !listed.Contains((type, method.Name))
             select new KernelVariant($"{type.Name}.{method.Name}", method, CudaArchitecture.SM_75);
     }
 
-    /// <summary>An entry of <see cref="Variants"/>, its type arguments in the name: <c>Kernels.Method[Type]</c>.</summary>
+    /// <summary>
+    /// An entry of <see cref="Variants"/>, its type arguments in the name: <c>Kernels.Method[Type]</c>.
+    /// </summary>
     internal static KernelVariant Variant(
         Type type, string method, CudaArchitecture since, bool tensorCores, params Type[] arguments)
     {

@@ -2,12 +2,16 @@ using System.Globalization;
 
 namespace HeadTap.Kernels.Tests;
 
-/// <summary>What one kernel costs on one architecture, as ptxas and nvdisasm say; a line of docs/kernel-ledger.csv.</summary>
+/// <summary>
+/// What one kernel costs on one architecture, as ptxas and nvdisasm say; a line of docs/kernel-ledger.csv.
+/// </summary>
 /// <param name="Kernel">Its name in the catalog.</param>
 /// <param name="Architecture"><c>sm_80</c></param>
-/// <param name="Registers">Of a thread; 255 at most, and 65,536 are shared by the threads of a multiprocessor.</param>
+/// <param name="Registers">Of a thread; 255 at most, and 65,536 are shared by the threads of a
+/// multiprocessor.</param>
 /// <param name="SharedBytes">Static shared memory of a group.</param>
-/// <param name="LocalBytes">Stack of a thread in local memory: arrays with changing indices, and spills.</param>
+/// <param name="LocalBytes">Stack of a thread in local memory: arrays with changing indices, and
+/// spills.</param>
 /// <param name="SpillStoreBytes">Registers written to local memory because there were too few.</param>
 /// <param name="SpillLoadBytes">The same, read back.</param>
 /// <param name="Hmma">Tensor-core products.</param>
@@ -38,7 +42,8 @@ sealed record LedgerRow(
 static class KernelLedger
 {
     /// <summary>The file.</summary>
-    public static string Path { get; } = System.IO.Path.Combine(PtxAssembler.Root, "docs", "kernel-ledger.csv");
+    public static string Path { get; } =
+        System.IO.Path.Combine(PtxAssembler.Root, "docs", "kernel-ledger.csv");
 
     /// <summary>The lines below the header.</summary>
     public static string[] Read()
@@ -49,11 +54,13 @@ static class KernelLedger
 
     /// <summary>Replaces the file.</summary>
     public static void Write(IEnumerable<LedgerRow> rows)
-        => File.WriteAllText(Path, string.Concat(rows.Select(r => r.Line).Prepend(LedgerRow.Header).Select(l => l + "\n")));
+        => File.WriteAllText(Path, string.Concat(
+            rows.Select(r => r.Line).Prepend(LedgerRow.Header).Select(l => l + "\n")));
 
     /// <summary>
-    /// What is wrong with freshly assembled kernels beside the committed lines, a sentence each: spills, tensor-core
-    /// kernels without tensor-core instructions, lines that are missing, left over or no longer true.
+    /// What is wrong with freshly assembled kernels beside the committed lines, a sentence each: spills,
+    /// tensor-core kernels without tensor-core instructions, lines that are missing, left over or no longer
+    /// true.
     /// </summary>
     /// <param name="rows">Fresh rows.</param>
     /// <param name="tensorCores">Names of the kernels that must hold HMMA.</param>

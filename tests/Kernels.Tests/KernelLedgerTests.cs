@@ -1,8 +1,8 @@
 namespace HeadTap.Kernels.Tests;
 
 /// <summary>
-/// Every kernel assembled by NVIDIA's own ptxas and held against docs/kernel-ledger.csv: registers, memory, spills and
-/// tensor-core instructions change by decision, not by accident.
+/// Every kernel assembled by NVIDIA's own ptxas and held against docs/kernel-ledger.csv: registers, memory,
+/// spills and tensor-core instructions change by decision, not by accident.
 /// </summary>
 public class KernelLedgerTests
 {
@@ -14,7 +14,8 @@ public class KernelLedgerTests
     {
         RequireTools();
         string[] committed = KernelLedger.Read();
-        if (committed.Length > 0 && !committed[0].EndsWith("," + PtxAssembler.Version, StringComparison.Ordinal))
+        if (committed is [string first, ..]
+            && !first.EndsWith("," + PtxAssembler.Version, StringComparison.Ordinal))
             Assert.Ignore($"the ledger was made with another ptxas than this one, {PtxAssembler.Version}");
         Assert.That(KernelLedger.Complaints(PtxAssembler.Catalog, s_tensorCores, committed), Is.Empty,
             "if the change is meant: bench/gpu/ledger, and commit docs/kernel-ledger.csv");
@@ -25,7 +26,8 @@ public class KernelLedgerTests
     {
         // Needs no tools: a kernel that was added without its lines is seen on every machine.
         Assert.That(KernelLedger.Read().Select(l => string.Join(' ', l.Split(',')[..2])), Is.EqualTo(
-            KernelCatalog.Builds.Select(b => $"{b.Kernel.Name} {PtxAssembler.Target(b.Architecture)}")), "bench/gpu/ledger");
+            KernelCatalog.Builds.Select(b => $"{b.Kernel.Name} {PtxAssembler.Target(b.Architecture)}")),
+            "bench/gpu/ledger");
     }
 
     [Test]
@@ -36,10 +38,12 @@ public class KernelLedgerTests
             => [.. KernelLedger.Complaints([row], new HashSet<string> { "A.B" }, lines)];
         Assert.That(Complain(good, good.Line), Is.Empty);
         Assert.That(Complain(good), Has.Length.EqualTo(1).And.Some.Contains("has no line A.B"));
-        Assert.That(Complain(good, good.Line, "A.C,sm_80"), Has.Length.EqualTo(1).And.Some.Contains("nothing assembles"));
+        Assert.That(Complain(good, good.Line, "A.C,sm_80"),
+            Has.Length.EqualTo(1).And.Some.Contains("nothing assembles"));
         LedgerRow spilled = good with { SpillStoreBytes = 8 }, plain = good with { Hmma = 0 };
         Assert.That(Complain(spilled, spilled.Line), Has.Length.EqualTo(1).And.Some.Contains("spills"));
-        Assert.That(Complain(spilled with { SpillStoreBytes = 0, SpillLoadBytes = 4 }), Has.Some.Contains("spills"));
+        Assert.That(Complain(spilled with { SpillStoreBytes = 0, SpillLoadBytes = 4 }),
+            Has.Some.Contains("spills"));
         Assert.That(Complain(plain, plain.Line), Has.Length.EqualTo(1).And.Some.Contains("no HMMA"));
     }
 
@@ -47,7 +51,8 @@ public class KernelLedgerTests
     public void A_spill_a_local_array_and_a_tensor_core_product_are_told_apart()
     {
         RequireTools();
-        (string, string) Entry(string name, string body) => (name, ".version 7.8\n.target sm_80\n.address_size 64\n"
+        (string, string) Entry(string name, string body) => (name,
+            ".version 7.8\n.target sm_80\n.address_size 64\n"
             + $".visible .entry k(.param .u64 p)\n.maxntid 1024,1,1\n{{\n{body}\nret;\n}}\n");
         List<LedgerRow> rows = PtxAssembler.Assemble("sm_80", "proof",
             [Entry("Spill", Crowded(count: 90)), Entry("Array", LocalArray), Entry("Tensor", Tensor)]);
@@ -71,10 +76,12 @@ public class KernelLedgerTests
     static void RequireTools()
     {
         if (!PtxAssembler.Present)
-            Assert.Ignore($"no ptxas and nvdisasm in artifacts/cuda-tools; {PtxAssembler.HowToGet} puts them there");
+            Assert.Ignore("no ptxas and nvdisasm in artifacts/cuda-tools; "
+                + $"{PtxAssembler.HowToGet} puts them there");
     }
 
-    // More values alive at once than the 64 registers of a thread in a group of 1,024: loaded, then used in reverse.
+    // More values alive at once than the 64 registers of a thread in a group of 1,024: loaded, then used in
+    // reverse.
     static string Crowded(int count)
     {
         IEnumerable<int> all = Enumerable.Range(0, count);
@@ -86,7 +93,8 @@ public class KernelLedgerTests
     const string LocalArray = """
         .local .align 4 .b8 a[64]; .reg .b64 %r<7>; .reg .b32 %i<3>; .reg .f32 %f<3>;
         ld.param.u64 %r1,[p]; mov.u64 %r2,a; ld.volatile.global.u32 %i1,[%r1]; and.b32 %i2,%i1,15;
-        mul.wide.u32 %r3,%i2,4; add.u64 %r4,%r2,%r3; ld.volatile.global.f32 %f1,[%r1+4]; st.local.f32 [%r2],%f1;
+        mul.wide.u32 %r3,%i2,4; add.u64 %r4,%r2,%r3; ld.volatile.global.f32 %f1,[%r1+4];
+        st.local.f32 [%r2],%f1;
         st.local.f32 [%r4],%f1; ld.volatile.global.u32 %i1,[%r1]; and.b32 %i2,%i1,15; mul.wide.u32 %r5,%i2,4;
         add.u64 %r6,%r2,%r5; ld.local.f32 %f2,[%r6]; st.global.f32 [%r1],%f2;
         """;
@@ -95,7 +103,9 @@ public class KernelLedgerTests
         .reg .b64 %r<2>; .reg .b32 %i<7>; .reg .f32 %f<5>; ld.param.u64 %r1,[p];
         ld.volatile.global.u32 %i1,[%r1]; ld.volatile.global.u32 %i2,[%r1+4];
         mov.f32 %f1,0f00000000; mov.f32 %f2,%f1; mov.f32 %f3,%f1; mov.f32 %f4,%f1;
-        mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%f1,%f2,%f3,%f4},{%i1,%i2,%i1,%i2},{%i1,%i2},{%f1,%f2,%f3,%f4};
-        st.global.f32 [%r1],%f1; st.global.f32 [%r1+4],%f2; st.global.f32 [%r1+8],%f3; st.global.f32 [%r1+12],%f4;
+        mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32
+            {%f1,%f2,%f3,%f4},{%i1,%i2,%i1,%i2},{%i1,%i2},{%f1,%f2,%f3,%f4};
+        st.global.f32 [%r1],%f1; st.global.f32 [%r1+4],%f2;
+        st.global.f32 [%r1+8],%f3; st.global.f32 [%r1+12],%f4;
         """;
 }

@@ -7,8 +7,8 @@ using ILGPU.Runtime.Cuda;
 namespace HeadTap.Kernels.Tests;
 
 /// <summary>
-/// NVIDIA's ptxas and nvdisasm over kernels: machine code of GPUs that are not here. What was assembled stays in
-/// artifacts/ptxas (.ptx, .cubin, .sass, ptxas' report) to be read.
+/// NVIDIA's ptxas and nvdisasm over kernels: machine code of GPUs that are not here. What was assembled stays
+/// in artifacts/ptxas (.ptx, .cubin, .sass, ptxas' report) to be read.
 /// </summary>
 static partial class PtxAssembler
 {
@@ -20,19 +20,24 @@ static partial class PtxAssembler
 
     static readonly string s_tools = Path.Combine(Root, "artifacts", "cuda-tools", "bin");
     static readonly string s_output = Path.Combine(Root, "artifacts", "ptxas");
-    static readonly Lazy<string> s_version = new(() => VersionText().Match(Run("ptxas", "--version")).Groups[1].Value);
+    static readonly Lazy<string> s_version = new(
+        () => VersionText().Match(Run("ptxas", "--version")).Groups[1].Value);
     static readonly Lazy<IReadOnlyList<LedgerRow>> s_catalog = new(AssembleCatalog);
 
     /// <summary>True where <see cref="HowToGet"/> has run.</summary>
-    public static bool Present => File.Exists(Path.Combine(s_tools, "ptxas")) && File.Exists(Path.Combine(s_tools, "nvdisasm"));
+    public static bool Present =>
+        File.Exists(Path.Combine(s_tools, "ptxas")) && File.Exists(Path.Combine(s_tools, "nvdisasm"));
 
-    /// <summary>The assembler's version, as <c>11.8.89</c>: registers and instructions depend on it.</summary>
+    /// <summary>
+    /// The assembler's version, as <c>11.8.89</c>: registers and instructions depend on it.
+    /// </summary>
     public static string Version => s_version.Value;
 
     /// <summary>The whole catalog, assembled once a run, in its order.</summary>
     public static IReadOnlyList<LedgerRow> Catalog => s_catalog.Value;
 
-    // One module an architecture: nvdisasm alone takes 0.2 s to start, and there are a hundred kernels and more.
+    // One module an architecture: nvdisasm alone takes 0.2 s to start, and there are a hundred kernels and
+    // more.
     static List<LedgerRow> AssembleCatalog()
     {
         Dictionary<(string, string), LedgerRow> rows = KernelCatalog.Builds.GroupBy(b => b.Architecture)
@@ -42,44 +47,48 @@ static partial class PtxAssembler
         return [.. KernelCatalog.Builds.Select(b => rows[(b.Kernel.Name, Target(b.Architecture))])];
     }
 
-    /// <summary>Assembles kernels, each one entry of PTX, as one module, and counts what is in them.</summary>
+    /// <summary>
+    /// Assembles kernels, each one entry of PTX, as one module, and counts what is in them.
+    /// </summary>
     /// <param name="target"><c>sm_80</c></param>
     /// <param name="module">Name of the files below artifacts/ptxas.</param>
     /// <param name="kernels">Name and PTX of each.</param>
     /// <exception cref="InvalidOperationException">ptxas refused it; the message is ptxas' own.</exception>
-    public static List<LedgerRow> Assemble(string target, string module, IReadOnlyList<(string Name, string Ptx)> kernels)
+    public static List<LedgerRow> Assemble(
+        string target, string module, IReadOnlyList<(string Name, string Ptx)> kernels)
     {
         string folder = Path.Combine(s_output, target), file = Path.Combine(folder, module);
         Directory.CreateDirectory(folder);
         // ILGPU inlines everything into one entry a kernel, named after its method alone: here after the row.
-        string Entry(string kernel, string ptx) => EntryName().Replace(
-            ptx[(ptx.IndexOf(AfterHeader, StringComparison.Ordinal) + AfterHeader.Length)..], $".entry {Label(kernel)}(");
-        string first = kernels[0].Ptx;
-        string header = first[..(first.IndexOf(AfterHeader, StringComparison.Ordinal) + AfterHeader.Length)];
-        File.WriteAllText(file + ".ptx", header + string.Concat(kernels.Select(k => Entry(k.Name, k.Ptx))));
+        static int End(string ptx) => ptx.IndexOf(HeaderEnd, StringComparison.Ordinal) + HeaderEnd.Length;
+        File.WriteAllText(file + ".ptx", kernels[0].Ptx[..End(kernels[0].Ptx)] + string.Concat(kernels.Select(
+            k => EntryName().Replace(k.Ptx[End(k.Ptx)..], $".entry {Label(k.Name)}("))));
         // No debug information and ptxas' own -O3: what the driver does with ILGPU's PTX.
         string report = Run("ptxas", "-v", $"-arch={target}", file + ".ptx", "-o", file + ".cubin");
         File.WriteAllText(file + ".txt", report);
         string sass = Run("nvdisasm", "-c", file + ".cubin");
         File.WriteAllText(file + ".sass", sass);
-        Dictionary<string, string> reports = Report().Matches(report).ToDictionary(m => m.Groups[1].Value, m => m.Value);
-        Dictionary<string, string> codes = sass.Split("\n.text.").Skip(1).ToDictionary(part => part[..part.IndexOf(':')]);
+        var reports = Report().Matches(report).ToDictionary(m => m.Groups[1].Value, m => m.Value);
+        var codes = sass.Split("\n.text.").Skip(1).ToDictionary(part => part[..part.IndexOf(':')]);
         return [.. kernels.Select(k => Row(k.Name, target, reports[Label(k.Name)], codes[Label(k.Name)]))];
     }
 
     /// <summary><c>sm_80</c></summary>
-    public static string Target(CudaArchitecture architecture) => $"sm_{architecture.Major}{architecture.Minor}";
+    public static string Target(CudaArchitecture architecture)
+        => $"sm_{architecture.Major}{architecture.Minor}";
 
     static LedgerRow Row(string kernel, string target, string report, string sass)
     {
-        string[] code = [.. Instruction().Matches(sass).Select(m => m.Groups[1].Value).Where(op => op != "NOP")];
+        string[] code =
+            [.. Instruction().Matches(sass).Select(m => m.Groups[1].Value).Where(op => op != "NOP")];
         int Number(Regex pattern) => pattern.Match(report) is { Success: true } match
             ? int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture) : 0;
         int Count(string prefix) => code.Count(op => op.StartsWith(prefix, StringComparison.Ordinal));
-        int Wide(string prefix) => code.Count(op => op.StartsWith(prefix, StringComparison.Ordinal) && op.Contains(".128"));
-        return new(kernel, target, Number(Registers()), Number(Shared()), Number(Stack()), Number(SpillStores()),
-            Number(SpillLoads()), Count("HMMA"), Count("LDSM"), Count("LDGSTS"), Wide("LDG"), Wide("STG"), Count("FFMA"),
-            Count("BAR"), code.Length, Version);
+        int Wide(string prefix)
+            => code.Count(op => op.StartsWith(prefix + ".", StringComparison.Ordinal) && op.Contains(".128"));
+        return new(kernel, target, Number(Registers()), Number(Shared()), Number(Stack()),
+            Number(SpillStores()), Number(SpillLoads()), Count("HMMA"), Count("LDSM"), Count("LDGSTS"),
+            Wide("LDG"), Wide("STG"), Count("FFMA"), Count("BAR"), code.Length, Version);
     }
 
     static string Run(string tool, params string[] arguments)
@@ -94,7 +103,8 @@ static partial class PtxAssembler
         string output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
         if (process.ExitCode != 0)
-            throw new InvalidOperationException($"{tool} {string.Join(' ', arguments)}: {error.Result}{output}");
+            throw new InvalidOperationException(
+                $"{tool} {string.Join(' ', arguments)}: {error.Result}{output}");
         return output + error.Result; // ptxas reports on one of the two, by version
     }
 
@@ -102,7 +112,7 @@ static partial class PtxAssembler
 
     static string Here([CallerFilePath] string file = "") => Path.GetDirectoryName(file)!;
 
-    const string AfterHeader = ".address_size 64\n";
+    const string HeaderEnd = ".address_size 64\n";
 
     [GeneratedRegex(@"\.entry \w+\(")]
     private static partial Regex EntryName();

@@ -5,11 +5,14 @@ using ILGPU.Runtime.Cuda;
 
 namespace HeadTap.Kernels.Tests;
 
-/// <summary>Every kernel of <see cref="KernelCatalog"/>, compiled for real GPUs on a machine that has none.</summary>
+/// <summary>
+/// Every kernel of <see cref="KernelCatalog"/>, compiled for real GPUs on a machine that has none.
+/// </summary>
 public partial class PtxTests
 {
     static IEnumerable<TestCaseData> AllKernels() => KernelCatalog.Builds.Select(b =>
-        new TestCaseData(b.Kernel.Method, b.Architecture).SetArgDisplayNames(b.Kernel.Name, b.Architecture.ToString()));
+        new TestCaseData(b.Kernel.Method, b.Architecture)
+            .SetArgDisplayNames(b.Kernel.Name, b.Architecture.ToString()));
 
     [TestCaseSource(nameof(AllKernels))]
     public void Compiles_without_approximate_tanh_or_doubles(MethodInfo kernel, CudaArchitecture architecture)
@@ -18,10 +21,11 @@ public partial class PtxTests
     [Test]
     public void An_approximate_tanh_or_a_double_would_be_seen()
     {
-        MethodInfo Method(string name)
-            => typeof(PtxTests).GetMethod(name, BindingFlags.Static | BindingFlags.NonPublic)!;
-        Assert.That(PtxCompilation.Of(Method(nameof(WithTanh)), CudaArchitecture.SM_80), Does.Match(Forbidden()));
-        Assert.That(PtxCompilation.Of(Method(nameof(WithDouble)), CudaArchitecture.SM_80), Does.Match(Forbidden()));
+        string Compiled(string name) => PtxCompilation.Of(
+            typeof(PtxTests).GetMethod(name, BindingFlags.Static | BindingFlags.NonPublic)!,
+            CudaArchitecture.SM_80);
+        Assert.That(Compiled(nameof(WithTanh)), Does.Match(Forbidden()));
+        Assert.That(Compiled(nameof(WithDouble)), Does.Match(Forbidden()));
     }
 
     [Test]
@@ -31,7 +35,8 @@ public partial class PtxTests
         IEnumerable<string> generic =
             from type in typeof(LayerNormKernels).Assembly.GetExportedTypes()
             where type.Name.EndsWith("Kernels", StringComparison.Ordinal)
-            from method in type.GetMethods(BindingFlags.Static | BindingFlags.Public | BindingFlags.DeclaredOnly)
+            from method in type.GetMethods(
+                BindingFlags.Static | BindingFlags.Public | BindingFlags.DeclaredOnly)
             where method.ReturnType == typeof(void) && method.IsGenericMethodDefinition
             select $"{type.Name}.{method.Name}";
         foreach (string name in generic)

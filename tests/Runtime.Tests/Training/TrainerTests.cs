@@ -10,25 +10,33 @@ public class TrainerTests
 
     static IEnumerable<TestCaseData> Runs()
     {
-        TrainingConfig packed = TrainingSetup.Config, documents = packed with { Rows = TokenRows.PerDocument };
-        yield return new TestCaseData(packed).SetArgDisplayNames("AdamW, packed rows");
-        yield return new TestCaseData(packed with { Rows = TokenRows.Shuffled }).SetArgDisplayNames("AdamW, shuffled rows");
-        yield return new TestCaseData(documents).SetArgDisplayNames("AdamW, a document a row");
-        yield return new TestCaseData(documents with { BatchRows = 1, Accumulation = 3 })
-            .SetArgDisplayNames("AdamW, three batches of one document");
-        yield return new TestCaseData(documents with
+        TrainingConfig packed = TrainingSetup.Config;
+        TrainingConfig documents = packed with { Rows = TokenRows.PerDocument };
+        var nesterov = new SgdOptions
         {
-            Optimizer = new SgdOptions { LearningRate = 0.5f, Momentum = 0.8f, Nesterov = true, WeightDecay = 0.01f },
-        }).SetArgDisplayNames("SGD with Nesterov's momentum");
+            LearningRate = 0.5f, Momentum = 0.8f, Nesterov = true, WeightDecay = 0.01f,
+        };
+        (string Name, TrainingConfig Config)[] runs =
+        [
+            ("AdamW, packed rows", packed),
+            ("AdamW, shuffled rows", packed with { Rows = TokenRows.Shuffled }),
+            ("AdamW, a document a row", documents),
+            ("AdamW, three batches of one document", documents with { BatchRows = 1, Accumulation = 3 }),
+            ("SGD with Nesterov's momentum", documents with { Optimizer = nesterov }),
+        ];
+        return
+            from device in TestDevice.Quick
+            from run in runs
+            select new TestCaseData(device, run.Config).SetArgDisplayNames($"\"{device}\"", run.Name);
     }
 
     // The reference takes all rows of a step at once: accumulation must give what one large batch gives.
     [TestCaseSource(nameof(Runs))]
-    public void Losses_and_weights_are_the_textbooks(TrainingConfig config)
+    public void Losses_and_weights_are_the_textbooks(string device, TrainingConfig config)
     {
         (double[] exactLosses, Dictionary<string, double[]> exact) = TrainingSetup.Reference<double>(config, s_data);
         (float[] plainLosses, Dictionary<string, float[]> plain) = TrainingSetup.Reference<float>(config, s_data);
-        (double[] losses, Dictionary<string, float[]> weights) = TrainingSetup.Train("cpu512", config, s_data);
+        (double[] losses, Dictionary<string, float[]> weights) = TrainingSetup.Train(device, config, s_data);
         Agreement.PassAtMostTwiceFloat32(
         [
             ("losses", exactLosses, plainLosses, Array.ConvertAll(losses, loss => (float)loss)),
