@@ -12,7 +12,7 @@ sealed record Options
     /// <summary><c>tests</c> or <c>bench</c>.</summary>
     public required string Verb { get; init; }
 
-    /// <summary>A name <see cref="ComputeDevice.Open"/> takes.</summary>
+    /// <summary>A name <see cref="ComputeDevice.Open(string)"/> takes.</summary>
     public string Device { get; init; } = "cuda";
 
     /// <summary>Part of a test's name or of a bench's; empty for all.</summary>

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Numerics;
+using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
 
@@ -11,6 +12,12 @@ sealed class GlobalOptions(Terminal terminal, CancellationToken cancel)
     {
         Description = "auto, cpu, simulator, opencl[:N] or cuda[:N]; headtap devices lists them",
         HelpName = "NAME", DefaultValueFactory = _ => "auto", Recursive = true,
+    };
+
+    readonly Option<string> _precision = new("--precision")
+    {
+        Description = "of matrix products: fp32, or tf32 or bf16 on CUDA devices from compute capability 8.0 on",
+        HelpName = "NAME", DefaultValueFactory = _ => "fp32", Recursive = true,
     };
 
     readonly Option<ulong> _seed = Number("--seed", 0UL, "of everything that is drawn", recursive: true);
@@ -29,12 +36,13 @@ sealed class GlobalOptions(Terminal terminal, CancellationToken cancel)
     /// <summary>Puts them on the root, from where every verb has them.</summary>
     public void AddTo(RootCommand root)
     {
-        foreach (Option option in (Option[])[_device, _seed, _threads, _json, _quiet])
+        foreach (Option option in (Option[])[_device, _precision, _seed, _threads, _json, _quiet])
             root.Options.Add(option);
     }
 
     /// <summary>What a parsed command line asks for.</summary>
     public Invocation Of(ParseResult parsed) => new(terminal, parsed.GetValue(_device)!,
+        Precisions.Parse(parsed.GetValue(_precision)!),
         parsed.GetResult(_seed) is { Implicit: false } ? parsed.GetValue(_seed) : null,
         parsed.GetValue(_threads), parsed.GetValue(_json), parsed.GetValue(_quiet), cancel);
 

@@ -86,7 +86,7 @@ static class GradCommand
             },
             ModelHash = Gpt2Folder.Hash(prompt.Folder),
             Device = device.Name,
-            Precision = "float32",
+            Precision = device.Precision.ManifestName(),
         };
         var writer = new SafetensorsWriter();
         SiteTrace.Describe(writer, manifest);

@@ -13,13 +13,15 @@ sealed class Invocation
 
     readonly Terminal _terminal;
     readonly string _device;
+    readonly Precision _precision;
 
-    internal Invocation(Terminal terminal, string device, ulong? seed, int threads, bool json, bool quiet,
-        CancellationToken cancel)
+    internal Invocation(Terminal terminal, string device, Precision precision, ulong? seed, int threads, bool json,
+        bool quiet, CancellationToken cancel)
     {
         if (threads is < 0 or > 1024)
             throw new UserException($"--threads is {threads}; expected 1 to 1024, or 0 for all cores");
-        (_terminal, _device, Cancel, GivenSeed, Json, Quiet) = (terminal, device, cancel, seed, json, quiet);
+        (_terminal, _device, _precision) = (terminal, device, precision);
+        (Cancel, GivenSeed, Json, Quiet) = (cancel, seed, json, quiet);
         if (threads > 0)
             ComputeDevice.HostThreadCount = threads;
     }
@@ -42,7 +44,10 @@ sealed class Invocation
     public TextWriter Out => _terminal.Out;
 
     /// <summary>Opens the device of <c>--device</c>.</summary>
-    public ComputeDevice OpenDevice() => ComputeDevice.Open(_device);
+    public ComputeDevice OpenDevice() => OpenDevice(_device);
+
+    /// <summary>Opens a device by name, for products in <c>--precision</c>.</summary>
+    public ComputeDevice OpenDevice(string name) => ComputeDevice.Open(name, _precision);
 
     /// <summary>The devices of <c>--device</c> where a verb takes several, with commas between.</summary>
     public string[] DeviceNames => _device.Split(',');

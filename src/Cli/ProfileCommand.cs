@@ -37,7 +37,7 @@ static class ProfileCommand
         if (report is not null)
             AtomicFile.RequireWritable(report);
         foreach (string name in run.DeviceNames)
-            ComputeDevice.Open(name).Dispose(); // a device that does not exist is refused before any is timed
+            run.OpenDevice(name).Dispose(); // a device that does not exist is refused before any is timed
         var found = new List<DeviceTapCosts>();
         foreach (string name in run.DeviceNames)
             found.Add(Measure(run, name, folder, rows, tokens, repeats));
@@ -59,7 +59,7 @@ static class ProfileCommand
 
     static DeviceTapCosts Measure(Invocation run, string name, string folder, int rows, int tokens, int repeats)
     {
-        using ComputeDevice device = ComputeDevice.Open(name);
+        using ComputeDevice device = run.OpenDevice(name);
         using LoadedModel loaded = LoadedModel.Open(run, device, folder);
         IReadOnlyList<TapCost> costs = [];
         run.WithProgress($"timing {device.Name}", report => costs = TapProfile.Measure(

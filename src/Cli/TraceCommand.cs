@@ -98,7 +98,7 @@ static class TraceCommand
             },
             ModelHash = Gpt2Folder.Hash(prompt.Folder),
             Device = device.Name,
-            Precision = "float32",
+            Precision = device.Precision.ManifestName(),
         };
         trace.Write(options.Out, manifest);
         manifest.WriteBeside(options.Out);

@@ -22,11 +22,7 @@ public static class ActivationKernels
     public static void GeluTanh(ArrayView<float> x, ArrayView<float> y)
     {
         for (long i = ElementLoop.First; i < y.Length; i += ElementLoop.Step)
-        {
-            float v = x[i];
-            float u = DeviceMath.Sqrt2OverPi * v * (1f + DeviceMath.GeluCubic * v * v);
-            y[i] = v / (1f + MathF.Exp(-2f * u));
-        }
+            y[i] = DeviceMath.GeluTanh(x[i]);
     }
 
     /// <summary>Writes dX = dY (s + x s (1 - s) 2u') with s = 1 / (1 + e^(-2u)).</summary>

@@ -30,6 +30,10 @@ static class DeviceMath
     /// <summary>The cubic term of GELU's tanh form.</summary>
     internal const float GeluCubic = 0.044715f;
 
+    /// <summary>x / (1 + e^(-2u)), u = sqrt(2 / pi) (x + 0.044715 x^3): GELU's tanh form.</summary>
+    internal static float GeluTanh(float x)
+        => x / (1f + MathF.Exp(-2f * (Sqrt2OverPi * x * (1f + GeluCubic * x * x))));
+
     /// <summary>
     /// Phi(x) = (1 + erf(x / sqrt 2)) / 2, the share of a standard normal below x, given
     /// <paramref name="density"/> = e^(-x^2/2).

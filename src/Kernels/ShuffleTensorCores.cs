@@ -4,8 +4,9 @@ namespace HeadTap.Kernels;
 
 /// <summary>
 /// The fragments of <see cref="PtxTensorCores"/>, computed by warp shuffles: for tests on ILGPU's simulator with
-/// warps of 32. Products of rounded operands are exact in float32; they are added one by one in the order of the
-/// terms, where hardware adds several at once and may round a sum the other way.
+/// warps of 32. Products of rounded operands are exact in float32; they are added one by one, 0, 4, 1, 5 .. of eight
+/// TF32 terms and 0, 1, 8, 9, 2 .. of sixteen BF16 ones: the order in which lanes hold them. Hardware adds several
+/// at once and may round a sum the other way.
 /// </summary>
 public readonly struct ShuffleTensorCores : ITensorCores
 {
@@ -19,19 +20,15 @@ public readonly struct ShuffleTensorCores : ITensorCores
     public static SumFragment MultiplyTf32(LeftFragment a, RightFragment b, SumFragment c)
     {
         int g = Warp.LaneIdx / 4, t = Warp.LaneIdx % 4;
-        // Terms j and j + 4 come together, so two passes keep the order of the terms.
-        for (int half = 0; half < 2; half++)
-            for (int j = 0; j < 4; j++)
-            {
-                LeftFragment x = Warp.Shuffle(a, 4 * g + j);
-                RightFragment v = Warp.Shuffle(b, 8 * t + j), w = Warp.Shuffle(b, 8 * t + 4 + j);
-                float upper = Number(half == 0 ? x.R0 : x.R2), lower = Number(half == 0 ? x.R1 : x.R3);
-                float left = Number(half == 0 ? v.R0 : v.R1), right = Number(half == 0 ? w.R0 : w.R1);
-                c.C0 += upper * left;
-                c.C1 += upper * right;
-                c.C2 += lower * left;
-                c.C3 += lower * right;
-            }
+        for (int j = 0; j < 4; j++)
+        {
+            LeftFragment x = Warp.Shuffle(a, 4 * g + j);
+            RightFragment v = Warp.Shuffle(b, 8 * t + j), w = Warp.Shuffle(b, 8 * t + 4 + j);
+            c.C0 = c.C0 + Number(x.R0) * Number(v.R0) + Number(x.R2) * Number(v.R1);
+            c.C1 = c.C1 + Number(x.R0) * Number(w.R0) + Number(x.R2) * Number(w.R1);
+            c.C2 = c.C2 + Number(x.R1) * Number(v.R0) + Number(x.R3) * Number(v.R1);
+            c.C3 = c.C3 + Number(x.R1) * Number(w.R0) + Number(x.R3) * Number(w.R1);
+        }
         return c;
     }
 
@@ -39,18 +36,15 @@ public readonly struct ShuffleTensorCores : ITensorCores
     public static SumFragment MultiplyBf16(LeftFragment a, RightFragment b, SumFragment c)
     {
         int g = Warp.LaneIdx / 4, t = Warp.LaneIdx % 4;
-        for (int half = 0; half < 2; half++)
-            for (int j = 0; j < 4; j++)
-            {
-                LeftFragment x = Warp.Shuffle(a, 4 * g + j);
-                RightFragment v = Warp.Shuffle(b, 8 * t + j), w = Warp.Shuffle(b, 8 * t + 4 + j);
-                uint upper = half == 0 ? x.R0 : x.R2, lower = half == 0 ? x.R1 : x.R3;
-                uint left = half == 0 ? v.R0 : v.R1, right = half == 0 ? w.R0 : w.R1;
-                c.C0 = c.C0 + Low(upper) * Low(left) + High(upper) * High(left);
-                c.C1 = c.C1 + Low(upper) * Low(right) + High(upper) * High(right);
-                c.C2 = c.C2 + Low(lower) * Low(left) + High(lower) * High(left);
-                c.C3 = c.C3 + Low(lower) * Low(right) + High(lower) * High(right);
-            }
+        for (int j = 0; j < 4; j++)
+        {
+            LeftFragment x = Warp.Shuffle(a, 4 * g + j);
+            RightFragment v = Warp.Shuffle(b, 8 * t + j), w = Warp.Shuffle(b, 8 * t + 4 + j);
+            c.C0 = Add(Add(c.C0, x.R0, v.R0), x.R2, v.R1);
+            c.C1 = Add(Add(c.C1, x.R0, w.R0), x.R2, w.R1);
+            c.C2 = Add(Add(c.C2, x.R1, v.R0), x.R3, v.R1);
+            c.C3 = Add(Add(c.C3, x.R1, w.R0), x.R3, w.R1);
+        }
         return c;
     }
 
@@ -139,6 +133,8 @@ public readonly struct ShuffleTensorCores : ITensorCores
     }
 
     static float Number(uint bits) => Interop.IntAsFloat(bits);
+
+    static float Add(float sum, uint a, uint b) => sum + Low(a) * Low(b) + High(a) * High(b);
 
     static float Low(uint pair) => Interop.IntAsFloat(pair << 16);
 

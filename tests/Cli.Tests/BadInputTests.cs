@@ -7,6 +7,7 @@ public sealed class BadInputTests
     [TestCase("--loud", "devices", "--loud")]
     [TestCase("--seed is \"x\"; expected a whole number from 0", "devices", "--seed", "x")]
     [TestCase("--seed is \"-1\"; expected a whole number from 0", "devices", "--seed", "-1")]
+    [TestCase("precision \"fp16\" is unknown; expected fp32, tf32 or bf16", "devices", "--precision", "fp16")]
     [TestCase("--threads is -3", "devices", "--threads", "-3")]
     [TestCase("--model", "tokenize", "--text", "a")]
     [TestCase("--device", "devices", "--device")]
@@ -39,6 +40,7 @@ public sealed class BadInputTests
     [TestCase("no such file", "--model", "{m}", "--ids", "1", "--edit", "nowhere.json")]
     [TestCase("no such file", "--model", "{m}", "--text-file", "nowhere.txt")]
     [TestCase("device gpu is not a name", "--model", "{m}", "--ids", "1", "--device", "gpu")]
+    [TestCase("device cpu has no tf32", "--model", "{m}", "--ids", "1", "--device", "cpu", "--precision", "tf32")]
     [TestCase("cannot be written", "--model", "{m}", "--ids", "1", "--out", "{m}/config.json/f.safetensors")]
     [TestCase("a folder has this name", "--model", "{m}", "--ids", "1", "--out", "{m}")]
     public void A_trace_that_cannot_be_made_leaves_nothing(string reason, params string[] args)

@@ -37,11 +37,17 @@ static class KernelCatalog
         where architecture >= kernel.Since
         select (kernel, architecture);
 
-    // Kernels with type arguments, and kernels that begin at a later architecture or use tensor cores. An
-    // entry:
-    //   Variant(typeof(MatMulTensorKernels), nameof(MatMulTensorKernels.Product), CudaArchitecture.SM_80,
-    //       tensorCores: true, typeof(Tile128x128))
-    static IEnumerable<KernelVariant> Variants() => [];
+    // Kernels with type arguments, and kernels that begin at a later architecture or use tensor cores.
+    static IEnumerable<KernelVariant> Variants() =>
+        from method in (string[])[nameof(MatMulTensorKernels.Tf32), nameof(MatMulTensorKernels.Bf16)]
+        from layouts in ((Type X, Type Weight)[])
+        [
+            (typeof(TermsTogether), typeof(LinesTogether)), // x W
+            (typeof(TermsTogether), typeof(TermsTogether)), // x W^T
+            (typeof(LinesTogether), typeof(LinesTogether)), // x^T dY
+        ]
+        select Variant(typeof(MatMulTensorKernels), method, CudaArchitecture.SM_80, tensorCores: true,
+            typeof(PtxTensorCores), layouts.X, layouts.Weight);
 
     static IEnumerable<KernelVariant> Found()
     {

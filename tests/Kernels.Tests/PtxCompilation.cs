@@ -30,6 +30,9 @@ static class PtxCompilation
         EntryPointDescription entry = typeof(IIndex).IsAssignableFrom(kernel.GetParameters()[0].ParameterType)
             ? EntryPointDescription.FromImplicitlyGroupedKernel(kernel)
             : EntryPointDescription.FromExplicitlyGroupedKernel(kernel);
-        return ((PTXCompiledKernel)backend.Compile(entry, new KernelSpecialization())).PTXAssembly;
+        string ptx = ((PTXCompiledKernel)backend.Compile(entry, new KernelSpecialization())).PTXAssembly;
+        return kernel.IsGenericMethod && kernel.GetGenericArguments().Contains(typeof(PtxTensorCores))
+            ? PtxLocals.ToRegisters(ptx) // as InlinePtxKernel loads it
+            : ptx;
     }
 }

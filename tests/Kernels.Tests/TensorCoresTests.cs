@@ -14,7 +14,7 @@ public class TensorCoresTests
     {
         float[] x = Normal(1, 16 * 8), weight = Normal(2, 8 * 8);
         float[] y = Run(Tf32Tile<ShuffleTensorCores>, x, weight);
-        Assert.That(y, Is.EqualTo(Product(x, weight, 8, ReducedPrecision.Tf32)));
+        Agrees(x, weight, 8, ReducedPrecision.Tf32, y);
     }
 
     [Test, Combinatorial]
@@ -24,7 +24,7 @@ public class TensorCoresTests
         float[] y = transposed
             ? Run(Bf16TransposedTile<ShuffleTensorCores>, x, weight)
             : Run(Bf16Tile<ShuffleTensorCores>, x, weight);
-        Assert.That(y, Is.EqualTo(Product(x, weight, 16, ReducedPrecision.Bf16)));
+        Agrees(x, weight, 16, ReducedPrecision.Bf16, y);
     }
 
     // Ties both ways, the largest numbers, infinities, NaN, zero, the least subnormal.
@@ -109,6 +109,32 @@ public class TensorCoresTests
         Store(y, TCores.MultiplyBf16(a, b, default));
     }
 
+    // What ILGPU leaves in local memory, and what has to stay there: a place whose address goes elsewhere, and one
+    // that is read in another width.
+    [Test]
+    public void Locals_become_registers_where_nothing_else_is_done_with_them()
+    {
+        string ptx = string.Join('\n',
+            "\t.local .align 4 .b8 __local_depot0[4];", "\t.local .align 8 .b8 __local_depot1[16];",
+            "\t.local .align 4 .b8 __local_depot2[4];", "\t.local .align 8 .b8 __local_depot3[8];",
+            "\t.reg .b64\t%rd<9>;", "\tmov.b64\t%rd1, __local_depot0;", "\tmov.b64\t%rd2, __local_depot1;",
+            "\tmov.b64\t%rd3, __local_depot2;", "\tmov.b64\t%rd10, __local_depot3;",
+            "\tst.local.f32\t[%rd1], 0f00000000;", "\tld.local.f32\t%f1, [%rd1];",
+            "\tst.local.b64\t[%rd2], %rd7;", "\tst.local.b64\t[%rd2+8], %rd8;", "\tld.local.b64\t%rd9, [%rd2];",
+            "\tst.local.b32\t[%rd3], %r1;", "\tadd.s64\t%rd4, %rd3, 4;",
+            "\tst.local.b64\t[%rd10], %rd7;", "\tld.local.b32\t%r2, [%rd10+4];", "\tret;");
+        Assert.That(PtxLocals.ToRegisters(ptx).Split('\n'), Is.EqualTo(new[]
+        {
+            "\t.local .align 4 .b8 __local_depot2[4];", "\t.local .align 8 .b8 __local_depot3[8];",
+            "\t.reg .b32 %local0;", "\t.reg .b64 %local1;", "\t.reg .b64 %local2;", "\t.reg .b64\t%rd<9>;",
+            "\tmov.b64\t%rd3, __local_depot2;", "\tmov.b64\t%rd10, __local_depot3;",
+            "\tmov.b32\t%local0, 0f00000000;", "\tmov.b32\t%f1, %local0;",
+            "\tmov.b64\t%local1, %rd7;", "\tmov.b64\t%local2, %rd8;", "\tmov.b64\t%rd9, %local1;",
+            "\tst.local.b32\t[%rd3], %r1;", "\tadd.s64\t%rd4, %rd3, 4;",
+            "\tst.local.b64\t[%rd10], %rd7;", "\tld.local.b32\t%r2, [%rd10+4];", "\tret;",
+        }));
+    }
+
     static uint R<TCores>(uint bits) where TCores : struct, ITensorCores => TCores.Tf32(Interop.IntAsFloat(bits));
 
     static void Store(ArrayView<float> y, SumFragment c)
@@ -131,7 +157,10 @@ public class TensorCoresTests
         return y.ToArray();
     }
 
-    static float[] Product(float[] x, float[] weight, int K, Func<float, float> rounded)
-        => MatMulReference.MatMul<float>(
-            Array.ConvertAll(x, v => rounded(v)), Array.ConvertAll(weight, v => rounded(v)), null, 16, K, 8);
+    static void Agrees(float[] x, float[] weight, int K, Func<float, float> round, float[] y)
+    {
+        float[] left = Array.ConvertAll(x, v => round(v)), right = Array.ConvertAll(weight, v => round(v));
+        Agreement.AtMostTwiceFloat32("y", MatMulReference.MatMul(Wide(left), Wide(right), null, 16, K, 8),
+            MatMulReference.MatMul(left, right, null, 16, K, 8), y);
+    }
 }

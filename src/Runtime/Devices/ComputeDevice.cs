@@ -41,6 +41,10 @@ public sealed class ComputeDevice : IDisposable
     /// <summary>Ops begun so far: on ILGPU devices each is at least one launch.</summary>
     public long OpCount { get; internal set; }
 
+    /// <summary>What matrix products multiply.</summary>
+    /// <remarks>Tests set it on the simulator, where shuffles imitate tensor cores; only there it may be set.</remarks>
+    public Precision Precision { get; internal set; }
+
     /// <summary>True on the host path, where tensors are host memory.</summary>
     internal bool IsHost => Accelerator is null;
 
@@ -74,6 +78,24 @@ public sealed class ComputeDevice : IDisposable
         if (entry.Refusal is { } reason)
             throw new UserException($"device {name} cannot be used: {reason}; usable: {string.Join(", ", Usable(all))}");
         return entry.Kind == DeviceKind.Cuda ? OpenCuda(entry, index) : OpenOpenCl(entry, index);
+    }
+
+    /// <summary>Opens a device for products in <paramref name="precision"/>.</summary>
+    /// <exception cref="UserException">As <see cref="Open(string)"/>, or the device lacks the precision.</exception>
+    public static ComputeDevice Open(string name, Precision precision)
+    {
+        ComputeDevice device = Open(name);
+        try
+        {
+            Precisions.Require(precision, device.Entry, device.Accelerator);
+        }
+        catch
+        {
+            device.Dispose();
+            throw;
+        }
+        device.Precision = precision;
+        return device;
     }
 
     /// <summary>The host path.</summary>

@@ -31,7 +31,7 @@ public static class DeviceCatalog
     internal static DeviceEntry Host() => new(
         "cpu", DeviceKind.Cpu, $"host path, {Environment.ProcessorCount} cores",
         GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, HostThreads.Count, null, false,
-        $"vectors of {HostSimd.Width} bits (best {HostSimd.BestWidth}), {HostThreads.Count} threads");
+        $"vectors of {HostSimd.Width} bits (best {HostSimd.BestWidth}), {HostThreads.Count} threads; products in fp32");
 
     static DeviceEntry Simulator() => new(
         "simulator", DeviceKind.Simulator, "ILGPU's CPU accelerator: kernels with bounds checks, for tests",
@@ -65,7 +65,7 @@ public static class DeviceCatalog
         return new(Indexed("opencl", index), DeviceKind.OpenCl, device.Name, device.MemorySize,
             device.MaxNumThreadsPerGroup, refusal, gpu,
             $"{device.PlatformName}; {device.MaxSharedMemoryPerGroup} bytes of local memory; "
-            + (gpu ? "GPU" : "not a GPU, so auto does not choose it"));
+            + (gpu ? "GPU" : "not a GPU, so auto does not choose it") + "; products in fp32");
     }
 
     static IEnumerable<DeviceEntry> Cuda()
@@ -80,7 +80,8 @@ public static class DeviceCatalog
             foreach (CudaDevice device in context.GetCudaDevices())
                 found.Add(new(Indexed("cuda", index++), DeviceKind.Cuda, device.Name, device.MemorySize,
                     device.MaxNumThreadsPerGroup, null, true,
-                    $"{device.Architecture}; {device.NumMultiprocessors} multiprocessors"));
+                    $"{device.Architecture}; {device.NumMultiprocessors} multiprocessors; products in "
+                    + (Precisions.HasTensorCores(device.Architecture) ? "fp32, tf32 and bf16" : "fp32")));
         }
         catch (Exception e) when (e is CudaException or DllNotFoundException or InvalidOperationException)
         {

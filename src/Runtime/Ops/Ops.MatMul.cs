@@ -77,6 +77,8 @@ public sealed unsafe partial class Ops
             return;
         if (Host)
             MatMulHost.Strided(x.Pointer, weight.Pointer, bias is null ? null : bias.Pointer, y.Pointer, shape);
+        else if (Device.Precision != Precision.Fp32)
+            ReducedProduct(x, weight, bias, y, shape);
         else
             (_matMul ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>,
                 ArrayView<float>, MatMulShape, int>(MatMulKernels.Product))(

@@ -153,7 +153,7 @@ public static class TrainingRun
             ModelHash = Gpt2Folder.Hash(folder),
             DataHash = trainer.DataHash,
             Device = trainer.Model.Device.Entry.Description,
-            Precision = "float32",
+            Precision = trainer.Model.Device.Precision.ManifestName(),
         }.WriteBeside(folder);
     }
 }

@@ -1,0 +1,167 @@
+// Matrix product on tensor cores (CUDA from sm_80 on), every form of MatMulKernels by the same strides.
+//
+//     y[i, j] = epilogue((y[i, j] +) sum_k r(x(i, k)) r(weight(k, j)))        r rounds to TF32 or BF16
+//
+// Operands stay float32 in memory; sums are float32. One group a 128 x 128 tile of y: four warps of 64 x 64. 16 terms
+// at a time pass through shared memory.
+//   Tf32  cp.async brings float32 in, two tiles ahead of the one that is multiplied; fragments are rounded
+//         (to nearest) when they are read, because cp.async cannot.
+//   Bf16  numbers pass through registers, one tile ahead, and are packed before they are stored. Copied as
+//         float32 and packed when fragments are read, they would take twice the shared memory bandwidth, which is
+//         what limits a 64 x 64 warp tile, and be packed by both warps that share them.
+//
+// TX and TWeight say which neighbours are contiguous in memory; sizes and other strides are free.
+// Tested on the simulator with ShuffleTensorCores (MatMulPrecisionTests). Oracle: tests/Reference/MatMulReference.cs.
+
+using ILGPU;
+
+namespace HeadTap.Kernels;
+
+/// <summary>Matrix product in TF32 and BF16, for CUDA.</summary>
+public static class MatMulTensorKernels
+{
+    /// <summary>Threads of a group.</summary>
+    public const int BlockSize = 128;
+
+    /// <summary>Rows and columns of y that one group writes.</summary>
+    public const int Tile = OperandTile.Lines;
+
+    const int Terms = OperandTile.Terms, Stages = 3;
+
+    /// <summary>Groups that cover y.</summary>
+    public static int Groups(int M, int N) => checked(((M + Tile - 1) / Tile) * ((N + Tile - 1) / Tile));
+
+    /// <summary>Writes y, or adds into it, with TF32 operands. Grid: <see cref="Groups"/>. Group: <see cref="BlockSize"/>.</summary>
+    /// <param name="x">Element (i, k) at i XRow + k XColumn.</param>
+    /// <param name="weight">Element (k, j) at k WRow + j WColumn.</param>
+    /// <param name="bias">[N]; anything when the epilogue has none.</param>
+    /// <param name="residual">As y; anything when the epilogue has none.</param>
+    /// <param name="y">Element (i, j) at i YRow + j.</param>
+    /// <param name="s">Sizes and strides.</param>
+    /// <param name="epilogue">What happens to a sum before it is stored.</param>
+    /// <param name="xWide">1 when groups of four neighbours in x are aligned to 16 bytes.</param>
+    /// <param name="weightWide">1 when groups of four neighbours in the weight are.</param>
+    public static void Tf32<TCores, TX, TWeight>(
+        ArrayView<float> x, ArrayView<float> weight, ArrayView<float> bias, ArrayView<float> residual,
+        ArrayView<float> y, MatMulShape s, MatMulEpilogue epilogue, int xWide, int weightWide)
+        where TCores : struct, ITensorCores
+        where TX : struct, IOperandLayout
+        where TWeight : struct, IOperandLayout
+    {
+        const int Stage = 2 * OperandTile.FloatWords;
+        ArrayView<float> shared = SharedMemory.Allocate<float>(Stages * Stage);
+        int origin = TCores.Origin(shared);
+        long xAddress = TCores.Address(x), weightAddress = TCores.Address(weight);
+        int row = MatMulRaster.Row(Grid.IdxX, s.M, s.N), column = MatMulRaster.Column(Grid.IdxX, s.M, s.N);
+        var xFrom = new OperandSource(s.XRow, s.XColumn, row, s.M, s.K, xWide);
+        var weightFrom = new OperandSource(s.WColumn, s.WRow, column, s.N, s.K, weightWide);
+        int warpRow = Group.IdxX >> 6 << 6, warpColumn = (Group.IdxX >> 5 & 1) << 6;
+        bool inside = row + warpRow < s.M && column + warpColumn < s.N; // the same for a whole warp
+
+        WarpTile sums = default;
+        int filled = 0, used = 0; // stages: the next to fill, the next to multiply
+        for (int k = -2 * Terms; k < s.K; k += Terms)
+        {
+            if (k >= 0)
+            {
+                TCores.WaitAllButOne();
+                Group.Barrier(); // this stage is complete, and everyone is done with the one filled below
+            }
+            int ahead = k + 2 * Terms;
+            if (ahead < s.K)
+            {
+                OperandTile.Copy<TCores, TX>(shared, origin, filled, x, xAddress, xFrom, ahead, BlockSize);
+                OperandTile.Copy<TCores, TWeight>(
+                    shared, origin, filled + OperandTile.FloatWords, weight, weightAddress, weightFrom, ahead, BlockSize);
+                filled = filled == (Stages - 1) * Stage ? 0 : filled + Stage;
+            }
+            TCores.Commit(); // also when empty: the wait counts batches
+            if (k < 0)
+                continue;
+            if (inside)
+            {
+                sums = MultiplyTf32<TCores, TX, TWeight>(shared, origin, used, warpRow, warpColumn, 0, sums);
+                sums = MultiplyTf32<TCores, TX, TWeight>(shared, origin, used, warpRow, warpColumn, 8, sums);
+            }
+            used = used == (Stages - 1) * Stage ? 0 : used + Stage;
+        }
+        sums.Store(shared, bias, residual, y, s, epilogue, row + warpRow, column + warpColumn);
+    }
+
+    /// <summary>The same with BF16 operands.</summary>
+    /// <inheritdoc cref="Tf32"/>
+    public static void Bf16<TCores, TX, TWeight>(
+        ArrayView<float> x, ArrayView<float> weight, ArrayView<float> bias, ArrayView<float> residual,
+        ArrayView<float> y, MatMulShape s, MatMulEpilogue epilogue, int xWide, int weightWide)
+        where TCores : struct, ITensorCores
+        where TX : struct, IOperandLayout
+        where TWeight : struct, IOperandLayout
+    {
+        const int Stage = 2 * OperandTile.PairWords;
+        ArrayView<float> shared = SharedMemory.Allocate<float>(2 * Stage);
+        int origin = TCores.Origin(shared);
+        int row = MatMulRaster.Row(Grid.IdxX, s.M, s.N), column = MatMulRaster.Column(Grid.IdxX, s.M, s.N);
+        var xFrom = new OperandSource(s.XRow, s.XColumn, row, s.M, s.K, xWide);
+        var weightFrom = new OperandSource(s.WColumn, s.WRow, column, s.N, s.K, weightWide);
+        int warpRow = Group.IdxX >> 6 << 6, warpColumn = (Group.IdxX >> 5 & 1) << 6;
+        bool inside = row + warpRow < s.M && column + warpColumn < s.N; // the same for a whole warp
+
+        WarpTile sums = default;
+        StagedChunks xs = StagedChunks.Fetch<TX>(x, xFrom, 0), ws = StagedChunks.Fetch<TWeight>(weight, weightFrom, 0);
+        int stage = 0;
+        for (int k = 0; k < s.K; k += Terms)
+        {
+            xs.Pack<TCores, TX>(shared, stage);
+            ws.Pack<TCores, TWeight>(shared, stage + OperandTile.PairWords);
+            // This stage is complete, and everyone is done with the other, which is packed next time round.
+            Group.Barrier();
+            if (k + Terms < s.K)
+            {
+                xs = StagedChunks.Fetch<TX>(x, xFrom, k + Terms);
+                ws = StagedChunks.Fetch<TWeight>(weight, weightFrom, k + Terms);
+            }
+            if (inside)
+                sums = MultiplyBf16<TCores, TX, TWeight>(shared, origin, stage, warpRow, warpColumn, sums);
+            stage ^= Stage;
+        }
+        sums.Store(shared, bias, residual, y, s, epilogue, row + warpRow, column + warpColumn);
+    }
+
+    static WarpTile MultiplyTf32<TCores, TX, TWeight>(
+        ArrayView<float> shared, int origin, int stage, int row, int column, int term, WarpTile s)
+        where TCores : struct, ITensorCores
+        where TX : struct, IOperandLayout
+        where TWeight : struct, IOperandLayout
+    {
+        int weight = stage + OperandTile.FloatWords;
+        var b = new WarpColumns(
+            OperandTile.Tf32<TCores, TWeight>(shared, origin, weight, column, term),
+            OperandTile.Tf32<TCores, TWeight>(shared, origin, weight, column + 16, term),
+            OperandTile.Tf32<TCores, TWeight>(shared, origin, weight, column + 32, term),
+            OperandTile.Tf32<TCores, TWeight>(shared, origin, weight, column + 48, term));
+        s.M0 = WarpRow.Add<TCores, Tf32Number>(OperandTile.Tf32<TCores, TX>(shared, origin, stage, row, term), b, s.M0);
+        s.M1 = WarpRow.Add<TCores, Tf32Number>(OperandTile.Tf32<TCores, TX>(shared, origin, stage, row + 16, term), b, s.M1);
+        s.M2 = WarpRow.Add<TCores, Tf32Number>(OperandTile.Tf32<TCores, TX>(shared, origin, stage, row + 32, term), b, s.M2);
+        s.M3 = WarpRow.Add<TCores, Tf32Number>(OperandTile.Tf32<TCores, TX>(shared, origin, stage, row + 48, term), b, s.M3);
+        return s;
+    }
+
+    static WarpTile MultiplyBf16<TCores, TX, TWeight>(
+        ArrayView<float> shared, int origin, int stage, int row, int column, WarpTile s)
+        where TCores : struct, ITensorCores
+        where TX : struct, IOperandLayout
+        where TWeight : struct, IOperandLayout
+    {
+        int weight = stage + OperandTile.PairWords;
+        var b = new WarpColumns(
+            OperandTile.Bf16<TCores, TWeight>(shared, origin, weight, column),
+            OperandTile.Bf16<TCores, TWeight>(shared, origin, weight, column + 16),
+            OperandTile.Bf16<TCores, TWeight>(shared, origin, weight, column + 32),
+            OperandTile.Bf16<TCores, TWeight>(shared, origin, weight, column + 48));
+        s.M0 = WarpRow.Add<TCores, Bf16Number>(OperandTile.Bf16<TCores, TX>(shared, origin, stage, row), b, s.M0);
+        s.M1 = WarpRow.Add<TCores, Bf16Number>(OperandTile.Bf16<TCores, TX>(shared, origin, stage, row + 16), b, s.M1);
+        s.M2 = WarpRow.Add<TCores, Bf16Number>(OperandTile.Bf16<TCores, TX>(shared, origin, stage, row + 32), b, s.M2);
+        s.M3 = WarpRow.Add<TCores, Bf16Number>(OperandTile.Bf16<TCores, TX>(shared, origin, stage, row + 48), b, s.M3);
+        return s;
+    }
+}

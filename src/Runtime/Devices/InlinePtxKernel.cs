@@ -1,0 +1,27 @@
+using System.Reflection;
+using HeadTap.Kernels;
+using ILGPU.Backends.EntryPoints;
+using ILGPU.Backends.PTX;
+using ILGPU.Runtime;
+using ILGPU.Runtime.Cuda;
+
+namespace HeadTap.Runtime;
+
+/// <summary>Loads CUDA kernels whose inline instructions keep their operands in registers.</summary>
+static class InlinePtxKernel
+{
+    // ILGPU 1.5.3 has no way to change a kernel's PTX before it is loaded, and no setter.
+    static readonly FieldInfo? Text = typeof(PTXCompiledKernel).GetField(
+        "<PTXAssembly>k__BackingField", BindingFlags.Instance | BindingFlags.NonPublic);
+
+    /// <summary>Compiles an explicitly grouped kernel, passes it through <see cref="PtxLocals"/> and loads it.</summary>
+    /// <typeparam name="TLauncher">An action of the stream, the grid and the kernel's arguments.</typeparam>
+    internal static TLauncher Load<TLauncher>(CudaAccelerator accelerator, MethodInfo kernel)
+        where TLauncher : Delegate
+    {
+        var compiled = (PTXCompiledKernel)accelerator.Backend.Compile(
+            EntryPointDescription.FromExplicitlyGroupedKernel(kernel), KernelSpecialization.Empty);
+        Text?.SetValue(compiled, PtxLocals.ToRegisters(compiled.PTXAssembly)); // without it: right, and slower
+        return accelerator.LoadKernel(compiled).CreateLauncherDelegate<TLauncher>();
+    }
+}
