@@ -10,7 +10,7 @@ static class DevicesCommand
 {
     internal static Command Create(GlobalOptions global)
     {
-        var verbose = new Option<bool>("--verbose") { Description = "vector width, group size, driver" };
+        var verbose = new Option<bool>("--verbose") { Description = "limits of a group and of a buffer, vector width, driver" };
         var command = new Command("devices", "List the devices that were found and those refused, with the reason")
         {
             verbose,
@@ -30,23 +30,26 @@ static class DevicesCommand
         }
         Table table = new Table().Border(TableBorder.Simple);
         foreach (string column in verbose
-            ? (string[])["device", "", "memory", "group", "what it is", "details"]
+            ? (string[])["device", "", "memory", "largest buffer", "group", "shared by it", "what it is", "details"]
             : ["device", "", "memory", "what it is"])
             table.AddColumn(new TableColumn(new Text(column)));
         foreach (DeviceEntry d in all)
         {
-            string memory = d.MemoryInBytes > 0 ? MemoryPlan.Text(d.MemoryInBytes) : "";
+            string memory = Bytes(d.MemoryInBytes);
             string state = d.Refusal is not null ? "refused" : d.Name == automatic ? "auto" : "found";
             string text = d.Refusal is null ? d.Description
                 : d.Description.Length > 0 ? $"{d.Description}: {d.Refusal}" : d.Refusal;
             if (verbose)
-                Invocation.Row(table, d.Name, state, memory, d.GroupSize > 0 ? $"{d.GroupSize}" : "", text, d.Details);
+                Invocation.Row(table, d.Name, state, memory, Bytes(d.LargestBuffer),
+                    d.GroupSize > 0 ? $"{d.GroupSize}" : "", Bytes(d.SharedBytes), text, d.Details);
             else
                 Invocation.Row(table, d.Name, state, memory, text);
         }
         run.Draw(table);
         return ExitCode.Done;
     }
+
+    static string Bytes(long bytes) => bytes > 0 ? MemoryPlan.Text(bytes) : "";
 
     static JsonObject Json(DeviceEntry d, string automatic) => new()
     {
@@ -57,7 +60,9 @@ static class DevicesCommand
         ["refusal"] = d.Refusal,
         ["description"] = d.Description,
         ["memory_bytes"] = d.MemoryInBytes,
+        ["largest_buffer_bytes"] = d.LargestBuffer,
         ["group_size"] = d.GroupSize,
+        ["shared_bytes"] = d.SharedBytes,
         ["gpu"] = d.IsGpu,
         ["details"] = d.Details,
     };

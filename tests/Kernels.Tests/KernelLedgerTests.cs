@@ -1,3 +1,6 @@
+using System.Globalization;
+using HeadTap.Runtime;
+
 namespace HeadTap.Kernels.Tests;
 
 /// <summary>
@@ -28,6 +31,23 @@ public class KernelLedgerTests
         Assert.That(KernelLedger.Read().Select(l => string.Join(' ', l.Split(',')[..2])), Is.EqualTo(
             KernelCatalog.Builds.Select(b => $"{b.Kernel.Name} {PtxAssembler.Target(b.Architecture)}")),
             "bench/gpu/ledger");
+    }
+
+    [Test]
+    public void No_portable_kernel_asks_for_more_than_a_device_is_refused_for()
+    {
+        // GroupLimits.OfKernels is checked when a device is opened; a kernel beyond it would fail in mid-job.
+        IEnumerable<KernelVariant> portable =
+            KernelCatalog.All.Where(k => !k.TensorCores && k.Since == KernelCatalog.Architectures[0]);
+        ILookup<string, string[]> rows = KernelLedger.Read().Select(l => l.Split(',')).ToLookup(c => c[0]);
+        foreach (KernelVariant kernel in portable)
+        {
+            foreach (string[] row in rows[kernel.Name])
+                Assert.That(long.Parse(row[3], CultureInfo.InvariantCulture),
+                    Is.LessThanOrEqualTo(GroupLimits.OfKernels.SharedBytes), kernel.Name);
+            if (kernel.Method.DeclaringType!.GetField("BlockSize")?.GetRawConstantValue() is int threads)
+                Assert.That(threads, Is.LessThanOrEqualTo(GroupLimits.OfKernels.Threads), kernel.Name);
+        }
     }
 
     [Test]

@@ -16,7 +16,14 @@ namespace HeadTap.Runtime;
 /// <param name="Details">What <c>devices --verbose</c> adds.</param>
 public sealed record DeviceEntry(
     string Name, DeviceKind Kind, string Description, long MemoryInBytes, int GroupSize,
-    string? Refusal, bool IsGpu, string Details);
+    string? Refusal, bool IsGpu, string Details)
+{
+    /// <summary>Bytes that a group of threads may share; 0 where nothing limits them.</summary>
+    public long SharedBytes { get; init; }
+
+    /// <summary>Bytes of the largest single allocation; 0 where only the memory limits it.</summary>
+    public long LargestBuffer { get; init; }
+}
 
 /// <summary>Lists devices: what was found and what was refused.</summary>
 public static class DeviceCatalog
@@ -64,8 +71,12 @@ public static class DeviceCatalog
         string? refusal = OpenClAdmission.Refusal(device);
         return new(Indexed("opencl", index), DeviceKind.OpenCl, device.Name, device.MemorySize,
             device.MaxNumThreadsPerGroup, refusal, gpu,
-            $"{device.PlatformName}; {device.MaxSharedMemoryPerGroup} bytes of local memory; "
-            + (gpu ? "GPU" : "not a GPU, so auto does not choose it") + "; products in fp32");
+            $"{device.PlatformName}; " + (gpu ? "GPU" : "not a GPU, so auto does not choose it")
+            + "; products in fp32")
+        {
+            SharedBytes = device.MaxSharedMemoryPerGroup,
+            LargestBuffer = OpenClAdmission.LargestBuffer(device),
+        };
     }
 
     static IEnumerable<DeviceEntry> Cuda()
@@ -79,9 +90,13 @@ public static class DeviceCatalog
             using Context context = Context.Create(b => b.Cuda());
             foreach (CudaDevice device in context.GetCudaDevices())
                 found.Add(new(Indexed("cuda", index++), DeviceKind.Cuda, device.Name, device.MemorySize,
-                    device.MaxNumThreadsPerGroup, null, true,
+                    device.MaxNumThreadsPerGroup,
+                    new GroupLimits(device.MaxNumThreadsPerGroup, device.MaxSharedMemoryPerGroup).Refusal(), true,
                     $"{device.Architecture}; {device.NumMultiprocessors} multiprocessors; products in "
-                    + (Precisions.HasTensorCores(device.Architecture) ? "fp32, tf32 and bf16" : "fp32")));
+                    + (Precisions.HasTensorCores(device.Architecture) ? "fp32, tf32 and bf16" : "fp32"))
+                {
+                    SharedBytes = device.MaxSharedMemoryPerGroup,
+                });
         }
         catch (Exception e) when (e is CudaException or DllNotFoundException or InvalidOperationException)
         {

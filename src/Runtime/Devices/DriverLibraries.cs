@@ -14,7 +14,8 @@ static class DriverLibraries
     static readonly (string Part, string[] Names)[] Candidates =
     [
         ("opencl", ["libOpenCL.so.1", "libOpenCL.so"]),
-        ("cuda", ["libcuda.so.1", "libcuda.so", "/usr/lib/wsl/lib/libcuda.so.1"]),
+        ("cuda", ["libcuda.so.1", "libcuda.so", "/usr/lib/wsl/lib/libcuda.so.1",
+            "/usr/local/nvidia/lib64/libcuda.so.1"]),
     ];
 
     // A module initialiser, because the resolver must stand before the first ILGPU call, whoever makes it.

@@ -44,7 +44,10 @@ public sealed class MemoryPlan(ComputeDevice device)
 
     internal static void Require(ComputeDevice device, string purpose, long bytes)
     {
-        long free = FreeBytes(device);
+        long free = FreeBytes(device), largest = device.Entry.LargestBuffer;
+        if (largest > 0 && bytes > largest && bytes <= free)
+            throw new UserException($"{purpose} needs {Text(bytes)} in one piece, and {device.Name} gives at most "
+                + $"{Text(largest)}; try a smaller batch or model, or another device");
         if (bytes > free)
             throw new UserException($"{purpose} needs {Text(bytes)}, and {device.Name} has {Text(free)} free");
     }

@@ -21,12 +21,15 @@ static class OpenClAdmission
     /// <summary>Why a device cannot run our kernels, or null.</summary>
     internal static string? Refusal(CLDevice device)
     {
-        const int groupSize = 256, localBytes = 32 * 1024; // what the largest portable kernel asks for
-        if (device.MaxNumThreadsPerGroup < groupSize)
-            return $"groups end at {device.MaxNumThreadsPerGroup} threads; kernels need {groupSize}";
-        if (device.MaxSharedMemoryPerGroup < localBytes)
-            return $"{device.MaxSharedMemoryPerGroup} bytes of local memory; kernels need {localBytes}";
-        return device.Capabilities.GenericAddressSpace ? null
-            : "no generic address space, and this ILGPU does not let us do without";
+        return Limits(device).Refusal() ?? (device.Capabilities.GenericAddressSpace ? null
+            : "no generic address space, and this ILGPU does not let us do without");
     }
+
+    /// <summary>What the device says it gives a group.</summary>
+    internal static GroupLimits Limits(CLDevice device)
+        => new(device.MaxNumThreadsPerGroup, device.MaxSharedMemoryPerGroup);
+
+    /// <summary>Bytes of the largest single allocation; often a quarter of the memory.</summary>
+    internal static long LargestBuffer(CLDevice device)
+        => (long)device.GetDeviceInfo<ulong>(CLDeviceInfoType.CL_DEVICE_MAX_MEM_ALLOC_SIZE);
 }
