@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text.Json.Nodes;
 using HeadTap.Runtime;
 using ILGPU;
+using ILGPU.Runtime.Cuda;
 
 namespace HeadTap.Gpu;
 
@@ -12,15 +13,25 @@ sealed record Bench(
     /// <summary>Of one launch among many, milliseconds; 0 until it was measured.</summary>
     internal double LaunchMs { get; set; }
 
+    /// <summary>Our products in a precision, or in fp32 where the device lacks it; returns which.</summary>
+    internal string Use(string precision)
+    {
+        bool has = Precisions.HasTensorCores((Device.Accelerator as CudaAccelerator)?.Architecture);
+        Device.Precision = has ? Precisions.Parse(precision) : Precision.Fp32;
+        return Device.Precision.Name();
+    }
+
     /// <summary>Whether --only asks for a row.</summary>
     internal bool Wanted(string work) => work.Contains(Options.Only, StringComparison.OrdinalIgnoreCase);
 
     /// <summary>
-    /// Takes turns with PyTorch and adds the row; alone where it cannot run it, with its reason.
+    /// Takes turns with PyTorch, both in its precision where we have it, and adds the row; alone where PyTorch
+    /// cannot run it, with its reason.
     /// </summary>
     internal void BesideTorch(string work, string shape, Action ours, string peer, string peerWork,
         JsonObject how, string note = "")
     {
+        string precision = Use((string?)how["precision"] ?? "fp32");
         (long ops, double enqueue) = Enqueued(ours);
         string Launches(Turns turns) => ops > 0 && LaunchMs > 0
             ? $"{note} launches {Math.Min(1, ops * LaunchMs / turns.OursMs):P0} of the run or more".Trim()
@@ -30,7 +41,7 @@ sealed record Bench(
             try
             {
                 Turns both = Turns.Take(block, Torch.Block(peerWork, how), Options.Repeats);
-                Results.Add(work, shape, "float32", peer, both, ops, enqueue, Launches(both));
+                Results.Add(work, shape, precision, peer, both, ops, enqueue, Launches(both));
                 return;
             }
             catch (PeerException e)
@@ -38,7 +49,7 @@ sealed record Bench(
                 note = $"{peer}: {e.Message}";
             }
         Turns alone = Turns.Alone(block, Options.Repeats);
-        Results.Add(work, shape, "float32", "", alone, ops, enqueue, Launches(alone));
+        Results.Add(work, shape, precision, "", alone, ops, enqueue, Launches(alone));
     }
 
     // Our ops in one run, and how long the call takes that queues them: where it is as long as the run

@@ -64,6 +64,7 @@ static class MatMulBench
                 });
                 continue;
             }
+            string ours = bench.Use(precision);
             if (mode == CuBlasMode.Float32)
             {
                 // A weight gradient is added to: both start at zero here, whatever ran before.
@@ -76,7 +77,7 @@ static class MatMulBench
             double teraflop = 2.0 * M * N * K / 1e9; // times a thousand: times are milliseconds
             Turns turns = Turns.Take(Turns.Ours(bench.Device, Ours), Turns.Ours(bench.Device,
                 () => cuBlas.Product(form, M, N, K, x, w, z, mode)), bench.Options.Repeats);
-            bench.Results.Add(work, shape, "float32", $"cuBLAS {mode}", turns,
+            bench.Results.Add(work, shape, ours, $"cuBLAS {mode}", turns,
                 note: $"{teraflop / turns.OursMs:G3} TFLOP/s beside {teraflop / turns.TheirsMs:G3}");
         }
     }

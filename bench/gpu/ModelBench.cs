@@ -26,6 +26,7 @@ static class ModelBench
             ? Gpt2Config.Tiny with { VocabSize = 211, ContextLength = 48 } : Gpt2Config.Gpt2Small;
         using var model = new Gpt2Model(bench.Device, config);
         model.Initialize(1);
+        bench.Use("fp32");
         if (bench.Torch is { } torch && !Parity(torch, model))
             return false;
         (int, int)[] shapes = bench.Options.Small ? [(2, 16)] : [(4, 256), (1, 1024)];
