@@ -57,6 +57,7 @@ static class CommandLine
             GenerateCommand.Create(global),
             EvalCommand.Create(global),
             TrainCommand.Create(global),
+            InjectCommand.Create(global),
             VerifyCommand.Create(global),
             ProfileCommand.Create(global),
             WeightsCommand.Create(global),

@@ -35,7 +35,7 @@ public sealed class MemoryTests
         using (model.Attach(new Memory([5], 1, 0f).ToEdit()))
             Assert.That(AttentionOut(model), Is.EqualTo(before));
         using (model.Attach(new Memory([5], 1, 4f).ToEdit([1])))
-            Assert.That(AttentionOut(model), Is.EqualTo(before), "row 0 is not row 1");
+            Assert.That(() => AttentionOut(model), Throws.TypeOf<UserException>(), "there is no row 1");
         using (model.Attach(new Memory([5], 1, 4f) { Positions = EditPositions.Last }.ToEdit()))
         {
             float[] last = AttentionOut(model);

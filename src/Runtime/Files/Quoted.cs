@@ -4,16 +4,16 @@ namespace HeadTap.Runtime;
 
 /// <summary>Text from files, made fit for a one-line message: no control characters, bounded
 /// length.</summary>
-static class Quoted
+public static class Quoted
 {
     const int LongestName = 100;
     const int LongestLine = 300;
 
     /// <summary>A name found in a file, in quotes.</summary>
-    internal static string Name(string name) => $"\"{Clean(name, LongestName)}\"";
+    public static string Name(string name) => $"\"{Clean(name, LongestName)}\"";
 
     /// <summary>A path the user gave, as it was given.</summary>
-    internal static string Path(string path) => Clean(path, int.MaxValue);
+    public static string Path(string path) => Clean(path, int.MaxValue);
 
     /// <summary>Another library's message.</summary>
     internal static string Line(string text) => Clean(text.TrimEnd('.', ' ', '\n', '\r'), LongestLine);
