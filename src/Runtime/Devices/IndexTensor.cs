@@ -1,14 +1,16 @@
 using ILGPU;
-using ILGPU.Runtime;
 
 namespace HeadTap.Runtime;
 
-/// <summary>As <see cref="Tensor"/>, of 32-bit whole numbers: token ids, positions, lengths, targets, rows.</summary>
+/// <summary>
+/// As <see cref="Tensor"/>, of 32-bit whole numbers: token ids, positions, lengths, targets, rows.
+/// </summary>
 public sealed unsafe class IndexTensor
 {
     readonly int[] _shape;
 
-    internal IndexTensor(ComputeDevice device, string name, int[] shape, long length, int* pointer, ArrayView<int> view)
+    internal IndexTensor(ComputeDevice device, string name, int[] shape, long length,
+        int* pointer, ArrayView<int> view)
     {
         Device = device;
         Name = name;
@@ -52,29 +54,11 @@ public sealed unsafe class IndexTensor
 
     /// <summary>Copies from the host; the lengths must agree.</summary>
     public void Upload(ReadOnlySpan<int> values)
-    {
-        RequireLength(values.Length);
-        if (Pointer != null)
-            values.CopyTo(Span);
-        else if (Length > 0)
-        {
-            View.CopyFromCPU(Device.Accelerator!.DefaultStream, values);
-            Device.Synchronize();
-        }
-    }
+        => Transfer.Upload(values, Device, Pointer, View, Length, this);
 
     /// <summary>Copies to the host, after all queued work; the lengths must agree.</summary>
     public void Download(Span<int> values)
-    {
-        RequireLength(values.Length);
-        if (Pointer != null)
-            Span.CopyTo(values);
-        else if (Length > 0)
-        {
-            View.CopyToCPU(Device.Accelerator!.DefaultStream, values);
-            Device.Synchronize();
-        }
-    }
+        => Transfer.Download(values, Device, Pointer, View, Length, this);
 
     /// <summary>A copy on the host.</summary>
     public int[] ToArray()
@@ -86,10 +70,4 @@ public sealed unsafe class IndexTensor
 
     /// <inheritdoc/>
     public override string ToString() => $"{Name} [{Tensor.Text(_shape)}]";
-
-    void RequireLength(int given)
-    {
-        if (given != Length)
-            throw new ArgumentException($"{given} values do not fit {this}.");
-    }
 }

@@ -1,5 +1,4 @@
 using ILGPU;
-using ILGPU.Runtime;
 
 namespace HeadTap.Runtime;
 
@@ -11,8 +10,8 @@ public sealed unsafe class Tensor
 {
     readonly int[] _shape;
 
-    internal Tensor(ComputeDevice device, string name, int[] shape, long length, float* pointer, ArrayView<float> view,
-        long offset = 0)
+    internal Tensor(ComputeDevice device, string name, int[] shape, long length,
+        float* pointer, ArrayView<float> view, long offset = 0)
     {
         Offset = offset;
         Device = device;
@@ -47,7 +46,9 @@ public sealed unsafe class Tensor
     /// <summary>Device memory on ILGPU devices, else empty.</summary>
     internal ArrayView<float> View { get; }
 
-    /// <summary>Floats between a cache line and this tensor's first: cuts of an arena begin at one, slices anywhere.</summary>
+    /// <summary>
+    /// Floats between a cache line and this tensor's first: cuts of an arena begin at one, slices anywhere.
+    /// </summary>
     internal long Offset { get; }
 
     /// <summary>The values themselves, on the host path.</summary>
@@ -64,7 +65,8 @@ public sealed unsafe class Tensor
             View.IsValid ? View.SubView(offset, length) : View, Offset + offset);
     }
 
-    /// <summary>Rows [<paramref name="first"/>, <paramref name="first"/> + <paramref name="count"/>) of the same memory.</summary>
+    /// <summary>Rows [<paramref name="first"/>, <paramref name="first"/> + <paramref name="count"/>) of the
+    /// same memory.</summary>
     public Tensor SliceRows(int first, int count) => Slice(Name, (long)first * Columns, count, Columns);
 
     /// <summary>The same memory under another shape.</summary>
@@ -77,29 +79,11 @@ public sealed unsafe class Tensor
 
     /// <summary>Copies from the host; the lengths must agree.</summary>
     public void Upload(ReadOnlySpan<float> values)
-    {
-        RequireLength(values.Length);
-        if (Pointer != null)
-            values.CopyTo(Span);
-        else if (Length > 0)
-        {
-            View.CopyFromCPU(Device.Accelerator!.DefaultStream, values);
-            Device.Synchronize();
-        }
-    }
+        => Transfer.Upload(values, Device, Pointer, View, Length, this);
 
     /// <summary>Copies to the host, after all queued work; the lengths must agree.</summary>
     public void Download(Span<float> values)
-    {
-        RequireLength(values.Length);
-        if (Pointer != null)
-            Span.CopyTo(values);
-        else if (Length > 0)
-        {
-            View.CopyToCPU(Device.Accelerator!.DefaultStream, values);
-            Device.Synchronize();
-        }
-    }
+        => Transfer.Download(values, Device, Pointer, View, Length, this);
 
     /// <summary>A copy on the host.</summary>
     public float[] ToArray()
@@ -122,10 +106,4 @@ public sealed unsafe class Tensor
     }
 
     internal static string Text(ReadOnlySpan<int> shape) => string.Join(", ", shape.ToArray());
-
-    void RequireLength(int given)
-    {
-        if (given != Length)
-            throw new ArgumentException($"{given} values do not fit {this}.");
-    }
 }

@@ -5,25 +5,25 @@ sealed class Gpt2Decoder : IDisposable
 {
     readonly Gpt2Model _model;
     readonly TensorArena _arena;
-    readonly PassMemory _memory;
+    readonly EditedPass _pass;
     readonly SiteRecorder _sites;
     readonly Gpt2Activations _activations;
     readonly CachedAttention _attention;
     readonly Gpt2Forward _forward;
     readonly Gpt2Head _head;
     readonly int _capacity;
-    EditProgram? _program;
 
     internal Gpt2Decoder(Gpt2Model model, KeyValueCache cache, int B, IReadOnlyList<Site> record)
     {
         (_model, _capacity) = (model, cache.Capacity);
-        _memory = new PassMemory(model.Device);
-        _sites = new SiteRecorder(model, record.Where(s => s.Kind != SiteKind.Scores)); // a cached pass has none
+        // a cached pass has none
+        _pass = new EditedPass(model, record.Where(s => s.Kind != SiteKind.Scores));
+        _sites = _pass.Sites;
         long floats = TensorArena.Measure(model.Device, arena => Cut(arena, B, out _, out _));
         _arena = new TensorArena(model.Device, floats, "activations of one token");
         Cut(_arena, B, out _activations, out Tensor logits);
         Logits = logits;
-        _attention = new CachedAttention(model, _memory, cache);
+        _attention = new CachedAttention(model, _pass.Memory, cache);
         _forward = new Gpt2Forward(model, _activations, _sites, _attention);
         _head = new Gpt2Head(model);
     }
@@ -33,19 +33,17 @@ sealed class Gpt2Decoder : IDisposable
 
     internal IReadOnlyDictionary<Site, Recording> Recordings => _sites.Recordings;
 
-    /// <summary>Runs the last token of each row; <paramref name="lengths"/> counts it, and is 0 for an ended row.</summary>
+    /// <summary>
+    /// Runs the last token of each row; <paramref name="lengths"/> counts it, and is 0 for an ended row.
+    /// </summary>
     internal void Forward(int[] tokens, int[] lengths, int step)
     {
         int[] positions = [.. lengths.Select(n => n - 1)];
         _activations.Tokens.Upload(tokens);
         _activations.Positions.Upload(positions);
         _activations.Lengths.Upload(positions);
-        _program?.Dispose();
-        _program = null;
-        _memory.Clear();
         var batch = new BatchShape(tokens.Length, 1, lengths, step, _capacity);
-        _program = EditProgram.For(_model, batch);
-        _sites.Begin(batch, _program);
+        _pass.Begin(batch);
         _attention.Batch = batch;
         _forward.Run();
         _head.Logits(_activations.LnFinal, Logits);
@@ -55,8 +53,7 @@ sealed class Gpt2Decoder : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        _program?.Dispose();
-        _memory.Dispose();
+        _pass.Dispose();
         _arena.Dispose();
     }
 

@@ -3,7 +3,9 @@ namespace HeadTap.Runtime;
 /// <summary>Which logits a forward pass makes.</summary>
 public enum LogitsAt
 {
-    /// <summary>None: the product with the vocabulary, a third of GPT-2 small's arithmetic, is left out.</summary>
+    /// <summary>
+    /// None: the product with the vocabulary, a third of GPT-2 small's arithmetic, is left out.
+    /// </summary>
     None,
 
     /// <summary>Each row's last real token, [B, V].</summary>
@@ -33,4 +35,20 @@ public sealed record SessionOptions
 
     /// <summary>Sites whose gradients to record in every backward pass.</summary>
     public IReadOnlyList<Site> RecordGradients { get; init; } = [];
+
+    /// <summary>Checks what can be known before memory is taken.</summary>
+    /// <exception cref="UserException">A size is too large, or a site has no gradient.</exception>
+    internal void RequireFits(Gpt2Config config)
+    {
+        if (MaxTokens < 1 || MaxTokens > config.ContextLength)
+            throw new UserException($"{MaxTokens} tokens asked for; the model's context is "
+                + $"{config.ContextLength}, and at least one token is needed");
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(MaxRows);
+        if ((long)MaxRows * MaxTokens > Array.MaxLength)
+            throw new UserException($"a batch of {MaxRows} x {MaxTokens} tokens is more than can be counted; "
+                + $"expected at most {Array.MaxLength} tokens: use fewer rows");
+        if (RecordGradients.FirstOrDefault(s => s.Kind is SiteKind.Ln1Scale or SiteKind.Ln2Scale
+                or SiteKind.LnFinalScale) is { Kind: not SiteKind.Embed } scale)
+            throw new UserException($"{scale} has no gradient of its own; ask for the normalized output's");
+    }
 }

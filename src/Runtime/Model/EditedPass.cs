@@ -1,0 +1,35 @@
+namespace HeadTap.Runtime;
+
+/// <summary>
+/// What each pass over a batch needs anew, whether it runs whole rows or one token over the cache: the
+/// attached edits made ready for the batch, memory for what only this pass needs, and the recorder of sites.
+/// </summary>
+sealed class EditedPass(Gpt2Model model, IEnumerable<Site> record) : IDisposable
+{
+    /// <summary>Memory that is given back when the next pass begins.</summary>
+    internal PassMemory Memory { get; } = new(model.Device);
+
+    /// <summary>Records and edits sites of the pass.</summary>
+    internal SiteRecorder Sites { get; } = new(model, record);
+
+    /// <summary>The edits of the pass; null when none applies.</summary>
+    internal EditProgram? Program { get; private set; }
+
+    /// <summary>Forgets the pass before and makes the model's edits ready for a batch.</summary>
+    /// <exception cref="UserException">An edit does not fit the batch; then no edit is in force.</exception>
+    internal void Begin(in BatchShape batch)
+    {
+        Program?.Dispose();
+        Program = null;
+        Memory.Clear();
+        Program = EditProgram.For(model, batch);
+        Sites.Begin(batch, Program);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Program?.Dispose();
+        Memory.Dispose();
+    }
+}

@@ -1,0 +1,104 @@
+namespace HeadTap.Runtime;
+
+/// <summary>
+/// Everything that a <see cref="Gpt2Session"/> cuts for one batch size, and the passes over it.
+/// </summary>
+sealed class SessionLayout
+{
+    readonly bool _backward;
+
+    internal SessionLayout(TensorArena arena, Gpt2Model model, SessionOptions options, int B, int T,
+        SiteRecorder sites, SiteRecorder gradientSites)
+    {
+        Gpt2Config config = model.Config;
+        int rows = B * T, C = config.Width, V = config.VocabSize;
+        (this.B, this.T, _backward) = (B, T, options.Backward);
+        Activations = new Gpt2Activations(arena, config, B, T, options.Backward, sites.Recorded);
+        sites.CutCopies(arena, B, T, T, SiteRecorder.NeedsCopy);
+        gradientSites.CutCopies(arena, B, T, T, _ => true);
+        Head = new Gpt2Head(model);
+        if (options.Logits == LogitsAt.All || sites.Records(SiteKind.Logits, 0))
+            AllLogits = arena.Cut("logits", B, T, V);
+        if (options.Logits == LogitsAt.Last)
+        {
+            LastLogits = arena.Cut("logits of last rows", B, V);
+            LastHidden = arena.Cut("hidden state of last rows", B, C);
+        }
+        Logits = options.Logits == LogitsAt.All ? AllLogits : LastLogits;
+        LastRows = arena.CutIndices("last rows", B);
+        CountedRows = arena.CutIndices("counted rows", rows);
+        Targets = arena.CutIndices("targets", rows);
+        AllTargets = arena.CutIndices("targets of all rows", rows);
+        Losses = arena.Cut("losses", rows);
+        Compact = arena.Cut("counted rows", rows, C);
+        Chunk = arena.Cut("logits of a chunk", Gpt2Head.ChunkRows(config, rows), V);
+        if (!options.Backward)
+            return;
+        CompactGradient = arena.Cut("gradient of counted rows", rows, C);
+        BackwardMemory = new Gpt2BackwardMemory(arena, config, B, T);
+    }
+
+    internal int B { get; }
+    internal int T { get; }
+    internal Gpt2Activations Activations { get; }
+    internal Gpt2Head Head { get; }
+    internal Gpt2BackwardMemory? BackwardMemory { get; }
+    internal FullAttention? Attention { get; private set; }
+    internal Gpt2Forward? Forward { get; private set; }
+    internal Gpt2Backward? Backward { get; private set; }
+    internal Tensor? Logits { get; }
+    internal Tensor? AllLogits { get; }
+    internal Tensor? LastLogits { get; }
+    internal Tensor? LastHidden { get; }
+    internal Tensor Compact { get; }
+    internal Tensor? CompactGradient { get; }
+    internal Tensor Losses { get; }
+    internal Tensor Chunk { get; }
+    internal IndexTensor LastRows { get; }
+    internal IndexTensor CountedRows { get; }
+    internal IndexTensor Targets { get; }
+    internal IndexTensor AllTargets { get; }
+    internal int Counted { get; private set; }
+
+    internal void Connect(Gpt2Model model, SiteRecorder sites,
+        SiteRecorder gradientSites, PassMemory memory,
+        KeyValueCache? cache)
+    {
+        Attention = new FullAttention(model, memory, cache, gradientSites.Recorded) { Keep = _backward };
+        Forward = new Gpt2Forward(model, Activations, sites, Attention);
+        if (BackwardMemory is { } d)
+            Backward = new Gpt2Backward(model, Activations, sites, Attention, d, gradientSites, memory);
+    }
+
+    internal void Load(SequenceBatch rows)
+    {
+        Activations.Tokens.Upload(rows.Padded());
+        Activations.Positions.Upload(rows.Positions());
+        Activations.Lengths.Upload(rows.Lengths);
+        LastRows.Upload([.. rows.Lengths.Select((length, b) => b * T + length - 1)]);
+    }
+
+    internal void LoadTargets(ReadOnlySpan<int> targets, int V)
+    {
+        if (targets.Length != B * T)
+            throw new ArgumentException($"{targets.Length} targets for {B} x {T} tokens.");
+        var rows = new List<int>();
+        var counted = new List<int>();
+        for (int i = 0; i < targets.Length; i++)
+        {
+            if (targets[i] >= V)
+                throw new UserException($"target {targets[i]} is outside the vocabulary of {V}");
+            if (targets[i] < 0)
+                continue;
+            rows.Add(i);
+            counted.Add(targets[i]);
+        }
+        Counted = rows.Count;
+        if (Counted == 0)
+            throw new UserException(
+                "no token of the batch has a target: a text needs at least two tokens");
+        CountedRows.Slice("", 0, Counted).Upload([.. rows]);
+        Targets.Slice("", 0, Counted).Upload([.. counted]);
+        AllTargets.Upload(targets);
+    }
+}
