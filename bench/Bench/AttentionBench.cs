@@ -4,7 +4,9 @@ using static HeadTap.Bench.BenchData;
 
 namespace HeadTap.Bench;
 
-/// <summary>Attention at the shapes of GPT-2 124M: fused, step by step, and of one token over a cache.</summary>
+/// <summary>
+/// Attention at the shapes of GPT-2 124M: fused, step by step, and of one token over a cache.
+/// </summary>
 sealed class AttentionBench : IBenchFamily
 {
     const int H = 12, D = 64, C = H * D;
@@ -22,7 +24,8 @@ sealed class AttentionBench : IBenchFamily
         using var arena = new TensorArena(device, 8L * rows * C + 2 * rows * H + B + 512);
         var ops = new Ops(device);
         Tensor qkv = arena.CutNormal("qkv", 1, rows, 3 * C), dZ = arena.CutNormal("dZ", 2, rows, C);
-        Tensor z = arena.Cut("z", rows, C), lse = arena.Cut("logSumExp", B, H, T), dQkv = arena.Cut("dQkv", rows, 3 * C);
+        Tensor z = arena.Cut("z", rows, C), lse = arena.Cut("logSumExp", B, H, T),
+            dQkv = arena.Cut("dQkv", rows, 3 * C);
         Tensor dots = arena.Cut("rowDots", B, H, T);
         IndexTensor lengths = arena.UploadIndices("lengths", [.. Enumerable.Repeat(T, B)]);
         double pairs = (double)B * H * T * (T + 1) / 2, row = 4.0 * rows * C;
@@ -48,7 +51,8 @@ sealed class AttentionBench : IBenchFamily
         using var arena = new TensorArena(device, 8L * rows * C + 3L * B * H * T * T + rows * H + B + 512);
         var ops = new Ops(device);
         Tensor qkv = arena.CutNormal("qkv", 1, rows, 3 * C), dZ = arena.CutNormal("dZ", 2, rows, C);
-        Tensor z = arena.Cut("z", rows, C), lse = arena.Cut("logSumExp", B, H, T), dQkv = arena.Cut("dQkv", rows, 3 * C);
+        Tensor z = arena.Cut("z", rows, C), lse = arena.Cut("logSumExp", B, H, T),
+            dQkv = arena.Cut("dQkv", rows, 3 * C);
         Tensor scores = arena.Cut("scores", B, H, T, T), pattern = arena.Cut("pattern", B, H, T, T);
         Tensor dPattern = arena.Cut("dPattern", B, H, T, T);
         IndexTensor lengths = arena.UploadIndices("lengths", [.. Enumerable.Repeat(T, B)]);

@@ -4,7 +4,9 @@ using static HeadTap.Bench.BenchData;
 
 namespace HeadTap.Bench;
 
-/// <summary>Every head's result, and the plain output projection it replaces, at GPT-2 124M's sizes.</summary>
+/// <summary>
+/// Every head's result, and the plain output projection it replaces, at GPT-2 124M's sizes.
+/// </summary>
 sealed class HeadResultsBench : IBenchFamily
 {
     const int H = 12, D = 64, C = H * D;
@@ -38,7 +40,8 @@ sealed class HeadResultsBench : IBenchFamily
         string shape = $"{rows} x {H} x {C}";
         yield return new("headresults", shape, row * (1 + H) + square, flops,
             () => ops.HeadResults(z, weight, result, H), Check);
-        yield return new("headresults sum", shape, row * (1 + H), 0, () => ops.SumHeads(result, bias, attnOut));
+        yield return new("headresults sum", shape, row * (1 + H), 0,
+            () => ops.SumHeads(result, bias, attnOut));
         yield return new("headresults and sum", shape, row * (2 + 2 * H) + square, flops, Both);
         yield return new("headresults: projection", shape, 2 * row + square, flops,
             () => ops.MatMul(z, weight, bias, attnOut));

@@ -8,7 +8,8 @@ namespace HeadTap.Bench;
 static class History
 {
     const string Header =
-        "date,version,name,shape,median_ms,fastest_ms,slowest_ms,cpu_ms,gb_per_s,gflop_per_s,threads,vector_bits";
+        "date,version,name,shape,median_ms,fastest_ms,slowest_ms,cpu_ms,gb_per_s,gflop_per_s,threads,"
+        + "vector_bits";
 
     /// <summary>Appends the measurements and returns the file's path.</summary>
     internal static string Append(ComputeDevice device, string folder, IEnumerable<Measurement> measurements)

@@ -8,7 +8,8 @@ namespace HeadTap.Bench;
 sealed class MatMulBench : IBenchFamily
 {
     static readonly (int Rows, int K, int N)[] Shapes =
-        [(1024, 768, 2304), (1024, 3072, 768), (256, 768, 3072), (256, 128, 512), (8, 768, 2304), (1, 768, 2304)];
+        [(1024, 768, 2304), (1024, 3072, 768), (256, 768, 3072), (256, 128, 512),
+            (8, 768, 2304), (1, 768, 2304)];
 
     public string Name => "matmul";
 

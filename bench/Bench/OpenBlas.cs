@@ -14,8 +14,9 @@ static unsafe partial class OpenBlas
 {
     const string Library = "libopenblas.so.0";
     const double TurnMs = 4;
-    // OpenBLAS's workers spin for 2^28 cycles after a product, 75 ms, before they sleep. Without the pause our two
-    // threads shared what core they left: half the speed in every other run, and a peak of 47 GFLOP/s, not 236.
+    // OpenBLAS's workers spin for 2^28 cycles after a product, 75 ms, before they sleep. Without the pause
+    // our two threads shared what core they left: half the speed in every other run, and a peak of 47
+    // GFLOP/s, not 236.
     const int PauseMs = 120, WarmMs = 25;
 
     // M, N, K; T: the second operand is transposed; G: the first is, and the result is added to.
@@ -25,8 +26,10 @@ static unsafe partial class OpenBlas
         .. Layers(256), .. Layers(1024),
         ("vocabulary", 'T', 1024, 50257, 768), ("vocabulary", 'T', 32, 50257, 768),
         ("lens", 'N', 32, 50257, 768), ("lens dW", 'G', 768, 50257, 32),
-        ("small model", 'N', 256, 128, 128), ("small model", 'N', 256, 512, 128), ("small model", 'N', 2048, 768, 256),
-        ("small dX", 'T', 2048, 256, 768), ("small dW", 'G', 128, 512, 2048), ("small dW", 'G', 256, 768, 2048),
+        ("small model", 'N', 256, 128, 128), ("small model", 'N', 256, 512, 128),
+        ("small model", 'N', 2048, 768, 256),
+        ("small dX", 'T', 2048, 256, 768), ("small dW", 'G', 128, 512, 2048),
+        ("small dW", 'G', 256, 768, 2048),
         ("decode", 'N', 1, 2304, 768), ("decode", 'N', 8, 2304, 768), ("decode", 'N', 1, 768, 3072),
         ("decode", 'T', 1, 50257, 768), ("decode", 'T', 8, 50257, 768),
     ];
@@ -53,13 +56,15 @@ static unsafe partial class OpenBlas
         double peak = Peak();
         Console.WriteLine($"{HostThreads.Count} threads, vectors of {HostSimd.Width} bits; "
             + $"multiply-add peak {peak:F0} GFLOP/s; median of {repeats} turns");
-        Console.WriteLine($"{"use",-12} {"form",4} {"M",5} {"N",6} {"K",5} {"ours",7} {"OpenBLAS",9} {"ratio",6} {"of peak",8}");
+        Console.WriteLine($"{"use",-12} {"form",4} {"M",5} {"N",6} {"K",5} {"ours",7} {"OpenBLAS",9} "
+            + $"{"ratio",6} {"of peak",8}");
         double logs = 0;
         int count = 0;
         foreach ((string use, char form, int M, int N, int K) in Shapes.Where(s => s.Use.Contains(filter)))
         {
             (double ours, double theirs, double ratio) = Compare(form, M, N, K, repeats);
-            Console.WriteLine($"{use,-12} {form,4} {M,5} {N,6} {K,5} {ours,7:F1} {theirs,9:F1} {ratio,6:F2} {ours / peak,8:P0}");
+            Console.WriteLine($"{use,-12} {form,4} {M,5} {N,6} {K,5} {ours,7:F1} {theirs,9:F1} {ratio,6:F2} "
+                + $"{ours / peak,8:P0}");
             logs += Math.Log(ratio);
             count++;
         }
@@ -71,7 +76,8 @@ static unsafe partial class OpenBlas
     {
         // Decoding streams weights that no cache holds: enough copies that each turn finds them in memory.
         int copies = M <= 8 ? (int)Math.Max(1, 200_000_000 / (4L * N * K)) : 1;
-        float* x = Fill((long)M * K, 1), w = Fill((long)N * K * copies, 2), a = Fill((long)M * N, 3), b = Fill((long)M * N, 3);
+        float* x = Fill((long)M * K, 1), w = Fill((long)N * K * copies, 2), a = Fill((long)M * N, 3),
+            b = Fill((long)M * N, 3);
         MatMulShape shape = form switch
         {
             'T' => MatMulShape.Transposed(M, N, K, false),
@@ -109,7 +115,8 @@ static unsafe partial class OpenBlas
     {
         Thread.Sleep(PauseMs);
         // Threads that were asleep wake on one core and are moved apart some milliseconds later.
-        for (long start = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(start).TotalMilliseconds < WarmMs;)
+        for (long start = Stopwatch.GetTimestamp();
+            Stopwatch.GetElapsedTime(start).TotalMilliseconds < WarmMs;)
             run();
         return Time(run, runs);
     }
@@ -140,7 +147,8 @@ static unsafe partial class OpenBlas
         for (int turn = 0; turn < 40; turn++)
         {
             double ms = Time(() => HostThreads.For(HostThreads.Count, _ => Chains(steps)), 1);
-            best = Math.Max(best, 2.0 * steps * chains * Vector512<float>.Count * HostThreads.Count / ms / 1e6);
+            best = Math.Max(best, 2.0 * steps * chains * Vector512<float>.Count
+                * HostThreads.Count / ms / 1e6);
         }
         return best;
     }

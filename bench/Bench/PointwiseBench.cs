@@ -36,7 +36,8 @@ sealed class PointwiseBench : IBenchFamily
                 })];
                 return OpBench.Error(exact, y.ToArray().AsSpan(0, Wide4));
             }
-            yield return new($"{kind} forward", shape, 8 * n, flops * n, () => ops.Activate(kind, x, y), Check);
+            yield return new($"{kind} forward", shape, 8 * n, flops * n,
+                () => ops.Activate(kind, x, y), Check);
             yield return new($"{kind} backward", shape, 12 * n, 1.4 * flops * n,
                 () => ops.ActivateBackward(kind, x, dY, y));
         }
@@ -65,8 +66,10 @@ sealed class PointwiseBench : IBenchFamily
         }
         Tensor qkv = x.Slice("qkv", 0, Rows, 3 * C), q = y.Slice("q", 0, Rows, C);
         double moved = 8.0 * Rows * C;
-        yield return new("copy columns", $"{Rows} x {C} of {3 * C}", moved, 0, () => ops.CopyColumns(qkv, C, q));
-        yield return new("write columns", $"{Rows} x {C} of {3 * C}", moved, 0, () => ops.WriteColumns(q, qkv, C));
+        yield return new("copy columns", $"{Rows} x {C} of {3 * C}", moved, 0,
+            () => ops.CopyColumns(qkv, C, q));
+        yield return new("write columns", $"{Rows} x {C} of {3 * C}", moved, 0,
+            () => ops.WriteColumns(q, qkv, C));
         yield return new("add columns", $"{Rows} x {C} of {3 * C}", 1.5 * moved, Rows * C,
             () => ops.AddColumns(q, qkv, C));
     }
@@ -83,7 +86,8 @@ sealed class PointwiseBench : IBenchFamily
         string shape = $"{Rows} of {V} x {C}";
         double n = (double)Rows * C;
         yield return new("gather", shape, 8 * n, 0, () => ops.Gather(ids, table, y));
-        yield return new("gather, adding", shape, 12 * n, n, () => ops.Gather(ids, table, y, accumulate: true));
+        yield return new("gather, adding", shape, 12 * n, n,
+            () => ops.Gather(ids, table, y, accumulate: true));
         yield return new("scatter add", shape, 12 * n, n, () => ops.ScatterAdd(ids, y, table));
     }
 
@@ -91,7 +95,8 @@ sealed class PointwiseBench : IBenchFamily
     {
         using var arena = new TensorArena(device, (long)Rows * C + 2 * C + Rows + 256);
         var ops = new Ops(device);
-        Tensor x = arena.CutNormal("x", 1, Rows, C), u = arena.CutNormal("u", 2, C), mean = arena.Cut("mean", C);
+        Tensor x = arena.CutNormal("x", 1, Rows, C), u = arena.CutNormal("u", 2, C),
+            mean = arena.Cut("mean", C);
         ops.Scale(u, 1 / MathF.Sqrt(C));
         IndexTensor all = arena.UploadIndices("rows", [.. Enumerable.Range(0, Rows)]);
         string shape = $"{Rows} x {C}";

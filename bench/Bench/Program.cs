@@ -1,6 +1,7 @@
 // Times the ops: dotnet run -c Release --project bench/Bench -- --device cpu --filter layernorm
 // Beside OpenBLAS: dotnet run -c Release --project bench/Bench -- --openblas [--filter decode]
-// Each bench is checked against its oracle before it is timed.
+// Host code, text and files: dotnet run -c Release --project bench/Bench -- --host [tokenizer]
+// Each bench of an op is checked against its oracle before it is timed.
 
 using System.Reflection;
 using HeadTap.Bench;
@@ -9,7 +10,7 @@ using HeadTap.Runtime;
 
 string deviceName = "cpu", filter = "", folder = Path.Combine("bench", "results");
 int repeats = 15;
-bool record = false, openBlas = false;
+bool record = false, openBlas = false, host = false;
 for (int i = 0; i < args.Length; i++)
 {
     string Value() => ++i < args.Length ? args[i] : throw new UserException($"{args[i - 1]} needs a value");
@@ -23,14 +24,23 @@ for (int i = 0; i < args.Length; i++)
         case "--results": folder = Value(); break;
         case "--record": record = true; break;
         case "--openblas": openBlas = true; break;
+        case "--host":
+            host = true;
+            if (i + 1 < args.Length && !args[i + 1].StartsWith('-'))
+                filter = args[++i];
+            break;
         default:
-            Console.Error.WriteLine($"{args[i]}: unknown; options are --device NAME, --filter TEXT, --repeats N, "
-                + "--threads N, --vectors 128|256|512, --record, --results FOLDER, --openblas");
+            Console.Error.WriteLine(
+                $"{args[i]}: unknown; options are --device NAME, --filter TEXT, --repeats N, "
+                + "--threads N, --vectors 128|256|512, --record, --results FOLDER, --openblas, "
+                + "--host [TEXT]");
             return 2;
     }
 }
 if (openBlas)
     return OpenBlas.Run(filter, repeats);
+if (host)
+    return HostBenches.Run(filter);
 
 bool Matches(string name) => name.Contains(filter, StringComparison.OrdinalIgnoreCase);
 
@@ -38,9 +48,11 @@ var taken = new List<Measurement>();
 using ComputeDevice device = ComputeDevice.Open(deviceName);
 Console.WriteLine($"{device.Name}: {device.Entry.Description}; {HostThreads.Count} threads, "
     + $"vectors of {HostSimd.Width} bits; median of {repeats}");
-Console.WriteLine($"{"op",-28} {"shape",-26} {"ms",9} {"fastest",9} {"slowest",9} {"cpu ms",9} {"GB/s",8} {"GFLOP/s",9} {"error",9}");
+Console.WriteLine($"{"op",-28} {"shape",-26} {"ms",9} {"fastest",9} {"slowest",9} {"cpu ms",9} {"GB/s",8} "
+    + $"{"GFLOP/s",9} {"error",9}");
 foreach (IBenchFamily family in Assembly.GetExecutingAssembly().GetTypes()
-    .Where(t => t.IsClass && t.IsAssignableTo(typeof(IBenchFamily))).OrderBy(t => t.Name, StringComparer.Ordinal)
+    .Where(t => t.IsClass && t.IsAssignableTo(typeof(IBenchFamily)))
+    .OrderBy(t => t.Name, StringComparer.Ordinal)
     .Select(t => (IBenchFamily)Activator.CreateInstance(t)!))
 {
     foreach (OpBench bench in family.Create(device))
@@ -49,8 +61,9 @@ foreach (IBenchFamily family in Assembly.GetExecutingAssembly().GetTypes()
             continue;
         Measurement m = Measurement.Take(device, bench, repeats);
         taken.Add(m);
-        Console.WriteLine($"{bench.Name,-28} {bench.Shape,-26} {m.MedianMs,9:G4} {m.FastestMs,9:G4} {m.SlowestMs,9:G4} {m.CpuMs,9:G4} "
-            + $"{m.GigabytesPerSecond,8:F1} {m.GigaflopsPerSecond,9:F1} {m.Error,9:E1}");
+        Console.WriteLine($"{bench.Name,-28} {bench.Shape,-26} {m.MedianMs,9:G4} {m.FastestMs,9:G4} "
+            + $"{m.SlowestMs,9:G4} {m.CpuMs,9:G4} {m.GigabytesPerSecond,8:F1} {m.GigaflopsPerSecond,9:F1} "
+            + $"{m.Error,9:E1}");
     }
 }
 if (record)
