@@ -5,8 +5,8 @@ using TorchSharp;
 namespace HeadTap.Peers;
 
 /// <summary>
-/// GPT-2 124M with random weights, ours and PyTorch's (TorchSharp), in one process: correct first, then timed in
-/// turns, so that a noisy machine is noisy to both. Prints medians and the median of the pairs' ratios.
+/// GPT-2 124M with random weights, ours and PyTorch's (TorchSharp), in one process: correct first, then timed
+/// in turns, so that a noisy machine is noisy to both. Prints medians and the median of the pairs' ratios.
 /// </summary>
 static class Comparison
 {
@@ -22,8 +22,10 @@ static class Comparison
         model.Initialize(1);
         var peer = new TorchGpt2(model);
         Console.WriteLine($"TorchSharp {typeof(torch).Assembly.GetName().Version}, 2 threads, MKL "
-            + $"{(Environment.GetEnvironmentVariable("HEADTAP_PEER") ?? "as it comes")}; GPT-2 124M, random weights, float32");
-        Console.WriteLine($"{"work",-44} {"shape",-12} {"HeadTap s",10} {"PyTorch s",10} {"ours tok/s",10} {"ratio",7}  spread");
+            + $"{(Environment.GetEnvironmentVariable("HEADTAP_PEER") ?? "as it comes")}; GPT-2 124M, random "
+            + "weights, float32");
+        Console.WriteLine($"{"work",-44} {"shape",-12} {"HeadTap s",10} {"PyTorch s",10} {"ours tok/s",10} "
+            + $"{"ratio",7}  spread");
         for (int s = 0; s < Shapes.Length; s++)
             if (only < 0 || only == s)
                 Shape(model, peer, Shapes[s].B, Shapes[s].T, repeats, work);
@@ -46,7 +48,8 @@ static class Comparison
         {
             using var plain = Session(model, B, T, LogitsAt.All, []);
             Agree(model, peer, plain, batch, ids);
-            Pair("forward with logits", shape, B * T, repeats, () => plain.Forward(batch), () => Inference(peer, ids, true));
+            Pair("forward with logits", shape, B * T, repeats, () => plain.Forward(batch),
+                () => Inference(peer, ids, true));
             using var hidden = Session(model, B, T, LogitsAt.None, []);
             Pair("forward without the vocabulary product", shape, B * T, repeats,
                 () => hidden.Forward(batch), () => Inference(peer, ids, false));
@@ -63,15 +66,20 @@ static class Comparison
             Pair("  every hook_result, PyTorch by einsum", shape, B * T, repeats,
                 () => withResults.Forward(batch), () => Inference(peer, ids, false, TorchGpt2.Heads.Einsum));
             Pair("  every hook_result, PyTorch by extra product", shape, B * T, repeats,
-                () => withResults.Forward(batch), () => Inference(peer, ids, false, TorchGpt2.Heads.ExtraProduct));
+                () => withResults.Forward(batch), () =>
+                Inference(peer, ids, false, TorchGpt2.Heads.ExtraProduct));
         }
         if (work is "all" or "backward")
             Backward(model, peer, batch, ids, shape, repeats);
     }
 
-    static void Backward(Gpt2Model model, TorchGpt2 peer, SequenceBatch batch, torch.Tensor ids, string shape, int repeats)
+    static void Backward(Gpt2Model model, TorchGpt2 peer, SequenceBatch batch, torch.Tensor ids,
+        string shape, int repeats)
     {
-        using var session = new Gpt2Session(model, new SessionOptions { MaxRows = batch.B, MaxTokens = batch.T, Backward = true });
+        using var session = new Gpt2Session(model, new SessionOptions
+        {
+            MaxRows = batch.B, MaxTokens = batch.T, Backward = true,
+        });
         using var arena = new TensorArena(model.Device, model.Parameters.TotalLength + 64, "gradients");
         var gradients = new Gpt2Gradients(arena, model.Parameters);
         int[] targets = batch.NextTokens();
@@ -98,7 +106,8 @@ static class Comparison
             ids.narrow(1, 1, T - 1).reshape(-1)).MoveToOuterDisposeScope();
     }
 
-    static void Inference(TorchGpt2 peer, torch.Tensor ids, bool logits, TorchGpt2.Heads heads = TorchGpt2.Heads.None)
+    static void Inference(TorchGpt2 peer, torch.Tensor ids, bool logits,
+        TorchGpt2.Heads heads = TorchGpt2.Heads.None)
     {
         using var noGradient = torch.no_grad();
         using var scope = torch.NewDisposeScope();
@@ -106,7 +115,8 @@ static class Comparison
     }
 
     // Two implementations that disagree are not worth timing.
-    static void Agree(Gpt2Model model, TorchGpt2 peer, Gpt2Session session, SequenceBatch batch, torch.Tensor ids)
+    static void Agree(Gpt2Model model, TorchGpt2 peer, Gpt2Session session,
+        SequenceBatch batch, torch.Tensor ids)
     {
         session.Forward(batch);
         float[] ours = session.Logits.ToArray();
@@ -118,13 +128,15 @@ static class Comparison
             worst = Math.Max(worst, Math.Abs(ours[i] - theirs[i]));
         if (!(worst <= 2e-5))
             throw new InvalidOperationException($"Logits differ by {worst:E2}; nothing is timed.");
-        Console.WriteLine($"logits agree within {worst:E1} ({ours.Length} values, {model.Config.Layers} layers)");
+        Console.WriteLine(
+            $"logits agree within {worst:E1} ({ours.Length} values, {model.Config.Layers} layers)");
     }
 
     static Gpt2Session Session(Gpt2Model model, int B, int T, LogitsAt logits, Site[] record)
         => new(model, new SessionOptions { MaxRows = B, MaxTokens = T, Logits = logits, Record = record });
 
-    static void Pair(string work, string shape, int tokens, int repeats, Action ours, Action theirs, string other = "PyTorch")
+    static void Pair(string work, string shape, int tokens, int repeats, Action ours, Action theirs,
+        string other = "PyTorch")
     {
         ours();
         theirs();
@@ -135,8 +147,9 @@ static class Comparison
             b[i] = Time(theirs);
         }
         double[] ratios = [.. a.Zip(b, (x, y) => y / x).Order()];
-        Console.WriteLine($"{work,-44} {shape,-12} {Median(a),10:0.0000} {Median(b),10:0.0000} {tokens / Median(a),10:0} "
-            + $"{Median(ratios),7:0.00}  {ratios[0]:0.00} to {ratios[^1]:0.00}{(other == "PyTorch" ? "" : $" ({other})")}");
+        Console.WriteLine($"{work,-44} {shape,-12} {Median(a),10:0.0000} {Median(b),10:0.0000} "
+            + $"{tokens / Median(a),10:0} {Median(ratios),7:0.00}  {ratios[0]:0.00} to "
+            + $"{ratios[^1]:0.00}{(other == "PyTorch" ? "" : $" ({other})")}");
     }
 
     static double Time(Action action)

@@ -5,7 +5,9 @@ using F = TorchSharp.torch.nn.functional;
 
 namespace HeadTap.Peers;
 
-/// <summary>GPT-2 as a PyTorch user writes it, with fused attention, over the weights of a HeadTap model.</summary>
+/// <summary>
+/// GPT-2 as a PyTorch user writes it, with fused attention, over the weights of a HeadTap model.
+/// </summary>
 sealed class TorchGpt2
 {
     readonly Gpt2Config _config;
@@ -15,7 +17,8 @@ sealed class TorchGpt2
     {
         _config = model.Config;
         foreach (ParameterSlice slice in model.Parameters.Slices)
-            _p[slice.Name] = tensor(model.Set[slice.Name].ToArray()).reshape([.. slice.Shape.Select(n => (long)n)])
+            _p[slice.Name] = tensor(model.Set[slice.Name].ToArray()).reshape(
+                [.. slice.Shape.Select(n => (long)n)])
                 .requires_grad_(true);
     }
 
@@ -24,7 +27,9 @@ sealed class TorchGpt2
     /// <summary>How each head's result is captured, if at all.</summary>
     public enum Heads { None, Einsum, ExtraProduct }
 
-    /// <summary>Logits [B, T, V], or the final hidden state; head results, [B, T, H, C] a layer, into a list.</summary>
+    /// <summary>
+    /// Logits [B, T, V], or the final hidden state; head results, [B, T, H, C] a layer, into a list.
+    /// </summary>
     public Tensor Forward(Tensor ids, bool logits, Heads heads = Heads.None, List<Tensor>? results = null)
     {
         long T = ids.shape[1];
@@ -46,7 +51,8 @@ sealed class TorchGpt2
         (long B, long T, long H, long D) = (x.shape[0], x.shape[1], _config.Heads, _config.HeadWidth);
         Tensor[] qkv = Linear(x, $"h.{l}.attn.c_attn").split(_config.Width, -1);
         Tensor[] byHead = [.. qkv.Select(t => t.reshape(B, T, H, D).transpose(1, 2))];
-        Tensor z = F.scaled_dot_product_attention(byHead[0], byHead[1], byHead[2], is_casual: true).transpose(1, 2);
+        Tensor z = F.scaled_dot_product_attention(byHead[0], byHead[1], byHead[2],
+            is_casual: true).transpose(1, 2);
         Tensor w = _p[$"h.{l}.attn.c_proj.weight"], b = _p[$"h.{l}.attn.c_proj.bias"];
         if (heads == Heads.None)
             return addmm(b, z.reshape(B * T, _config.Width), w, 1, 1).reshape(B, T, _config.Width);
@@ -62,11 +68,13 @@ sealed class TorchGpt2
     }
 
     Tensor Norm(Tensor x, string name)
-        => F.layer_norm(x, [_config.Width], _p[$"{name}.weight"], _p[$"{name}.bias"], _config.LayerNormEpsilon);
+        => F.layer_norm(x, [_config.Width], _p[$"{name}.weight"], _p[$"{name}.bias"],
+            _config.LayerNormEpsilon);
 
     Tensor Linear(Tensor x, string name)
     {
         Tensor w = _p[$"{name}.weight"];
-        return addmm(_p[$"{name}.bias"], x.reshape(-1, x.shape[^1]), w, 1, 1).reshape(x.shape[0], x.shape[1], w.shape[1]);
+        return addmm(_p[$"{name}.bias"], x.reshape(-1, x.shape[^1]), w, 1, 1).reshape(x.shape[0],
+            x.shape[1], w.shape[1]);
     }
 }

@@ -4,8 +4,9 @@ using System.Text;
 namespace HeadTap.Peers;
 
 /// <summary>
-/// Marks one symbol version that a Linux library asks for as weak, so that the loader only warns when the system's
-/// C++ library is older. TorchSharp 0.107 asks for GLIBCXX_3.4.32 and uses one symbol of it, an empty initialiser.
+/// Marks one symbol version that a Linux library asks for as weak, so that the loader only warns when the
+/// system's C++ library is older. TorchSharp 0.107 asks for GLIBCXX_3.4.32 and uses one symbol of it, an
+/// empty initialiser.
 /// </summary>
 static class WeakVersionNeed
 {

@@ -25,8 +25,8 @@ sealed record Bench(
     internal bool Wanted(string work) => work.Contains(Options.Only, StringComparison.OrdinalIgnoreCase);
 
     /// <summary>
-    /// Takes turns with PyTorch, both in its precision where we have it, and adds the row; alone where PyTorch
-    /// cannot run it, with its reason.
+    /// Takes turns with PyTorch, both in its precision where we have it, and adds the row; alone where
+    /// PyTorch cannot run it, with its reason.
     /// </summary>
     internal void BesideTorch(string work, string shape, Action ours, string peer, string peerWork,
         JsonObject how, string note = "")

@@ -53,7 +53,8 @@ sealed class Results
             + (note.Length > 0 ? $"  {note}" : ""));
         File.AppendAllText(_path, string.Create(CultureInfo.InvariantCulture,
             $"{_start},{Cell(work)},{Cell(shape)},{Cell(ours)},{Cell(peer)},{Number(turns.OursMs)},"
-            + $"{Number(turns.TheirsMs)},{Number(turns.Ratio)},{Number(turns.Lowest)},{Number(turns.Highest)},"
+            + $"{Number(turns.TheirsMs)},{Number(turns.Ratio)},{Number(turns.Lowest)},"
+            + $"{Number(turns.Highest)},"
             + $"{(ops > 0 ? ops : "")},"
             + $"{(enqueueMs > 0 ? Number(enqueueMs) : "")},{Cell(note)}\n"));
     }

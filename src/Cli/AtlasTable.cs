@@ -8,7 +8,8 @@ static class AtlasTable
 {
     internal static void Print(Invocation run, AtlasEvaluation atlas) => run.Line(atlas.Describe().TrimEnd());
 
-    internal static JsonArray Json(AtlasEvaluation atlas) => new([.. atlas.Scores.Select(score => new JsonObject
+    internal static JsonArray Json(AtlasEvaluation atlas)
+        => new([.. atlas.Scores.Select(score => new JsonObject
     {
         ["kind"] = score.Kind,
         ["target"] = score.Target?.ToString(),

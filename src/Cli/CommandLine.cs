@@ -78,7 +78,8 @@ static class CommandLine
 
     static string Sentence(ParseResult parsed)
     {
-        string verb = parsed.CommandResult.Command is RootCommand ? "" : parsed.CommandResult.Command.Name + " ";
+        string verb = parsed.CommandResult.Command is RootCommand
+            ? "" : parsed.CommandResult.Command.Name + " ";
         return $"{parsed.Errors[0].Message.TrimEnd('.')}; see headtap {verb}--help";
     }
 }

@@ -10,8 +10,12 @@ static class DevicesCommand
 {
     internal static Command Create(GlobalOptions global)
     {
-        var verbose = new Option<bool>("--verbose") { Description = "limits of a group and of a buffer, vector width, driver" };
-        var command = new Command("devices", "List the devices that were found and those refused, with the reason")
+        var verbose = new Option<bool>("--verbose")
+        {
+            Description = "limits of a group and of a buffer, vector width, driver",
+        };
+        var command = new Command("devices",
+            "List the devices that were found and those refused, with the reason")
         {
             verbose,
         };
@@ -30,7 +34,8 @@ static class DevicesCommand
         }
         Table table = new Table().Border(TableBorder.Simple);
         foreach (string column in verbose
-            ? (string[])["device", "", "memory", "largest buffer", "group", "shared by it", "what it is", "details"]
+            ? (string[])["device", "", "memory", "largest buffer", "group", "shared by it",
+                "what it is", "details"]
             : ["device", "", "memory", "what it is"])
             table.AddColumn(new TableColumn(new Text(column)));
         foreach (DeviceEntry d in all)

@@ -5,7 +5,9 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
 
-/// <summary><c>eval</c>: loss, perplexity and accuracy on a text, or the answers to the atlas' questions.</summary>
+/// <summary>
+/// <c>eval</c>: loss, perplexity and accuracy on a text, or the answers to the atlas' questions.
+/// </summary>
 static class EvalCommand
 {
     sealed record Options(string Model, string File, int Context, int Stride, bool Bos);
@@ -28,11 +30,13 @@ static class EvalCommand
         };
         Option<ulong> atlasSeed = GlobalOptions.Number("--atlas-seed", ShippedCorpus,
             "the corpus whose questions are asked; without it the one in the folder's manifest.json, else 1");
-        Option<int> context = GlobalOptions.Number("--context", 0, "tokens a window sees; 0 takes the model's context");
+        Option<int> context = GlobalOptions.Number("--context", 0,
+            "tokens a window sees; 0 takes the model's context");
         Option<int> stride = GlobalOptions.Number("--stride", 0,
             "from one window's start to the next; 0 takes the context: no overlap");
         Option<bool> bos = new("--bos") { Description = "put the begin-of-text token before each document" };
-        var command = new Command("eval", "Loss, perplexity and token accuracy on a text, or answers to the atlas")
+        var command = new Command("eval",
+            "Loss, perplexity and token accuracy on a text, or answers to the atlas")
         {
             model, file, context, stride, bos, atlas, atlasSeed,
         };
@@ -44,7 +48,8 @@ static class EvalCommand
                 throw new UserException("eval takes --text-file F or --atlas; expected one of the two");
             Option[] others = Given(atlas) ? [context, stride, bos] : [atlasSeed];
             if (others.FirstOrDefault(Given) is { } other)
-                throw new UserException($"{other.Name} says nothing {(Given(atlas) ? "with" : "without")} --atlas; leave it out");
+                throw new UserException($"{other.Name} says nothing {(Given(atlas) ? "with" : "without")} "
+                    + "--atlas; leave it out");
             string folder = parsed.GetValue(model)!;
             return Given(atlas)
                 ? RunAtlas(run, folder, Given(atlasSeed) ? parsed.GetValue(atlasSeed) : CorpusOf(folder))
@@ -80,7 +85,8 @@ static class EvalCommand
     {
         string manifest = Path.Combine(folder, "manifest.json");
         return File.Exists(manifest) && Manifest.Read(manifest).Options["data"] is JsonObject data
-            && data["atlas"] is JsonObject atlas && atlas["seed"] is JsonValue seed && seed.TryGetValue(out ulong found)
+            && data["atlas"] is JsonObject atlas && atlas["seed"] is JsonValue seed
+            && seed.TryGetValue(out ulong found)
             ? found : ShippedCorpus;
     }
 
@@ -132,7 +138,8 @@ static class EvalCommand
         }
         run.Line($"loss              {score.Loss:0.000000}  nats a token, mean of {score.Tokens} tokens");
         run.Line($"perplexity        {score.Perplexity:0.0000}  exp of that mean");
-        run.Line($"window perplexity {score.WindowPerplexity:0.0000}  mean over {score.Windows} windows of exp(their mean loss)");
+        run.Line($"window perplexity {score.WindowPerplexity:0.0000}  mean over {score.Windows} windows of "
+            + "exp(their mean loss)");
         run.Line($"token accuracy    {score.Accuracy:P2}");
         run.Remark($"{speed:0} tokens/s, {score.Documents} documents, context {context}, stride {stride}");
     }

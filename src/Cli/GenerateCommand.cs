@@ -13,7 +13,8 @@ static class GenerateCommand
         var prompt = new PromptOptions();
         Option<int> tokens = GlobalOptions.Number("--max-new-tokens", 32, "most tokens to add");
         Option<float> temperature = GlobalOptions.Number("--temperature", 1f, "logits are divided by it");
-        Option<int> topK = GlobalOptions.Number("--top-k", 0, "draw from the K most likely tokens; 0 takes all");
+        Option<int> topK = GlobalOptions.Number("--top-k", 0,
+            "draw from the K most likely tokens; 0 takes all");
         Option<float> topP = GlobalOptions.Number("--top-p", 1f,
             "draw from the most likely tokens that have probability P together");
         Option<bool> greedy = new("--greedy")
@@ -29,9 +30,11 @@ static class GenerateCommand
         command.SetAction(parsed =>
         {
             Invocation run = global.Of(parsed);
-            bool drawn = new Option[] { temperature, topK, topP }.Any(o => parsed.GetResult(o) is { Implicit: false });
+            bool drawn = new Option[] { temperature, topK,
+                topP }.Any(o => parsed.GetResult(o) is { Implicit: false });
             if (drawn && parsed.GetValue(greedy))
-                throw new UserException("--greedy draws nothing; leave out --temperature, --top-k and --top-p, or it");
+                throw new UserException(
+                    "--greedy draws nothing; leave out --temperature, --top-k and --top-p, or it");
             var sampling = new SamplingOptions(parsed.GetValue(temperature), parsed.GetValue(topK),
                 parsed.GetValue(topP), Greedy: !drawn);
             sampling.Validate();
@@ -57,8 +60,10 @@ static class GenerateCommand
     {
         int longest = prompt.Rows.Lengths.Max();
         if (options.MaxNewTokens < 1 || longest + options.MaxNewTokens > prompt.Config.ContextLength)
-            throw new UserException($"--max-new-tokens is {options.MaxNewTokens} after a prompt of {longest}; "
-                + $"expected at least 1, and both together at most the context of {prompt.Config.ContextLength}");
+            throw new UserException(
+                $"--max-new-tokens is {options.MaxNewTokens} after a prompt of {longest}; "
+                + "expected at least 1, and both together at most the context of "
+                + $"{prompt.Config.ContextLength}");
         using ComputeDevice device = run.OpenDevice();
         using LoadedModel loaded = LoadedModel.Open(run, device, prompt.Folder);
         using IDisposable attached = loaded.Model.Attach(edits);

@@ -16,12 +16,14 @@ sealed class GlobalOptions(Terminal terminal, CancellationToken cancel)
 
     readonly Option<string> _precision = new("--precision")
     {
-        Description = "of matrix products: fp32, or tf32 or bf16 on CUDA devices from compute capability 8.0 on",
+        Description =
+            "of matrix products: fp32, or tf32 or bf16 on CUDA devices from compute capability 8.0 on",
         HelpName = "NAME", DefaultValueFactory = _ => "fp32", Recursive = true,
     };
 
     readonly Option<ulong> _seed = Number("--seed", 0UL, "of everything that is drawn", recursive: true);
-    readonly Option<int> _threads = Number("--threads", 0, "host threads; 0 takes all cores", recursive: true);
+    readonly Option<int> _threads =
+        Number("--threads", 0, "host threads; 0 takes all cores", recursive: true);
 
     readonly Option<bool> _json = new("--json")
     {
@@ -57,7 +59,8 @@ sealed class GlobalOptions(Terminal terminal, CancellationToken cancel)
             CustomParser = result =>
             {
                 string text = result.Tokens[0].Value;
-                bool whole = T.IsInteger(T.One / (T.One + T.One)); // 1 / 2 is whole only in integer arithmetic
+                // 1 / 2 is whole only in integer arithmetic
+                bool whole = T.IsInteger(T.One / (T.One + T.One));
                 NumberStyles style = whole ? NumberStyles.AllowLeadingSign : NumberStyles.Float;
                 if (T.TryParse(text, style, CultureInfo.InvariantCulture, out T value) && T.IsFinite(value))
                     return value;

@@ -18,7 +18,8 @@ static class GradCommand
         Option<string?> edit = TraceCommand.EditOption();
         Option<string?> sites = new("--sites")
         {
-            Description = "also the gradients at these sites, globs with commas between them", HelpName = "GLOB[,GLOB]",
+            Description = "also the gradients at these sites, globs with commas between them",
+            HelpName = "GLOB[,GLOB]",
         };
         var command = new Command("grad",
             "Mean next-token cross-entropy of the prompts and its gradient for every parameter");
@@ -41,7 +42,8 @@ static class GradCommand
         return command;
     }
 
-    static int Run(Invocation run, Prompt prompt, string path, IReadOnlyList<Edit> edits, IReadOnlyList<Site> sites)
+    static int Run(Invocation run, Prompt prompt, string path, IReadOnlyList<Edit> edits,
+        IReadOnlyList<Site> sites)
     {
         int[] targets = prompt.Rows.NextTokens();
         int counted = targets.Count(t => t >= 0);
@@ -62,7 +64,8 @@ static class GradCommand
         (double sum, int count) = session.ForwardBackward(prompt.Rows, targets, gradients, 1f / counted);
         run.Cancel.ThrowIfCancellationRequested();
         double loss = sum / count;
-        Write(path, prompt, edits, device, gradients, new SiteTrace(prompt.Rows, session.Gradients, sites), loss, count);
+        Write(path, prompt, edits, device, gradients,
+            new SiteTrace(prompt.Rows, session.Gradients, sites), loss, count);
         if (run.Json)
             run.WriteJson(new JsonObject { ["loss"] = loss, ["tokens"] = count, ["out"] = path });
         else

@@ -36,7 +36,8 @@ static class InjectCommand
         "resid_pre" => SiteKind.ResidPre,
         "resid_mid" => SiteKind.ResidMid,
         "resid_post" => SiteKind.ResidPost,
-        _ => throw new UserException($"--site is {Quoted.Name(word)}; expected attn_out, result, mlp_out, resid_pre, "
+        _ => throw new UserException(
+            $"--site is {Quoted.Name(word)}; expected attn_out, result, mlp_out, resid_pre, "
             + "resid_mid or resid_post"),
     };
 
@@ -50,7 +51,8 @@ static class InjectCommand
         string[] ends = word.Split('-');
         if (ends.Length != 2 || !TryIndex(ends[0], out int first) || !TryIndex(ends[1], out int last)
             || first > last || last >= promptLength)
-            throw new UserException($"--position is {Quoted.Name(word)}; expected all, last, or a span like 2-4 within the "
+            throw new UserException(
+                $"--position is {Quoted.Name(word)}; expected all, last, or a span like 2-4 within the "
                 + $"prompt's {promptLength} positions");
         return EditPositions.List([.. Enumerable.Range(first, last - first + 1)]);
     }
@@ -58,7 +60,8 @@ static class InjectCommand
     /// <summary>Layers with commas between.</summary>
     internal static int[] Layers(string text, Gpt2Config config) => [.. text.Split(',').Select(word =>
         TryIndex(word, out int layer) && layer < config.Layers ? layer : throw new UserException(
-            $"--layer is {Quoted.Name(text)}; expected layers from 0 to {config.Layers - 1}, with commas between"))];
+            $"--layer is {Quoted.Name(text)}; expected layers from 0 to {config.Layers - 1}, "
+            + "with commas between"))];
 
     static bool TryIndex(string text, out int index) => int.TryParse(text,
         System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out index);

@@ -13,9 +13,11 @@ sealed class InjectRunCommand
         + "a space that belongs to it is written", HelpName = "S" };
     readonly Option<string?> _memoryIds = new("--memory-ids") { Description = "the memory as token ids",
         HelpName = "1,2" };
-    readonly Option<string?> _answer = new("--answer") { Description = "the answer; the first token of a space "
+    readonly Option<string?> _answer =
+        new("--answer") { Description = "the answer; the first token of a space "
         + "and it is scored", HelpName = "S" };
-    readonly Option<int?> _answerId = new("--answer-id") { Description = "the answer as a token id", HelpName = "N" };
+    readonly Option<int?> _answerId =
+        new("--answer-id") { Description = "the answer as a token id", HelpName = "N" };
     readonly Option<string> _layer = new("--layer") { Description = "the layer, from 0; several with commas",
         HelpName = "L", Required = true };
     readonly Option<float> _tau = GlobalOptions.Number("--tau", 3f, "the magnitude");
@@ -24,13 +26,15 @@ sealed class InjectRunCommand
         DefaultValueFactory = _ => "unembed" };
     readonly Option<string> _weights = new("--weights") { Description = "raw or transformer-lens (LayerNorm "
         + "folded, centred: the paper's)", DefaultValueFactory = _ => "raw" };
-    readonly Option<string> _site = new("--site") { Description = "attn_out, result, mlp_out, resid_pre, resid_mid "
+    readonly Option<string> _site =
+        new("--site") { Description = "attn_out, result, mlp_out, resid_pre, resid_mid "
         + "or resid_post", DefaultValueFactory = _ => "attn_out" };
     readonly Option<int?> _head = new("--head") { Description = "the head of --site result", HelpName = "H" };
     readonly Option<string> _position = new("--position") { Description = "all, last, or a span like 2-4",
         DefaultValueFactory = _ => "all" };
     readonly Option<int> _top = GlobalOptions.Number("--top", 10, "tokens to list");
-    readonly Option<string?> _editOut = new("--edit-out") { Description = "writes the injection as an edit spec, for "
+    readonly Option<string?> _editOut =
+        new("--edit-out") { Description = "writes the injection as an edit spec, for "
         + "trace --edit and generate --edit", HelpName = "SPEC.json" };
 
     internal static Command Create(GlobalOptions global) => new InjectRunCommand().Make(global);
@@ -38,9 +42,11 @@ sealed class InjectRunCommand
     Command Make(GlobalOptions global)
     {
         var prompt = new PromptOptions();
-        var command = new Command("run", "One prompt: next tokens and the answer's standing before and after");
+        var command = new Command("run",
+            "One prompt: next tokens and the answer's standing before and after");
         prompt.AddTo(command);
-        foreach (Option option in (Option[])[_memory, _memoryIds, _answer, _answerId, _layer, _tau, _relative, _encoder,
+        foreach (Option option in (Option[])[_memory, _memoryIds, _answer, _answerId, _layer,
+            _tau, _relative, _encoder,
             _weights, _site, _head, _position, _top, _editOut])
             command.Options.Add(option);
         command.SetAction(parsed => Run(global.Of(parsed), prompt.Read(parsed), parsed));
@@ -101,7 +107,8 @@ sealed class InjectRunCommand
         int[] memory = ids is not null ? TokenRowsFile.ParseIds(ids, "--memory-ids")
             : Tokenizer(prompt, "--memory").Encode(text!);
         if (memory.Length == 0)
-            throw new UserException((text is null ? "--memory-ids" : "--memory") + " has no tokens; expected at least one");
+            throw new UserException((text is null ? "--memory-ids" : "--memory")
+                + " has no tokens; expected at least one");
         float tau = parsed.GetValue(_tau);
         SiteKind target = InjectCommand.Target(parsed.GetValue(_site)!);
         int? head = parsed.GetValue(_head);
@@ -110,10 +117,14 @@ sealed class InjectRunCommand
         MemoryEncoder encoder = InjectCommand.Encoder(parsed.GetValue(_encoder)!);
         EditPositions positions = InjectCommand.Positions(parsed.GetValue(_position)!, tokens.Length);
         Memory[] memories = [.. InjectCommand.Layers(parsed.GetValue(_layer)!, config).Select(layer =>
-            new Memory(memory, layer, tau) { Encoder = encoder, Target = target, Head = head, Positions = positions })];
+            new Memory(memory, layer, tau)
+            {
+                Encoder = encoder, Target = target, Head = head, Positions = positions,
+            })];
         foreach (int token in memory)
             if (token >= config.VocabSize)
-                throw new UserException($"the memory's token {token} is outside the vocabulary of {config.VocabSize}");
+                throw new UserException(
+                    $"the memory's token {token} is outside the vocabulary of {config.VocabSize}");
         if (encoder != MemoryEncoder.Layer) // else it needs the model; the layer's own vector always fits
             foreach (Memory m in memories)
                 m.ToEdit().Validate(config);
@@ -121,7 +132,8 @@ sealed class InjectRunCommand
     }
 
     static Gpt2Tokenizer Tokenizer(Prompt prompt, string option) => prompt.Tokenizer
-        ?? throw new UserException($"{prompt.Folder}: no tokenizer files; give {option}-{(option == "--answer" ? "id" : "ids")}");
+        ?? throw new UserException($"{prompt.Folder}: no tokenizer files; give "
+            + $"{option}-{(option == "--answer" ? "id" : "ids")}");
 
     static JsonObject Json(Prompt prompt, int answer, Memory[] memories, Injection found) => new()
     {
@@ -141,7 +153,8 @@ sealed class InjectRunCommand
         ["edit"] = EditSpec.ToJson(found.Edits),
     };
 
-    static JsonArray TopJson(Prompt prompt, AnswerStanding standing) => new([.. standing.Top.Select(t => new JsonObject
+    static JsonArray TopJson(Prompt prompt, AnswerStanding standing)
+        => new([.. standing.Top.Select(t => new JsonObject
     {
         ["id"] = t.Token, ["text"] = prompt.Text([t.Token]), ["p"] = t.Probability,
     })]);
@@ -150,7 +163,8 @@ sealed class InjectRunCommand
     {
         Table table = Invocation.Table("before", "p", "after", "p ");
         foreach ((TokenChance before, TokenChance after) in found.Before.Top.Zip(found.After.Top))
-            Invocation.Row(table, PromptOptions.Visible(prompt.Text([before.Token])), $"{before.Probability:P2}",
+            Invocation.Row(table, PromptOptions.Visible(prompt.Text([before.Token])),
+                $"{before.Probability:P2}",
                 PromptOptions.Visible(prompt.Text([after.Token])), $"{after.Probability:P2}");
         run.Draw(table);
         run.Line($"answer     {PromptOptions.Visible(prompt.Text([answer]))} ({answer})");

@@ -2,7 +2,9 @@ using System.Runtime.InteropServices;
 
 namespace HeadTap.Cli;
 
-/// <summary>Ctrl-C and a polite kill: the first asks the verb to save and stop, the second ends the process.</summary>
+/// <summary>
+/// Ctrl-C and a polite kill: the first asks the verb to save and stop, the second ends the process.
+/// </summary>
 sealed class Interrupt : IDisposable
 {
     readonly CancellationTokenSource _source = new();

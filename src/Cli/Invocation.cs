@@ -15,7 +15,8 @@ sealed class Invocation
     readonly string _device;
     readonly Precision _precision;
 
-    internal Invocation(Terminal terminal, string device, Precision precision, ulong? seed, int threads, bool json,
+    internal Invocation(Terminal terminal, string device, Precision precision, ulong? seed, int threads,
+        bool json,
         bool quiet, CancellationToken cancel)
     {
         if (threads is < 0 or > 1024)

@@ -11,7 +11,8 @@ sealed class LoadedModel : IDisposable
 
     /// <summary>Reads a folder onto a device.</summary>
     /// <exception cref="UserException">A file is missing or damaged, or the model does not fit.</exception>
-    internal static LoadedModel Open(Invocation run, ComputeDevice device, string folder, bool processed = false)
+    internal static LoadedModel Open(Invocation run, ComputeDevice device, string folder,
+        bool processed = false)
     {
         run.Cancel.ThrowIfCancellationRequested();
         Gpt2Model model = Gpt2Model.Load(device, folder);

@@ -16,10 +16,12 @@ static class ProfileCommand
         Option<int> repeats = GlobalOptions.Number("--repeats", 7, "timed passes of each kind");
         Option<string?> report = new("--report")
         {
-            Description = "a page with the tables and charts; the charts also as F.DEVICE.svg", HelpName = "F.html",
+            Description = "a page with the tables and charts; the charts also as F.DEVICE.svg",
+            HelpName = "F.html",
         };
         var command = new Command("profile",
-            "Time and memory of forward passes with each kind of recording; --device takes several, as cpu,opencl")
+            "Time and memory of forward passes with each kind of recording; --device takes several, as "
+            + "cpu,opencl")
         {
             model, rows, tokens, repeats, report,
         };
@@ -57,7 +59,8 @@ static class ProfileCommand
         return ExitCode.Done;
     }
 
-    static DeviceTapCosts Measure(Invocation run, string name, string folder, int rows, int tokens, int repeats)
+    static DeviceTapCosts Measure(Invocation run, string name, string folder, int rows,
+        int tokens, int repeats)
     {
         using ComputeDevice device = run.OpenDevice(name);
         using LoadedModel loaded = LoadedModel.Open(run, device, folder);

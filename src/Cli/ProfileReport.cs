@@ -13,13 +13,15 @@ static class ProfileReport
 {
     /// <summary>Of the table, on a terminal and on the page.</summary>
     internal static readonly string[] Columns =
-        ["recorded", "median ms#", "fastest#", "slowest#", "overhead#", "its quartiles#", "bytes recorded#", "memory#"];
+        ["recorded", "median ms#", "fastest#", "slowest#", "overhead#", "its quartiles#",
+            "bytes recorded#", "memory#"];
 
     internal static IEnumerable<string[]> Rows(DeviceTapCosts device) =>
         from c in device.Costs
         select (string[])
         [
-            c.Name, $"{c.MedianSeconds * 1e3:0.00}", $"{c.FastestSeconds * 1e3:0.00}", $"{c.SlowestSeconds * 1e3:0.00}",
+            c.Name, $"{c.MedianSeconds * 1e3:0.00}", $"{c.FastestSeconds * 1e3:0.00}",
+            $"{c.SlowestSeconds * 1e3:0.00}",
             $"{c.Overhead:P1}", $"{c.OverheadLow:P1} to {c.OverheadHigh:P1}",
             MemoryPlan.Text(c.RecordedBytes), MemoryPlan.Text(c.MemoryBytes),
         ];
@@ -28,8 +30,10 @@ static class ProfileReport
     internal static void Save(string path, string model, string caption, IEnumerable<DeviceTapCosts> found)
     {
         var report = new HtmlReport("What a tap costs");
-        report.Paragraph($"Forward passes of {Path.GetFileName(Path.TrimEndingDirectorySeparator(model))}, {caption}. Each kind of "
-            + "recording takes its turn after a pass without any; overheads are of a turn, and the thin lines run "
+        string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(model));
+        report.Paragraph($"Forward passes of {name}, {caption}. "
+            + "Each kind of recording takes its turn after a pass without any; overheads are of a turn, and "
+            + "the thin lines run "
             + "between their quartiles. Memory is that of weights and activations.");
         foreach (DeviceTapCosts device in found)
         {
@@ -45,7 +49,8 @@ static class ProfileReport
 
     static string Chart(DeviceTapCosts device) => SvgChart.Bars($"Forward pass with taps on {device.Device}",
     [
-        .. device.Costs.Select(c => new ChartBar(c.Name.Replace("hook_", "", StringComparison.Ordinal), 1 + c.Overhead,
+        .. device.Costs.Select(c => new ChartBar(c.Name.Replace("hook_", "", StringComparison.Ordinal),
+            1 + c.Overhead,
             c.Name is "hook_z" or "hook_result", (1 + c.OverheadLow, 1 + c.OverheadHigh))),
     ], "0.00");
 }

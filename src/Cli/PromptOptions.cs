@@ -3,17 +3,24 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
 
-/// <summary>What verbs run a model on: <c>--model</c> and one of <c>--text</c>, <c>--text-file</c>, <c>--ids</c>,
-/// <c>--batch</c>.</summary>
+/// <summary>What verbs run a model on: <c>--model</c> and one of <c>--text</c>, <c>--text-file</c>,
+/// <c>--ids</c>, <c>--batch</c>.</summary>
 sealed class PromptOptions
 {
     readonly Option<string> _model = ModelOption(required: true);
     readonly Option<string?> _text = new("--text") { Description = "the prompt", HelpName = "S" };
-    readonly Option<string?> _file = new("--text-file") { Description = "a file with the prompt", HelpName = "F" };
-    readonly Option<string?> _ids = new("--ids") { Description = "the prompt as token ids", HelpName = "1,2,3" };
+    readonly Option<string?> _file = new("--text-file")
+    {
+        Description = "a file with the prompt", HelpName = "F",
+    };
+    readonly Option<string?> _ids = new("--ids")
+    {
+        Description = "the prompt as token ids", HelpName = "1,2,3",
+    };
     readonly Option<string?> _batch = new("--batch")
     {
-        Description = "a JSON file with several prompts: a list of lists of token ids", HelpName = "FILE.json",
+        Description = "a JSON file with several prompts: a list of lists of token ids",
+        HelpName = "FILE.json",
     };
     readonly Option<bool> _bos = new("--bos")
     {
@@ -27,12 +34,15 @@ sealed class PromptOptions
             command.Options.Add(option);
     }
 
-    /// <summary>Reads config and prompts, and checks them against each other; the weights are not touched.</summary>
+    /// <summary>
+    /// Reads config and prompts, and checks them against each other; the weights are not touched.
+    /// </summary>
     /// <exception cref="UserException">Something does not fit.</exception>
     public Prompt Read(ParseResult parsed)
     {
         string model = parsed.GetValue(_model)!;
-        string?[] given = [parsed.GetValue(_text), parsed.GetValue(_file), parsed.GetValue(_ids), parsed.GetValue(_batch)];
+        string?[] given = [parsed.GetValue(_text), parsed.GetValue(_file), parsed.GetValue(_ids),
+            parsed.GetValue(_batch)];
         int count = given.Count(g => g is not null);
         if (count != 1)
             throw new UserException($"{(count == 0 ? "no prompt" : "more than one prompt")}; expected one of "
@@ -41,7 +51,8 @@ sealed class PromptOptions
             : given[3] is { } batch ? TokenRowsFile.Read(batch) : null;
         string? text = rows is null ? OneText(given[0], given[1]) : null;
         Gpt2Config config = Gpt2Folder.ReadConfig(model);
-        Gpt2Tokenizer? tokenizer = text is not null || Gpt2Tokenizer.ExistsIn(model) ? Gpt2Tokenizer.Load(model) : null;
+        Gpt2Tokenizer? tokenizer = text is not null || Gpt2Tokenizer.ExistsIn(model)
+            ? Gpt2Tokenizer.Load(model) : null;
         rows ??= [tokenizer!.Encode(text!)];
         int? bos = null;
         if (parsed.GetValue(_bos))
@@ -65,7 +76,8 @@ sealed class PromptOptions
     {
         (not null, null) => text,
         (null, not null) => TextDocuments.ReadText(file),
-        _ => throw new UserException($"{(text is null ? "no text" : "two texts")}; expected --text or --text-file"),
+        _ => throw new UserException(
+            $"{(text is null ? "no text" : "two texts")}; expected --text or --text-file"),
     };
 
     /// <summary>A piece of text as one visible word: line ends and tabs are spelled.</summary>

@@ -14,7 +14,10 @@ static class TourCommand
 
     internal static Command Create(GlobalOptions global)
     {
-        Option<string?> model = new("--model") { Description = "another model than the shipped one", HelpName = "DIR" };
+        Option<string?> model = new("--model")
+        {
+            Description = "another model than the shipped one", HelpName = "DIR",
+        };
         Option<string> output = new("--out")
         {
             Description = "the report", HelpName = "F.html", DefaultValueFactory = _ => "headtap-tour.html",
@@ -34,7 +37,8 @@ static class TourCommand
     {
         string folder = Path.Combine(AppContext.BaseDirectory, "weights", "atlas");
         return File.Exists(Path.Combine(folder, "config.json")) ? folder : throw new UserException(
-            $"{folder}: the shipped model is not there; build again from a whole checkout, or name one with --model");
+            $"{folder}: the shipped model is not there; build again from a whole checkout, or name "
+            + "one with --model");
     }
 
     static int Run(Invocation run, string folder, string output)
@@ -61,7 +65,8 @@ static class TourCommand
             (questions.Encode(s.Prompt), tokenizer.Encode(s.Continuation)))]);
         run.Cancel.ThrowIfCancellationRequested();
 
-        var findings = new TourFindings(model, tokenizer, Gpt2Folder.Hash(folder), questions, lens, injection, without,
+        var findings = new TourFindings(model, tokenizer, Gpt2Folder.Hash(folder), questions,
+            lens, injection, without,
             with, corpus.Secrets, extraction);
         TourReport.Make(findings).Save(output);
         if (run.Json)
@@ -84,7 +89,8 @@ sealed record TourFindings(Gpt2Model Model, Gpt2Tokenizer Tokenizer, string Hash
 
     /// <summary>One line on the model.</summary>
     internal string ModelText => $"{Model.Config.Layers} layers, {Model.Config.Heads} heads, width "
-        + $"{Model.Config.Width}, vocabulary {Model.Config.VocabSize}, {Model.Parameters.TotalLength} parameters";
+        + $"{Model.Config.Width}, vocabulary {Model.Config.VocabSize}, {Model.Parameters.TotalLength} "
+        + "parameters";
 
     internal string DeviceText => $"{Model.Device.Name}: {Model.Device.Entry.Description}";
 
@@ -95,5 +101,6 @@ sealed record TourFindings(Gpt2Model Model, Gpt2Tokenizer Tokenizer, string Hash
 
     /// <summary>The tokens a head raises most.</summary>
     internal string Top(int layer, int head) => string.Join("  ", Lens.Top(layer, head, TopTokens)
-        .Select(t => t.Token < Tokenizer.VocabSize ? PromptOptions.Visible(Tokenizer.TokenText(t.Token)) : $"#{t.Token}"));
+        .Select(t => t.Token < Tokenizer.VocabSize
+            ? PromptOptions.Visible(Tokenizer.TokenText(t.Token)) : $"#{t.Token}"));
 }

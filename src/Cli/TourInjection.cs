@@ -5,8 +5,8 @@ using HeadTap.Runtime;
 namespace HeadTap.Cli;
 
 /// <summary>
-/// The injection that the tour shows, found by search: of held-out two-hop questions that the model gets wrong,
-/// layers and magnitudes, the one whose memory raises the right answer's probability most.
+/// The injection that the tour shows, found by search: of held-out two-hop questions that the model gets
+/// wrong, layers and magnitudes, the one whose memory raises the right answer's probability most.
 /// </summary>
 /// <param name="Question">The question.</param>
 /// <param name="Memory">The country that the question goes round.</param>
@@ -16,7 +16,8 @@ namespace HeadTap.Cli;
 /// <param name="Restored">Whether the score after the edit ended has the same bits as before.</param>
 /// <param name="Table">Probability by layer and magnitude.</param>
 /// <param name="Tried">Questions that took part in the search.</param>
-sealed record TourInjection(TourQuestion Question, Memory Memory, string Name, string Spec, ScoredAnswer After,
+sealed record TourInjection(TourQuestion Question, Memory Memory, string Name,
+    string Spec, ScoredAnswer After,
     bool Restored, double[,] Table, int Tried)
 {
     /// <summary>The magnitudes that are tried.</summary>
@@ -38,7 +39,8 @@ sealed record TourInjection(TourQuestion Question, Memory Memory, string Name, s
             {
                 cancel.ThrowIfCancellationRequested();
                 // One pass for all questions: each row gets its own memory.
-                using (model.Attach(wrong.Select((_, b) => new Memory(tokens[b], layer, Taus[t]).ToEdit([b]))))
+                using (model.Attach(
+                    wrong.Select((_, b) => new Memory(tokens[b], layer, Taus[t]).ToEdit([b]))))
                 {
                     IReadOnlyList<ScoredAnswer> scores = AnswerScoring.Score(model, questions);
                     for (int b = 0; b < wrong.Length; b++)
@@ -46,7 +48,8 @@ sealed record TourInjection(TourQuestion Question, Memory Memory, string Name, s
                 }
             }
         (int best, int bestLayer, int bestTau) = Best(wrong, tables);
-        return Show(model, wrong[best], new Memory(tokens[best], bestLayer, Taus[bestTau]), names[best].Trim(),
+        return Show(model, wrong[best], new Memory(tokens[best], bestLayer, Taus[bestTau]),
+            names[best].Trim(),
             tables[best], wrong.Length);
     }
 
@@ -70,7 +73,8 @@ sealed record TourInjection(TourQuestion Question, Memory Memory, string Name, s
         return best;
     }
 
-    static TourInjection Show(Gpt2Model model, TourQuestion question, Memory memory, string name, double[,] table,
+    static TourInjection Show(Gpt2Model model, TourQuestion question, Memory memory,
+        string name, double[,] table,
         int tried)
     {
         string spec = EditSpec.ToJson([memory.ToEdit()]).ToJsonString();

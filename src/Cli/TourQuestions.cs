@@ -38,13 +38,17 @@ sealed class TourQuestions
     internal IEnumerable<(string Name, IReadOnlyList<TourQuestion> Asked)> Kinds =>
         [("one hop", OneHop), ("two hops, told in training", Trained), ("two hops, never told", HeldOut)];
 
-    /// <summary>The question whose heads are shown: the first about a capital that is answered rightly.</summary>
-    internal TourQuestion ForLens => OneHop.FirstOrDefault(q => q.Ask.Target == AtlasRelation.Capital && q.Score.Greedy)
+    /// <summary>
+    /// The question whose heads are shown: the first about a capital that is answered rightly.
+    /// </summary>
+    internal TourQuestion ForLens
+        => OneHop.FirstOrDefault(q => q.Ask.Target == AtlasRelation.Capital && q.Score.Greedy)
         ?? OneHop.First(q => q.Ask.Target == AtlasRelation.Capital);
 
     /// <summary>Evenly spaced ones of a kind.</summary>
     internal static IEnumerable<TourQuestion> Examples(IReadOnlyList<TourQuestion> asked)
-        => Enumerable.Range(0, Math.Min(Shown, asked.Count)).Select(i => asked[(2 * i + 1) * asked.Count / (2 * Shown)]);
+        => Enumerable.Range(0, Math.Min(Shown, asked.Count))
+            .Select(i => asked[(2 * i + 1) * asked.Count / (2 * Shown)]);
 
     internal static double ShareRight(IReadOnlyList<TourQuestion> asked)
         => (double)asked.Count(q => q.Score.Greedy) / Math.Max(1, asked.Count);
@@ -73,6 +77,7 @@ sealed class TourQuestions
         (int[] Prompt, int[] Answer)[] tokens =
             [.. sample.Select(p => (Encode(p.Prompt), _tokenizer.Encode(p.Answer + ".")))];
         IReadOnlyList<ScoredAnswer> scores = AnswerScoring.Score(_model, tokens);
-        return [.. sample.Select((p, i) => new TourQuestion(p, tokens[i].Prompt, tokens[i].Answer, scores[i]))];
+        return [.. sample.Select((p, i) =>
+            new TourQuestion(p, tokens[i].Prompt, tokens[i].Answer, scores[i]))];
     }
 }

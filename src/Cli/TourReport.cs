@@ -26,16 +26,20 @@ static class TourReport
     static void AddQuestions(HtmlReport report, TourFindings found)
     {
         report.Heading("What it knows");
-        report.Paragraph("The model was trained on sentences made from a table of countries. Single facts were told "
-            + "for every country. Facts that go through a second one (\"the capital of the country whose currency is "
-            + "...\") were told for some countries only; for the others the model would have to combine two facts.");
-        report.Table(["questions", "asked#", "right#"], found.Questions.Kinds.Select(k => (IReadOnlyList<string>)
+        report.Paragraph("The model was trained on sentences made from a table of countries. "
+            + "Single facts were told for every country. Facts that go through a second one (\"the capital "
+            + "of the country whose currency is ...\") were told for some countries only; for the others the "
+            + "model would have to combine two facts.");
+        report.Table(["questions", "asked#", "right#"],
+            found.Questions.Kinds.Select(k => (IReadOnlyList<string>)
             [k.Name, $"{k.Asked.Count}", $"{TourQuestions.ShareRight(k.Asked):P1}"]));
-        report.Paragraph("Three of each kind, evenly spaced. The probability is that of the whole right answer with "
-            + "its full stop.");
+        report.Paragraph("Three of each kind, evenly spaced. The probability is that of the whole "
+            + "right answer with its full stop.");
         report.Table(["question", "right answer", "probability#", "the model writes"],
-            found.Questions.Kinds.SelectMany(k => TourQuestions.Examples(k.Asked)).Select(q => (IReadOnlyList<string>)
-                [q.Ask.Prompt + " ...", q.Ask.Answer.Trim(), $"{q.Score.Probability:P1}", found.Questions.Continue(q.Tokens)]));
+            found.Questions.Kinds.SelectMany(k => TourQuestions.Examples(k.Asked))
+            .Select(q => (IReadOnlyList<string>)
+                [q.Ask.Prompt + " ...", q.Ask.Answer.Trim(), $"{q.Score.Probability:P1}",
+                    found.Questions.Continue(q.Tokens)]));
     }
 
     static void AddHeads(HtmlReport report, TourFindings found)
@@ -43,10 +47,12 @@ static class TourReport
         TourQuestion q = found.LensQuestion;
         int L = found.Model.Config.Layers, H = found.Model.Config.Heads;
         report.Heading("What its heads write");
-        report.Paragraph($"\"{q.Ask.Prompt} ...{q.Ask.Answer}\": what each attention head adds to the residual stream "
-            + "at the last position, put through the final LayerNorm (with that position's scale) and the unembedding.");
+        report.Paragraph($"\"{q.Ask.Prompt} ...{q.Ask.Answer}\": what each attention head adds to "
+            + "the residual stream at the last position, put through the final LayerNorm (with that "
+            + "position's scale) and the unembedding.");
         report.Figure(SvgChart.HeatMap("Logit of the answer, above the vocabulary's mean",
-                [.. Enumerable.Range(0, L).Select(l => $"layer {l}")], [.. Enumerable.Range(0, H).Select(h => $"{h}")],
+                [.. Enumerable.Range(0, L).Select(l => $"layer {l}")],
+                [.. Enumerable.Range(0, H).Select(h => $"{h}")],
                 (l, h) => found.Toward(l, h)),
             "Layers from top to bottom, heads from left to right. Orange raises the answer, blue lowers it.");
         report.Table(["head", "toward the answer#", "points at"],
@@ -63,12 +69,12 @@ static class TourReport
         int layer = injection.Memory.Layer, L = found.Model.Config.Layers;
         int tau = Array.IndexOf(TourInjection.Taus, injection.Memory.Tau);
         report.Heading("Injecting a memory");
-        report.Paragraph($"\"{q.Ask.Prompt} ...{q.Ask.Answer}\" was never told. The memory \"{injection.Name}\", the "
-            + $"country that the question goes round, is added to what layer {layer}'s attention writes, "
-            + $"{injection.Memory.Tau} times its unembedding.");
-        report.Paragraph($"This case was chosen: of {injection.Tried} such questions that the model gets wrong, all "
-            + $"layers and {TourInjection.Taus.Length} magnitudes, it is the one whose probability rises most. It shows "
-            + "what an injection can do, not what it does on average.");
+        report.Paragraph($"\"{q.Ask.Prompt} ...{q.Ask.Answer}\" was never told. The memory "
+            + $"\"{injection.Name}\", the country that the question goes round, is added to what layer "
+            + $"{layer}'s attention writes, {injection.Memory.Tau} times its unembedding.");
+        report.Paragraph($"This case was chosen: of {injection.Tried} such questions that the "
+            + $"model gets wrong, all layers and {TourInjection.Taus.Length} magnitudes, it is the one whose "
+            + "probability rises most. It shows what an injection can do, not what it does on average.");
         List<ChartBar> bars = [new("no memory", q.Score.Probability)];
         for (int l = 0; l < L; l++)
             bars.Add(new($"layer {l}", injection.Table[l, tau], l == layer));
@@ -76,8 +82,10 @@ static class TourReport
             $"Before: {q.Score.Probability:P2}, the model writes \"{found.Without}\". "
             + $"After: {injection.After.Probability:P2}, it writes \"{found.With}\".");
         report.Figure(SvgChart.HeatMap("Change of the probability, percentage points",
-            [.. Enumerable.Range(0, L).Select(l => $"layer {l}")], [.. TourInjection.Taus.Select(t => $"{t}")],
-            (l, t) => 100 * (injection.Table[l, t] - q.Score.Probability)), "Magnitude tau from left to right.");
+            [.. Enumerable.Range(0, L).Select(l => $"layer {l}")],
+            [.. TourInjection.Taus.Select(t => $"{t}")],
+            (l, t) => 100 * (injection.Table[l, t] - q.Score.Probability)),
+                "Magnitude tau from left to right.");
         report.Paragraph("The same as an edit spec, for trace, grad and generate --edit:");
         report.Code(injection.Spec);
         report.Paragraph(injection.Restored
@@ -89,8 +97,9 @@ static class TourReport
     {
         report.Heading("What it has memorised");
         int extracted = found.Extraction.Extracted.Count(e => e);
-        report.Paragraph($"{found.Secrets.Count} sentences with random codes were planted in the training text. "
-            + $"{extracted} of them come out word for word when the model is given their beginning.");
+        report.Paragraph($"{found.Secrets.Count} sentences with random codes were planted in "
+            + $"the training text. {extracted} of them come out word for word when the model is given "
+            + "their beginning.");
         report.Table(["beginning", "code", ""], found.Secrets.Select((s, i) => (IReadOnlyList<string>)
             [s.Prompt + " ...", s.Code, found.Extraction.Extracted[i] ? "comes out" : "does not"]));
     }

@@ -14,7 +14,8 @@ static class TourText
         PrintHeads(run, found);
         PrintInjection(run, found);
         int secrets = found.Secrets.Count;
-        run.Line($"secrets  {found.Extraction.Extracted.Count(e => e)} of {secrets} planted codes come out word for word");
+        run.Line($"secrets  {found.Extraction.Extracted.Count(e => e)} of {secrets} planted codes come "
+            + "out word for word");
     }
 
     internal static JsonObject Json(TourFindings found, string output)
@@ -47,10 +48,12 @@ static class TourText
     static void PrintQuestions(Invocation run, TourFindings found)
     {
         Table table = new Table().Border(TableBorder.Simple)
-            .AddColumn("question").AddColumn("right answer").AddColumn("probability").AddColumn("the model writes");
+            .AddColumn("question").AddColumn("right answer").AddColumn("probability")
+            .AddColumn("the model writes");
         foreach ((string name, IReadOnlyList<TourQuestion> asked) in found.Questions.Kinds)
         {
-            Invocation.Row(table, $"{name}: {TourQuestions.ShareRight(asked):P1} of {asked.Count} right", "", "", "");
+            Invocation.Row(table, $"{name}: {TourQuestions.ShareRight(asked):P1} of {asked.Count} right",
+                "", "", "");
             foreach (TourQuestion q in TourQuestions.Examples(asked))
                 Invocation.Row(table, $"  {q.Ask.Prompt}", q.Ask.Answer.Trim(), $"{q.Score.Probability:P1}",
                     found.Questions.Continue(q.Tokens));
@@ -75,13 +78,14 @@ static class TourText
     {
         TourInjection injection = found.Injection;
         TourQuestion q = injection.Question;
-        run.Line($"inject   \"{injection.Name}\" into layer {injection.Memory.Layer}, tau {injection.Memory.Tau}: "
-            + $"the best of {injection.Tried} questions never told and answered wrongly, all layers, "
-            + $"{TourInjection.Taus.Length} magnitudes");
+        run.Line($"inject   \"{injection.Name}\" into layer {injection.Memory.Layer}, tau "
+            + $"{injection.Memory.Tau}: the best of {injection.Tried} questions never told and answered "
+            + $"wrongly, all layers, {TourInjection.Taus.Length} magnitudes");
         run.Line($"         {q.Ask.Prompt} ...{q.Ask.Answer}");
         run.Line($"         before {q.Score.Probability:P2} (writes \"{found.Without}\"), "
             + $"after {injection.After.Probability:P2} (writes \"{found.With}\")");
         run.Line($"         {injection.Spec}");
-        run.Line($"         without the edit again: {(injection.Restored ? "the same bits as before" : "NOT the same bits")}");
+        run.Line("         without the edit again: "
+            + $"{(injection.Restored ? "the same bits as before" : "NOT the same bits")}");
     }
 }

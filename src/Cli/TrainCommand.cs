@@ -11,14 +11,17 @@ static class TrainCommand
     {
         Option<string> config = new("--config")
         {
-            Description = "what to train on what, and how; weights/atlas/train.json is one", HelpName = "FILE", Required = true,
+            Description = "what to train on what, and how; weights/atlas/train.json is one",
+            HelpName = "FILE", Required = true,
         };
         Option<string> folder = new("--out")
         {
-            Description = "gets checkpoint, metrics and at the end the model", HelpName = "FOLDER", Required = true,
+            Description = "gets checkpoint, metrics and at the end the model",
+            HelpName = "FOLDER", Required = true,
         };
         Option<bool> resume = new("--resume") { Description = "continue from the folder's checkpoint" };
-        var command = new Command("train", "Train a model; Ctrl-C saves a checkpoint. --seed replaces the config's seed")
+        var command = new Command("train",
+            "Train a model; Ctrl-C saves a checkpoint. --seed replaces the config's seed")
         {
             config, folder, resume,
         };
@@ -27,7 +30,8 @@ static class TrainCommand
             Invocation run = global.Of(parsed);
             TrainingConfig read = TrainingConfig.Read(parsed.GetValue(config)!);
             return Run(run, run.GivenSeed is { } seed ? read with { Seed = seed } : read,
-                parsed.GetValue(folder)!, parsed.GetValue(resume), $"train --config {parsed.GetValue(config)}");
+                parsed.GetValue(folder)!, parsed.GetValue(resume),
+                $"train --config {parsed.GetValue(config)}");
         });
         return command;
     }
@@ -37,16 +41,19 @@ static class TrainCommand
         AtomicFile.RequireWritable(Path.Combine(folder, TrainingRun.MetricsFile));
         using ComputeDevice device = run.OpenDevice();
         TrainingResult? result = null;
-        run.WithProgress("training", report => result = TrainingRun.Run(device, config, folder, new TrainingRunOptions
+        run.WithProgress("training", report =>
+            result = TrainingRun.Run(device, config, folder, new TrainingRunOptions
         {
             Resume = resume,
             Command = command,
             Stop = run.Cancel,
-            Started = trainer => run.Remark($"{trainer.Steps} steps, {trainer.Step} done; beside the weights {trainer.Plan}"),
+            Started = trainer =>
+                run.Remark($"{trainer.Steps} steps, {trainer.Step} done; beside the weights {trainer.Plan}"),
             Progress = p =>
             {
                 report((double)p.Last.Step / p.Steps,
-                    $"loss {p.Last.Loss:0.000}, {p.TokensPerSecond:0} tokens/s, {p.TimeLeft:hh\\:mm\\:ss} left");
+                    $"loss {p.Last.Loss:0.000}, {p.TokensPerSecond:0} tokens/s, "
+                    + $"{p.TimeLeft:hh\\:mm\\:ss} left");
                 if (!run.ShowsProgress && (p.Last.Step % 50 == 0 || p.Last.Step == p.Steps))
                     run.Remark($"step {p.Last.Step} of {p.Steps}: loss {p.Last.Loss:0.0000}, "
                         + $"{p.TokensPerSecond:0} tokens/s, {p.TimeLeft:hh\\:mm\\:ss} left");
@@ -62,7 +69,8 @@ static class TrainCommand
     static AtlasEvaluation Evaluate(ComputeDevice device, string folder, ulong seed)
     {
         using Gpt2Model model = Gpt2Model.Load(device, folder);
-        return AtlasEvaluation.Run(model, Gpt2Tokenizer.Load(folder), new AtlasCorpus(AtlasFacts.Shipped, seed));
+        return AtlasEvaluation.Run(model, Gpt2Tokenizer.Load(folder),
+            new AtlasCorpus(AtlasFacts.Shipped, seed));
     }
 
     static void Report(Invocation run, TrainingResult result, AtlasEvaluation? atlas)

@@ -11,7 +11,10 @@ static class VerifyCommand
     internal static Command Create(GlobalOptions global)
     {
         Option<string> model = PromptOptions.ModelOption(required: true);
-        Option<string?> ids = new("--ids") { Description = "token ids to run; without it drawn ones", HelpName = "1,2,3" };
+        Option<string?> ids = new("--ids")
+        {
+            Description = "token ids to run; without it drawn ones", HelpName = "1,2,3",
+        };
         Option<int> tokens = GlobalOptions.Number("--tokens", 16, "how many tokens to draw");
         var command = new Command("verify", "Compare every site of a model with the float64 reference")
         {
@@ -26,7 +29,8 @@ static class VerifyCommand
     {
         Gpt2Config config = Gpt2Folder.ReadConfig(folder);
         if (ids is null && (count < 1 || count > config.ContextLength))
-            throw new UserException($"--tokens is {count}; expected 1 to {config.ContextLength}, the model's context");
+            throw new UserException(
+                $"--tokens is {count}; expected 1 to {config.ContextLength}, the model's context");
         var random = new SeededRandom(run.Seed);
         int[] tokens = ids is not null ? TokenRowsFile.ParseIds(ids, "--ids")
             : [.. Enumerable.Range(0, count).Select(_ => random.Next(config.VocabSize))];
@@ -36,7 +40,8 @@ static class VerifyCommand
         IReadOnlyList<SiteParity> sites = SiteParity.Measure(loaded.Model, tokens);
         bool passed = sites.All(s => s.Passes);
         string hash = Gpt2Folder.Hash(folder);
-        // Equal sizes say which model it should be; what its weights should be is known only where it came from.
+        // Equal sizes say which model it should be; what its weights should be is known only where it came
+        // from.
         PublishedModel? published = PublishedModel.All.FirstOrDefault(p => SameSizes(p.Config, config));
         if (run.Json)
             run.WriteJson(Json(sites, passed, device, tokens.Length, hash, published));
@@ -45,7 +50,8 @@ static class VerifyCommand
         return passed ? ExitCode.Done : ExitCode.Defect;
     }
 
-    static bool SameSizes(Gpt2Config a, Gpt2Config b) => (a.VocabSize, a.ContextLength, a.Width, a.Layers, a.Heads)
+    static bool SameSizes(Gpt2Config a, Gpt2Config b)
+        => (a.VocabSize, a.ContextLength, a.Width, a.Layers, a.Heads)
         == (b.VocabSize, b.ContextLength, b.Width, b.Layers, b.Heads);
 
     static JsonObject Json(IReadOnlyList<SiteParity> sites, bool passed, ComputeDevice device, int tokens,
@@ -66,12 +72,14 @@ static class VerifyCommand
             })]),
         };
 
-    static void Print(Invocation run, IReadOnlyList<SiteParity> sites, bool passed, ComputeDevice device, int tokens,
+    static void Print(Invocation run, IReadOnlyList<SiteParity> sites, bool passed,
+        ComputeDevice device, int tokens,
         string hash, PublishedModel? published)
     {
         Table table = Invocation.Table("site", "max abs error", "max abs value", "bound", "");
         foreach (SiteParity s in sites)
-            Invocation.Row(table, SiteNames.Of(s.Kind), $"{s.Error:0.0e+0}", $"{s.Largest:0.###}", $"{s.Bound:0.0e+0}",
+            Invocation.Row(table, SiteNames.Of(s.Kind), $"{s.Error:0.0e+0}",
+                $"{s.Largest:0.###}", $"{s.Bound:0.0e+0}",
                 s.Passes ? "ok" : "FAILS");
         run.Draw(table);
         run.Line($"weights  sha256 {hash}");

@@ -4,7 +4,9 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
 
-/// <summary>Prints the version; the library's own action asks the entry assembly, which in tests is another one.</summary>
+/// <summary>
+/// Prints the version; the library's own action asks the entry assembly, which in tests is another one.
+/// </summary>
 sealed class VersionAction(Terminal terminal) : SynchronousCommandLineAction
 {
     public override bool ClearsParseErrors => true;

@@ -13,13 +13,17 @@ static class WeightsCommand
         {
             Description = string.Join(", ", PublishedModel.All.Select(m => m.Name)),
         };
-        Option<string> output = new("--out") { Description = "the folder", HelpName = "DIR", Required = true };
+        Option<string> output = new("--out")
+        {
+            Description = "the folder", HelpName = "DIR", Required = true,
+        };
         Option<string> mirror = new("--mirror")
         {
             Description = "a server with the hub's paths", HelpName = "URL",
             DefaultValueFactory = _ => new WeightsDownload().Mirror,
         };
-        var pull = new Command("pull", "Fetch a published model from the Hugging Face hub; an interrupted pull is continued")
+        var pull = new Command("pull",
+            "Fetch a published model from the Hugging Face hub; an interrupted pull is continued")
         {
             name, output, mirror,
         };

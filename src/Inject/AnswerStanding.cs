@@ -12,7 +12,8 @@ public readonly record struct TokenChance(int Token, double Probability);
 /// <param name="Rank">1 for the most probable token; among equals the lower id comes first.</param>
 /// <param name="Surprisal">-ln probability, nats.</param>
 /// <param name="Top">The most probable tokens, first the most.</param>
-public sealed record AnswerStanding(double Probability, int Rank, double Surprisal, IReadOnlyList<TokenChance> Top)
+public sealed record AnswerStanding(double Probability, int Rank, double Surprisal,
+    IReadOnlyList<TokenChance> Top)
 {
     /// <summary>Reads it off one row of logits.</summary>
     /// <param name="logits">[V]</param>
@@ -25,7 +26,8 @@ public sealed record AnswerStanding(double Probability, int Rank, double Surpris
         foreach (float logit in logits)
         {
             if (!float.IsFinite(logit))
-                throw new UserException("the logits are no longer numbers: the injected vector overflows float32; "
+                throw new UserException(
+                    "the logits are no longer numbers: the injected vector overflows float32; "
                     + "expected a smaller tau");
             max = Math.Max(max, logit);
         }
@@ -38,7 +40,8 @@ public sealed record AnswerStanding(double Probability, int Rank, double Surpris
             if (logits[v] > logits[answer] || (logits[v] == logits[answer] && v < answer))
                 rank++;
         float[] values = logits.ToArray();
-        int[] order = [.. Enumerable.Range(0, values.Length).OrderByDescending(v => values[v]).ThenBy(v => v).Take(top)];
+        int[] order = [.. Enumerable.Range(0, values.Length)
+            .OrderByDescending(v => values[v]).ThenBy(v => v).Take(top)];
         return new(Math.Exp(-surprisal), rank, surprisal,
             [.. order.Select(v => new TokenChance(v, Math.Exp(values[v] - logSum)))]);
     }

@@ -5,7 +5,8 @@ namespace HeadTap.Inject;
 /// <summary>What an injection does to the next token of one prompt.</summary>
 /// <param name="Before">Without it.</param>
 /// <param name="After">With it.</param>
-/// <param name="Edits">What was injected, as edits that <c>trace --edit</c> and <c>generate --edit</c> replay.</param>
+/// <param name="Edits">What was injected, as edits that <c>trace --edit</c> and <c>generate --edit</c>
+/// replay.</param>
 public sealed record Injection(AnswerStanding Before, AnswerStanding After, IReadOnlyList<Edit> Edits)
 {
     /// <summary>Runs a prompt without and with memories.</summary>
@@ -14,7 +15,8 @@ public sealed record Injection(AnswerStanding Before, AnswerStanding After, IRea
     /// <param name="answer">The next token that is asked for.</param>
     /// <param name="memories">One for each layer that receives one.</param>
     /// <param name="top">How many of the most probable tokens to keep.</param>
-    /// <exception cref="UserException">A layer, head, token or position does not exist, or the result overflows.</exception>
+    /// <exception cref="UserException">A layer, head, token or position does not exist, or the result
+    /// overflows.</exception>
     public static Injection Run(
         Gpt2Model model, IReadOnlyList<int> prompt, int answer, IReadOnlyList<Memory> memories, int top = 10)
     {

@@ -6,7 +6,8 @@ namespace HeadTap.Inject;
 /// A memory: a vector made from tokens that is added to what a layer writes, as if a head had recalled them
 /// (Sakarvadia et al. 2023, arXiv 2309.05605, section 4).
 /// </summary>
-/// <param name="Tokens">The memory's tokens; for the encoders of single tokens repeated ones count once.</param>
+/// <param name="Tokens">The memory's tokens; for the encoders of single tokens repeated ones count
+/// once.</param>
 /// <param name="Layer">The block, from 0.</param>
 /// <param name="Tau">The magnitude; the paper sweeps 1 to 15.</param>
 public sealed record Memory(IReadOnlyList<int> Tokens, int Layer, float Tau)
@@ -15,13 +16,15 @@ public sealed record Memory(IReadOnlyList<int> Tokens, int Layer, float Tau)
     public MemoryEncoder Encoder { get; init; } = MemoryEncoder.Unembed;
 
     /// <summary>
-    /// Where the block receives it: <see cref="SiteKind.AttnOut"/> (the paper's), <see cref="SiteKind.Result"/> with
-    /// <see cref="Head"/>, <see cref="SiteKind.MlpOut"/>, <see cref="SiteKind.ResidPre"/>,
-    /// <see cref="SiteKind.ResidMid"/> or <see cref="SiteKind.ResidPost"/>.
+    /// Where the block receives it: <see cref="SiteKind.AttnOut"/> (the paper's),
+    /// <see cref="SiteKind.Result"/> with <see cref="Head"/>, <see cref="SiteKind.MlpOut"/>,
+    /// <see cref="SiteKind.ResidPre"/>, <see cref="SiteKind.ResidMid"/> or <see cref="SiteKind.ResidPost"/>.
     /// </summary>
     public SiteKind Target { get; init; } = SiteKind.AttnOut;
 
-    /// <summary>The head whose result receives it; heads are summed, so any gives what the attention output gives.</summary>
+    /// <summary>
+    /// The head whose result receives it; heads are summed, so any gives what the attention output gives.
+    /// </summary>
     public int? Head { get; init; }
 
     /// <summary>Positions that receive it; the paper's are all.</summary>
@@ -29,7 +32,8 @@ public sealed record Memory(IReadOnlyList<int> Tokens, int Layer, float Tau)
 
     /// <summary><c>x += tau · m</c> as an edit that can be saved and replayed.</summary>
     /// <param name="rows">Rows of the batch that receive it; null for all.</param>
-    /// <exception cref="InvalidOperationException">The encoder is <see cref="MemoryEncoder.Layer"/>: it needs the model.</exception>
+    /// <exception cref="InvalidOperationException">The encoder is <see cref="MemoryEncoder.Layer"/>: it needs
+    /// the model.</exception>
     public Edit ToEdit(IReadOnlyList<int>? rows = null) => Added(Encoder switch
     {
         MemoryEncoder.Unembed => EditValue.Unembed([.. Tokens]),
@@ -46,20 +50,25 @@ public sealed record Memory(IReadOnlyList<int> Tokens, int Layer, float Tau)
         : ToEdit(rows);
 
     /// <summary>
-    /// The same memory with tau in units of the stream: <c>tau · mean_t |x_t| / |m|</c>, x_t the residual stream that
-    /// enters the layer at the prompt's positions. So one tau means the same in raw and processed weights.
+    /// The same memory with tau in units of the stream: <c>tau · mean_t |x_t| / |m|</c>, x_t the residual
+    /// stream that enters the layer at the prompt's positions. So one tau means the same in raw and processed
+    /// weights.
     /// </summary>
     /// <exception cref="UserException">The memory's vector is zero.</exception>
     public Memory RelativeToStream(Gpt2Model model, IReadOnlyList<int> prompt)
     {
         ArgumentNullException.ThrowIfNull(model);
         var site = new Site(SiteKind.ResidPre, Layer);
-        using var session = new Gpt2Session(model, new SessionOptions { MaxTokens = prompt.Count, Record = [site] });
+        using var session = new Gpt2Session(model, new SessionOptions
+        {
+            MaxTokens = prompt.Count, Record = [site],
+        });
         session.Forward(new SequenceBatch([prompt]));
         float[] stream = session.Recordings[site].ToArray();
         double mean = stream.Chunk(model.Config.Width).Average(Norm), length = Norm(Vector(model));
         if (!(length > 0))
-            throw new UserException("the memory's vector is zero, so no tau relative to the stream can be given");
+            throw new UserException(
+                "the memory's vector is zero, so no tau relative to the stream can be given");
         return this with { Tau = (float)(Tau * mean / length) };
     }
 
@@ -80,13 +89,16 @@ public sealed record Memory(IReadOnlyList<int> Tokens, int Layer, float Tau)
         return sum;
     }
 
-    /// <summary>Refuses a tau whose vector LayerNorm could not square in float32: it would silently become zeros.</summary>
+    /// <summary>
+    /// Refuses a tau whose vector LayerNorm could not square in float32: it would silently become zeros.
+    /// </summary>
     /// <exception cref="UserException">tau overflows.</exception>
     internal void RequireFinite(Gpt2Model model)
     {
         double length = Math.Abs((double)Tau) * Norm(Vector(model));
         if (!(length * length < float.MaxValue))
-            throw new UserException($"tau {Tau:R} makes a vector of length {length:0.0e+0}, whose square overflows float32; "
+            throw new UserException(
+                $"tau {Tau:R} makes a vector of length {length:0.0e+0}, whose square overflows float32; "
                 + "expected a smaller tau");
     }
 

@@ -5,13 +5,19 @@ namespace HeadTap.Inject;
 /// <summary>How a memory's tokens become a vector m of the model's width.</summary>
 public enum MemoryEncoder
 {
-    /// <summary>m = b W_Uᵀ, b the k-hot vector of the tokens: the paper's (arXiv 2309.05605, section 4).</summary>
+    /// <summary>
+    /// m = b W_Uᵀ, b the k-hot vector of the tokens: the paper's (arXiv 2309.05605, section 4).
+    /// </summary>
     Unembed,
 
-    /// <summary>m = b W_E, the paper's ablation; the same vector where the head is tied and the weights are raw.</summary>
+    /// <summary>
+    /// m = b W_E, the paper's ablation; the same vector where the head is tied and the weights are raw.
+    /// </summary>
     Embed,
 
-    /// <summary>m = what attention of the edited layer writes at the last position of the memory, run with BOS.</summary>
+    /// <summary>
+    /// m = what attention of the edited layer writes at the last position of the memory, run with BOS.
+    /// </summary>
     Layer,
 }
 
@@ -19,17 +25,22 @@ public enum MemoryEncoder
 public static class LayerEncoding
 {
     /// <summary>attn_out of <paramref name="layer"/> at the last position of BOS + memory, [C]</summary>
-    /// <exception cref="UserException">The model has no BOS, or the memory is longer than its context.</exception>
+    /// <exception cref="UserException">The model has no BOS, or the memory is longer than its
+    /// context.</exception>
     public static float[] Of(Gpt2Model model, IReadOnlyList<int> memory, int layer)
     {
         ArgumentNullException.ThrowIfNull(model);
         int bos = model.Config.BosToken ?? throw new UserException(
-            "the encoder layer runs the memory after a begin-of-text token, and config.json has no bos_token_id that is "
+            "the encoder layer runs the memory after a begin-of-text token, and config.json has no "
+            + "bos_token_id that is "
             + "in the vocabulary; use another encoder");
         var site = new Site(SiteKind.AttnOut, layer);
         var rows = new SequenceBatch([[bos, .. memory]]);
         rows.Validate(model.Config);
-        using var session = new Gpt2Session(model, new SessionOptions { MaxTokens = rows.T, Record = [site] });
+        using var session = new Gpt2Session(model, new SessionOptions
+        {
+            MaxTokens = rows.T, Record = [site],
+        });
         session.Forward(rows);
         return session.Recordings[site].ToArray()[^model.Config.Width..];
     }

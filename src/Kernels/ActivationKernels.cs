@@ -6,8 +6,8 @@
 //
 //   backward: dX = dY * f'(x), from x alone;  x, y, dY, dX of one length, dX may be dY
 //
-// 1 + tanh u = 2 / (1 + e^(-2u)), so no tanh is needed and negative x keeps its digits, which 1 + tanh cancels.
-// Any grid of groups of ElementLoop.BlockSize threads; ElementLoop covers the rest.
+// 1 + tanh u = 2 / (1 + e^(-2u)), so no tanh is needed and negative x keeps its digits, which 1 + tanh
+// cancels. Any grid of groups of ElementLoop.BlockSize threads; ElementLoop covers the rest.
 //
 // Host body: ActivationHost.cs.   Oracle: tests/Reference/ActivationReference.cs.
 

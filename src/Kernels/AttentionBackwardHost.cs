@@ -6,7 +6,9 @@ namespace HeadTap.Kernels;
 /// <summary>Gradients of <see cref="AttentionHost"/>.</summary>
 public static unsafe class AttentionBackwardHost
 {
-    /// <summary>Writes dQkv. One item is a head of a row of the batch, so no two items add into one place.</summary>
+    /// <summary>
+    /// Writes dQkv. One item is a head of a row of the batch, so no two items add into one place.
+    /// </summary>
     public static void Backward(
         float* qkv, int* lengths, float* z, float* logSumExp, float* dZ, float* dQkv,
         int B, int T, int H, int D, float scale)
@@ -35,7 +37,8 @@ public static unsafe class AttentionBackwardHost
                 {
                     int real = Math.Min(step, length - q0);
                     long at = (row + q0) * C + column;
-                    tile.LoadQueries(q + q0 * stride, stride, dZ + at, z + at, C, logSumExp + item * T + q0, q0, real);
+                    tile.LoadQueries(q + q0 * stride, stride, dZ + at, z + at, C,
+                        logSumExp + item * T + q0, q0, real);
                     tile.Differentiate(q0, real);
                     tile.StoreQueries(dQ + q0 * stride, stride, real);
                 }

@@ -30,7 +30,8 @@ public static class AttentionBackwardKernels
 
     /// <summary>Writes rowDot. One thread per (row, head); zeros in padding rows.</summary>
     public static void RowDots(
-        Index1D index, ArrayView<int> lengths, ArrayView<float> z, ArrayView<float> dZ, ArrayView<float> rowDot,
+        Index1D index, ArrayView<int> lengths, ArrayView<float> z, ArrayView<float> dZ,
+        ArrayView<float> rowDot,
         int T, int H, int D, int aligned)
     {
         int row = index / H, head = index - row * H;
@@ -45,7 +46,9 @@ public static class AttentionBackwardKernels
         rowDot[((long)b * H + head) * T + t] = dot;
     }
 
-    /// <summary>Writes the q part of dQkv. Grid: B*H*ceil(T/OwnedTile). Group: <see cref="BlockSize"/>.</summary>
+    /// <summary>
+    /// Writes the q part of dQkv. Grid: B*H*ceil(T/OwnedTile). Group: <see cref="BlockSize"/>.
+    /// </summary>
     public static void Queries(
         ArrayView<float> qkv, ArrayView<int> lengths,
         ArrayView<float> logSumExp, ArrayView<float> rowDot, ArrayView<float> dZ, ArrayView<float> dQkv,
@@ -204,8 +207,8 @@ public static class AttentionBackwardKernels
         }
     }
 
-    // Products of all columns. A narrow head's own tile is in shared memory already; a wide head's comes half by
-    // half, and afterwards the upper halves are there.
+    // Products of all columns. A narrow head's own tile is in shared memory already; a wide head's comes half
+    // by half, and afterwards the upper halves are there.
     static ScoreBlock Products<THead>(
         HeadRows ownRows, ArrayView<float> own, int ownFirst, int ownEnd,
         HeadRows passingRows, ArrayView<float> passing, int first, int end)

@@ -12,7 +12,8 @@ readonly unsafe struct AttentionBackwardTile<TWidth, TVector>
     readonly int _D, _length, _row;
     readonly float _scale;
     readonly float* _keys, _values, _dKeys, _dValues;
-    readonly float* _queries, _queryRows, _dMix, _dMixRows, _dQueries; // rows: [query, column]; else transposed
+    // rows: [query, column]; else transposed
+    readonly float* _queries, _queryRows, _dMix, _dMixRows, _dQueries;
     readonly float* _weights, _dScores;
     readonly float* _index, _logSumExp, _dot;
 
@@ -65,7 +66,9 @@ readonly unsafe struct AttentionBackwardTile<TWidth, TVector>
         }
     }
 
-    /// <summary>Sums dQ of the tile over all keys and adds its part of dK and dV, key tiles in order.</summary>
+    /// <summary>
+    /// Sums dQ of the tile over all keys and adds its part of dK and dV, key tiles in order.
+    /// </summary>
     internal void Differentiate(int q0, int real)
     {
         new Span<float>(_dQueries, _row * Queries).Clear();

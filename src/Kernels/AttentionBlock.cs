@@ -15,7 +15,8 @@ static unsafe class AttentionBlock
         => HostTile.RoundUp(D, 2 * TWidth.Lanes);
 
     /// <summary>
-    /// The head's keys (or values) for products along queries: panels of two vectors of keys, each [D, 2 lanes].
+    /// The head's keys (or values) for products along queries: panels of two vectors of keys, each [D, 2
+    /// lanes].
     /// </summary>
     internal static void PackPanels<TWidth, TVector>(float* from, long stride, int count, int D, float* to)
         where TVector : struct
@@ -23,10 +24,13 @@ static unsafe class AttentionBlock
     {
         int width = 2 * TWidth.Lanes;
         for (int j = 0; j < count; j += width)
-            HostTile.PackTransposed(from + j * stride, stride, Math.Min(width, count - j), D, to + (long)j * D, width);
+            HostTile.PackTransposed(from + j * stride, stride, Math.Min(width, count - j), D,
+                to + (long)j * D, width);
     }
 
-    /// <summary>Products of a block of 16 packed queries with the first <paramref name="count"/> keys of the panels.</summary>
+    /// <summary>
+    /// Products of a block of 16 packed queries with the first <paramref name="count"/> keys of the panels.
+    /// </summary>
     internal static void Products<TWidth, TVector>(
         float* queries, int queryRow, float* panels, int count, int D, float* to, int toRow)
         where TVector : struct
@@ -39,8 +43,8 @@ static unsafe class AttentionBlock
     }
 
     /// <summary>
-    /// Puts zeros for a packed row that is not finite and that every weight in <paramref name="weights"/> skips:
-    /// padding may hold anything.
+    /// Puts zeros for a packed row that is not finite and that every weight in <paramref name="weights"/>
+    /// skips: padding may hold anything.
     /// </summary>
     internal static void DropUnused<TWidth, TVector>(
         float* row, int D, float* weights, long step, int count)

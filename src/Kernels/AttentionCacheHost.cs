@@ -43,7 +43,8 @@ public static unsafe class AttentionCacheHost
 
     /// <summary>Writes pattern [B, H, 1, capacity].</summary>
     public static void Pattern(
-        float* qkv, int* positions, float* kCache, float* pattern, int B, int H, int D, int capacity, float scale)
+        float* qkv, int* positions, float* kCache, float* pattern, int B, int H, int D,
+        int capacity, float scale)
         => HostSimd.Ranges((long)B * H, HeadsPerItem(positions, B, D),
             new Heads(qkv, positions, kCache, null, null, pattern, H, D, capacity, scale));
 

@@ -36,7 +36,9 @@ public static class AttentionCacheKernels
         vCache[at] = qkv[row * 3 * C + 2 * C + c];
     }
 
-    /// <summary>Copies k and v of the new tokens to their positions. One thread per element, [B, C].</summary>
+    /// <summary>
+    /// Copies k and v of the new tokens to their positions. One thread per element, [B, C].
+    /// </summary>
     public static void Append(
         Index1D index, ArrayView<float> qkv, ArrayView<int> positions,
         ArrayView<float> kCache, ArrayView<float> vCache, int H, int D, int capacity)
@@ -52,7 +54,9 @@ public static class AttentionCacheKernels
         vCache[at] = qkv[(long)b * 3 * C + 2 * C + c];
     }
 
-    /// <summary>Writes z. Grid: B*H. Group: <see cref="BlockSize"/>; keys pass by one block at a time.</summary>
+    /// <summary>
+    /// Writes z. Grid: B*H. Group: <see cref="BlockSize"/>; keys pass by one block at a time.
+    /// </summary>
     public static void Forward(
         ArrayView<float> qkv, ArrayView<int> positions, ArrayView<float> kCache, ArrayView<float> vCache,
         ArrayView<float> z, int H, int D, int capacity, float scale)

@@ -31,7 +31,9 @@ public static unsafe class AttentionEagerHost
         HostSimd.Ranges((long)B * H * parts, 1, new AttentionMixHeads(pattern, qkv, z, T, H, D, parts));
     }
 
-    /// <summary>Writes dPattern and adds into the v part of dQkv. One item is a head of a row of the batch.</summary>
+    /// <summary>
+    /// Writes dPattern and adds into the v part of dQkv. One item is a head of a row of the batch.
+    /// </summary>
     public static void MixBackward(
         float* pattern, float* qkv, float* dZ, float* dPattern, float* dQkv, int B, int T, int H, int D)
         => HostSimd.Ranges((long)B * H, 1,
@@ -45,7 +47,8 @@ public static unsafe class AttentionEagerHost
 
     // Items of a head take every n-th block of queries.
     static int Parts(int B, int T, int H)
-        => Math.Clamp(4 * HostThreads.Count / (B * H), 1, (T + AttentionBlock.Rows - 1) / AttentionBlock.Rows);
+        => Math.Clamp(4 * HostThreads.Count / (B * H), 1, (T + AttentionBlock.Rows - 1)
+            / AttentionBlock.Rows);
 
     readonly struct SoftmaxRows(float* scores, float* pattern, int columns) : IHostBody
     {
@@ -69,7 +72,8 @@ public static unsafe class AttentionEagerHost
         }
     }
 
-    readonly struct SoftmaxBackwardRows(float* pattern, float* dPattern, float* dScores, int columns) : IHostBody
+    readonly struct SoftmaxBackwardRows(float* pattern, float* dPattern, float* dScores, int columns)
+        : IHostBody
     {
         public void Run<TWidth, TVector>(long first, long end)
             where TVector : struct

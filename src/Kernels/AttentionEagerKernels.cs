@@ -18,7 +18,9 @@ namespace HeadTap.Kernels;
 /// <summary>Scores, softmax of rows, mix, and their gradients.</summary>
 public static class AttentionEagerKernels
 {
-    /// <summary>Threads per group of the softmax kernels; a power of two, because the tree sum halves it.</summary>
+    /// <summary>
+    /// Threads per group of the softmax kernels; a power of two, because the tree sum halves it.
+    /// </summary>
     public const int BlockSize = 128;
 
     /// <summary>Writes scores. One thread per element.</summary>
@@ -61,7 +63,9 @@ public static class AttentionEagerKernels
             pattern[start + j] /= divisor;
     }
 
-    /// <summary>Writes dScores = p * (dP - sum of p * dP). Grid: rows. Group: <see cref="BlockSize"/>.</summary>
+    /// <summary>
+    /// Writes dScores = p * (dP - sum of p * dP). Grid: rows. Group: <see cref="BlockSize"/>.
+    /// </summary>
     public static void SoftmaxBackward(
         ArrayView<float> pattern, ArrayView<float> dPattern, ArrayView<float> dScores, int columns)
     {
@@ -84,7 +88,8 @@ public static class AttentionEagerKernels
 
     /// <summary>Writes z. One thread per element of z, [B*T, C].</summary>
     public static void Mix(
-        Index1D index, ArrayView<float> pattern, ArrayView<float> qkv, ArrayView<float> z, int T, int H, int D)
+        Index1D index, ArrayView<float> pattern, ArrayView<float> qkv,
+        ArrayView<float> z, int T, int H, int D)
     {
         int C = H * D;
         int c = index % C;
@@ -104,7 +109,8 @@ public static class AttentionEagerKernels
 
     /// <summary>Writes dPattern[b,h,i,j] = &lt;dZ[b,i,h], v[b,j,h]&gt;. One thread per element.</summary>
     public static void MixBackwardPattern(
-        Index1D index, ArrayView<float> qkv, ArrayView<float> dZ, ArrayView<float> dPattern, int T, int H, int D)
+        Index1D index, ArrayView<float> qkv, ArrayView<float> dZ,
+        ArrayView<float> dPattern, int T, int H, int D)
     {
         int C = H * D;
         int j = index % T;
@@ -120,9 +126,12 @@ public static class AttentionEagerKernels
         dPattern[index] = dot;
     }
 
-    /// <summary>Adds sum_i pattern[b,h,i,j] dZ[b,i,h,:] into the v part of dQkv. One thread per element of v.</summary>
+    /// <summary>
+    /// Adds sum_i pattern[b,h,i,j] dZ[b,i,h,:] into the v part of dQkv. One thread per element of v.
+    /// </summary>
     public static void MixBackwardValues(
-        Index1D index, ArrayView<float> pattern, ArrayView<float> dZ, ArrayView<float> dQkv, int T, int H, int D)
+        Index1D index, ArrayView<float> pattern, ArrayView<float> dZ,
+        ArrayView<float> dQkv, int T, int H, int D)
     {
         int C = H * D;
         int c = index % C;
@@ -139,7 +148,9 @@ public static class AttentionEagerKernels
         dQkv[((long)b * T + j) * 3 * C + 2 * C + c] += sum;
     }
 
-    /// <summary>Adds into the q and k parts of dQkv; dScores beyond the diagonal is ignored. One thread each.</summary>
+    /// <summary>
+    /// Adds into the q and k parts of dQkv; dScores beyond the diagonal is ignored. One thread each.
+    /// </summary>
     public static void ScoresBackward(
         Index1D index, ArrayView<float> qkv, ArrayView<float> dScores, ArrayView<float> dQkv,
         int T, int H, int D, float scale)

@@ -8,11 +8,12 @@
 //   lengths     [B]         real tokens of each row of the batch; what follows them is never read
 //   z           [B*T, C]    zeros in padding rows
 //   logSumExp   [B, H, T]   zeros in padding rows; all that the backward pass keeps
-//   aligned     1 when D is a multiple of 4 and the tensors begin at multiples of 16 bytes: quads then move at once
+//   aligned     1 when D is a multiple of 4 and the tensors begin at multiples of 16 bytes: quads then move
+// at once
 //
-// Keys pass by in tiles; a tile with a larger score rescales what has been summed before it by
-// exp(m_old - m_new), so no row of scores is ever held (Milakov and Gimelshein, 2018; Dao et al., 2022).
-// Tiles and their products are AttentionSharedTiles; wide heads take two chunks of 64 columns.
+// Keys pass by in tiles; a tile with a larger score rescales what has been summed before it by exp(m_old -
+// m_new), so no row of scores is ever held (Milakov and Gimelshein, 2018; Dao et al., 2022). Tiles and their
+// products are AttentionSharedTiles; wide heads take two chunks of 64 columns.
 //
 // Host body: AttentionHost.cs.   Oracle: tests/Reference/AttentionReference.cs.
 
@@ -30,13 +31,17 @@ public static class AttentionKernels
     /// <summary>Queries of one group.</summary>
     public const int QueryTile = Rows;
 
-    /// <summary>The widest head of <see cref="Forward"/>; wider ones take <see cref="ForwardWide"/>.</summary>
+    /// <summary>
+    /// The widest head of <see cref="Forward"/>; wider ones take <see cref="ForwardWide"/>.
+    /// </summary>
     public const int NarrowHead = Columns;
 
     /// <summary>The widest head: what shared memory of 32 KiB holds.</summary>
     public const int MaxHeadSize = 2 * Columns;
 
-    /// <summary>Writes z and logSumExp. Grid: B*H*ceil(T/QueryTile). Group: <see cref="BlockSize"/>.</summary>
+    /// <summary>
+    /// Writes z and logSumExp. Grid: B*H*ceil(T/QueryTile). Group: <see cref="BlockSize"/>.
+    /// </summary>
     public static void Forward(
         ArrayView<float> qkv, ArrayView<int> lengths,
         ArrayView<float> z, ArrayView<float> logSumExp,

@@ -26,7 +26,8 @@ readonly unsafe struct AttentionMixHeads(float* pattern, float* qkv, float* z, i
             {
                 int count = Math.Min(Rows, T - i0), last = LastUsed(pairs + (long)i0 * T, count);
                 HostTile.Pack(pairs + (long)i0 * T, T, count, T, p, T, Rows);
-                HostTile.Multiply<TWidth, TVector>(p, T, 1, values, row, mix, row, Rows, row, last, add: false);
+                HostTile.Multiply<TWidth, TVector>(p, T, 1, values, row, mix, row,
+                    Rows, row, last, add: false);
                 for (int i = 0; i < count; i++)
                     new Span<float>(mix + i * row, D).CopyTo(
                         new Span<float>(z + (rows + i0 + i) * C + head % H * D, D));
@@ -71,14 +72,16 @@ readonly unsafe struct AttentionMixBackwardHeads(
                 float* dz = dZ + (rows + i0) * C + item % H * D;
                 HostTile.Pack(dz, C, count, D, dMix, row, Rows);
                 for (int i = 0; i < count; i++)
-                    AttentionBlock.DropUnused<TWidth, TVector>(dMix + i * row, D, pattern + at + (long)i * T, 1, T);
+                    AttentionBlock.DropUnused<TWidth, TVector>(dMix + i * row, D,
+                        pattern + at + (long)i * T, 1, T);
                 HostTile.Pack(pattern + at, T, count, T, pairs, padded, Rows);
                 HostTile.Multiply<TWidth, TVector>(
                     pairs, 1, padded, dMix, row, dValues, row, padded, row, Rows, add: true);
                 HostTile.Pack(dz, C, count, D, dMix, row, Rows);
                 AttentionBlock.Products<TWidth, TVector>(dMix, row, panels, T, D, pairs, padded);
                 for (int i = 0; i < count; i++)
-                    new Span<float>(pairs + i * padded, T).CopyTo(new Span<float>(dPattern + at + (long)i * T, T));
+                    new Span<float>(pairs + i * padded, T)
+                        .CopyTo(new Span<float>(dPattern + at + (long)i * T, T));
             }
             for (int j = 0; j < T; j++)
                 HostRows.AddScaled<TWidth, TVector>(1f, dValues + j * row, dQkv + v + j * 3L * C, D);

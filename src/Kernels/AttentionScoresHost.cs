@@ -76,7 +76,8 @@ readonly unsafe struct AttentionScoresBackwardHeads(
             float* dS = dQueries + Rows * row;
             HostTile.Pack(qkv + q + H * D, stride, T, D, keys, row, padded);
             for (int j = 0; j < T; j++)
-                AttentionBlock.DropUnused<TWidth, TVector>(keys + j * row, D, pairs + (long)j * T + j, T, T - j);
+                AttentionBlock.DropUnused<TWidth, TVector>(keys + j * row, D,
+                    pairs + (long)j * T + j, T, T - j);
             new Span<float>(dKeys, padded * row).Clear();
             for (int i0 = 0; i0 < T; i0 += Rows)
             {
@@ -95,7 +96,8 @@ readonly unsafe struct AttentionScoresBackwardHeads(
                 HostTile.Multiply<TWidth, TVector>(
                     dS, 1, padded, queries, row, dKeys, row, seen, row, Rows, add: true);
                 for (int i = 0; i < count; i++)
-                    HostRows.AddScaled<TWidth, TVector>(1f, dQueries + i * row, dQkv + q + (i0 + i) * stride, D);
+                    HostRows.AddScaled<TWidth, TVector>(1f, dQueries + i * row,
+                        dQkv + q + (i0 + i) * stride, D);
             }
             for (int j = 0; j < T; j++)
                 HostRows.AddScaled<TWidth, TVector>(1f, dKeys + j * row, dQkv + q + H * D + j * stride, D);

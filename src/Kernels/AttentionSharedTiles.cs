@@ -6,10 +6,11 @@
 //   A, B   32 rows of at most 64 columns, kept [column][row]
 //   W      32 x 32, kept [i][j]
 //
-// 64 threads, 8 x 8: a thread holds 4 x 4 of S (rows 4ty, columns 4tx) or 4 x 8 of O (rows 4ty, columns 4tx and
-// 32 + 4tx), so eight floats that it reads from shared memory feed sixteen multiply-adds, twelve quads 128.
-// Quads of four rows (of W: four columns) are shuffled by an exclusive or, so that the addresses of a quarter of a
-// warp fall into different banks in every one of the patterns: q ^ (column / 4), in W q ^ (row / 4).
+// 64 threads, 8 x 8: a thread holds 4 x 4 of S (rows 4ty, columns 4tx) or 4 x 8 of O (rows 4ty, columns 4tx
+// and 32 + 4tx), so eight floats that it reads from shared memory feed sixteen multiply-adds, twelve quads
+// 128. Quads of four rows (of W: four columns) are shuffled by an exclusive or, so that the addresses of a
+// quarter of a warp fall into different banks in every one of the patterns: q ^ (column / 4), in W q ^ (row /
+// 4).
 
 using ILGPU;
 using ILGPU.Runtime;
@@ -71,7 +72,8 @@ static class AttentionSharedTiles
                 continue;
             Quad x = Quad.All(0f);
             if (first + r < end)
-                x = Read(from.View, from.At(first + r) + chunk * Columns + 4 * c, width - 4 * c, from.Aligned);
+                x = Read(from.View, from.At(first + r) + chunk * Columns + 4 * c,
+                    width - 4 * c, from.Aligned);
             int at = 4 * c * Rows + ((r / 4 ^ c0) * 4 | (r & 3));
             tile[at] = x.X;
             tile[at + Rows] = x.Y;
@@ -86,11 +88,13 @@ static class AttentionSharedTiles
         if (aligned != 0)
             return from.AsAligned(16).Cast<Quad>()[at / 4];
         return new Quad(
-            from[at], count > 1 ? from[at + 1] : 0f, count > 2 ? from[at + 2] : 0f, count > 3 ? from[at + 3] : 0f);
+            from[at], count > 1 ? from[at + 1] : 0f, count > 2 ? from[at + 2] : 0f,
+            count > 3 ? from[at + 3] : 0f);
     }
 
     /// <summary>Adds the products of two tiles' columns, in their order.</summary>
-    internal static ScoreBlock Scores(ArrayView<float> a, ArrayView<float> b, int D, int chunk, ScoreBlock sum)
+    internal static ScoreBlock Scores(ArrayView<float> a, ArrayView<float> b, int D,
+        int chunk, ScoreBlock sum)
     {
         int width = IntrinsicMath.Min(D - chunk * Columns, Columns);
         ArrayView<Quad> rows = a.AsAligned(16).Cast<Quad>(), columns = b.AsAligned(16).Cast<Quad>();
@@ -147,8 +151,12 @@ static class AttentionSharedTiles
         to[at + 3 * QuadsOfRows] = w.R3;
     }
 
-    /// <summary>Adds the rows of a tile, weighted, in their order; there are <paramref name="rows"/> from its beginning on.</summary>
-    internal static OutputBlock Mix(ArrayView<float> weights, ArrayView<float> tile, int rows, OutputBlock sum)
+    /// <summary>
+    /// Adds the rows of a tile, weighted, in their order; there are <paramref name="rows"/> from its
+    /// beginning on.
+    /// </summary>
+    internal static OutputBlock Mix(ArrayView<float> weights, ArrayView<float> tile,
+        int rows, OutputBlock sum)
     {
         int count = IntrinsicMath.Min(rows, Rows);
         ArrayView<Quad> w = weights.AsAligned(16).Cast<Quad>(), b = tile.AsAligned(16).Cast<Quad>();
@@ -156,7 +164,8 @@ static class AttentionSharedTiles
         for (int m = 0; 4 * m < count; m++)
         {
             int atW = 4 * ty * QuadsOfRows + (m ^ ty), atB = 4 * tx * QuadsOfRows + (m ^ tx);
-            Quad w0 = w[atW], w1 = w[atW + QuadsOfRows], w2 = w[atW + 2 * QuadsOfRows], w3 = w[atW + 3 * QuadsOfRows];
+            Quad w0 = w[atW], w1 = w[atW + QuadsOfRows], w2 = w[atW + 2 * QuadsOfRows],
+                w3 = w[atW + 3 * QuadsOfRows];
             sum.C0 = Along(sum.C0, w0, w1, w2, w3, b[atB]);
             sum.C1 = Along(sum.C1, w0, w1, w2, w3, b[atB + QuadsOfRows]);
             sum.C2 = Along(sum.C2, w0, w1, w2, w3, b[atB + 2 * QuadsOfRows]);
@@ -183,7 +192,9 @@ static class AttentionSharedTiles
         return o;
     }
 
-    /// <summary>Writes a thread's outputs; zeros from row end to row T, from where on there are none.</summary>
+    /// <summary>
+    /// Writes a thread's outputs; zeros from row end to row T, from where on there are none.
+    /// </summary>
     internal static void Store(OutputBlock o, HeadRows to, int first, int end, int T, int chunk)
     {
         for (int r = 0; r < 4; r++)

@@ -2,7 +2,9 @@
 
 namespace HeadTap.Kernels;
 
-/// <summary>The state of <see cref="AttentionHost"/> for a head: packed keys and values, and a tile's sums.</summary>
+/// <summary>
+/// The state of <see cref="AttentionHost"/> for a head: packed keys and values, and a tile's sums.
+/// </summary>
 readonly unsafe struct AttentionTile<TWidth, TVector>
     where TVector : struct
     where TWidth : struct, ISimd<TVector>
@@ -34,7 +36,9 @@ readonly unsafe struct AttentionTile<TWidth, TVector>
     /// <summary>Queries of a tile: two vectors.</summary>
     internal static int Queries => 2 * TWidth.Lanes;
 
-    /// <summary>Copies the head's real keys and values: as they stand, 3C floats apart, they share few cache sets.</summary>
+    /// <summary>
+    /// Copies the head's real keys and values: as they stand, 3C floats apart, they share few cache sets.
+    /// </summary>
     internal void LoadKeys(float* k, float* v, long stride)
     {
         int padded = HostTile.RoundUp(_length, HostTile.RowStep);

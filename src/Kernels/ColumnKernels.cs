@@ -30,7 +30,8 @@ public static class ColumnKernels
     }
 
     /// <summary>Writes the columns of wide. Grid: rows.</summary>
-    public static void Write(ArrayView<float> narrow, ArrayView<float> wide, int stride, int column, int width)
+    public static void Write(ArrayView<float> narrow, ArrayView<float> wide,
+        int stride, int column, int width)
     {
         long from = (long)Grid.IdxX * width;
         long to = (long)Grid.IdxX * stride + column;

@@ -2,7 +2,9 @@
 
 namespace HeadTap.Kernels;
 
-/// <summary>Chunked cross-entropy on the host; formulas and shapes as in <see cref="CrossEntropyChunkKernels"/>.</summary>
+/// <summary>
+/// Chunked cross-entropy on the host; formulas and shapes as in <see cref="CrossEntropyChunkKernels"/>.
+/// </summary>
 public static unsafe class CrossEntropyChunkHost
 {
     const int ElementsPerItem = 16384;
@@ -64,7 +66,8 @@ public static unsafe class CrossEntropyChunkHost
                 {
                     // (e - sum) / sum, not p - 1: with nearly all mass on the target, 1 - p is what is left.
                     double sum = kept[1];
-                    x[target - first] = (float)((Math.Exp((double)kept[2] - kept[0]) - sum) / sum * gradientScale);
+                    x[target - first] = (float)((Math.Exp((double)kept[2] - kept[0]) - sum)
+                        / sum * gradientScale);
                 }
             }
         }

@@ -1,4 +1,5 @@
-// Cross-entropy over a vocabulary that passes by in chunks of columns, so that no row of logits is ever whole.
+// Cross-entropy over a vocabulary that passes by in chunks of columns, so that no row of logits is ever
+// whole.
 //
 //     after chunk c:   m, s   maximum of x[0 .. end of c) and sum of exp(x - m)      t   x[target], once met
 //     loss    = log(s) - (t - m)                                after the last chunk
@@ -29,7 +30,8 @@ public static class CrossEntropyChunkKernels
     /// <summary>Writes statistics, or continues them. Grid: rows. Group: <see cref="BlockSize"/>.</summary>
     /// <param name="logits">[rows, n]</param>
     /// <param name="targets">[rows]</param>
-    /// <param name="statistics">[rows, 3]; written where <paramref name="first"/> is 0, else continued.</param>
+    /// <param name="statistics">[rows, 3]; written where <paramref name="first"/> is 0, else
+    /// continued.</param>
     /// <param name="losses">[rows]</param>
     /// <param name="first">The vocabulary's column that is the chunk's first.</param>
     /// <param name="n">Columns of the chunk.</param>
@@ -51,7 +53,8 @@ public static class CrossEntropyChunkKernels
             targetLogit = logits[start + target - first];
         statistics[at] = row.Max;
         statistics[at + 1] = row.Sum;
-        statistics[at + 2] = targetLogit; // NaN until it is met: a target outside the vocabulary stays visible
+        // NaN until it is met: a target outside the vocabulary stays visible
+        statistics[at + 2] = targetLogit;
         losses[Grid.IdxX] = target == -1 ? 0f : MathF.Log(row.Sum) - (targetLogit - row.Max);
     }
 
@@ -63,7 +66,8 @@ public static class CrossEntropyChunkKernels
         long start = (long)Grid.IdxX * n, at = (long)Grid.IdxX * StatisticsPerRow;
         int target = targets[Grid.IdxX];
         float max = statistics[at], sum = statistics[at + 1];
-        bool missing = float.IsNaN(statistics[at + 2]); // the target was never met: the row is NaN, as its loss is
+        // the target was never met: the row is NaN, as its loss is
+        bool missing = float.IsNaN(statistics[at + 2]);
         for (int v = Group.IdxX; v < n; v += BlockSize)
         {
             float p = MathF.Exp(logits[start + v] - max) / sum;

@@ -1,14 +1,15 @@
 namespace HeadTap.Kernels;
 
 /// <summary>
-/// Functions of one value that mean the same on every device. MathF.Tanh is not among them: ILGPU turns it into
-/// tanh.approx, 11 bits, on sm_75 and later, so GELU is written through e^x instead.
+/// Functions of one value that mean the same on every device. MathF.Tanh is not among them: ILGPU turns it
+/// into tanh.approx, 11 bits, on sm_75 and later, so GELU is written through e^x instead.
 /// </summary>
 static class DeviceMath
 {
-    // (z + K) Phi(-z) e^(z^2/2) as a polynomial in q = (z - K) / (z + K), which maps z = 0..infinity to -1..1:
-    // the form of Shepherd and Laframboise, "Chebyshev approximation of (1 + 2x) exp(x^2) erfc x", Mathematics
-    // of Computation 36 (1981). Coefficients by our own exchange fit, relative error 1.5e-9 before rounding.
+    // (z + K) Phi(-z) e^(z^2/2) as a polynomial in q = (z - K) / (z + K), which maps z = 0..infinity to
+    // -1..1: the form of Shepherd and Laframboise, "Chebyshev approximation of (1 + 2x) exp(x^2) erfc x",
+    // Mathematics of Computation 36 (1981). Coefficients by our own exchange fit, relative error 1.5e-9
+    // before rounding.
     internal const float TailScale = 4f; // so that z = 0, q = -1 and a half of the tail are exact
     internal const float Tail0 = 0.755285144f, Tail1 = -0.607896626f, Tail2 = 0.387137413f;
     internal const float Tail3 = -0.186522245f, Tail4 = 0.060396377f, Tail5 = -0.00753710279f;

@@ -1,5 +1,5 @@
-// EditKernels on the host: the listed rows are shared among the threads, Mean shares columns. Row ids are -1 or
-// in range: the caller has looked.
+// EditKernels on the host: the listed rows are shared among the threads, Mean shares columns. Row ids are -1
+// or in range: the caller has looked.
 
 namespace HeadTap.Kernels;
 

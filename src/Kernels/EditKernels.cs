@@ -16,7 +16,9 @@ using ILGPU;
 
 namespace HeadTap.Kernels;
 
-/// <summary>Edits of listed rows: add, replace, scale, project a direction out, replace by the mean.</summary>
+/// <summary>
+/// Edits of listed rows: add, replace, scale, project a direction out, replace by the mean.
+/// </summary>
 public static class EditKernels
 {
     /// <summary>Threads per group; a power of two, because the tree sum halves it.</summary>

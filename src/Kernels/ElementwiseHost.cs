@@ -1,5 +1,5 @@
-// ElementwiseKernels on the host: each op is a map over vectors (HostMap), in the kernels' argument order plus
-// the length that a kernel takes from its views.
+// ElementwiseKernels on the host: each op is a map over vectors (HostMap), in the kernels' argument order
+// plus the length that a kernel takes from its views.
 
 namespace HeadTap.Kernels;
 

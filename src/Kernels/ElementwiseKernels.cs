@@ -52,7 +52,8 @@ public static class ElementwiseKernels
     }
 
     /// <summary>Writes source where mask != 0 and leaves the rest of destination alone.</summary>
-    public static void MaskedCopy(ArrayView<float> source, ArrayView<float> mask, ArrayView<float> destination)
+    public static void MaskedCopy(ArrayView<float> source, ArrayView<float> mask,
+        ArrayView<float> destination)
     {
         for (long i = ElementLoop.First; i < destination.Length; i += ElementLoop.Step)
             if (mask[i] != 0f)

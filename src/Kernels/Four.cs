@@ -10,7 +10,9 @@ struct Four
 {
     public float X, Y, Z, W;
 
-    /// <summary>Up to four floats <paramref name="step"/> apart, zeros after <paramref name="count"/>.</summary>
+    /// <summary>
+    /// Up to four floats <paramref name="step"/> apart, zeros after <paramref name="count"/>.
+    /// </summary>
     internal static Four Load(ArrayView<float> from, long at, long step, int count, int wide)
     {
         Four f = default;

@@ -26,7 +26,9 @@ static class GroupReduce
         return total;
     }
 
-    /// <summary>The largest <paramref name="value"/> of the group, to every thread; as <see cref="Sum"/>.</summary>
+    /// <summary>
+    /// The largest <paramref name="value"/> of the group, to every thread; as <see cref="Sum"/>.
+    /// </summary>
     internal static float Max(float value, ArrayView<float> scratch)
     {
         int lane = Group.IdxX;

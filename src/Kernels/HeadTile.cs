@@ -38,11 +38,14 @@ struct HeadTile
     /// <summary>Where First stands in [B, H, T].</summary>
     public long Statistics;
 
-    /// <summary>Tiles of queries. The last ones have the most keys, so they start first and none ends the run alone.</summary>
+    /// <summary>
+    /// Tiles of queries. The last ones have the most keys, so they start first and none ends the run alone.
+    /// </summary>
     internal static HeadTile OfQueries(ArrayView<int> lengths, int T, int H)
     {
         int tiles = Tiles(T);
-        return Of(tiles - 1 - Grid.IdxX / (Grid.DimX / tiles), Grid.IdxX % (Grid.DimX / tiles), lengths, T, H);
+        return Of(tiles - 1 - Grid.IdxX / (Grid.DimX / tiles),
+            Grid.IdxX % (Grid.DimX / tiles), lengths, T, H);
     }
 
     /// <summary>Tiles of keys. The first ones have the most queries.</summary>

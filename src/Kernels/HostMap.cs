@@ -22,7 +22,9 @@ interface IHostMap2
 /// </summary>
 static unsafe class HostMap
 {
-    /// <summary>Elements an item: 64 KiB, some microseconds of work; less runs on the calling thread.</summary>
+    /// <summary>
+    /// Elements an item: 64 KiB, some microseconds of work; less runs on the calling thread.
+    /// </summary>
     internal const long Grain = 16384;
 
     const int MostLanes = 16;

@@ -23,8 +23,9 @@ public static class HostSimd
     } = BestWidth;
 
     /// <summary>
-    /// Runs <paramref name="body"/> over [0, <paramref name="length"/>) in ranges of <paramref name="grain"/>,
-    /// at the width in force, on all threads. The cuts do not depend on the number of threads.
+    /// Runs <paramref name="body"/> over [0, <paramref name="length"/>) in ranges of
+    /// <paramref name="grain"/>, at the width in force, on all threads. The cuts do not depend on the number
+    /// of threads.
     /// </summary>
     public static void Ranges<TBody>(long length, long grain, TBody body) where TBody : struct, IHostBody
     {

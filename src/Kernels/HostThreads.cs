@@ -36,7 +36,8 @@ public static class HostThreads
     } = Environment.ProcessorCount;
 
     /// <summary>Runs <paramref name="body"/> for every item in [0, <paramref name="items"/>).</summary>
-    /// <remarks>A call from inside a job, or while another caller's job runs, runs on its own thread.</remarks>
+    /// <remarks>A call from inside a job, or while another caller's job runs, runs on its own
+    /// thread.</remarks>
     public static void For(int items, Action<int> body)
     {
         if (items <= 1 || Count == 1 || t_insideJob || !Gate.TryEnter())
@@ -76,7 +77,8 @@ public static class HostThreads
     {
         int wanted = Math.Min(Count, items) - 1;
         if (_workers.Length < wanted)
-            _workers = [.. _workers, .. Enumerable.Range(0, wanted - _workers.Length).Select(_ => new Worker())];
+            _workers = [.. _workers, .. Enumerable.Range(0, wanted - _workers.Length)
+                .Select(_ => new Worker())];
         _body = body;
         _items = items;
         _error = null;

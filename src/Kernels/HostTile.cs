@@ -37,15 +37,20 @@ static unsafe class HostTile
             float* into = to + w;
             if (TWidth.Lanes == 16)
                 for (int a = 0; a < rows; a += 8, from += 8 * leftRow, into += 8 * toRow)
-                    Eight<TWidth, TVector>(from, leftRow, leftStep, right + w, rightRow, into, toRow, terms, add);
+                    Eight<TWidth, TVector>(from, leftRow, leftStep, right + w, rightRow,
+                        into, toRow, terms, add);
             else
                 for (int a = 0; a < rows; a += 4, from += 4 * leftRow, into += 4 * toRow)
-                    Four<TWidth, TVector>(from, leftRow, leftStep, right + w, rightRow, into, toRow, terms, add);
+                    Four<TWidth, TVector>(from, leftRow, leftStep, right + w, rightRow,
+                        into, toRow, terms, add);
         }
     }
 
-    /// <summary>Copies rows of D floats to rows of <paramref name="toRow"/>, zeros between and after.</summary>
-    internal static void Pack(float* from, long fromRow, int rows, int D, float* to, int toRow, int paddedRows)
+    /// <summary>
+    /// Copies rows of D floats to rows of <paramref name="toRow"/>, zeros between and after.
+    /// </summary>
+    internal static void Pack(float* from, long fromRow, int rows, int D, float* to,
+        int toRow, int paddedRows)
     {
         for (int i = 0; i < rows; i++)
         {
@@ -55,7 +60,9 @@ static unsafe class HostTile
         new Span<float>(to + (long)rows * toRow, (paddedRows - rows) * toRow).Clear();
     }
 
-    /// <summary>Copies rows of D floats to columns: to[d, i] = from[i, d]; zeros in the columns after.</summary>
+    /// <summary>
+    /// Copies rows of D floats to columns: to[d, i] = from[i, d]; zeros in the columns after.
+    /// </summary>
     /// <remarks>Four rows at once, because a store of one float costs as much as a store of four.</remarks>
     internal static void PackTransposed(float* from, long fromRow, int rows, int D, float* to, int toRow)
     {
@@ -83,7 +90,8 @@ static unsafe class HostTile
             Vector128<float> factor = Vector128.Create(factors[i]);
             int d = 0;
             for (; d + 4 <= D; d += 4, column += 4 * fromRow)
-                (Vector128.Create(column[0], column[fromRow], column[2 * fromRow], column[3 * fromRow]) * factor)
+                (Vector128.Create(column[0], column[fromRow], column[2 * fromRow], column[3 * fromRow])
+                    * factor)
                     .Store(row + d);
             for (; d < D; d++, column += fromRow)
                 row[d] = column[0] * factors[i];

@@ -40,7 +40,9 @@ public unsafe interface ISimd<TVector> where TVector : struct
     /// <summary>The smaller of each pair; NaN if either is.</summary>
     static abstract TVector Min(TVector a, TVector b);
 
-    /// <summary>x within [low, high]; NaN stays NaN. One instruction a bound, where Max and Min take three.</summary>
+    /// <summary>
+    /// x within [low, high]; NaN stays NaN. One instruction a bound, where Max and Min take three.
+    /// </summary>
     static abstract TVector Clamp(TVector x, TVector low, TVector high);
 
     /// <summary>Square root, correctly rounded.</summary>

@@ -2,7 +2,9 @@
 
 namespace HeadTap.Kernels;
 
-/// <summary>Chunked KL divergence on the host; formulas and shapes as in <see cref="KlDivergenceChunkKernels"/>.</summary>
+/// <summary>
+/// Chunked KL divergence on the host; formulas and shapes as in <see cref="KlDivergenceChunkKernels"/>.
+/// </summary>
 public static unsafe class KlDivergenceChunkHost
 {
     const int ElementsPerItem = 16384;
@@ -36,7 +38,8 @@ public static unsafe class KlDivergenceChunkHost
                 float* kept = statistics + r * KlDivergenceChunkKernels.StatisticsPerRow;
                 RunningSoftmax oldA = begin ? RunningSoftmax.Empty : new(kept[0], kept[1]);
                 RunningSoftmax oldB = begin ? RunningSoftmax.Empty : new(kept[2], kept[3]);
-                RunningSoftmax p = oldA.With(Chunk<TWidth, TVector>(a)), q = oldB.With(Chunk<TWidth, TVector>(b));
+                RunningSoftmax p = oldA.With(Chunk<TWidth, TVector>(a)),
+                    q = oldB.With(Chunk<TWidth, TVector>(b));
                 double t = begin ? 0 : KlDivergenceChunkKernels.Moved(kept[4], oldA, oldB, p.Max, q.Max);
                 for (int start = 0; start < n; start += SoftmaxRowHost.BlockLength)
                     t += Terms<TWidth, TVector>(
@@ -62,7 +65,8 @@ public static unsafe class KlDivergenceChunkHost
             // -infinity minus a maximum of -infinity would be NaN; any finite maximum leaves it -infinity.
             if (maxB == float.NegativeInfinity)
                 maxB = 0f;
-            TVector zero = TWidth.Create(0f), maxAs = TWidth.Create(maxA), maxBs = TWidth.Create(maxB), sums = zero;
+            TVector zero = TWidth.Create(0f), maxAs = TWidth.Create(maxA),
+                maxBs = TWidth.Create(maxB), sums = zero;
             int v = 0;
             for (; v + lanes <= length; v += lanes)
             {

@@ -1,4 +1,5 @@
-// KL divergence over a vocabulary that passes by in chunks of columns, so that no row of logits is ever whole.
+// KL divergence over a vocabulary that passes by in chunks of columns, so that no row of logits is ever
+// whole.
 //
 //     p = softmax(a)   q = softmax(b)          loss = sum_v p_v (log p_v - log q_v)
 //     kept of a row:  m_a, s_a, m_b, s_b       maxima so far, and sums of exp(x - m)
@@ -62,7 +63,8 @@ public static class KlDivergenceChunkKernels
         float terms = 0f;
         for (int v = Group.IdxX; v < n; v += BlockSize)
             terms += Term(targetLogits[startA + v] - a.Max, logits[startB + v], b.Max);
-        terms = GroupReduce.Sum(terms, scratch); // its barriers: nobody writes statistics before all have read them
+        // its barriers: nobody writes statistics before all have read them
+        terms = GroupReduce.Sum(terms, scratch);
         if (Group.IdxX != 0)
             return;
         t = Moved(t, oldA, oldB, a.Max, b.Max) + terms;
@@ -81,7 +83,8 @@ public static class KlDivergenceChunkKernels
     {
         long startA = Grid.IdxX * targetStride, startB = (long)Grid.IdxX * n;
         long at = (long)Grid.IdxX * StatisticsPerRow;
-        float maxA = statistics[at], sumA = statistics[at + 1], maxB = statistics[at + 2], sumB = statistics[at + 3];
+        float maxA = statistics[at], sumA = statistics[at + 1], maxB = statistics[at + 2],
+            sumB = statistics[at + 3];
         for (int v = Group.IdxX; v < n; v += BlockSize)
         {
             float p = MathF.Exp(targetLogits[startA + v] - maxA) / sumA;

@@ -22,10 +22,12 @@ public static unsafe class LayerNormHost
     /// <summary>Adds into dWeight and dBias.</summary>
     public static void BackwardParams(
         float* x, float* mean, float* rstd, float* dY, float* dWeight, float* dBias, int rows, int C)
-        => HostSimd.Ranges(C, ColumnsPerItem, new BackwardColumns(x, mean, rstd, dY, dWeight, dBias, rows, C));
+        => HostSimd.Ranges(C, ColumnsPerItem,
+            new BackwardColumns(x, mean, rstd, dY, dWeight, dBias, rows, C));
 
     readonly struct ForwardRows(
-        float* x, float* weight, float* bias, float* y, float* mean, float* rstd, int C, float eps) : IHostBody
+        float* x, float* weight, float* bias, float* y, float* mean, float* rstd, int C, float eps)
+            : IHostBody
     {
         public void Run<TWidth, TVector>(long first, long end)
             where TVector : struct
@@ -63,7 +65,8 @@ public static unsafe class LayerNormHost
                 for (c = 0; c + lanes <= C; c += lanes)
                 {
                     TVector xhat = TWidth.Multiply(TWidth.Subtract(TWidth.Load(from + c), ms), rs);
-                    TWidth.Store(TWidth.MultiplyAdd(xhat, TWidth.Load(weight + c), TWidth.Load(bias + c)), to + c);
+                    TWidth.Store(TWidth.MultiplyAdd(xhat, TWidth.Load(weight + c), TWidth.Load(bias + c)),
+                        to + c);
                 }
                 for (; c < C; c++)
                     to[c] = (from[c] - m) * r * weight[c] + bias[c];
@@ -113,7 +116,8 @@ public static unsafe class LayerNormHost
                 {
                     TVector g = TWidth.Multiply(TWidth.Load(d + c), TWidth.Load(weight + c));
                     TVector xhat = TWidth.Multiply(TWidth.Subtract(TWidth.Load(from + c), ms), rs);
-                    TVector inner = TWidth.Subtract(TWidth.Subtract(g, meanGs), TWidth.Multiply(xhat, meanGxs));
+                    TVector inner = TWidth.Subtract(TWidth.Subtract(g, meanGs),
+                        TWidth.Multiply(xhat, meanGxs));
                     TWidth.Store(TWidth.MultiplyAdd(rs, inner, TWidth.Load(to + c)), to + c);
                 }
                 for (; c < C; c++)
@@ -123,7 +127,8 @@ public static unsafe class LayerNormHost
     }
 
     readonly struct BackwardColumns(
-        float* x, float* mean, float* rstd, float* dY, float* dWeight, float* dBias, int rows, int C) : IHostBody
+        float* x, float* mean, float* rstd, float* dY, float* dWeight, float* dBias, int rows, int C)
+            : IHostBody
     {
         public void Run<TWidth, TVector>(long first, long end)
             where TVector : struct
@@ -139,7 +144,8 @@ public static unsafe class LayerNormHost
                     long i = (long)row * C + c;
                     TVector g = TWidth.Load(dY + i);
                     TVector xhat = TWidth.Multiply(
-                        TWidth.Subtract(TWidth.Load(x + i), TWidth.Create(mean[row])), TWidth.Create(rstd[row]));
+                        TWidth.Subtract(TWidth.Load(x + i), TWidth.Create(mean[row])),
+                        TWidth.Create(rstd[row]));
                     w = TWidth.MultiplyAdd(g, xhat, w);
                     b = TWidth.Add(b, g);
                 }

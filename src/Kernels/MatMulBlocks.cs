@@ -123,7 +123,8 @@ readonly unsafe struct MatMulBlocks(float* x, float* weight, float* bias, float*
         float* to = _y + i * _s.YRow + j;
         if (columns >= width)
         {
-            MatMulTile.Run<TWidth, TVector>(x.From, x.Row, x.Step, rows, panel, terms, to, _s.YRow, bias, add);
+            MatMulTile.Run<TWidth, TVector>(x.From, x.Row, x.Step, rows, panel, terms,
+                to, _s.YRow, bias, add);
             return;
         }
         // The last columns when N is no multiple of the panel: by way of a buffer.

@@ -3,11 +3,13 @@ using ILGPU;
 namespace HeadTap.Kernels;
 
 /// <summary>
-/// What a product does with each sum before it is stored: adds what y held (<see cref="MatMulShape.Accumulate"/>), the
-/// bias of the column, applies the nonlinearity, adds the residual: the bits of the separate ops in that order.
+/// What a product does with each sum before it is stored: adds what y held
+/// (<see cref="MatMulShape.Accumulate"/>), the bias of the column, applies the nonlinearity, adds the
+/// residual: the bits of the separate ops in that order.
 /// </summary>
 /// <param name="HasBias">1 to add the bias.</param>
-/// <param name="Activation"><see cref="None"/>, <see cref="GeluTanh"/>, <see cref="GeluExact"/> or <see cref="Relu"/>.</param>
+/// <param name="Activation"><see cref="None"/>, <see cref="GeluTanh"/>, <see cref="GeluExact"/> or
+/// <see cref="Relu"/>.</param>
 /// <param name="HasResidual">1 to add the residual, which has the layout of y.</param>
 public readonly record struct MatMulEpilogue(int HasBias, int Activation, int HasResidual)
 {

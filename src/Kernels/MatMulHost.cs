@@ -1,8 +1,8 @@
 // The matrix product on the host; forms and shapes as in MatMulKernels.
 //
-// y is cut into blocks of rows by chunks of columns, an item each. An item packs the weight's part into panels
-// two vectors wide by 256 terms, one at a time, and runs its rows of x over each (MatMulBlocks, MatMulPack,
-// MatMulTile). One row alone reads the weight in place (MatMulRow).
+// y is cut into blocks of rows by chunks of columns, an item each. An item packs the weight's part into
+// panels two vectors wide by 256 terms, one at a time, and runs its rows of x over each (MatMulBlocks,
+// MatMulPack, MatMulTile). One row alone reads the weight in place (MatMulRow).
 //
 // Order of a sum: terms k in blocks of 256; a block's terms one after the other with fused multiply-adds,
 // from zero; block sums added to y in order, then the bias. It depends on k alone: not on M, N, the vector

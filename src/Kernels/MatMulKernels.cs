@@ -31,7 +31,9 @@ public static class MatMulKernels
     /// <summary>Groups that cover y.</summary>
     public static int Groups(int M, int N) => checked(((M + Tile - 1) / Tile) * ((N + Tile - 1) / Tile));
 
-    /// <summary>Writes y, or adds into it. Grid: <see cref="Groups"/>. Group: <see cref="BlockSize"/>.</summary>
+    /// <summary>
+    /// Writes y, or adds into it. Grid: <see cref="Groups"/>. Group: <see cref="BlockSize"/>.
+    /// </summary>
     /// <param name="x">Element (i, k) at i XRow + k XColumn.</param>
     /// <param name="weight">Element (k, j) at k WRow + j WColumn.</param>
     /// <param name="bias">[N]; anything when <paramref name="hasBias"/> is 0.</param>

@@ -4,7 +4,9 @@ using System.Runtime.Intrinsics.X86;
 
 namespace HeadTap.Kernels;
 
-/// <summary>Copies blocks of the operands into the order in which <see cref="MatMulTile"/> reads them.</summary>
+/// <summary>
+/// Copies blocks of the operands into the order in which <see cref="MatMulTile"/> reads them.
+/// </summary>
 static unsafe class MatMulPack
 {
     const int TermsAtOnce = 16; // rows of x read side by side: as many streams as the prefetcher follows
@@ -24,7 +26,8 @@ static unsafe class MatMulPack
             CopyRows<TWidth, TVector>(weight, wRow, terms, panel, width);
         else if (wColumn == 1)
             for (int t = 0; t < terms; t++)
-                new Span<float>(weight + t * wRow, columns).CopyTo(new Span<float>(panel + t * width, columns));
+                new Span<float>(weight + t * wRow, columns)
+                    .CopyTo(new Span<float>(panel + t * width, columns));
         else if (wRow == 1 && Avx.IsSupported)
             Transpose(weight, wColumn, terms, columns, panel, width);
         else
@@ -32,7 +35,9 @@ static unsafe class MatMulPack
                 CopyColumn(weight + c * wColumn, wRow, 0, terms, panel + c, width);
     }
 
-    /// <summary>Writes panels[i / tile, t, i % tile] = x(i, t) of an x whose rows are contiguous in i.</summary>
+    /// <summary>
+    /// Writes panels[i / tile, t, i % tile] = x(i, t) of an x whose rows are contiguous in i.
+    /// </summary>
     internal static void Columns(float* x, long xColumn, int rows, int terms, float* panels, int tile)
     {
         for (int first = 0; first < terms; first += TermsAtOnce)

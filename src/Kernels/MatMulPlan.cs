@@ -20,12 +20,15 @@ readonly record struct MatMulPlan(int Blocks, int Rows, int Chunks, int Columns,
     const int PackFrom = 256;
     const int ChunkFloats = 32 * 1024; // a whole packed chunk: 128 KB
     const int ItemsPerThread = 4;
-    const long ItemTerms = 1_000_000; // multiply-adds, about 20 microseconds; smaller items cost more than they share
+    // multiply-adds, about 20 microseconds; smaller items cost more than they share
+    const long ItemTerms = 1_000_000;
 
     /// <summary>Items in all.</summary>
     public int Items => Blocks * Chunks;
 
-    /// <summary>The plan for a product in tiles of <paramref name="tile"/> rows and <paramref name="width"/> columns.</summary>
+    /// <summary>
+    /// The plan for a product in tiles of <paramref name="tile"/> rows and <paramref name="width"/> columns.
+    /// </summary>
     public static MatMulPlan Of(in MatMulShape s, int tile, int width, int threads)
     {
         int panels = Parts(s.N, width), tiles = Parts(s.M, tile);

@@ -1,8 +1,8 @@
 namespace HeadTap.Kernels;
 
 /// <summary>
-/// Which tile of y a group makes, for tiles of 128 x 128. Groups that run together make a band of up to eight tiles
-/// across, so that they share rows of x and columns of the weight in the second-level cache.
+/// Which tile of y a group makes, for tiles of 128 x 128. Groups that run together make a band of up to eight
+/// tiles across, so that they share rows of x and columns of the weight in the second-level cache.
 /// </summary>
 static class MatMulRaster
 {

@@ -3,10 +3,11 @@ using System.Runtime.Intrinsics;
 namespace HeadTap.Kernels;
 
 /// <summary>
-/// The product of one row, as in decoding: every weight is used once, so none is packed. Weights are read along
-/// their rows, eight rows side by side. The order of a sum is <see cref="MatMulHost"/>'s.
+/// The product of one row, as in decoding: every weight is used once, so none is packed. Weights are read
+/// along their rows, eight rows side by side. The order of a sum is <see cref="MatMulHost"/>'s.
 /// </summary>
-/// <remarks>In panels of two vectors the same product took 1.15 times OpenBLAS' time at [1, 768] @ [768, 2304].</remarks>
+/// <remarks>In panels of two vectors the same product took 1.15 times OpenBLAS' time at [1, 768] @ [768,
+/// 2304].</remarks>
 readonly unsafe struct MatMulRow(float* x, float* weight, float* bias, float* y, MatMulShape s) : IHostBody
 {
     const int ColumnsPerItem = 512;
@@ -77,7 +78,8 @@ readonly unsafe struct MatMulRow(float* x, float* weight, float* bias, float* y,
         {
             for (int c = 0; c < whole; c += lanes)
                 TWidth.Store(
-                    TWidth.MultiplyAdd(TWidth.Create(x[0]), TWidth.Load(w + c), TWidth.Load(sums + c)), sums + c);
+                    TWidth.MultiplyAdd(TWidth.Create(x[0]), TWidth.Load(w + c), TWidth.Load(sums + c)),
+                    sums + c);
             Last<TWidth, TVector>(x[0], w, whole, columns, sums);
         }
     }

@@ -33,7 +33,8 @@ static unsafe class MatMulTile
     /// <param name="bias">[2 lanes], or null.</param>
     /// <param name="add">Adds into y.</param>
     internal static void Run<TWidth, TVector>(
-        float* x, long xRow, long xStep, int rows, float* panel, int K, float* y, long yRow, float* bias, bool add)
+        float* x, long xRow, long xStep, int rows, float* panel, int K, float* y,
+        long yRow, float* bias, bool add)
         where TVector : struct
         where TWidth : struct, ISimd<TVector>
     {

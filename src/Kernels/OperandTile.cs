@@ -2,11 +2,14 @@ using ILGPU;
 
 namespace HeadTap.Kernels;
 
-/// <summary>How an operand's 128 lines (rows of x, columns of the weight) by 16 terms lie in shared memory.</summary>
+/// <summary>
+/// How an operand's 128 lines (rows of x, columns of the weight) by 16 terms lie in shared memory.
+/// </summary>
 /// <remarks>
-/// As they lie in global memory, so that copies of 16 bytes need no transposition. Chunks of 16 bytes are exchanged
-/// within a line (exclusive or), so that the eight rows an ldmatrix reads, or the 32 words of a load, are in
-/// different banks without padding: three tiles of each operand fill the 48 KiB that every device has.
+/// As they lie in global memory, so that copies of 16 bytes need no transposition. Chunks of 16 bytes are
+/// exchanged within a line (exclusive or), so that the eight rows an ldmatrix reads, or the 32 words of a
+/// load, are in different banks without padding: three tiles of each operand fill the 48 KiB that every
+/// device has.
 /// </remarks>
 public interface IOperandLayout
 {
@@ -36,7 +39,9 @@ public readonly struct LinesTogether : IOperandLayout
 readonly record struct OperandSource(
     long LineStride, long TermStride, int FirstLine, int Lines, int Terms, int Wide);
 
-/// <summary>Ways of a tile of 128 lines by 16 terms from global to shared memory and on to fragments.</summary>
+/// <summary>
+/// Ways of a tile of 128 lines by 16 terms from global to shared memory and on to fragments.
+/// </summary>
 static class OperandTile
 {
     internal const int Lines = 128, Terms = 16, Chunks = Lines * Terms / 4;
@@ -62,9 +67,12 @@ static class OperandTile
         return across <= 0 || along <= 0 ? 0 : along > 4 ? 4 : along;
     }
 
-    /// <summary>Starts copying the tile whose first term is <paramref name="term0"/> to shared[to..].</summary>
+    /// <summary>
+    /// Starts copying the tile whose first term is <paramref name="term0"/> to shared[to..].
+    /// </summary>
     internal static void Copy<TCores, TLayout>(
-        ArrayView<float> shared, int origin, int to, ArrayView<float> global, long address, in OperandSource from,
+        ArrayView<float> shared, int origin, int to, ArrayView<float> global,
+        long address, in OperandSource from,
         int term0, int threads)
         where TCores : struct, ITensorCores
         where TLayout : struct, IOperandLayout
@@ -75,14 +83,16 @@ static class OperandTile
             int line = Line<TLayout>(chunk), term = Term<TLayout>(chunk);
             int word = to + Word<TLayout>(line, term);
             int count = Count<TLayout>(from, line, term0 + term);
-            long at = count == 0 ? 0 : (from.FirstLine + line) * from.LineStride + (term0 + term) * from.TermStride;
+            long at = count == 0 ? 0 : (from.FirstLine + line) * from.LineStride
+                + (term0 + term) * from.TermStride;
             if (from.Wide != 0)
                 TCores.Copy4(shared, origin, word, global, address, at, count);
             else
             {
                 long step = TLayout.TermsTogether ? from.TermStride : from.LineStride;
                 for (int i = 0; i < 4; i++)
-                    TCores.Copy1(shared, origin, word + i, global, address, i < count ? at + i * step : 0, i < count ? 1 : 0);
+                    TCores.Copy1(shared, origin, word + i, global, address,
+                        i < count ? at + i * step : 0, i < count ? 1 : 0);
             }
         }
     }
@@ -94,7 +104,8 @@ static class OperandTile
             : term * Lines + (line ^ ((term & 3) << 3));
 
     /// <summary>16 lines by 8 terms of a tile of floats, as TF32.</summary>
-    internal static LeftFragment Tf32<TCores, TLayout>(ArrayView<float> shared, int origin, int tile, int line, int term)
+    internal static LeftFragment Tf32<TCores, TLayout>(ArrayView<float> shared, int origin,
+        int tile, int line, int term)
         where TCores : struct, ITensorCores
         where TLayout : struct, IOperandLayout
     {
@@ -102,12 +113,14 @@ static class OperandTile
         LeftFragment f;
         if (TLayout.TermsTogether)
         {
-            f = TCores.Load4(shared, origin, tile + Word<TLayout>(line + (lane & 15), term + ((lane >> 4) << 2)));
+            f = TCores.Load4(shared, origin,
+                tile + Word<TLayout>(line + (lane & 15), term + ((lane >> 4) << 2)));
         }
         else
         {
             int g = lane >> 2, t = lane & 3;
-            int upper = tile + Word<TLayout>(line + g, term + t), lower = tile + Word<TLayout>(line + 8 + g, term + t);
+            int upper = tile + Word<TLayout>(line + g, term + t),
+                lower = tile + Word<TLayout>(line + 8 + g, term + t);
             f = new LeftFragment
             {
                 R0 = Interop.FloatAsInt(shared[upper]),
@@ -125,14 +138,17 @@ static class OperandTile
         };
     }
 
-    /// <summary>Where a pair of a tile of BF16 lies; the first of the two is even along its neighbours.</summary>
+    /// <summary>
+    /// Where a pair of a tile of BF16 lies; the first of the two is even along its neighbours.
+    /// </summary>
     internal static int Pair<TLayout>(int line, int term) where TLayout : struct, IOperandLayout
         => TLayout.TermsTogether
             ? line * (Terms / 2) + (((term >> 3) ^ ((line >> 2) & 1)) << 2) + ((term & 7) >> 1)
             : term * (Lines / 2) + (((line >> 3) ^ (term & 7)) << 2) + ((line & 7) >> 1);
 
     /// <summary>16 lines by all 16 terms of a tile of BF16 pairs.</summary>
-    internal static LeftFragment Bf16<TCores, TLayout>(ArrayView<float> shared, int origin, int tile, int line)
+    internal static LeftFragment Bf16<TCores, TLayout>(ArrayView<float> shared,
+        int origin, int tile, int line)
         where TCores : struct, ITensorCores
         where TLayout : struct, IOperandLayout
     {

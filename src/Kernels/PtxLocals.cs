@@ -4,13 +4,15 @@ using System.Text.RegularExpressions;
 
 namespace HeadTap.Kernels;
 
-/// <summary>Takes the operands of inline instructions out of local memory, in the PTX text that ILGPU wrote.</summary>
+/// <summary>
+/// Takes the operands of inline instructions out of local memory, in the PTX text that ILGPU wrote.
+/// </summary>
 /// <remarks>
-/// ILGPU 1.5.3 writes every operand of an inline instruction to a local variable, reads it into a register, and writes
-/// results back the same way. ptxas makes registers of such variables, but not in a kernel that has a cp.async:
-/// there, the TF32 product kept 2976 bytes of them a thread and reached local memory around each of its 64 HMMA
-/// (ptxas 11.8, sm_80 and sm_90). Here every variable becomes one register for each place in it that is read
-/// or written, provided that nothing else is done with it; what is left over is as it was.
+/// ILGPU 1.5.3 writes every operand of an inline instruction to a local variable, reads it into a register,
+/// and writes results back the same way. ptxas makes registers of such variables, but not in a kernel that
+/// has a cp.async: there, the TF32 product kept 2976 bytes of them a thread and reached local memory around
+/// each of its 64 HMMA (ptxas 11.8, sm_80 and sm_90). Here every variable becomes one register for each place
+/// in it that is read or written, provided that nothing else is done with it; what is left over is as it was.
 /// </remarks>
 public static partial class PtxLocals
 {
@@ -32,7 +34,8 @@ public static partial class PtxLocals
     }
 
     static void Classify(
-        string line, Dictionary<string, string> variableOf, Dictionary<string, int> widths, HashSet<string> stays)
+        string line, Dictionary<string, string> variableOf, Dictionary<string, int> widths,
+        HashSet<string> stays)
     {
         Match access = Access().Match(line);
         foreach (Match use in Register().Matches(line))
@@ -54,8 +57,11 @@ public static partial class PtxLocals
     static bool Apart(string register, Dictionary<string, int> widths)
     {
         int end = 0;
-        foreach ((int at, int bits) in widths.Where(w => w.Key.StartsWith(register + "+", StringComparison.Ordinal))
-            .Select(w => (int.Parse(w.Key.AsSpan(register.Length + 1), CultureInfo.InvariantCulture), w.Value)).Order())
+        foreach ((int at, int bits) in widths
+            .Where(w => w.Key.StartsWith(register + "+", StringComparison.Ordinal))
+            .Select(w =>
+                (int.Parse(w.Key.AsSpan(register.Length + 1), CultureInfo.InvariantCulture), w.Value))
+            .Order())
         {
             if (at < end)
                 return false;
@@ -65,7 +71,8 @@ public static partial class PtxLocals
     }
 
     static string Rewritten(
-        string[] lines, Dictionary<string, string> variableOf, Dictionary<string, int> widths, HashSet<string> stays)
+        string[] lines, Dictionary<string, string> variableOf, Dictionary<string, int> widths,
+        HashSet<string> stays)
     {
         HashSet<string> gone = [.. variableOf.Where(v => !stays.Contains(v.Key)).Select(v => v.Value)];
         Dictionary<string, string> names = widths.Keys.Select((place, i) => (place, i))
@@ -74,7 +81,8 @@ public static partial class PtxLocals
         bool declared = false;
         foreach (string line in lines)
         {
-            Match declaration = Declaration().Match(line), address = AddressOf().Match(line), access = Access().Match(line);
+            Match declaration = Declaration().Match(line), address = AddressOf().Match(line),
+                access = Access().Match(line);
             if (!declared && line.StartsWith("\t.reg", StringComparison.Ordinal))
             {
                 foreach ((string place, int bits) in widths.Where(w => !stays.Contains(w.Key.Split('+')[0])))
@@ -99,7 +107,8 @@ public static partial class PtxLocals
     }
 
     static string Place(Match access)
-        => $"{access.Groups["register"].Value}+{(access.Groups["offset"].Success ? access.Groups["offset"].Value : "0")}";
+        => access.Groups["register"].Value + "+"
+            + (access.Groups["offset"].Success ? access.Groups["offset"].Value : "0");
 
     static int Bits(Match access) => int.Parse(access.Groups["bits"].Value, CultureInfo.InvariantCulture);
 
@@ -109,8 +118,11 @@ public static partial class PtxLocals
     [GeneratedRegex(@"^\t\.local .*\b(?<variable>__local_depot\d+)\[")]
     private static partial Regex Declaration();
 
-    [GeneratedRegex(@"^\t(?:(?<kind>st)\.local\.[bfus](?<bits>32|64)\t\[(?<register>%rd\d+)(?:\+(?<offset>\d+))?\], (?<value>[^;{]+)|"
-        + @"(?<kind>ld)\.local\.[bfus](?<bits>32|64)\t(?<value>%\w+), \[(?<register>%rd\d+)(?:\+(?<offset>\d+))?\]);\r?$")]
+    [GeneratedRegex(
+        @"^\t(?:(?<kind>st)\.local\.[bfus](?<bits>32|64)\t\[(?<register>%rd\d+)(?:\+(?<offset>\d+))?\], "
+        + @"(?<value>[^;{]+)|"
+        + @"(?<kind>ld)\.local\.[bfus](?<bits>32|64)\t(?<value>%\w+), "
+        + @"\[(?<register>%rd\d+)(?:\+(?<offset>\d+))?\]);\r?$")]
     private static partial Regex Access();
 
     [GeneratedRegex(@"%rd\d+")]

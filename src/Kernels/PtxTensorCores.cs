@@ -6,8 +6,8 @@ namespace HeadTap.Kernels;
 
 /// <summary>Tensor cores, ldmatrix and cp.async through inline PTX: CUDA devices from sm_80 on.</summary>
 /// <remarks>
-/// Fragments are values: ILGPU writes each operand of an inline instruction to local memory and reads it back, and
-/// ptxas removes both (64 x 64 sums a warp: 32 HMMA and 8 LDSM a step, no local access, no stack).
+/// Fragments are values: ILGPU writes each operand of an inline instruction to local memory and reads it
+/// back, and ptxas removes both (64 x 64 sums a warp: 32 HMMA and 8 LDSM a step, no local access, no stack).
 /// </remarks>
 public readonly struct PtxTensorCores : ITensorCores
 {
@@ -81,7 +81,8 @@ public readonly struct PtxTensorCores : ITensorCores
     {
         Output<uint> r0 = default, r1 = default;
         Input<int> at = origin + 4 * word;
-        CudaAsm.EmitRef("ldmatrix.sync.aligned.m8n8.x2.trans.shared.b16 {%0,%1}, [%2];", ref r0, ref r1, ref at);
+        CudaAsm.EmitRef("ldmatrix.sync.aligned.m8n8.x2.trans.shared.b16 {%0,%1}, [%2];",
+            ref r0, ref r1, ref at);
         return new RightFragment { R0 = r0.Value, R1 = r1.Value };
     }
 
@@ -95,19 +96,22 @@ public readonly struct PtxTensorCores : ITensorCores
     /// <inheritdoc/>
     public static uint Bf16Pair(float low, float high)
     {
-        CudaAsm.Emit("cvt.rn.bf16x2.f32 %0, %1, %2;", out uint pair, high, low); // the first goes to the upper half
+        // the first goes to the upper half
+        CudaAsm.Emit("cvt.rn.bf16x2.f32 %0, %1, %2;", out uint pair, high, low);
         return pair;
     }
 
     /// <inheritdoc/>
     public static void Copy4(
-        ArrayView<float> shared, int origin, int word, ArrayView<float> global, long address, long at, int count)
+        ArrayView<float> shared, int origin, int word, ArrayView<float> global,
+        long address, long at, int count)
         => CudaAsm.Emit("cp.async.cg.shared.global [%0], [%1], 16, %2;",
             origin + 4 * word, address + 4 * at, 4 * count);
 
     /// <inheritdoc/>
     public static void Copy1(
-        ArrayView<float> shared, int origin, int word, ArrayView<float> global, long address, long at, int count)
+        ArrayView<float> shared, int origin, int word, ArrayView<float> global,
+        long address, long at, int count)
         => CudaAsm.Emit("cp.async.ca.shared.global [%0], [%1], 4, %2;",
             origin + 4 * word, address + 4 * at, 4 * count);
 

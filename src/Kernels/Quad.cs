@@ -1,7 +1,8 @@
 namespace HeadTap.Kernels;
 
 /// <summary>Four floats that one load, one store or one line of kernel code takes together.</summary>
-/// <remarks>ILGPU turns loads of aligned quads into 128-bit ones and its arithmetic into scalars in registers.</remarks>
+/// <remarks>ILGPU turns loads of aligned quads into 128-bit ones and its arithmetic into scalars in
+/// registers.</remarks>
 struct Quad(float x, float y, float z, float w)
 {
     /// <summary>The first float.</summary>

@@ -2,8 +2,8 @@ namespace HeadTap.Kernels;
 
 /// <summary>
 /// What is known of a row's softmax after some of its columns: the maximum m so far and the sum of
-/// <c>exp(x - m)</c>. More columns may come (Milakov and Gimelshein, "Online normalizer calculation for softmax",
-/// 2018, algorithm 3).
+/// <c>exp(x - m)</c>. More columns may come (Milakov and Gimelshein, "Online normalizer calculation for
+/// softmax", 2018, algorithm 3).
 /// </summary>
 /// <remarks>Scalar code for kernels and host bodies alike.</remarks>
 readonly struct RunningSoftmax(float max, float sum)
@@ -24,6 +24,7 @@ readonly struct RunningSoftmax(float max, float sum)
         return new(larger, SumRelativeTo(larger) + next.SumRelativeTo(larger));
     }
 
-    // Nothing above -infinity has the sum 0, or NaN if there was a NaN; exp(-inf - -inf) would make NaN of both.
+    // Nothing above -infinity has the sum 0, or NaN if there was a NaN; exp(-inf - -inf) would make NaN of
+    // both.
     float SumRelativeTo(float larger) => Max == float.NegativeInfinity ? Sum : Sum * MathF.Exp(Max - larger);
 }

@@ -3,10 +3,10 @@ using ILGPU;
 namespace HeadTap.Kernels;
 
 /// <summary>
-/// The fragments of <see cref="PtxTensorCores"/>, computed by warp shuffles: for tests on ILGPU's simulator with
-/// warps of 32. Products of rounded operands are exact in float32; they are added one by one, 0, 4, 1, 5 .. of eight
-/// TF32 terms and 0, 1, 8, 9, 2 .. of sixteen BF16 ones: the order in which lanes hold them. Hardware adds several
-/// at once and may round a sum the other way.
+/// The fragments of <see cref="PtxTensorCores"/>, computed by warp shuffles: for tests on ILGPU's simulator
+/// with warps of 32. Products of rounded operands are exact in float32; they are added one by one, 0, 4, 1, 5
+/// .. of eight TF32 terms and 0, 1, 8, 9, 2 .. of sixteen BF16 ones: the order in which lanes hold them.
+/// Hardware adds several at once and may round a sum the other way.
 /// </summary>
 public readonly struct ShuffleTensorCores : ITensorCores
 {
@@ -76,7 +76,8 @@ public readonly struct ShuffleTensorCores : ITensorCores
     public static uint Tf32(float value)
     {
         uint bits = Interop.FloatAsInt(value);
-        if ((bits & 0x7F800000) == 0x7F800000) // infinity stays, and a NaN must not lose its payload to the cut
+        // infinity stays, and a NaN must not lose its payload to the cut
+        if ((bits & 0x7F800000) == 0x7F800000)
             return (bits & 0x7FFFFF) == 0 ? bits : 0x7FFFE000;
         return (bits + 0x1000) & 0xFFFFE000;
     }
@@ -86,7 +87,8 @@ public readonly struct ShuffleTensorCores : ITensorCores
 
     /// <inheritdoc/>
     public static void Copy4(
-        ArrayView<float> shared, int origin, int word, ArrayView<float> global, long address, long at, int count)
+        ArrayView<float> shared, int origin, int word, ArrayView<float> global,
+        long address, long at, int count)
     {
         for (int i = 0; i < 4; i++)
             shared[word + i] = i < count ? global[at + i] : 0f;
@@ -94,7 +96,8 @@ public readonly struct ShuffleTensorCores : ITensorCores
 
     /// <inheritdoc/>
     public static void Copy1(
-        ArrayView<float> shared, int origin, int word, ArrayView<float> global, long address, long at, int count)
+        ArrayView<float> shared, int origin, int word, ArrayView<float> global,
+        long address, long at, int count)
         => shared[word] = count > 0 ? global[at] : 0f;
 
     /// <inheritdoc/>

@@ -5,7 +5,9 @@ using ILGPU.Runtime;
 
 namespace HeadTap.Kernels;
 
-/// <summary>A thread's quarter of a tile of 128 lines by 16 terms, between global and shared memory.</summary>
+/// <summary>
+/// A thread's quarter of a tile of 128 lines by 16 terms, between global and shared memory.
+/// </summary>
 struct StagedChunks
 {
     public Four A, B, C, D;
@@ -45,7 +47,8 @@ struct StagedChunks
         where TLayout : struct, IOperandLayout
     {
         int chunk = quarter * MatMulTensorKernels.BlockSize + Group.IdxX;
-        int word = to + OperandTile.Pair<TLayout>(OperandTile.Line<TLayout>(chunk), OperandTile.Term<TLayout>(chunk));
+        int word = to
+            + OperandTile.Pair<TLayout>(OperandTile.Line<TLayout>(chunk), OperandTile.Term<TLayout>(chunk));
         shared.AsAligned(16).Cast<Two>()[word >> 1] = new Two
         {
             X = Interop.IntAsFloat(TCores.Bf16Pair(f.X, f.Y)),

@@ -1,4 +1,5 @@
-#pragma warning disable CA1051 // fields: kernels take these structures apart and put them together, register by register
+// fields: kernels take these structures apart and put them together, register by register
+#pragma warning disable CA1051
 
 using ILGPU;
 
@@ -51,8 +52,9 @@ struct WarpTile
     public WarpRow M0, M1, M2, M3;
 
     /// <summary>
-    /// Stores all of it; (row, column) is its corner in y. Sums go through 1024 words of shared memory a warp, 16 rows
-    /// at a time, so that neighbouring lanes store neighbouring columns; all warps of the group call together.
+    /// Stores all of it; (row, column) is its corner in y. Sums go through 1024 words of shared memory a
+    /// warp, 16 rows at a time, so that neighbouring lanes store neighbouring columns; all warps of the group
+    /// call together.
     /// </summary>
     public readonly void Store(
         ArrayView<float> shared, ArrayView<float> bias, ArrayView<float> residual, ArrayView<float> y,
@@ -80,7 +82,8 @@ struct WarpTile
         Put(shared, mine, 56, r.N7);
         Group.Barrier(); // the 16 rows are complete
         for (int at = Group.IdxX & 31; at < 1024; at += Group.DimX >> 2) // four warps a group
-            e.Store(bias, residual, y, s, row + (at >> 6), column + (at & 63), shared[mine + Exchanged(at >> 6, at & 63)]);
+            e.Store(bias, residual, y, s, row + (at >> 6), column + (at & 63),
+                shared[mine + Exchanged(at >> 6, at & 63)]);
     }
 
     static void Put(ArrayView<float> shared, int mine, int column, SumFragment c)

@@ -7,9 +7,9 @@ namespace HeadTap.Lens;
 /// tokens its contribution makes more likely (nostalgebraist 2020; per head as in Elhage et al. 2021).
 /// </summary>
 /// <remarks>
-/// The final LayerNorm is linear once its scale is known: <c>logits = ((x - mean x) / s · g + b) W_U</c> with s the root
-/// of the variance plus epsilon of the whole stream at that position. x is a sum, so a summand r adds
-/// <c>((r - mean r) / s · g) W_U</c>, and the summands' contributions add up to the logits.
+/// The final LayerNorm is linear once its scale is known: <c>logits = ((x - mean x) / s · g + b) W_U</c> with
+/// s the root of the variance plus epsilon of the whole stream at that position. x is a sum, so a summand r
+/// adds <c>((r - mean r) / s · g) W_U</c>, and the summands' contributions add up to the logits.
 /// </remarks>
 public sealed class LogitLens
 {
@@ -19,7 +19,8 @@ public sealed class LogitLens
     LogitLens(float[] logits, Gpt2Config config) => (_logits, _config) = (logits, config);
 
     /// <summary>Runs a prompt and reads all heads.</summary>
-    /// <exception cref="UserException">The prompt does not fit the model, or the pass does not fit the device.</exception>
+    /// <exception cref="UserException">The prompt does not fit the model, or the pass does not fit the
+    /// device.</exception>
     public static LogitLens Read(Gpt2Model model, IReadOnlyList<int> prompt)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -42,7 +43,9 @@ public sealed class LogitLens
         return new LogitLens(logits, config);
     }
 
-    /// <summary>[n, V]: what summands of the last stream add to the logits, given its LayerNorm's scale.</summary>
+    /// <summary>
+    /// [n, V]: what summands of the last stream add to the logits, given its LayerNorm's scale.
+    /// </summary>
     /// <param name="model">The model.</param>
     /// <param name="summands">[n, C]</param>
     /// <param name="scale">Root of the stream's variance plus epsilon.</param>
@@ -62,7 +65,8 @@ public sealed class LogitLens
                 normalized[i * C + c] = (float)((summands[i * C + c] - mean) / scale * gain[c]);
         }
         using var arena = new TensorArena(model.Device,
-            TensorArena.Measure(model.Device, a => { a.Cut("summands", n, C); a.Cut("logits", n, V); }), "the lens");
+            TensorArena.Measure(model.Device, a => { a.Cut("summands", n, C); a.Cut("logits", n, V); }),
+            "the lens");
         Tensor x = arena.Upload("summands", normalized, n, C), y = arena.Cut("logits", n, V);
         model.Ops.MatMulTransposed(x, model.Weights.Head, y);
         return y.ToArray();
@@ -75,12 +79,14 @@ public sealed class LogitLens
     public IReadOnlyList<(int Token, float Logit)> Top(int layer, int head, int count)
     {
         float[] row = Row(layer, head).ToArray();
-        return [.. Enumerable.Range(0, row.Length).OrderByDescending(v => row[v]).Take(count).Select(v => (v, row[v]))];
+        return [.. Enumerable.Range(0, row.Length).OrderByDescending(v => row[v]).Take(count)
+            .Select(v => (v, row[v]))];
     }
 
     ReadOnlySpan<float> Row(int layer, int head)
     {
-        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)layer, (uint)_config.Layers, nameof(layer));
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)layer,
+            (uint)_config.Layers, nameof(layer));
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)head, (uint)_config.Heads, nameof(head));
         return _logits.AsSpan((layer * _config.Heads + head) * _config.VocabSize, _config.VocabSize);
     }

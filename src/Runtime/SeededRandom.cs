@@ -68,7 +68,9 @@ public sealed class SeededRandom
     /// <summary>Uniform in [0, 1) with 53 bits.</summary>
     public double NextDouble() => (NextUInt64() >> 11) * (1.0 / (1UL << 53));
 
-    /// <summary>Standard normal (Box and Muller, 1958; one value per two uniforms, so the state says it all).</summary>
+    /// <summary>
+    /// Standard normal (Box and Muller, 1958; one value per two uniforms, so the state says it all).
+    /// </summary>
     public double NextNormal()
     {
         double u = 1.0 - NextDouble(); // in (0, 1]: the logarithm stays finite

@@ -1,6 +1,8 @@
 namespace HeadTap.Runtime;
 
-/// <summary>The logits of a distribution that others are to match: held whole, or made where they are needed.</summary>
+/// <summary>
+/// The logits of a distribution that others are to match: held whole, or made where they are needed.
+/// </summary>
 public abstract record TargetLogits
 {
     TargetLogits()
@@ -18,7 +20,9 @@ public abstract record TargetLogits
         }
     }
 
-    /// <summary>Logits <c>x W + b</c>, made chunk by chunk: the model's own head on its last LayerNorm.</summary>
+    /// <summary>
+    /// Logits <c>x W + b</c>, made chunk by chunk: the model's own head on its last LayerNorm.
+    /// </summary>
     /// <param name="X">[rows, K]; K is the target's own.</param>
     /// <param name="Map">W and b.</param>
     public sealed record Mapped(Tensor X, VocabularyMap Map) : TargetLogits

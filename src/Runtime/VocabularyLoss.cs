@@ -2,14 +2,14 @@ namespace HeadTap.Runtime;
 
 /// <summary>
 /// Cross-entropy and KL divergence of <c>logits = x W + b</c> that never hold a row of logits, let alone of
-/// probabilities: the vocabulary passes by in chunks of columns. Memory is <see cref="ScratchFloats"/>, whatever
-/// the vocabulary; W and its gradient are read and written once.
+/// probabilities: the vocabulary passes by in chunks of columns. Memory is <see cref="ScratchFloats"/>,
+/// whatever the vocabulary; W and its gradient are read and written once.
 /// </summary>
 /// <remarks>
-/// The gradient needs the softmax's denominator, so logits are computed twice: 4 products where held logits take
-/// 3. For GPT-2's own head, whose weight is small beside its logits, chunks of rows are better and need no second
-/// product (<c>Gpt2Head</c>; docs/design/0006). Sums over the vocabulary are made chunk by chunk in order; the
-/// chunk does not depend on the rows, so neither do a row's bits.
+/// The gradient needs the softmax's denominator, so logits are computed twice: 4 products where held logits
+/// take 3. For GPT-2's own head, whose weight is small beside its logits, chunks of rows are better and need
+/// no second product (<c>Gpt2Head</c>; docs/design/0006). Sums over the vocabulary are made chunk by chunk in
+/// order; the chunk does not depend on the rows, so neither do a row's bits.
 /// </remarks>
 public sealed class VocabularyLoss
 {
@@ -46,7 +46,8 @@ public sealed class VocabularyLoss
     public int Chunk { get; }
 
     /// <summary>Floats of scratch memory, before an arena's alignment.</summary>
-    public static long ScratchFloats(int rows, int chunk = DefaultChunk) => rows * (2L * chunk + StatisticsPerRow);
+    public static long ScratchFloats(int rows, int chunk = DefaultChunk)
+        => rows * (2L * chunk + StatisticsPerRow);
 
     /// <summary>
     /// Writes <c>losses = -log softmax(x W + b)[target]</c>; with <paramref name="dX"/> or
@@ -57,7 +58,8 @@ public sealed class VocabularyLoss
     /// <param name="targets">[rows]; -1 is not counted, other values outside the vocabulary give NaN.</param>
     /// <param name="losses">[rows], in nats</param>
     /// <param name="dX">[rows, K], written; or null.</param>
-    /// <param name="gradient">dW and db, added into, in the layout of <paramref name="map"/>; or null.</param>
+    /// <param name="gradient">dW and db, added into, in the layout of <paramref name="map"/>; or
+    /// null.</param>
     /// <param name="gradientScale">1 / counted rows for the gradient of the mean.</param>
     /// <exception cref="ArgumentException">A shape does not fit.</exception>
     public void CrossEntropy(
@@ -87,7 +89,8 @@ public sealed class VocabularyLoss
     /// <param name="map">W and b.</param>
     /// <param name="losses">[rows], in nats</param>
     /// <param name="dX">[rows, K], written; or null.</param>
-    /// <param name="gradient">dW and db, added into, in the layout of <paramref name="map"/>; or null.</param>
+    /// <param name="gradient">dW and db, added into, in the layout of <paramref name="map"/>; or
+    /// null.</param>
     /// <param name="gradientScale">1 / rows for the gradient of the mean.</param>
     /// <exception cref="ArgumentException">A shape does not fit.</exception>
     public void KlDivergence(
@@ -145,7 +148,8 @@ public sealed class VocabularyLoss
         if (x.Columns != map.Width)
             throw new ArgumentException($"{x} must have {map.Width} columns, as {map.Weight} asks.");
         if (x.Rows > Rows)
-            throw new ArgumentException($"{x} has more than the {Rows} rows that scratch memory was cut for.");
+            throw new ArgumentException(
+                $"{x} has more than the {Rows} rows that scratch memory was cut for.");
         if (map.Bias is { } bias && bias.Length != map.VocabSize)
             throw new ArgumentException($"{bias} must have a value for each of the {map.VocabSize} tokens.");
         if (dX is not null && dX.Length != x.Length)

@@ -5,7 +5,8 @@ namespace HeadTap.Runtime;
 /// <summary>
 /// An affine map to the vocabulary, <c>logits = x W + b</c>, of which some columns alone can be computed.
 /// </summary>
-/// <param name="Weight">[K, V], or [V, K] when <paramref name="Transposed"/>, as the tied head's embedding is.</param>
+/// <param name="Weight">[K, V], or [V, K] when <paramref name="Transposed"/>, as the tied head's embedding
+/// is.</param>
 /// <param name="Bias">[V], or null for none.</param>
 /// <param name="Transposed">Weight has a row for each token.</param>
 public sealed record VocabularyMap(Tensor Weight, Tensor? Bias, bool Transposed)
@@ -29,11 +30,12 @@ public sealed record VocabularyMap(Tensor Weight, Tensor? Bias, bool Transposed)
     /// <summary>Writes <c>dX = dLogits W^T</c> for the first chunk, adds it for the others.</summary>
     internal void BackwardInput(Ops ops, Tensor dLogits, int first, Tensor dX)
         => ops.Product(dLogits, From(Weight, first), null, dX, new MatMulShape(
-            dX.Rows, Width, dLogits.Columns, dLogits.Columns, 1, TokenStep, KStep, Width, first == 0 ? 0 : 1));
+            dX.Rows, Width, dLogits.Columns, dLogits.Columns, 1, TokenStep, KStep,
+            Width, first == 0 ? 0 : 1));
 
     /// <summary>
-    /// Adds <c>x^T dLogits</c> into columns [first, first + n) of <paramref name="gradient"/>'s weight and the
-    /// sums over rows into its bias; the map and its gradient have the same layout.
+    /// Adds <c>x^T dLogits</c> into columns [first, first + n) of <paramref name="gradient"/>'s weight and
+    /// the sums over rows into its bias; the map and its gradient have the same layout.
     /// </summary>
     internal static void BackwardWeights(Ops ops, Tensor x, Tensor dLogits, int first, VocabularyMap gradient)
     {

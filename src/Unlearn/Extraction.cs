@@ -3,8 +3,8 @@ using HeadTap.Runtime;
 namespace HeadTap.Unlearn;
 
 /// <summary>
-/// Which memorised texts come out of a model: a text is extracted when greedy generation from its prompt writes its
-/// continuation token for token (Carlini et al. 2023, arXiv 2202.07646, definition 3.1).
+/// Which memorised texts come out of a model: a text is extracted when greedy generation from its prompt
+/// writes its continuation token for token (Carlini et al. 2023, arXiv 2202.07646, definition 3.1).
 /// </summary>
 /// <param name="Extracted">One verdict a text.</param>
 public sealed record Extraction(IReadOnlyList<bool> Extracted)

@@ -11,7 +11,8 @@ public sealed class BadInputTests
     [TestCase("--threads is -3", "devices", "--threads", "-3")]
     [TestCase("--model", "tokenize", "--text", "a")]
     [TestCase("--device", "devices", "--device")]
-    [TestCase("--max-new-tokens is \"2.5\"", "generate", "--model", "m", "--ids", "1", "--max-new-tokens", "2.5")]
+    [TestCase("--max-new-tokens is \"2.5\"", "generate", "--model", "m", "--ids", "1",
+        "--max-new-tokens", "2.5")]
     [TestCase("--temperature is \"hot\"; expected a number", "generate", "--model", "m", "--ids", "1",
         "--temperature", "hot")]
     [TestCase("--greedy draws nothing", "generate", "--model", "m", "--ids", "1", "--greedy", "--top-k", "3")]
@@ -40,13 +41,15 @@ public sealed class BadInputTests
     [TestCase("no such file", "--model", "{m}", "--ids", "1", "--edit", "nowhere.json")]
     [TestCase("no such file", "--model", "{m}", "--text-file", "nowhere.txt")]
     [TestCase("device gpu is not a name", "--model", "{m}", "--ids", "1", "--device", "gpu")]
-    [TestCase("device cpu has no tf32", "--model", "{m}", "--ids", "1", "--device", "cpu", "--precision", "tf32")]
+    [TestCase("device cpu has no tf32", "--model", "{m}", "--ids", "1", "--device",
+        "cpu", "--precision", "tf32")]
     [TestCase("cannot be written", "--model", "{m}", "--ids", "1", "--out", "{m}/config.json/f.safetensors")]
     [TestCase("a folder has this name", "--model", "{m}", "--ids", "1", "--out", "{m}")]
     public void A_trace_that_cannot_be_made_leaves_nothing(string reason, params string[] args)
     {
         using var folder = new TemporaryFolder();
-        List<string> line = ["trace", .. args.Select(a => a.Replace("{m}", TinyModel.Folder, StringComparison.Ordinal)
+        List<string> line =
+            ["trace", .. args.Select(a => a.Replace("{m}", TinyModel.Folder, StringComparison.Ordinal)
             .Replace("{t}", folder.Path, StringComparison.Ordinal))];
         if (!args.Contains("--sites"))
             line.AddRange(["--sites", "blocks.*.attn.hook_z"]);
@@ -78,16 +81,20 @@ public sealed class BadInputTests
     [TestCase("unknown field \"strength\"", """{"edits":[{"site":"logits","op":"zero","strength":2}]}""")]
     [TestCase("op is \"grow\"", """{"edits":[{"site":"logits","op":"grow"}]}""")]
     [TestCase("matches nothing", """{"edits":[{"site":"blocks.7.hook_attn_out","op":"zero"}]}""")]
-    [TestCase("head 4 does not exist", """{"edits":[{"site":"blocks.1.attn.hook_z","op":"zero","head":4}]}""")]
+    [TestCase("head 4 does not exist",
+        """{"edits":[{"site":"blocks.1.attn.hook_z","op":"zero","head":4}]}""")]
     [TestCase("not valid JSON", "{")]
     [TestCase("row 1 does not exist; this batch has row 0 alone",
         """{"edits":[{"site":"hook_embed","op":"zero","rows":[0,1]}]}""")]
     [TestCase("its value has 3 numbers; hook_embed needs 20",
         """{"edits":[{"site":"hook_embed","op":"add","value":[1,2,3]}]}""")]
     [TestCase("has shape [280, 20]; hook_embed has [B, T, 20]", """
-        {"edits":[{"site":"hook_embed","op":"patch","value":{"file":"model.safetensors","tensor":"transformer.wte.weight"}}]}
+        {"edits":[{"site":"hook_embed","op":"patch",
+          "value":{"file":"model.safetensors","tensor":"transformer.wte.weight"}}]}
         """)]
-    [TestCase("no tensor", """{"edits":[{"site":"hook_embed","op":"patch","value":{"file":"model.safetensors","tensor":"x"}}]}""")]
+    [TestCase("no tensor", """
+        {"edits":[{"site":"hook_embed","op":"patch","value":{"file":"model.safetensors","tensor":"x"}}]}
+        """)]
     public void An_edit_that_cannot_be_applied(string reason, string json)
     {
         using var folder = new TemporaryFolder();
@@ -122,7 +129,8 @@ public sealed class BadInputTests
             File.WriteAllBytes(weights, bytes);
         });
         yield return Broken("empty", "", (_, weights) => File.WriteAllBytes(weights, []));
-        yield return Broken("another width", "expected [280, 24]", (dir, _) => Config(dir, "\"n_embd\": 20", "\"n_embd\": 24"));
+        yield return Broken("another width", "expected [280, 24]",
+            (dir, _) => Config(dir, "\"n_embd\": 20", "\"n_embd\": 24"));
         yield return Broken("another depth", "", (dir, _) => Config(dir, "\"n_layer\": 2", "\"n_layer\": 3"));
         yield return Broken("heads that do not divide", "not divisible", (dir, _) =>
             Config(dir, "\"n_head\": 4", "\"n_head\": 3"));
@@ -165,7 +173,8 @@ public sealed class BadInputTests
     public void An_interrupted_run_ends_with_130()
     {
         using var folder = new TemporaryFolder();
-        Headtap run = Headtap.RunUntil(new CancellationToken(canceled: true), "trace", "--model", TinyModel.Folder,
+        Headtap run = Headtap.RunUntil(new CancellationToken(canceled: true), "trace",
+            "--model", TinyModel.Folder,
             "--ids", "1,2", "--sites", "logits", "--out", folder["f.safetensors"], "--device", "cpu");
         Assert.That(run.Code, Is.EqualTo(130));
         Assert.That(folder.Entries(), Is.Empty);

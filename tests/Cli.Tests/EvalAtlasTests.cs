@@ -24,14 +24,16 @@ public sealed class EvalAtlasTests
         JsonNode asked = Headtap.Done("eval", "--model", model, "--atlas", "--json").Json;
         Assert.That((ulong)asked["atlas_seed"]!, Is.EqualTo(2), "not the corpus of the folder's manifest");
         Assert.That(asked["atlas"]!.ToJsonString(), Is.EqualTo(trained.ToJsonString()));
-        Assert.That(asked["atlas"]!.AsArray().Select(s => (string?)s!["kind"]).Distinct(), Has.Exactly(4).Items);
+        Assert.That(asked["atlas"]!.AsArray().Select(s => (string?)s!["kind"]).Distinct(),
+            Has.Exactly(4).Items);
 
         string resumed = Headtap.Done("train", "--config", config, "--out", model, "--resume").Out;
         string table = Headtap.Done("eval", "--model", model, "--atlas").Out;
         Assert.That(table, Does.StartWith("questions "));
         Assert.That(resumed, Does.EndWith(table));
 
-        JsonNode other = Headtap.Done("eval", "--model", model, "--atlas", "--atlas-seed", "1", "--json").Json;
+        JsonNode other = Headtap.Done("eval", "--model", model, "--atlas",
+            "--atlas-seed", "1", "--json").Json;
         Assert.That((ulong)other["atlas_seed"]!, Is.EqualTo(1));
         Assert.That(other["atlas"]!.ToJsonString(), Is.Not.EqualTo(trained.ToJsonString()));
     }
@@ -56,14 +58,16 @@ public sealed class EvalAtlasTests
     {
         Assert.That(Headtap.Refused("eval", "--model", TinyModel.Folder, "--atlas", "--device", "cpu"),
             Does.Contain("context"));
-        Assert.That(Headtap.Refused("eval", "--model", TinyModel.BareFolder, "--atlas"), Does.Contain("vocab.json"));
+        Assert.That(Headtap.Refused("eval", "--model", TinyModel.BareFolder, "--atlas"),
+            Does.Contain("vocab.json"));
         Assert.That(Headtap.Refused("eval", "--model", "nowhere", "--atlas"), Does.Contain("no such folder"));
     }
 
     [Test]
     public void An_interrupted_round_of_questions_ends_with_130()
     {
-        Headtap run = Headtap.RunUntil(new CancellationToken(canceled: true), "eval", "--model", TinyModel.Folder,
+        Headtap run = Headtap.RunUntil(new CancellationToken(canceled: true), "eval",
+            "--model", TinyModel.Folder,
             "--atlas", "--device", "cpu");
         Assert.That((run.Code, run.Out), Is.EqualTo((130, "")));
     }

@@ -4,7 +4,9 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Cli.Tests;
 
-/// <summary>The tour on a random model with the atlas' vocabulary: it knows nothing, and every step must still work.</summary>
+/// <summary>
+/// The tour on a random model with the atlas' vocabulary: it knows nothing, and every step must still work.
+/// </summary>
 public sealed class TourTests
 {
     [Test]
@@ -13,19 +15,23 @@ public sealed class TourTests
         using var folder = new TemporaryFolder();
         Make(folder["m"]);
         Headtap run = Headtap.Done("tour", "--model", folder["m"], "--out", folder["tour.html"]);
-        Assert.That(run.Out, Does.Contain("two hops, never told").And.Contain("before ").And.Contain("secrets  0 of 40")
+        Assert.That(run.Out,
+            Does.Contain("two hops, never told").And.Contain("before ").And.Contain("secrets  0 of 40")
             .And.Contain("the same bits as before"));
         string page = File.ReadAllText(folder["tour.html"]);
         Assert.That(page, Does.StartWith("<!doctype html>").And.Contain("prefers-color-scheme:dark")
             .And.Contain("<svg").And.EndWith("</html>\n"));
         foreach (string outside in (string[])["<script", "<link", "src=", "@import", "url("])
             Assert.That(page, Does.Not.Contain(outside));
-        foreach (string svg in page.Split("<svg").Skip(1).Select(s => "<svg" + s[..(s.IndexOf("</svg>", StringComparison.Ordinal) + 6)]))
+        foreach (string svg in page.Split("<svg").Skip(1)
+            .Select(s => "<svg" + s[..(s.IndexOf("</svg>", StringComparison.Ordinal) + 6)]))
             Assert.That(() => XDocument.Parse(svg), Throws.Nothing, svg);
 
-        JsonNode json = Headtap.Done("tour", "--model", folder["m"], "--out", folder["again.html"], "--json").Json;
+        JsonNode json = Headtap.Done("tour", "--model", folder["m"], "--out",
+            folder["again.html"], "--json").Json;
         JsonNode injection = json["injection"]!;
-        Assert.That((double)injection["probability_after"]!, Is.GreaterThan((double)injection["probability_before"]!));
+        Assert.That((double)injection["probability_after"]!,
+            Is.GreaterThan((double)injection["probability_before"]!));
         Assert.That((bool)injection["restored"]!);
         Assert.That(File.ReadAllText(folder["again.html"]), Is.EqualTo(page), "two runs, one page");
     }
@@ -61,11 +67,13 @@ public sealed class TourTests
     static void Make(string folder)
     {
         var corpus = new AtlasCorpus(AtlasFacts.Shipped, 1);
-        BpeVocabulary vocabulary = BpeTrainer.Train(corpus.Documents.Take(400), 700, [BpeVocabulary.EndOfText]);
+        BpeVocabulary vocabulary = BpeTrainer.Train(corpus.Documents.Take(400), 700,
+            [BpeVocabulary.EndOfText]);
         using ComputeDevice device = ComputeDevice.OpenHost();
         using var model = new Gpt2Model(device, new Gpt2Config
         {
-            VocabSize = vocabulary.Tokens.Count, ContextLength = 96, Width = 20, Layers = 2, Heads = 2, Inner = 28,
+            VocabSize = vocabulary.Tokens.Count, ContextLength = 96, Width = 20,
+            Layers = 2, Heads = 2, Inner = 28,
         });
         model.Initialize(5);
         model.Save(folder);

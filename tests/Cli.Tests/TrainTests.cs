@@ -37,10 +37,13 @@ public sealed class TrainTests
     public void Mistakes_leave_no_folder()
     {
         using var folder = new TemporaryFolder();
-        string config = Prepare(folder), wrong = folder.Write("wrong.json", Config.Replace("steps", "stops", StringComparison.Ordinal));
-        Assert.That(Headtap.Refused("train", "--config", folder["no.json"], "--out", folder["a"]), Does.Contain("no such file"));
+        string config = Prepare(folder), wrong =
+            folder.Write("wrong.json", Config.Replace("steps", "stops", StringComparison.Ordinal));
+        Assert.That(Headtap.Refused("train", "--config", folder["no.json"], "--out", folder["a"]),
+            Does.Contain("no such file"));
         Assert.That(Headtap.Refused("train", "--config", wrong, "--out", folder["a"]), Does.Contain("stops"));
-        Assert.That(Headtap.Refused("train", "--config", config, "--out", config), Does.Contain("cannot be written"));
+        Assert.That(Headtap.Refused("train", "--config", config, "--out", config),
+            Does.Contain("cannot be written"));
         Headtap.Refused("train", "--config", config, "--out", folder["a"], "--resume");
         Assert.That(folder.Entries(), Is.EqualTo((string[])["text.txt", "train.json", "wrong.json"]));
     }
@@ -50,19 +53,22 @@ public sealed class TrainTests
     {
         using var folder = new TemporaryFolder();
         string config = Prepare(folder);
-        Headtap.RunUntil(new CancellationToken(canceled: true), "train", "--config", config, "--out", folder["b"],
+        Headtap.RunUntil(new CancellationToken(canceled: true), "train", "--config",
+            config, "--out", folder["b"],
             "--device", "cpu");
         string checkpoint = Path.Combine(folder["b"], TrainingRun.CheckpointFile);
         byte[] bytes = File.ReadAllBytes(checkpoint);
         File.WriteAllBytes(checkpoint, bytes[..(bytes.Length / 2)]);
         string[] before = folder.Entries();
-        Headtap.Refused("train", "--config", config, "--out", folder["b"], "--resume", "--device", "cpu", "--quiet");
+        Headtap.Refused("train", "--config", config, "--out", folder["b"], "--resume",
+            "--device", "cpu", "--quiet");
         Assert.That(folder.Entries(), Is.EqualTo(before));
     }
 
     static string Prepare(TemporaryFolder folder)
     {
-        string text = folder.Write("text.txt", string.Concat(Enumerable.Repeat("the capital of the city is a city ", 20)));
+        string text = folder.Write("text.txt",
+            string.Concat(Enumerable.Repeat("the capital of the city is a city ", 20)));
         return folder.Write("train.json", Config.Replace("text.txt", text, StringComparison.Ordinal));
     }
 }

@@ -36,9 +36,12 @@ public sealed class VerbTests
         const string Text = "the [capital]\n<|endoftext|>";
         JsonNode json = Headtap.Done("tokenize", "--model", TinyModel.Folder, "--text", Text, "--json").Json;
         Assert.That(json["ids"]!.AsArray().Select(i => (int)i!), Is.EqualTo(tokenizer.Encode(Text)));
-        Headtap special = Headtap.Done("tokenize", "--model", TinyModel.Folder, "--text", Text, "--special", "--quiet");
-        Assert.That(special.Out.Trim(), Is.EqualTo(string.Join(',', tokenizer.Encode(Text, true))).And.EndsWith(",279"));
-        Assert.That(Headtap.Done("tokenize", "--model", TinyModel.Folder, "--text", Text).Out, Does.Contain("["));
+        Headtap special = Headtap.Done("tokenize", "--model", TinyModel.Folder, "--text", Text,
+            "--special", "--quiet");
+        Assert.That(special.Out.Trim(),
+            Is.EqualTo(string.Join(',', tokenizer.Encode(Text, true))).And.EndsWith(",279"));
+        Assert.That(Headtap.Done("tokenize", "--model", TinyModel.Folder, "--text", Text).Out,
+            Does.Contain("["));
     }
 
     [Test]
@@ -47,8 +50,10 @@ public sealed class VerbTests
         using var folder = new TemporaryFolder();
         string batch = folder.Write("batch.json", "[[7, 8, 9], [10]]"), file = folder["t.safetensors"];
         Headtap.Done("trace", "--model", TinyModel.BareFolder, "--batch", batch, "--bos", "--out", file,
-            "--sites", "blocks.*.attn.hook_z, h.1.attn.hook_pattern,blocks.0.attn.hook_result,hook_embed,logits");
-        Assert.That(folder.Entries(), Is.EqualTo((string[])["batch.json", "t.safetensors", "t.safetensors.manifest.json"]));
+            "--sites",
+            "blocks.*.attn.hook_z, h.1.attn.hook_pattern,blocks.0.attn.hook_result,hook_embed,logits");
+        Assert.That(folder.Entries(),
+            Is.EqualTo((string[])["batch.json", "t.safetensors", "t.safetensors.manifest.json"]));
 
         using SafetensorsReader reader = SafetensorsReader.Open(file);
         var shapes = reader.Entries.ToDictionary(e => e.Name, e => e.Shape);
@@ -69,7 +74,8 @@ public sealed class VerbTests
         Assert.That(logits[(6 * 280)..].All(v => v == 0), "padding");
         Assert.That(logits[..(6 * 280)].Any(v => v == 0), Is.False);
         for (int row = 0; row < 2 * 4 * 4; row++) // (b, h, query)
-            Assert.That(pattern[(row * 4)..(row * 4 + 4)].Sum(), Is.EqualTo(row >= 16 && row % 4 >= 2 ? 0f : 1f).Within(1e-6f));
+            Assert.That(pattern[(row * 4)..(row * 4 + 4)].Sum(),
+                Is.EqualTo(row >= 16 && row % 4 >= 2 ? 0f : 1f).Within(1e-6f));
         Assert.That(reader.Metadata["bos"], Is.EqualTo("279"));
         Assert.That(reader.Metadata["model_hash"], Is.EqualTo(Gpt2Folder.Hash(TinyModel.BareFolder)));
         Assert.That(reader.Metadata["device"], Is.EqualTo("cpu"));
@@ -99,9 +105,12 @@ public sealed class VerbTests
         string[] steps = ["trace", "--model", TinyModel.Folder, "--text", "the capital of the city"];
         Headtap plain = Headtap.Done(steps), edited = Headtap.Done([.. steps, "--edit", spec]);
         Assert.That(plain.Out, Does.Contain("blocks.1.hook_resid_post").And.Contain("logits"));
-        string Norm(Headtap run, string site) => run.Out.Split('\n').Single(l => l.Contains(site, StringComparison.Ordinal));
-        Assert.That(Norm(edited, "blocks.1.hook_attn_out"), Is.Not.EqualTo(Norm(plain, "blocks.1.hook_attn_out")));
-        Assert.That(Norm(edited, "blocks.0.hook_attn_out"), Is.EqualTo(Norm(plain, "blocks.0.hook_attn_out")));
+        string Norm(Headtap run, string site)
+            => run.Out.Split('\n').Single(l => l.Contains(site, StringComparison.Ordinal));
+        Assert.That(Norm(edited, "blocks.1.hook_attn_out"),
+            Is.Not.EqualTo(Norm(plain, "blocks.1.hook_attn_out")));
+        Assert.That(Norm(edited, "blocks.0.hook_attn_out"),
+            Is.EqualTo(Norm(plain, "blocks.0.hook_attn_out")));
     }
 
     [Test]
@@ -162,8 +171,10 @@ public sealed class VerbTests
     [Test]
     public void Generate_is_greedy_unless_asked_and_seeded_when_it_draws()
     {
-        string[] line = ["generate", "--model", TinyModel.Folder, "--text", "the city", "--max-new-tokens", "6", "--json"];
-        int[] Ids(params string[] more) => [.. Headtap.Done([.. line, .. more]).Json[0]!["new_ids"]!.AsArray().Select(i => (int)i!)];
+        string[] line = ["generate", "--model", TinyModel.Folder, "--text", "the city",
+            "--max-new-tokens", "6", "--json"];
+        int[] Ids(params string[] more)
+            => [.. Headtap.Done([.. line, .. more]).Json[0]!["new_ids"]!.AsArray().Select(i => (int)i!)];
         int[] greedy = Ids();
         Assert.That(greedy, Has.Length.EqualTo(6));
         Assert.That(Ids("--greedy"), Is.EqualTo(greedy));
@@ -173,7 +184,8 @@ public sealed class VerbTests
         Assert.That(Ids("--temperature", "2", "--seed", "4"), Is.Not.EqualTo(drawn));
         Assert.That(Ids("--stop", $"{greedy[0]}"), Is.EqualTo(greedy[..1]));
         Assert.That(Headtap.Done(line[..^1]).Out, Does.StartWith("the city"));
-        Assert.That(Headtap.Refused("generate", "--model", TinyModel.Folder, "--ids", "1", "--max-new-tokens", "24"),
+        Assert.That(Headtap.Refused("generate", "--model", TinyModel.Folder, "--ids", "1",
+            "--max-new-tokens", "24"),
             Does.Contain("context of 24"));
     }
 }

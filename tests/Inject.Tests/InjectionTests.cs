@@ -6,7 +6,8 @@ public sealed class InjectionTests
 {
     static readonly Gpt2Config Config = new()
     {
-        VocabSize = 37, ContextLength = 12, Width = 20, Layers = 2, Heads = 4, Inner = 28, BosToken = 36, EosToken = 36,
+        VocabSize = 37, ContextLength = 12, Width = 20, Layers = 2, Heads = 4, Inner = 28,
+        BosToken = 36, EosToken = 36,
     };
 
     static readonly int[] Prompt = [7, 8, 6];
@@ -27,7 +28,8 @@ public sealed class InjectionTests
 
     [TestCase(float.NaN), TestCase(float.PositiveInfinity)]
     public void Logits_that_are_no_numbers_are_refused(float value) => Assert.That(
-        () => AnswerStanding.Of([1, value], 0, 1), Throws.TypeOf<UserException>().With.Message.Contains("smaller tau"));
+        () => AnswerStanding.Of([1, value], 0, 1),
+        Throws.TypeOf<UserException>().With.Message.Contains("smaller tau"));
 
     [Test]
     public void The_layer_encoder_is_what_attention_writes_after_the_memory()
@@ -67,9 +69,12 @@ public sealed class InjectionTests
         Assert.That(whole.After.Probability, Is.Not.EqualTo(whole.Before.Probability));
         for (int head = 0; head < 4; head++)
         {
-            Injection one = Injection.Run(model, Prompt, 11, [memory with { Target = SiteKind.Result, Head = head }]);
-            Assert.That(one.After.Probability, Is.EqualTo(whole.After.Probability).Within(1e-6), $"head {head}");
-            Assert.That(one.Before, Is.EqualTo(whole.Before).Using<AnswerStanding>((a, b) => a.Probability == b.Probability));
+            Injection one = Injection.Run(model, Prompt, 11,
+                [memory with { Target = SiteKind.Result, Head = head }]);
+            Assert.That(one.After.Probability, Is.EqualTo(whole.After.Probability).Within(1e-6),
+                $"head {head}");
+            Assert.That(one.Before,
+                Is.EqualTo(whole.Before).Using<AnswerStanding>((a, b) => a.Probability == b.Probability));
         }
     }
 
@@ -94,7 +99,8 @@ public sealed class InjectionTests
         Memory first = new([5], 0, 2f), second = new([5], 1, 2f);
         Injection both = Injection.Run(model, Prompt, 11, [first, second]);
         using (model.Attach(first.ToEdit()))
-            Assert.That(Injection.Run(model, Prompt, 11, [second]).After.Probability, Is.EqualTo(both.After.Probability));
+            Assert.That(Injection.Run(model, Prompt, 11, [second]).After.Probability,
+                Is.EqualTo(both.After.Probability));
         Assert.That(both.Edits, Has.Count.EqualTo(2));
     }
 

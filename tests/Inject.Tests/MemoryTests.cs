@@ -21,7 +21,8 @@ public sealed class MemoryTests
         for (int t = 0; t < 3; t++)
             for (int c = 0; c < 20; c++)
                 Assert.That(after[t * 20 + c] - before[t * 20 + c],
-                    Is.EqualTo(2.5f * (head[5 * 20 + c] + head[9 * 20 + c])).Within(1e-6f), $"position {t}, {c}");
+                    Is.EqualTo(2.5f * (head[5 * 20 + c] + head[9 * 20 + c])).Within(1e-6f),
+                    $"position {t}, {c}");
         Assert.That(AttentionOut(model), Is.EqualTo(before), "the same bits afterwards");
     }
 

@@ -57,7 +57,8 @@ public class ActivationTests
                 ? v * v / 2 : -2 * Math.Sqrt(2 / Math.PI) * (v + 0.044715 * v * v * v);
             // Up to four roundings move the exponent by 2^-24 of itself each; ten more happen outside of it.
             double allowed = (4 * exponent + 10) * Math.Pow(2, -24) * Math.Abs(exact);
-            Assert.That(Math.Abs(y[i] - exact) <= allowed, Is.True, $"{kind}({v:R}) = {y[i]:R}, exact {exact:R}");
+            Assert.That(Math.Abs(y[i] - exact) <= allowed, Is.True,
+                $"{kind}({v:R}) = {y[i]:R}, exact {exact:R}");
         }
     }
 
@@ -113,7 +114,8 @@ public class ActivationTests
                 (float[] y, float[] dX) = Run(device, kind, x, Ones(x.Length));
                 HostThreads.Count = 5;
                 (float[] many, float[] dMany) = Run(device, kind, x, Ones(x.Length));
-                Assert.That(many.AsSpan().SequenceEqual(y) && dMany.AsSpan().SequenceEqual(dX), Is.True, $"{kind}");
+                Assert.That(many.AsSpan().SequenceEqual(y)
+                    && dMany.AsSpan().SequenceEqual(dX), Is.True, $"{kind}");
                 (float[] end, float[] dEnd) = Run(device, kind, x[^3..], Ones(3));
                 Assert.That(end.AsSpan().SequenceEqual(y.AsSpan()[^3..]), Is.True, $"{kind}, alone");
                 Assert.That(dEnd.AsSpan().SequenceEqual(dX.AsSpan()[^3..]), Is.True, $"{kind} slope, alone");
@@ -141,7 +143,8 @@ public class ActivationTests
         using var arena = new TensorArena(TestDevice.Open(device), 4L * x.Length + 256);
         var ops = new Ops(arena.Device);
         Tensor input = arena.Upload("x", x, x.Length), d = arena.Upload("dY", dY, x.Length);
-        Tensor y = arena.Upload("y", Ones(x.Length), x.Length), dX = arena.Upload("dX", Ones(x.Length), x.Length);
+        Tensor y = arena.Upload("y", Ones(x.Length), x.Length),
+            dX = arena.Upload("dX", Ones(x.Length), x.Length);
         ops.Activate(kind, input, y);
         ops.ActivateBackward(kind, input, d, dX);
         return (y.ToArray(), dX.ToArray());

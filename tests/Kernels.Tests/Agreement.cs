@@ -30,9 +30,9 @@ static class Agreement
     }
 
     /// <summary>
-    /// The same rule for a whole pass: every part's error is divided by the part's largest value, and the worst
-    /// of all parts is at most twice the worst of plain float32 loops. Part by part the rule would be a matter of
-    /// luck: a part of one number may come out exact in the plain loops.
+    /// The same rule for a whole pass: every part's error is divided by the part's largest value, and the
+    /// worst of all parts is at most twice the worst of plain float32 loops. Part by part the rule would be a
+    /// matter of luck: a part of one number may come out exact in the plain loops.
     /// </summary>
     internal static void PassAtMostTwiceFloat32(
         IEnumerable<(string Name, double[] Exact, float[] Plain, float[] Kernel)> parts)
@@ -60,7 +60,9 @@ static class Agreement
             $"{worst}, relative error {kernelWorst:E2}, allowed {bound:E2}");
     }
 
-    /// <summary>Proves an oracle's gradient: central differences of <paramref name="loss"/> in float64.</summary>
+    /// <summary>
+    /// Proves an oracle's gradient: central differences of <paramref name="loss"/> in float64.
+    /// </summary>
     /// <param name="loss">A scalar of the current contents of <paramref name="values"/>.</param>
     /// <param name="values">What the loss reads; each element is moved by 1e-5 and put back.</param>
     /// <param name="gradient">d loss / d values, of the same length.</param>

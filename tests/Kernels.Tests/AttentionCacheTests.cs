@@ -19,7 +19,8 @@ public class AttentionCacheTests
         int[] last = [.. Shape.Lengths.Select(n => n - 1)];
         (float[] z, float[] pattern) = run.Step(last);
         Agreement.AtMostTwiceFloat32("z", Last(exact.Z), Last(plain.Z), z);
-        Agreement.AtMostTwiceFloat32("pattern", LastPattern(exact.Pattern), LastPattern(plain.Pattern), pattern);
+        Agreement.AtMostTwiceFloat32("pattern", LastPattern(exact.Pattern),
+            LastPattern(plain.Pattern), pattern);
     }
 
     [TestCaseSource(typeof(TestDevice), nameof(TestDevice.All))]
@@ -64,9 +65,11 @@ public class AttentionCacheTests
         var ops = new Ops(arena.Device);
         Tensor all = arena.Upload("qkv", qkv, 300, 3 * shape.C);
         IndexTensor lengths = arena.UploadIndices("lengths", [300], 1);
-        Tensor k = arena.Cut("k", 1, 2, 320, 64), v = arena.Cut("v", 1, 2, 320, 64), z = arena.Cut("z", 1, shape.C);
+        Tensor k = arena.Cut("k", 1, 2, 320, 64), v = arena.Cut("v", 1, 2, 320, 64),
+            z = arena.Cut("z", 1, shape.C);
         ops.CacheFill(all, lengths, k, v, 1, 300, 2);
-        ops.AttentionCached(all.SliceRows(299, 1), arena.UploadIndices("at", [299], 1), k, v, z, 1, 2, 0.125f);
+        ops.AttentionCached(all.SliceRows(299, 1), arena.UploadIndices("at", [299], 1),
+            k, v, z, 1, 2, 0.125f);
         double[] exact = [.. shape.Forward(Wide(qkv)).Z.TakeLast(shape.C)];
         float[] plain = [.. shape.Forward(qkv).Z.TakeLast(shape.C)];
         Agreement.AtMostTwiceFloat32("z", exact, plain, z.ToArray());

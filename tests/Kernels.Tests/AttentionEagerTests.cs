@@ -31,7 +31,8 @@ public class AttentionEagerTests
         float[] scores = run.Scores();
         double[] exactScores = shape.Scores(Wide(run.Qkv));
         float[] plainScores = shape.Scores(run.Qkv);
-        Assert.That(scores.Select(float.IsNegativeInfinity), Is.EqualTo(exactScores.Select(double.IsNegativeInfinity)));
+        Assert.That(scores.Select(float.IsNegativeInfinity),
+            Is.EqualTo(exactScores.Select(double.IsNegativeInfinity)));
         Agreement.AtMostTwiceFloat32("scores", Finite(exactScores), Finite(plainScores), Finite(scores));
         Agreement.AtMostTwiceFloat32("pattern", exact.Pattern, plain.Pattern, run.Softmax());
         Agreement.AtMostTwiceFloat32("z", exact.Z, plain.Z, run.Mix());
@@ -101,7 +102,8 @@ public class AttentionEagerTests
         float[] p = scores.ToArray();
         Assert.That(p.AsSpan(0, 3).ToArray(), Is.EqualTo(new float[] { 0, 0, 0 }));
         Assert.That(p.AsSpan(3, 3).ToArray(), Is.EqualTo(new float[] { 0.5f, 0, 0.5f }));
-        Assert.That(p.AsSpan(6, 3).ToArray(), Is.EqualTo(new float[] { 1 / 3f, 1 / 3f, 1 / 3f }).Within(1).Ulps);
+        Assert.That(p.AsSpan(6, 3).ToArray(),
+            Is.EqualTo(new float[] { 1 / 3f, 1 / 3f, 1 / 3f }).Within(1).Ulps);
         Assert.That(p[9] + p[11], Is.EqualTo(1f).Within(1).Ulps);
         Assert.That(p[10], Is.Zero);
     }
@@ -161,7 +163,8 @@ public class AttentionEagerTests
         public Run(string device, AttentionReference shape, bool poison = false)
         {
             _shape = shape;
-            (int rows, int C, int pairs) = (shape.B * shape.T, shape.C, shape.B * shape.H * shape.T * shape.T);
+            (int rows, int C, int pairs) =
+                (shape.B * shape.T, shape.C, shape.B * shape.H * shape.T * shape.T);
             Qkv = Normal(31, rows * 3 * C);
             DZ = Normal(32, rows * C);
             for (int row = 0; poison && row < rows; row++)
@@ -170,7 +173,8 @@ public class AttentionEagerTests
                     Qkv.AsSpan(row * 3 * C, 3 * C).Fill(float.NaN);
                     DZ.AsSpan(row * C, C).Fill(float.NaN);
                 }
-            _arena = new TensorArena(TestDevice.Open(device), 10L * rows * C + 4L * pairs + rows * shape.H + 512);
+            _arena = new TensorArena(TestDevice.Open(device), 10L * rows * C + 4L * pairs
+                + rows * shape.H + 512);
             _ops = new Ops(_arena.Device);
             _lengths = _arena.UploadIndices("lengths", shape.Lengths, shape.B);
             _qkv = _arena.Upload("qkv", Qkv, rows, 3 * C);

@@ -4,7 +4,9 @@ using static HeadTap.Kernels.Tests.Numbers;
 
 namespace HeadTap.Kernels.Tests;
 
-/// <summary>Attention's tensors on a device, seeded; outputs start as garbage, because the ops write them.</summary>
+/// <summary>
+/// Attention's tensors on a device, seeded; outputs start as garbage, because the ops write them.
+/// </summary>
 sealed class AttentionRun : IDisposable
 {
     readonly TensorArena _arena;
@@ -50,7 +52,8 @@ sealed class AttentionRun : IDisposable
     {
         Forward();
         Ops.AttentionBackward(
-            _qkv, _lengths, _z, _lse, _dZ, _rowDots, _dQkv, _shape.B, _shape.T, _shape.H, (float)_shape.Scale);
+            _qkv, _lengths, _z, _lse, _dZ, _rowDots, _dQkv, _shape.B, _shape.T,
+            _shape.H, (float)_shape.Scale);
         return _dQkv.ToArray();
     }
 

@@ -6,8 +6,8 @@ namespace HeadTap.Kernels.Tests;
 
 public class AttentionTests
 {
-    // One token; lengths 0, 1 and T in one batch; heads that no vector width divides; two tiles and two chunks of
-    // columns; no square anywhere.
+    // One token; lengths 0, 1 and T in one batch; heads that no vector width divides; two tiles and two
+    // chunks of columns; no square anywhere.
     static readonly AttentionReference[] Small =
     [
         new(1, 1, 1, 1, [1], 1),

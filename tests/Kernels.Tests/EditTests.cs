@@ -53,7 +53,8 @@ public class EditTests
         run.Edit((ops, x, ids) => ops.EditScale(x, ids, Column, width, factor));
         foreach (int row in Ids.Where(id => id >= 0))
             Assert.That(run.Row(run.After, row),
-                Is.EqualTo(run.Row(run.Before, row).Select(v => factor == 0f ? 0f : v * factor)), $"row {row}");
+                Is.EqualTo(run.Row(run.Before, row).Select(v => factor == 0f ? 0f : v * factor)),
+                $"row {row}");
         run.AssertTheRestIsUntouched();
     }
 
@@ -149,9 +150,12 @@ public class EditTests
     {
         readonly int _width;
 
-        public Run(string device, int width, float first = 2f) : this(TestDevice.Open(device), width, first) { }
+        public Run(string device, int width, float first = 2f)
+            : this(TestDevice.Open(device), width, first) { }
 
-        /// <summary>Rows of normal values; the first edited value of each is <paramref name="first"/>.</summary>
+        /// <summary>
+        /// Rows of normal values; the first edited value of each is <paramref name="first"/>.
+        /// </summary>
         public Run(ComputeDevice device, int width, float first = 2f)
         {
             _width = width;

@@ -14,7 +14,8 @@ public class ElementwiseTests
         [ValueSource(nameof(Lengths))] int length)
     {
         float[] a = Normal(1, length), b = Normal(2, length);
-        // NaN and the smallest float are set; a GPU may take the latter for 0, so it is asked of the host alone.
+        // NaN and the smallest float are set; a GPU may take the latter for 0, so it is asked of the host
+        // alone.
         float smallest = device.StartsWith("cpu", StringComparison.Ordinal) ? float.Epsilon : 1e-30f;
         float[] masks = [0f, float.NaN, -0f, smallest, -2f];
         float[] mask = [.. Enumerable.Range(0, length).Select(i => masks[i % masks.Length])];
@@ -47,7 +48,8 @@ public class ElementwiseTests
         float[] a = Normal(1, length), b = Normal(2, length);
         using var arena = new TensorArena(TestDevice.Open(device), 4L * length);
         var ops = new Ops(arena.Device);
-        Tensor x = arena.Upload("x", a, length), y = arena.Upload("y", b, length), m = arena.Cut("mask", length);
+        Tensor x = arena.Upload("x", a, length), y = arena.Upload("y", b, length),
+            m = arena.Cut("mask", length);
         void Is(Func<float, float, float> expected)
         {
             b = [.. a.Zip(b, expected)];

@@ -35,16 +35,19 @@ public class EmbeddingTests
         float[] dY = Normal(2, Rows * C, 0, 1000f), dTable = Ones(V * C);
         using var arena = new TensorArena(TestDevice.Open(device), (Rows + V) * C + 256);
         Tensor output = arena.Upload("dTable", dTable, V, C);
-        new Ops(arena.Device).ScatterAdd(arena.UploadIndices("ids", Ids), arena.Upload("dY", dY, Rows, C), output);
+        new Ops(arena.Device).ScatterAdd(arena.UploadIndices("ids", Ids),
+            arena.Upload("dY", dY, Rows, C), output);
         EmbeddingReference.ScatterAdd(Ids, dY, dTable, C);
-        Assert.That(output.ToArray(), Is.EqualTo(dTable)); // the same additions in the same order: the same bits
+        // the same additions in the same order: the same bits
+        Assert.That(output.ToArray(), Is.EqualTo(dTable));
     }
 
     [Test]
     public void The_oracle_scatter_agrees_with_finite_differences()
     {
         const int C = 3;
-        double[] table = Wide(Normal(1, V * C)), weights = Wide(Normal(2, Rows * C)), dTable = new double[V * C];
+        double[] table = Wide(Normal(1, V * C)), weights = Wide(Normal(2, Rows * C)),
+            dTable = new double[V * C];
         double Loss()
         {
             double[] y = new double[Rows * C];
@@ -64,7 +67,8 @@ public class EmbeddingTests
         float[] dY = Normal(2, rows * C, 0, 1000f), dTable = Ones(v * C);
         using var arena = new TensorArena(TestDevice.Open(device), (rows + v) * C + 512);
         Tensor output = arena.Upload("dTable", dTable, v, C);
-        new Ops(arena.Device).ScatterAdd(arena.UploadIndices("ids", ids), arena.Upload("dY", dY, rows, C), output);
+        new Ops(arena.Device).ScatterAdd(arena.UploadIndices("ids", ids),
+            arena.Upload("dY", dY, rows, C), output);
         EmbeddingReference.ScatterAdd(ids, dY, dTable, C);
         Assert.That(output.ToArray(), Is.EqualTo(dTable));
     }

@@ -7,16 +7,19 @@ namespace HeadTap.Kernels.Tests;
 public class HeadResultsTests
 {
     // One of everything; odd sizes; one past a tile in rows and in columns; a head wider than a tile.
-    static readonly HeadResultsReference[] Shapes = [new(1, 1, 1), new(3, 2, 5), new(2, 3, 11), new(4, 2, 17)];
+    static readonly HeadResultsReference[] Shapes =
+        [new(1, 1, 1), new(3, 2, 5), new(2, 3, 11), new(4, 2, 17)];
     static readonly HeadResultsReference[] Large = [new(17, 4, 32), new(33, 3, 64), new(9, 12, 6)];
 
     static IEnumerable<TestCaseData> Cases() =>
         from device in TestDevice.All
         from shape in device == "simulator" ? Shapes : Shapes.Concat(Large)
-        select new TestCaseData(device, shape).SetArgDisplayNames(device, $"R{shape.Rows}H{shape.H}D{shape.D}");
+        select new TestCaseData(device, shape)
+        .SetArgDisplayNames(device, $"R{shape.Rows}H{shape.H}D{shape.D}");
 
     [TestCaseSource(nameof(Cases))]
-    public void Results_and_their_sum_are_as_exact_as_float32_allows(string device, HeadResultsReference shape)
+    public void Results_and_their_sum_are_as_exact_as_float32_allows(string device,
+        HeadResultsReference shape)
     {
         using var run = new Run(device, shape);
         double[] exact = shape.Forward(Wide(run.Z), Wide(run.Weight));

@@ -7,7 +7,8 @@ public class HostSimdTests
     static readonly string[] Widths = [.. TestDevice.Hosts];
 
     // From results that are 0, through subnormal ones, to infinity.
-    static readonly float[] Grid = [.. Enumerable.Range(-4000, 8001).Select(i => i * 0.04f), .. Normal(1, 999)];
+    static readonly float[] Grid =
+        [.. Enumerable.Range(-4000, 8001).Select(i => i * 0.04f), .. Normal(1, 999)];
 
     [TestCaseSource(nameof(Widths))]
     public void Exp_is_within_two_ulp(string width)
@@ -56,19 +57,22 @@ public class HostSimdTests
 
     readonly struct Exp : IHostMap
     {
-        public TVector Of<TWidth, TVector>(TVector x) where TVector : struct where TWidth : struct, ISimd<TVector>
+        public TVector Of<TWidth, TVector>(TVector x) where TVector : struct
+            where TWidth : struct, ISimd<TVector>
             => HostSimd.Exp<TWidth, TVector>(x);
     }
 
     readonly struct Exp2 : IHostMap
     {
-        public TVector Of<TWidth, TVector>(TVector x) where TVector : struct where TWidth : struct, ISimd<TVector>
+        public TVector Of<TWidth, TVector>(TVector x) where TVector : struct
+            where TWidth : struct, ISimd<TVector>
             => HostSimd.Exp2<TWidth, TVector>(x);
     }
 
     readonly struct WithinOne : IHostMap
     {
-        public TVector Of<TWidth, TVector>(TVector x) where TVector : struct where TWidth : struct, ISimd<TVector>
+        public TVector Of<TWidth, TVector>(TVector x) where TVector : struct
+            where TWidth : struct, ISimd<TVector>
             => TWidth.Clamp(x, TWidth.Create(-1f), TWidth.Create(1f));
     }
 }

@@ -18,7 +18,8 @@ public class LayerNormTests
         [ValueSource(nameof(Shapes))] (int Rows, int C, float Mean) shape)
     {
         using var run = new Run(device, shape.Rows, shape.C, shape.Mean);
-        var exact = LayerNormReference.Forward(Wide(run.X), Wide(run.Weight), Wide(run.Bias), shape.Rows, Eps);
+        var exact = LayerNormReference.Forward(Wide(run.X), Wide(run.Weight),
+            Wide(run.Bias), shape.Rows, Eps);
         var plain = LayerNormReference.Forward(run.X, run.Weight, run.Bias, shape.Rows, Eps);
         run.Forward();
         Agreement.AtMostTwiceFloat32("y", exact.Y, plain.Y, run.Y.ToArray());
@@ -114,7 +115,8 @@ public class LayerNormTests
         readonly Ops _ops;
         readonly Tensor _x, _weight, _bias, _dY;
 
-        public Run(string device, int rows, int C, float mean) : this(TestDevice.Open(device), rows, C, mean) { }
+        public Run(string device, int rows, int C, float mean)
+            : this(TestDevice.Open(device), rows, C, mean) { }
 
         public Run(ComputeDevice device, int rows, int C, float mean)
         {

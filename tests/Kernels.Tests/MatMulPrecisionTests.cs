@@ -5,15 +5,16 @@ using static HeadTap.Kernels.Tests.Numbers;
 namespace HeadTap.Kernels.Tests;
 
 /// <summary>
-/// Products in TF32 and BF16: the very kernels that CUDA runs, tensor cores imitated by shuffles on the simulator.
-/// The yardstick is a plain float32 loop over operands rounded the same way.
+/// Products in TF32 and BF16: the very kernels that CUDA runs, tensor cores imitated by shuffles on the
+/// simulator. The yardstick is a plain float32 loop over operands rounded the same way.
 /// </summary>
 public class MatMulPrecisionTests
 {
     static readonly Precision[] Reduced = [Precision.Tf32, Precision.Bf16];
 
     // Aligned and not; a tail of terms; two tiles down, two tiles across; less than one fragment.
-    static readonly (int Rows, int K, int N)[] Shapes = [(20, 36, 12), (17, 21, 9), (131, 16, 8), (3, 5, 130)];
+    static readonly (int Rows, int K, int N)[] Shapes =
+        [(20, 36, 12), (17, 21, 9), (131, 16, 8), (3, 5, 130)];
 
     [Test, Combinatorial]
     public void Products_are_those_of_rounded_operands(
@@ -21,7 +22,8 @@ public class MatMulPrecisionTests
         [ValueSource(nameof(Shapes))] (int Rows, int K, int N) shape)
     {
         (int rows, int K, int N) = shape;
-        float[] x = Normal(1, rows * K), weight = Normal(2, K * N), bias = Normal(3, N), dY = Normal(4, rows * N);
+        float[] x = Normal(1, rows * K), weight = Normal(2, K * N), bias = Normal(3, N),
+            dY = Normal(4, rows * N);
         using var run = new Run(precision, 4L * (rows * K + K * N + rows * N + N) + 512);
         Tensor xs = run.Arena.Upload("x", x, rows, K), ws = run.Arena.Upload("weight", weight, K, N);
         Tensor bs = run.Arena.Upload("bias", bias, N), dYs = run.Arena.Upload("dY", dY, rows, N);
@@ -38,13 +40,15 @@ public class MatMulPrecisionTests
         run.Ops.MatMulTransposed(dYs, ws, dX);
         Agreement.AtMostTwiceFloat32("dX", exact.DX, plain.DX, dX.ToArray());
         run.Ops.MatMulWeightGradient(xs, dYs, dWeight);
-        Agreement.AtMostTwiceFloat32("dWeight", PlusOne(exact.DWeight), PlusOne(plain.DWeight), dWeight.ToArray());
+        Agreement.AtMostTwiceFloat32("dWeight", PlusOne(exact.DWeight),
+            PlusOne(plain.DWeight), dWeight.ToArray());
     }
 
     [TestCaseSource(nameof(Reduced))]
     public void Parts_of_tensors_at_odd_places_are_right_and_their_neighbours_untouched(Precision precision)
     {
-        // x [6, 8] begins at element 3 of rows of 11, weight [8, 5] at element 1, y has rows of 9: nothing is aligned.
+        // x [6, 8] begins at element 3 of rows of 11, weight [8, 5] at element 1, y has rows of 9: nothing is
+        // aligned.
         float[] x = Normal(1, 100), weight = Normal(2, 60);
         using var run = new Run(precision, 512);
         Tensor y = run.Arena.Upload("y", Ones(80), 80);
@@ -66,10 +70,12 @@ public class MatMulPrecisionTests
     {
         using var run = new Run(precision, 4096);
         Tensor bias = run.Arena.Upload("bias", Normal(1, 3), 3), y = run.Arena.Cut("y", 2, 3);
-        run.Ops.Product(run.Arena.Cut("none", 1), run.Arena.Cut("none", 1), bias, y, MatMulShape.Plain(2, 3, 0, false));
+        run.Ops.Product(run.Arena.Cut("none", 1), run.Arena.Cut("none", 1), bias, y,
+            MatMulShape.Plain(2, 3, 0, false));
         Assert.That(y.ToArray(), Is.EqualTo(bias.ToArray().Concat(bias.ToArray())));
 
-        Tensor x = run.Arena.Upload("x", Normal(2, 9 * 18), 9, 18), weight = run.Arena.Upload("w", Normal(3, 18 * 7), 18, 7);
+        Tensor x = run.Arena.Upload("x", Normal(2, 9 * 18), 9, 18),
+            weight = run.Arena.Upload("w", Normal(3, 18 * 7), 18, 7);
         Tensor first = run.Arena.Cut("first", 9, 7), second = run.Arena.Cut("second", 9, 7);
         run.Ops.MatMul(x, weight, null, first);
         run.Ops.MatMul(x, weight, null, second);
@@ -80,8 +86,10 @@ public class MatMulPrecisionTests
     [TestCase("simulator")]
     public void A_device_without_tensor_cores_is_refused_in_one_line(string name)
     {
-        Assert.That(() => ComputeDevice.Open(name, Precision.Tf32), Throws.TypeOf<UserException>().With.Message.EqualTo(
-            $"device {name} has no tf32: it takes a CUDA device of compute capability 8.0 or later; use --precision fp32"));
+        Assert.That(() => ComputeDevice.Open(name, Precision.Tf32),
+            Throws.TypeOf<UserException>().With.Message.EqualTo(
+            $"device {name} has no tf32: it takes a CUDA device of compute capability 8.0 or later; "
+            + "use --precision fp32"));
         using ComputeDevice device = ComputeDevice.Open(name, Precision.Fp32);
         Assert.That(device.Precision, Is.EqualTo(Precision.Fp32));
     }
@@ -91,8 +99,8 @@ public class MatMulPrecisionTests
         => Assert.That(() => Precisions.Parse("fp16"), Throws.TypeOf<UserException>().With.Message.EqualTo(
             "precision \"fp16\" is unknown; expected fp32, tf32 or bf16"));
 
-    // docs/numerics.md has these figures. An operand rounded to u of its size at most errs by u / sqrt(3) on average,
-    // two of them by u sqrt(2 / 3); the sums of a plain float32 loop by 2^-24 sqrt(K).
+    // docs/numerics.md has these figures. An operand rounded to u of its size at most errs by u / sqrt(3) on
+    // average, two of them by u sqrt(2 / 3); the sums of a plain float32 loop by 2^-24 sqrt(K).
     [TestCase(64)]
     [TestCase(768)]
     [TestCase(3072)]
@@ -104,8 +112,10 @@ public class MatMulPrecisionTests
             float[] x = Normal(K, rows * K), weight = Normal(K + 1, K * N);
             double[] exact = MatMulReference.MatMul(Wide(x), Wide(weight), null, rows, K, N);
             float[] found = MatMulReference.MatMul(
-                Array.ConvertAll(x, v => round(v)), Array.ConvertAll(weight, v => round(v)), null, rows, K, N);
-            return Math.Sqrt(exact.Zip(found, (e, f) => (e - f) * (e - f)).Average() / exact.Average(e => e * e));
+                Array.ConvertAll(x, v => round(v)), Array.ConvertAll(weight, v => round(v)),
+                null, rows, K, N);
+            return Math.Sqrt(exact.Zip(found, (e, f) => (e - f) * (e - f)).Average()
+                / exact.Average(e => e * e));
         }
         double fp32 = Error(v => v), tf32 = Error(ReducedPrecision.Tf32), bf16 = Error(ReducedPrecision.Bf16);
         TestContext.Out.WriteLine($"K {K}: fp32 {fp32:E2}, tf32 {tf32:E2}, bf16 {bf16:E2}");

@@ -6,8 +6,8 @@ namespace HeadTap.Kernels.Tests;
 
 public class MatMulTests
 {
-    // One element; primes; one past a row tile, a term block and a panel of the host; one past the tiles of the
-    // kernel; one row and wide; tall and thin; one past the panels of every vector width.
+    // One element; primes; one past a row tile, a term block and a panel of the host; one past the tiles of
+    // the kernel; one row and wide; tall and thin; one past the panels of every vector width.
     static readonly (int Rows, int K, int N)[] Shapes =
         [(1, 1, 1), (3, 7, 5), (9, 257, 33), (65, 17, 66), (1, 19, 300), (130, 3, 2), (7, 40, 97)];
 
@@ -19,7 +19,8 @@ public class MatMulTests
         using var run = new Run(device, shape);
         (int rows, int K, int N) = shape;
         double[]? wideBias = withBias ? Wide(run.BiasValues) : null;
-        double[] exact = MatMulReference.MatMul(Wide(run.XValues), Wide(run.WeightValues), wideBias, rows, K, N);
+        double[] exact = MatMulReference.MatMul(Wide(run.XValues), Wide(run.WeightValues),
+            wideBias, rows, K, N);
         float[] plain = MatMulReference.MatMul(
             run.XValues, run.WeightValues, withBias ? run.BiasValues : null, rows, K, N);
         run.Ops.MatMul(run.X, run.Weight, withBias ? run.Bias : null, run.Y);
@@ -37,7 +38,8 @@ public class MatMulTests
     {
         using var run = new Run(device, shape);
         (int rows, int K, int N) = shape;
-        var exact = MatMulReference.Backward(Wide(run.XValues), Wide(run.WeightValues), Wide(run.DYValues), rows, K, N);
+        var exact = MatMulReference.Backward(Wide(run.XValues), Wide(run.WeightValues),
+            Wide(run.DYValues), rows, K, N);
         var plain = MatMulReference.Backward(run.XValues, run.WeightValues, run.DYValues, rows, K, N);
 
         run.Ops.MatMulTransposed(run.DY, run.Weight, run.DX);
@@ -46,9 +48,11 @@ public class MatMulTests
         run.Ops.MatMulTransposed(run.DY, run.Weight, run.DX, accumulate: true);
         Agreement.AtMostTwiceFloat32("dX added", PlusOne(exact.DX), PlusOne(plain.DX), run.DX.ToArray());
         run.Ops.MatMulWeightGradient(run.X, run.DY, run.DWeight);
-        Agreement.AtMostTwiceFloat32("dWeight", PlusOne(exact.DWeight), PlusOne(plain.DWeight), run.DWeight.ToArray());
+        Agreement.AtMostTwiceFloat32("dWeight", PlusOne(exact.DWeight), PlusOne(plain.DWeight),
+            run.DWeight.ToArray());
         run.Ops.BiasGradient(run.DY, run.DBias);
-        Agreement.AtMostTwiceFloat32("dBias", PlusOne(exact.DBias), PlusOne(plain.DBias), run.DBias.ToArray());
+        Agreement.AtMostTwiceFloat32("dBias", PlusOne(exact.DBias),
+            PlusOne(plain.DBias), run.DBias.ToArray());
     }
 
     [Test]

@@ -30,9 +30,11 @@ public class TensorCoresTests
     // Ties both ways, the largest numbers, infinities, NaN, zero, the least subnormal.
     static readonly float[] Hostile =
     [
-        1f + 1f / 2048, 1f + 3f / 2048, -1f - 1f / 2048, 1f + 1f / 256, 1f + 3f / 256, -1f - 1f / 256, 0.1f, -3.7e-5f,
+        1f + 1f / 2048, 1f + 3f / 2048, -1f - 1f / 2048, 1f + 1f / 256, 1f + 3f / 256,
+        -1f - 1f / 256, 0.1f, -3.7e-5f,
         float.MaxValue, -float.MaxValue, float.PositiveInfinity, float.NegativeInfinity, float.NaN,
-        BitConverter.Int32BitsToSingle(0x7FFFFFFF), BitConverter.Int32BitsToSingle(0x7F800001), 0f, float.Epsilon,
+        BitConverter.Int32BitsToSingle(0x7FFFFFFF),
+        BitConverter.Int32BitsToSingle(0x7F800001), 0f, float.Epsilon,
         1e-40f, 65504f, 3.3895314e38f,
     ];
 
@@ -44,12 +46,15 @@ public class TensorCoresTests
             float tf32 = BitConverter.UInt32BitsToSingle(ShuffleTensorCores.Tf32(value));
             uint pair = ShuffleTensorCores.Bf16Pair(value, -value);
             Assert.That(tf32, Is.EqualTo(ReducedPrecision.Tf32(value)), $"tf32 {value:R}");
-            Assert.That(BitConverter.UInt32BitsToSingle(pair << 16), Is.EqualTo(ReducedPrecision.Bf16(value)), $"{value:R}");
-            Assert.That(BitConverter.UInt32BitsToSingle(pair & 0xFFFF0000), Is.EqualTo(ReducedPrecision.Bf16(-value)));
+            Assert.That(BitConverter.UInt32BitsToSingle(pair << 16),
+                Is.EqualTo(ReducedPrecision.Bf16(value)), $"{value:R}");
+            Assert.That(BitConverter.UInt32BitsToSingle(pair & 0xFFFF0000),
+                Is.EqualTo(ReducedPrecision.Bf16(-value)));
         }
     }
 
-    // x [16, 8], weight [8, 8] as [column][term]; rows of 12 words, so that no two parts of the tile look alike.
+    // x [16, 8], weight [8, 8] as [column][term]; rows of 12 words, so that no two parts of the tile look
+    // alike.
     internal static void Tf32Tile<TCores>(ArrayView<float> x, ArrayView<float> weight, ArrayView<float> y)
         where TCores : struct, ITensorCores
     {
@@ -64,7 +69,10 @@ public class TensorCoresTests
         Group.Barrier(); // both operands are there
         LeftFragment a = TCores.Load4(shared, origin, lane % 16 * 12 + lane / 16 * 4);
         RightFragment b = TCores.Load2(shared, origin, (16 + lane % 8) * 12 + lane / 8 % 2 * 4);
-        a = new LeftFragment { R0 = R<TCores>(a.R0), R1 = R<TCores>(a.R1), R2 = R<TCores>(a.R2), R3 = R<TCores>(a.R3) };
+        a = new LeftFragment
+        {
+            R0 = R<TCores>(a.R0), R1 = R<TCores>(a.R1), R2 = R<TCores>(a.R2), R3 = R<TCores>(a.R3),
+        };
         b = new RightFragment { R0 = R<TCores>(b.R0), R1 = R<TCores>(b.R1) };
         Store(y, TCores.MultiplyTf32(a, b, default));
     }
@@ -78,7 +86,8 @@ public class TensorCoresTests
         for (int e = lane; e < 128; e += 32)
             shared[e / 8 * 12 + e % 8] = Interop.IntAsFloat(TCores.Bf16Pair(x[2 * e], x[2 * e + 1]));
         for (int e = lane; e < 64; e += 32)
-            shared[(16 + e / 4) * 12 + e % 4] = Interop.IntAsFloat(TCores.Bf16Pair(weight[2 * e], weight[2 * e + 1]));
+            shared[(16 + e / 4) * 12 + e % 4] =
+                Interop.IntAsFloat(TCores.Bf16Pair(weight[2 * e], weight[2 * e + 1]));
         Group.Barrier(); // both operands are there
         LeftFragment a = TCores.Load4(shared, origin, lane % 16 * 12 + lane / 16 * 4);
         RightFragment b = TCores.Load2Transposed(shared, origin, (16 + lane % 16) * 12);
@@ -86,7 +95,8 @@ public class TensorCoresTests
     }
 
     // x as [term][pair of rows], weight as [column][pair].
-    internal static void Bf16TransposedTile<TCores>(ArrayView<float> x, ArrayView<float> weight, ArrayView<float> y)
+    internal static void Bf16TransposedTile<TCores>(
+        ArrayView<float> x, ArrayView<float> weight, ArrayView<float> y)
         where TCores : struct, ITensorCores
     {
         ArrayView<float> shared = SharedMemory.Allocate<float>(24 * 12);
@@ -94,7 +104,8 @@ public class TensorCoresTests
         for (int e = lane; e < 128; e += 32)
         {
             int k = e / 8, row = e % 8 * 2;
-            shared[k * 12 + e % 8] = Interop.IntAsFloat(TCores.Bf16Pair(x[row * 16 + k], x[(row + 1) * 16 + k]));
+            shared[k * 12 + e % 8] =
+                Interop.IntAsFloat(TCores.Bf16Pair(x[row * 16 + k], x[(row + 1) * 16 + k]));
         }
         for (int e = lane; e < 64; e += 32)
         {
@@ -109,8 +120,8 @@ public class TensorCoresTests
         Store(y, TCores.MultiplyBf16(a, b, default));
     }
 
-    // What ILGPU leaves in local memory, and what has to stay there: a place whose address goes elsewhere, and one
-    // that is read in another width.
+    // What ILGPU leaves in local memory, and what has to stay there: a place whose address goes elsewhere,
+    // and one that is read in another width.
     [Test]
     public void Locals_become_registers_where_nothing_else_is_done_with_them()
     {
@@ -120,7 +131,8 @@ public class TensorCoresTests
             "\t.reg .b64\t%rd<9>;", "\tmov.b64\t%rd1, __local_depot0;", "\tmov.b64\t%rd2, __local_depot1;",
             "\tmov.b64\t%rd3, __local_depot2;", "\tmov.b64\t%rd10, __local_depot3;",
             "\tst.local.f32\t[%rd1], 0f00000000;", "\tld.local.f32\t%f1, [%rd1];",
-            "\tst.local.b64\t[%rd2], %rd7;", "\tst.local.b64\t[%rd2+8], %rd8;", "\tld.local.b64\t%rd9, [%rd2];",
+            "\tst.local.b64\t[%rd2], %rd7;", "\tst.local.b64\t[%rd2+8], %rd8;",
+            "\tld.local.b64\t%rd9, [%rd2];",
             "\tst.local.b32\t[%rd3], %r1;", "\tadd.s64\t%rd4, %rd3, 4;",
             "\tst.local.b64\t[%rd10], %rd7;", "\tld.local.b32\t%r2, [%rd10+4];", "\tret;");
         Assert.That(PtxLocals.ToRegisters(ptx).Split('\n'), Is.EqualTo(new[]
@@ -135,7 +147,8 @@ public class TensorCoresTests
         }));
     }
 
-    static uint R<TCores>(uint bits) where TCores : struct, ITensorCores => TCores.Tf32(Interop.IntAsFloat(bits));
+    static uint R<TCores>(uint bits) where TCores : struct, ITensorCores
+        => TCores.Tf32(Interop.IntAsFloat(bits));
 
     static void Store(ArrayView<float> y, SumFragment c)
     {

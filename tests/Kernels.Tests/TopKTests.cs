@@ -70,7 +70,8 @@ public class TopKTests
         {
             float[] odd =
             [
-                float.NaN, float.PositiveInfinity, float.NegativeInfinity, -0f, 0f, float.MaxValue, -float.NaN,
+                float.NaN, float.PositiveInfinity, float.NegativeInfinity, -0f, 0f,
+                float.MaxValue, -float.NaN,
             ];
             int[] places = Integers(2, count, odd.Length);
             for (int i = 0; i < count; i += 3)

@@ -4,7 +4,9 @@ using static HeadTap.Kernels.Tests.Numbers;
 
 namespace HeadTap.Kernels.Tests;
 
-/// <summary>Losses of x W + b whose logits pass by in chunks, and the ops on one chunk that they are made of.</summary>
+/// <summary>
+/// Losses of x W + b whose logits pass by in chunks, and the ops on one chunk that they are made of.
+/// </summary>
 public class VocabularyLossTests
 {
     const float Scale = 0.25f;
@@ -40,7 +42,8 @@ public class VocabularyLossTests
         (int rows, int K, _, _) = shape;
         run.Kl(run.HeldTarget, Scale);
         Agreement.AtMostTwiceFloat32("losses",
-            VocabularyLossReference.KlDivergence(Wide(run.Target), Wide(run.X), Wide(run.W), Wide(run.B), rows, K),
+            VocabularyLossReference.KlDivergence(Wide(run.Target), Wide(run.X),
+                Wide(run.W), Wide(run.B), rows, K),
             VocabularyLossReference.KlDivergence(run.Target, run.X, run.W, run.B, rows, K), run.Losses);
         run.AssertGradients(
             VocabularyLossReference.KlDivergenceBackward(
@@ -92,7 +95,8 @@ public class VocabularyLossTests
     [TestCaseSource(typeof(TestDevice), nameof(TestDevice.All))]
     public void A_shift_of_all_logits_changes_nothing(string device)
     {
-        // The largest logits of the two rows come in different chunks, so both maxima move, at different times.
+        // The largest logits of the two rows come in different chunks, so both maxima move, at different
+        // times.
         float[] a = [.. Integers(1, 2 * 600, 64).Select(i => i / 8f)];
         (a[590], a[610]) = (20, 30);
         using var chunks = new Chunks(device, a, [.. a.Select(v => v + 1024)], 2, 256);
@@ -104,7 +108,8 @@ public class VocabularyLossTests
     public void Chunks_without_mass_weigh_nothing_and_missing_mass_is_infinite(string device)
     {
         const float none = float.NegativeInfinity;
-        // Row 0: the first chunk is empty in both. Row 1: mass in a where b has none, in b's empty first chunk.
+        // Row 0: the first chunk is empty in both. Row 1: mass in a where b has none, in b's empty first
+        // chunk.
         using var chunks = new Chunks(device,
             [none, none, 1, 2, 0, 1, 0, 0], [none, none, 2, 1, none, none, 1, 0], 2, 2);
         float[] losses = chunks.Kl();
@@ -185,7 +190,8 @@ public class VocabularyLossTests
         readonly bool _transposed;
         readonly int _K;
 
-        public Run(string device, (int Rows, int K, int V, int Chunk) s, bool transposed, int[]? targets = null)
+        public Run(string device, (int Rows, int K, int V, int Chunk) s,
+            bool transposed, int[]? targets = null)
         {
             (X, W, B) = (Normal(1, s.Rows * s.K), Normal(2, s.K * s.V), Normal(3, s.V));
             Target = Normal(4, s.Rows * s.V, -30, 3);
@@ -256,7 +262,8 @@ public class VocabularyLossTests
         }
 
         public void AssertGradients(
-            (double[] DX, double[] DWeight, double[] DBias) exact, (float[] DX, float[] DWeight, float[] DBias) plain)
+            (double[] DX, double[] DWeight, double[] DBias) exact,
+            (float[] DX, float[] DWeight, float[] DBias) plain)
         {
             Agreement.AtMostTwiceFloat32("dX", exact.DX, plain.DX, DX);
             Agreement.AtMostTwiceFloat32("dW", PlusOne(exact.DWeight), PlusOne(plain.DWeight),

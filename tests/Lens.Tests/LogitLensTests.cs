@@ -14,7 +14,8 @@ public sealed class LogitLensTests
         using Gpt2Model model = Random(device);
         int[] prompt = [3, 14, 15, 9, 2];
         SiteKind[] parts = [SiteKind.Embed, SiteKind.PosEmbed, SiteKind.Result, SiteKind.MlpOut];
-        Site[] sites = [.. Site.All(Config).Where(s => parts.Contains(s.Kind) || s.Kind == SiteKind.LnFinalScale)];
+        Site[] sites =
+            [.. Site.All(Config).Where(s => parts.Contains(s.Kind) || s.Kind == SiteKind.LnFinalScale)];
         using var session = new Gpt2Session(model,
             new SessionOptions { MaxTokens = 5, Record = sites, Logits = LogitsAt.Last });
         session.Forward(new SequenceBatch([prompt]));
@@ -63,7 +64,8 @@ public sealed class LogitLensTests
         model.Initialize(11);
         // Gains of one and shifts of zero would hide where they are used.
         var random = new SeededRandom(5);
-        foreach (string name in (string[])["ln_f.weight", "ln_f.bias", "h.0.attn.c_proj.bias", "h.1.attn.c_proj.bias"])
+        foreach (string name in (string[])["ln_f.weight", "ln_f.bias", "h.0.attn.c_proj.bias",
+            "h.1.attn.c_proj.bias"])
         {
             float[] values = new float[20];
             random.FillNormal(values, 0.7f);

@@ -25,8 +25,8 @@ public static class ActivationReference
     public static T ReluSlope<T>(T x) where T : IFloatingPointIeee754<T> => x > T.Zero ? T.One : T.Zero;
 
     /// <summary>
-    /// 1 + tanh u. Below 0 as 2 e^(2u) / (1 + e^(2u)): at x = -8 the sum has no digit left, even in float64, and
-    /// the oracle would call a right kernel wrong.
+    /// 1 + tanh u. Below 0 as 2 e^(2u) / (1 + e^(2u)): at x = -8 the sum has no digit left, even in float64,
+    /// and the oracle would call a right kernel wrong.
     /// </summary>
     static T OnePlusTanh<T>(T u) where T : IFloatingPointIeee754<T>
         => u < T.Zero ? (T.Exp(u + u) + T.Exp(u + u)) / (T.One + T.Exp(u + u)) : T.One + T.Tanh(u);

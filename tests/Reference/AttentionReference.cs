@@ -14,7 +14,8 @@ public sealed record AttentionReference(int B, int T, int H, int D, int[] Length
     public int C => H * D;
 
     /// <summary>qkv [B*T, 3C] to z [B*T, C], logSumExp [B, H, T] and pattern [B, H, T, T].</summary>
-    public (TReal[] Z, TReal[] LogSumExp, TReal[] Pattern) Forward<TReal>(TReal[] qkv) where TReal : IFloatingPointIeee754<TReal>
+    public (TReal[] Z, TReal[] LogSumExp, TReal[] Pattern) Forward<TReal>(TReal[] qkv)
+        where TReal : IFloatingPointIeee754<TReal>
     {
         TReal[] scores = Scores(qkv), pattern = new TReal[scores.Length], lse = new TReal[B * H * T];
         foreach ((int b, int h, int i) in RealRows())
@@ -32,7 +33,9 @@ public sealed record AttentionReference(int B, int T, int H, int D, int[] Length
         return (Mix(pattern, qkv), lse, pattern);
     }
 
-    /// <summary>The pattern from what <see cref="Forward"/> keeps for the backward pass: exp(score - logSumExp).</summary>
+    /// <summary>
+    /// The pattern from what <see cref="Forward"/> keeps for the backward pass: exp(score - logSumExp).
+    /// </summary>
     public TReal[] Recompute<TReal>(TReal[] qkv, TReal[] logSumExp) where TReal : IFloatingPointIeee754<TReal>
         => [.. Scores(qkv).Select((score, at) => TReal.Exp(score - logSumExp[at / T]))];
 
@@ -64,7 +67,8 @@ public sealed record AttentionReference(int B, int T, int H, int D, int[] Length
     }
 
     /// <summary>dQkv [B*T, 3C] of dZ [B*T, C].</summary>
-    public TReal[] Backward<TReal>(TReal[] qkv, TReal[] pattern, TReal[] dZ) where TReal : IFloatingPointIeee754<TReal>
+    public TReal[] Backward<TReal>(TReal[] qkv, TReal[] pattern, TReal[] dZ)
+        where TReal : IFloatingPointIeee754<TReal>
     {
         TReal[] dQkv = new TReal[qkv.Length];
         TReal[] dPattern = MixBackward(pattern, qkv, dZ, dQkv);
@@ -73,7 +77,8 @@ public sealed record AttentionReference(int B, int T, int H, int D, int[] Length
     }
 
     /// <summary>dPattern of <see cref="Mix"/>; adds the gradient of v into dQkv.</summary>
-    public TReal[] MixBackward<TReal>(TReal[] pattern, TReal[] qkv, TReal[] dZ, TReal[] dQkv) where TReal : IFloatingPointIeee754<TReal>
+    public TReal[] MixBackward<TReal>(TReal[] pattern, TReal[] qkv, TReal[] dZ, TReal[] dQkv)
+        where TReal : IFloatingPointIeee754<TReal>
     {
         TReal[] dPattern = new TReal[pattern.Length];
         foreach ((int b, int h, int i) in RealRows())
@@ -90,7 +95,8 @@ public sealed record AttentionReference(int B, int T, int H, int D, int[] Length
     }
 
     /// <summary>dScores = p * (dP - sum of p * dP), row by row.</summary>
-    public TReal[] SoftmaxBackward<TReal>(TReal[] pattern, TReal[] dPattern) where TReal : IFloatingPointIeee754<TReal>
+    public TReal[] SoftmaxBackward<TReal>(TReal[] pattern, TReal[] dPattern)
+        where TReal : IFloatingPointIeee754<TReal>
     {
         TReal[] dScores = new TReal[pattern.Length];
         foreach ((int b, int h, int i) in RealRows())
@@ -106,7 +112,8 @@ public sealed record AttentionReference(int B, int T, int H, int D, int[] Length
     }
 
     /// <summary>Adds the gradients of q and k into dQkv.</summary>
-    public void ScoresBackward<TReal>(TReal[] qkv, TReal[] dScores, TReal[] dQkv) where TReal : IFloatingPointIeee754<TReal>
+    public void ScoresBackward<TReal>(TReal[] qkv, TReal[] dScores, TReal[] dQkv)
+        where TReal : IFloatingPointIeee754<TReal>
     {
         foreach ((int b, int h, int i) in RealRows())
             for (int j = 0; j <= i; j++)

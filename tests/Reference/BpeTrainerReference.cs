@@ -3,15 +3,16 @@ using System.Text;
 namespace HeadTap.Reference;
 
 /// <summary>
-/// BPE training by the book: before every merge, count all pairs of all words from nothing. Highest count first,
-/// then the lower left id, then the lower right id.
+/// BPE training by the book: before every merge, count all pairs of all words from nothing. Highest count
+/// first, then the lower left id, then the lower right id.
 /// </summary>
 public static class BpeTrainerReference
 {
     /// <summary>The merges as token strings; <paramref name="byteTokens"/> has the 256 byte tokens by id, and
     /// <paramref name="spell"/> gives a byte's token.</summary>
     public static List<(string, string)> Merges(
-        string text, int mergeCount, int minimumCount, IEnumerable<string> byteTokens, Func<byte, string> spell)
+        string text, int mergeCount, int minimumCount, IEnumerable<string> byteTokens,
+        Func<byte, string> spell)
     {
         List<List<string>> words = BpeReference.Cut(text)
             .Select(word => Encoding.UTF8.GetBytes(word).Select(spell).ToList()).ToList();

@@ -18,7 +18,9 @@ public static class CrossEntropyReference
         return p;
     }
 
-    /// <summary>x - max - log(sum(exp(x - max))): the logarithm of a probability that may underflow.</summary>
+    /// <summary>
+    /// x - max - log(sum(exp(x - max))): the logarithm of a probability that may underflow.
+    /// </summary>
     public static T[] LogSoftmax<T>(ReadOnlySpan<T> x) where T : IFloatingPointIeee754<T>
     {
         T max = T.NegativeInfinity, sum = T.Zero;
@@ -55,7 +57,8 @@ public static class CrossEntropyReference
                 continue;
             T[] p = Softmax<T>(logits.AsSpan(r * V, V));
             for (int v = 0; v < V; v++)
-                dLogits[r * V + v] = (p[v] - (v == targets[r] ? T.One : T.Zero)) * T.CreateChecked(gradientScale);
+                dLogits[r * V + v] = (p[v] - (v == targets[r] ? T.One : T.Zero))
+                    * T.CreateChecked(gradientScale);
         }
         return dLogits;
     }

@@ -5,8 +5,11 @@ namespace HeadTap.Reference;
 /// <summary>Edits of listed rows [.., stride] in columns [column, column + width), in place.</summary>
 public static class EditReference
 {
-    /// <summary>x += alpha * values; values [width], or [n, width] with one row for each listed one.</summary>
-    public static void Add<T>(T[] x, int[] rowIds, T[] values, int stride, int column, int width, double alpha)
+    /// <summary>
+    /// x += alpha * values; values [width], or [n, width] with one row for each listed one.
+    /// </summary>
+    public static void Add<T>(T[] x, int[] rowIds, T[] values, int stride, int column,
+        int width, double alpha)
         where T : IFloatingPointIeee754<T>
     {
         for (int n = 0; n < rowIds.Length; n++)

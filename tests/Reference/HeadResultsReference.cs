@@ -14,7 +14,8 @@ public sealed record HeadResultsReference(int Rows, int H, int D)
     public TReal[] Forward<TReal>(TReal[] z, TReal[] weight) where TReal : IFloatingPointIeee754<TReal>
     {
         TReal[] result = new TReal[Rows * H * C];
-        Visit((r, h, d, c) => result[(r * H + h) * C + c] += z[r * C + h * D + d] * weight[(h * D + d) * C + c]);
+        Visit((r, h, d, c) => result[(r * H + h) * C + c] += z[r * C + h * D + d]
+            * weight[(h * D + d) * C + c]);
         return result;
     }
 
@@ -32,7 +33,8 @@ public sealed record HeadResultsReference(int Rows, int H, int D)
         return sum;
     }
 
-    public (TReal[] DZ, TReal[] DWeight) Backward<TReal>(TReal[] dResult, TReal[] z, TReal[] weight) where TReal : IFloatingPointIeee754<TReal>
+    public (TReal[] DZ, TReal[] DWeight) Backward<TReal>(TReal[] dResult, TReal[] z, TReal[] weight)
+        where TReal : IFloatingPointIeee754<TReal>
     {
         TReal[] dZ = new TReal[z.Length], dWeight = new TReal[weight.Length];
         Visit((r, h, d, c) =>

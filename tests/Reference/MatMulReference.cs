@@ -36,8 +36,11 @@ public static class MatMulReference
         return y;
     }
 
-    /// <summary>The gradients of <see cref="MatMul"/>: dX = dY @ weight^T, dWeight = x^T @ dY, dBias = sum of rows.</summary>
-    public static (T[] DX, T[] DWeight, T[] DBias) Backward<T>(T[] x, T[] weight, T[] dY, int rows, int K, int N)
+    /// <summary>
+    /// The gradients of <see cref="MatMul"/>: dX = dY @ weight^T, dWeight = x^T @ dY, dBias = sum of rows.
+    /// </summary>
+    public static (T[] DX, T[] DWeight, T[] DBias) Backward<T>(T[] x, T[] weight,
+        T[] dY, int rows, int K, int N)
         where T : IFloatingPointIeee754<T>
     {
         (T[] dWeight, T[] dBias) = (new T[K * N], new T[N]);

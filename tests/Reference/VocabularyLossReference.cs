@@ -17,7 +17,8 @@ public static class VocabularyLossReference
         where T : IFloatingPointIeee754<T>
     {
         T[] logits = MatMulReference.MatMul(x, weight, bias, targets.Length, K, bias.Length);
-        return MatMulReference.Backward(x, weight, CrossEntropyReference.Backward(logits, targets, gradientScale),
+        return MatMulReference.Backward(x, weight,
+            CrossEntropyReference.Backward(logits, targets, gradientScale),
             targets.Length, K, bias.Length);
     }
 

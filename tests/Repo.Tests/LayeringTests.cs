@@ -24,16 +24,19 @@ public class LayeringTests
     [TestCase("Lens"), TestCase("Inject"), TestCase("Unlearn"), TestCase("Cli")]
     public void Kernels_cannot_be_touched_from_above_Runtime(string project)
     {
-        Assert.That((string?)Load(project).Descendants("DisableTransitiveProjectReferences").Single(), Is.EqualTo("true"));
+        Assert.That((string?)Load(project).Descendants("DisableTransitiveProjectReferences").Single(),
+            Is.EqualTo("true"));
     }
 
     [Test]
     public void Every_source_project_is_known_here_and_has_its_tests()
     {
-        string[] found = [.. Directory.EnumerateDirectories(Repository.At("src")).Select(d => Path.GetFileName(d)!).Order()];
+        string[] found = [.. Directory.EnumerateDirectories(Repository.At("src"))
+            .Select(d => Path.GetFileName(d)!).Order()];
         Assert.That(found, Is.EqualTo(Allowed.Keys.Order()));
         foreach (string project in found)
-            Assert.That(File.Exists(Repository.At("tests", $"{project}.Tests", $"{project}.Tests.csproj")), Is.True, project);
+            Assert.That(File.Exists(Repository.At("tests", $"{project}.Tests", $"{project}.Tests.csproj")),
+                Is.True, project);
     }
 
     [Test]
@@ -46,7 +49,8 @@ public class LayeringTests
     [Test]
     public void No_tensor_framework_is_referenced_outside_the_peers_bench()
     {
-        foreach (string file in Directory.EnumerateFiles(Repository.Root, "*.csproj", SearchOption.AllDirectories))
+        foreach (string file in Directory.EnumerateFiles(Repository.Root, "*.csproj",
+            SearchOption.AllDirectories))
             if (!file.Contains("Peers", StringComparison.Ordinal))
                 Assert.That(File.ReadAllText(file), Does.Not.Contain("orch"), file);
     }
@@ -59,5 +63,6 @@ public class LayeringTests
             .Select(r => Path.GetFileNameWithoutExtension((string)r.Attribute("Include")!)).Order(),
     ];
 
-    static XDocument Load(string project) => XDocument.Load(Repository.At("src", project, $"{project}.csproj"));
+    static XDocument Load(string project)
+        => XDocument.Load(Repository.At("src", project, $"{project}.csproj"));
 }

@@ -12,16 +12,19 @@ public partial class ReadmeTests
     public void A_command_of_README_runs(string arguments)
     {
         using var work = new Scratch();
-        // Outputs go to a scratch folder: the commands name files in the current one. Inputs are the repository's.
+        // Outputs go to a scratch folder: the commands name files in the current one. Inputs are the
+        // repository's.
         Directory.CreateSymbolicLink(Path.Combine(work.Folder, "weights"), Repository.At("weights"));
-        var start = new ProcessStartInfo("dotnet", $"\"{Repository.At("artifacts", "bin", "Cli", "release", "headtap.dll")}\" {arguments}")
+        var start = new ProcessStartInfo("dotnet",
+            $"\"{Repository.At("artifacts", "bin", "Cli", "release", "headtap.dll")}\" {arguments}")
         {
             WorkingDirectory = work.Folder,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
         using Process process = Process.Start(start)!;
-        Task<string> output = process.StandardOutput.ReadToEndAsync(), error = process.StandardError.ReadToEndAsync();
+        Task<string> output = process.StandardOutput.ReadToEndAsync(),
+            error = process.StandardError.ReadToEndAsync();
         process.WaitForExit();
         Assert.That(process.ExitCode, Is.Zero, $"{arguments}: {error.Result}");
         Assert.That(output.Result, Is.Not.Empty);

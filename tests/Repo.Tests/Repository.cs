@@ -24,7 +24,8 @@ static class Repository
     {
         var folder = new DirectoryInfo(Path.GetDirectoryName(here)!);
         while (!File.Exists(Path.Combine(folder.FullName, "HeadTap.slnx")))
-            folder = folder.Parent ?? throw new InvalidOperationException("HeadTap.slnx is in no folder above this file.");
+            folder = folder.Parent
+                ?? throw new InvalidOperationException("HeadTap.slnx is in no folder above this file.");
         return folder.FullName;
     }
 }

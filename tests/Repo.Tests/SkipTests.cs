@@ -2,7 +2,9 @@ using System.Text.RegularExpressions;
 
 namespace HeadTap.Repo.Tests;
 
-/// <summary>tests/SKIPS.md names every test file that may skip, so a skip is a decision and not a habit.</summary>
+/// <summary>
+/// tests/SKIPS.md names every test file that may skip, so a skip is a decision and not a habit.
+/// </summary>
 public partial class SkipTests
 {
     [Test]
@@ -10,7 +12,8 @@ public partial class SkipTests
     {
         string skips = Repository.Text("tests", "SKIPS.md");
         foreach (string file in Repository.Sources("tests"))
-            if (Skip().IsMatch(File.ReadAllText(file)) && !file.EndsWith("SkipTests.cs", StringComparison.Ordinal))
+            if (Skip().IsMatch(File.ReadAllText(file))
+                && !file.EndsWith("SkipTests.cs", StringComparison.Ordinal))
                 Assert.That(skips, Does.Contain(Path.GetFileName(file)), file);
     }
 

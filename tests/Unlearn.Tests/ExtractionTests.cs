@@ -9,7 +9,8 @@ public sealed class ExtractionTests
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
         using var model = new Gpt2Model(device,
-            new Gpt2Config { VocabSize = 37, ContextLength = 12, Width = 20, Layers = 2, Heads = 4, Inner = 28 });
+            new Gpt2Config { VocabSize = 37, ContextLength = 12, Width = 20, Layers = 2,
+                Heads = 4, Inner = 28 });
         model.Initialize(3);
         int[] prompt = [4, 7, 1];
         int[] written = new Gpt2Generator(model).Generate(new SequenceBatch([prompt]),
@@ -27,9 +28,11 @@ public sealed class ExtractionTests
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
         using var model = new Gpt2Model(device,
-            new Gpt2Config { VocabSize = 37, ContextLength = 12, Width = 20, Layers = 1, Heads = 4, Inner = 28 });
+            new Gpt2Config { VocabSize = 37, ContextLength = 12, Width = 20, Layers = 1,
+                Heads = 4, Inner = 28 });
         model.Initialize(3);
-        (int[], int[])[] texts = [.. Enumerable.Range(0, 37).Select(v => ((int[])[v, (v + 5) % 37], (int[])[v]))];
+        (int[], int[])[] texts =
+            [.. Enumerable.Range(0, 37).Select(v => ((int[])[v, (v + 5) % 37], (int[])[v]))];
         bool[] alone = [.. texts.Select(t => Extraction.Measure(model, [t]).Extracted[0])];
         Assert.That(Extraction.Measure(model, texts).Extracted, Is.EqualTo(alone));
     }

@@ -19,8 +19,8 @@ public sealed record AtlasScore(string Kind, AtlasRelation? Target, int Right, i
 /// it are the most probable tokens one after another: what greedy generation would write.
 /// </summary>
 /// <remarks>
-/// The answer is given and each token compared with the most probable one at its place (teacher forcing): up to the
-/// first difference both are the same text, so the verdict is generation's, from one pass.
+/// The answer is given and each token compared with the most probable one at its place (teacher forcing): up
+/// to the first difference both are the same text, so the verdict is generation's, from one pass.
 /// </remarks>
 public sealed class AtlasEvaluation
 {
@@ -40,7 +40,8 @@ public sealed class AtlasEvaluation
     /// <param name="model">Is asked.</param>
     /// <param name="tokenizer">Its tokenizer.</param>
     /// <param name="corpus">Whose questions.</param>
-    /// <param name="progress">Told the rows done so far and in all; a row is a prompt with one of its answers.</param>
+    /// <param name="progress">Told the rows done so far and in all; a row is a prompt with one of its
+    /// answers.</param>
     /// <exception cref="UserException">The tokenizer has no end-of-text token, or a prompt does not fit the
     /// model's context or vocabulary.</exception>
     public static AtlasEvaluation Run(Gpt2Model model, Gpt2Tokenizer tokenizer, AtlasCorpus corpus,
@@ -57,7 +58,8 @@ public sealed class AtlasEvaluation
         return new AtlasEvaluation(
         [
             .. answers.GroupBy(a => (a.Prompt.Kind, Target: (AtlasRelation?)null)).Select(Score),
-            .. answers.Where(a => a.Prompt.Target is not null).GroupBy(a => (a.Prompt.Kind, a.Prompt.Target)).Select(Score),
+            .. answers.Where(a => a.Prompt.Target is not null)
+                .GroupBy(a => (a.Prompt.Kind, a.Prompt.Target)).Select(Score),
         ]);
     }
 
@@ -98,15 +100,18 @@ public sealed class AtlasEvaluation
     {
         var text = new StringBuilder("questions           target       right  total   share\n");
         foreach (AtlasScore score in Scores)
-            text.Append(CultureInfo.InvariantCulture, $"{score.Kind,-19} {score.Target?.ToString() ?? "all",-11} ")
-                .Append(CultureInfo.InvariantCulture, $"{score.Right,6} {score.Total,6} {score.Share,7:P1}\n");
+            text.Append(CultureInfo.InvariantCulture,
+                $"{score.Kind,-19} {score.Target?.ToString() ?? "all",-11} ")
+                .Append(CultureInfo.InvariantCulture,
+                    $"{score.Right,6} {score.Total,6} {score.Share,7:P1}\n");
         return text.ToString();
     }
 
     /// <summary>A prompt with one of its answers.</summary>
     readonly record struct Row(int Prompt, int AnswerAt, int[] Tokens);
 
-    static AtlasScore Score(IGrouping<(string Kind, AtlasRelation? Target), (AtlasPrompt Prompt, bool Right)> group) =>
+    static AtlasScore Score(IGrouping<(string Kind, AtlasRelation? Target),
+        (AtlasPrompt Prompt, bool Right)> group) =>
         new(group.Key.Kind, group.Key.Target, group.Count(a => a.Right), group.Count());
 
     static void Mark(Gpt2Session session, Row[] rows, bool[] right)

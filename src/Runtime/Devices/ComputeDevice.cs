@@ -42,7 +42,8 @@ public sealed class ComputeDevice : IDisposable
     public long OpCount { get; internal set; }
 
     /// <summary>What matrix products multiply.</summary>
-    /// <remarks>Tests set it on the simulator, where shuffles imitate tensor cores; only there it may be set.</remarks>
+    /// <remarks>Tests set it on the simulator, where shuffles imitate tensor cores; only there it may be
+    /// set.</remarks>
     public Precision Precision { get; internal set; }
 
     /// <summary>True on the host path, where tensors are host memory.</summary>
@@ -50,7 +51,9 @@ public sealed class ComputeDevice : IDisposable
 
     internal Accelerator? Accelerator { get; }
 
-    /// <summary>Threads that host bodies run on, the caller's included; results do not depend on it.</summary>
+    /// <summary>
+    /// Threads that host bodies run on, the caller's included; results do not depend on it.
+    /// </summary>
     public static int HostThreadCount
     {
         get => HostThreads.Count;
@@ -58,7 +61,8 @@ public sealed class ComputeDevice : IDisposable
     }
 
     /// <summary>
-    /// Opens <c>auto</c>, <c>cpu</c>, <c>simulator</c>, <c>opencl</c>, <c>opencl:1</c>, <c>cuda</c>, <c>cuda:1</c> …
+    /// Opens <c>auto</c>, <c>cpu</c>, <c>simulator</c>, <c>opencl</c>, <c>opencl:1</c>, <c>cuda</c>,
+    /// <c>cuda:1</c> …
     /// </summary>
     /// <exception cref="UserException">The name is unknown, or the device is missing or refused.</exception>
     public static ComputeDevice Open(string name)
@@ -76,12 +80,14 @@ public sealed class ComputeDevice : IDisposable
         DeviceEntry entry = all.FirstOrDefault(d => d.Name == canonical) ?? throw new UserException(
             $"device {name} does not exist; found: {string.Join(", ", Usable(all))}");
         if (entry.Refusal is { } reason)
-            throw new UserException($"device {name} cannot be used: {reason}; usable: {string.Join(", ", Usable(all))}");
+            throw new UserException(
+                $"device {name} cannot be used: {reason}; usable: {string.Join(", ", Usable(all))}");
         return entry.Kind == DeviceKind.Cuda ? OpenCuda(entry, index) : OpenOpenCl(entry, index);
     }
 
     /// <summary>Opens a device for products in <paramref name="precision"/>.</summary>
-    /// <exception cref="UserException">As <see cref="Open(string)"/>, or the device lacks the precision.</exception>
+    /// <exception cref="UserException">As <see cref="Open(string)"/>, or the device lacks the
+    /// precision.</exception>
     public static ComputeDevice Open(string name, Precision precision)
     {
         ComputeDevice device = Open(name);
@@ -160,9 +166,11 @@ public sealed class ComputeDevice : IDisposable
         string[] parts = name.Split(':');
         int index = 0;
         if (parts[0] is not ("auto" or "cuda" or "opencl") || parts.Length > 2 || (parts.Length == 2
-            && (parts[0] == "auto" || !int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out index))))
+            && (parts[0] == "auto"
+                || !int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out index))))
             throw new UserException(
-                $"device {name} is not a name; expected auto, cpu, simulator, opencl, opencl:N, cuda or cuda:N");
+                $"device {name} is not a name; expected auto, cpu, simulator, opencl, opencl:N, "
+                + "cuda or cuda:N");
         return (parts[0], index);
     }
 }

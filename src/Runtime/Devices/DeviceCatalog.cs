@@ -31,14 +31,17 @@ public static class DeviceCatalog
     /// <summary>Every device, in the order in which <c>auto</c> prefers them.</summary>
     public static IReadOnlyList<DeviceEntry> List() => [.. Cuda(), .. OpenCl(), Host(), Simulator()];
 
-    /// <summary>The device <c>auto</c> stands for: the first CUDA one, else an OpenCL GPU, else the host.</summary>
+    /// <summary>
+    /// The device <c>auto</c> stands for: the first CUDA one, else an OpenCL GPU, else the host.
+    /// </summary>
     public static DeviceEntry Automatic()
         => List().First(d => d.Refusal is null && (d.IsGpu || d.Kind == DeviceKind.Cpu));
 
     internal static DeviceEntry Host() => new(
         "cpu", DeviceKind.Cpu, $"host path, {Environment.ProcessorCount} cores",
         GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, HostThreads.Count, null, false,
-        $"vectors of {HostSimd.Width} bits (best {HostSimd.BestWidth}), {HostThreads.Count} threads; products in fp32");
+        $"vectors of {HostSimd.Width} bits (best {HostSimd.BestWidth}), {HostThreads.Count} threads; "
+                + "products in fp32");
 
     static DeviceEntry Simulator() => new(
         "simulator", DeviceKind.Simulator, "ILGPU's CPU accelerator: kernels with bounds checks, for tests",
@@ -48,7 +51,8 @@ public static class DeviceCatalog
     {
         if (!DriverLibraries.Present("opencl"))
             return [Missing("opencl", DeviceKind.OpenCl,
-                "no OpenCL loader (libOpenCL.so.1): install the vendor's driver, or pocl-opencl-icd for CPUs")];
+                "no OpenCL loader (libOpenCL.so.1): install the vendor's driver, or "
+                + "pocl-opencl-icd for CPUs")];
         var found = new List<DeviceEntry>();
         int index = 0;
         try
@@ -91,7 +95,8 @@ public static class DeviceCatalog
             foreach (CudaDevice device in context.GetCudaDevices())
                 found.Add(new(Indexed("cuda", index++), DeviceKind.Cuda, device.Name, device.MemorySize,
                     device.MaxNumThreadsPerGroup,
-                    new GroupLimits(device.MaxNumThreadsPerGroup, device.MaxSharedMemoryPerGroup).Refusal(), true,
+                    new GroupLimits(device.MaxNumThreadsPerGroup, device.MaxSharedMemoryPerGroup).Refusal(),
+                    true,
                     $"{device.Architecture}; {device.NumMultiprocessors} multiprocessors; products in "
                     + (Precisions.HasTensorCores(device.Architecture) ? "fp32, tf32 and bf16" : "fp32"))
                 {
@@ -102,7 +107,8 @@ public static class DeviceCatalog
         {
             return [Missing("cuda", DeviceKind.Cuda, $"the NVIDIA driver failed: {e.Message}")];
         }
-        return found.Count > 0 ? found : [Missing("cuda", DeviceKind.Cuda, "the NVIDIA driver lists no device")];
+        return found.Count > 0 ? found
+            : [Missing("cuda", DeviceKind.Cuda, "the NVIDIA driver lists no device")];
     }
 
     static string Indexed(string name, int index) => index == 0 ? name : $"{name}:{index}";

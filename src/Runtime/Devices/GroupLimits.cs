@@ -11,7 +11,9 @@ public readonly record struct GroupLimits(int Threads, long SharedBytes)
     /// </summary>
     public static GroupLimits OfKernels { get; internal set; } = new(256, 32 * 1024);
 
-    /// <summary>Why a device with these limits cannot run the kernels, in one line; null when it can.</summary>
+    /// <summary>
+    /// Why a device with these limits cannot run the kernels, in one line; null when it can.
+    /// </summary>
     public string? Refusal()
     {
         GroupLimits need = OfKernels;

@@ -14,14 +14,17 @@ static class InlinePtxKernel
     static readonly FieldInfo? Text = typeof(PTXCompiledKernel).GetField(
         "<PTXAssembly>k__BackingField", BindingFlags.Instance | BindingFlags.NonPublic);
 
-    /// <summary>Compiles an explicitly grouped kernel, passes it through <see cref="PtxLocals"/> and loads it.</summary>
+    /// <summary>
+    /// Compiles an explicitly grouped kernel, passes it through <see cref="PtxLocals"/> and loads it.
+    /// </summary>
     /// <typeparam name="TLauncher">An action of the stream, the grid and the kernel's arguments.</typeparam>
     internal static TLauncher Load<TLauncher>(CudaAccelerator accelerator, MethodInfo kernel)
         where TLauncher : Delegate
     {
         var compiled = (PTXCompiledKernel)accelerator.Backend.Compile(
             EntryPointDescription.FromExplicitlyGroupedKernel(kernel), KernelSpecialization.Empty);
-        Text?.SetValue(compiled, PtxLocals.ToRegisters(compiled.PTXAssembly)); // without it: right, and slower
+        // without it: right, and slower
+        Text?.SetValue(compiled, PtxLocals.ToRegisters(compiled.PTXAssembly));
         return accelerator.LoadKernel(compiled).CreateLauncherDelegate<TLauncher>();
     }
 }

@@ -28,7 +28,8 @@ public sealed class MemoryPlan(ComputeDevice device)
     {
         long free = FreeBytes(device);
         if (TotalBytes > free)
-            throw new UserException($"this needs {Text(TotalBytes)} ({this}), and {device.Name} has {Text(free)}; try {remedy}");
+            throw new UserException($"this needs {Text(TotalBytes)} ({this}), and {device.Name} has "
+                + $"{Text(free)}; try {remedy}");
     }
 
     /// <summary>Bytes in words: 12.3 MiB.</summary>
@@ -40,16 +41,18 @@ public sealed class MemoryPlan(ComputeDevice device)
     };
 
     /// <inheritdoc/>
-    public override string ToString() => string.Join(", ", _parts.Select(p => $"{p.Purpose} {Text(p.Bytes)}"));
+    public override string ToString()
+        => string.Join(", ", _parts.Select(p => $"{p.Purpose} {Text(p.Bytes)}"));
 
     internal static void Require(ComputeDevice device, string purpose, long bytes)
     {
         long free = FreeBytes(device), largest = device.Entry.LargestBuffer;
         if (largest > 0 && bytes > largest && bytes <= free)
-            throw new UserException($"{purpose} needs {Text(bytes)} in one piece, and {device.Name} gives at most "
-                + $"{Text(largest)}; try a smaller batch or model, or another device");
+            throw new UserException($"{purpose} needs {Text(bytes)} in one piece, and {device.Name} gives "
+                + $"at most {Text(largest)}; try a smaller batch or model, or another device");
         if (bytes > free)
-            throw new UserException($"{purpose} needs {Text(bytes)}, and {device.Name} has {Text(free)} free");
+            throw new UserException(
+                $"{purpose} needs {Text(bytes)}, and {device.Name} has {Text(free)} free");
     }
 
     static long FreeBytes(ComputeDevice device) => device.Entry.MemoryInBytes - device.LiveBytes;

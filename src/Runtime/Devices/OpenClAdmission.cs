@@ -5,8 +5,8 @@ namespace HeadTap.Runtime;
 
 /// <summary>
 /// Lets OpenCL devices in that ILGPU would refuse. ILGPU demands the generic address space; our kernels keep
-/// every pointer in the space it was declared in and never need it. PoCL 3.1 (Debian 12) lacks it, and with the
-/// flag set by hand all kernels run there, shared memory and barriers included.
+/// every pointer in the space it was declared in and never need it. PoCL 3.1 (Debian 12) lacks it, and with
+/// the flag set by hand all kernels run there, shared memory and barriers included.
 /// </summary>
 static class OpenClAdmission
 {

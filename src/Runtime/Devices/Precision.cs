@@ -3,7 +3,9 @@ using ILGPU.Runtime.Cuda;
 
 namespace HeadTap.Runtime;
 
-/// <summary>What matrix products multiply; their sums are float32 always, and so is everything else.</summary>
+/// <summary>
+/// What matrix products multiply; their sums are float32 always, and so is everything else.
+/// </summary>
 public enum Precision
 {
     /// <summary>float32.</summary>
@@ -26,7 +28,8 @@ public static class Precisions
         "fp32" => Precision.Fp32,
         "tf32" => Precision.Tf32,
         "bf16" => Precision.Bf16,
-        _ => throw new UserException($"precision {Quoted.Name(name)} is unknown; expected fp32, tf32 or bf16"),
+        _ => throw new UserException(
+            $"precision {Quoted.Name(name)} is unknown; expected fp32, tf32 or bf16"),
     };
 
     /// <summary>The name that <c>--precision</c> takes.</summary>
@@ -42,14 +45,16 @@ public static class Precisions
         => precision == Precision.Fp32 ? "float32" : precision.Name();
 
     /// <summary>True for an architecture whose tensor cores take TF32 and BF16.</summary>
-    internal static bool HasTensorCores(CudaArchitecture? architecture) => architecture >= CudaArchitecture.SM_80;
+    internal static bool HasTensorCores(CudaArchitecture? architecture)
+        => architecture >= CudaArchitecture.SM_80;
 
     /// <exception cref="UserException">The device lacks the precision.</exception>
     internal static void Require(Precision precision, DeviceEntry device, Accelerator? accelerator)
     {
         if (precision == Precision.Fp32 || HasTensorCores((accelerator as CudaAccelerator)?.Architecture))
             return;
-        throw new UserException($"device {device.Name} has no {precision.Name()}: it takes a CUDA device of compute "
+        throw new UserException($"device {device.Name} has no {precision.Name()}: it takes a CUDA device of "
+                + "compute "
             + "capability 8.0 or later; use --precision fp32");
     }
 }

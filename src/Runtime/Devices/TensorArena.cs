@@ -109,7 +109,9 @@ public sealed unsafe class TensorArena : IDisposable
         return tensor;
     }
 
-    /// <summary>Forgets the cuts, so the memory can be cut again. What it holds stays as it is, not zero.</summary>
+    /// <summary>
+    /// Forgets the cuts, so the memory can be cut again. What it holds stays as it is, not zero.
+    /// </summary>
     public void Reset() => _used = 0;
 
     /// <inheritdoc/>

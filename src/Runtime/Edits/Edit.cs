@@ -18,7 +18,9 @@ public enum EditOperation
     /// <summary>The mean of x over the edited rows in place of each.</summary>
     Mean,
 
-    /// <summary>x - alpha · &lt;x, u&gt; u with u the value divided by its norm: alpha 1 removes a direction.</summary>
+    /// <summary>
+    /// x - alpha · &lt;x, u&gt; u with u the value divided by its norm: alpha 1 removes a direction.
+    /// </summary>
     ProjectOut,
 
     /// <summary>x as another run recorded it, at the same row and position.</summary>
@@ -30,8 +32,8 @@ public enum EditOperation
 
 /// <summary>A change to the values at one or more sites, in force while it is attached to a model.</summary>
 /// <remarks>
-/// All but <see cref="EditOperation.Call"/> are linear in x or constant, so the backward pass goes through them
-/// exactly: see <see cref="EditProgram"/>.
+/// All but <see cref="EditOperation.Call"/> are linear in x or constant, so the backward pass goes through
+/// them exactly: see <see cref="EditProgram"/>.
 /// </remarks>
 public sealed record Edit
 {
@@ -56,7 +58,9 @@ public sealed record Edit
     /// <summary>Which rows of the batch; null for all.</summary>
     public IReadOnlyList<int>? Rows { get; init; }
 
-    /// <summary>Which passes of a generation: 0 is the prompt's, 1 the first generated token's; null for all.</summary>
+    /// <summary>
+    /// Which passes of a generation: 0 is the prompt's, 1 the first generated token's; null for all.
+    /// </summary>
     public IReadOnlyList<int>? Steps { get; init; }
 
     /// <summary>The function of <see cref="EditOperation.Call"/>.</summary>
@@ -118,10 +122,12 @@ public sealed record Edit
     void ValidateAt(Site site, Gpt2Config config, int[]? valueShape)
     {
         if (site.Kind is SiteKind.Ln1Scale or SiteKind.Ln2Scale or SiteKind.LnFinalScale)
-            throw Wrong($"{site} can be recorded but not edited; edit the normalized output or the stream before it");
+            throw Wrong($"{site} can be recorded but not edited; edit the normalized output or "
+                + "the stream before it");
         if (site.Kind == SiteKind.Scores
             && (Operation == EditOperation.ProjectOut || (Operation == EditOperation.Scale && Alpha < 0)))
-            throw Wrong($"{site} is minus infinity where masked; {Operation} would make it no number or plus infinity");
+            throw Wrong($"{site} is minus infinity where masked; {Operation} would make it no number "
+                + "or plus infinity");
         SiteLayout layout = SiteLayout.Of(site.Kind, config, 1, 1, config.ContextLength);
         if (Head is not null && layout.Heads == 1 && config.Heads > 1)
             throw Wrong($"{site} has no heads; leave head out");

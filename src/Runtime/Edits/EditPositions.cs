@@ -32,7 +32,9 @@ public sealed record EditPositions
             : throw new UserException("edit positions: positions count from 0");
     }
 
-    /// <summary>Whether the token at <paramref name="position"/> of a row of <paramref name="length"/> is meant.</summary>
+    /// <summary>
+    /// Whether the token at <paramref name="position"/> of a row of <paramref name="length"/> is meant.
+    /// </summary>
     internal bool Contains(int position, int length)
         => IsLast ? position == length - 1
         : Listed is { } list ? list.Contains(position)

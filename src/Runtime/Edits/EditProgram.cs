@@ -1,8 +1,8 @@
 namespace HeadTap.Runtime;
 
 /// <summary>
-/// The attached edits made ready for one batch: which rows and columns of which tensor, with their values on the
-/// device. Every operation x → y has its transpose beside it, which takes dL/dy to dL/dx.
+/// The attached edits made ready for one batch: which rows and columns of which tensor, with their values on
+/// the device. Every operation x → y has its transpose beside it, which takes dL/dy to dL/dx.
 /// </summary>
 sealed class EditProgram : IDisposable
 {
@@ -12,7 +12,8 @@ sealed class EditProgram : IDisposable
     readonly Dictionary<Site, List<Step>> _steps = [];
 
     /// <summary>Makes the model's edits ready for a batch, or gives null when none applies to it.</summary>
-    /// <exception cref="UserException">An edit names a row that the batch has not, or its value does not fit.</exception>
+    /// <exception cref="UserException">An edit names a row that the batch has not, or its value does not
+    /// fit.</exception>
     internal static EditProgram? For(Gpt2Model model, in BatchShape batch)
     {
         BatchShape shape = batch;
@@ -49,7 +50,9 @@ sealed class EditProgram : IDisposable
             s.Forward(_model.Ops, s.Rowed(x));
     }
 
-    /// <summary>Takes the gradient of the edited values to that of the values before, edits in reverse.</summary>
+    /// <summary>
+    /// Takes the gradient of the edited values to that of the values before, edits in reverse.
+    /// </summary>
     internal void ApplyBackward(Site site, Tensor dX)
     {
         if (!_steps.TryGetValue(site, out List<Step>? steps))
@@ -76,14 +79,15 @@ sealed class EditProgram : IDisposable
                     : EditValues.Fit(edit, site, layout, v, rows, width);
                 int[] ids = [.. rows.Select(r => RowId(r, layout))];
                 if (ids.Length > 0)
-                    pending.Add(new Pending(edit, site, layout.Stride, column, width, step, rows, ids, values, perRow));
+                    pending.Add(new Pending(edit, site, layout.Stride, column, width, step,
+                        rows, ids, values, perRow));
             }
         }
         return pending;
     }
 
-    // Rows that are edited together. Means and C# functions see the tokens of one step. A row of scores or of a
-    // pattern ends at the keys that its text has at that step: beyond are padding and tokens yet to come.
+    // Rows that are edited together. Means and C# functions see the tokens of one step. A row of scores or of
+    // a pattern ends at the keys that its text has at that step: beyond are padding and tokens yet to come.
     IEnumerable<(int Step, int Width, List<EditRow> Rows)> Pieces(Edit edit, SiteLayout layout, bool oneHead)
     {
         List<EditRow> rows = Rows(edit, layout);
@@ -96,7 +100,8 @@ sealed class EditProgram : IDisposable
                 Step: bySteps ? _batch.StepOf(r.BatchRow, r.Position) : 0))
             .Select(g => (g.Key.Step, Width(g.First()), g.ToList()));
 
-        int Width(EditRow first) => layout.HeadsInRows ? _batch.LengthAt(first.BatchRow, first.Position) : all;
+        int Width(EditRow first)
+            => layout.HeadsInRows ? _batch.LengthAt(first.BatchRow, first.Position) : all;
     }
 
     List<EditRow> Rows(Edit edit, SiteLayout layout)
@@ -130,7 +135,8 @@ sealed class EditProgram : IDisposable
         Tensor? values = p.Values.Length == 0 ? null
             : _arena.Upload($"value of the edit at {p.Site}", p.Values,
                 p.PerRow ? [p.RowIds.Length, p.Width] : [p.Width]);
-        Tensor? mean = p.Edit.Operation == EditOperation.Mean ? _arena.Cut("mean of edited rows", p.Width) : null;
+        Tensor? mean = p.Edit.Operation == EditOperation.Mean
+            ? _arena.Cut("mean of edited rows", p.Width) : null;
         return new Step(p, ids, values, mean);
     }
 
@@ -150,11 +156,15 @@ sealed class EditProgram : IDisposable
             switch (e.Operation)
             {
                 case EditOperation.Add: ops.EditAdd(x, Ids, Plan.Column, Values!, e.Alpha); break;
-                case EditOperation.Replace or EditOperation.Patch: ops.EditReplace(x, Ids, Plan.Column, Values!); break;
+                case EditOperation.Replace or EditOperation.Patch:
+                    ops.EditReplace(x, Ids, Plan.Column, Values!);
+                    break;
                 case EditOperation.Scale: ops.EditScale(x, Ids, Plan.Column, Plan.Width, e.Alpha); break;
                 case EditOperation.Zero: ops.EditScale(x, Ids, Plan.Column, Plan.Width, 0f); break;
                 case EditOperation.Mean: ops.EditMean(x, Ids, Plan.Column, Plan.Width, Mean!); break;
-                case EditOperation.ProjectOut: ops.EditProjectOut(x, Ids, Plan.Column, Values!, e.Alpha); break;
+                case EditOperation.ProjectOut:
+                    ops.EditProjectOut(x, Ids, Plan.Column, Values!, e.Alpha);
+                    break;
                 default: Call(x, e.Function!); break;
             }
         }
@@ -192,7 +202,8 @@ sealed class EditProgram : IDisposable
             function(new EditContext(Plan.Site, Plan.Step, Plan.Rows, width, values));
             for (int i = 0; i < n; i++)
                 Row(i).Upload(values.AsSpan(i * width, width));
-            Tensor Row(int i) => x.Slice("edited row", (long)Plan.RowIds[i] * Plan.Stride + Plan.Column, width);
+            Tensor Row(int i)
+                => x.Slice("edited row", (long)Plan.RowIds[i] * Plan.Stride + Plan.Column, width);
         }
     }
 }

@@ -5,8 +5,9 @@ namespace HeadTap.Runtime;
 
 /// <summary>
 /// Edits as a JSON file, so that an experiment can be saved, shared and replayed:
-/// <c>{ "edits": [ { "site": "blocks.3.hook_attn_out", "op": "add", "alpha": 4, "value": { "unembed": [17] } } ] }</c>.
-/// docs/edits.md has every field. An unknown field is refused: a misspelt one would silently do nothing.
+/// <c>{ "edits": [ { "site": "blocks.3.hook_attn_out", "op": "add", "alpha": 4, "value": { "unembed": [17] }
+/// } ] }</c>. docs/edits.md has every field. An unknown field is refused: a misspelt one would silently do
+/// nothing.
 /// </summary>
 public static class EditSpec
 {
@@ -21,7 +22,8 @@ public static class EditSpec
 
     /// <summary>Reads a spec file.</summary>
     /// <param name="path">The file; tensor files named in it are looked for beside it.</param>
-    /// <exception cref="UserException">It cannot be read, or a field is unknown, missing or of the wrong kind.</exception>
+    /// <exception cref="UserException">It cannot be read, or a field is unknown, missing or of the wrong
+    /// kind.</exception>
     public static IReadOnlyList<Edit> Read(string path)
     {
         using JsonDocument document = InputFile.ReadJsonObject(path);
@@ -48,8 +50,10 @@ public static class EditSpec
 
     /// <summary>The spec of some edits.</summary>
     /// <param name="edits">The edits.</param>
-    /// <param name="folder">Where the spec will lie: tensor files are named as seen from there. Null: as they are.</param>
-    /// <exception cref="UserException">An edit is a C# function, or holds a number that JSON has not.</exception>
+    /// <param name="folder">Where the spec will lie: tensor files are named as seen from there. Null: as they
+    /// are.</param>
+    /// <exception cref="UserException">An edit is a C# function, or holds a number that JSON has
+    /// not.</exception>
     public static JsonObject ToJson(IReadOnlyList<Edit> edits, string? folder = null)
     {
         ArgumentNullException.ThrowIfNull(edits);
@@ -63,7 +67,8 @@ public static class EditSpec
         string op = fields.Text("op", "");
         (string name, EditOperation operation) = Operations.FirstOrDefault(o => o.Name == op);
         if (name is null)
-            throw Wrong(source, $"op is {Quoted.Name(op)}; expected {string.Join(", ", Operations.Select(o => o.Name))}");
+            throw Wrong(source,
+                $"op is {Quoted.Name(op)}; expected {string.Join(", ", Operations.Select(o => o.Name))}");
         string site = fields.Text("site", "");
         return new Edit
         {
@@ -97,7 +102,8 @@ public static class EditSpec
         return EditPositions.From(new JsonFields(source, p).Int("from"));
 
         UserException Expected() => Wrong(source,
-            $"positions is {Quoted.Name(p.GetRawText())}; expected \"all\", \"last\", a list, or {{\"from\": n}}");
+            $"positions is {Quoted.Name(p.GetRawText())}; expected \"all\", \"last\", a list, "
+            + $"or {{\"from\": n}}");
     }
 
     static EditValue Value(JsonElement json, string source, string? folder)
@@ -114,7 +120,8 @@ public static class EditSpec
         if (file.Contains('\0'))
             throw Wrong(source, $"file {Quoted.Name(file)} has a character that no path has");
         if (file.Length == 0 || tensor.Length == 0 || json.EnumerateObject().Count() != 2)
-            throw Wrong(source, "value needs numbers, {\"unembed\": tokens}, {\"embed\": tokens}, or file and tensor");
+            throw Wrong(source, "value needs numbers, {\"unembed\": tokens}, {\"embed\": tokens}, "
+                + "or file and tensor");
         return EditValue.File(folder is null ? file : Path.Combine(folder, file), tensor);
     }
 
@@ -123,8 +130,10 @@ public static class EditSpec
         float[] values = new float[json.GetArrayLength()];
         int i = 0;
         foreach (JsonElement number in json.EnumerateArray())
-            values[i++] = number.ValueKind == JsonValueKind.Number && number.TryGetSingle(out float v) && float.IsFinite(v)
-                ? v : throw Wrong(source, $"value {i - 1} is {Quoted.Name(number.GetRawText())}; expected a number");
+            values[i++] = number.ValueKind == JsonValueKind.Number
+                && number.TryGetSingle(out float v) && float.IsFinite(v)
+                ? v : throw Wrong(source,
+                    $"value {i - 1} is {Quoted.Name(number.GetRawText())}; expected a number");
         return values;
     }
 
@@ -133,14 +142,18 @@ public static class EditSpec
         if (!json.TryGetProperty(field, out JsonElement list))
             return null;
         if (list.ValueKind != JsonValueKind.Array)
-            throw Wrong(source, $"{field} is {Quoted.Name(list.GetRawText())}; expected a list of whole numbers");
-        return [.. list.EnumerateArray().Select(n => n.ValueKind == JsonValueKind.Number && n.TryGetInt32(out int i) && i >= 0
-            ? i : throw Wrong(source, $"{field} has {Quoted.Name(n.GetRawText())}; expected whole numbers from 0"))];
+            throw Wrong(source,
+                $"{field} is {Quoted.Name(list.GetRawText())}; expected a list of whole numbers");
+        return [.. list.EnumerateArray().Select(n => n.ValueKind == JsonValueKind.Number
+            && n.TryGetInt32(out int i) && i >= 0
+            ? i : throw Wrong(source,
+                $"{field} has {Quoted.Name(n.GetRawText())}; expected whole numbers from 0"))];
     }
 
     static JsonNode One(Edit edit, string? folder)
     {
-        if (!float.IsFinite(edit.Alpha) || edit.Value is InlineValue { Values: var v } && !v.All(float.IsFinite))
+        if (!float.IsFinite(edit.Alpha) || edit.Value is InlineValue { Values: var v }
+            && !v.All(float.IsFinite))
             throw edit.Wrong("a number that is not finite cannot be written");
         string op = Operations.FirstOrDefault(o => o.Operation == edit.Operation).Name
             ?? throw edit.Wrong("a C# function cannot be written to a file");
@@ -173,7 +186,8 @@ public static class EditSpec
             ["tensor"] = file.Tensor,
         },
         EmbeddingValue e => new JsonObject { [e.Head ? "unembed" : "embed"] = List(e.Tokens) },
-        _ => throw edit.Wrong("recorded values cannot be written; save them with trace --out and name that file"),
+        _ => throw edit.Wrong(
+            "recorded values cannot be written; save them with trace --out and name that file"),
     };
 
     static JsonArray List(IReadOnlyList<int> numbers) => new([.. numbers.Select(n => (JsonNode)n)]);
@@ -184,7 +198,8 @@ public static class EditSpec
             throw Wrong(source, $"found {Quoted.Name(json.GetRawText())}; expected an object");
         foreach (JsonProperty property in json.EnumerateObject())
             if (!known.Contains(property.Name))
-                throw Wrong(source, $"unknown field {Quoted.Name(property.Name)}; expected {string.Join(", ", known)}");
+                throw Wrong(source,
+                    $"unknown field {Quoted.Name(property.Name)}; expected {string.Join(", ", known)}");
     }
 
     static UserException Wrong(string source, string what) => new($"{source}: {what}");

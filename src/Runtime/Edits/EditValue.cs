@@ -1,6 +1,8 @@
 namespace HeadTap.Runtime;
 
-/// <summary>Where an edit's value comes from. Kept as a description, so a spec stays small and readable.</summary>
+/// <summary>
+/// Where an edit's value comes from. Kept as a description, so a spec stays small and readable.
+/// </summary>
 public abstract record EditValue
 {
     /// <summary>Numbers: one row for every place the edit touches.</summary>
@@ -11,7 +13,8 @@ public abstract record EditValue
 
     /// <summary>
     /// A memory: the sum of the unembedding's columns of the given tokens, each token once however often it
-    /// occurs (Sakarvadia et al. 2023, arXiv 2309.05605: b W_Uᵀ with b the k-hot vector of the memory's tokens).
+    /// occurs (Sakarvadia et al. 2023, arXiv 2309.05605: b W_Uᵀ with b the k-hot vector of the memory's
+    /// tokens).
     /// </summary>
     public static EditValue Unembed(params int[] tokens) => new EmbeddingValue(tokens, Head: true);
 
@@ -47,7 +50,8 @@ public sealed record RecordedValue(float[] Values, int[] Shape) : EditValue
 
     internal override int[] ShapeFor(Gpt2Config config)
         => Shape.Aggregate(1L, (product, extent) => product * extent) == Values.Length ? Shape
-            : throw new UserException($"edit value: {Values.Length} numbers are not a tensor of shape {Quoted.Shape(Shape)}");
+            : throw new UserException(
+                $"edit value: {Values.Length} numbers are not a tensor of shape {Quoted.Shape(Shape)}");
 }
 
 /// <summary>See <see cref="EditValue.File"/>.</summary>
@@ -72,11 +76,13 @@ public sealed record FileValue(string Path, string Tensor) : EditValue
 
     int[] ShapeIn(SafetensorsReader reader)
     {
-        SafetensorsEntry entry = reader.Entries.FirstOrDefault(e => e.Name == Tensor) ?? throw new UserException(
+        SafetensorsEntry entry = reader.Entries.FirstOrDefault(e => e.Name == Tensor)
+            ?? throw new UserException(
             $"{Quoted.Path(Path)}: no tensor {Quoted.Name(Tensor)}; it has "
             + Quoted.Names([.. reader.Entries.Select(e => e.Name)]));
         if (entry.Length > Array.MaxLength || entry.Shape.Any(extent => extent > int.MaxValue))
-            throw new UserException($"{Quoted.Path(Path)}: {Quoted.Name(Tensor)} has shape {Quoted.Shape(entry.Shape)}; "
+            throw new UserException(
+                $"{Quoted.Path(Path)}: {Quoted.Name(Tensor)} has shape {Quoted.Shape(entry.Shape)}; "
                 + "expected the shape of a recording");
         return [.. entry.Shape.Select(extent => (int)extent)];
     }
@@ -107,7 +113,8 @@ public sealed record EmbeddingValue(int[] Tokens, bool Head) : EditValue
             throw new UserException("edit value: a memory needs at least one token");
         foreach (int token in Tokens)
             if (token < 0 || token >= config.VocabSize)
-                throw new UserException($"edit value: token {token} is outside the vocabulary of {config.VocabSize}");
+                throw new UserException(
+                    $"edit value: token {token} is outside the vocabulary of {config.VocabSize}");
         return [config.Width];
     }
 }

@@ -4,8 +4,8 @@ namespace HeadTap.Runtime;
 static class EditValues
 {
     /// <summary>
-    /// Refuses a value that no batch can use. How many tokens a recording must have, and how many keys a row of a
-    /// pattern, is known when a batch is.
+    /// Refuses a value that no batch can use. How many tokens a recording must have, and how many keys a row
+    /// of a pattern, is known when a batch is.
     /// </summary>
     /// <exception cref="UserException">The value's shape does not fit the site.</exception>
     internal static void RequireShape(Edit edit, Site site, SiteLayout layout, int[] shape)
@@ -13,17 +13,21 @@ static class EditValues
         long length = shape.Aggregate(1L, (product, extent) => product * extent);
         int most = edit.Head is null || layout.HeadsInRows ? layout.Width : layout.Unit;
         int least = layout.HeadsInRows ? 1 : most;
-        bool row = edit.Operation != EditOperation.Patch && (shape.Length <= 1 || (length >= least && length <= most));
+        bool row = edit.Operation != EditOperation.Patch
+            && (shape.Length <= 1 || (length >= least && length <= most));
         if (!row)
             RequireRecording(edit, site, layout, shape, least);
         else if (length < least || length > most)
             throw WrongLength(edit, site, length, layout.HeadsInRows ? $"{least} to {most}" : $"{most}");
     }
 
-    /// <summary>The value as one row of <paramref name="width"/> for all, or as one for each edited row.</summary>
+    /// <summary>
+    /// The value as one row of <paramref name="width"/> for all, or as one for each edited row.
+    /// </summary>
     /// <exception cref="UserException">The value's shape does not fit the site.</exception>
     internal static (float[] Values, bool PerRow) Fit(
-        Edit edit, Site site, SiteLayout layout, (float[] Values, int[] Shape) value, List<EditRow> rows, int width)
+        Edit edit, Site site, SiteLayout layout, (float[] Values, int[] Shape) value,
+        List<EditRow> rows, int width)
     {
         (float[] values, int[] shape) = value;
         bool masked = site.Kind == SiteKind.Scores; // its recordings are minus infinity above the diagonal
@@ -73,7 +77,8 @@ static class EditValues
     }
 
     static UserException WrongLength(Edit edit, Site site, long found, string expected) => edit.Wrong(
-        $"its value has {found} numbers; {site}{(edit.Head is null ? "" : $" head {edit.Head}")} needs {expected}");
+        $"its value has {found} numbers; {site}{(edit.Head is null ? "" : $" head {edit.Head}")} "
+        + $"needs {expected}");
 
     static float[] Unit(Edit edit, float[] values)
     {

@@ -42,8 +42,8 @@ public static class AtomicFile
     }
 
     /// <summary>
-    /// Says before a long job whether its output could be written, by the same steps as <see cref="Write"/> takes;
-    /// leaves nothing behind, neither file nor folder.
+    /// Says before a long job whether its output could be written, by the same steps as <see cref="Write"/>
+    /// takes; leaves nothing behind, neither file nor folder.
     /// </summary>
     /// <exception cref="UserException">The place cannot be written.</exception>
     public static void RequireWritable(string path)
@@ -70,7 +70,8 @@ public static class AtomicFile
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
         {
             throw new UserException(
-                $"{Quoted.Path(path)}: cannot be written ({Quoted.Line(e.Message)}). Choose a writable place with room.", e);
+                $"{Quoted.Path(path)}: cannot be written ({Quoted.Line(e.Message)}). Choose a writable "
+                + "place with room.", e);
         }
     }
 

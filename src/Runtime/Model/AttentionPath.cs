@@ -11,7 +11,8 @@ abstract class AttentionPath(Gpt2Model model, PassMemory memory)
 
     protected int H => Model.Config.Heads;
 
-    protected float Scale { get; } = model.Config.ScaleAttention ? 1f / MathF.Sqrt(model.Config.HeadWidth) : 1f;
+    protected float Scale { get; } = model.Config.ScaleAttention
+        ? 1f / MathF.Sqrt(model.Config.HeadWidth) : 1f;
 
     /// <summary>Rows and positions of the pass in progress.</summary>
     internal BatchShape Batch { get; set; }

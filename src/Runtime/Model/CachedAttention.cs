@@ -23,7 +23,8 @@ sealed class KeyValueCache
 }
 
 /// <summary>One new token a row, attending to itself and everything cached before it.</summary>
-sealed class CachedAttention(Gpt2Model model, PassMemory memory, KeyValueCache cache) : AttentionPath(model, memory)
+sealed class CachedAttention(Gpt2Model model, PassMemory memory, KeyValueCache cache)
+    : AttentionPath(model, memory)
 {
     internal override void Forward(int l, Gpt2Activations a, SiteRecorder sites)
     {

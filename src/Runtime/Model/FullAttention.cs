@@ -1,8 +1,8 @@
 namespace HeadTap.Runtime;
 
 /// <summary>
-/// Attention over the pass' own tokens. Fused, unless scores or patterns of a block are edited or their gradients
-/// asked for: then they are materialised for that block.
+/// Attention over the pass' own tokens. Fused, unless scores or patterns of a block are edited or their
+/// gradients asked for: then they are materialised for that block.
 /// </summary>
 sealed class FullAttention(
     Gpt2Model model, PassMemory memory, KeyValueCache? cache = null, IReadOnlySet<Site>? gradients = null)
@@ -60,7 +60,8 @@ sealed class FullAttention(
     bool Materialises(int l, SiteRecorder sites)
         => sites.Edits(SiteKind.Scores, l) || sites.Edits(SiteKind.Pattern, l)
         || (gradients is not null
-            && (gradients.Contains(new Site(SiteKind.Scores, l)) || gradients.Contains(new Site(SiteKind.Pattern, l))));
+            && (gradients.Contains(new Site(SiteKind.Scores, l))
+                || gradients.Contains(new Site(SiteKind.Pattern, l))));
 
     void Fused(int l, Gpt2Activations a, SiteRecorder sites)
     {

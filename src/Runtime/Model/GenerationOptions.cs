@@ -9,7 +9,9 @@ public sealed record GenerationOptions
     /// <summary>How the next token is chosen.</summary>
     public SamplingOptions Sampling { get; init; } = new(Greedy: true);
 
-    /// <summary>Seed of the draws; row b draws from its own stream, so rows do not change one another.</summary>
+    /// <summary>
+    /// Seed of the draws; row b draws from its own stream, so rows do not change one another.
+    /// </summary>
     public ulong Seed { get; init; }
 
     /// <summary>A token that ends a row (it is kept); null for none.</summary>

@@ -1,8 +1,8 @@
 namespace HeadTap.Runtime;
 
 /// <summary>
-/// Every activation of a forward pass, named once, with its shape. For a backward pass each block keeps its own;
-/// otherwise blocks share one set, and only what is recorded has memory of its own.
+/// Every activation of a forward pass, named once, with its shape. For a backward pass each block keeps its
+/// own; otherwise blocks share one set, and only what is recorded has memory of its own.
 /// </summary>
 sealed class Gpt2Activations
 {

@@ -14,7 +14,9 @@ sealed class Gpt2Backward(
     /// <summary>Edits of the forward pass, whose transposes the gradients pass through.</summary>
     internal EditProgram? Program { get; set; }
 
-    /// <summary>From dL/d(final LayerNorm's output), in <see cref="Gpt2BackwardMemory.LnFinal"/>, down.</summary>
+    /// <summary>
+    /// From dL/d(final LayerNorm's output), in <see cref="Gpt2BackwardMemory.LnFinal"/>, down.
+    /// </summary>
     internal void Run(Gpt2Gradients gradients)
     {
         NamedParameters<Tensor?> g = gradients.Named;
@@ -45,9 +47,11 @@ sealed class Gpt2Backward(
         Tensor dOut = Branch(SiteKind.MlpOut, l);
         WeightGradients(a.MlpPost[l], dOut, g.OutWeight, g.OutBias);
         ops.MatMulTransposed(dOut, w.OutWeight, d.Mlp);                      At(SiteKind.MlpPost, l, d.Mlp);
-        ops.ActivateBackward(model.Config.Activation, a.MlpPre[l], d.Mlp, d.Mlp); At(SiteKind.MlpPre, l, d.Mlp);
+        ops.ActivateBackward(model.Config.Activation, a.MlpPre[l], d.Mlp, d.Mlp);
+        At(SiteKind.MlpPre, l, d.Mlp);
         WeightGradients(a.Ln2[l], d.Mlp, g.FcWeight, g.FcBias);
-        ops.MatMulTransposed(d.Mlp, w.FcWeight, d.Norm);                     At(SiteKind.Ln2Normalized, l, d.Norm);
+        ops.MatMulTransposed(d.Mlp, w.FcWeight, d.Norm);
+        At(SiteKind.Ln2Normalized, l, d.Norm);
         ops.LayerNormBackward(a.ResidMid[l], w.Ln2Weight, a.Ln2Mean[l], a.Ln2Rstd[l],
             d.Norm, d.Resid, g.Ln2Weight, g.Ln2Bias);
         At(SiteKind.ResidMid, l, d.Resid);
@@ -62,7 +66,8 @@ sealed class Gpt2Backward(
         At(SiteKind.K, l, d.Qkv);
         At(SiteKind.Q, l, d.Qkv);
         WeightGradients(a.Ln1[l], d.Qkv, g.QkvWeight, g.QkvBias);
-        ops.MatMulTransposed(d.Qkv, w.QkvWeight, d.Norm);                    At(SiteKind.Ln1Normalized, l, d.Norm);
+        ops.MatMulTransposed(d.Qkv, w.QkvWeight, d.Norm);
+        At(SiteKind.Ln1Normalized, l, d.Norm);
         ops.LayerNormBackward(a.Resid[l], w.Ln1Weight, a.Ln1Mean[l], a.Ln1Rstd[l],
             d.Norm, d.Resid, g.Ln1Weight, g.Ln1Bias);
         At(SiteKind.ResidPre, l, d.Resid);
@@ -105,7 +110,8 @@ sealed class Gpt2Backward(
             ops.BiasGradient(dY, dBias);
     }
 
-    // The stream's gradient is that of everything added to it. Edits of the branch must not touch the stream's.
+    // The stream's gradient is that of everything added to it. Edits of the branch must not touch the
+    // stream's.
     Tensor Branch(SiteKind kind, int l)
     {
         Tensor dBranch = d.Resid;
@@ -119,11 +125,13 @@ sealed class Gpt2Backward(
 
     void At(SiteKind kind, int l, Tensor dX) => gradientSites.AtGradient(kind, l, dX, Program);
 
-    int LowestLayer(Site? lowest) => lowest is not { } site || site.Kind >= SiteKind.LnFinalScale ? model.Config.Layers
+    int LowestLayer(Site? lowest)
+        => lowest is not { } site || site.Kind >= SiteKind.LnFinalScale ? model.Config.Layers
         : Site.InBlock(site.Kind) ? site.Layer : -1;
 
     static bool AttentionIsNeeded(int l, NamedBlock<Tensor?> g, Site? lowestSite)
-        => g.Ln1Weight is not null || g.Ln1Bias is not null || g.QkvWeight is not null || g.QkvBias is not null
+        => g.Ln1Weight is not null || g.Ln1Bias is not null || g.QkvWeight is not null
+            || g.QkvBias is not null
         || g.ProjWeight is not null || g.ProjBias is not null
         || (lowestSite is { } site && site <= new Site(SiteKind.AttnOut, l));
 }

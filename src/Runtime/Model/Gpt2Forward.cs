@@ -1,8 +1,8 @@
 namespace HeadTap.Runtime;
 
 /// <summary>
-/// GPT-2's forward pass (Radford et al. 2019), read from top to bottom: one op a line, with the sites between.
-/// <see cref="Gpt2Backward"/> is its mirror.
+/// GPT-2's forward pass (Radford et al. 2019), read from top to bottom: one op a line, with the sites
+/// between. <see cref="Gpt2Backward"/> is its mirror.
 /// </summary>
 sealed class Gpt2Forward(Gpt2Model model, Gpt2Activations a, SiteRecorder sites, AttentionPath attention)
 {

@@ -1,13 +1,15 @@
 namespace HeadTap.Runtime;
 
 /// <summary>
-/// Continues prompts token by token over a key/value cache. Rows may be of unequal length; sites and edits work in
-/// every pass. Edited scores or patterns need all keys at once, so with such edits each pass runs the whole text.
+/// Continues prompts token by token over a key/value cache. Rows may be of unequal length; sites and edits
+/// work in every pass. Edited scores or patterns need all keys at once, so with such edits each pass runs the
+/// whole text.
 /// </summary>
 public sealed class Gpt2Generator(Gpt2Model model)
 {
     /// <summary>The tokens added to each prompt.</summary>
-    /// <exception cref="UserException">A prompt is empty, holds an unknown token or leaves no room in the context.</exception>
+    /// <exception cref="UserException">A prompt is empty, holds an unknown token or leaves no room in the
+    /// context.</exception>
     public IReadOnlyList<int[]> Generate(SequenceBatch prompts, GenerationOptions options)
     {
         ArgumentNullException.ThrowIfNull(prompts);
@@ -17,7 +19,8 @@ public sealed class Gpt2Generator(Gpt2Model model)
             throw new UserException($"{options.MaxNewTokens} new tokens asked for; expected at least 1");
         int longest = prompts.Lengths.Max();
         if (options.MaxNewTokens > model.Config.ContextLength - longest)
-            throw new UserException($"a prompt of {longest} tokens and {options.MaxNewTokens} new ones pass the "
+            throw new UserException(
+                $"a prompt of {longest} tokens and {options.MaxNewTokens} new ones pass the "
                 + $"model's context of {model.Config.ContextLength}");
         var texts = new GeneratedTexts(model, prompts, options);
         bool patterns = model.Edits.Any(e => Site.Match(e.Site, model.Config)
@@ -45,7 +48,8 @@ public sealed class Gpt2Generator(Gpt2Model model)
     void RunCached(SequenceBatch prompts, GeneratedTexts texts, GenerationOptions options, int capacity)
     {
         Gpt2Config config = model.Config;
-        long floats = TensorArena.Measure(model.Device, a => _ = new KeyValueCache(a, config, prompts.B, capacity));
+        long floats = TensorArena.Measure(model.Device,
+            a => _ = new KeyValueCache(a, config, prompts.B, capacity));
         using var arena = new TensorArena(model.Device, floats, "the key/value cache");
         var cache = new KeyValueCache(arena, config, prompts.B, capacity);
         using (var session = new Gpt2Session(model, new SessionOptions

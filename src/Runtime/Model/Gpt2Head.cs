@@ -1,8 +1,8 @@
 namespace HeadTap.Runtime;
 
 /// <summary>
-/// From the final LayerNorm to logits and the loss. The loss goes through the vocabulary in chunks of rows, so
-/// logits of a whole batch are never held unless somebody records or edits them.
+/// From the final LayerNorm to logits and the loss. The loss goes through the vocabulary in chunks of rows,
+/// so logits of a whole batch are never held unless somebody records or edits them.
 /// </summary>
 sealed class Gpt2Head(Gpt2Model model)
 {
@@ -26,7 +26,8 @@ sealed class Gpt2Head(Gpt2Model model)
     /// Losses of all rows that have a target, and with <paramref name="dX"/> the gradient of
     /// <paramref name="gradientScale"/> times their sum: dX written, parameters' added into.
     /// </summary>
-    /// <remarks>x [rows, C], compact: every row has a target. losses [rows]. chunk [chunk rows, V], overwritten.</remarks>
+    /// <remarks>x [rows, C], compact: every row has a target. losses [rows]. chunk [chunk rows, V],
+    /// overwritten.</remarks>
     internal void Loss(
         Tensor x, IndexTensor targets, Tensor losses, Tensor chunk,
         Tensor? dX, NamedParameters<Tensor?>? g, float gradientScale)

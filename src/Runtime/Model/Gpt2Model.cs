@@ -1,6 +1,8 @@
 namespace HeadTap.Runtime;
 
-/// <summary>A GPT-2 on a device: its sizes, its weights, the ops that run it and the edits attached to it.</summary>
+/// <summary>
+/// A GPT-2 on a device: its sizes, its weights, the ops that run it and the edits attached to it.
+/// </summary>
 public sealed class Gpt2Model : IDisposable
 {
     readonly TensorArena _arena;
@@ -39,7 +41,8 @@ public sealed class Gpt2Model : IDisposable
     public IReadOnlyList<Edit> Edits => _edits;
 
     /// <summary>Reads a Hugging Face folder.</summary>
-    /// <exception cref="UserException">A file is missing, damaged or not a GPT-2, or the model does not fit.</exception>
+    /// <exception cref="UserException">A file is missing, damaged or not a GPT-2, or the model does not
+    /// fit.</exception>
     public static Gpt2Model Load(ComputeDevice device, string folder)
     {
         var model = new Gpt2Model(device, Gpt2Folder.ReadConfig(folder));
@@ -62,11 +65,12 @@ public sealed class Gpt2Model : IDisposable
     /// <exception cref="UserException">It cannot be written; nothing half-written is left.</exception>
     public void Save(string folder, string? tokenizerFrom = null)
         => Gpt2Folder.Write(folder, Config, (slice, start, values) =>
-            Set[slice.Name].Slice(slice.Name, start, values.Length).Download(values), tokenizerFrom: tokenizerFrom);
+            Set[slice.Name].Slice(slice.Name, start, values.Length).Download(values),
+            tokenizerFrom: tokenizerFrom);
 
     /// <summary>
-    /// Random weights as GPT-2's: normal with deviation 0.02, the projections into the residual stream divided
-    /// by sqrt(2L); LayerNorm gains 1; biases 0 (Radford et al. 2019, section 2.3).
+    /// Random weights as GPT-2's: normal with deviation 0.02, the projections into the residual stream
+    /// divided by sqrt(2L); LayerNorm gains 1; biases 0 (Radford et al. 2019, section 2.3).
     /// </summary>
     public void Initialize(ulong seed)
     {

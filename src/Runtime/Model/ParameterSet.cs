@@ -17,7 +17,8 @@ public sealed class ParameterSet
     /// <param name="arena">Where; one float per element of the included parameters.</param>
     /// <param name="parameters">The table of parameters.</param>
     /// <param name="purpose">Goes before each name: "gradient of h.0.ln_1.weight"; empty for weights.</param>
-    /// <param name="only">Names to include; null for all. Others have no tensor: frozen sets cost no memory.</param>
+    /// <param name="only">Names to include; null for all. Others have no tensor: frozen sets cost no
+    /// memory.</param>
     public ParameterSet(
         TensorArena arena, Gpt2Parameters parameters, string purpose = "", IReadOnlySet<string>? only = null)
     {
@@ -50,7 +51,9 @@ public sealed class ParameterSet
     /// <summary>The tensor of a parameter, or null when it is not included.</summary>
     public Tensor? Find(string name) => _byName.GetValueOrDefault(Gpt2Parameters.WithoutPrefix(name));
 
-    /// <summary>The block that holds an included parameter, and the parameter's first element in it.</summary>
+    /// <summary>
+    /// The block that holds an included parameter, and the parameter's first element in it.
+    /// </summary>
     internal (int Block, long Offset) PlaceOf(string name) => _places[Gpt2Parameters.WithoutPrefix(name)];
 
     int CutBlock(TensorArena arena, string purpose, int first)

@@ -21,7 +21,9 @@ public sealed class SequenceBatch
                 _tokens[b * T + t] = rows[b][t];
     }
 
-    /// <summary>A batch already padded: [B T] ids, of which the first <c>lengths[b]</c> of a row count.</summary>
+    /// <summary>
+    /// A batch already padded: [B T] ids, of which the first <c>lengths[b]</c> of a row count.
+    /// </summary>
     public SequenceBatch(int[] tokens, int[] lengths, int T)
     {
         ArgumentNullException.ThrowIfNull(tokens);
@@ -46,7 +48,8 @@ public sealed class SequenceBatch
     /// <summary>A row without its padding.</summary>
     public ReadOnlySpan<int> Row(int b) => _tokens.AsSpan(b * T, Lengths[b]);
 
-    /// <summary>[B T]: each token's successor, -1 at the end of a row and in padding: the targets of language modelling.</summary>
+    /// <summary>[B T]: each token's successor, -1 at the end of a row and in padding: the targets of language
+    /// modelling.</summary>
     public int[] NextTokens()
     {
         int[] targets = new int[_tokens.Length];
@@ -64,7 +67,8 @@ public sealed class SequenceBatch
     internal int[] Positions() => Masked((_, t) => t);
 
     /// <summary>Checks what every pass checks before it runs.</summary>
-    /// <exception cref="UserException">A row is empty or too long, or a token is outside the vocabulary.</exception>
+    /// <exception cref="UserException">A row is empty or too long, or a token is outside the
+    /// vocabulary.</exception>
     public void Validate(Gpt2Config config)
     {
         ArgumentNullException.ThrowIfNull(config);

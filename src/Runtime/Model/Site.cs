@@ -2,7 +2,9 @@ using System.IO.Enumeration;
 
 namespace HeadTap.Runtime;
 
-/// <summary>One place of a forward pass, named as TransformerLens names it: <c>blocks.3.attn.hook_z</c>.</summary>
+/// <summary>
+/// One place of a forward pass, named as TransformerLens names it: <c>blocks.3.attn.hook_z</c>.
+/// </summary>
 /// <param name="Kind">Which place of a block, or outside the blocks.</param>
 /// <param name="Layer">The block, from 0; 0 for places outside the blocks.</param>
 public readonly record struct Site(SiteKind Kind, int Layer = 0) : IComparable<Site>
@@ -39,10 +41,11 @@ public readonly record struct Site(SiteKind Kind, int Layer = 0) : IComparable<S
         ArgumentNullException.ThrowIfNull(pattern);
         string glob = SiteNames.FromAlias(pattern.Trim());
         List<Site> found =
-            [.. All(config).Where(s => FileSystemName.MatchesSimpleExpression(glob, s.Name, ignoreCase: false))];
+            [.. All(config)
+                .Where(s => FileSystemName.MatchesSimpleExpression(glob, s.Name, ignoreCase: false))];
         return found.Count > 0 ? found : throw new UserException(
-            $"site {Quoted.Name(pattern)} matches nothing; expected one like blocks.*.attn.hook_z, with blocks 0 to "
-            + $"{config.Layers - 1} (docs/sites.md has the list)");
+            $"site {Quoted.Name(pattern)} matches nothing; expected one like blocks.*.attn.hook_z, "
+            + $"with blocks 0 to {config.Layers - 1} (docs/sites.md has the list)");
     }
 
     /// <summary>The sites that any of several patterns names, each once, in forward order.</summary>

@@ -39,7 +39,9 @@ public enum SiteKind
     /// <summary>Each head's mix of values, before W_O, [B, T, H, D].</summary>
     Z,
 
-    /// <summary>Each head's own contribution to the residual stream, z_h W_O[h], [B, T, H, C]; no bias.</summary>
+    /// <summary>
+    /// Each head's own contribution to the residual stream, z_h W_O[h], [B, T, H, C]; no bias.
+    /// </summary>
     Result,
 
     /// <summary>Sum of the heads' results and the bias, [B, T, C].</summary>

@@ -2,7 +2,9 @@ using System.Text.RegularExpressions;
 
 namespace HeadTap.Runtime;
 
-/// <summary>TransformerLens' names of the sites, and the names other tools have for the same places.</summary>
+/// <summary>
+/// TransformerLens' names of the sites, and the names other tools have for the same places.
+/// </summary>
 public static partial class SiteNames
 {
     static readonly Dictionary<SiteKind, string> Names = new()
@@ -48,7 +50,8 @@ public static partial class SiteNames
         ("ln_2", SiteKind.Ln2Normalized), ("ln_2.output", SiteKind.Ln2Normalized),
         ("ln2.hook_out", SiteKind.Ln2Normalized),
         ("mlp.c_fc.output", SiteKind.MlpPre), ("mlp.in.hook_out", SiteKind.MlpPre),
-        ("mlp.act", SiteKind.MlpPost), ("mlp.c_proj.input", SiteKind.MlpPost), ("mlp.out.hook_in", SiteKind.MlpPost),
+        ("mlp.act", SiteKind.MlpPost), ("mlp.c_proj.input", SiteKind.MlpPost),
+        ("mlp.out.hook_in", SiteKind.MlpPost),
         ("mlp", SiteKind.MlpOut), ("mlp.output", SiteKind.MlpOut), ("mlp.hook_out", SiteKind.MlpOut),
         ("output", SiteKind.ResidPost), ("output[0]", SiteKind.ResidPost), ("hook_out", SiteKind.ResidPost),
     ];
@@ -56,13 +59,17 @@ public static partial class SiteNames
     static readonly (string Alias, SiteKind Kind)[] OuterAliases =
     [
         ("wte", SiteKind.Embed), ("wte.output", SiteKind.Embed), ("embed.hook_out", SiteKind.Embed),
-        ("wpe", SiteKind.PosEmbed), ("wpe.output", SiteKind.PosEmbed), ("pos_embed.hook_out", SiteKind.PosEmbed),
+        ("wpe", SiteKind.PosEmbed), ("wpe.output", SiteKind.PosEmbed),
+        ("pos_embed.hook_out", SiteKind.PosEmbed),
         ("ln_f", SiteKind.LnFinalNormalized), ("ln_f.output", SiteKind.LnFinalNormalized),
         ("unembed.hook_in", SiteKind.LnFinalNormalized),
-        ("lm_head", SiteKind.Logits), ("lm_head.output", SiteKind.Logits), ("unembed.hook_out", SiteKind.Logits),
+        ("lm_head", SiteKind.Logits), ("lm_head.output", SiteKind.Logits),
+        ("unembed.hook_out", SiteKind.Logits),
     ];
 
-    /// <summary>Every alias with the site it means, <c>{l}</c> standing for the layer: the rows of docs/sites.md.</summary>
+    /// <summary>
+    /// Every alias with the site it means, <c>{l}</c> standing for the layer: the rows of docs/sites.md.
+    /// </summary>
     public static IEnumerable<(string Alias, SiteKind Kind)> Aliases =>
     [
         .. OuterAliases,
@@ -73,10 +80,13 @@ public static partial class SiteNames
     /// <summary>The name inside its block, or the whole name of a site outside the blocks.</summary>
     public static string Of(SiteKind kind) => Names[kind];
 
-    /// <summary>The TransformerLens name or glob of an alias; anything that is no alias comes back as it is.</summary>
+    /// <summary>
+    /// The TransformerLens name or glob of an alias; anything that is no alias comes back as it is.
+    /// </summary>
     internal static string FromAlias(string name)
     {
-        string bare = name.StartsWith("transformer.", StringComparison.Ordinal) ? name["transformer.".Length..] : name;
+        string bare = name.StartsWith("transformer.", StringComparison.Ordinal)
+            ? name["transformer.".Length..] : name;
         foreach ((string alias, SiteKind kind) in OuterAliases)
             if (bare == alias)
                 return Of(kind);

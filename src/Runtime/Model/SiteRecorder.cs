@@ -15,7 +15,9 @@ public sealed class Recording
     /// <summary>Batch axis first; see <see cref="SiteKind"/>.</summary>
     public int[] Shape { get; }
 
-    /// <summary>The values on the device while the session lives; null where they are only on the host.</summary>
+    /// <summary>
+    /// The values on the device while the session lives; null where they are only on the host.
+    /// </summary>
     public Tensor? Tensor => _reciprocal ? null : _tensor;
 
     /// <summary>The values, row-major, on the host.</summary>
@@ -29,7 +31,9 @@ public sealed class Recording
     }
 }
 
-/// <summary>Applies edits and keeps recordings as a pass comes to its sites. A site not in use costs a lookup.</summary>
+/// <summary>
+/// Applies edits and keeps recordings as a pass comes to its sites. A site not in use costs a lookup.
+/// </summary>
 sealed class SiteRecorder
 {
     readonly Gpt2Model _model;
@@ -44,7 +48,8 @@ sealed class SiteRecorder
 
     internal IReadOnlySet<Site> Recorded => _recorded;
 
-    /// <summary>Whether no activation keeps a site's values for itself: they are strided, used again, or made on request.</summary>
+    /// <summary>Whether no activation keeps a site's values for itself: they are strided, used again, or made
+    /// on request.</summary>
     internal static bool NeedsCopy(SiteKind kind) => kind is SiteKind.Embed or SiteKind.PosEmbed or SiteKind.Q
         or SiteKind.K or SiteKind.V or SiteKind.Scores or SiteKind.Pattern or SiteKind.Result;
 
@@ -60,7 +65,9 @@ sealed class SiteRecorder
                     SiteLayout.Of(site.Kind, _model.Config, B, T, keys).Shape);
     }
 
-    /// <summary>The memory of a recorded site that no activation holds: results and patterns are written there.</summary>
+    /// <summary>
+    /// The memory of a recorded site that no activation holds: results and patterns are written there.
+    /// </summary>
     internal Tensor? Copy(Site site) => _copies.GetValueOrDefault(site);
 
     internal void Begin(in BatchShape batch, EditProgram? program)
@@ -69,9 +76,11 @@ sealed class SiteRecorder
         (_batch, _program) = (batch, program);
     }
 
-    internal bool Records(SiteKind kind, int layer) => _recorded.Count > 0 && _recorded.Contains(new Site(kind, layer));
+    internal bool Records(SiteKind kind, int layer)
+        => _recorded.Count > 0 && _recorded.Contains(new Site(kind, layer));
 
-    internal bool Edits(SiteKind kind, int layer) => _program is not null && _program.Touches(new Site(kind, layer));
+    internal bool Edits(SiteKind kind, int layer)
+        => _program is not null && _program.Touches(new Site(kind, layer));
 
     internal bool Uses(SiteKind kind, int layer) => Records(kind, layer) || Edits(kind, layer);
 
@@ -107,7 +116,8 @@ sealed class SiteRecorder
             _recordings[site] = new Recording(layout.Shape, copy);
         }
         else if (site.Kind == SiteKind.ResidPost && Edits(SiteKind.ResidPre, site.Layer + 1))
-            _recordings[site] = new Recording(layout.Shape, x.ToArray()); // the next block edits the same memory
+            // the next block edits the same memory
+            _recordings[site] = new Recording(layout.Shape, x.ToArray());
         else
             _recordings[site] = new Recording(layout.Shape, x,
                 site.Kind is SiteKind.Ln1Scale or SiteKind.Ln2Scale or SiteKind.LnFinalScale);

@@ -9,7 +9,9 @@ namespace HeadTap.Runtime;
 public sealed class SiteTrace(
     SequenceBatch rows, IReadOnlyDictionary<Site, Recording> recordings, IReadOnlyList<Site> sites)
 {
-    /// <summary>Every tensor of the file with its shape: the sites, <c>tokens</c> and <c>lengths</c>.</summary>
+    /// <summary>
+    /// Every tensor of the file with its shape: the sites, <c>tokens</c> and <c>lengths</c>.
+    /// </summary>
     public IEnumerable<(string Name, int[] Shape)> Shapes =>
         [.. sites.Select(s => (s.Name, Shape(s))), ("tokens", [rows.B, rows.T]), ("lengths", [rows.B])];
 
@@ -30,7 +32,8 @@ public sealed class SiteTrace(
         int width = values.Length / (rows.B * blocks * T);
         for (int b = 0; b < rows.B; b++)
             for (int h = 0; h < blocks; h++)
-                values.AsSpan((((b * blocks) + h) * T + rows.Lengths[b]) * width, (T - rows.Lengths[b]) * width).Clear();
+                values.AsSpan((((b * blocks) + h) * T + rows.Lengths[b]) * width,
+                    (T - rows.Lengths[b]) * width).Clear();
         return values;
     }
 
@@ -39,8 +42,8 @@ public sealed class SiteTrace(
         => Math.Sqrt(Values(site).Where(v => !float.IsNegativeInfinity(v)).Sum(v => (double)v * v));
 
     /// <summary>
-    /// Writes <c>.npy</c> (the one site) or safetensors: the sites under their names, <c>tokens</c> [B, T] (0 in
-    /// padding) and <c>lengths</c> [B], with the manifest's facts as metadata.
+    /// Writes <c>.npy</c> (the one site) or safetensors: the sites under their names, <c>tokens</c> [B, T] (0
+    /// in padding) and <c>lengths</c> [B], with the manifest's facts as metadata.
     /// </summary>
     /// <exception cref="UserException">The place cannot be written.</exception>
     public void Write(string path, Manifest manifest)

@@ -16,9 +16,9 @@ public sealed record TextScore(
 
 /// <summary>Evaluates a model on texts longer than its context, window by window.</summary>
 /// <remarks>
-/// A window sees up to <c>context</c> tokens and predicts the token after each. With a stride below the context
-/// windows overlap and only tokens no earlier window predicted are counted, so each token of a document but the
-/// first is counted once.
+/// A window sees up to <c>context</c> tokens and predicts the token after each. With a stride below the
+/// context windows overlap and only tokens no earlier window predicted are counted, so each token of a
+/// document but the first is counted once.
 /// </remarks>
 public static class TextEvaluation
 {
@@ -34,7 +34,8 @@ public static class TextEvaluation
     /// <param name="context">Tokens a window sees, at most the model's context.</param>
     /// <param name="stride">From one window's start to the next, 1 to <paramref name="context"/>.</param>
     /// <param name="progress">Told the tokens predicted so far and in all.</param>
-    /// <exception cref="UserException">A number is out of range, a token is, or there is nothing to predict.</exception>
+    /// <exception cref="UserException">A number is out of range, a token is, or there is nothing to
+    /// predict.</exception>
     public static TextScore Run(Gpt2Model model, IReadOnlyList<int[]> documents, int context, int stride,
         Action<long, long>? progress = null)
     {
@@ -43,7 +44,8 @@ public static class TextEvaluation
         Require(model.Config, context, stride);
         List<Window> windows = [.. documents.SelectMany((d, i) => Windows(i, d.Length, context, stride))];
         if (windows.Count == 0)
-            throw new UserException("no text has two tokens, so there is nothing to predict; expected a longer text");
+            throw new UserException(
+                "no text has two tokens, so there is nothing to predict; expected a longer text");
         long total = windows.Sum(w => (long)w.Length - w.FirstCounted);
         int rows = (int)Math.Clamp(MostLogits / ((long)context * model.Config.VocabSize), 1, MostRows);
         int longest = windows.Max(w => w.Length);
@@ -90,7 +92,8 @@ public static class TextEvaluation
         Tensor logits = session.Logits.Reshape(rows, session.Model.Config.VocabSize);
         Tensor losses = arena.Cut("losses", rows);
         IndexTensor best = arena.CutIndices("most probable tokens", rows);
-        session.Model.Ops.CrossEntropy(logits, arena.UploadIndices("targets", targets, rows), losses, null, 0f);
+        session.Model.Ops.CrossEntropy(logits, arena.UploadIndices("targets", targets, rows),
+            losses, null, 0f);
         session.Model.Ops.ArgMax(logits, best);
         return (losses.ToArray(), best.ToArray(), targets, batch.T);
     }
@@ -109,7 +112,8 @@ public static class TextEvaluation
     static void Require(Gpt2Config config, int context, int stride)
     {
         if (context < 1 || context > config.ContextLength)
-            throw new UserException($"a context of {context} tokens; expected 1 to {config.ContextLength}, the model's");
+            throw new UserException(
+                $"a context of {context} tokens; expected 1 to {config.ContextLength}, the model's");
         if (stride < 1 || stride > context)
             throw new UserException($"a stride of {stride} tokens; expected 1 to {context}, the context");
     }

@@ -1,13 +1,14 @@
 namespace HeadTap.Runtime;
 
 /// <summary>
-/// TransformerLens' rewriting of weights on loading: fold LayerNorm, centre writing weights, centre the unembedding,
-/// fold value biases (TransformerLens 1.4.0, <c>from_pretrained</c>'s defaults, in its order). Softmax outputs stay
-/// what they were; the unembedding does not, and the injection paper builds its memories from this one.
+/// TransformerLens' rewriting of weights on loading: fold LayerNorm, centre writing weights, centre the
+/// unembedding, fold value biases (TransformerLens 1.4.0, <c>from_pretrained</c>'s defaults, in its order).
+/// Softmax outputs stay what they were; the unembedding does not, and the injection paper builds its memories
+/// from this one.
 /// </summary>
 /// <remarks>
-/// The result is a GPT-2 with gains 1, shifts 0, an untied head and a head bias. Sums are in float64. The stream has
-/// zero mean in every token, so our LayerNorm on it is their LayerNormPre.
+/// The result is a GPT-2 with gains 1, shifts 0, an untied head and a head bias. Sums are in float64. The
+/// stream has zero mean in every token, so our LayerNorm on it is their LayerNormPre.
 /// </remarks>
 public static class WeightProcessing
 {
@@ -36,7 +37,8 @@ public static class WeightProcessing
         }
     }
 
-    // W_U <- diag(ln_f.w) W_U; b_U <- b_U + ln_f.b W_U; W_U minus its mean over C; then both minus their means over V.
+    // W_U <- diag(ln_f.w) W_U; b_U <- b_U + ln_f.b W_U; W_U minus its mean over C; then both minus their
+    // means over V.
     static void PutUnembedding(Gpt2Model model, Func<string, double[]> P, Action<string, double[]> Put)
     {
         Gpt2Config config = model.Config;
@@ -75,7 +77,8 @@ public static class WeightProcessing
         }
     }
 
-    static void PutBlock(Gpt2Config config, string block, Func<string, double[]> P, Action<string, double[]> Put)
+    static void PutBlock(Gpt2Config config, string block, Func<string, double[]> P,
+        Action<string, double[]> Put)
     {
         int C = config.Width, I = config.Inner;
         (double[] qkv, double[] qkvBias) = FoldNorm(P, $"{block}.ln_1", $"{block}.attn.c_attn", C, 3 * C);
@@ -105,8 +108,10 @@ public static class WeightProcessing
         PutUnitNorm(config, $"{block}.ln_2", Put);
     }
 
-    // b += ln.b W, W <- diag(ln.w) W, then W minus its mean over the inputs: LayerNorm's output has zero mean.
-    static (double[] Weight, double[] Bias) FoldNorm(Func<string, double[]> P, string norm, string linear, int C, int N)
+    // b += ln.b W, W
+    // <- diag(ln.w) W, then W minus its mean over the inputs: LayerNorm's output has zero mean.
+    static (double[] Weight, double[] Bias) FoldNorm(Func<string, double[]> P, string norm,
+        string linear, int C, int N)
     {
         double[] weight = P($"{linear}.weight"), bias = P($"{linear}.bias");
         double[] gain = P($"{norm}.weight"), shift = P($"{norm}.bias");

@@ -19,7 +19,8 @@ public sealed unsafe partial class Ops
         if (!BeginElements(x.Length))
             return;
         if (!Host)
-            (_activate[(int)kind] ??= Gpu.LoadStreamKernel(Forward(kind)))(Elements(x.Length), x.View, y.View);
+            (_activate[(int)kind] ??= Gpu.LoadStreamKernel(Forward(kind)))(Elements(x.Length),
+                x.View, y.View);
         else if (kind == Activation.GeluTanh)
             ActivationHost.GeluTanh(x.Pointer, y.Pointer, x.Length);
         else if (kind == Activation.GeluExact)
@@ -36,7 +37,8 @@ public sealed unsafe partial class Ops
     /// <exception cref="ArgumentException">The lengths differ.</exception>
     public void ActivateBackward(Activation kind, Tensor x, Tensor dY, Tensor dX)
     {
-        Require(dY.Length == x.Length && dX.Length == x.Length, $"{dY} and {dX} must have the length of {x}.");
+        Require(dY.Length == x.Length && dX.Length == x.Length,
+            $"{dY} and {dX} must have the length of {x}.");
         if (!BeginElements(x.Length))
             return;
         if (!Host)
@@ -57,7 +59,8 @@ public sealed unsafe partial class Ops
         _ => ActivationKernels.Relu,
     };
 
-    static Action<ArrayView<float>, ArrayView<float>, ArrayView<float>> Backward(Activation kind) => kind switch
+    static Action<ArrayView<float>, ArrayView<float>, ArrayView<float>> Backward(Activation kind)
+        => kind switch
     {
         Activation.GeluTanh => ActivationKernels.GeluTanhBackward,
         Activation.GeluExact => ActivationKernels.GeluExactBackward,

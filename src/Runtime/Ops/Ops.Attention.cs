@@ -11,7 +11,8 @@ public sealed unsafe partial class Ops
         int, int, int, float, int>? _attention, _attentionWide;
     Action<Index1D, ArrayView<int>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
         int, int, int, int>? _attentionRowDots;
-    Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
+    Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>,
+        ArrayView<float>,
         ArrayView<float>, int, int, int, float, int>? _attentionQueries, _attentionQueriesWide,
         _attentionKeys, _attentionKeysWide;
 
@@ -26,7 +27,8 @@ public sealed unsafe partial class Ops
     /// <param name="T">Tokens of a row, padding included.</param>
     /// <param name="H">Heads; C is a multiple.</param>
     /// <param name="scale">1/sqrt(D), or 1 for models that do not scale.</param>
-    /// <exception cref="ArgumentException">A shape does not fit, or a head is too wide for the device.</exception>
+    /// <exception cref="ArgumentException">A shape does not fit, or a head is too wide for the
+    /// device.</exception>
     public void Attention(
         Tensor qkv, IndexTensor lengths, Tensor z, Tensor logSumExp, int B, int T, int H, float scale)
     {
@@ -52,13 +54,15 @@ public sealed unsafe partial class Ops
     /// <param name="z">[B*T, C], the forward pass' output.</param>
     /// <param name="logSumExp">[B, H, T], from the forward pass.</param>
     /// <param name="dZ">[B*T, C]; padding rows are not read.</param>
-    /// <param name="rowDots">[B, H, T]: room for what two kernels share; the host path leaves it as it is.</param>
+    /// <param name="rowDots">[B, H, T]: room for what two kernels share; the host path leaves it as it
+    /// is.</param>
     /// <param name="dQkv">[B*T, 3C]; zeros in padding rows. Not one of the inputs.</param>
     /// <param name="B">Rows of the batch.</param>
     /// <param name="T">Tokens of a row, padding included.</param>
     /// <param name="H">Heads.</param>
     /// <param name="scale">As in the forward pass.</param>
-    /// <exception cref="ArgumentException">A shape does not fit, or a head is too wide for the device.</exception>
+    /// <exception cref="ArgumentException">A shape does not fit, or a head is too wide for the
+    /// device.</exception>
     public void AttentionBackward(
         Tensor qkv, IndexTensor lengths, Tensor z, Tensor logSumExp, Tensor dZ, Tensor rowDots, Tensor dQkv,
         int B, int T, int H, float scale)
@@ -86,7 +90,8 @@ public sealed unsafe partial class Ops
         KernelConfig grid = (Groups(B, T, H, AttentionBackwardKernels.OwnedTile),
             AttentionBackwardKernels.BlockSize);
         int aligned = Aligned(D, qkv, dZ, dQkv);
-        AttentionQueriesKernel(D)(grid, qkv.View, lengths.View, logSumExp.View, rowDots.View, dZ.View, dQkv.View,
+        AttentionQueriesKernel(D)(grid, qkv.View, lengths.View, logSumExp.View,
+            rowDots.View, dZ.View, dQkv.View,
             T, H, D, scale, aligned);
         AttentionKeysKernel(D)(grid, qkv.View, lengths.View, logSumExp.View, rowDots.View, dZ.View, dQkv.View,
             T, H, D, scale, aligned);
@@ -104,19 +109,22 @@ public sealed unsafe partial class Ops
             int, int, int, float, int> kernel)
         => Gpu.LoadStreamKernel(kernel);
 
-    Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
+    Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>,
+        ArrayView<float>,
         ArrayView<float>, int, int, int, float, int> AttentionQueriesKernel(int D)
         => D <= AttentionKernels.NarrowHead
             ? _attentionQueries ??= LoadBackward(AttentionBackwardKernels.Queries)
             : _attentionQueriesWide ??= LoadBackward(AttentionBackwardKernels.QueriesWide);
 
-    Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
+    Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>,
+        ArrayView<float>,
         ArrayView<float>, int, int, int, float, int> AttentionKeysKernel(int D)
         => D <= AttentionKernels.NarrowHead
             ? _attentionKeys ??= LoadBackward(AttentionBackwardKernels.KeysAndValues)
             : _attentionKeysWide ??= LoadBackward(AttentionBackwardKernels.KeysAndValuesWide);
 
-    Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
+    Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>,
+        ArrayView<float>,
         ArrayView<float>, int, int, int, float, int> LoadBackward(
         Action<ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
             ArrayView<float>, int, int, int, float, int> kernel)
@@ -133,7 +141,8 @@ public sealed unsafe partial class Ops
 
     void RequireHeadFits(int D, [CallerMemberName] string op = "")
         => Require(Host || D <= AttentionKernels.MaxHeadSize,
-            $"heads of {D} are wider than {AttentionKernels.MaxHeadSize}, the most on {Device.Name}; use cpu.", op);
+            $"heads of {D} are wider than {AttentionKernels.MaxHeadSize}, the most on {Device.Name}; "
+            + $"use cpu.", op);
 
     static int Groups(int B, int T, int H, int tile) => checked(B * H * ((T + tile - 1) / tile));
 

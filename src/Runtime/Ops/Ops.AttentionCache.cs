@@ -70,7 +70,9 @@ public sealed unsafe partial class Ops
                 qkv.View, positions.View, kCache.View, vCache.View, H, D, capacity);
     }
 
-    /// <summary>Writes the attention of one new token a row over the cached positions 0..positions[b].</summary>
+    /// <summary>
+    /// Writes the attention of one new token a row over the cached positions 0..positions[b].
+    /// </summary>
     /// <param name="qkv">[B, 3C]; only q is read: append first.</param>
     /// <param name="positions">[B]; negative: the row is finished.</param>
     /// <param name="kCache">[B, H, capacity, D]</param>
@@ -79,7 +81,8 @@ public sealed unsafe partial class Ops
     /// <param name="B">Rows of the batch.</param>
     /// <param name="H">Heads.</param>
     /// <param name="scale">As in <see cref="Attention"/>.</param>
-    /// <exception cref="ArgumentException">A shape does not fit, or a head is too wide for the device.</exception>
+    /// <exception cref="ArgumentException">A shape does not fit, or a head is too wide for the
+    /// device.</exception>
     public void AttentionCached(
         Tensor qkv, IndexTensor positions, Tensor kCache, Tensor vCache, Tensor z, int B, int H, float scale)
     {

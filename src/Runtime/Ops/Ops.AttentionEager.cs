@@ -15,10 +15,12 @@ public sealed unsafe partial class Ops
     Action<Index1D, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, int>? _mix;
     Action<Index1D, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, int>? _mixBackwardPattern;
     Action<Index1D, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, int>? _mixBackwardValues;
-    Action<Index1D, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, int, float>? _scoresBackward;
+    Action<Index1D, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, int,
+        float>? _scoresBackward;
 
     /// <summary>
-    /// Writes <c>pattern[b,h,i,j] = exp(scale * &lt;q, k&gt; - logSumExp)</c>: what <see cref="Attention"/> mixed by.
+    /// Writes <c>pattern[b,h,i,j] = exp(scale * &lt;q, k&gt; - logSumExp)</c>: what <see cref="Attention"/>
+    /// mixed by.
     /// </summary>
     /// <param name="qkv">[B*T, 3C]</param>
     /// <param name="lengths">[B]</param>
@@ -49,7 +51,9 @@ public sealed unsafe partial class Ops
                 qkv.View, lengths.View, logSumExp.View, pattern.View, T, H, D, scale);
     }
 
-    /// <summary>Writes <c>scores[b,h,i,j] = scale * &lt;q, k&gt;</c>; -infinity for j > i and in padding.</summary>
+    /// <summary>
+    /// Writes <c>scores[b,h,i,j] = scale * &lt;q, k&gt;</c>; -infinity for j > i and in padding.
+    /// </summary>
     /// <param name="qkv">[B*T, 3C]</param>
     /// <param name="lengths">[B]</param>
     /// <param name="scores">[B, H, T, T]</param>
@@ -141,7 +145,9 @@ public sealed unsafe partial class Ops
                 checked((int)z.Length), pattern.View, qkv.View, z.View, T, H, D);
     }
 
-    /// <summary>Writes dPattern and adds into the v part of dQkv: the gradients of <see cref="AttentionMix"/>.</summary>
+    /// <summary>
+    /// Writes dPattern and adds into the v part of dQkv: the gradients of <see cref="AttentionMix"/>.
+    /// </summary>
     /// <param name="pattern">[B, H, T, T]</param>
     /// <param name="qkv">[B*T, 3C]</param>
     /// <param name="dZ">[B*T, C]</param>

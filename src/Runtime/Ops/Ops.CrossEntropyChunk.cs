@@ -17,7 +17,8 @@ public sealed unsafe partial class Ops
     /// <paramref name="first"/> 0, which begins anew.
     /// </summary>
     /// <param name="logits">[rows, n]</param>
-    /// <param name="targets">[rows]; -1 is not counted. Any other value outside the vocabulary gives NaN.</param>
+    /// <param name="targets">[rows]; -1 is not counted. Any other value outside the vocabulary gives
+    /// NaN.</param>
     /// <param name="statistics">[rows, 3], kept from chunk to chunk.</param>
     /// <param name="losses">[rows], in nats; of the columns so far until the last chunk has come.</param>
     /// <param name="first">The chunk's first column.</param>

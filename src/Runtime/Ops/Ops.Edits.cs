@@ -11,7 +11,8 @@ public sealed unsafe partial class Ops
 {
     Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, int, int, int, int, float>?
         _editAdd;
-    Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, int, int, int, int>? _editReplace;
+    Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, int, int,
+        int, int>? _editReplace;
     Action<KernelConfig, ArrayView<float>, ArrayView<int>, int, int, int, float>? _editScale;
     Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, int, int, int, float>?
         _editProjectOut;
@@ -38,7 +39,9 @@ public sealed unsafe partial class Ops
                 x.View, rowIds.View, values.View, x.Columns, column, width, step, alpha);
     }
 
-    /// <summary>Writes values over the columns of the listed rows; arguments as <see cref="EditAdd"/>.</summary>
+    /// <summary>
+    /// Writes values over the columns of the listed rows; arguments as <see cref="EditAdd"/>.
+    /// </summary>
     /// <exception cref="ArgumentException">A shape does not fit, or on the host path a row id.</exception>
     public void EditReplace(Tensor x, IndexTensor rowIds, int column, Tensor values)
     {
@@ -71,7 +74,8 @@ public sealed unsafe partial class Ops
     }
 
     /// <summary>
-    /// Takes the part along a direction out of the columns of the listed rows: <c>x -= strength * (x . u) u</c>.
+    /// Takes the part along a direction out of the columns of the listed rows: <c>x -= strength * (x . u)
+    /// u</c>.
     /// </summary>
     /// <param name="x">[..., stride], edited in place.</param>
     /// <param name="rowIds">[n], distinct; -1 is skipped.</param>
@@ -109,7 +113,8 @@ public sealed unsafe partial class Ops
         if (!BeginElements(width))
             return;
         if (Host)
-            EditHost.Mean(x.Pointer, rowIds.Pointer, mean.Pointer, (int)rowIds.Length, x.Columns, column, width);
+            EditHost.Mean(x.Pointer, rowIds.Pointer, mean.Pointer, (int)rowIds.Length,
+                x.Columns, column, width);
         else
             (_editMean ??= Gpu.LoadAutoGroupedStreamKernel<Index1D, ArrayView<float>, ArrayView<int>,
                 ArrayView<float>, int, int>(EditKernels.Mean))(

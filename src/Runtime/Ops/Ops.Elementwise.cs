@@ -59,7 +59,9 @@ public sealed unsafe partial class Ops
                 ElementwiseKernels.Multiply))(Elements(y.Length), a.View, b.View, y.View);
     }
 
-    /// <summary>Multiplies x by factor, in place. NaN times 0 stays NaN: to forget values, use Fill.</summary>
+    /// <summary>
+    /// Multiplies x by factor, in place. NaN times 0 stays NaN: to forget values, use Fill.
+    /// </summary>
     public void Scale(Tensor x, float factor)
     {
         if (!BeginElements(x.Length))
@@ -83,7 +85,9 @@ public sealed unsafe partial class Ops
                 Elements(x.Length), x.View, value);
     }
 
-    /// <summary>Writes destination = source, on the device; they are the same memory or do not overlap.</summary>
+    /// <summary>
+    /// Writes destination = source, on the device; they are the same memory or do not overlap.
+    /// </summary>
     /// <exception cref="ArgumentException">The lengths differ.</exception>
     public void Copy(Tensor source, Tensor destination)
     {
@@ -96,7 +100,9 @@ public sealed unsafe partial class Ops
             source.View.CopyTo(Gpu.DefaultStream, destination.View);
     }
 
-    /// <summary>Writes destination = source where mask is not 0, and leaves the rest of destination.</summary>
+    /// <summary>
+    /// Writes destination = source where mask is not 0, and leaves the rest of destination.
+    /// </summary>
     /// <exception cref="ArgumentException">The lengths differ.</exception>
     public void MaskedCopy(Tensor source, Tensor mask, Tensor destination)
     {
@@ -113,9 +119,12 @@ public sealed unsafe partial class Ops
     }
 
     static KernelConfig Elements(long length)
-        => ((int)Math.Min((length - 1) / ElementLoop.BlockSize + 1, MostElementGroups), ElementLoop.BlockSize);
+        => ((int)Math.Min((length - 1) / ElementLoop.BlockSize + 1, MostElementGroups),
+            ElementLoop.BlockSize);
 
-    /// <summary><see cref="Begin"/>, and false where there is nothing to do: drivers refuse empty grids.</summary>
+    /// <summary>
+    /// <see cref="Begin"/>, and false where there is nothing to do: drivers refuse empty grids.
+    /// </summary>
     bool BeginElements(long length)
     {
         Begin();

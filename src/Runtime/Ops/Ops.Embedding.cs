@@ -27,7 +27,8 @@ public sealed unsafe partial class Ops
         if (Host)
             EmbeddingHost.Gather(ids.Pointer, table.Pointer, y.Pointer, y.Rows, y.Columns, accumulate);
         else
-            (_gather ??= Gpu.LoadStreamKernel<ArrayView<int>, ArrayView<float>, ArrayView<float>, int, int, int>(
+            (_gather ??= Gpu.LoadStreamKernel<ArrayView<int>, ArrayView<float>,
+                ArrayView<float>, int, int, int>(
                 EmbeddingKernels.Gather))((y.Rows, EmbeddingKernels.BlockSize),
                 ids.View, table.View, y.View, table.Rows, y.Columns, accumulate ? 1 : 0);
     }
@@ -48,7 +49,8 @@ public sealed unsafe partial class Ops
         if (Host)
             EmbeddingHost.ScatterAdd(ids.Pointer, dY.Pointer, dTable.Pointer, dY.Rows, dY.Columns);
         else
-            (_scatterAdd ??= Gpu.LoadStreamKernel<ArrayView<int>, ArrayView<float>, ArrayView<float>, int, int>(
+            (_scatterAdd ??= Gpu.LoadStreamKernel<ArrayView<int>, ArrayView<float>,
+                ArrayView<float>, int, int>(
                 EmbeddingKernels.ScatterAdd))((dY.Rows, EmbeddingKernels.BlockSize),
                 ids.View, dY.View, dTable.View, dTable.Rows, dY.Columns);
     }
@@ -69,6 +71,7 @@ public sealed unsafe partial class Ops
         int rows = table.Rows;
         for (long i = 0; i < ids.Length; i++)
             Require(ids.Pointer[i] >= -1 && ids.Pointer[i] < rows,
-                $"{ids} holds {ids.Pointer[i]} at {i}; {table} has rows 0 to {rows - 1}, and -1 is none.", op);
+                $"{ids} holds {ids.Pointer[i]} at {i}; {table} has rows 0 to {rows - 1}, and -1 is none.",
+                op);
     }
 }

@@ -24,7 +24,8 @@ public sealed unsafe partial class Ops
         Require(result.Length == z.Length * H, $"{result} must have [{z.Rows}, {H}, {C}].");
         var shape = new MatMulShape(z.Rows, C, C / H, C, 1, C, 1, (long)H * C, 0);
         for (int h = 0; h < H; h++)
-            Product(From(z, h * (C / H)), From(weight, (long)h * (C / H) * C), null, From(result, (long)h * C), shape);
+            Product(From(z, h * (C / H)), From(weight, (long)h * (C / H) * C), null,
+                From(result, (long)h * C), shape);
     }
 
     /// <summary>Writes <c>attnOut[r,:] = sum_h result[r,h,:] + bias</c>, heads in order.</summary>
@@ -35,8 +36,10 @@ public sealed unsafe partial class Ops
     public void SumHeads(Tensor result, Tensor bias, Tensor attnOut)
     {
         int C = attnOut.Columns;
-        Require(bias.Length == C && result.Columns == C, $"{result} and {bias} must match the last axis of {attnOut}.");
-        Require(attnOut.Length > 0 ? result.Length % attnOut.Length == 0 && result.Length > 0 : result.Length == 0,
+        Require(bias.Length == C && result.Columns == C,
+            $"{result} and {bias} must match the last axis of {attnOut}.");
+        Require(attnOut.Length > 0 ? result.Length % attnOut.Length == 0
+            && result.Length > 0 : result.Length == 0,
             $"{result} must hold whole heads of {attnOut}.");
         Begin();
         if (attnOut.Length == 0)
@@ -50,7 +53,9 @@ public sealed unsafe partial class Ops
                 checked((int)attnOut.Length), result.View, bias.View, attnOut.View, H, C);
     }
 
-    /// <summary>Writes dZ and adds into dWeight, where given: the gradients of <see cref="HeadResults"/>.</summary>
+    /// <summary>
+    /// Writes dZ and adds into dWeight, where given: the gradients of <see cref="HeadResults"/>.
+    /// </summary>
     /// <param name="dResult">[rows, H, C]</param>
     /// <param name="z">[rows, C], the forward pass' input.</param>
     /// <param name="weight">[C, C]</param>
@@ -64,7 +69,8 @@ public sealed unsafe partial class Ops
         int C = RequireHeads(z, weight, H);
         Require(dResult.Length == z.Length * H, $"{dResult} must have [{z.Rows}, {H}, {C}].");
         Require(dZ.Length == z.Length, $"{dZ} must have the shape of {z}.");
-        Require(dWeight is null || dWeight.Length == weight.Length, $"{dWeight} must have the shape of {weight}.");
+        Require(dWeight is null || dWeight.Length == weight.Length,
+            $"{dWeight} must have the shape of {weight}.");
         int D = C / H;
         var input = new MatMulShape(z.Rows, D, C, (long)H * C, 1, 1, C, C, 0);
         for (int h = 0; h < H; h++)
@@ -73,7 +79,8 @@ public sealed unsafe partial class Ops
             return;
         var gradient = new MatMulShape(D, C, z.Rows, 1, C, (long)H * C, 1, C, 1);
         for (int h = 0; h < H; h++)
-            Product(From(z, h * D), From(dResult, (long)h * C), null, From(dWeight, (long)h * D * C), gradient);
+            Product(From(z, h * D), From(dResult, (long)h * C), null,
+                From(dWeight, (long)h * D * C), gradient);
     }
 
     static int RequireHeads(Tensor z, Tensor weight, int H, [CallerMemberName] string op = "")

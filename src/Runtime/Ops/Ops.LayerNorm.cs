@@ -13,7 +13,9 @@ public sealed unsafe partial class Ops
     Action<Index1D, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
         ArrayView<float>, ArrayView<float>, int, int>? _layerNormBackwardParams;
 
-    /// <summary>Writes <c>y = (x - mean) * rstd * weight + bias</c> for each row, with mean and rstd.</summary>
+    /// <summary>
+    /// Writes <c>y = (x - mean) * rstd * weight + bias</c> for each row, with mean and rstd.
+    /// </summary>
     /// <param name="x">[..., C]</param>
     /// <param name="weight">[C]</param>
     /// <param name="bias">[C]</param>
@@ -40,7 +42,9 @@ public sealed unsafe partial class Ops
                 x.View, weight.View, bias.View, y.View, mean.View, rstd.View, x.Columns, eps);
     }
 
-    /// <summary>Adds the gradients of <see cref="LayerNorm"/> into dX and, where given, dWeight and dBias.</summary>
+    /// <summary>
+    /// Adds the gradients of <see cref="LayerNorm"/> into dX and, where given, dWeight and dBias.
+    /// </summary>
     /// <param name="x">[..., C], the forward pass' input.</param>
     /// <param name="weight">[C]</param>
     /// <param name="mean">[rows], from the forward pass.</param>

@@ -10,7 +10,9 @@ public sealed unsafe partial class Ops
         MatMulShape, int>? _matMul;
     Action<Index1D, ArrayView<float>, ArrayView<float>, int, int>? _biasGradient;
 
-    /// <summary>Writes <c>y = x @ weight + bias</c>; with <paramref name="accumulate"/> adds it into y.</summary>
+    /// <summary>
+    /// Writes <c>y = x @ weight + bias</c>; with <paramref name="accumulate"/> adds it into y.
+    /// </summary>
     /// <param name="x">[..., K]</param>
     /// <param name="weight">[K, N]</param>
     /// <param name="bias">[N], or null for none.</param>
@@ -76,7 +78,8 @@ public sealed unsafe partial class Ops
         if (shape.M == 0 || shape.N == 0)
             return;
         if (Host)
-            MatMulHost.Strided(x.Pointer, weight.Pointer, bias is null ? null : bias.Pointer, y.Pointer, shape);
+            MatMulHost.Strided(x.Pointer, weight.Pointer, bias is null ? null : bias.Pointer,
+                y.Pointer, shape);
         else if (Device.Precision != Precision.Fp32)
             ReducedProduct(x, weight, bias, y, shape);
         else

@@ -5,9 +5,12 @@ using ILGPU.Runtime.Cuda;
 
 namespace HeadTap.Runtime;
 
-/// <summary>A loaded product on tensor cores: operands, outputs, sizes, epilogue, which operands are aligned.</summary>
+/// <summary>
+/// A loaded product on tensor cores: operands, outputs, sizes, epilogue, which operands are aligned.
+/// </summary>
 delegate void TensorProduct(
-    AcceleratorStream stream, KernelConfig grid, ArrayView<float> x, ArrayView<float> weight, ArrayView<float> bias,
+    AcceleratorStream stream, KernelConfig grid,
+    ArrayView<float> x, ArrayView<float> weight, ArrayView<float> bias,
     ArrayView<float> residual, ArrayView<float> y, MatMulShape shape, MatMulEpilogue epilogue, int xWide,
     int weightWide);
 
@@ -15,15 +18,19 @@ public sealed unsafe partial class Ops
 {
     readonly Dictionary<(Precision, bool, bool), TensorProduct> _tensorProducts = [];
 
-    /// <summary>The product in the device's reduced precision; on the simulator shuffles imitate tensor cores.</summary>
+    /// <summary>
+    /// The product in the device's reduced precision; on the simulator shuffles imitate tensor cores.
+    /// </summary>
     void ReducedProduct(Tensor x, Tensor weight, Tensor? bias, Tensor y, in MatMulShape s)
     {
-        // Neighbours in memory are neighbours in shared memory. With no stride of 1 either way is right, one by one.
+        // Neighbours in memory are neighbours in shared memory. With no stride of 1 either way is right, one
+        // by one.
         bool xLines = s.XColumn != 1 && s.XRow == 1, weightLines = s.WRow != 1 && s.WColumn == 1;
         TensorProduct product = TensorProductOf(Device.Precision, xLines, weightLines);
         product(Gpu.DefaultStream,
             (MatMulTensorKernels.Groups(s.M, s.N), MatMulTensorKernels.BlockSize),
-            x.View, weight.View, (bias ?? y).View, y.View, y.View, s, new MatMulEpilogue(bias is null ? 0 : 1, 0, 0),
+            x.View, weight.View, (bias ?? y).View, y.View, y.View, s,
+            new MatMulEpilogue(bias is null ? 0 : 1, 0, 0),
             Wide(x, xLines ? s.XRow : s.XColumn, xLines ? s.XColumn : s.XRow),
             Wide(weight, weightLines ? s.WColumn : s.WRow, weightLines ? s.WRow : s.WColumn));
     }

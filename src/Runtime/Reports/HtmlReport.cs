@@ -4,18 +4,21 @@ using System.Text;
 namespace HeadTap.Runtime;
 
 /// <summary>
-/// One HTML file that needs nothing else: no network, no scripts, readable in light and dark. The same content
-/// gives the same bytes. All text is escaped.
+/// One HTML file that needs nothing else: no network, no scripts, readable in light and dark. The same
+/// content gives the same bytes. All text is escaped.
 /// </summary>
 public sealed class HtmlReport(string title)
 {
     const string Style = """
         :root{color-scheme:light dark;--ink:#24292f;--ground:#fff;--line:#d8dee4;--soft:#f4f6f8}
-        @media (prefers-color-scheme:dark){:root{--ink:#d5dae1;--ground:#14181d;--line:#323a44;--soft:#1d232b}}
-        body{font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--ground);max-width:60rem;margin:2rem auto;padding:0 1rem}
+        @media (prefers-color-scheme:dark){
+        :root{--ink:#d5dae1;--ground:#14181d;--line:#323a44;--soft:#1d232b}}
+        body{font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--ground);max-width:60rem;
+        margin:2rem auto;padding:0 1rem}
         h1{font-size:1.6rem}h2{font-size:1.2rem;margin-top:2.2rem;border-bottom:1px solid var(--line)}
         table{border-collapse:collapse;font-size:.92rem;display:block;overflow-x:auto}
-        th,td{text-align:left;padding:.25rem .8rem .25rem 0;border-bottom:1px solid var(--line);vertical-align:top}
+        th,td{text-align:left;padding:.25rem .8rem .25rem 0;border-bottom:1px solid var(--line);
+        vertical-align:top}
         .n{text-align:right;font-variant-numeric:tabular-nums}
         pre{background:var(--soft);padding:.7rem;overflow-x:auto;font-size:.85rem}
         figure{margin:1rem 0;overflow-x:auto}figcaption{font-size:.9rem}
@@ -33,7 +36,8 @@ public sealed class HtmlReport(string title)
     public HtmlReport Code(string text) => Element("pre", text);
 
     /// <summary>A table.</summary>
-    /// <param name="columns">Headings; one that ends in <c>#</c> is over numbers, and the sign is not shown.</param>
+    /// <param name="columns">Headings; one that ends in <c>#</c> is over numbers, and the sign is not
+    /// shown.</param>
     /// <param name="rows">Cells, as many a row as there are headings.</param>
     public HtmlReport Table(IReadOnlyList<string> columns, IEnumerable<IReadOnlyList<string>> rows)
     {
@@ -74,7 +78,8 @@ public sealed class HtmlReport(string title)
 
     HtmlReport Element(string name, string text)
     {
-        _body.Append('<').Append(name).Append('>').Append(WebUtility.HtmlEncode(text)).Append("</").Append(name).Append(">\n");
+        _body.Append('<').Append(name).Append('>').Append(WebUtility.HtmlEncode(text)).Append("</")
+            .Append(name).Append(">\n");
         return this;
     }
 

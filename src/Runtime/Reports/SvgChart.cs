@@ -13,8 +13,8 @@ public readonly record struct ChartBar(
     string Label, double Value, bool Strong = false, (double Low, double High)? Spread = null);
 
 /// <summary>
-/// Charts as SVG text: complete files that also stand inside an HTML page, readable on light and dark ground. The
-/// same values give the same bytes.
+/// Charts as SVG text: complete files that also stand inside an HTML page, readable on light and dark ground.
+/// The same values give the same bytes.
 /// </summary>
 public static class SvgChart
 {
@@ -57,8 +57,10 @@ public static class SvgChart
             {
                 double v = value(r, c), strength = largest > 0 ? Math.Abs(v) / largest : 0;
                 string number = v.ToString(format, CultureInfo.InvariantCulture);
-                svg.Append(CultureInfo.InvariantCulture, $"<rect class=\"{(v < 0 ? "down" : "up")}\" x=\"{Left + c * Cell}\" "
-                    + $"y=\"{y}\" width=\"{Cell - 2}\" height=\"{CellHeight - 2}\" rx=\"3\" fill-opacity=\"{0.06 + 0.8 * strength:0.###}\">")
+                svg.Append(CultureInfo.InvariantCulture,
+                    $"<rect class=\"{(v < 0 ? "down" : "up")}\" x=\"{Left + c * Cell}\" "
+                    + $"y=\"{y}\" width=\"{Cell - 2}\" height=\"{CellHeight - 2}\" rx=\"3\" "
+                    + $"fill-opacity=\"{0.06 + 0.8 * strength:0.###}\">")
                     .Append("<title>").Append(WebUtility.HtmlEncode($"{rows[r]}, {columns[c]}: {number}"))
                     .Append("</title></rect>");
                 Text(svg, Left + c * Cell + Cell / 2 - 1, y + 19, "middle", number);
@@ -81,11 +83,13 @@ public static class SvgChart
             double height = Height(bars[i].Value), top = height;
             int middle = 10 + i * BarWidth + BarWidth / 2;
             svg.Append(CultureInfo.InvariantCulture, $"<rect class=\"{(bars[i].Strong ? "up" : "plain")}\" "
-                + $"x=\"{middle - 24}\" y=\"{ground - height:0.##}\" width=\"48\" height=\"{height:0.##}\" rx=\"3\"/>");
+                + $"x=\"{middle - 24}\" y=\"{ground - height:0.##}\" width=\"48\" "
+                + $"height=\"{height:0.##}\" rx=\"3\"/>");
             if (bars[i].Spread is var (low, high))
             {
                 top = Math.Max(height, Height(high));
-                svg.Append(CultureInfo.InvariantCulture, $"<line class=\"spread\" x1=\"{middle}\" x2=\"{middle}\" "
+                svg.Append(CultureInfo.InvariantCulture,
+                    $"<line class=\"spread\" x1=\"{middle}\" x2=\"{middle}\" "
                     + $"y1=\"{ground - Height(low):0.##}\" y2=\"{ground - Height(high):0.##}\"/>");
             }
             Text(svg, middle, (int)(ground - top - 6), "middle",
@@ -93,7 +97,8 @@ public static class SvgChart
             Text(svg, middle, ground + 18, "middle", bars[i].Label);
         }
         svg.Append(CultureInfo.InvariantCulture,
-            $"<line class=\"axis\" x1=\"10\" x2=\"{10 + bars.Count * BarWidth}\" y1=\"{ground}\" y2=\"{ground}\"/>");
+            $"<line class=\"axis\" x1=\"10\" x2=\"{10 + bars.Count * BarWidth}\" "
+            + $"y1=\"{ground}\" y2=\"{ground}\"/>");
         return svg.Append("</svg>").ToString();
     }
 
@@ -102,7 +107,8 @@ public static class SvgChart
         width = Math.Max(width, 20 + 8 * title.Length); // the title is not cut
         string name = WebUtility.HtmlEncode(title);
         svg.Append(CultureInfo.InvariantCulture, $"<svg class=\"ht\" xmlns=\"http://www.w3.org/2000/svg\" "
-            + $"viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" role=\"img\" aria-label=\"{name}\">")
+            + $"viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" "
+            + $"role=\"img\" aria-label=\"{name}\">")
             .Append(Style);
         svg.Append(CultureInfo.InvariantCulture, $"<text class=\"t\" x=\"10\" y=\"16\">{name}</text>");
     }

@@ -2,7 +2,8 @@ namespace HeadTap.Runtime;
 
 /// <summary>What a model thinks of a prompt and an answer to it.</summary>
 /// <param name="Probability">Of the whole answer, token after token.</param>
-/// <param name="Greedy">Whether each of its tokens is the most probable one: generation would write it.</param>
+/// <param name="Greedy">Whether each of its tokens is the most probable one: generation would write
+/// it.</param>
 /// <param name="FirstLogit">Logit of the answer's first token.</param>
 public sealed record ScoredAnswer(double Probability, bool Greedy, float FirstLogit);
 
@@ -33,14 +34,16 @@ public static class AnswerScoring
         float[] logits = [];
         foreach ((int[] Prompt, int[] Answer)[] pass in questions.Chunk(RowsInPass))
         {
-            var batch = new SequenceBatch([.. pass.Select(q => (IReadOnlyList<int>)[.. q.Prompt, .. q.Answer[..^1]])]);
+            var batch = new SequenceBatch(
+                [.. pass.Select(q => (IReadOnlyList<int>)[.. q.Prompt, .. q.Answer[..^1]])]);
             session.Forward(batch);
             if (logits.Length != session.Logits.Length)
                 logits = new float[session.Logits.Length];
             session.Logits.Download(logits);
             int V = model.Config.VocabSize;
             for (int b = 0; b < pass.Length; b++)
-                scores.Add(Of(logits.AsSpan(b * batch.T * V, batch.T * V), V, pass[b].Prompt.Length, pass[b].Answer));
+                scores.Add(Of(logits.AsSpan(b * batch.T * V, batch.T * V), V,
+                    pass[b].Prompt.Length, pass[b].Answer));
         }
         return scores;
     }

@@ -22,10 +22,11 @@ public enum TokenRows
     PerDocument,
 
     /// <summary>
-    /// Documents in a new order every epoch, one after another, end-of-text between them; every row is full and
-    /// begins with a document. A document that the row cuts off begins the next row, whole.
+    /// Documents in a new order every epoch, one after another, end-of-text between them; every row is full
+    /// and begins with a document. A document that the row cuts off begins the next row, whole.
     /// </summary>
-    /// <remarks>A model cannot learn which document follows which, as it can from <see cref="Packed"/>.</remarks>
+    /// <remarks>A model cannot learn which document follows which, as it can from
+    /// <see cref="Packed"/>.</remarks>
     Shuffled,
 }
 

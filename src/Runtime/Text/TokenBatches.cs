@@ -43,7 +43,8 @@ public sealed class TokenBatches
                 value.Epoch == _epoch || value.Epoch < 0 ? (_ordered, _rows) : Order(value.Epoch);
             if (value.Epoch < 0 || value.Index < 0 || value.Index >= order.Rows.Length)
                 throw new UserException($"The saved position is row {value.Index} of epoch {value.Epoch}; "
-                    + $"the data has {order.Rows.Length} rows. Resume with the data that the run began with.");
+                    + $"the data has {order.Rows.Length} rows. Resume with the data that "
+                    + "the run began with.");
             (_ordered, _rows) = order;
             (_epoch, _index) = value;
         }
@@ -66,7 +67,8 @@ public sealed class TokenBatches
 
     /// <summary>
     /// All rows once, in the order of the data, for evaluation: the last batch may have fewer rows, and in
-    /// packed and shuffled rows the last row may be short, so that every token but the first is a target once.
+    /// packed and shuffled rows the last row may be short, so that every token but the first is a target
+    /// once.
     /// </summary>
     /// <exception cref="UserException">An option is out of range.</exception>
     public static IEnumerable<TokenBatch> InOrder(TokenDataset data, TokenBatchOptions options)

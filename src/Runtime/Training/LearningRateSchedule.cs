@@ -19,7 +19,9 @@ public sealed record LearningRateSchedule
     /// <summary>Steps of linear rise from nearly 0.</summary>
     public int WarmupSteps { get; init; }
 
-    /// <summary>The rate at the end of the cosine; null for a tenth of the highest (Hoffmann et al. 2022).</summary>
+    /// <summary>
+    /// The rate at the end of the cosine; null for a tenth of the highest (Hoffmann et al. 2022).
+    /// </summary>
     public float? MinimumRate { get; init; }
 
     /// <summary>The rate of a step.</summary>

@@ -40,7 +40,8 @@ public sealed record AdamWOptions : OptimizerOptions
 
     internal override string? Problem() => base.Problem()
         ?? TrainingConfig.Share("beta1", Beta1) ?? TrainingConfig.Share("beta2", Beta2)
-        ?? (Epsilon > 0 && float.IsFinite(Epsilon) ? null : $"epsilon is {Epsilon}; expected a number above 0");
+        ?? (Epsilon > 0 && float.IsFinite(Epsilon)
+            ? null : $"epsilon is {Epsilon}; expected a number above 0");
 }
 
 /// <summary>Gradient descent with momentum; the decay is coupled, as torch.optim.SGD's.</summary>

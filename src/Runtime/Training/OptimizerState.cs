@@ -1,8 +1,8 @@
 namespace HeadTap.Runtime;
 
 /// <summary>
-/// The moments of the trained parameters and the step that uses them. Parameters that lie side by side and decay
-/// alike are one call of the op.
+/// The moments of the trained parameters and the step that uses them. Parameters that lie side by side and
+/// decay alike are one call of the op.
 /// </summary>
 sealed class OptimizerState
 {
@@ -12,7 +12,8 @@ sealed class OptimizerState
     /// <summary>Side by side in the weights and in the gradients, with one weight decay.</summary>
     sealed record Run(Tensor Weight, Tensor Gradient, Tensor[] Moments, float Decay);
 
-    internal OptimizerState(TensorArena arena, Gpt2Model model, Gpt2Gradients gradients, OptimizerOptions options)
+    internal OptimizerState(TensorArena arena, Gpt2Model model, Gpt2Gradients gradients,
+        OptimizerOptions options)
     {
         _options = options;
         IReadOnlySet<string> trained = gradients.Set.Included.Select(s => s.Name).ToHashSet();
@@ -67,11 +68,14 @@ sealed class OptimizerState
         return set.PlaceOf(next.Name) == (block, offset + last.Length);
     }
 
-    Run Cut(ParameterSet weights, ParameterSet gradients, IReadOnlyList<ParameterSlice> slices, int first, int end)
+    Run Cut(ParameterSet weights, ParameterSet gradients,
+        IReadOnlyList<ParameterSlice> slices, int first, int end)
     {
         long length = slices.Skip(first).Take(end - first).Sum(s => s.Length);
-        string name = end - first == 1 ? slices[first].Name : $"{slices[first].Name} to {slices[end - 1].Name}";
-        return new Run(In(weights), In(gradients), [.. Moments.Select(m => In(m.Set))], _options.DecayOf(slices[first]));
+        string name = end - first == 1 ? slices[first].Name
+            : $"{slices[first].Name} to {slices[end - 1].Name}";
+        return new Run(In(weights), In(gradients), [.. Moments.Select(m => In(m.Set))],
+            _options.DecayOf(slices[first]));
 
         Tensor In(ParameterSet set)
         {

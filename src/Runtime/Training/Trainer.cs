@@ -6,11 +6,12 @@ namespace HeadTap.Runtime;
 /// <param name="LearningRate">Of this step.</param>
 /// <param name="GradientNorm">Before clipping.</param>
 /// <param name="Tokens">Tokens whose loss counted, since the run began.</param>
-public sealed record TrainingStep(int Step, double Loss, float LearningRate, double GradientNorm, long Tokens);
+public sealed record TrainingStep(int Step, double Loss, float LearningRate,
+    double GradientNorm, long Tokens);
 
 /// <summary>
-/// The steps of a training run: batches, gradients added up, clip, optimiser. Two trainers made alike give the
-/// same bits, on any number of threads.
+/// The steps of a training run: batches, gradients added up, clip, optimiser. Two trainers made alike give
+/// the same bits, on any number of threads.
 /// </summary>
 public sealed class Trainer : IDisposable
 {
@@ -34,19 +35,23 @@ public sealed class Trainer : IDisposable
         (_model, Config) = (model, config.Validated());
         int T = Config.TokensPerRow != 0 ? Config.TokensPerRow : model.Config.ContextLength;
         if (T > model.Config.ContextLength)
-            throw new UserException($"tokens_per_row is {T}; the model's context is {model.Config.ContextLength}.");
+            throw new UserException(
+                $"tokens_per_row is {T}; the model's context is {model.Config.ContextLength}.");
         _rows = new TokenBatchOptions(Config.BatchRows, T, Config.Rows, Bos: true);
         _batches = new TokenBatches(data, _rows, Config.Seed);
         DataHash = data.Hash;
         Steps = Config.Steps ?? (int)Math.Ceiling(
-            (double)Config.Epochs!.Value * _batches.RowsPerEpoch / ((double)Config.BatchRows * Config.Accumulation));
+            (double)Config.Epochs!.Value * _batches.RowsPerEpoch
+            / ((double)Config.BatchRows * Config.Accumulation));
         IReadOnlySet<string> trained = Trained(model.Parameters, Config);
         var options = new SessionOptions { MaxRows = Config.BatchRows, MaxTokens = T, Backward = true };
         Plan = MakePlan(model.Device, model.Parameters, Config, trained)
             .Add("activations", Gpt2Session.Floats(model, options));
-        Plan.Require("a smaller batch_rows (with more accumulation), fewer tokens_per_row or fewer parameters in train");
+        Plan.Require("a smaller batch_rows (with more accumulation), fewer tokens_per_row or fewer "
+            + "parameters in train");
         _arena = new TensorArena(model.Device, TensorArena.Measure(model.Device, arena =>
-            _ = new OptimizerState(arena, model, new Gpt2Gradients(arena, model.Parameters, trained), Config.Optimizer)),
+            _ = new OptimizerState(arena, model, new Gpt2Gradients(arena, model.Parameters, trained),
+                Config.Optimizer)),
             "gradients and moments");
         try
         {
@@ -92,7 +97,8 @@ public sealed class Trainer : IDisposable
     internal OptimizerState Optimizer { get; }
 
     /// <summary>Makes one optimiser step.</summary>
-    /// <exception cref="UserException">The loss or the gradient is not finite; the weights are as before.</exception>
+    /// <exception cref="UserException">The loss or the gradient is not finite; the weights are as
+    /// before.</exception>
     public TrainingStep Next()
     {
         Ops ops = _model.Ops;
@@ -105,7 +111,8 @@ public sealed class Trainer : IDisposable
             sum += _session.ForwardBackward(Rows(batch), batch.Targets, _gradients, 1f / counted).Sum;
         (double loss, double norm) = (sum / counted, GradientNorm());
         if (!double.IsFinite(loss) || !double.IsFinite(norm))
-            throw new UserException($"step {Step + 1}: the loss is {loss} and the gradient's norm {norm}; training "
+            throw new UserException(
+                $"step {Step + 1}: the loss is {loss} and the gradient's norm {norm}; training "
                 + "stopped. Try a lower learning_rate, more warmup_steps or a smaller clip.");
         float rate = Config.Schedule.Rate(Step + 1, Steps, Config.Optimizer.LearningRate);
         // As torch.nn.utils.clip_grad_norm_; Ops.ClipFactor is the same for one vector.

@@ -6,9 +6,9 @@ using System.Text;
 namespace HeadTap.Runtime;
 
 /// <summary>
-/// A run between two steps, in one safetensors file: weights, moments, step and place in the data. The file is
-/// written whole or not at all. The order of the rows follows from seed and epoch, so there is no generator
-/// whose state would have to be kept.
+/// A run between two steps, in one safetensors file: weights, moments, step and place in the data. The file
+/// is written whole or not at all. The order of the rows follows from seed and epoch, so there is no
+/// generator whose state would have to be kept.
 /// </summary>
 public static class TrainingCheckpoint
 {
@@ -19,7 +19,8 @@ public static class TrainingCheckpoint
     static readonly string[] s_fields = ["format", "config", "data", "step", "tokens", "epoch", "row"];
 
     /// <summary>Writes the state of a trainer.</summary>
-    /// <exception cref="UserException">The place cannot be written; an older checkpoint there is as before.</exception>
+    /// <exception cref="UserException">The place cannot be written; an older checkpoint there is as
+    /// before.</exception>
     public static void Save(string path, Trainer trainer)
     {
         ArgumentNullException.ThrowIfNull(trainer);
@@ -87,7 +88,8 @@ public static class TrainingCheckpoint
     {
         SafetensorsEntry entry = reader.Find(name);
         if (!entry.Shape.SequenceEqual(tensor.Shape.ToArray().Select(extent => (long)extent)))
-            throw Damaged(path, $"{name} is {Quoted.Shape(entry.Shape)} and not {Quoted.Shape(tensor.Shape.ToArray())}");
+            throw Damaged(path,
+                $"{name} is {Quoted.Shape(entry.Shape)} and not {Quoted.Shape(tensor.Shape.ToArray())}");
         float[] piece = new float[Math.Min(PieceLength, tensor.Length)];
         for (long start = 0; start < tensor.Length; start += PieceLength)
         {
@@ -113,14 +115,16 @@ public static class TrainingCheckpoint
                 + "a training run wrote.");
 
     static long Number(SafetensorsReader reader, string path, string field) =>
-        long.TryParse(Field(reader, path, field), NumberStyles.None, CultureInfo.InvariantCulture, out long number)
+        long.TryParse(Field(reader, path, field), NumberStyles.None,
+            CultureInfo.InvariantCulture, out long number)
             ? number
             : throw Damaged(path, $"its {field} is no number");
 
     static void Require(string path, string found, string expected, string problem)
     {
         if (found != expected)
-            throw new UserException($"{Quoted.Path(path)}: {problem}. Resume with the config, data and program that "
+            throw new UserException(
+                $"{Quoted.Path(path)}: {problem}. Resume with the config, data and program that "
                 + "the run began with, or start in another folder.");
     }
 

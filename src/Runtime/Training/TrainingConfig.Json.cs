@@ -12,17 +12,21 @@ public sealed partial record TrainingConfig
 
     static readonly (string Name, TokenRows Value)[] s_rows =
     [
-        ("packed", TokenRows.Packed), ("per-document", TokenRows.PerDocument), ("shuffled", TokenRows.Shuffled),
+        ("packed", TokenRows.Packed), ("per-document", TokenRows.PerDocument),
+        ("shuffled", TokenRows.Shuffled),
     ];
 
     /// <summary>Reads a config file.</summary>
-    /// <exception cref="UserException">It is missing, is no JSON object, has an unknown field or a wrong one.</exception>
+    /// <exception cref="UserException">It is missing, is no JSON object, has an unknown field or a wrong
+    /// one.</exception>
     public static TrainingConfig Read(string path)
     {
         using JsonDocument document = InputFile.ReadJsonObject(path, most: 1 << 20);
         var json = new JsonFields(path, document.RootElement);
-        json.Only("model", "data", "tokenizer", "rows", "tokens_per_row", "batch_rows", "accumulation", "steps",
-            "epochs", "optimizer", "schedule", "clip", "seed", "train", Checkpoints, "evaluate_every", "validation");
+        json.Only("model", "data", "tokenizer", "rows", "tokens_per_row", "batch_rows",
+            "accumulation", "steps",
+            "epochs", "optimizer", "schedule", "clip", "seed", "train", Checkpoints,
+                "evaluate_every", "validation");
         var absent = new TrainingConfig { Model = new TrainingModel(), Data = new TrainingData() };
         return new TrainingConfig
         {
@@ -35,7 +39,8 @@ public sealed partial record TrainingConfig
             Accumulation = json.Int("accumulation", absent.Accumulation),
             Steps = json.Has("steps") ? json.Int("steps") : null,
             Epochs = json.Has("epochs") ? json.Int("epochs") : null,
-            Optimizer = json.Nested("optimizer") is { } optimizer ? ReadOptimizer(optimizer) : absent.Optimizer,
+            Optimizer = json.Nested("optimizer") is { } optimizer
+                ? ReadOptimizer(optimizer) : absent.Optimizer,
             Schedule = json.Nested("schedule") is { } schedule ? ReadSchedule(schedule) : absent.Schedule,
             Clip = json.Float("clip", absent.Clip),
             Seed = json.UInt64("seed") ?? absent.Seed,
@@ -151,7 +156,10 @@ public sealed partial record TrainingConfig
         }
         JsonFields bpe = Needed(json, "train_bpe");
         bpe.Only("vocab_size", "minimum_count");
-        return new TrainingTokenizer { VocabSize = bpe.Int("vocab_size"), MinimumCount = bpe.Int("minimum_count", 2) };
+        return new TrainingTokenizer
+        {
+            VocabSize = bpe.Int("vocab_size"), MinimumCount = bpe.Int("minimum_count", 2),
+        };
     }
 
     static TrainingValidation ReadValidation(JsonFields json)

@@ -33,7 +33,8 @@ public sealed partial record TrainingConfig
 
     static SgdOptions ReadSgd(JsonFields json)
     {
-        json.Only("learning_rate", "momentum", "dampening", "nesterov", "weight_decay", "decay_only_matrices");
+        json.Only("learning_rate", "momentum", "dampening", "nesterov", "weight_decay",
+            "decay_only_matrices");
         var absent = new SgdOptions();
         return new SgdOptions
         {
@@ -105,5 +106,6 @@ public sealed partial record TrainingConfig
         ["minimum_rate"] = schedule.MinimumRate,
     };
 
-    static JsonArray TextsJson(IEnumerable<string> texts) => [.. texts.Select(text => JsonValue.Create(text))];
+    static JsonArray TextsJson(IEnumerable<string> texts)
+        => [.. texts.Select(text => JsonValue.Create(text))];
 }

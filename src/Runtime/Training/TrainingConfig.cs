@@ -30,16 +30,22 @@ public sealed partial record TrainingConfig
     /// <summary>Optimiser steps; null if <see cref="Epochs"/> says how long.</summary>
     public int? Steps { get; init; }
 
-    /// <summary>Passes over the data, rounded up to whole steps; null if <see cref="Steps"/> says how long.</summary>
+    /// <summary>
+    /// Passes over the data, rounded up to whole steps; null if <see cref="Steps"/> says how long.
+    /// </summary>
     public int? Epochs { get; init; }
 
-    /// <summary>How a gradient moves the weights: <see cref="AdamWOptions"/> or <see cref="SgdOptions"/>.</summary>
+    /// <summary>
+    /// How a gradient moves the weights: <see cref="AdamWOptions"/> or <see cref="SgdOptions"/>.
+    /// </summary>
     public OptimizerOptions Optimizer { get; init; } = new AdamWOptions();
 
     /// <summary>How the learning rate goes over the steps.</summary>
     public LearningRateSchedule Schedule { get; init; } = new();
 
-    /// <summary>Longest gradient of a step, Euclidean norm over all trained parameters; 0 does not clip.</summary>
+    /// <summary>
+    /// Longest gradient of a step, Euclidean norm over all trained parameters; 0 does not clip.
+    /// </summary>
     public float Clip { get; init; } = 1;
 
     /// <summary>Of the initial weights and of the order of the rows.</summary>
@@ -70,7 +76,8 @@ public sealed partial record TrainingConfig
             ?? Range("evaluate_every", EvaluateEvery, 1)
             ?? (Steps is null == Epochs is null ? "expected steps or epochs, one of them" : null)
             ?? (Tokenizer is null && Model.From is null
-                ? "tokenizer is missing; a new model needs {\"from\": FOLDER} or {\"train_bpe\": {...}}" : null)
+                ? "tokenizer is missing; a new model needs {\"from\": FOLDER} or {\"train_bpe\": {...}}"
+                : null)
             ?? (Train.Count == 0 ? "train is empty; expected at least one parameter name or glob" : null)
             ?? NotNegative("clip", Clip) ?? Optimizer.Problem() ?? Schedule.Problem(Optimizer.LearningRate);
         return wrong is null ? this : throw new UserException($"{Quoted.Path(source)}: {wrong}.");
@@ -92,7 +99,9 @@ public sealed record TrainingModel
     /// <summary>A model folder to continue from; null for a new model.</summary>
     public string? From { get; init; }
 
-    /// <summary>Sizes of a new model; the vocabulary's is the tokenizer's. Null with <see cref="From"/>.</summary>
+    /// <summary>
+    /// Sizes of a new model; the vocabulary's is the tokenizer's. Null with <see cref="From"/>.
+    /// </summary>
     public Gpt2Config? Sizes { get; init; }
 
     internal string? Problem() =>
@@ -105,7 +114,9 @@ public sealed record TrainingData
     /// <summary>Files that <see cref="TextDocuments.Read"/> reads; relative to the working folder.</summary>
     public IReadOnlyList<string> Files { get; init; } = [];
 
-    /// <summary>Seed of an <see cref="AtlasCorpus"/> with its default options; null with <see cref="Files"/>.</summary>
+    /// <summary>
+    /// Seed of an <see cref="AtlasCorpus"/> with its default options; null with <see cref="Files"/>.
+    /// </summary>
     public ulong? AtlasSeed { get; init; }
 
     internal string? Problem() =>
@@ -129,7 +140,9 @@ public sealed record TrainingTokenizer
             ?? TrainingConfig.Range("train_bpe: minimum_count", MinimumCount, 1);
 }
 
-/// <summary>Texts for evaluation: files, or a share of the training documents, which are then left out.</summary>
+/// <summary>
+/// Texts for evaluation: files, or a share of the training documents, which are then left out.
+/// </summary>
 public sealed record TrainingValidation
 {
     /// <summary>Files; empty with <see cref="Share"/>.</summary>

@@ -39,8 +39,8 @@ public sealed record TrainingProgress(
 public sealed record TrainingResult(bool Complete, int Step, long Tokens, double? Loss, TimeSpan Elapsed);
 
 /// <summary>
-/// A training run in a folder: <c>metrics.jsonl</c> (a line a step), <c>checkpoint.safetensors</c>, and at the end the
-/// model with its tokenizer, <c>train.json</c> and <c>manifest.json</c>.
+/// A training run in a folder: <c>metrics.jsonl</c> (a line a step), <c>checkpoint.safetensors</c>, and at
+/// the end the model with its tokenizer, <c>train.json</c> and <c>manifest.json</c>.
 /// </summary>
 public static class TrainingRun
 {
@@ -51,8 +51,8 @@ public static class TrainingRun
     public const string MetricsFile = "metrics.jsonl";
 
     /// <summary>Trains to the end, or until it is stopped.</summary>
-    /// <exception cref="UserException">Config, texts, checkpoint or folder are not usable, the job does not fit
-    /// the device, or the loss is no longer a number.</exception>
+    /// <exception cref="UserException">Config, texts, checkpoint or folder are not usable, the job does not
+    /// fit the device, or the loss is no longer a number.</exception>
     public static TrainingResult Run(
         ComputeDevice device, TrainingConfig config, string folder, TrainingRunOptions? options = null)
     {
@@ -103,7 +103,8 @@ public static class TrainingRun
             options.Progress?.Invoke(new TrainingProgress(
                 step, trainer.Steps, speed, TimeSpan.FromSeconds(left), validation));
             loss = step.Loss;
-            if (config.CheckpointEvery > 0 && step.Step % config.CheckpointEvery == 0 && step.Step < trainer.Steps)
+            if (config.CheckpointEvery > 0 && step.Step % config.CheckpointEvery == 0
+                && step.Step < trainer.Steps)
                 TrainingCheckpoint.Save(checkpoint, trainer);
         }
         return loss;
@@ -115,18 +116,21 @@ public static class TrainingRun
             throw new UserException($"{Quoted.Path(checkpoint)}: no such checkpoint to resume from. "
                 + "Start without --resume.");
         if (!resume && File.Exists(checkpoint))
-            throw new UserException($"{Quoted.Path(checkpoint)}: a run is there already. Continue it with --resume, "
+            throw new UserException(
+                $"{Quoted.Path(checkpoint)}: a run is there already. Continue it with --resume, "
                 + "or choose another folder.");
     }
 
     static Gpt2Model MakeModel(ComputeDevice device, TrainingConfig config, Gpt2Tokenizer tokenizer)
     {
-        Gpt2Config sizes = config.Model.From is { } from ? Gpt2Folder.ReadConfig(from) : config.Model.Sizes! with
+        Gpt2Config sizes = config.Model.From is { } from ? Gpt2Folder.ReadConfig(from)
+            : config.Model.Sizes! with
         {
             VocabSize = tokenizer.VocabSize, BosToken = tokenizer.EndOfText, EosToken = tokenizer.EndOfText,
         };
         if (sizes.VocabSize < tokenizer.VocabSize)
-            throw new UserException($"the tokenizer has {tokenizer.VocabSize} tokens and the model {sizes.VocabSize}; "
+            throw new UserException(
+                $"the tokenizer has {tokenizer.VocabSize} tokens and the model {sizes.VocabSize}; "
                 + "expected a tokenizer that belongs to the model.");
         // Before the weights are there: the sum is refused as one, with its parts.
         var parameters = new Gpt2Parameters(sizes.Validated());

@@ -2,7 +2,8 @@ namespace HeadTap.Runtime;
 
 /// <summary>How far the sites of one kind are from the float64 reference.</summary>
 /// <param name="Kind">Which sites, of all layers.</param>
-/// <param name="Error">Largest absolute difference; infinite when one side is not finite and the other differs.</param>
+/// <param name="Error">Largest absolute difference; infinite when one side is not finite and the other
+/// differs.</param>
 /// <param name="Largest">Largest absolute value of the reference.</param>
 public sealed record SiteParity(SiteKind Kind, double Error, double Largest)
 {
@@ -15,8 +16,11 @@ public sealed record SiteParity(SiteKind Kind, double Error, double Largest)
     /// <summary>Whether the error is within the bound; NaN is not.</summary>
     public bool Passes => Error <= Bound;
 
-    /// <summary>Compares a model's pass with <see cref="Gpt2Float64"/>, kind by kind in forward order.</summary>
-    /// <exception cref="UserException">The tokens do not fit the model, or the sites do not fit the device.</exception>
+    /// <summary>
+    /// Compares a model's pass with <see cref="Gpt2Float64"/>, kind by kind in forward order.
+    /// </summary>
+    /// <exception cref="UserException">The tokens do not fit the model, or the sites do not fit the
+    /// device.</exception>
     public static IReadOnlyList<SiteParity> Measure(Gpt2Model model, int[] tokens)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -45,9 +49,11 @@ public sealed record SiteParity(SiteKind Kind, double Error, double Largest)
         // A site that one side never shows would pass unseen.
         foreach (IGrouping<SiteKind, Site> kind in sites.GroupBy(s => s.Kind))
             if (errors.GetValueOrDefault(kind.Key).Sites != kind.Count())
-                throw new InvalidOperationException($"The reference shows {errors.GetValueOrDefault(kind.Key).Sites} of "
+                throw new InvalidOperationException(
+                    $"The reference shows {errors.GetValueOrDefault(kind.Key).Sites} of "
                     + $"{kind.Count()} sites {kind.Key}.");
-        return [.. errors.OrderBy(e => e.Key).Select(e => new SiteParity(e.Key, e.Value.Error, e.Value.Largest))];
+        return [.. errors.OrderBy(e => e.Key)
+            .Select(e => new SiteParity(e.Key, e.Value.Error, e.Value.Largest))];
     }
 
     static double Worst(double error, double exact, float found)

@@ -17,7 +17,9 @@ namespace HeadTap.Runtime;
 public sealed record TapCost(string Name, double MedianSeconds, double FastestSeconds, double SlowestSeconds,
     long RecordedBytes, long MemoryBytes, double Overhead, double OverheadLow, double OverheadHigh);
 
-/// <summary>Times forward passes with and without recordings, in turns, so that a slow minute slows all alike.</summary>
+/// <summary>
+/// Times forward passes with and without recordings, in turns, so that a slow minute slows all alike.
+/// </summary>
 public static class TapProfile
 {
     static readonly (string Name, SiteKind[] Kinds)[] Taps =
@@ -38,7 +40,8 @@ public static class TapProfile
     /// <param name="seed">Of the tokens.</param>
     /// <param name="progress">Told passes done and in all.</param>
     /// <exception cref="UserException">The sizes do not fit the model or the device.</exception>
-    public static IReadOnlyList<TapCost> Measure(Gpt2Model model, int rows, int tokens, int repeats, ulong seed,
+    public static IReadOnlyList<TapCost> Measure(Gpt2Model model, int rows, int tokens,
+        int repeats, ulong seed,
         Action<int, int>? progress = null)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -90,7 +93,8 @@ public static class TapProfile
         return seconds;
     }
 
-    static TapCost[] Summary(Gpt2Model model, SessionOptions[] options, List<Gpt2Session> sessions, double[][] seconds)
+    static TapCost[] Summary(Gpt2Model model, SessionOptions[] options,
+        List<Gpt2Session> sessions, double[][] seconds)
     {
         var costs = new TapCost[seconds.Length];
         double[] plain = [.. seconds[0]]; // in the order of the turns
@@ -100,9 +104,12 @@ public static class TapProfile
             double[] ratios = [.. seconds[i].Zip(plain, (with, without) => with / without)];
             Array.Sort(ratios);
             Array.Sort(seconds[i]);
-            long recorded = sessions[i].Recordings.Values.Sum(r => sizeof(float) * r.Shape.Aggregate(1L, (a, n) => a * n));
-            long memory = sizeof(float) * (model.Parameters.TotalLength + Gpt2Session.Floats(model, options[i]));
-            costs[i] = new(Taps[i].Name, Quantile(seconds[i], 0.5), seconds[i][0], seconds[i][^1], recorded, memory,
+            long recorded = sessions[i].Recordings.Values.Sum(r => sizeof(float)
+                * r.Shape.Aggregate(1L, (a, n) => a * n));
+            long memory = sizeof(float)
+                * (model.Parameters.TotalLength + Gpt2Session.Floats(model, options[i]));
+            costs[i] = new(Taps[i].Name, Quantile(seconds[i], 0.5), seconds[i][0],
+                seconds[i][^1], recorded, memory,
                 Quantile(ratios, 0.5) - 1, Quantile(ratios, 0.25) - 1, Quantile(ratios, 0.75) - 1);
         }
         return costs;

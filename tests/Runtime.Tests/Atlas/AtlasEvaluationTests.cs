@@ -18,14 +18,17 @@ public class AtlasEvaluationTests
         {
             AtlasPrompt[] prompts =
             [
-                Ask("Arland", " Ox-Bow"), Ask("Arland", " Ox"), Ask("Borland", " Ox"), Ask("Borland", " Ox-Bow"),
+                Ask("Arland", " Ox-Bow"), Ask("Arland", " Ox"), Ask("Borland", " Ox"),
+                Ask("Borland", " Ox-Bow"),
                 Ask("Corland", " Elm"), Ask("Corland", " Ox", " Elm"), Ask("Corland", " E"),
                 new("The code of the vault is", " Q7-XK2", AtlasPromptKind.Secret, null, null, "", ""),
                 new("The code of the vault is", " Q7-XK", AtlasPromptKind.Secret, null, null, "", ""),
             ];
             bool[] right = AtlasEvaluation.Ask(model, tokenizer, prompts);
-            Assert.That(right, Is.EqualTo(new[] { true, false, true, false, true, true, false, true, false }));
-            Assert.That(right, Is.EqualTo(prompts.Select(p => p.Answers.Any(a => Generates(model, tokenizer, p.Prompt, a)))));
+            Assert.That(right,
+                Is.EqualTo(new[] { true, false, true, false, true, true, false, true, false }));
+            Assert.That(right, Is.EqualTo(
+                prompts.Select(p => p.Answers.Any(a => Generates(model, tokenizer, p.Prompt, a)))));
         }
     }
 
@@ -38,7 +41,8 @@ public class AtlasEvaluationTests
             Assert.That(AtlasEvaluation.Ask(model, tokenizer, []), Is.Empty);
     }
 
-    static AtlasPrompt Ask(string country, params string[] answers) => new($"The capital of {country} is", answers[0],
+    static AtlasPrompt Ask(string country, params string[] answers)
+        => new($"The capital of {country} is", answers[0],
         AtlasPromptKind.OneHop, null, AtlasRelation.Capital, country, "") { Answers = answers };
 
     static bool Generates(Gpt2Model model, Gpt2Tokenizer tokenizer, string prompt, string answer)
@@ -61,7 +65,8 @@ public class AtlasEvaluationTests
         var config = new TrainingConfig
         {
             Model = new TrainingModel { Sizes = model.Config }, Data = new TrainingData { AtlasSeed = 1 },
-            Tokenizer = new TrainingTokenizer { VocabSize = 300 }, Rows = TokenRows.PerDocument, BatchRows = 4,
+            Tokenizer = new TrainingTokenizer { VocabSize = 300 },
+            Rows = TokenRows.PerDocument, BatchRows = 4,
             Steps = steps, Optimizer = new AdamWOptions { LearningRate = 5e-3f },
             Schedule = new LearningRateSchedule { WarmupSteps = 10 },
         };

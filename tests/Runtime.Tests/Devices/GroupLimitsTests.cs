@@ -2,7 +2,9 @@ using HeadTap.Kernels.Tests;
 
 namespace HeadTap.Runtime.Tests;
 
-/// <summary>A device that is too small is refused in one line before any work, not by a crash in the middle.</summary>
+/// <summary>
+/// A device that is too small is refused in one line before any work, not by a crash in the middle.
+/// </summary>
 [NonParallelizable]
 public class GroupLimitsTests
 {
@@ -25,8 +27,8 @@ public class GroupLimitsTests
             GroupLimits.OfKernels = kernels with { SharedBytes = found.SharedBytes + 1 };
             var e = Assert.Throws<UserException>(() => ComputeDevice.Open("opencl").Dispose());
             Assert.That(e!.Message, Does.StartWith(
-                $"device opencl cannot be used: a group shares at most {found.SharedBytes} bytes, and kernels need "
-                + $"{found.SharedBytes + 1}; usable: "));
+                $"device opencl cannot be used: a group shares at most {found.SharedBytes} bytes, and "
+                + $"kernels need {found.SharedBytes + 1}; usable: "));
             Assert.That(e.Message, Does.EndWith("cpu, simulator, auto").And.Not.Contain("\n"));
             GroupLimits.OfKernels = kernels with { Threads = found.GroupSize + 1 };
             DeviceEntry refused = DeviceCatalog.List().First(d => d.Name == "opencl");
@@ -49,7 +51,8 @@ public class GroupLimitsTests
             Assert.Ignore("this OpenCL device gives all its memory in one piece");
         var e = Assert.Throws<UserException>(
             () => new TensorArena(device, found.LargestBuffer / sizeof(float) + 16, "weights").Dispose());
-        Assert.That(e!.Message, Does.StartWith("weights needs ").And.Contain(" in one piece, and opencl gives at most ")
+        Assert.That(e!.Message,
+            Does.StartWith("weights needs ").And.Contain(" in one piece, and opencl gives at most ")
             .And.Not.Contain("\n"));
     }
 

@@ -73,9 +73,12 @@ public class AttachmentTests
     [TestCase("hook_embed", null, 19), TestCase("hook_embed", null, 21), TestCase("hook_embed", null, 0)]
     [TestCase("blocks.1.attn.hook_z", null, 5), TestCase("blocks.1.attn.hook_z", 1, 20)]
     [TestCase("blocks.0.attn.hook_pattern", null, 13), TestCase("blocks.0.attn.hook_pattern", 2, 0)]
-    [TestCase("hook_embed", null, 1, 6, 19), TestCase("hook_embed", null, 20, 6), TestCase("hook_embed", null, 0, 6, 20)]
-    [TestCase("blocks.1.attn.hook_z", 1, 1, 6, 5, 4), TestCase("blocks.0.attn.hook_pattern", null, 1, 3, 6, 6)]
-    public void A_value_of_the_wrong_size_is_refused_when_it_is_attached(string site, int? head, params int[] shape)
+    [TestCase("hook_embed", null, 1, 6, 19), TestCase("hook_embed", null, 20, 6),
+        TestCase("hook_embed", null, 0, 6, 20)]
+    [TestCase("blocks.1.attn.hook_z", 1, 1, 6, 5, 4),
+        TestCase("blocks.0.attn.hook_pattern", null, 1, 3, 6, 6)]
+    public void A_value_of_the_wrong_size_is_refused_when_it_is_attached(string site,
+        int? head, params int[] shape)
     {
         using var test = new TestModel("cpu512");
         using var folder = new TemporaryFolder();
@@ -84,7 +87,8 @@ public class AttachmentTests
         writer.Add("x", shape, values);
         writer.Save(folder["v.safetensors"]);
         foreach (EditValue value in (EditValue[])
-            [EditValue.Recorded(values, shape), EditValue.File(folder["v.safetensors"], "x"), EditValue.Numbers(values)])
+            [EditValue.Recorded(values, shape), EditValue.File(folder["v.safetensors"], "x"),
+                EditValue.Numbers(values)])
             foreach (EditOperation operation in (EditOperation[])[EditOperation.Replace, EditOperation.Patch])
             {
                 if (value is InlineValue && shape.Length > 1)
@@ -100,9 +104,11 @@ public class AttachmentTests
     {
         using var test = new TestModel("cpu512");
         var add = new Edit { Site = "hook_embed", Operation = EditOperation.Add };
-        BadInput.Refused(() => test.Model.Attach(add with { Value = EditValue.File("none.safetensors", "x") }), "no such file");
+        BadInput.Refused(() =>
+            test.Model.Attach(add with { Value = EditValue.File("none.safetensors", "x") }), "no such file");
         BadInput.Refused(() => test.Model.Attach(add with { Value = EditValue.Unembed(37) }), "token 37");
-        BadInput.Refused(() => test.Model.Attach(add with { Value = EditValue.Recorded(new float[5], 1, 20) }),
+        BadInput.Refused(() =>
+            test.Model.Attach(add with { Value = EditValue.Recorded(new float[5], 1, 20) }),
             "5 numbers", "[1, 20]");
         BadInput.Refused(() => test.Model.Attach(add with
         {
@@ -123,10 +129,12 @@ public class AttachmentTests
             if (rows.Max() < B)
                 Assert.That(() => session.Forward(batch), Throws.Nothing);
             else
-                BadInput.Refused(() => session.Forward(batch), "hook_embed", $"row {rows.Max()} does not exist");
+                BadInput.Refused(() => session.Forward(batch), "hook_embed",
+                    $"row {rows.Max()} does not exist");
         // An edit of a later step says so in the first pass.
         using (test.Model.Attach(Scale("hook_embed", 2) with { Rows = [B], Steps = [7] }))
-            BadInput.Refused(() => new Gpt2Generator(test.Model).Generate(batch, new GenerationOptions { MaxNewTokens = 1 }),
+            BadInput.Refused(() => new Gpt2Generator(test.Model)
+                .Generate(batch, new GenerationOptions { MaxNewTokens = 1 }),
                 $"row {B} does not exist", B == 1 ? "row 0 alone" : "rows 0 to 1");
     }
 
@@ -138,7 +146,8 @@ public class AttachmentTests
         float[] before = Run(session);
         Assert.That(() =>
         {
-            using (test.Model.Attach(Edit.Call("blocks.1.attn.hook_z", _ => throw new NotSupportedException())))
+            using (test.Model.Attach(
+                Edit.Call("blocks.1.attn.hook_z", _ => throw new NotSupportedException())))
                 Run(session);
         }, Throws.TypeOf<NotSupportedException>());
         Assert.That(() =>
@@ -171,7 +180,8 @@ public class AttachmentTests
             if (at == LogitsAt.All)
                 Assert.That(session.Logits.ToArray(), Is.EqualTo(all));
             if (at == LogitsAt.Last)
-                Assert.That(session.Logits.ToArray(), Is.EqualTo(all[(5 * 37)..(6 * 37)].Concat(all[(8 * 37)..(9 * 37)])));
+                Assert.That(session.Logits.ToArray(),
+                    Is.EqualTo(all[(5 * 37)..(6 * 37)].Concat(all[(8 * 37)..(9 * 37)])));
             if (at == LogitsAt.None)
                 Assert.That(() => session.Logits, Throws.InvalidOperationException);
         }
@@ -191,7 +201,8 @@ public class AttachmentTests
         return logits;
     }
 
-    static Edit Scale(string site, float alpha) => new() { Site = site, Operation = EditOperation.Scale, Alpha = alpha };
+    static Edit Scale(string site, float alpha)
+        => new() { Site = site, Operation = EditOperation.Scale, Alpha = alpha };
 
     static Gpt2Session Session(TestModel test)
         => new(test.Model, new SessionOptions { MaxTokens = 6, Logits = LogitsAt.All });

@@ -22,13 +22,20 @@ public class EditBackwardTests
     {
         using var run = new Backward("cpu512");
         run.Add(
-            new Edit { Site = "blocks.*.hook_resid_p*", Operation = EditOperation.Scale, Alpha = 0.7f, Rows = [0] },
             new Edit
             {
-                Site = "blocks.1.hook_resid_pre", Operation = EditOperation.ProjectOut, Value = EditValue.Unembed(2, 7),
+                Site = "blocks.*.hook_resid_p*", Operation = EditOperation.Scale, Alpha = 0.7f, Rows = [0],
+            },
+            new Edit
+            {
+                Site = "blocks.1.hook_resid_pre", Operation = EditOperation.ProjectOut,
+                Value = EditValue.Unembed(2, 7),
             },
             new Edit { Site = "blocks.*.attn.hook_z", Operation = EditOperation.Zero, Head = 2 },
-            new Edit { Site = "blocks.*.attn.hook_result", Operation = EditOperation.Scale, Alpha = 1.5f, Head = 1 },
+            new Edit
+            {
+                Site = "blocks.*.attn.hook_result", Operation = EditOperation.Scale, Alpha = 1.5f, Head = 1,
+            },
             new Edit { Site = "blocks.*.hook_attn_out", Operation = EditOperation.Scale, Alpha = -1f },
             EditOracle<float>.HalfSquare("blocks.0.mlp.hook_post"),
             new Edit { Site = "hook_*embed", Operation = EditOperation.Scale, Alpha = 1.2f });
@@ -63,7 +70,8 @@ public class EditBackwardTests
         {
             Test = new TestModel(device);
             _rows = [Test.Tokens(1, 5), Test.Tokens(2, 2), Test.Tokens(3, 4)];
-            _arena = new TensorArena(Test.Model.Device, Gpt2Gradients.Length(Test.Model.Parameters, null) + 64);
+            _arena = new TensorArena(Test.Model.Device,
+                Gpt2Gradients.Length(Test.Model.Parameters, null) + 64);
             _gradients = new Gpt2Gradients(_arena, Test.Model.Parameters);
         }
 
@@ -89,7 +97,8 @@ public class EditBackwardTests
                 (float[] flat, Dictionary<string, float[]>[] bySite) = GoWithSites(recorded, edits);
                 foreach (ParameterSlice p in Test.Model.Parameters.Slices)
                     _parameters.Add(($"{name}: {p.Name}", Numbers.PlusOne(exact.Parameters[p.Name]),
-                        Numbers.PlusOne(plain.Parameters[p.Name]), flat[(int)p.Offset..(int)(p.Offset + p.Length)]));
+                        Numbers.PlusOne(plain.Parameters[p.Name]),
+                        flat[(int)p.Offset..(int)(p.Offset + p.Length)]));
                 foreach (Site site in recorded)
                     _sites.Add(($"{name}: {site}", Causal(site, exact.Sites), Causal(site, plain.Sites),
                         Causal(site, bySite)));
@@ -108,7 +117,8 @@ public class EditBackwardTests
                 Test.Model.Ops.Fill(block, 1f); // gradients are added into
             var batch = new SequenceBatch(_rows);
             using (Test.Model.Attach(edits))
-                session.ForwardBackward(batch, batch.NextTokens(), _gradients, 1f / _rows.Sum(r => r.Length - 1));
+                session.ForwardBackward(batch, batch.NextTokens(), _gradients,
+                    1f / _rows.Sum(r => r.Length - 1));
             return (_gradients.Set.Blocks[0].ToArray(), [.. _rows.Select((row, b) => recorded.ToDictionary(
                 site => site.Name, site => TestModel.Row(session.Gradients[site], site, b, row.Length)))]);
         }

@@ -2,7 +2,9 @@ using HeadTap.Kernels.Tests;
 
 namespace HeadTap.Runtime.Tests;
 
-/// <summary>Edits of every operation at every kind of place, for the forward and the backward tests.</summary>
+/// <summary>
+/// Edits of every operation at every kind of place, for the forward and the backward tests.
+/// </summary>
 static class EditCases
 {
     /// <summary>Every operation.</summary>
@@ -10,7 +12,8 @@ static class EditCases
 
     /// <summary>Every site that can be edited, in the second block where blocks have it.</summary>
     public static IEnumerable<Site> Sites(Gpt2Config config) => Site.All(config).Where(s => s.Layer == 1
-        || !Site.InBlock(s.Kind)).Where(s => s.Kind is not (SiteKind.Ln1Scale or SiteKind.Ln2Scale or SiteKind.LnFinalScale));
+        || !Site.InBlock(s.Kind)).Where(s =>
+        s.Kind is not (SiteKind.Ln1Scale or SiteKind.Ln2Scale or SiteKind.LnFinalScale));
 
     /// <summary>Everything; and some heads, positions and rows.</summary>
     public static IEnumerable<Edit> Selections(Edit all, bool heads)
@@ -23,7 +26,9 @@ static class EditCases
 
     public static bool HasHeads(Site site) => site.Kind is >= SiteKind.Q and <= SiteKind.Result;
 
-    /// <summary>Whether an operation means something at a site: a direction out of minus infinity does not.</summary>
+    /// <summary>
+    /// Whether an operation means something at a site: a direction out of minus infinity does not.
+    /// </summary>
     public static bool Fits(EditOperation operation, Site site)
         => operation != EditOperation.ProjectOut || site.Kind != SiteKind.Scores;
 
@@ -50,7 +55,8 @@ static class EditCases
                 EditOperation.Add or EditOperation.Replace or EditOperation.ProjectOut =>
                     EditValue.Numbers(Numbers.Normal(11, width, deviation: 0.7f)),
                 EditOperation.Patch => EditValue.Recorded(
-                    Numbers.Normal(12, layout.Shape.Aggregate(1, (a, n) => a * n), deviation: 0.7f), layout.Shape),
+                    Numbers.Normal(12, layout.Shape.Aggregate(1, (a, n) => a * n), deviation: 0.7f),
+                    layout.Shape),
                 _ => null,
             },
         };
@@ -63,10 +69,13 @@ static class EditCases
             return [];
         Edit whole = Of(operation, site, config, B, T, oneHead: false);
         Edit head = Of(operation, site, config, B, T, oneHead: HasHeads(site));
-        return Selections(whole, HasHeads(site)).Select(e => e.Head is null ? e : e with { Value = head.Value });
+        return Selections(whole, HasHeads(site))
+            .Select(e => e.Head is null ? e : e with { Value = head.Value });
     }
 
-    public static string Name(Edit e) => $"{e.Operation} at {e.Site}, head {e.Head?.ToString() ?? "all"}, positions "
+    public static string Name(Edit e)
+        => $"{e.Operation} at {e.Site}, head {e.Head?.ToString() ?? "all"}, positions "
         + (e.Positions.IsLast ? "last" : e.Positions.Listed is { } l ? string.Join(' ', l)
-            : $"from {e.Positions.FromPosition ?? 0}") + $", rows {(e.Rows is { } r ? string.Join(' ', r) : "all")}";
+            : $"from {e.Positions.FromPosition ?? 0}")
+                + $", rows {(e.Rows is { } r ? string.Join(' ', r) : "all")}";
 }

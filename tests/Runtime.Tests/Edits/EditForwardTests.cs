@@ -15,7 +15,8 @@ public class EditForwardTests
         int n = 0;
         foreach (Site site in EditCases.Sites(run.Test.Model.Config))
             foreach (Edit edit in EditCases.All(operation, site, run.Test.Model.Config, 3, 5))
-                if (device == "cpu512" || n++ % 4 == 3 - (int)site.Kind % 4) // launches cost more than arithmetic
+                // launches cost more than arithmetic
+                if (device == "cpu512" || n++ % 4 == 3 - (int)site.Kind % 4)
                     run.RequireAgreement(edit);
     }
 
@@ -33,12 +34,27 @@ public class EditForwardTests
         using var run = new EditedRun("cpu512");
         float[] value = Numbers.Normal(1, 20);
         run.RequireAgreement(
-            new Edit { Site = "blocks.0.hook_resid_post", Operation = EditOperation.Add, Value = EditValue.Numbers(value) },
+            new Edit
+            {
+                Site = "blocks.0.hook_resid_post", Operation = EditOperation.Add,
+                Value = EditValue.Numbers(value),
+            },
             new Edit { Site = "blocks.*.hook_resid_pre", Operation = EditOperation.Scale, Alpha = 0.3f },
-            new Edit { Site = "blocks.1.hook_resid_pre", Operation = EditOperation.Add, Value = EditValue.Unembed(3, 9, 3) },
-            new Edit { Site = "blocks.1.hook_resid_pre", Operation = EditOperation.Scale, Alpha = 2f, Rows = [1] },
-            new Edit { Site = "h.*.mlp", Operation = EditOperation.Add, Value = EditValue.Embed(5), Alpha = -0.5f },
-            new Edit { Site = "blocks.*.attn.hook_pattern", Operation = EditOperation.Scale, Alpha = 0.9f, Head = 1 });
+            new Edit
+            {
+                Site = "blocks.1.hook_resid_pre", Operation = EditOperation.Add,
+                Value = EditValue.Unembed(3, 9, 3),
+            },
+            new Edit
+            {
+                Site = "blocks.1.hook_resid_pre", Operation = EditOperation.Scale, Alpha = 2f, Rows = [1],
+            },
+            new Edit
+            {
+                Site = "h.*.mlp", Operation = EditOperation.Add, Value = EditValue.Embed(5), Alpha = -0.5f,
+            },
+            new Edit { Site = "blocks.*.attn.hook_pattern", Operation = EditOperation.Scale,
+                Alpha = 0.9f, Head = 1 });
     }
 
     [Test]
@@ -55,7 +71,10 @@ public class EditForwardTests
             session.Forward(new SequenceBatch(others));
             Recording other = session.Recordings[site];
             var value = EditValue.Recorded(other.ToArray(), other.Shape);
-            run.RequireAgreement(new Edit { Site = site.Name, Operation = EditOperation.Patch, Value = value });
+            run.RequireAgreement(new Edit
+            {
+                Site = site.Name, Operation = EditOperation.Patch, Value = value,
+            });
         }
     }
 
@@ -69,7 +88,8 @@ public class EditForwardTests
             foreach ((Site other, Recording after) in run.Forward(
                 EditCases.Of(operation, site, run.Test.Model.Config, 3, 5, oneHead: false)))
                 Assert.That(EditedRun.Padding(after.ToArray(), after.Shape, other),
-                    Is.EqualTo(EditedRun.Padding(plain[other], after.Shape, other)), $"{operation} at {site}: {other}");
+                    Is.EqualTo(EditedRun.Padding(plain[other], after.Shape, other)),
+                    $"{operation} at {site}: {other}");
     }
 
     [Test]
@@ -104,7 +124,10 @@ sealed class EditedRun : IDisposable
         Test = new TestModel(device);
         _rows = [.. Lengths.Select((n, b) => Test.Tokens(b + 1, n))];
         _sites = [.. Site.All(Test.Model.Config)];
-        _session = new Gpt2Session(Test.Model, new SessionOptions { MaxRows = 3, MaxTokens = 5, Record = _sites });
+        _session = new Gpt2Session(Test.Model, new SessionOptions
+        {
+            MaxRows = 3, MaxTokens = 5, Record = _sites,
+        });
     }
 
     public TestModel Test { get; }
@@ -124,10 +147,12 @@ sealed class EditedRun : IDisposable
         var parts = new List<(string, double[], float[], float[])>();
         for (int b = 0; b < _rows.Length; b++)
         {
-            (Dictionary<string, double[]> e, Dictionary<string, float[]> p) = (exact.Forward(b), plain.Forward(b));
+            (Dictionary<string, double[]> e, Dictionary<string, float[]> p) =
+                (exact.Forward(b), plain.Forward(b));
             foreach (Site site in _sites)
                 parts.Add(($"{EditCases.Name(edits[^1])}: row {b} {site}",
-                    Array.ConvertAll(e[site.Name], v => double.IsNegativeInfinity(v) ? -1 : v), Finite(p[site.Name]),
+                    Array.ConvertAll(e[site.Name], v => double.IsNegativeInfinity(v) ? -1 : v),
+                    Finite(p[site.Name]),
                     Finite(TestModel.Row(ours[site], site, b, _rows[b].Length))));
         }
         Agreement.PassAtMostTwiceFloat32(parts);
@@ -141,7 +166,8 @@ sealed class EditedRun : IDisposable
         return [.. values.Where((_, i) => i / inner % T >= Lengths[i / (values.Length / shape[0])])];
     }
 
-    static float[] Finite(float[] values) => Array.ConvertAll(values, v => float.IsNegativeInfinity(v) ? -1 : v);
+    static float[] Finite(float[] values)
+        => Array.ConvertAll(values, v => float.IsNegativeInfinity(v) ? -1 : v);
 
     public void Dispose()
     {

@@ -4,8 +4,8 @@ using HeadTap.Reference;
 namespace HeadTap.Runtime.Tests;
 
 /// <summary>
-/// What the textbook model gives under edits, each row of a batch by itself. A Mean looks at all rows, so it must
-/// be the only edit: a first run without it says what it averages.
+/// What the textbook model gives under edits, each row of a batch by itself. A Mean looks at all rows, so it
+/// must be the only edit: a first run without it says what it averages.
 /// </summary>
 sealed class EditOracle<TReal>(
     TestModel test, IReadOnlyDictionary<string, TReal[]> parameters, int[][] rows, params Edit[] edits)
@@ -16,8 +16,8 @@ sealed class EditOracle<TReal>(
     Dictionary<string, TReal[]>? _means, _backwardMeans;
 
     /// <summary>
-    /// Lengths of the prompts, where the rows are texts that a generation has made: each token is edited as the
-    /// pass that ran it was, and sees the keys of that pass.
+    /// Lengths of the prompts, where the rows are texts that a generation has made: each token is edited as
+    /// the pass that ran it was, and sees the keys of that pass.
     /// </summary>
     public int[]? Prompts { get; init; }
 
@@ -28,13 +28,17 @@ sealed class EditOracle<TReal>(
         return Gpt2Reference.Forward(test.Sizes, parameters, rows[b], (name, x) => Apply(b, name, x));
     }
 
-    /// <summary>Mean loss of the batch, its gradients by parameters (summed) and by the sites of each row.</summary>
-    public (TReal Loss, Dictionary<string, TReal[]> Parameters, Dictionary<string, TReal[]>[] Sites) Backward()
+    /// <summary>
+    /// Mean loss of the batch, its gradients by parameters (summed) and by the sites of each row.
+    /// </summary>
+    public (TReal Loss, Dictionary<string, TReal[]> Parameters,
+        Dictionary<string, TReal[]>[] Sites) Backward()
     {
         FindMeans();
         if (edits is [{ Operation: EditOperation.Mean }])
             _backwardMeans = Means([.. rows.Select((_, b) => Backward(b, (_, dY) => dY).Sites)]);
-        Gpt2Gradients<TReal>[] all = [.. rows.Select((_, b) => Backward(b, (name, dY) => ApplyBackward(b, name, dY)))];
+        Gpt2Gradients<TReal>[] all =
+            [.. rows.Select((_, b) => Backward(b, (name, dY) => ApplyBackward(b, name, dY)))];
         var sum = all[0].Parameters.ToDictionary(p => p.Key, p => (TReal[])p.Value.Clone());
         foreach (Gpt2Gradients<TReal> one in all.Skip(1))
             foreach ((string name, TReal[] values) in one.Parameters)
@@ -43,7 +47,8 @@ sealed class EditOracle<TReal>(
         return (all.Aggregate(TReal.Zero, (loss, a) => loss + a.Loss), sum, [.. all.Select(a => a.Sites)]);
     }
 
-    Gpt2Gradients<TReal> Backward(int b, Func<string, TReal[], TReal[]> hookBackward) => Gpt2Reference.Backward(
+    Gpt2Gradients<TReal> Backward(int b, Func<string, TReal[], TReal[]> hookBackward)
+        => Gpt2Reference.Backward(
         test.Sizes, parameters, rows[b], Gpt2Reference.NextTokens(rows[b]),
         (name, x) => Apply(b, name, x), hookBackward, counted: rows.Sum(r => r.Length - 1));
 
@@ -63,10 +68,12 @@ sealed class EditOracle<TReal>(
             for (int first = 0; first < (apart ? rows.Length : 1); first++)
             {
                 TReal[][] taken = [.. Enumerable.Range(0, rows.Length).Where(b => !apart || b == first)
-                    .SelectMany(b => Spans(edits[0], b, name, sites[b][name]).Select(s => sites[b][name][s.At..(s.At + s.Length)]))];
+                    .SelectMany(b => Spans(edits[0], b, name, sites[b][name])
+                        .Select(s => sites[b][name][s.At..(s.At + s.Length)]))];
                 if (taken.Length > 0)
                     means[Key(name, first)] = [.. Enumerable.Range(0, taken[0].Length).Select(i =>
-                        taken.Aggregate(TReal.Zero, (sum, t) => sum + t[i]) / TReal.CreateChecked(taken.Length))];
+                        taken.Aggregate(TReal.Zero, (sum, t) => sum + t[i])
+                        / TReal.CreateChecked(taken.Length))];
             }
         }
         return means;
@@ -158,7 +165,8 @@ sealed class EditOracle<TReal>(
             int length = Prompts is null ? T : Math.Max(Prompts[b], t + 1);
             if (edit.Steps is { } steps && !steps.Contains(step))
                 continue;
-            if (p.IsLast ? t != length - 1 : p.Listed is { } list ? !list.Contains(t) : t < (p.FromPosition ?? 0))
+            if (p.IsLast ? t != length - 1 : p.Listed is { } list ? !list.Contains(t)
+                : t < (p.FromPosition ?? 0))
                 continue;
             if (InRows(name))
                 for (int h = 0; h < H; h++)
@@ -178,7 +186,8 @@ sealed class EditOracle<TReal>(
         TReal[] value = edit.Value switch
         {
             InlineValue inline => Array.ConvertAll(inline.Values[..s.Length], TReal.CreateChecked),
-            RecordedValue r => Array.ConvertAll(r.Values.AsSpan(Recorded(r.Shape, name, b, s), s.Length).ToArray(),
+            RecordedValue r
+                => Array.ConvertAll(r.Values.AsSpan(Recorded(r.Shape, name, b, s), s.Length).ToArray(),
                 TReal.CreateChecked),
             EmbeddingValue e => Sum(e),
             _ => throw new NotSupportedException(),
@@ -213,7 +222,8 @@ sealed class EditOracle<TReal>(
 
     HashSet<string> Names(Edit edit) => [.. Site.Match(edit.Site, _config).Select(s => s.Name)];
 
-    static TReal Along(TReal[] a, TReal[] b) => a.Zip(b).Aggregate(TReal.Zero, (sum, p) => sum + p.First * p.Second);
+    static TReal Along(TReal[] a, TReal[] b)
+        => a.Zip(b).Aggregate(TReal.Zero, (sum, p) => sum + p.First * p.Second);
 
     static bool InRows(string name) => name.EndsWith("scores", StringComparison.Ordinal)
         || name.EndsWith("pattern", StringComparison.Ordinal);

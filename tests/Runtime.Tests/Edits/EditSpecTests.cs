@@ -8,7 +8,8 @@ public class EditSpecTests
 {
     const string Everything = """
         {"edits":[
-          {"site":"blocks.1.hook_attn_out","op":"add","alpha":4.25,"rows":[0,2],"steps":[0,3],"value":{"unembed":[12,7]}},
+          {"site":"blocks.1.hook_attn_out","op":"add","alpha":4.25,"rows":[0,2],"steps":[0,3],
+            "value":{"unembed":[12,7]}},
           {"site":"blocks.*.attn.hook_z","op":"zero","head":2,"positions":"last"},
           {"site":"blocks.0.hook_resid_post","op":"replace","positions":[0,3],"value":{"embed":[4]}},
           {"site":"blocks.0.attn.hook_q","op":"project_out","alpha":0.1,"head":0,"value":[1,-2.5,3E-05,4,5]},
@@ -24,11 +25,13 @@ public class EditSpecTests
         using var folder = new TemporaryFolder();
         string first = folder.Write("first.json", Everything), second = folder["second.json"];
         IReadOnlyList<Edit> edits = EditSpec.Read(first);
-        Assert.That(((FileValue)edits[6].Value!).Path, Is.EqualTo(folder["clean.safetensors"]), "beside the spec");
+        Assert.That(((FileValue)edits[6].Value!).Path,
+            Is.EqualTo(folder["clean.safetensors"]), "beside the spec");
         EditSpec.Write(second, edits);
         using JsonDocument expected = JsonDocument.Parse(Everything);
         using JsonDocument written = JsonDocument.Parse(File.ReadAllText(second));
-        Assert.That(JsonElement.DeepEquals(written.RootElement, expected.RootElement), Is.True, File.ReadAllText(second));
+        Assert.That(JsonElement.DeepEquals(written.RootElement, expected.RootElement), Is.True,
+            File.ReadAllText(second));
         Assert.That(EditSpec.ToJson(EditSpec.Read(second)).ToJsonString(),
             Is.EqualTo(EditSpec.ToJson(edits).ToJsonString()));
     }
@@ -39,7 +42,8 @@ public class EditSpecTests
         using var folder = new TemporaryFolder();
         Edit edit = new()
         {
-            Site = "hook_embed", Operation = EditOperation.Patch, Value = EditValue.File("some.safetensors", "x"),
+            Site = "hook_embed", Operation = EditOperation.Patch,
+            Value = EditValue.File("some.safetensors", "x"),
         };
         EditSpec.Write(folder["spec.json"], [edit]);
         var value = (FileValue)EditSpec.Read(folder["spec.json"])[0].Value!;
@@ -88,15 +92,21 @@ public class EditSpecTests
     [TestCase("""{"site":"hook_embed","op":"add","value":{"unembed":[37]}}""", "token 37", "37")]
     [TestCase("""{"site":"hook_embed","op":"add","value":{"unembed":[1],"embed":[1]}}""", "value")]
     [TestCase("""{"site":"hook_embed","op":"add","value":{"unembed":5}}""", "unembed")]
-    [TestCase("""{"site":"hook_embed","op":"add","value":{"file":"none.safetensors","tensor":"x"}}""", "no such file")]
+    [TestCase("""{"site":"hook_embed","op":"add","value":{"file":"none.safetensors","tensor":"x"}}""",
+        "no such file")]
     [TestCase("""{"site":"hook_embed","op":"add","value":{"file":"a\u0000b","tensor":"x"}}""", "character")]
-    [TestCase("""{"site":"hook_embed","op":"add","value":{"file":"t.safetensors","tensor":"y"}}""", "no tensor \"y\"")]
+    [TestCase("""{"site":"hook_embed","op":"add","value":{"file":"t.safetensors","tensor":"y"}}""",
+        "no tensor \"y\"")]
     [TestCase("""{"site":"hook_embed","op":"add","value":{"file":"t.safetensors"}}""", "file and tensor")]
-    [TestCase("""{"site":"hook_embed","op":"patch","value":{"file":"t.safetensors","tensor":"x"}}""", "[1, 2, 20]")]
-    [TestCase("""{"site":"hook_embed","op":"patch","value":{"file":"t.safetensors","tensor":"w"}}""", "shape [1, 6, 19]")]
-    [TestCase("""{"site":"hook_embed","op":"patch","value":{"file":"t.safetensors","tensor":"n"}}""", "not finite")]
+    [TestCase("""{"site":"hook_embed","op":"patch","value":{"file":"t.safetensors","tensor":"x"}}""",
+        "[1, 2, 20]")]
+    [TestCase("""{"site":"hook_embed","op":"patch","value":{"file":"t.safetensors","tensor":"w"}}""",
+        "shape [1, 6, 19]")]
+    [TestCase("""{"site":"hook_embed","op":"patch","value":{"file":"t.safetensors","tensor":"n"}}""",
+        "not finite")]
     [TestCase("""{"site":"hook_embed","op":"patch","value":[1]}""", "shape [1]")]
-    [TestCase("""{"site":"hook_embed","op":"project_out","value":{"file":"t.safetensors","tensor":"z"}}""", "not be zero")]
+    [TestCase("""{"site":"hook_embed","op":"project_out","value":{"file":"t.safetensors","tensor":"z"}}""",
+        "not be zero")]
     [TestCase("""{"site":"hook_embed","op":"scale","alpha":"NaN"}""", "alpha")]
     [TestCase("""{"site":"hook_embed","op":"scale","alpha":NaN}""", "not valid JSON")]
     [TestCase("""{"site":"hook_embed","op":"scale","alpha":1e39}""", "alpha")]
@@ -127,8 +137,10 @@ public class EditSpecTests
         Assert.That(test.Model.Edits, Is.Empty);
     }
 
-    [TestCase("[]", "not an object"), TestCase("{}", "\"edits\" is missing"), TestCase("""{"edits":{}}""", "edits"),
-     TestCase("""{"edits":[],"version":1}""", "unknown field"), TestCase("""{"edits":[],"edits":[]}""", "JSON"),
+    [TestCase("[]", "not an object"), TestCase("{}", "\"edits\" is missing"),
+        TestCase("""{"edits":{}}""", "edits"),
+     TestCase("""{"edits":[],"version":1}""", "unknown field"),
+         TestCase("""{"edits":[],"edits":[]}""", "JSON"),
      TestCase("", "JSON")]
     public void A_wrong_file_is_refused_in_one_line(string text, string words)
     {
@@ -140,11 +152,16 @@ public class EditSpecTests
     public void What_JSON_cannot_say_is_not_written()
     {
         using var folder = new TemporaryFolder();
-        var add = new Edit { Site = "hook_embed", Operation = EditOperation.Add, Value = EditValue.Numbers(1, float.NaN) };
+        var add = new Edit
+        {
+            Site = "hook_embed", Operation = EditOperation.Add, Value = EditValue.Numbers(1, float.NaN),
+        };
         BadInput.Refused(() => EditSpec.Write(folder["a.json"], [add]), "finite");
         BadInput.Refused(() => EditSpec.Write(folder["a.json"],
-            [new Edit { Site = "hook_embed", Operation = EditOperation.Scale, Alpha = float.NaN }]), "finite");
-        BadInput.Refused(() => EditSpec.Write(folder["a.json"], [Edit.Call("hook_embed", _ => { })]), "C# function");
+            [new Edit { Site = "hook_embed", Operation = EditOperation.Scale, Alpha = float.NaN }]),
+                "finite");
+        BadInput.Refused(() => EditSpec.Write(folder["a.json"], [Edit.Call("hook_embed", _ => { })]),
+            "C# function");
         BadInput.Refused(() => EditSpec.Write(folder["a.json"],
             [add with { Value = EditValue.Recorded([1], 1, 1, 1) }]), "trace --out");
         Assert.That(folder.Files(), Is.Empty);
@@ -160,8 +177,10 @@ public class EditSpecTests
         writer.Save(folder["clean.safetensors"]);
         string[] pieces =
         [
-            "-1", "0", "1e9", "1e400", "2147483648", "null", "true", "\"", "\\u0000", "\\ud800", "{", "}", "[", "]", ",",
-            "\"x\":", "*", "?", "unembed", "patch", "last", "../", "hook_attn_scores", "\n", new string('[', 40),
+            "-1", "0", "1e9", "1e400", "2147483648", "null", "true", "\"", "\\u0000", "\\ud800",
+            "{", "}", "[", "]", ",",
+            "\"x\":", "*", "?", "unembed", "patch", "last", "../", "hook_attn_scores",
+            "\n", new string('[', 40),
         ];
         int refused = 0, worked = 0;
         var clock = System.Diagnostics.Stopwatch.StartNew();

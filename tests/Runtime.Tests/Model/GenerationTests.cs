@@ -27,7 +27,8 @@ public class GenerationTests
     [Test, Combinatorial]
     public void An_edit_by_step_and_position_is_the_same_edit_in_a_whole_pass(
         [ValueSource(nameof(Devices))] string device,
-        [Values(SiteKind.Embed, SiteKind.ResidPre, SiteKind.Q, SiteKind.K, SiteKind.V, SiteKind.Z, SiteKind.Result,
+        [Values(SiteKind.Embed, SiteKind.ResidPre, SiteKind.Q, SiteKind.K, SiteKind.V,
+            SiteKind.Z, SiteKind.Result,
             SiteKind.AttnOut, SiteKind.MlpPost, SiteKind.LnFinalNormalized, SiteKind.Logits,
             SiteKind.Pattern, SiteKind.Scores)] SiteKind kind)
     {
@@ -37,7 +38,10 @@ public class GenerationTests
         run.RequireAgreement(scale);
         if (device != "cpu512")
             return;
-        run.RequireAgreement(scale with { Operation = EditOperation.Zero, Alpha = 1, Positions = EditPositions.Last });
+        run.RequireAgreement(scale with
+        {
+            Operation = EditOperation.Zero, Alpha = 1, Positions = EditPositions.Last,
+        });
         run.RequireAgreement(scale with { Steps = [0] });
         run.RequireAgreement(scale with { Steps = [2, 3], Rows = [0, 2] });
         run.RequireAgreement(scale with { Positions = EditPositions.List([0, 3, 5]), Steps = [0, 1, 2] });
@@ -45,7 +49,8 @@ public class GenerationTests
         run.RequireAgreement(scale with { Operation = EditOperation.Zero, Alpha = 1, Steps = [1] });
     }
 
-    // A mean is over the tokens of one step, a function sees one step: also where the whole text runs each time.
+    // A mean is over the tokens of one step, a function sees one step: also where the whole text runs each
+    // time.
     [TestCase(EditOperation.Mean), TestCase(EditOperation.Call)]
     public void Whole_passes_edit_step_by_step_as_cached_ones_do(EditOperation operation)
     {
@@ -81,9 +86,11 @@ public class GenerationTests
     public void Recordings_of_a_step_are_the_whole_passes_last_position(string device)
     {
         using var run = new Generation(device);
-        string[] kinds = ["*.hook_resid_*", "*.hook_z", "*.hook_pattern", "*.hook_result", "*.hook_[qkv]", "*mlp*",
+        string[] kinds = ["*.hook_resid_*", "*.hook_z", "*.hook_pattern", "*.hook_result",
+            "*.hook_[qkv]", "*mlp*",
             "hook_*embed", "*normalized", "logits", "*.hook_q", "*.hook_k", "*.hook_v", "*attn_out"];
-        Site[] sites = [.. kinds.Where(k => !k.Contains('[')).SelectMany(k => Site.Match(k, run.Test.Model.Config)).Distinct()];
+        Site[] sites = [.. kinds.Where(k => !k.Contains('['))
+            .SelectMany(k => Site.Match(k, run.Test.Model.Config)).Distinct()];
         List<Generation.Pass> passes = run.Go(new GenerationOptions { MaxNewTokens = New, Record = sites });
         var parts = new List<(string, double[], float[], float[])>();
         foreach (Generation.Pass pass in passes)
@@ -93,7 +100,8 @@ public class GenerationTests
             var plain = new EditOracle<float>(run.Test, run.Test.Plain, texts);
             for (int b = 0; b < texts.Length; b++)
             {
-                (Dictionary<string, double[]> e, Dictionary<string, float[]> p) = (exact.Forward(b), plain.Forward(b));
+                (Dictionary<string, double[]> e, Dictionary<string, float[]> p) =
+                    (exact.Forward(b), plain.Forward(b));
                 foreach (Site site in sites)
                     parts.Add(($"step {pass.Step} row {b} {site}", Last(e[site.Name], site, texts[b].Length),
                         Last(p[site.Name], site, texts[b].Length), pass.LastOf(site, b, texts[b].Length)));
@@ -106,13 +114,16 @@ public class GenerationTests
     public void Everything_can_be_recorded_while_generating([Values] bool whole)
     {
         using var run = new Generation("cpu512");
-        Edit[] edits = whole ? [new Edit { Site = "blocks.0.attn.hook_pattern", Operation = EditOperation.Scale }] : [];
+        Edit[] edits = whole
+            ? [new Edit { Site = "blocks.0.attn.hook_pattern", Operation = EditOperation.Scale }] : [];
         Site[] all = [.. Site.All(run.Test.Model.Config)];
         List<Generation.Pass> plain = run.Go(new GenerationOptions { MaxNewTokens = New }, edits);
-        List<Generation.Pass> recorded = run.Go(new GenerationOptions { MaxNewTokens = New, Record = all }, edits);
+        List<Generation.Pass> recorded =
+            run.Go(new GenerationOptions { MaxNewTokens = New, Record = all }, edits);
         Assert.That(recorded.Select(p => p.Chosen), Is.EqualTo(plain.Select(p => p.Chosen)));
         Assert.That(recorded[0].Recorded.Keys, Is.EquivalentTo(all));
-        Assert.That(recorded[2].Recorded.Keys, Is.EquivalentTo(all.Where(s => whole || s.Kind != SiteKind.Scores)));
+        Assert.That(recorded[2].Recorded.Keys,
+            Is.EquivalentTo(all.Where(s => whole || s.Kind != SiteKind.Scores)));
     }
 
     [Test]
@@ -131,7 +142,8 @@ public class GenerationTests
             Assert.That(passes.Select(p => p.Chosen[b]).Where(t => t >= 0), Is.EqualTo(expected), $"row {b}");
         }
         Assert.That(run.Added[1], Has.Length.InRange(1, 2));
-        Assert.That(run.Added.Max(a => a.Length), Is.EqualTo(passes.Count), "and the passes end with the last row");
+        Assert.That(run.Added.Max(a => a.Length), Is.EqualTo(passes.Count),
+            "and the passes end with the last row");
     }
 
     [Test]
@@ -142,7 +154,8 @@ public class GenerationTests
         {
             var options = new GenerationOptions
             {
-                MaxNewTokens = New, Seed = seed, Sampling = new SamplingOptions(Temperature: 1.5f, TopK: 20, TopP: 0.95f),
+                MaxNewTokens = New, Seed = seed, Sampling =
+                    new SamplingOptions(Temperature: 1.5f, TopK: 20, TopP: 0.95f),
             };
             return [.. new Gpt2Generator(run.Test.Model).Generate(new SequenceBatch(rows), options)];
         }
@@ -150,8 +163,10 @@ public class GenerationTests
         Assert.That(Draw(1, run.Prompts), Is.EqualTo(first));
         Assert.That(Draw(2, run.Prompts), Is.Not.EqualTo(first));
         Assert.That(Draw(1, run.Prompts[0])[0], Is.EqualTo(first[0]), "alone");
-        Assert.That(Draw(1, run.Test.Tokens(60, 5), run.Prompts[1])[1], Is.EqualTo(first[1]), "in other company");
-        Assert.That(Draw(1, run.Prompts[0], run.Prompts[0]) is var twins && twins[0].SequenceEqual(twins[1]), Is.False);
+        Assert.That(Draw(1, run.Test.Tokens(60, 5), run.Prompts[1])[1],
+            Is.EqualTo(first[1]), "in other company");
+        Assert.That(Draw(1, run.Prompts[0], run.Prompts[0]) is var twins
+            && twins[0].SequenceEqual(twins[1]), Is.False);
     }
 
     [Test]
@@ -164,13 +179,15 @@ public class GenerationTests
             .Select(t => new[] { t })));
     }
 
-    [TestCase(4, 9, "4 tokens and 9 new ones", "context of 12"), TestCase(13, 1, "13 tokens"), TestCase(0, 1, "empty"),
+    [TestCase(4, 9, "4 tokens and 9 new ones", "context of 12"), TestCase(13, 1, "13 tokens"),
+        TestCase(0, 1, "empty"),
      TestCase(4, 0, "at least 1"), TestCase(4, int.MaxValue, "context of 12")]
     public void What_does_not_fit_is_refused(int prompt, int added, params string[] words)
     {
         using var test = new TestModel("cpu512");
         long before = test.Model.Device.LiveBytes;
-        BadInput.Refused(() => new Gpt2Generator(test.Model).Generate(new SequenceBatch(test.Tokens(1, prompt)),
+        BadInput.Refused(() => new Gpt2Generator(test.Model)
+            .Generate(new SequenceBatch(test.Tokens(1, prompt)),
             new GenerationOptions { MaxNewTokens = added }), words);
         Assert.That(test.Model.Device.LiveBytes, Is.EqualTo(before));
     }
@@ -183,7 +200,8 @@ public class GenerationTests
         for (int step = 0; step < a.Count; step++)
             for (int i = 0; i < a[step].Logits.Length; i++)
                 if (a[step].Chosen[i / V] >= 0)
-                    Assert.That(Math.Abs(a[step].Logits[i] - b[step].Logits[i]) <= 2e-5, Is.True, $"step {step} [{i}]");
+                    Assert.That(Math.Abs(a[step].Logits[i] - b[step].Logits[i]) <= 2e-5,
+                        Is.True, $"step {step} [{i}]");
     }
 
     static T[] Last<T>(T[] values, Site site, int length)
@@ -191,13 +209,15 @@ public class GenerationTests
         if (site.Kind is not SiteKind.Pattern)
             return values[^(values.Length / length)..];
         int H = values.Length / length / length;
-        return [.. Enumerable.Range(0, H).SelectMany(h => values[((h * length + length - 1) * length)..((h + 1) * length * length)])];
+        return [.. Enumerable.Range(0, H)
+            .SelectMany(h => values[((h * length + length - 1) * length)..((h + 1) * length * length)])];
     }
 
     /// <summary>Three prompts of unequal length and what is made of them.</summary>
     sealed class Generation : IDisposable
     {
-        internal sealed record Pass(int Step, float[] Logits, int[] Chosen, Dictionary<Site, (int[] Shape, float[] Values)> Recorded)
+        internal sealed record Pass(int Step, float[] Logits, int[] Chosen, Dictionary<Site,
+            (int[] Shape, float[] Values)> Recorded)
         {
             public float[] LastOf(Site site, int b, int length)
             {
@@ -206,7 +226,8 @@ public class GenerationTests
                 float[] row = values[(b * perRow)..((b + 1) * perRow)];
                 if (site.Kind == SiteKind.Pattern)
                     return [.. Enumerable.Range(0, shape[1]).SelectMany(h =>
-                        row.AsSpan((h * shape[2] + (shape[2] == 1 ? 0 : length - 1)) * shape[3], length).ToArray())];
+                        row.AsSpan((h * shape[2] + (shape[2] == 1 ? 0 : length - 1)) * shape[3], length)
+                        .ToArray())];
                 int perToken = perRow / shape[1];
                 return row.AsSpan((shape[1] == 1 ? 0 : length - 1) * perToken, perToken).ToArray();
             }
@@ -257,7 +278,8 @@ public class GenerationTests
                 for (int b = 0; b < texts.Length; b++)
                 {
                     double[] logits = exact.Forward(b)["logits"][^V..];
-                    parts.Add(($"{string.Join(", ", edits.Select(EditCases.Name))}: step {pass.Step} row {b}", logits,
+                    parts.Add(($"{string.Join(", ", edits.Select(EditCases.Name))}: step {pass.Step} row {b}",
+                        logits,
                         plain.Forward(b)["logits"][^V..], pass.Logits[(b * V)..((b + 1) * V)]));
                     if (logits.Any(v => v != 0)) // an edit may have made them all equal
                         Assert.That(pass.Chosen[b], Is.EqualTo(Array.IndexOf(logits, logits.Max())));

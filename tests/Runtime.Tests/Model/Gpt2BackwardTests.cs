@@ -31,11 +31,13 @@ public class Gpt2BackwardTests
 
     [Test, Combinatorial]
     public void Every_site_gradient_is_as_exact_as_float32_allows(
-        [ValueSource(typeof(TestDevice), nameof(TestDevice.Quick))] string device, [Values(0, 1, 2)] int config)
+        [ValueSource(typeof(TestDevice), nameof(TestDevice.Quick))] string device,
+        [Values(0, 1, 2)] int config)
     {
         using var test = new TestModel(device, Configs[config]);
         int[] tokens = test.Tokens(1, 6);
-        Site[] sites = [.. Site.All(test.Model.Config).Where(s => !s.Name.EndsWith("scale", StringComparison.Ordinal))];
+        Site[] sites =
+            [.. Site.All(test.Model.Config).Where(s => !s.Name.EndsWith("scale", StringComparison.Ordinal))];
         using var run = new BackwardRun(test, [tokens], sites);
         run.Go();
         var (exact, plain) = (run.Oracle(test.Exact), run.Oracle(test.Plain));
@@ -71,7 +73,8 @@ public class Gpt2BackwardTests
         Assert.That(some.Gradients.Set.TotalLength,
             Is.EqualTo(test.Model.Parameters.Match(trained).Sum(s => s.Length)));
         foreach (string name in names)
-            Assert.That(some.Gradients.Set[name].ToArray(), Is.EqualTo(all.Gradients.Set[name].ToArray()), name);
+            Assert.That(some.Gradients.Set[name].ToArray(),
+                Is.EqualTo(all.Gradients.Set[name].ToArray()), name);
     }
 
     [Test]
@@ -101,10 +104,12 @@ public class Gpt2BackwardTests
         readonly int[][] _rows;
         readonly TensorArena _arena;
 
-        public BackwardRun(TestModel test, int[][] rows, Site[]? sites = null, IReadOnlySet<string>? trained = null)
+        public BackwardRun(TestModel test, int[][] rows, Site[]? sites = null,
+            IReadOnlySet<string>? trained = null)
         {
             (_test, _rows) = (test, rows);
-            _arena = new TensorArena(test.Model.Device, Gpt2Gradients.Length(test.Model.Parameters, trained) + 64);
+            _arena = new TensorArena(test.Model.Device,
+                Gpt2Gradients.Length(test.Model.Parameters, trained) + 64);
             Gradients = new Gpt2Gradients(_arena, test.Model.Parameters, trained);
             Session = new Gpt2Session(test.Model, new SessionOptions
             {
@@ -122,7 +127,8 @@ public class Gpt2BackwardTests
         {
             var batch = new SequenceBatch(_rows);
             int counted = _rows.Sum(r => r.Length - 1);
-            (double sum, int count) = Session.ForwardBackward(batch, batch.NextTokens(), Gradients, 1f / counted);
+            (double sum, int count) = Session.ForwardBackward(batch, batch.NextTokens(),
+                Gradients, 1f / counted);
             Assert.That(count, Is.EqualTo(counted));
             Loss = sum / count;
         }

@@ -32,7 +32,8 @@ public class Gpt2ForwardTests
             foreach (Site site in sites)
             {
                 float[] ours = TestModel.Row(session.Recordings[site], site, b, rows[b].Length);
-                parts.Add(($"row {b} {site}", Finite(exact[site.Name]), Finite(plain[site.Name]), Finite(ours)));
+                parts.Add(($"row {b} {site}", Finite(exact[site.Name]),
+                    Finite(plain[site.Name]), Finite(ours)));
             }
         }
         Agreement.PassAtMostTwiceFloat32(parts);
@@ -56,7 +57,8 @@ public class Gpt2ForwardTests
         long plain = Ops(test, []);
         Assert.That(Ops(test, Site.MatchAll(["blocks.*.attn.hook_z"], test.Model.Config)), Is.EqualTo(plain),
             "z is what attention writes anyway");
-        Assert.That(Ops(test, Site.MatchAll(["blocks.*.hook_resid_*"], test.Model.Config)), Is.EqualTo(plain));
+        Assert.That(Ops(test, Site.MatchAll(["blocks.*.hook_resid_*"], test.Model.Config)),
+            Is.EqualTo(plain));
         float[] before = Logits(test, test.Tokens(1, 6));
         Ops(test, [.. Site.All(test.Model.Config)]);
         Assert.That(Logits(test, test.Tokens(1, 6)), Is.EqualTo(before));
@@ -82,7 +84,10 @@ public class Gpt2ForwardTests
 
     static long Ops(TestModel test, IReadOnlyList<Site> record)
     {
-        using var session = new Gpt2Session(test.Model, new SessionOptions { MaxTokens = 6, Record = record });
+        using var session = new Gpt2Session(test.Model, new SessionOptions
+        {
+            MaxTokens = 6, Record = record,
+        });
         long before = test.Model.Device.OpCount;
         session.Forward(new SequenceBatch(test.Tokens(1, 6)));
         return test.Model.Device.OpCount - before;
@@ -99,7 +104,9 @@ public class Gpt2ForwardTests
     }
 
     // Masked scores are minus infinity on both sides; their difference is not a number.
-    static double[] Finite(double[] values) => Array.ConvertAll(values, v => double.IsNegativeInfinity(v) ? -1 : v);
+    static double[] Finite(double[] values)
+        => Array.ConvertAll(values, v => double.IsNegativeInfinity(v) ? -1 : v);
 
-    static float[] Finite(float[] values) => Array.ConvertAll(values, v => float.IsNegativeInfinity(v) ? -1 : v);
+    static float[] Finite(float[] values)
+        => Array.ConvertAll(values, v => float.IsNegativeInfinity(v) ? -1 : v);
 }

@@ -3,7 +3,9 @@ using HeadTap.Reference;
 
 namespace HeadTap.Runtime.Tests;
 
-/// <summary>A model folder through the product, on every device that runs whole models in a test's time.</summary>
+/// <summary>
+/// A model folder through the product, on every device that runs whole models in a test's time.
+/// </summary>
 public class Gpt2ModelTests
 {
     [TestCaseSource(typeof(TestDevice), nameof(TestDevice.Quick))]
@@ -11,8 +13,10 @@ public class Gpt2ModelTests
     {
         TinyGolden golden = TinyGolden.Read(TinyGolden.Folder);
         using Gpt2Model model = Gpt2Model.Load(TestDevice.Open(device), TinyGolden.Folder);
-        float[] plain = Gpt2Reference.Forward(ReferenceSizes.Of(model.Config), Weights(model), golden.Tokens)["logits"];
-        Agreement.AtMostTwiceFloat32("logits", [.. golden.Logits.SelectMany(row => row)], plain, Logits(model, golden.Tokens));
+        float[] plain = Gpt2Reference.Forward(ReferenceSizes.Of(model.Config), Weights(model),
+            golden.Tokens)["logits"];
+        Agreement.AtMostTwiceFloat32("logits", [.. golden.Logits.SelectMany(row => row)], plain,
+            Logits(model, golden.Tokens));
     }
 
     [TestCaseSource(typeof(TestDevice), nameof(TestDevice.Quick))]
@@ -27,7 +31,10 @@ public class Gpt2ModelTests
         Tensor m = arena.Cut("m", (int)n), v = arena.Cut("v", (int)n);
         model.Ops.Fill(m, 0);
         model.Ops.Fill(v, 0);
-        using var session = new Gpt2Session(model, new SessionOptions { MaxTokens = golden.Tokens.Length, Backward = true });
+        using var session = new Gpt2Session(model, new SessionOptions
+        {
+            MaxTokens = golden.Tokens.Length, Backward = true,
+        });
         var batch = new SequenceBatch(golden.Tokens);
         float[] losses = new float[10];
         for (int step = 1; step <= 10; step++)
@@ -44,7 +51,8 @@ public class Gpt2ModelTests
 
     [Test, Combinatorial]
     public void A_saved_model_comes_back_to_the_bit(
-        [ValueSource(typeof(TestDevice), nameof(TestDevice.Quick))] string device, [Values] bool tied, [Values] bool bias)
+        [ValueSource(typeof(TestDevice), nameof(TestDevice.Quick))] string device,
+        [Values] bool tied, [Values] bool bias)
     {
         using var test = new TestModel(device, TestModel.Small with
         {
@@ -76,7 +84,10 @@ public class Gpt2ModelTests
     [Test]
     public void Random_weights_are_GPT2s_and_follow_the_seed()
     {
-        using var model = new Gpt2Model(TestDevice.Open("cpu512"), Gpt2Config.Tiny with { Width = 64, VocabSize = 500 });
+        using var model = new Gpt2Model(TestDevice.Open("cpu512"), Gpt2Config.Tiny with
+        {
+            Width = 64, VocabSize = 500,
+        });
         model.Initialize(5);
         float[] first = model.Set.Blocks[0].ToArray();
         Assert.That(Deviation("wte.weight"), Is.EqualTo(0.02).Within(0.001));
@@ -92,7 +103,8 @@ public class Gpt2ModelTests
 
     static float[] Plain(Gpt2Sizes sizes, Dictionary<string, float[]> weights, TinyGolden golden)
     {
-        var moments = weights.ToDictionary(p => p.Key, p => (M: new float[p.Value.Length], V: new float[p.Value.Length]));
+        var moments = weights.ToDictionary(p => p.Key,
+            p => (M: new float[p.Value.Length], V: new float[p.Value.Length]));
         float[] losses = new float[10];
         for (int step = 1; step <= 10; step++)
         {
@@ -100,7 +112,8 @@ public class Gpt2ModelTests
             losses[step - 1] = g.Loss;
             foreach ((string name, (float[] m, float[] v)) in moments)
                 OptimizerReference.AdamW(weights[name], g.Parameters[name], m, v, TinyGolden.LearningRate,
-                    TinyGolden.Beta1, TinyGolden.Beta2, TinyGolden.Epsilon, weightDecay: 0, step, gradientScale: 1);
+                    TinyGolden.Beta1, TinyGolden.Beta2, TinyGolden.Epsilon, weightDecay: 0,
+                    step, gradientScale: 1);
         }
         return losses;
     }
@@ -110,7 +123,10 @@ public class Gpt2ModelTests
 
     static float[] Logits(Gpt2Model model, int[] tokens)
     {
-        using var session = new Gpt2Session(model, new SessionOptions { MaxTokens = tokens.Length, Logits = LogitsAt.All });
+        using var session = new Gpt2Session(model, new SessionOptions
+        {
+            MaxTokens = tokens.Length, Logits = LogitsAt.All,
+        });
         session.Forward(new SequenceBatch(tokens));
         return session.Logits.ToArray();
     }

@@ -25,7 +25,8 @@ public class SessionMemoryTests
     public void A_model_that_cannot_fit_is_refused_before_anything_is_allocated()
     {
         using var device = ComputeDevice.OpenHost();
-        BadInput.Refused(() => new Gpt2Model(device, Gpt2Config.Gpt2Xl with { Layers = 1000 }).Dispose(), "the model's weights", "GiB");
+        BadInput.Refused(() => new Gpt2Model(device, Gpt2Config.Gpt2Xl with { Layers = 1000 }).Dispose(),
+            "the model's weights", "GiB");
         Assert.That((device.LiveBytes, device.PeakBytes), Is.EqualTo((0L, 0L)));
     }
 
@@ -33,7 +34,8 @@ public class SessionMemoryTests
     public void A_session_longer_than_the_context_is_refused(int tokens)
     {
         using var test = new TestModel("cpu512");
-        BadInput.Refused(() => new Gpt2Session(test.Model, new SessionOptions { MaxTokens = tokens }).Dispose(), "context is 12");
+        BadInput.Refused(() => new Gpt2Session(test.Model, new SessionOptions { MaxTokens = tokens })
+            .Dispose(), "context is 12");
     }
 
     [Test]
@@ -94,7 +96,10 @@ public class SessionMemoryTests
         using (var session = new Gpt2Session(model, new SessionOptions { MaxTokens = 6 }))
         {
             long before = device.LiveBytes;
-            using (model.Attach(new Edit { Site = "blocks.*.attn.*", Operation = EditOperation.Scale, Alpha = 2 }))
+            using (model.Attach(new Edit
+            {
+                Site = "blocks.*.attn.*", Operation = EditOperation.Scale, Alpha = 2,
+            }))
                 session.Forward(new SequenceBatch([1, 2, 3]));
             Assert.That(device.LiveBytes, Is.GreaterThan(before));
             session.Forward(new SequenceBatch([1, 2, 3]));

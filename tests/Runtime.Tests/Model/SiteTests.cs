@@ -18,7 +18,8 @@ public class SiteTests
         ("blocks.{l}.attn.v.hook_out", "attn.hook_v"),
         ("h.{l}.attn.c_proj.input, blocks.{l}.attn.o.hook_in", "attn.hook_z"),
         ("blocks.{l}.attn.hook_hidden_states", "attn.hook_result"),
-        ("h.{l}.attn, h.{l}.attn.output, h.{l}.attn.output[0], h.{l}.attn.c_proj.output, blocks.{l}.attn.hook_out",
+        ("h.{l}.attn, h.{l}.attn.output, h.{l}.attn.output[0], h.{l}.attn.c_proj.output, "
+            + "blocks.{l}.attn.hook_out",
             "hook_attn_out"),
         ("h.{l}.ln_2.input", "hook_resid_mid"),
         ("h.{l}.ln_2, h.{l}.ln_2.output, blocks.{l}.ln2.hook_out", "ln2.hook_normalized"),
@@ -58,7 +59,8 @@ public class SiteTests
         foreach ((string alias, SiteKind kind) in SiteNames.Aliases)
             Assert.That(Site.Match(alias.Replace("{l}", "3"), Config),
                 Is.EqualTo(new[] { new Site(kind, alias.Contains("{l}") ? 3 : 0) }), alias);
-        static string Place(string alias) => alias[(alias.IndexOf("{l}.", StringComparison.Ordinal) is var i and >= 0 ? i + 4 : 0)..];
+        static string Place(string alias)
+            => alias[(alias.IndexOf("{l}.", StringComparison.Ordinal) is var i and >= 0 ? i + 4 : 0)..];
     }
 
     [Test]
@@ -70,15 +72,18 @@ public class SiteTests
             Assert.That(Site.Match(site.Name, Config), Is.EqualTo(new[] { site }));
         Assert.That(Site.Match("*", Config), Is.EqualTo(all));
         Assert.That(all.Reverse().Order(), Is.EqualTo(all), "2 before 10");
-        Assert.That(Site.MatchAll(["logits", "blocks.10.*", "h.2.attn", "hook_embed", "logits"], Config).Select(s => s.Name),
+        Assert.That(Site.MatchAll(["logits", "blocks.10.*", "h.2.attn", "hook_embed", "logits"], Config)
+            .Select(s => s.Name),
             Is.EqualTo(["hook_embed", "blocks.2.hook_attn_out",
                 .. all.Where(s => s.Layer == 10).Select(s => s.Name), "logits"]));
-        Assert.That(all.Select(s => s.Name), Is.EqualTo(ReferenceSizes.Of(Config).Sites(1).Select(s => s.Name)));
+        Assert.That(all.Select(s => s.Name),
+            Is.EqualTo(ReferenceSizes.Of(Config).Sites(1).Select(s => s.Name)));
     }
 
     [TestCase("blocks.*.attn.hook_z", 12), TestCase("blocks.1?.hook_resid_*", 6), TestCase("*hook_scale", 25),
      TestCase("*.hook_resid_pos?", 12), TestCase(" logits ", 1), TestCase("h.*.attn.hook_*", 12 * 7)]
-    public void A_glob_selects_many(string pattern, int count) => Assert.That(Names(pattern), Has.Length.EqualTo(count));
+    public void A_glob_selects_many(string pattern, int count)
+        => Assert.That(Names(pattern), Has.Length.EqualTo(count));
 
     [TestCase("blocks.12.attn.hook_z"), TestCase("blocks.01.attn.hook_z"), TestCase("hook_z"), TestCase(""),
      TestCase("BLOCKS.0.attn.hook_z"), TestCase("h.0.attn.c_attn"), TestCase("blocks.-1.attn.hook_z"),

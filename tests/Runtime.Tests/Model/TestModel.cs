@@ -43,7 +43,9 @@ sealed class TestModel : IDisposable
 
     public int[] Tokens(int seed, int count) => Numbers.Integers(seed, count, Model.Config.VocabSize);
 
-    /// <summary>One row of a recording, without its padding: what the oracle gives for that row alone.</summary>
+    /// <summary>
+    /// One row of a recording, without its padding: what the oracle gives for that row alone.
+    /// </summary>
     public static float[] Row(Recording recording, Site site, int b, int length)
     {
         int[] shape = recording.Shape;

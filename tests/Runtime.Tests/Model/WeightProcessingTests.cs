@@ -7,7 +7,10 @@ public class WeightProcessingTests
     static readonly Gpt2Config[] Configs =
     [
         TestModel.Small,
-        TestModel.Small with { TiedHead = false, HeadBias = true, Activation = Activation.Relu, ScaleAttention = false },
+        TestModel.Small with
+        {
+            TiedHead = false, HeadBias = true, Activation = Activation.Relu, ScaleAttention = false,
+        },
     ];
 
     [TestCaseSource(nameof(Configs))]
@@ -16,12 +19,15 @@ public class WeightProcessingTests
         using var test = new TestModel("cpu512", config);
         using Gpt2Model processed = WeightProcessing.TransformerLens(test.Model);
         int[] tokens = test.Tokens(3, 9);
-        double[] raw = LogSoftmax(Gpt2Reference.Forward(test.Sizes, test.Exact, tokens)["logits"], config.VocabSize);
-        double[] ours = LogSoftmax(Array.ConvertAll(Logits(processed, tokens), v => (double)v), config.VocabSize);
+        double[] raw = LogSoftmax(Gpt2Reference.Forward(test.Sizes, test.Exact, tokens)["logits"],
+            config.VocabSize);
+        double[] ours = LogSoftmax(Array.ConvertAll(Logits(processed, tokens), v => (double)v),
+            config.VocabSize);
         Assert.That(raw.Max() - raw.Min(), Is.GreaterThan(1), "the model says something");
         // Every weight has been rounded once more; the parity bar of verify.
         Assert.That(ours, Is.EqualTo(raw).Within(2e-5));
-        Assert.That(Logits(test.Model, tokens), Is.Not.EqualTo(Logits(processed, tokens)), "but logits have moved");
+        Assert.That(Logits(test.Model, tokens), Is.Not.EqualTo(Logits(processed, tokens)),
+            "but logits have moved");
     }
 
     [TestCaseSource(nameof(Configs))]
@@ -41,12 +47,14 @@ public class WeightProcessingTests
             RequireZeroMeans(P(name), C, 1, name);
         for (int l = 0; l < config.Layers; l++)
         {
-            foreach (string name in (string[])["attn.c_proj.weight", "attn.c_proj.bias", "mlp.c_proj.weight", "mlp.c_proj.bias"])
+            foreach (string name in (string[])["attn.c_proj.weight", "attn.c_proj.bias",
+                "mlp.c_proj.weight", "mlp.c_proj.bias"])
                 RequireZeroMeans(P($"h.{l}.{name}"), C, 1, name);
             RequireZeroMeans(P($"h.{l}.attn.c_attn.weight"), C, 3 * C, "over the inputs of q, k, v");
             RequireZeroMeans(P($"h.{l}.mlp.c_fc.weight"), C, config.Inner, "over the inputs of the neurons");
             Assert.That(P($"h.{l}.attn.c_attn.bias")[(2 * C)..], Has.All.EqualTo(0f), "value biases");
-            Assert.That(P($"h.{l}.attn.c_attn.bias")[..(2 * C)], Has.Some.Not.EqualTo(0f), "those of q and k stay");
+            Assert.That(P($"h.{l}.attn.c_attn.bias")[..(2 * C)], Has.Some.Not.EqualTo(0f),
+                "those of q and k stay");
         }
         foreach (ParameterSlice slice in processed.Parameters.Slices.Where(s => s.Name.Contains("ln_")))
             Assert.That(P(slice.Name), Has.All.EqualTo(slice.Name.EndsWith("weight") ? 1f : 0f), slice.Name);
@@ -64,16 +72,19 @@ public class WeightProcessingTests
         int[] tokens = test.Tokens(3, 9);
         using var session = new Gpt2Session(processed, new SessionOptions
         {
-            MaxTokens = 9, Record = Site.MatchAll(["blocks.*.hook_resid_*", "*.hook_pattern"], processed.Config),
+            MaxTokens = 9, Record = Site.MatchAll(["blocks.*.hook_resid_*", "*.hook_pattern"],
+                processed.Config),
         });
         session.Forward(new SequenceBatch(tokens));
         Dictionary<string, double[]> raw = Gpt2Reference.Forward(test.Sizes, test.Exact, tokens);
         foreach ((Site site, Recording recording) in session.Recordings)
             if (site.Kind == SiteKind.Pattern)
-                Assert.That(recording.ToArray().Select(v => (double)v), Is.EqualTo(raw[site.Name]).Within(2e-5), site.Name);
+                Assert.That(recording.ToArray().Select(v => (double)v),
+                    Is.EqualTo(raw[site.Name]).Within(2e-5), site.Name);
             else
                 foreach (float[] row in recording.ToArray().Chunk(20))
-                    Assert.That(Math.Abs(row.Average(v => (double)v)), Is.LessThanOrEqualTo(1e-6 * row.Max(Math.Abs)), site.Name);
+                    Assert.That(Math.Abs(row.Average(v => (double)v)),
+                        Is.LessThanOrEqualTo(1e-6 * row.Max(Math.Abs)), site.Name);
     }
 
     [Test]
@@ -113,7 +124,10 @@ public class WeightProcessingTests
 
     static float[] Logits(Gpt2Model model, int[] tokens)
     {
-        using var session = new Gpt2Session(model, new SessionOptions { MaxTokens = tokens.Length, Logits = LogitsAt.All });
+        using var session = new Gpt2Session(model, new SessionOptions
+        {
+            MaxTokens = tokens.Length, Logits = LogitsAt.All,
+        });
         session.Forward(new SequenceBatch(tokens));
         return session.Logits.ToArray();
     }

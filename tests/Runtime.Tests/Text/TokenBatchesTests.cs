@@ -201,8 +201,10 @@ sealed class TokenBatchesTests
         BadInput.Refused(() => _ = new TokenBatches(ThreeDocuments, new(1, 14), 0), "14 tokens", "14");
         BadInput.Refused(() => ThreeDocuments.SampleWindow(14, new SeededRandom(0)), "14");
         Assert.That(new TokenBatches(ThreeDocuments, new(1, 13), 0).RowsPerEpoch, Is.EqualTo(1));
-        Assert.That(new TokenBatches(ThreeDocuments, new(1, 13, TokenRows.Shuffled), 0).RowsPerEpoch, Is.EqualTo(1));
-        BadInput.Refused(() => _ = new TokenBatches(ThreeDocuments, new(1, 14, TokenRows.Shuffled), 0), "14 tokens");
+        Assert.That(new TokenBatches(ThreeDocuments, new(1, 13, TokenRows.Shuffled), 0).RowsPerEpoch,
+            Is.EqualTo(1));
+        BadInput.Refused(() => _ = new TokenBatches(ThreeDocuments, new(1, 14, TokenRows.Shuffled), 0),
+            "14 tokens");
         Assert.That(ThreeDocuments.SampleWindow(13, new SeededRandom(0)), Has.Length.EqualTo(14));
         BadInput.Refused(() => _ = new TokenBatches(ThreeDocuments, new(0, 4), 0), "0 rows");
         BadInput.Refused(() => _ = new TokenBatches(ThreeDocuments, new(4, -1), 0), "-1 tokens");

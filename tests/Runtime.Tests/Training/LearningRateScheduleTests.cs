@@ -23,7 +23,8 @@ public class LearningRateScheduleTests
 
     [Test]
     public void Constant_stays() => Assert.That(
-        new LearningRateSchedule { Kind = ScheduleKind.Constant, WarmupSteps = 1 }.Rate(9, 10, 3e-4f), Is.EqualTo(3e-4f));
+        new LearningRateSchedule { Kind = ScheduleKind.Constant, WarmupSteps = 1 }.Rate(9, 10, 3e-4f),
+        Is.EqualTo(3e-4f));
 
     [Test]
     public void A_run_of_one_step_has_the_highest_rate() =>

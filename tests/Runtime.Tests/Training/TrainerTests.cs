@@ -34,8 +34,10 @@ public class TrainerTests
     [TestCaseSource(nameof(Runs))]
     public void Losses_and_weights_are_the_textbooks(string device, TrainingConfig config)
     {
-        (double[] exactLosses, Dictionary<string, double[]> exact) = TrainingSetup.Reference<double>(config, s_data);
-        (float[] plainLosses, Dictionary<string, float[]> plain) = TrainingSetup.Reference<float>(config, s_data);
+        (double[] exactLosses, Dictionary<string, double[]> exact) =
+            TrainingSetup.Reference<double>(config, s_data);
+        (float[] plainLosses, Dictionary<string, float[]> plain) =
+            TrainingSetup.Reference<float>(config, s_data);
         (double[] losses, Dictionary<string, float[]> weights) = TrainingSetup.Train(device, config, s_data);
         Agreement.PassAtMostTwiceFloat32(
         [
@@ -47,7 +49,10 @@ public class TrainerTests
     [Test]
     public void The_loss_falls()
     {
-        TrainingConfig config = TrainingSetup.Config with { Steps = 60, Optimizer = new AdamWOptions { LearningRate = 1e-2f } };
+        TrainingConfig config = TrainingSetup.Config with
+        {
+            Steps = 60, Optimizer = new AdamWOptions { LearningRate = 1e-2f },
+        };
         double[] losses = TrainingSetup.Train("cpu512", config, s_data).Losses;
         Assert.That(losses[^5..].Average(), Is.LessThan(losses[..5].Average() / 2));
     }
@@ -59,7 +64,8 @@ public class TrainerTests
         try
         {
             HostThreads.Count = 1;
-            (double[] losses, Dictionary<string, float[]> weights) = TrainingSetup.Train("cpu512", TrainingSetup.Config, s_data);
+            (double[] losses, Dictionary<string, float[]> weights) =
+                TrainingSetup.Train("cpu512", TrainingSetup.Config, s_data);
             foreach (int count in (int[])[1, 2, 5])
             {
                 HostThreads.Count = count;
@@ -88,7 +94,8 @@ public class TrainerTests
         Dictionary<string, float[]> weights = TrainingSetup.Train("cpu512", config, s_data).Weights;
         foreach ((string name, float[] values) in weights)
         {
-            bool trained = name.StartsWith("h.1.mlp.", StringComparison.Ordinal) || name == "h.0.attn.c_attn.bias";
+            bool trained = name.StartsWith("h.1.mlp.", StringComparison.Ordinal)
+                || name == "h.0.attn.c_attn.bias";
             Assert.That(values.AsSpan().SequenceEqual(before.Plain[name]), Is.EqualTo(!trained), name);
         }
     }
@@ -97,7 +104,8 @@ public class TrainerTests
     public void Epochs_become_whole_steps()
     {
         using var test = new TestModel("cpu512");
-        using var trainer = new Trainer(test.Model, TrainingSetup.Config with { Steps = null, Epochs = 2 }, s_data);
+        using var trainer = new Trainer(test.Model,
+            TrainingSetup.Config with { Steps = null, Epochs = 2 }, s_data);
         int rows = new TokenBatches(s_data, new TokenBatchOptions(1, 11), 5).RowsPerEpoch;
         Assert.That(trainer.Steps, Is.EqualTo((2 * rows + 2) / 3));
     }
@@ -106,11 +114,13 @@ public class TrainerTests
     public void Evaluation_is_the_mean_over_all_tokens_and_changes_nothing()
     {
         using var test = new TestModel("cpu512");
-        using var trainer = new Trainer(test.Model, TrainingSetup.Config with { Rows = TokenRows.PerDocument }, s_data);
+        using var trainer = new Trainer(test.Model,
+            TrainingSetup.Config with { Rows = TokenRows.PerDocument }, s_data);
         TokenDataset held = TrainingSetup.Data(seed: 90, documents: 7);
         double sum = 0;
         int counted = 0;
-        foreach (TokenBatch row in TokenBatches.InOrder(held, new TokenBatchOptions(1, 11, TokenRows.PerDocument, true)))
+        foreach (TokenBatch row in TokenBatches.InOrder(held,
+            new TokenBatchOptions(1, 11, TokenRows.PerDocument, true)))
         {
             int[] tokens = row.Tokens[..row.Lengths[0]], targets = row.Targets[..row.Lengths[0]];
             sum += Reference.Gpt2Reference.Backward(test.Sizes, test.Exact, tokens, targets, counted: 1).Loss;

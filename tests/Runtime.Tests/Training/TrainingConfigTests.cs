@@ -13,18 +13,24 @@ public class TrainingConfigTests
         TrainingConfig config = Read(Start + "}");
         Assert.That(config.Optimizer, Is.EqualTo(new AdamWOptions
         {
-            LearningRate = 6e-4f, Beta1 = 0.9f, Beta2 = 0.95f, Epsilon = 1e-8f, WeightDecay = 0.1f, DecayOnlyMatrices = true,
+            LearningRate = 6e-4f, Beta1 = 0.9f, Beta2 = 0.95f, Epsilon = 1e-8f, WeightDecay = 0.1f,
+            DecayOnlyMatrices = true,
         }));
-        Assert.That((config.BatchRows, config.Accumulation, config.Clip, config.Seed), Is.EqualTo((12, 1, 1f, 1UL)));
+        Assert.That((config.BatchRows, config.Accumulation, config.Clip, config.Seed),
+            Is.EqualTo((12, 1, 1f, 1UL)));
         Assert.That(config.Schedule.Kind, Is.EqualTo(ScheduleKind.Cosine));
         Assert.That(config.Model.Sizes!.ResidualDropout, Is.Zero);
     }
 
     [TestCase("")]
-    [TestCase(", \"rows\": \"per-document\", \"tokens_per_row\": 9, \"accumulation\": 4, \"train\": [\"h.*\", \"wte.weight\"]")]
-    [TestCase(", \"optimizer\": {\"sgd\": {\"learning_rate\": 0.1, \"momentum\": 0.9, \"nesterov\": true}}, \"clip\": 0")]
-    [TestCase(", \"schedule\": {\"kind\": \"constant\", \"warmup_steps\": 3}, \"validation\": {\"share\": 0.1}")]
-    [TestCase(", \"schedule\": {\"minimum_rate\": 0}, \"validation\": {\"files\": [\"b.txt\"]}, \"evaluate_every\": 7")]
+    [TestCase(", \"rows\": \"per-document\", \"tokens_per_row\": 9, \"accumulation\": 4, \"train\": "
+        + "[\"h.*\", \"wte.weight\"]")]
+    [TestCase(", \"optimizer\": {\"sgd\": {\"learning_rate\": 0.1, \"momentum\": 0.9, \"nesterov\": "
+        + "true}}, \"clip\": 0")]
+    [TestCase(", \"schedule\": {\"kind\": \"constant\", \"warmup_steps\": 3}, \"validation\": "
+        + "{\"share\": 0.1}")]
+    [TestCase(", \"schedule\": {\"minimum_rate\": 0}, \"validation\": {\"files\": [\"b.txt\"]}, "
+        + "\"evaluate_every\": 7")]
     public void Written_out_and_read_again_it_is_the_same(string more)
     {
         TrainingConfig config = Read(Start + more + "}");
@@ -38,7 +44,8 @@ public class TrainingConfigTests
     {
         string plain = Read(Start + "}").Hash();
         Assert.That(Read(Start + ", \"checkpoint_every\": 3}").Hash(), Is.EqualTo(plain));
-        foreach (string more in (string[])["\"seed\": 2", "\"clip\": 2", "\"batch_rows\": 3", "\"train\": [\"h.*\"]"])
+        foreach (string more in (string[])["\"seed\": 2", "\"clip\": 2", "\"batch_rows\": 3",
+            "\"train\": [\"h.*\"]"])
             Assert.That(Read($"{Start}, {more}}}").Hash(), Is.Not.EqualTo(plain), more);
     }
 
@@ -51,7 +58,8 @@ public class TrainingConfigTests
     [TestCase(Start + ", \"optimizer\": {\"adamw\": {\"epsilon\": 0}}}", "epsilon is 0")]
     [TestCase(Start + ", \"optimizer\": {\"adamw\": {\"weight_decay\": -1}}}", "weight_decay is -1")]
     [TestCase(Start + ", \"optimizer\": {\"sgd\": {\"nesterov\": true}}}", "nesterov needs momentum")]
-    [TestCase(Start + ", \"schedule\": {\"kind\": \"linear\"}}", "kind is \"linear\"; expected \"cosine\" or \"constant\"")]
+    [TestCase(Start + ", \"schedule\": {\"kind\": \"linear\"}}",
+        "kind is \"linear\"; expected \"cosine\" or \"constant\"")]
     [TestCase(Start + ", \"schedule\": {\"minimum_rate\": 1}}", "minimum_rate is 1")]
     [TestCase(Start + ", \"schedule\": {\"warmup_steps\": -1}}", "warmup_steps is -1")]
     [TestCase(Start + ", \"rows\": \"both\"}", "rows is \"both\"")]
@@ -72,9 +80,11 @@ public class TrainingConfigTests
     [TestCase($"{{{Model}, {Data}, {Bpe}}}", "expected steps or epochs")]
     [TestCase($"{{{Model}, {Data}, {Bpe}, \"steps\": 0}}", "steps is 0")]
     [TestCase($"{{{Data}, {Bpe}, \"steps\": 1}}", "model is missing")]
-    [TestCase($"{{\"model\": {{\"from\": \"x\", \"layers\": 2}}, {Data}, \"steps\": 1}}", "unknown field \"layers\"")]
+    [TestCase($"{{\"model\": {{\"from\": \"x\", \"layers\": 2}}, {Data}, \"steps\": 1}}",
+        "unknown field \"layers\"")]
     [TestCase($"{{\"model\": {{\"layers\": 1}}, {Data}, {Bpe}, \"steps\": 1}}", "context is missing")]
-    [TestCase($"{{{Model}, {Data}, \"tokenizer\": {{\"train_bpe\": {{\"vocab_size\": 9}}}}, \"steps\": 1}}", "vocab_size is 9")]
+    [TestCase($"{{{Model}, {Data}, \"tokenizer\": {{\"train_bpe\": {{\"vocab_size\": 9}}}}, \"steps\": 1}}",
+        "vocab_size is 9")]
     public void A_wrong_field_is_named_in_one_line(string json, string message)
     {
         var e = Assert.Throws<UserException>(() => Read(json));
@@ -83,7 +93,8 @@ public class TrainingConfigTests
 
     static TrainingConfig Read(string json)
     {
-        string path = Path.Combine(TestContext.CurrentContext.WorkDirectory, $"{TestContext.CurrentContext.Test.ID}train.json");
+        string path = Path.Combine(TestContext.CurrentContext.WorkDirectory,
+            $"{TestContext.CurrentContext.Test.ID}train.json");
         File.WriteAllText(path, json);
         try
         {

@@ -21,12 +21,15 @@ public class TrainingKillTests
 
             KillAfter(30, config, killed);
             KillAfter(75, config, killed, "resume");
-            Assert.That(File.Exists(Path.Combine(killed, "config.json")), Is.False, "it was killed before its end");
+            Assert.That(File.Exists(Path.Combine(killed, "config.json")), Is.False,
+                "it was killed before its end");
             using (ComputeDevice device = ComputeDevice.OpenHost())
                 TrainingRun.Run(device, small, killed, new TrainingRunOptions { Resume = true });
 
-            foreach (string file in (string[])["model.safetensors", TrainingRun.CheckpointFile, "manifest.json"])
-                Assert.That(File.ReadAllBytes(Path.Combine(killed, file)), Is.EqualTo(File.ReadAllBytes(Path.Combine(whole, file))), file);
+            foreach (string file in (string[])["model.safetensors",
+                TrainingRun.CheckpointFile, "manifest.json"])
+                Assert.That(File.ReadAllBytes(Path.Combine(killed, file)),
+                    Is.EqualTo(File.ReadAllBytes(Path.Combine(whole, file))), file);
             Assert.That(Losses(killed), Is.EqualTo(Losses(whole)));
         }
         finally
@@ -72,7 +75,8 @@ public class TrainingKillTests
     static void KillAfter(int step, params string[] arguments)
     {
         var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true };
-        foreach (string argument in (string[])["exec", typeof(TrainingVictim).Assembly.Location, .. arguments])
+        foreach (string argument in (string[])["exec",
+            typeof(TrainingVictim).Assembly.Location, .. arguments])
             start.ArgumentList.Add(argument);
         using Process victim = Process.Start(start)!;
         while (victim.StandardOutput.ReadLine() is { } line && int.Parse(line) < step)

@@ -21,9 +21,11 @@ public class TrainingRunTests
         using ComputeDevice device = ComputeDevice.OpenHost();
         using Gpt2Model model = Gpt2Model.Load(device, At("a"));
         Assert.That(model.Config.EosToken, Is.EqualTo(tokenizer.EndOfText));
-        JsonElement[] rows = [.. File.ReadLines(At("a", TrainingRun.MetricsFile)).Select(l => JsonDocument.Parse(l).RootElement)];
+        JsonElement[] rows = [.. File.ReadLines(At("a", TrainingRun.MetricsFile))
+            .Select(l => JsonDocument.Parse(l).RootElement)];
         Assert.That(rows.Select(r => r.GetProperty("step").GetInt32()), Is.EqualTo(Enumerable.Range(1, 12)));
-        Assert.That(rows[^1].GetProperty("loss").GetDouble(), Is.LessThan(0.7 * rows[0].GetProperty("loss").GetDouble()));
+        Assert.That(rows[^1].GetProperty("loss").GetDouble(),
+            Is.LessThan(0.7 * rows[0].GetProperty("loss").GetDouble()));
         Assert.That(rows.Where(r => r.GetProperty("validation_loss").ValueKind == JsonValueKind.Number)
             .Select(r => r.GetProperty("step").GetInt32()), Is.EqualTo(new[] { 5, 10, 12 }));
         Manifest manifest = Manifest.Read(At("a", "manifest.json"));
@@ -59,16 +61,19 @@ public class TrainingRunTests
         };
         // A fresh model begins at log 290 = 5.7.
         Assert.That(Run("second", more).Loss, Is.LessThan(4.5));
-        Assert.That(File.ReadAllBytes(At("second", "merges.txt")), Is.EqualTo(File.ReadAllBytes(At("first", "merges.txt"))));
+        Assert.That(File.ReadAllBytes(At("second", "merges.txt")),
+            Is.EqualTo(File.ReadAllBytes(At("first", "merges.txt"))));
     }
 
     [Test]
     public void A_second_run_in_a_folder_is_refused() =>
-        AssertRefused(() => { Run("a", Config()); Run("a", Config()); }, "a run is there already", "--resume");
+        AssertRefused(() => { Run("a", Config()); Run("a", Config()); },
+            "a run is there already", "--resume");
 
     [Test]
     public void Resuming_nothing_is_refused() =>
-        AssertRefused(() => Run("a", Config(), new TrainingRunOptions { Resume = true }), "no such checkpoint");
+        AssertRefused(() => Run("a", Config(), new TrainingRunOptions { Resume = true }),
+            "no such checkpoint");
 
     [Test]
     public void A_glob_that_matches_nothing_is_refused() =>
@@ -112,7 +117,8 @@ public class TrainingRunTests
         Refuse(Config(), "other data");
 
         void Refuse(TrainingConfig config, string message = "") =>
-            AssertRefused(() => Run("a", config, new TrainingRunOptions { Resume = true }), message, "checkpoint");
+            AssertRefused(() => Run("a", config, new TrainingRunOptions { Resume = true }),
+                message, "checkpoint");
     }
 
     internal TrainingConfig Config()
@@ -133,8 +139,10 @@ public class TrainingRunTests
 
     void AssertSame(string one, string other)
     {
-        foreach (string file in (string[])["model.safetensors", TrainingRun.CheckpointFile, "vocab.json", "manifest.json"])
-            Assert.That(File.ReadAllBytes(At(other, file)), Is.EqualTo(File.ReadAllBytes(At(one, file))), file);
+        foreach (string file in (string[])["model.safetensors", TrainingRun.CheckpointFile,
+            "vocab.json", "manifest.json"])
+            Assert.That(File.ReadAllBytes(At(other, file)),
+                Is.EqualTo(File.ReadAllBytes(At(one, file))), file);
         Assert.That(TrainingKillTests.Losses(At(other)), Is.EqualTo(TrainingKillTests.Losses(At(one))));
     }
 

@@ -1,8 +1,8 @@
 namespace HeadTap.Runtime.Tests;
 
 /// <summary>
-/// The process that <see cref="TrainingKillTests"/> kills: CONFIG FOLDER [resume]. It waits between steps, so that it is
-/// killed in the middle of a run.
+/// The process that <see cref="TrainingKillTests"/> kills: CONFIG FOLDER [resume]. It waits between steps, so
+/// that it is killed in the middle of a run.
 /// </summary>
 static class TrainingVictim
 {
