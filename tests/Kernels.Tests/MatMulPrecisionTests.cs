@@ -1,12 +1,14 @@
 using HeadTap.Reference;
 using HeadTap.Runtime;
+using ILGPU.Runtime.Cuda;
 using static HeadTap.Kernels.Tests.Numbers;
 
 namespace HeadTap.Kernels.Tests;
 
 /// <summary>
 /// Products in TF32 and BF16: the very kernels that CUDA runs, tensor cores imitated by shuffles on the
-/// simulator. The yardstick is a plain float32 loop over operands rounded the same way.
+/// simulator; and on the tensor cores themselves, where the machine has them. The yardstick is a plain
+/// float32 loop over operands rounded the same way.
 /// </summary>
 public class MatMulPrecisionTests
 {
@@ -16,15 +18,30 @@ public class MatMulPrecisionTests
     static readonly (int Rows, int K, int N)[] Shapes =
         [(20, 36, 12), (17, 21, 9), (131, 16, 8), (3, 5, 130)];
 
-    [Test, Combinatorial]
+    // Several tiles each way and many steps of terms: minutes on the simulator.
+    static readonly (int Rows, int K, int N)[] LargeShapes = [(257, 771, 389), (512, 768, 640)];
+
+    static IEnumerable<TestCaseData> Products() =>
+        from device in Devices
+        from precision in Reduced
+        from shape in device == "cuda" ? Shapes.Concat(LargeShapes) : Shapes
+        select new TestCaseData(device, precision, shape);
+
+    static IEnumerable<TestCaseData> DevicePrecisions() =>
+        from device in Devices
+        from precision in Reduced
+        select new TestCaseData(device, precision);
+
+    static IEnumerable<string> Devices => ["simulator", "cuda"];
+
+    [TestCaseSource(nameof(Products))]
     public void Products_are_those_of_rounded_operands(
-        [ValueSource(nameof(Reduced))] Precision precision,
-        [ValueSource(nameof(Shapes))] (int Rows, int K, int N) shape)
+        string device, Precision precision, (int Rows, int K, int N) shape)
     {
         (int rows, int K, int N) = shape;
         float[] x = Normal(1, rows * K), weight = Normal(2, K * N), bias = Normal(3, N),
             dY = Normal(4, rows * N);
-        using var run = new Run(precision, 4L * (rows * K + K * N + rows * N + N) + 512);
+        using var run = new Run(device, precision, 4L * (rows * K + K * N + rows * N + N) + 512);
         Tensor xs = run.Arena.Upload("x", x, rows, K), ws = run.Arena.Upload("weight", weight, K, N);
         Tensor bs = run.Arena.Upload("bias", bias, N), dYs = run.Arena.Upload("dY", dY, rows, N);
         Tensor y = run.Arena.Upload("y", Ones(rows * N), rows, N), dX = run.Arena.Cut("dX", rows, K);
@@ -44,13 +61,14 @@ public class MatMulPrecisionTests
             PlusOne(plain.DWeight), dWeight.ToArray());
     }
 
-    [TestCaseSource(nameof(Reduced))]
-    public void Parts_of_tensors_at_odd_places_are_right_and_their_neighbours_untouched(Precision precision)
+    [TestCaseSource(nameof(DevicePrecisions))]
+    public void Parts_of_tensors_at_odd_places_are_right_and_their_neighbours_untouched(
+        string device, Precision precision)
     {
         // x [6, 8] begins at element 3 of rows of 11, weight [8, 5] at element 1, y has rows of 9: nothing is
         // aligned.
         float[] x = Normal(1, 100), weight = Normal(2, 60);
-        using var run = new Run(precision, 512);
+        using var run = new Run(device, precision, 512);
         Tensor y = run.Arena.Upload("y", Ones(80), 80);
         run.Ops.Product(run.Arena.Upload("x", x, 100).Slice("part", 3, 90),
             run.Arena.Upload("weight", weight, 60).Slice("part", 1, 50), null, y.Slice("part", 2, 70),
@@ -65,10 +83,10 @@ public class MatMulPrecisionTests
         }
     }
 
-    [TestCaseSource(nameof(Reduced))]
-    public void No_terms_leave_the_bias_and_two_runs_agree(Precision precision)
+    [TestCaseSource(nameof(DevicePrecisions))]
+    public void No_terms_leave_the_bias_and_two_runs_agree(string device, Precision precision)
     {
-        using var run = new Run(precision, 4096);
+        using var run = new Run(device, precision, 4096);
         Tensor bias = run.Arena.Upload("bias", Normal(1, 3), 3), y = run.Arena.Cut("y", 2, 3);
         run.Ops.Product(run.Arena.Cut("none", 1), run.Arena.Cut("none", 1), bias, y,
             MatMulShape.Plain(2, 3, 0, false));
@@ -127,10 +145,14 @@ public class MatMulPrecisionTests
 
     sealed class Run : IDisposable
     {
-        readonly ComputeDevice _device = TestDevice.Open("simulator");
+        readonly ComputeDevice _device;
 
-        public Run(Precision precision, long floats)
+        public Run(string device, Precision precision, long floats)
         {
+            _device = TestDevice.Open(device);
+            if (_device.Accelerator is CudaAccelerator { Architecture: var found }
+                && !Precisions.HasTensorCores(found))
+                Assert.Ignore($"{found} has no {precision.Name()}");
             _device.Precision = precision;
             Ops = new Ops(_device);
             Arena = new TensorArena(_device, floats);
