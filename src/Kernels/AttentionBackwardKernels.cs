@@ -86,7 +86,7 @@ public static class AttentionBackwardKernels
         ArrayView<float> dz = SharedMemory.Allocate<float>(Floats);
         ArrayView<float> kv = SharedMemory.Allocate<float>(Floats);
         ArrayView<float> weights = SharedMemory.Allocate<float>(Weights);
-        var tile = HeadTile.OfQueries(lengths, T, H);
+        var tile = HeadTile.OfQueries(lengths, T, H, Rows);
         int C = H * D, q0 = tile.First, length = tile.Length, column = tile.Head * D;
         var qRows = new HeadRows(qkv, tile, 3 * C, column, D, aligned);
         var kRows = new HeadRows(qkv, tile, 3 * C, C + column, D, aligned);
@@ -142,7 +142,7 @@ public static class AttentionBackwardKernels
         ArrayView<float> v = SharedMemory.Allocate<float>(Floats);
         ArrayView<float> passing = SharedMemory.Allocate<float>(Floats); // queries or dZ
         ArrayView<float> weights = SharedMemory.Allocate<float>(Weights);
-        var tile = HeadTile.OfKeys(lengths, T, H);
+        var tile = HeadTile.OfKeys(lengths, T, H, Rows);
         int C = H * D, k0 = tile.First, length = tile.Length, column = tile.Head * D;
         var qRows = new HeadRows(qkv, tile, 3 * C, column, D, aligned);
         var kRows = new HeadRows(qkv, tile, 3 * C, C + column, D, aligned);

@@ -67,7 +67,7 @@ public static class AttentionKernels
         ArrayView<float> weights = SharedMemory.Allocate<float>(Weights);
         ArrayView<Quad> largest = SharedMemory.Allocate<Quad>(BlockSize);
 
-        var tile = HeadTile.OfQueries(lengths, T, H);
+        var tile = HeadTile.OfQueries(lengths, T, H, Rows);
         int C = H * D, q0 = tile.First, length = tile.Length, column = tile.Head * D;
         var qRows = new HeadRows(qkv, tile, 3 * C, column, D, aligned);
         var kRows = new HeadRows(qkv, tile, 3 * C, C + column, D, aligned);

@@ -82,11 +82,14 @@ static class AttentionSharedTiles
         }
     }
 
+    /// <summary>A view that begins at a multiple of 16 bytes, as quads.</summary>
+    internal static ArrayView<Quad> Quads(ArrayView<float> view) => view.AsAligned(16).Cast<Quad>();
+
     /// <summary>Four floats; zeros beyond the first <paramref name="count"/>.</summary>
     internal static Quad Read(ArrayView<float> from, long at, int count, int aligned)
     {
         if (aligned != 0)
-            return from.AsAligned(16).Cast<Quad>()[at / 4];
+            return Quads(from)[at / 4];
         return new Quad(
             from[at], count > 1 ? from[at + 1] : 0f, count > 2 ? from[at + 2] : 0f,
             count > 3 ? from[at + 3] : 0f);
@@ -97,7 +100,7 @@ static class AttentionSharedTiles
         int chunk, ScoreBlock sum)
     {
         int width = IntrinsicMath.Min(D - chunk * Columns, Columns);
-        ArrayView<Quad> rows = a.AsAligned(16).Cast<Quad>(), columns = b.AsAligned(16).Cast<Quad>();
+        ArrayView<Quad> rows = Quads(a), columns = Quads(b);
         int ty = Ty, tx = Tx;
         for (int c = 0; 4 * c < width; c++)
         {
@@ -143,7 +146,7 @@ static class AttentionSharedTiles
     /// <summary>Puts a thread's weights where <see cref="Mix"/> reads them.</summary>
     internal static void StoreWeights(ArrayView<float> weights, ScoreBlock w)
     {
-        ArrayView<Quad> to = weights.AsAligned(16).Cast<Quad>();
+        ArrayView<Quad> to = Quads(weights);
         int at = 4 * Ty * QuadsOfRows + (Tx ^ Ty);
         to[at] = w.R0;
         to[at + QuadsOfRows] = w.R1;
@@ -159,7 +162,7 @@ static class AttentionSharedTiles
         int rows, OutputBlock sum)
     {
         int count = IntrinsicMath.Min(rows, Rows);
-        ArrayView<Quad> w = weights.AsAligned(16).Cast<Quad>(), b = tile.AsAligned(16).Cast<Quad>();
+        ArrayView<Quad> w = Quads(weights), b = Quads(tile);
         int ty = Ty, tx = Tx;
         for (int m = 0; 4 * m < count; m++)
         {
@@ -217,7 +220,7 @@ static class AttentionSharedTiles
             return;
         if (aligned != 0)
         {
-            to.AsAligned(16).Cast<Quad>()[at / 4] = x;
+            Quads(to)[at / 4] = x;
             return;
         }
         to[at] = x.X;

@@ -41,26 +41,23 @@ struct HeadTile
     /// <summary>
     /// Tiles of queries. The last ones have the most keys, so they start first and none ends the run alone.
     /// </summary>
-    internal static HeadTile OfQueries(ArrayView<int> lengths, int T, int H)
+    internal static HeadTile OfQueries(ArrayView<int> lengths, int T, int H, int rows)
     {
-        int tiles = Tiles(T);
-        return Of(tiles - 1 - Grid.IdxX / (Grid.DimX / tiles),
-            Grid.IdxX % (Grid.DimX / tiles), lengths, T, H);
+        int tiles = (T + rows - 1) / rows, heads = Grid.DimX / tiles;
+        return Of(tiles - 1 - Grid.IdxX / heads, Grid.IdxX % heads, lengths, T, H, rows);
     }
 
     /// <summary>Tiles of keys. The first ones have the most queries.</summary>
-    internal static HeadTile OfKeys(ArrayView<int> lengths, int T, int H)
+    internal static HeadTile OfKeys(ArrayView<int> lengths, int T, int H, int rows)
     {
-        int heads = Grid.DimX / Tiles(T);
-        return Of(Grid.IdxX / heads, Grid.IdxX % heads, lengths, T, H);
+        int heads = Grid.DimX / ((T + rows - 1) / rows);
+        return Of(Grid.IdxX / heads, Grid.IdxX % heads, lengths, T, H, rows);
     }
 
-    static int Tiles(int T) => (T + AttentionSharedTiles.Rows - 1) / AttentionSharedTiles.Rows;
-
-    static HeadTile Of(int tile, int bh, ArrayView<int> lengths, int T, int H)
+    static HeadTile Of(int tile, int bh, ArrayView<int> lengths, int T, int H, int rows)
     {
         HeadTile at = default;
-        at.First = tile * AttentionSharedTiles.Rows;
+        at.First = tile * rows;
         at.Head = bh % H;
         at.Length = IntrinsicMath.Clamp(lengths[bh / H], 0, T);
         at.Row0 = (long)(bh / H) * T;

@@ -38,7 +38,9 @@ static class KernelCatalog
         select (kernel, architecture);
 
     // Kernels with type arguments, and kernels that begin at a later architecture or use tensor cores.
-    static IEnumerable<KernelVariant> Variants() =>
+    static IEnumerable<KernelVariant> Variants() => Products().Concat(Attention());
+
+    static IEnumerable<KernelVariant> Products() =>
         from method in (string[])[nameof(MatMulTensorKernels.Tf32), nameof(MatMulTensorKernels.Bf16)]
         from layouts in ((Type X, Type Weight)[])
         [
@@ -48,6 +50,18 @@ static class KernelCatalog
         ]
         select Variant(typeof(MatMulTensorKernels), method, CudaArchitecture.SM_80, tensorCores: true,
             typeof(PtxTensorCores), layouts.X, layouts.Weight);
+
+    static IEnumerable<KernelVariant> Attention() =>
+        from kernel in ((Type Type, string Method)[])
+        [
+            (typeof(AttentionTensorKernels), nameof(AttentionTensorKernels.ForwardTf32)),
+            (typeof(AttentionTensorKernels), nameof(AttentionTensorKernels.ForwardBf16)),
+            (typeof(AttentionTensorBackwardKernels), nameof(AttentionTensorBackwardKernels.QueriesTf32)),
+            (typeof(AttentionTensorBackwardKernels), nameof(AttentionTensorBackwardKernels.QueriesBf16)),
+            (typeof(AttentionTensorBackwardKernels), nameof(AttentionTensorBackwardKernels.KeysAndValuesTf32)),
+            (typeof(AttentionTensorBackwardKernels), nameof(AttentionTensorBackwardKernels.KeysAndValuesBf16)),
+        ]
+        select Variant(kernel.Type, kernel.Method, CudaArchitecture.SM_80, tensorCores: true, typeof(PtxTensorCores));
 
     static IEnumerable<KernelVariant> Found()
     {

@@ -1,0 +1,102 @@
+// Causal self-attention on tensor cores: the mathematics of AttentionKernels, operands rounded to TF32 or BF16,
+// sums, softmax and statistics in float32. Heads of up to 64.
+//
+// One group of four warps per (row of the batch, head, 64 queries); 64 keys pass by at a time. A warp has 16 queries and
+// keeps their scores in registers: they become the left operand of the product with the values without passing
+// through memory (FlashAttention-2, Dao 2023).
+//
+//   shapes as in AttentionKernels
+//
+// Oracle: tests/Reference/AttentionReference.cs with rounded operands; on the simulator through ShuffleTensorCores.
+
+using ILGPU;
+using static HeadTap.Kernels.AttentionTensorTiles;
+
+namespace HeadTap.Kernels;
+
+/// <summary>Causal self-attention on tensor cores.</summary>
+public static class AttentionTensorKernels
+{
+    /// <summary>Threads per group.</summary>
+    public const int BlockSize = AttentionTensorTiles.BlockSize;
+
+    /// <summary>Queries of one group.</summary>
+    public const int QueryTile = Side;
+
+    /// <summary>The widest head.</summary>
+    public const int MaxHeadSize = Side;
+
+    /// <summary>Writes z and logSumExp with TF32 operands. Grid: B*H*ceil(T/QueryTile). Group: <see cref="BlockSize"/>.</summary>
+    public static void ForwardTf32<TCores>(
+        ArrayView<float> qkv, ArrayView<int> lengths,
+        ArrayView<float> z, ArrayView<float> logSumExp,
+        int T, int H, int D, float scale, int aligned)
+        where TCores : struct, ITensorCores
+        => Forward<TCores, Tf32Operand>(qkv, lengths, z, logSumExp, T, H, D, scale, aligned);
+
+    /// <summary>The same with BF16 operands.</summary>
+    public static void ForwardBf16<TCores>(
+        ArrayView<float> qkv, ArrayView<int> lengths,
+        ArrayView<float> z, ArrayView<float> logSumExp,
+        int T, int H, int D, float scale, int aligned)
+        where TCores : struct, ITensorCores
+        => Forward<TCores, Bf16Operand>(qkv, lengths, z, logSumExp, T, H, D, scale, aligned);
+
+    static void Forward<TCores, TOperand>(
+        ArrayView<float> qkv, ArrayView<int> lengths,
+        ArrayView<float> z, ArrayView<float> logSumExp,
+        int T, int H, int D, float scale, int aligned)
+        where TCores : struct, ITensorCores
+        where TOperand : struct, IAttentionOperand
+    {
+        int size = Side * Side / TOperand.Numbers; // words of a tile: q, then k, then v transposed
+        ArrayView<float> shared = SharedMemory.Allocate<float>(3 * Side * Side / TOperand.Numbers);
+        int origin = TCores.Origin(shared);
+        var tile = HeadTile.OfQueries(lengths, T, H, Side);
+        int C = H * D, q0 = tile.First, length = tile.Length, column = tile.Head * D;
+        var kRows = new HeadRows(qkv, tile, 3 * C, C + column, D, aligned);
+        var vRows = new HeadRows(qkv, tile, 3 * C, 2 * C + column, D, aligned);
+        int keys = q0 < length ? IntrinsicMath.Min(length, q0 + Side) : 0;
+        Load<TCores, TOperand>(new HeadRows(qkv, tile, 3 * C, column, D, aligned), shared, 0, q0, length);
+
+        int i = q0 + Line;
+        float max = float.NegativeInfinity, maxBelow = float.NegativeInfinity; // of queries i and i + 8
+        float sum = 0f, sumBelow = 0f;                                        // over this lane's keys
+        SumRow mix = default;
+        for (int k0 = 0; k0 < keys; k0 += Side)
+        {
+            Load<TCores, TOperand>(kRows, shared, size, k0, keys);
+            LoadTransposed<TCores, TOperand>(vRows, shared, 2 * size, k0, keys);
+            Group.Barrier(); // all tiles are complete
+            SumRow s = Scores<TCores, TOperand>(shared, origin, 0, size, D);
+            s = s.UpToQuery(scale, i, k0 + Column);
+
+            float m = MathF.Max(max, OfFour(s.Largest)), mBelow = MathF.Max(maxBelow, OfFour(s.LargestBelow));
+            float shrink = MathF.Exp(max - m), shrinkBelow = MathF.Exp(maxBelow - mBelow); // 0 at the first tile
+            (max, maxBelow) = (m, mBelow);
+            s = s.Exponentials(m, mBelow);
+            sum = sum * shrink + s.Sum;
+            sumBelow = sumBelow * shrinkBelow + s.SumBelow;
+            mix = Mix<TCores, TOperand>(s, shared, origin, 2 * size, mix.Scaled(shrink, shrinkBelow));
+            Group.Barrier(); // everyone is done with the tiles before the next ones come
+        }
+
+        sum += Warp.ShuffleXor(sum, 1);
+        sum += Warp.ShuffleXor(sum, 2);
+        sumBelow += Warp.ShuffleXor(sumBelow, 1);
+        sumBelow += Warp.ShuffleXor(sumBelow, 2);
+        mix = mix.Scaled(1f / sum, 1f / sumBelow);
+        mix.Store(new HeadRows(z, tile, C, column, D, aligned), q0, length, T);
+        if (Column == 0 && i < T)
+            logSumExp[tile.Statistics + Line] = i < length ? max + MathF.Log(sum) : 0f;
+        if (Column == 0 && i + 8 < T)
+            logSumExp[tile.Statistics + Line + 8] = i + 8 < length ? maxBelow + MathF.Log(sumBelow) : 0f;
+    }
+
+    // A query's scores stand in four neighbouring lanes.
+    static float OfFour(float largest)
+    {
+        largest = MathF.Max(largest, Warp.ShuffleXor(largest, 1));
+        return MathF.Max(largest, Warp.ShuffleXor(largest, 2));
+    }
+}
