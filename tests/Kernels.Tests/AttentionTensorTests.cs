@@ -1,7 +1,5 @@
 using HeadTap.Reference;
 using HeadTap.Runtime;
-using ILGPU;
-using ILGPU.Runtime;
 using static HeadTap.Kernels.Tests.Numbers;
 
 namespace HeadTap.Kernels.Tests;
@@ -12,60 +10,36 @@ public class AttentionTensorTests
     // One past the tile, a padding row, a head that fills no step; the simulator takes seconds for each tile.
     static readonly AttentionReference Shape = new(1, 66, 1, 12, [65], 0.29);
 
-    [Test]
-    public void Tf32_errs_at_most_twice_as_much_as_loops_over_rounded_operands()
-        => Agrees(ReducedPrecision.Tf32, AttentionTensorKernels.ForwardTf32<ShuffleTensorCores>,
-            AttentionTensorBackwardKernels.QueriesTf32<ShuffleTensorCores>,
-            AttentionTensorBackwardKernels.KeysAndValuesTf32<ShuffleTensorCores>);
-
-    [Test]
-    public void Bf16_errs_at_most_twice_as_much_as_loops_over_rounded_operands()
-        => Agrees(ReducedPrecision.Bf16, AttentionTensorKernels.ForwardBf16<ShuffleTensorCores>,
-            AttentionTensorBackwardKernels.QueriesBf16<ShuffleTensorCores>,
-            AttentionTensorBackwardKernels.KeysAndValuesBf16<ShuffleTensorCores>);
-
-    static void Agrees(
-        Func<float, float> rounded,
-        Action<ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>,
-            int, int, int, float, int> forward,
-        Action<ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
-            ArrayView<float>, int, int, int, float, int> queries,
-        Action<ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
-            ArrayView<float>, int, int, int, float, int> keysAndValues)
+    [TestCase(Precision.Tf32), TestCase(Precision.Bf16)]
+    public void Errs_at_most_twice_as_much_as_loops_over_rounded_operands(Precision precision)
     {
-        (int T, int C) = (Shape.T, Shape.C);
-        float[] qkv = Normal(31, T * 3 * C), dZ = Normal(32, T * C);
+        float[] qkv = Normal(31, Shape.T * 3 * Shape.C);
         ComputeDevice device = TestDevice.Open("simulator");
-        using var arena = new TensorArena(device, 10L * T * C + 2 * T + 512);
-        Tensor input = arena.Upload("qkv", qkv, T, 3 * C), gradient = arena.Upload("dZ", dZ, T, C);
-        IndexTensor lengths = arena.UploadIndices("lengths", Shape.Lengths, 1);
-        Tensor z = arena.Upload("z", AttentionRun.Garbage(T * C), T, C);
-        Tensor lse = arena.Upload("logSumExp", AttentionRun.Garbage(T), T), dots = arena.Cut("rowDots", T);
-        Tensor dQkv = arena.Upload("dQkv", AttentionRun.Garbage(T * 3 * C), T, 3 * C);
-
-        Accelerator gpu = device.Accelerator!;
-        KernelConfig grid = (2, AttentionTensorKernels.BlockSize);
-        float scale = (float)Shape.Scale;
-        gpu.LoadStreamKernel(forward)(grid, input.View, lengths.View, z.View, lse.View, T, 1, C, scale, 1);
-        gpu.LoadAutoGroupedStreamKernel<Index1D, ArrayView<int>, ArrayView<float>, ArrayView<float>,
-            ArrayView<float>, int, int, int, int>(AttentionBackwardKernels.RowDots)(
-            T, lengths.View, z.View, gradient.View, dots.View, T, 1, C, 0);
-        gpu.LoadStreamKernel(queries)(grid, input.View, lengths.View, lse.View, dots.View, gradient.View,
-            dQkv.View, T, 1, C, scale, 0);
-        gpu.LoadStreamKernel(keysAndValues)(grid, input.View, lengths.View, lse.View, dots.View, gradient.View,
-            dQkv.View, T, 1, C, scale, 1);
+        using var run = new AttentionRun(device, Shape, qkv);
+        float[] z, lse, dQkv;
+        device.Precision = precision;
+        try
+        {
+            (z, lse) = run.Forward();
+            dQkv = run.Backward();
+        }
+        finally
+        {
+            device.Precision = Precision.Fp32; // the device is shared
+        }
 
         var exact = Shape.Forward(Wide(qkv));
-        float[] Rounded(float[] values) => Array.ConvertAll(values, v => rounded(v));
+        float[] Rounded(float[] values) => Array.ConvertAll(
+            values, v => precision == Precision.Tf32 ? ReducedPrecision.Tf32(v) : ReducedPrecision.Bf16(v));
         float[] operands = Rounded(qkv);
         var plain = Shape.Forward(operands);
-        Agreement.AtMostTwiceFloat32("z", exact.Z, Shape.Mix(Rounded(plain.Pattern), operands), z.ToArray());
-        Agreement.AtMostTwiceFloat32("logSumExp", exact.LogSumExp, plain.LogSumExp, lse.ToArray());
+        Agreement.AtMostTwiceFloat32("z", exact.Z, Shape.Mix(Rounded(plain.Pattern), operands), z);
+        Agreement.AtMostTwiceFloat32("logSumExp", exact.LogSumExp, plain.LogSumExp, lse);
 
         float[] plainGradient = new float[dQkv.Length];
-        float[] dPattern = Shape.MixBackward(Rounded(plain.Pattern), operands, Rounded(dZ), plainGradient);
+        float[] dPattern = Shape.MixBackward(Rounded(plain.Pattern), operands, Rounded(run.DZ), plainGradient);
         Shape.ScoresBackward(operands, Rounded(Shape.SoftmaxBackward(plain.Pattern, dPattern)), plainGradient);
-        double[] exactGradient = Shape.Backward(Wide(qkv), exact.Pattern, Wide(dZ));
-        Agreement.AtMostTwiceFloat32("dQkv", exactGradient, plainGradient, dQkv.ToArray());
+        double[] exactGradient = Shape.Backward(Wide(qkv), exact.Pattern, Wide(run.DZ));
+        Agreement.AtMostTwiceFloat32("dQkv", exactGradient, plainGradient, dQkv);
     }
 }

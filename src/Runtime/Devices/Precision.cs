@@ -4,7 +4,7 @@ using ILGPU.Runtime.Cuda;
 namespace HeadTap.Runtime;
 
 /// <summary>
-/// What matrix products multiply; their sums are float32 always, and so is everything else.
+/// What matrix products and fused attention multiply; sums, softmax and everything else are float32.
 /// </summary>
 public enum Precision
 {

@@ -43,6 +43,10 @@ public sealed unsafe partial class Ops
         if (Host)
             AttentionHost.Forward(
                 qkv.Pointer, lengths.Pointer, z.Pointer, logSumExp.Pointer, B, T, H, D, scale);
+        else if (AttendsReduced(D))
+            ReducedAttention()(Gpu.DefaultStream,
+                (Groups(B, T, H, AttentionTensorKernels.QueryTile), AttentionTensorKernels.BlockSize),
+                qkv.View, lengths.View, z.View, logSumExp.View, T, H, D, scale, Aligned(D, qkv));
         else
             AttentionKernel(D)((Groups(B, T, H, AttentionKernels.QueryTile), AttentionKernels.BlockSize),
                 qkv.View, lengths.View, z.View, logSumExp.View, T, H, D, scale, Aligned(D, qkv, z));
@@ -87,9 +91,20 @@ public sealed unsafe partial class Ops
         (_attentionRowDots ??= Gpu.LoadAutoGroupedStreamKernel<Index1D, ArrayView<int>, ArrayView<float>,
             ArrayView<float>, ArrayView<float>, int, int, int, int>(AttentionBackwardKernels.RowDots))(
             checked(B * T * H), lengths.View, z.View, dZ.View, rowDots.View, T, H, D, Aligned(D, z, dZ));
+        int aligned = Aligned(D, qkv, dZ, dQkv);
+        if (AttendsReduced(D))
+        {
+            var (queries, keys) = ReducedAttentionBackward();
+            KernelConfig tiles = (Groups(B, T, H, AttentionTensorBackwardKernels.OwnedTile),
+                AttentionTensorBackwardKernels.BlockSize);
+            queries(Gpu.DefaultStream, tiles, qkv.View, lengths.View, logSumExp.View, rowDots.View, dZ.View, dQkv.View,
+                T, H, D, scale, aligned);
+            keys(Gpu.DefaultStream, tiles, qkv.View, lengths.View, logSumExp.View, rowDots.View, dZ.View, dQkv.View,
+                T, H, D, scale, aligned);
+            return;
+        }
         KernelConfig grid = (Groups(B, T, H, AttentionBackwardKernels.OwnedTile),
             AttentionBackwardKernels.BlockSize);
-        int aligned = Aligned(D, qkv, dZ, dQkv);
         AttentionQueriesKernel(D)(grid, qkv.View, lengths.View, logSumExp.View,
             rowDots.View, dZ.View, dQkv.View,
             T, H, D, scale, aligned);
