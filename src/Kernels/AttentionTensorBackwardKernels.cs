@@ -1,13 +1,14 @@
-// Gradients of causal self-attention on tensor cores: the mathematics of AttentionBackwardKernels, operands rounded to
-// TF32 or BF16, sums and statistics in float32. Heads of up to 64.
+// Gradients of causal self-attention on tensor cores: the mathematics of AttentionBackwardKernels, operands
+// rounded to TF32 or BF16, sums and statistics in float32. Heads of up to 64.
 //
-// Queries runs one group of four warps per 64 queries and walks the keys, KeysAndValues one per 64 keys and walks the
-// queries. Scores, and what becomes of them, stay in registers. Own tiles stay in shared memory; what passes by is
-// loaded as rows for the scores and as columns for the gradients, through one tile, so that TF32 takes 48 KiB.
+// Queries runs one group of four warps per 64 queries and walks the keys, KeysAndValues one per 64 keys and
+// walks the queries. Scores, and what becomes of them, stay in registers. Own tiles stay in shared memory;
+// what passes by is loaded as rows for the scores and as columns for the gradients, through one tile, so
+// that TF32 takes 48 KiB.
 //
 //   shapes as in AttentionBackwardKernels, whose RowDots comes first
 //
-// Oracle: tests/Reference/AttentionReference.cs with rounded operands; on the simulator through ShuffleTensorCores.
+// Oracle: tests/Reference/AttentionReference.cs with rounded operands; on the simulator ShuffleTensorCores.
 
 using ILGPU;
 using static HeadTap.Kernels.AttentionTensorTiles;
@@ -23,7 +24,9 @@ public static class AttentionTensorBackwardKernels
     /// <summary>Rows whose gradients one group writes.</summary>
     public const int OwnedTile = Side;
 
-    /// <summary>Writes the q part of dQkv, TF32. Grid: B*H*ceil(T/OwnedTile). Group: <see cref="BlockSize"/>.</summary>
+    /// <summary>
+    /// Writes the q part of dQkv, TF32. Grid: B*H*ceil(T/OwnedTile). Group: <see cref="BlockSize"/>.
+    /// </summary>
     public static void QueriesTf32<TCores>(
         ArrayView<float> qkv, ArrayView<int> lengths,
         ArrayView<float> logSumExp, ArrayView<float> rowDot, ArrayView<float> dZ, ArrayView<float> dQkv,
@@ -39,13 +42,16 @@ public static class AttentionTensorBackwardKernels
         where TCores : struct, ITensorCores
         => Queries<TCores, Bf16Operand>(qkv, lengths, logSumExp, rowDot, dZ, dQkv, T, H, D, scale, aligned);
 
-    /// <summary>Writes the k and v parts of dQkv, TF32. Grid and group as <see cref="QueriesTf32"/>.</summary>
+    /// <summary>
+    /// Writes the k and v parts of dQkv, TF32. Grid and group as <see cref="QueriesTf32"/>.
+    /// </summary>
     public static void KeysAndValuesTf32<TCores>(
         ArrayView<float> qkv, ArrayView<int> lengths,
         ArrayView<float> logSumExp, ArrayView<float> rowDot, ArrayView<float> dZ, ArrayView<float> dQkv,
         int T, int H, int D, float scale, int aligned)
         where TCores : struct, ITensorCores
-        => KeysAndValues<TCores, Tf32Operand>(qkv, lengths, logSumExp, rowDot, dZ, dQkv, T, H, D, scale, aligned);
+        => KeysAndValues<TCores, Tf32Operand>(qkv, lengths, logSumExp, rowDot, dZ, dQkv, T, H, D, scale,
+            aligned);
 
     /// <summary>The same with BF16 operands.</summary>
     public static void KeysAndValuesBf16<TCores>(
@@ -53,7 +59,8 @@ public static class AttentionTensorBackwardKernels
         ArrayView<float> logSumExp, ArrayView<float> rowDot, ArrayView<float> dZ, ArrayView<float> dQkv,
         int T, int H, int D, float scale, int aligned)
         where TCores : struct, ITensorCores
-        => KeysAndValues<TCores, Bf16Operand>(qkv, lengths, logSumExp, rowDot, dZ, dQkv, T, H, D, scale, aligned);
+        => KeysAndValues<TCores, Bf16Operand>(qkv, lengths, logSumExp, rowDot, dZ, dQkv, T, H, D, scale,
+            aligned);
 
     static void Queries<TCores, TOperand>(
         ArrayView<float> qkv, ArrayView<int> lengths,
@@ -113,7 +120,8 @@ public static class AttentionTensorBackwardKernels
         var qRows = new HeadRows(qkv, tile, 3 * C, column, D, aligned);
         var dzRows = new HeadRows(dZ, tile, C, column, D, aligned);
         Load<TCores, TOperand>(new HeadRows(qkv, tile, 3 * C, C + column, D, aligned), shared, 0, k0, length);
-        Load<TCores, TOperand>(new HeadRows(qkv, tile, 3 * C, 2 * C + column, D, aligned), shared, size, k0, length);
+        Load<TCores, TOperand>(new HeadRows(qkv, tile, 3 * C, 2 * C + column, D, aligned), shared, size, k0,
+            length);
 
         SumRow dK = default, dV = default;
         for (int q0 = k0; q0 < length; q0 += Side)

@@ -1,13 +1,13 @@
-// Causal self-attention on tensor cores: the mathematics of AttentionKernels, operands rounded to TF32 or BF16,
-// sums, softmax and statistics in float32. Heads of up to 64.
+// Causal self-attention on tensor cores: the mathematics of AttentionKernels, operands rounded to TF32 or
+// BF16, sums, softmax and statistics in float32. Heads of up to 64.
 //
-// One group of four warps per (row of the batch, head, 64 queries); 64 keys pass by at a time. A warp has 16 queries and
-// keeps their scores in registers: they become the left operand of the product with the values without passing
-// through memory (FlashAttention-2, Dao 2023).
+// One group of four warps per (row of the batch, head, 64 queries); 64 keys pass by at a time. A warp has 16
+// queries and keeps their scores in registers: they become the left operand of the product with the values
+// without passing through memory (FlashAttention-2, Dao 2023).
 //
 //   shapes as in AttentionKernels
 //
-// Oracle: tests/Reference/AttentionReference.cs with rounded operands; on the simulator through ShuffleTensorCores.
+// Oracle: tests/Reference/AttentionReference.cs with rounded operands; on the simulator ShuffleTensorCores.
 
 using ILGPU;
 using static HeadTap.Kernels.AttentionTensorTiles;
@@ -26,7 +26,10 @@ public static class AttentionTensorKernels
     /// <summary>The widest head.</summary>
     public const int MaxHeadSize = Side;
 
-    /// <summary>Writes z and logSumExp with TF32 operands. Grid: B*H*ceil(T/QueryTile). Group: <see cref="BlockSize"/>.</summary>
+    /// <summary>
+    /// Writes z and logSumExp with TF32 operands. Grid: B*H*ceil(T/QueryTile). Group: <see
+    /// cref="BlockSize"/>.
+    /// </summary>
     public static void ForwardTf32<TCores>(
         ArrayView<float> qkv, ArrayView<int> lengths,
         ArrayView<float> z, ArrayView<float> logSumExp,
@@ -72,7 +75,8 @@ public static class AttentionTensorKernels
             s = s.UpToQuery(scale, i, k0 + Column);
 
             float m = MathF.Max(max, OfFour(s.Largest)), mBelow = MathF.Max(maxBelow, OfFour(s.LargestBelow));
-            float shrink = MathF.Exp(max - m), shrinkBelow = MathF.Exp(maxBelow - mBelow); // 0 at the first tile
+            // 0 at the first tile
+            float shrink = MathF.Exp(max - m), shrinkBelow = MathF.Exp(maxBelow - mBelow);
             (max, maxBelow) = (m, mBelow);
             s = s.Exponentials(m, mBelow);
             sum = sum * shrink + s.Sum;

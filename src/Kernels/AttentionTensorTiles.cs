@@ -1,15 +1,16 @@
 // Tiles of one head as operands of tensor cores, for groups of four warps.
 //
-//   A tile is 64 lines of 64 numbers, in words: a TF32 number each, or two BF16 numbers. Lines are rows of the head
-//   (Load), or its columns, numbers running over 64 rows (LoadTransposed).
+//   A tile is 64 lines of 64 numbers, in words: a TF32 number each, or two BF16 numbers. Lines are rows of
+//   the head (Load), or its columns, numbers running over 64 rows (LoadTransposed).
 //   Eight words are one step of the product: 8 TF32 terms or 16 BF16 terms, so one body serves both.
 //
-// Quads of words are shuffled, q ^ (line % 8), so that the eight lines of a matrix that ldmatrix reads stand in
-// different banks.
+// Quads of words are shuffled, q ^ (line % 8), so that the eight lines of a matrix that ldmatrix reads stand
+// in different banks.
 //
-// A lane holds scores as SumFragment says: of 8 keys those at 2t and 2t + 1. As a left operand of BF16 these are its
-// terms; TF32 wants terms t and t + 4. A sum does not ask for the order of its terms, so LoadTransposed puts key 2t of
-// eight into word t and key 2t + 1 into word t + 4, and the scores need not move.
+// A lane holds scores as SumFragment says: of 8 keys those at 2t and 2t + 1. As a left operand of BF16 these
+// are its terms; TF32 wants terms t and t + 4. A sum does not ask for the order of its terms, so
+// LoadTransposed puts key 2t of eight into word t and key 2t + 1 into word t + 4, and the scores need not
+// move.
 
 using ILGPU;
 
@@ -59,7 +60,8 @@ static class AttentionTensorTiles
     internal static int Column => (Group.IdxX & 3) << 1;
 
     /// <summary>Loads rows [first, first + 64) as lines; zeros from row end and from column D on.</summary>
-    internal static void Load<TCores, TOperand>(HeadRows from, ArrayView<float> shared, int tile, int first, int end)
+    internal static void Load<TCores, TOperand>(HeadRows from, ArrayView<float> shared, int tile, int first,
+        int end)
         where TCores : struct, ITensorCores
         where TOperand : struct, IAttentionOperand
     {
@@ -78,7 +80,9 @@ static class AttentionTensorTiles
         }
     }
 
-    /// <summary>Loads rows [first, first + 64) so that a line is a column; zeros from row end and from column D on.</summary>
+    /// <summary>
+    /// Loads rows [first, first + 64) so that a line is a column; zeros from row end and from column D on.
+    /// </summary>
     internal static void LoadTransposed<TCores, TOperand>(
         HeadRows from, ArrayView<float> shared, int tile, int first, int end)
         where TCores : struct, ITensorCores
@@ -99,8 +103,11 @@ static class AttentionTensorTiles
         }
     }
 
-    /// <summary>Products of this warp's 16 lines of one tile with the 64 lines of another, over a head's columns.</summary>
-    internal static SumRow Scores<TCores, TOperand>(ArrayView<float> shared, int origin, int left, int right, int D)
+    /// <summary>
+    /// Products of this warp's 16 lines of one tile with the 64 lines of another, over a head's columns.
+    /// </summary>
+    internal static SumRow Scores<TCores, TOperand>(ArrayView<float> shared, int origin, int left,
+        int right, int D)
         where TCores : struct, ITensorCores
         where TOperand : struct, IAttentionOperand
     {
@@ -146,7 +153,8 @@ static class AttentionTensorTiles
     }
 
     /// <summary>Adds the product of a lane's weights with a tile of <see cref="LoadTransposed"/>.</summary>
-    internal static SumRow Mix<TCores, TOperand>(SumRow p, ArrayView<float> shared, int origin, int tile, SumRow s)
+    internal static SumRow Mix<TCores, TOperand>(SumRow p, ArrayView<float> shared, int origin, int tile,
+        SumRow s)
         where TCores : struct, ITensorCores
         where TOperand : struct, IAttentionOperand
     {
@@ -178,7 +186,8 @@ static class AttentionTensorTiles
         where TOperand : struct, IAttentionOperand
     {
         Quad words = TOperand.Numbers == 1
-            ? new(Number(TCores.Tf32(x.X)), Number(TCores.Tf32(x.Y)), Number(TCores.Tf32(x.Z)), Number(TCores.Tf32(x.W)))
+            ? new(Number(TCores.Tf32(x.X)), Number(TCores.Tf32(x.Y)), Number(TCores.Tf32(x.Z)),
+                Number(TCores.Tf32(x.W)))
             : new(Number(TCores.Bf16Pair(x.X, x.Y)), Number(TCores.Bf16Pair(x.Z, x.W)),
                 Number(TCores.Bf16Pair(y.X, y.Y)), Number(TCores.Bf16Pair(y.Z, y.W)));
         AttentionSharedTiles.Quads(shared)[(tile + Word<TOperand>(line, quad)) / 4] = words;
@@ -190,7 +199,10 @@ static class AttentionTensorTiles
 
     static LeftFragment Words<TCores>(SumFragment p)
         where TCores : struct, ITensorCores
-        => new() { R0 = TCores.Tf32(p.C0), R1 = TCores.Tf32(p.C2), R2 = TCores.Tf32(p.C1), R3 = TCores.Tf32(p.C3) };
+        => new()
+        {
+            R0 = TCores.Tf32(p.C0), R1 = TCores.Tf32(p.C2), R2 = TCores.Tf32(p.C1), R3 = TCores.Tf32(p.C3),
+        };
 
     static LeftFragment Pairs<TCores>(SumFragment p, SumFragment q)
         where TCores : struct, ITensorCores

@@ -3,8 +3,8 @@ using ILGPU;
 namespace HeadTap.Kernels;
 
 /// <summary>
-/// A lane's part of 16 rows by 64 columns of sums, eight columns each: row Line (C0, C1 of each fragment) and the row
-/// eight below it (C2, C3); columns 2t and 2t + 1 of eight.
+/// A lane's part of 16 rows by 64 columns of sums, eight columns each: row Line (C0, C1 of each fragment) and
+/// the row eight below it (C2, C3); columns 2t and 2t + 1 of eight.
 /// </summary>
 struct SumRow
 {
@@ -26,7 +26,9 @@ struct SumRow
         => N0.C2 + N0.C3 + N1.C2 + N1.C3 + N2.C2 + N2.C3 + N3.C2 + N3.C3
         + N4.C2 + N4.C3 + N5.C2 + N5.C3 + N6.C2 + N6.C3 + N7.C2 + N7.C3;
 
-    /// <summary>Scores of query i (and i + 8) for keys j, j + 1, j + 8, ..., scaled; -infinity after the query.</summary>
+    /// <summary>
+    /// Scores of query i (and i + 8) for keys j, j + 1, j + 8, ..., scaled; -infinity after the query.
+    /// </summary>
     internal readonly SumRow UpToQuery(float scale, int i, int j) => new()
     {
         N0 = UpTo(N0, scale, i - j), N1 = UpTo(N1, scale, i - j - 8),
@@ -38,15 +40,18 @@ struct SumRow
     /// <summary>exp(s - offset), one offset a row.</summary>
     internal readonly SumRow Exponentials(float upper, float lower) => new()
     {
-        N0 = Exp(N0, upper, lower), N1 = Exp(N1, upper, lower), N2 = Exp(N2, upper, lower), N3 = Exp(N3, upper, lower),
-        N4 = Exp(N4, upper, lower), N5 = Exp(N5, upper, lower), N6 = Exp(N6, upper, lower), N7 = Exp(N7, upper, lower),
+        N0 = Exp(N0, upper, lower), N1 = Exp(N1, upper, lower),
+        N2 = Exp(N2, upper, lower), N3 = Exp(N3, upper, lower),
+        N4 = Exp(N4, upper, lower), N5 = Exp(N5, upper, lower),
+        N6 = Exp(N6, upper, lower), N7 = Exp(N7, upper, lower),
     };
 
     /// <summary>
-    /// exp(scaled score - logSumExp) of key j (and j + 8) for queries i, i + 1, i + 8, ...; 0 where the query comes
-    /// before the key. Statistics begin at <paramref name="at"/>, <paramref name="count"/> of them.
+    /// exp(scaled score - logSumExp) of key j (and j + 8) for queries i, i + 1, i + 8, ...; 0 where the query
+    /// comes before the key. Statistics begin at <paramref name="at"/>, <paramref name="count"/> of them.
     /// </summary>
-    internal readonly SumRow Probabilities(float scale, int j, int i, ArrayView<float> logSumExp, long at, int count) => new()
+    internal readonly SumRow Probabilities(float scale, int j, int i, ArrayView<float> logSumExp, long at,
+        int count) => new()
     {
         N0 = FromKey(N0, scale, i - j, logSumExp, at, count),
         N1 = FromKey(N1, scale, i - j + 8, logSumExp, at + 8, count - 8),
@@ -70,10 +75,14 @@ struct SumRow
     /// <summary>p (dP - offset), one offset a column; offsets as in <see cref="Probabilities"/>.</summary>
     internal readonly SumRow Weighted(SumRow dP, ArrayView<float> offsets, long at, int count) => new()
     {
-        N0 = ByColumn(N0, dP.N0, offsets, at, count), N1 = ByColumn(N1, dP.N1, offsets, at + 8, count - 8),
-        N2 = ByColumn(N2, dP.N2, offsets, at + 16, count - 16), N3 = ByColumn(N3, dP.N3, offsets, at + 24, count - 24),
-        N4 = ByColumn(N4, dP.N4, offsets, at + 32, count - 32), N5 = ByColumn(N5, dP.N5, offsets, at + 40, count - 40),
-        N6 = ByColumn(N6, dP.N6, offsets, at + 48, count - 48), N7 = ByColumn(N7, dP.N7, offsets, at + 56, count - 56),
+        N0 = ByColumn(N0, dP.N0, offsets, at, count),
+        N1 = ByColumn(N1, dP.N1, offsets, at + 8, count - 8),
+        N2 = ByColumn(N2, dP.N2, offsets, at + 16, count - 16),
+        N3 = ByColumn(N3, dP.N3, offsets, at + 24, count - 24),
+        N4 = ByColumn(N4, dP.N4, offsets, at + 32, count - 32),
+        N5 = ByColumn(N5, dP.N5, offsets, at + 40, count - 40),
+        N6 = ByColumn(N6, dP.N6, offsets, at + 48, count - 48),
+        N7 = ByColumn(N7, dP.N7, offsets, at + 56, count - 56),
     };
 
     /// <summary>Each row times its factor.</summary>
@@ -85,7 +94,9 @@ struct SumRow
         N6 = Times(N6, upper, lower), N7 = Times(N7, upper, lower),
     };
 
-    /// <summary>Writes rows first + Line and the one eight below; zeros from row end to row T, where rows end.</summary>
+    /// <summary>
+    /// Writes rows first + Line and the one eight below; zeros from row end to row T, where rows end.
+    /// </summary>
     internal readonly void Store(HeadRows to, int first, int end, int T)
     {
         Store(to, first, end, T, 0, N0);
@@ -125,9 +136,11 @@ struct SumRow
         C3 = before >= -7 ? c.C3 * scale : float.NegativeInfinity,
     };
 
-    static SumFragment FromKey(SumFragment c, float scale, int after, ArrayView<float> lse, long at, int count)
+    static SumFragment FromKey(SumFragment c, float scale, int after, ArrayView<float> lse, long at,
+        int count)
     {
-        float left = count > 0 ? lse[at] : float.PositiveInfinity, right = count > 1 ? lse[at + 1] : float.PositiveInfinity;
+        float left = count > 0 ? lse[at] : float.PositiveInfinity,
+            right = count > 1 ? lse[at + 1] : float.PositiveInfinity;
         return new()
         {
             C0 = after >= 0 ? MathF.Exp(c.C0 * scale - left) : 0f,
@@ -145,7 +158,8 @@ struct SumRow
 
     static SumFragment Weigh(SumFragment p, SumFragment dP, float o0, float o1, float o2, float o3) => new()
     {
-        C0 = p.C0 * (dP.C0 - o0), C1 = p.C1 * (dP.C1 - o1), C2 = p.C2 * (dP.C2 - o2), C3 = p.C3 * (dP.C3 - o3),
+        C0 = p.C0 * (dP.C0 - o0), C1 = p.C1 * (dP.C1 - o1), C2 = p.C2 * (dP.C2 - o2),
+        C3 = p.C3 * (dP.C3 - o3),
     };
 
     static SumFragment Exp(SumFragment c, float upper, float lower) => new()

@@ -37,8 +37,10 @@ public class AttentionTensorTests
         Agreement.AtMostTwiceFloat32("logSumExp", exact.LogSumExp, plain.LogSumExp, lse);
 
         float[] plainGradient = new float[dQkv.Length];
-        float[] dPattern = Shape.MixBackward(Rounded(plain.Pattern), operands, Rounded(run.DZ), plainGradient);
-        Shape.ScoresBackward(operands, Rounded(Shape.SoftmaxBackward(plain.Pattern, dPattern)), plainGradient);
+        float[] dPattern = Shape.MixBackward(Rounded(plain.Pattern), operands, Rounded(run.DZ),
+            plainGradient);
+        Shape.ScoresBackward(operands, Rounded(Shape.SoftmaxBackward(plain.Pattern, dPattern)),
+            plainGradient);
         double[] exactGradient = Shape.Backward(Wide(qkv), exact.Pattern, Wide(run.DZ));
         Agreement.AtMostTwiceFloat32("dQkv", exactGradient, plainGradient, dQkv);
     }

@@ -58,10 +58,13 @@ static class KernelCatalog
             (typeof(AttentionTensorKernels), nameof(AttentionTensorKernels.ForwardBf16)),
             (typeof(AttentionTensorBackwardKernels), nameof(AttentionTensorBackwardKernels.QueriesTf32)),
             (typeof(AttentionTensorBackwardKernels), nameof(AttentionTensorBackwardKernels.QueriesBf16)),
-            (typeof(AttentionTensorBackwardKernels), nameof(AttentionTensorBackwardKernels.KeysAndValuesTf32)),
-            (typeof(AttentionTensorBackwardKernels), nameof(AttentionTensorBackwardKernels.KeysAndValuesBf16)),
+            (typeof(AttentionTensorBackwardKernels),
+                nameof(AttentionTensorBackwardKernels.KeysAndValuesTf32)),
+            (typeof(AttentionTensorBackwardKernels),
+                nameof(AttentionTensorBackwardKernels.KeysAndValuesBf16)),
         ]
-        select Variant(kernel.Type, kernel.Method, CudaArchitecture.SM_80, tensorCores: true, typeof(PtxTensorCores));
+        select Variant(kernel.Type, kernel.Method, CudaArchitecture.SM_80, tensorCores: true,
+            typeof(PtxTensorCores));
 
     static IEnumerable<KernelVariant> Found()
     {

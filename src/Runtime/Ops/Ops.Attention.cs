@@ -97,9 +97,11 @@ public sealed unsafe partial class Ops
             var (queries, keys) = ReducedAttentionBackward();
             KernelConfig tiles = (Groups(B, T, H, AttentionTensorBackwardKernels.OwnedTile),
                 AttentionTensorBackwardKernels.BlockSize);
-            queries(Gpu.DefaultStream, tiles, qkv.View, lengths.View, logSumExp.View, rowDots.View, dZ.View, dQkv.View,
+            queries(Gpu.DefaultStream, tiles, qkv.View, lengths.View, logSumExp.View, rowDots.View, dZ.View,
+                dQkv.View,
                 T, H, D, scale, aligned);
-            keys(Gpu.DefaultStream, tiles, qkv.View, lengths.View, logSumExp.View, rowDots.View, dZ.View, dQkv.View,
+            keys(Gpu.DefaultStream, tiles, qkv.View, lengths.View, logSumExp.View, rowDots.View, dZ.View,
+                dQkv.View,
                 T, H, D, scale, aligned);
             return;
         }

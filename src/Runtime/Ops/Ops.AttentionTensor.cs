@@ -7,8 +7,8 @@ namespace HeadTap.Runtime;
 
 /// <summary>Attention on tensor cores, loaded: qkv, lengths, z, logSumExp, T, H, D, scale, aligned.</summary>
 delegate void TensorAttention(
-    AcceleratorStream stream, KernelConfig grid, ArrayView<float> qkv, ArrayView<int> lengths, ArrayView<float> z,
-    ArrayView<float> logSumExp, int T, int H, int D, float scale, int aligned);
+    AcceleratorStream stream, KernelConfig grid, ArrayView<float> qkv, ArrayView<int> lengths,
+    ArrayView<float> z, ArrayView<float> logSumExp, int T, int H, int D, float scale, int aligned);
 
 /// <summary>Its gradient: qkv, lengths, logSumExp, rowDots, dZ, dQkv, T, H, D, scale, aligned.</summary>
 delegate void TensorAttentionBackward(
@@ -19,16 +19,21 @@ delegate void TensorAttentionBackward(
 public sealed unsafe partial class Ops
 {
     readonly Dictionary<Precision, TensorAttention> _tensorAttention = [];
-    readonly Dictionary<Precision, (TensorAttentionBackward Queries, TensorAttentionBackward Keys)> _tensorGradient = [];
+    readonly Dictionary<Precision, (TensorAttentionBackward Queries,
+        TensorAttentionBackward Keys)> _tensorGradient = [];
 
-    /// <summary>Whether attention over heads of D runs in the device's reduced precision; wider heads stay float32.</summary>
-    bool AttendsReduced(int D) => Device.Precision != Precision.Fp32 && D <= AttentionTensorKernels.MaxHeadSize;
+    /// <summary>
+    /// Whether attention over heads of D runs in the device's reduced precision; wider heads stay float32.
+    /// </summary>
+    bool AttendsReduced(int D)
+        => Device.Precision != Precision.Fp32 && D <= AttentionTensorKernels.MaxHeadSize;
 
     TensorAttention ReducedAttention()
     {
         if (_tensorAttention.TryGetValue(Device.Precision, out TensorAttention? kernel))
             return kernel;
-        Action<ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>, int, int, int, float, int> body =
+        Action<ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>, int, int, int, float,
+            int> body =
             (Gpu is CudaAccelerator, Device.Precision) switch
             {
                 (true, Precision.Tf32) => AttentionTensorKernels.ForwardTf32<PtxTensorCores>,
@@ -43,7 +48,8 @@ public sealed unsafe partial class Ops
     {
         if (_tensorGradient.TryGetValue(Device.Precision, out var kernels))
             return kernels;
-        kernels = Gpu is CudaAccelerator ? LoadGradient<PtxTensorCores>() : LoadGradient<ShuffleTensorCores>();
+        kernels = Gpu is CudaAccelerator
+            ? LoadGradient<PtxTensorCores>() : LoadGradient<ShuffleTensorCores>();
         return _tensorGradient[Device.Precision] = kernels;
     }
 
