@@ -37,6 +37,10 @@ sealed class MatMulBench : IBenchFamily
             }
             string shape = $"{rows} x {K} x {N}";
             yield return new("matmul forward", shape, bytes, flops, Forward, Check);
+            yield return new("matmul and add", shape, bytes + 4.0 * y, flops,
+                () => ops.MatMulAdd(xs, weight, bias, dY, ys));
+            yield return new("matmul and activate", shape, bytes, flops,
+                () => ops.MatMulActivate(Activation.GeluTanh, xs, weight, bias, ys));
             yield return new("matmul input gradient", shape, bytes, flops,
                 () => ops.MatMulTransposed(dY, weight, dX));
             yield return new("matmul weight gradient", shape, bytes + 4.0 * w, flops,

@@ -1,6 +1,6 @@
 // Matrix product, every form the model needs, told apart by strides (MatMulShape).
 //
-//     y[i, j] (+)= sum_k x(i, k) weight(k, j)  + bias[j]
+//     y[i, j] = epilogue((y[i, j] +) sum_k x(i, k) weight(k, j))
 //
 //   y = x W + b          x [rows, K]    weight [K, N]     forward
 //   y = x W^T            x [rows, K]    weight [N, K]     tied head; dX = dY W^T
@@ -9,6 +9,7 @@
 //
 // Product: one group a 64 x 64 tile of y, 16 sums a thread in registers; 16 terms at a time pass through
 // shared memory. Each sum is made by one thread in the order of k, so it does not depend on M.
+// Small shapes run it; large ones MatMulLargeKernels, to the same bits, so that the choice is free.
 //
 // Host body: MatMulHost.cs.   Oracle: tests/Reference/MatMulReference.cs.
 
@@ -36,13 +37,16 @@ public static class MatMulKernels
     /// </summary>
     /// <param name="x">Element (i, k) at i XRow + k XColumn.</param>
     /// <param name="weight">Element (k, j) at k WRow + j WColumn.</param>
-    /// <param name="bias">[N]; anything when <paramref name="hasBias"/> is 0.</param>
+    /// <param name="bias">[N]; anything when the epilogue has none.</param>
+    /// <param name="residual">As y; anything when the epilogue has none.</param>
     /// <param name="y">Element (i, j) at i YRow + j.</param>
     /// <param name="s">Sizes and strides.</param>
-    /// <param name="hasBias">1 to add the bias.</param>
+    /// <param name="epilogue">What happens to a sum before it is stored.</param>
+    /// <param name="xWide">Not used: numbers are loaded one by one, whatever their alignment.</param>
+    /// <param name="weightWide">Not used.</param>
     public static void Product(
-        ArrayView<float> x, ArrayView<float> weight, ArrayView<float> bias, ArrayView<float> y,
-        MatMulShape s, int hasBias)
+        ArrayView<float> x, ArrayView<float> weight, ArrayView<float> bias, ArrayView<float> residual,
+        ArrayView<float> y, MatMulShape s, MatMulEpilogue epilogue, int xWide, int weightWide)
     {
         ArrayView<float> xs = SharedMemory.Allocate<float>(TileK * Padded); // [k][row]
         ArrayView<float> ws = SharedMemory.Allocate<float>(TileK * Padded); // [k][column]
@@ -70,10 +74,14 @@ public static class MatMulKernels
             }
             Group.Barrier(); // everyone is done with the tiles before the next ones overwrite them
         }
-        StoreRow(bias, y, s, hasBias, firstRow + r, firstColumn + c, y00, y01, y02, y03);
-        StoreRow(bias, y, s, hasBias, firstRow + r + 1, firstColumn + c, y10, y11, y12, y13);
-        StoreRow(bias, y, s, hasBias, firstRow + r + 2, firstColumn + c, y20, y21, y22, y23);
-        StoreRow(bias, y, s, hasBias, firstRow + r + 3, firstColumn + c, y30, y31, y32, y33);
+        StoreRow(bias, residual, y, s, epilogue, firstRow + r, firstColumn + c,
+            y00, y01, y02, y03);
+        StoreRow(bias, residual, y, s, epilogue, firstRow + r + 1, firstColumn + c,
+            y10, y11, y12, y13);
+        StoreRow(bias, residual, y, s, epilogue, firstRow + r + 2, firstColumn + c,
+            y20, y21, y22, y23);
+        StoreRow(bias, residual, y, s, epilogue, firstRow + r + 3, firstColumn + c,
+            y30, y31, y32, y33);
     }
 
     /// <summary>Adds into dBias. One thread per column, rows in order.</summary>
@@ -104,27 +112,11 @@ public static class MatMulKernels
     }
 
     static void StoreRow(
-        ArrayView<float> bias, ArrayView<float> y, MatMulShape s, int hasBias, int row, int column,
-        float y0, float y1, float y2, float y3)
+        ArrayView<float> bias, ArrayView<float> residual, ArrayView<float> y, in MatMulShape s,
+        in MatMulEpilogue e, int row, int column, float y0, float y1, float y2, float y3)
     {
-        if (row >= s.M)
-            return;
-        Store(bias, y, s, hasBias, row, column, y0);
-        Store(bias, y, s, hasBias, row, column + 16, y1);
-        Store(bias, y, s, hasBias, row, column + 32, y2);
-        Store(bias, y, s, hasBias, row, column + 48, y3);
-    }
-
-    static void Store(
-        ArrayView<float> bias, ArrayView<float> y, MatMulShape s, int hasBias, int row, int column, float sum)
-    {
-        if (column >= s.N)
-            return;
-        long at = row * s.YRow + column;
-        if (s.Accumulate != 0)
-            sum = y[at] + sum;
-        if (hasBias != 0)
-            sum += bias[column];
-        y[at] = sum;
+        // A loop, not four copies of the epilogue; the count is not known to the compiler.
+        for (int j = 0; j < Group.DimX >> 6; j++)
+            e.Store(bias, residual, y, s, row, column + 16 * j, j == 0 ? y0 : j == 1 ? y1 : j == 2 ? y2 : y3);
     }
 }

@@ -8,12 +8,10 @@
 //         (to nearest) when they are read, because cp.async cannot.
 //   Bf16  numbers pass through registers, one tile ahead, and are packed before they are stored. Copied as
 //         float32 and packed when fragments are read, they would take twice the shared memory bandwidth,
-//         which is
-//         what limits a 64 x 64 warp tile, and be packed by both warps that share them.
+//         which is what limits a 64 x 64 warp tile, and be packed by both warps that share them.
 //
-// TX and TWeight say which neighbours are contiguous in memory; sizes and other strides are free.
-// Tested on the simulator with ShuffleTensorCores (MatMulPrecisionTests). Oracle:
-// tests/Reference/MatMulReference.cs.
+// TX and TWeight say which neighbours are contiguous in memory; sizes and other strides are free. Tested on
+// the simulator with ShuffleTensorCores (MatMulPrecisionTests). Oracle: tests/Reference/MatMulReference.cs.
 
 using ILGPU;
 
@@ -33,8 +31,10 @@ public static class MatMulTensorKernels
     /// <summary>Groups that cover y.</summary>
     public static int Groups(int M, int N) => checked(((M + Tile - 1) / Tile) * ((N + Tile - 1) / Tile));
 
-    /// <summary>Writes y, or adds into it, with TF32 operands. Grid: <see cref="Groups"/>. Group:
-    /// <see cref="BlockSize"/>.</summary>
+    /// <summary>
+    /// Writes y, or adds into it, with TF32 operands. Grid: <see cref="Groups"/>. Group: <see
+    /// cref="BlockSize"/>.
+    /// </summary>
     /// <param name="x">Element (i, k) at i XRow + k XColumn.</param>
     /// <param name="weight">Element (k, j) at k WRow + j WColumn.</param>
     /// <param name="bias">[N]; anything when the epilogue has none.</param>
@@ -75,8 +75,8 @@ public static class MatMulTensorKernels
             {
                 OperandTile.Copy<TCores, TX>(shared, origin, filled, x, xAddress, xFrom, ahead, BlockSize);
                 OperandTile.Copy<TCores, TWeight>(
-                    shared, origin, filled + OperandTile.FloatWords, weight, weightAddress,
-                    weightFrom, ahead, BlockSize);
+                    shared, origin, filled + OperandTile.FloatWords, weight, weightAddress, weightFrom, ahead,
+                    BlockSize);
                 filled = filled == (Stages - 1) * Stage ? 0 : filled + Stage;
             }
             TCores.Commit(); // also when empty: the wait counts batches
@@ -111,8 +111,8 @@ public static class MatMulTensorKernels
         bool inside = row + warpRow < s.M && column + warpColumn < s.N; // the same for a whole warp
 
         WarpTile sums = default;
-        StagedChunks xs = StagedChunks.Fetch<TX>(x, xFrom, 0),
-            ws = StagedChunks.Fetch<TWeight>(weight, weightFrom, 0);
+        var xs = StagedChunks.Fetch<TX>(x, xFrom, 0);
+        var ws = StagedChunks.Fetch<TWeight>(weight, weightFrom, 0);
         int stage = 0;
         for (int k = 0; k < s.K; k += Terms)
         {
@@ -144,14 +144,14 @@ public static class MatMulTensorKernels
             OperandTile.Tf32<TCores, TWeight>(shared, origin, weight, column + 16, term),
             OperandTile.Tf32<TCores, TWeight>(shared, origin, weight, column + 32, term),
             OperandTile.Tf32<TCores, TWeight>(shared, origin, weight, column + 48, term));
-        s.M0 = WarpRow.Add<TCores, Tf32Number>(OperandTile.Tf32<TCores, TX>(shared, origin, stage, row, term),
-            b, s.M0);
-        s.M1 = WarpRow.Add<TCores, Tf32Number>(OperandTile.Tf32<TCores, TX>(shared, origin, stage,
-            row + 16, term), b, s.M1);
-        s.M2 = WarpRow.Add<TCores, Tf32Number>(OperandTile.Tf32<TCores, TX>(shared, origin, stage,
-            row + 32, term), b, s.M2);
-        s.M3 = WarpRow.Add<TCores, Tf32Number>(OperandTile.Tf32<TCores, TX>(shared, origin, stage,
-            row + 48, term), b, s.M3);
+        s.M0 = WarpRow.Add<TCores, Tf32Number>(
+            OperandTile.Tf32<TCores, TX>(shared, origin, stage, row, term), b, s.M0);
+        s.M1 = WarpRow.Add<TCores, Tf32Number>(
+            OperandTile.Tf32<TCores, TX>(shared, origin, stage, row + 16, term), b, s.M1);
+        s.M2 = WarpRow.Add<TCores, Tf32Number>(
+            OperandTile.Tf32<TCores, TX>(shared, origin, stage, row + 32, term), b, s.M2);
+        s.M3 = WarpRow.Add<TCores, Tf32Number>(
+            OperandTile.Tf32<TCores, TX>(shared, origin, stage, row + 48, term), b, s.M3);
         return s;
     }
 
@@ -167,14 +167,14 @@ public static class MatMulTensorKernels
             OperandTile.Bf16<TCores, TWeight>(shared, origin, weight, column + 16),
             OperandTile.Bf16<TCores, TWeight>(shared, origin, weight, column + 32),
             OperandTile.Bf16<TCores, TWeight>(shared, origin, weight, column + 48));
-        s.M0 = WarpRow.Add<TCores, Bf16Number>(OperandTile.Bf16<TCores, TX>(shared, origin, stage, row),
-            b, s.M0);
-        s.M1 = WarpRow.Add<TCores, Bf16Number>(OperandTile.Bf16<TCores, TX>(shared, origin, stage, row + 16),
-            b, s.M1);
-        s.M2 = WarpRow.Add<TCores, Bf16Number>(OperandTile.Bf16<TCores, TX>(shared, origin, stage, row + 32),
-            b, s.M2);
-        s.M3 = WarpRow.Add<TCores, Bf16Number>(OperandTile.Bf16<TCores, TX>(shared, origin, stage, row + 48),
-            b, s.M3);
+        s.M0 = WarpRow.Add<TCores, Bf16Number>(
+            OperandTile.Bf16<TCores, TX>(shared, origin, stage, row), b, s.M0);
+        s.M1 = WarpRow.Add<TCores, Bf16Number>(
+            OperandTile.Bf16<TCores, TX>(shared, origin, stage, row + 16), b, s.M1);
+        s.M2 = WarpRow.Add<TCores, Bf16Number>(
+            OperandTile.Bf16<TCores, TX>(shared, origin, stage, row + 32), b, s.M2);
+        s.M3 = WarpRow.Add<TCores, Bf16Number>(
+            OperandTile.Bf16<TCores, TX>(shared, origin, stage, row + 48), b, s.M3);
         return s;
     }
 }

@@ -104,8 +104,8 @@ static class OperandTile
             : term * Lines + (line ^ ((term & 3) << 3));
 
     /// <summary>16 lines by 8 terms of a tile of floats, as TF32.</summary>
-    internal static LeftFragment Tf32<TCores, TLayout>(ArrayView<float> shared, int origin,
-        int tile, int line, int term)
+    internal static LeftFragment Tf32<TCores, TLayout>(
+        ArrayView<float> shared, int origin, int tile, int line, int term)
         where TCores : struct, ITensorCores
         where TLayout : struct, IOperandLayout
     {

@@ -126,6 +126,50 @@ public class MatMulTests
         Assert.That(y.Skip(3 * 35).Take(9 * 35), Has.None.EqualTo(1f));
     }
 
+    // Several tiles with tails, aligned rows and others, tall and wide.
+    [Test, Combinatorial]
+    public void Tiles_of_both_sizes_give_the_same_bits(
+        [ValueSource(typeof(TestDevice), nameof(TestDevice.Ilgpu))] string device,
+        [Values("131 37 140", "20 24 132", "129 9 4")] string sizes)
+    {
+        int[] n = [.. sizes.Split(' ').Select(int.Parse)];
+        using var run = new Run(device, (n[0], n[1], n[2]));
+        run.Ops.ForcedMatMul = MatMulVariant.Small;
+        float[][] small = run.All();
+        run.Ops.ForcedMatMul = MatMulVariant.Large;
+        Assert.That(run.All(), Is.EqualTo(small));
+        Agreement.AtMostTwiceFloat32("y",
+            MatMulReference.MatMul(
+                Wide(run.XValues), Wide(run.WeightValues), Wide(run.BiasValues), n[0], n[1], n[2]),
+            MatMulReference.MatMul(run.XValues, run.WeightValues, run.BiasValues, n[0], n[1], n[2]),
+            small[0]);
+    }
+
+    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.All))]
+    public void Epilogues_give_the_bits_of_separate_ops(string device)
+    {
+        using var run = new Run(device, (9, 20, 70));
+        using var arena = new TensorArena(run.Y.Device, 3 * 9 * 70 + 256);
+        Tensor residual = arena.Upload("residual", Normal(9, 9 * 70), 9, 70), y = arena.Cut("y", 9, 70);
+        foreach (MatMulVariant variant in (MatMulVariant[])[MatMulVariant.Small, MatMulVariant.Large])
+        {
+            run.Ops.ForcedMatMul = variant;
+            run.Ops.MatMul(run.X, run.Weight, run.Bias, run.Y);
+            run.Ops.Add(residual, run.Y, y);
+            float[] separate = y.ToArray();
+            run.Ops.MatMulAdd(run.X, run.Weight, run.Bias, residual, y);
+            Assert.That(y.ToArray(), Is.EqualTo(separate), $"{variant}, residual");
+            foreach (Activation kind in Enum.GetValues<Activation>())
+            {
+                run.Ops.MatMul(run.X, run.Weight, run.Bias, run.Y);
+                run.Ops.Activate(kind, run.Y, y);
+                separate = y.ToArray();
+                run.Ops.MatMulActivate(kind, run.X, run.Weight, run.Bias, y);
+                Assert.That(y.ToArray(), Is.EqualTo(separate), $"{variant}, {kind}");
+            }
+        }
+    }
+
     [Test]
     public void A_wrong_weight_is_named_in_the_error()
     {

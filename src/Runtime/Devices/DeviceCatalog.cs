@@ -76,7 +76,7 @@ public static class DeviceCatalog
         return new(Indexed("opencl", index), DeviceKind.OpenCl, device.Name, device.MemorySize,
             device.MaxNumThreadsPerGroup, refusal, gpu,
             $"{device.PlatformName}; " + (gpu ? "GPU" : "not a GPU, so auto does not choose it")
-            + "; products in fp32")
+            + $"; {Tiles(device.NumMultiprocessors)} in fp32")
         {
             SharedBytes = device.MaxSharedMemoryPerGroup,
             LargestBuffer = OpenClAdmission.LargestBuffer(device),
@@ -97,7 +97,8 @@ public static class DeviceCatalog
                     device.MaxNumThreadsPerGroup,
                     new GroupLimits(device.MaxNumThreadsPerGroup, device.MaxSharedMemoryPerGroup).Refusal(),
                     true,
-                    $"{device.Architecture}; {device.NumMultiprocessors} multiprocessors; products in "
+                    $"{device.Architecture}; {device.NumMultiprocessors} multiprocessors; "
+                    + $"{Tiles(device.NumMultiprocessors)} in "
                     + (Precisions.HasTensorCores(device.Architecture) ? "fp32, tf32 and bf16" : "fp32"))
                 {
                     SharedBytes = device.MaxSharedMemoryPerGroup,
@@ -110,6 +111,10 @@ public static class DeviceCatalog
         return found.Count > 0 ? found
             : [Missing("cuda", DeviceKind.Cuda, "the NVIDIA driver lists no device")];
     }
+
+    // The choice of Ops.VariantOf.
+    static string Tiles(int multiprocessors)
+        => $"products of {multiprocessors} tiles of 128 x 128 or more in those, others in 64 x 64,";
 
     static string Indexed(string name, int index) => index == 0 ? name : $"{name}:{index}";
 

@@ -52,8 +52,7 @@ sealed class Gpt2Forward(Gpt2Model model, Gpt2Activations a, SiteRecorder sites,
         At(SiteKind.K, l, a.Qkv[l]);
         At(SiteKind.V, l, a.Qkv[l]);
         attention.Forward(l, a, sites);                               At(SiteKind.Z, l, a.Z[l]);
-        Project(l, w);                                                At(SiteKind.AttnOut, l, a.AttnOut[l]);
-        ops.Add(x, a.AttnOut[l], a.ResidMid[l]);                      At(SiteKind.ResidMid, l, a.ResidMid[l]);
+        Project(l, w, x);                                             At(SiteKind.ResidMid, l, a.ResidMid[l]);
 
         ops.LayerNorm(a.ResidMid[l], w.Ln2Weight, w.Ln2Bias, a.Ln2[l], a.Ln2Mean[l], a.Ln2Rstd[l], eps);
         At(SiteKind.Ln2Scale, l, a.Ln2Rstd[l]);
@@ -61,23 +60,41 @@ sealed class Gpt2Forward(Gpt2Model model, Gpt2Activations a, SiteRecorder sites,
         ops.MatMul(a.Ln2[l], w.FcWeight, w.FcBias, a.MlpPre[l]);      At(SiteKind.MlpPre, l, a.MlpPre[l]);
         ops.Activate(model.Config.Activation, a.MlpPre[l], a.MlpPost[l]);
         At(SiteKind.MlpPost, l, a.MlpPost[l]);
-        ops.MatMul(a.MlpPost[l], w.OutWeight, w.OutBias, a.MlpOut[l]); At(SiteKind.MlpOut, l, a.MlpOut[l]);
-        ops.Add(a.ResidMid[l], a.MlpOut[l], y);                       At(SiteKind.ResidPost, l, y);
+        if (OnePass(SiteKind.MlpOut, l))
+            ops.MatMulAdd(a.MlpPost[l], w.OutWeight, w.OutBias, a.ResidMid[l], y);
+        else
+        {
+            ops.MatMul(a.MlpPost[l], w.OutWeight, w.OutBias, a.MlpOut[l]);
+            At(SiteKind.MlpOut, l, a.MlpOut[l]);
+            ops.Add(a.ResidMid[l], a.MlpOut[l], y);
+        }
+        At(SiteKind.ResidPost, l, y);
     }
 
     // attn_out = sum over heads of z_h W_O[h], plus b_O: one product, or head by head where results are used.
-    void Project(int l, NamedBlock<Tensor> w)
+    void Project(int l, NamedBlock<Tensor> w, Tensor x)
     {
-        if (!sites.Uses(SiteKind.Result, l))
+        if (sites.Uses(SiteKind.Result, l))
         {
-            ops.MatMul(a.Z[l], w.ProjWeight, w.ProjBias, a.AttnOut[l]);
+            Tensor result = attention.ResultMemory(l, sites);
+            ops.HeadResults(a.Z[l], w.ProjWeight, result, model.Config.Heads);
+            At(SiteKind.Result, l, result);
+            ops.SumHeads(result, w.ProjBias, a.AttnOut[l]);
+        }
+        else if (OnePass(SiteKind.AttnOut, l))
+        {
+            ops.MatMulAdd(a.Z[l], w.ProjWeight, w.ProjBias, x, a.ResidMid[l]);
             return;
         }
-        Tensor result = attention.ResultMemory(l, sites);
-        ops.HeadResults(a.Z[l], w.ProjWeight, result, model.Config.Heads);
-        At(SiteKind.Result, l, result);
-        ops.SumHeads(result, w.ProjBias, a.AttnOut[l]);
+        else
+            ops.MatMul(a.Z[l], w.ProjWeight, w.ProjBias, a.AttnOut[l]);
+        At(SiteKind.AttnOut, l, a.AttnOut[l]);
+        ops.Add(x, a.AttnOut[l], a.ResidMid[l]);
     }
+
+    // A product whose output nobody looks at is added to the stream as it is stored, to the same bits.
+    // The host adds afterwards either way: there the separate pass reads from cache.
+    bool OnePass(SiteKind output, int l) => !model.Device.IsHost && !sites.Uses(output, l);
 
     void At(SiteKind kind, int layer, Tensor x) => sites.At(kind, layer, x);
 }

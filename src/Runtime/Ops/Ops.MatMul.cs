@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using HeadTap.Kernels;
 using ILGPU;
 using ILGPU.Runtime;
@@ -6,8 +7,6 @@ namespace HeadTap.Runtime;
 
 public sealed unsafe partial class Ops
 {
-    Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
-        MatMulShape, int>? _matMul;
     Action<Index1D, ArrayView<float>, ArrayView<float>, int, int>? _biasGradient;
 
     /// <summary>
@@ -20,11 +19,7 @@ public sealed unsafe partial class Ops
     /// <param name="accumulate">Adds into y.</param>
     public void MatMul(Tensor x, Tensor weight, Tensor? bias, Tensor y, bool accumulate = false)
     {
-        Require(weight.Shape.Length == 2 && weight.Shape[0] == x.Columns,
-            $"{weight} must have as many rows as {x} has columns.");
-        Require(y.Columns == weight.Columns && y.Rows == x.Rows,
-            $"{y} must have the rows of {x} and the columns of {weight}.");
-        Require(bias is null || bias.Length == weight.Columns, $"{bias} must match the columns of {weight}.");
+        RequireProduct(x, weight, bias, y);
         Product(x, weight, bias, y, MatMulShape.Plain(x.Rows, weight.Columns, x.Columns, accumulate));
     }
 
@@ -71,21 +66,73 @@ public sealed unsafe partial class Ops
                 int, int>(MatMulKernels.BiasGradient))(dY.Columns, dY.View, dBias.View, dY.Rows, dY.Columns);
     }
 
+    /// <summary>
+    /// Writes <c>y = residual + (x @ weight + bias)</c>: the bits of <see cref="MatMul"/> and
+    /// <see cref="Add"/>. On ILGPU devices in one pass over y; y may be the residual.
+    /// </summary>
+    /// <param name="x">[..., K]</param>
+    /// <param name="weight">[K, N]</param>
+    /// <param name="bias">[N]</param>
+    /// <param name="residual">[..., N], as many rows as x.</param>
+    /// <param name="y">As the residual; not x or weight, and on the host not the residual.</param>
+    public void MatMulAdd(Tensor x, Tensor weight, Tensor bias, Tensor residual, Tensor y)
+    {
+        Require(residual.Length == y.Length, $"{residual} must have the length of {y}.");
+        RequireProduct(x, weight, bias, y);
+        var shape = MatMulShape.Plain(x.Rows, weight.Columns, x.Columns, false);
+        Product(x, weight, bias, y, shape, residual);
+    }
+
+    /// <summary>
+    /// Writes <c>y = f(x @ weight + bias)</c>: the bits of <see cref="MatMul"/> and <see cref="Activate"/>.
+    /// On ILGPU devices in one pass; nothing holds what f was given.
+    /// </summary>
+    /// <param name="kind">f</param>
+    /// <param name="x">[..., K]</param>
+    /// <param name="weight">[K, N]</param>
+    /// <param name="bias">[N]</param>
+    /// <param name="y">[..., N], as many rows as x; not x or weight.</param>
+    public void MatMulActivate(Activation kind, Tensor x, Tensor weight, Tensor bias, Tensor y)
+    {
+        RequireProduct(x, weight, bias, y);
+        var shape = MatMulShape.Plain(x.Rows, weight.Columns, x.Columns, false);
+        Product(x, weight, bias, y, shape, null, kind);
+    }
+
     /// <summary>Any form of the product; operands may be parts of tensors, begun by a slice.</summary>
-    internal void Product(Tensor x, Tensor weight, Tensor? bias, Tensor y, in MatMulShape shape)
+    internal void Product(
+        Tensor x, Tensor weight, Tensor? bias, Tensor y, in MatMulShape shape, Tensor? residual = null,
+        Activation? activation = null)
     {
         Begin();
         if (shape.M == 0 || shape.N == 0)
             return;
-        if (Host)
-            MatMulHost.Strided(x.Pointer, weight.Pointer, bias is null ? null : bias.Pointer,
-                y.Pointer, shape);
-        else if (Device.Precision != Precision.Fp32)
-            ReducedProduct(x, weight, bias, y, shape);
-        else
-            (_matMul ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>,
-                ArrayView<float>, MatMulShape, int>(MatMulKernels.Product))(
-                (MatMulKernels.Groups(shape.M, shape.N), MatMulKernels.BlockSize),
-                x.View, weight.View, (bias ?? y).View, y.View, shape, bias is null ? 0 : 1);
+        if (!Host)
+        {
+            Launch(x, weight, bias, residual, y, shape, activation switch
+            {
+                null => MatMulEpilogue.None,
+                Activation.GeluTanh => MatMulEpilogue.GeluTanh,
+                Activation.GeluExact => MatMulEpilogue.GeluExact,
+                _ => MatMulEpilogue.Relu,
+            });
+            return;
+        }
+        MatMulHost.Strided(x.Pointer, weight.Pointer, bias is null ? null : bias.Pointer, y.Pointer, shape);
+        if (activation is { } kind)
+            Activate(kind, y, y);
+        if (residual is not null)
+            AddInto(residual, y);
+    }
+
+    static void RequireProduct(
+        Tensor x, Tensor weight, Tensor? bias, Tensor y, [CallerMemberName] string op = "")
+    {
+        Require(weight.Shape.Length == 2 && weight.Shape[0] == x.Columns,
+            $"{weight} must have as many rows as {x} has columns.", op);
+        Require(y.Columns == weight.Columns && y.Rows == x.Rows,
+            $"{y} must have the rows of {x} and the columns of {weight}.", op);
+        Require(bias is null || bias.Length == weight.Columns,
+            $"{bias} must match the columns of {weight}.", op);
     }
 }
