@@ -23,9 +23,10 @@ static class GenerateCommand
         };
         Option<int> stop = GlobalOptions.Number("--stop", -1, "a token id that ends a text; -1 for none");
         Option<string?> edit = TraceCommand.EditOption();
+        Option<bool> processed = TraceCommand.ProcessedOption();
         var command = new Command("generate", "Continue prompts");
         prompt.AddTo(command);
-        foreach (Option option in (Option[])[tokens, temperature, topK, topP, greedy, stop, edit])
+        foreach (Option option in (Option[])[tokens, temperature, topK, topP, greedy, stop, edit, processed])
             command.Options.Add(option);
         command.SetAction(parsed =>
         {
@@ -51,12 +52,14 @@ static class GenerateCommand
                 StopToken = stopToken < 0 ? null : stopToken,
                 OnStep = _ => run.Cancel.ThrowIfCancellationRequested(),
             };
-            return Run(run, input, options, TraceCommand.ReadEdits(parsed.GetValue(edit), input));
+            return Run(run, input, options, TraceCommand.ReadEdits(parsed.GetValue(edit), input),
+                parsed.GetValue(processed));
         });
         return command;
     }
 
-    static int Run(Invocation run, Prompt prompt, GenerationOptions options, IReadOnlyList<Edit> edits)
+    static int Run(
+        Invocation run, Prompt prompt, GenerationOptions options, IReadOnlyList<Edit> edits, bool processed)
     {
         int longest = prompt.Rows.Lengths.Max();
         if (options.MaxNewTokens < 1 || longest + options.MaxNewTokens > prompt.Config.ContextLength)
@@ -65,7 +68,7 @@ static class GenerateCommand
                 + "expected at least 1, and both together at most the context of "
                 + $"{prompt.Config.ContextLength}");
         using ComputeDevice device = run.OpenDevice();
-        using LoadedModel loaded = LoadedModel.Open(run, device, prompt.Folder);
+        using LoadedModel loaded = LoadedModel.Open(run, device, prompt.Folder, processed);
         using IDisposable attached = loaded.Model.Attach(edits);
         var watch = Stopwatch.StartNew();
         IReadOnlyList<int[]> added = new Gpt2Generator(loaded.Model).Generate(prompt.Rows, options);

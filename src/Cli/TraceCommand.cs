@@ -24,10 +24,7 @@ static class TraceCommand
             Description = "a .safetensors file, or .npy for one site", HelpName = "F.safetensors",
         };
         Option<string?> edit = EditOption();
-        Option<bool> processed = new("--processed")
-        {
-            Description = "run the weights as TransformerLens rewrites them (LayerNorm folded, centred)",
-        };
+        Option<bool> processed = ProcessedOption();
         var command = new Command("trace", "Run a model and write what it computed at any site");
         prompt.AddTo(command);
         foreach (Option option in (Option[])[sites, output, edit, processed])
@@ -53,6 +50,11 @@ static class TraceCommand
     internal static Option<string?> EditOption() => new("--edit")
     {
         Description = "a JSON file of edits to apply while the model runs", HelpName = "SPEC.json",
+    };
+
+    internal static Option<bool> ProcessedOption() => new("--processed")
+    {
+        Description = "run the weights as TransformerLens rewrites them (LayerNorm folded, centred)",
     };
 
     internal static IReadOnlyList<Edit> ReadEdits(string? file, Prompt prompt)

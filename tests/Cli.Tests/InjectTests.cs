@@ -32,6 +32,19 @@ public class InjectTests
         Assert.That(e[20] / e.Sum(), Is.EqualTo(after).Within(1e-9));
     }
 
+    [Test]
+    public void An_injection_in_processed_weights_replays_in_generation()
+    {
+        using var folder = new TemporaryFolder();
+        string spec = folder["e.json"];
+        JsonNode json = Headtap.Done([.. Run, "--layer", "1", "--tau", "9", "--weights", "transformer-lens",
+            "--json", "--edit-out", spec]).Json;
+        string[] generate = ["generate", "--model", TinyModel.BareFolder, "--ids", "5,6,7", "--edit", spec,
+            "--max-new-tokens", "1", "--json"];
+        Assert.That((int)Headtap.Done([.. generate, "--processed"]).Json[0]!["new_ids"]![0]!,
+            Is.EqualTo((int)json["top_after"]![0]!["id"]!));
+    }
+
     [TestCase("--encoder", "embed"), TestCase("--encoder", "layer"),
         TestCase("--weights", "transformer-lens")]
     [TestCase("--site", "mlp_out"), TestCase("--position", "last"), TestCase("--position", "0-1"),
