@@ -46,6 +46,9 @@ sealed class Gpt2Activations
         Lengths = arena.CutIndices("lengths", B);
     }
 
+    /// <summary>Whether a backward pass will read them.</summary>
+    internal bool Kept => _keep;
+
     /// <summary>[L + 1] of [B T, C]: the stream into each block, and out of the last.</summary>
     internal Tensor[] Resid { get; }
 

@@ -57,8 +57,14 @@ sealed class Gpt2Forward(Gpt2Model model, Gpt2Activations a, SiteRecorder sites,
         ops.LayerNorm(a.ResidMid[l], w.Ln2Weight, w.Ln2Bias, a.Ln2[l], a.Ln2Mean[l], a.Ln2Rstd[l], eps);
         At(SiteKind.Ln2Scale, l, a.Ln2Rstd[l]);
         At(SiteKind.Ln2Normalized, l, a.Ln2[l]);
-        ops.MatMul(a.Ln2[l], w.FcWeight, w.FcBias, a.MlpPre[l]);      At(SiteKind.MlpPre, l, a.MlpPre[l]);
-        ops.Activate(model.Config.Activation, a.MlpPre[l], a.MlpPost[l]);
+        if (OnePass(SiteKind.MlpPre, l) && !a.Kept) // backward needs what the nonlinearity was given
+            ops.MatMulActivate(model.Config.Activation, a.Ln2[l], w.FcWeight, w.FcBias, a.MlpPost[l]);
+        else
+        {
+            ops.MatMul(a.Ln2[l], w.FcWeight, w.FcBias, a.MlpPre[l]);
+            At(SiteKind.MlpPre, l, a.MlpPre[l]);
+            ops.Activate(model.Config.Activation, a.MlpPre[l], a.MlpPost[l]);
+        }
         At(SiteKind.MlpPost, l, a.MlpPost[l]);
         if (OnePass(SiteKind.MlpOut, l))
             ops.MatMulAdd(a.MlpPost[l], w.OutWeight, w.OutBias, a.ResidMid[l], y);
@@ -92,8 +98,8 @@ sealed class Gpt2Forward(Gpt2Model model, Gpt2Activations a, SiteRecorder sites,
         ops.Add(x, a.AttnOut[l], a.ResidMid[l]);
     }
 
-    // A product whose output nobody looks at is added to the stream as it is stored, to the same bits.
-    // The host adds afterwards either way: there the separate pass reads from cache.
+    // A product whose output nobody looks at is added to the stream, or goes through the nonlinearity, as it
+    // is stored, to the same bits. The host does so afterwards: there the separate pass reads from cache.
     bool OnePass(SiteKind output, int l) => !model.Device.IsHost && !sites.Uses(output, l);
 
     void At(SiteKind kind, int layer, Tensor x) => sites.At(kind, layer, x);

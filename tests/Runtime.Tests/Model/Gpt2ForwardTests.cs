@@ -64,6 +64,25 @@ public class Gpt2ForwardTests
         Assert.That(Logits(test, test.Tokens(1, 6)), Is.EqualTo(before));
     }
 
+    /// <summary>On GPUs a product that nobody records takes residual or nonlinearity with it.</summary>
+    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.Quick))]
+    public void Recording_what_products_write_changes_no_bit(string device)
+    {
+        using var test = new TestModel(device);
+        int[] tokens = test.Tokens(1, 6);
+        float[] plain = Logits(test, tokens);
+        foreach (string place in (string[])["mlp.hook_pre", "hook_mlp_out", "hook_attn_out"])
+        {
+            using var session = new Gpt2Session(test.Model, new SessionOptions
+            {
+                MaxTokens = 6, Logits = LogitsAt.Last,
+                Record = Site.MatchAll([$"blocks.*.{place}"], test.Model.Config),
+            });
+            session.Forward(new SequenceBatch(tokens));
+            Assert.That(session.Logits.ToArray(), Is.EqualTo(plain), place);
+        }
+    }
+
     [TestCase(0, "is empty"), TestCase(13, "context")]
     public void A_prompt_of_the_wrong_length_is_refused(int length, string words)
     {
