@@ -22,9 +22,9 @@ public sealed record Injection(AnswerStanding Before, AnswerStanding After, IRea
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(memories);
-        foreach (Memory memory in memories)
-            memory.RequireFinite(model);
         Edit[] edits = [.. memories.Select(m => m.ToEdit(model))];
+        foreach (Edit memory in edits)
+            Memory.RequireFinite(memory, model);
         using var session = new Gpt2Session(model, new SessionOptions
         {
             MaxTokens = prompt.Count, Logits = LogitsAt.Last,

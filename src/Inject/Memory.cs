@@ -34,20 +34,13 @@ public sealed record Memory(IReadOnlyList<int> Tokens, int Layer, float Tau)
     /// <param name="rows">Rows of the batch that receive it; null for all.</param>
     /// <exception cref="InvalidOperationException">The encoder is <see cref="MemoryEncoder.Layer"/>: it needs
     /// the model.</exception>
-    public Edit ToEdit(IReadOnlyList<int>? rows = null) => Added(Encoder switch
-    {
-        MemoryEncoder.Unembed => EditValue.Unembed([.. Tokens]),
-        MemoryEncoder.Embed => EditValue.Embed([.. Tokens]),
-        _ => throw new InvalidOperationException("This encoder runs the model: call ToEdit(model)."),
-    }, rows);
+    public Edit ToEdit(IReadOnlyList<int>? rows = null) => Added(OfTokens(), rows);
 
     /// <summary>As <see cref="ToEdit(IReadOnlyList{int})"/>, for every encoder.</summary>
     /// <param name="model">The model; none of its edits should be in force.</param>
     /// <param name="rows">Rows of the batch that receive it; null for all.</param>
     /// <exception cref="UserException">The model cannot run the memory.</exception>
-    public Edit ToEdit(Gpt2Model model, IReadOnlyList<int>? rows = null) => Encoder == MemoryEncoder.Layer
-        ? Added(EditValue.Numbers(LayerEncoding.Of(model, Tokens, Layer)), rows)
-        : ToEdit(rows);
+    public Edit ToEdit(Gpt2Model model, IReadOnlyList<int>? rows = null) => Added(ValueIn(model), rows);
 
     /// <summary>
     /// The same memory with tau in units of the stream: <c>tau · mean_t |x_t| / |m|</c>, x_t the residual
@@ -73,34 +66,31 @@ public sealed record Memory(IReadOnlyList<int> Tokens, int Layer, float Tau)
     }
 
     /// <summary>m, [C]</summary>
-    public float[] Vector(Gpt2Model model)
-    {
-        ArgumentNullException.ThrowIfNull(model);
-        if (Encoder == MemoryEncoder.Layer)
-            return LayerEncoding.Of(model, Tokens, Layer);
-        Tensor table = Encoder == MemoryEncoder.Unembed ? model.Weights.Head : model.Weights.TokenEmbedding;
-        float[] sum = new float[model.Config.Width];
-        foreach (int token in Tokens.Distinct())
-        {
-            float[] row = table.SliceRows(token, 1).ToArray();
-            for (int c = 0; c < sum.Length; c++)
-                sum[c] += row[c];
-        }
-        return sum;
-    }
+    public float[] Vector(Gpt2Model model) => ValueIn(model).For(model);
 
     /// <summary>
-    /// Refuses a tau whose vector LayerNorm could not square in float32: it would silently become zeros.
+    /// Refuses a memory whose vector LayerNorm could not square in float32: it would become zeros.
     /// </summary>
     /// <exception cref="UserException">tau overflows.</exception>
-    internal void RequireFinite(Gpt2Model model)
+    internal static void RequireFinite(Edit memory, Gpt2Model model)
     {
-        double length = Math.Abs((double)Tau) * Norm(Vector(model));
+        double length = Math.Abs((double)memory.Alpha) * Norm(memory.Value!.For(model));
         if (!(length * length < float.MaxValue))
             throw new UserException(
-                $"tau {Tau:R} makes a vector of length {length:0.0e+0}, whose square overflows float32; "
-                + "expected a smaller tau");
+                $"tau {memory.Alpha:R} makes a vector of length {length:0.0e+0}, whose square overflows "
+                + "float32; expected a smaller tau");
     }
+
+    EditValue OfTokens() => Encoder switch
+    {
+        MemoryEncoder.Unembed => EditValue.Unembed([.. Tokens]),
+        MemoryEncoder.Embed => EditValue.Embed([.. Tokens]),
+        _ => throw new InvalidOperationException("This encoder runs the model: call ToEdit(model)."),
+    };
+
+    EditValue ValueIn(Gpt2Model model) => Encoder == MemoryEncoder.Layer
+        ? EditValue.Numbers(LayerEncoding.Of(model, Tokens, Layer))
+        : OfTokens();
 
     Edit Added(EditValue value, IReadOnlyList<int>? rows) => new()
     {

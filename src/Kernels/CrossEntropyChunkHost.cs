@@ -61,7 +61,7 @@ public static unsafe class CrossEntropyChunkHost
                     new Span<float>(x, n).Fill(target == -1 ? 0f : float.NaN);
                     continue;
                 }
-                ScaledExponentials<TWidth, TVector>(x, kept[0], gradientScale / kept[1]);
+                SoftmaxRowHost.Scaled<TWidth, TVector>(x, x, n, kept[0], gradientScale / kept[1]);
                 if (target >= first && target < first + n)
                 {
                     // (e - sum) / sum, not p - 1: with nearly all mass on the target, 1 - p is what is left.
@@ -70,22 +70,6 @@ public static unsafe class CrossEntropyChunkHost
                         / sum * gradientScale);
                 }
             }
-        }
-
-        void ScaledExponentials<TWidth, TVector>(float* x, float max, float factor)
-            where TVector : struct
-            where TWidth : struct, ISimd<TVector>
-        {
-            int lanes = TWidth.Lanes;
-            TVector maxes = TWidth.Create(max), factors = TWidth.Create(factor);
-            int v = 0;
-            for (; v + lanes <= n; v += lanes)
-            {
-                TVector e = HostSimd.Exp<TWidth, TVector>(TWidth.Subtract(TWidth.Load(x + v), maxes));
-                TWidth.Store(TWidth.Multiply(e, factors), x + v);
-            }
-            for (; v < n; v++)
-                x[v] = MathF.Exp(x[v] - max) * factor;
         }
     }
 }

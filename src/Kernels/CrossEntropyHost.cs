@@ -39,26 +39,11 @@ public static unsafe class CrossEntropyHost
                 losses[row] = (float)(Math.Log(softmax.Sum) - aligned);
                 if (d == null)
                     continue;
-                Gradient<TWidth, TVector>(x, d, softmax.Max, (float)(gradientScale / softmax.Sum));
+                float factor = (float)(gradientScale / softmax.Sum);
+                SoftmaxRowHost.Scaled<TWidth, TVector>(x, d, V, softmax.Max, factor);
                 // (e - sum) / sum, not p - 1: with nearly all mass on the target, 1 - p is what is left.
                 d[target] = (float)((Math.Exp(aligned) - softmax.Sum) / softmax.Sum * gradientScale);
             }
-        }
-
-        void Gradient<TWidth, TVector>(float* x, float* d, float max, float factor)
-            where TVector : struct
-            where TWidth : struct, ISimd<TVector>
-        {
-            int lanes = TWidth.Lanes;
-            TVector maxes = TWidth.Create(max), factors = TWidth.Create(factor);
-            int v = 0;
-            for (; v + lanes <= V; v += lanes)
-            {
-                TVector e = HostSimd.Exp<TWidth, TVector>(TWidth.Subtract(TWidth.Load(x + v), maxes));
-                TWidth.Store(TWidth.Multiply(e, factors), d + v);
-            }
-            for (; v < V; v++)
-                d[v] = MathF.Exp(x[v] - max) * factor;
         }
     }
 }

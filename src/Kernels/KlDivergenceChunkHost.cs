@@ -41,9 +41,11 @@ public static unsafe class KlDivergenceChunkHost
                 RunningSoftmax p = oldA.With(Chunk<TWidth, TVector>(a)),
                     q = oldB.With(Chunk<TWidth, TVector>(b));
                 double t = begin ? 0 : KlDivergenceChunkKernels.Moved(kept[4], oldA, oldB, p.Max, q.Max);
+                // -infinity minus a maximum of -infinity would be NaN; a finite maximum leaves it -infinity.
+                float maxB = q.Max == float.NegativeInfinity ? 0f : q.Max;
                 for (int start = 0; start < n; start += SoftmaxRowHost.BlockLength)
-                    t += Terms<TWidth, TVector>(
-                        a + start, b + start, Math.Min(SoftmaxRowHost.BlockLength, n - start), p.Max, q.Max);
+                    t += KlDivergenceHost.Terms<TWidth, TVector>(a + start, b + start, null,
+                        Math.Min(SoftmaxRowHost.BlockLength, n - start), p.Max, maxB, 0f, 0f);
                 (kept[0], kept[1], kept[2], kept[3], kept[4]) = (p.Max, p.Sum, q.Max, q.Sum, (float)t);
                 losses[r] = (float)(t / p.Sum + (Math.Log(q.Sum) - Math.Log(p.Sum)));
             }
@@ -55,34 +57,6 @@ public static unsafe class KlDivergenceChunkHost
         {
             SoftmaxRowHost chunk = SoftmaxRowHost.Of<TWidth, TVector>(x, n);
             return new(chunk.Max, (float)chunk.Sum);
-        }
-
-        static float Terms<TWidth, TVector>(float* a, float* b, int length, float maxA, float maxB)
-            where TVector : struct
-            where TWidth : struct, ISimd<TVector>
-        {
-            int lanes = TWidth.Lanes;
-            // -infinity minus a maximum of -infinity would be NaN; any finite maximum leaves it -infinity.
-            if (maxB == float.NegativeInfinity)
-                maxB = 0f;
-            TVector zero = TWidth.Create(0f), maxAs = TWidth.Create(maxA),
-                maxBs = TWidth.Create(maxB), sums = zero;
-            int v = 0;
-            for (; v + lanes <= length; v += lanes)
-            {
-                TVector x = TWidth.Subtract(TWidth.Load(a + v), maxAs);
-                TVector y = TWidth.Subtract(TWidth.Load(b + v), maxBs);
-                TVector e = HostSimd.Exp<TWidth, TVector>(x);
-                TVector terms = TWidth.Multiply(e, TWidth.Subtract(x, y));
-                sums = TWidth.Add(sums, TWidth.IfLess(zero, e, terms, zero));
-            }
-            float sum = TWidth.Sum(sums);
-            for (; v < length; v++)
-            {
-                float x = a[v] - maxA, e = MathF.Exp(x);
-                sum += e > 0f ? e * (x - (b[v] - maxB)) : 0f;
-            }
-            return sum;
         }
     }
 

@@ -37,6 +37,23 @@ readonly unsafe struct SoftmaxRowHost(float max, double sum)
         return new SoftmaxRowHost(max, sum);
     }
 
+    /// <summary>Writes <c>exp(x - max) * factor</c>; to may be x.</summary>
+    internal static void Scaled<TWidth, TVector>(float* x, float* to, int length, float max, float factor)
+        where TVector : struct
+        where TWidth : struct, ISimd<TVector>
+    {
+        int lanes = TWidth.Lanes;
+        TVector maxes = TWidth.Create(max), factors = TWidth.Create(factor);
+        int v = 0;
+        for (; v + lanes <= length; v += lanes)
+        {
+            TVector e = HostSimd.Exp<TWidth, TVector>(TWidth.Subtract(TWidth.Load(x + v), maxes));
+            TWidth.Store(TWidth.Multiply(e, factors), to + v);
+        }
+        for (; v < length; v++)
+            to[v] = MathF.Exp(x[v] - max) * factor;
+    }
+
     static float SumOfExponentials<TWidth, TVector>(float* x, int length, float max)
         where TVector : struct
         where TWidth : struct, ISimd<TVector>

@@ -24,6 +24,10 @@ public abstract record EditValue
     /// <summary>Values of another run with their shape, batch axis first.</summary>
     public static EditValue Recorded(float[] values, params int[] shape) => new RecordedValue(values, shape);
 
+    /// <summary>The numbers that it stands for in a model.</summary>
+    /// <exception cref="UserException">There are none.</exception>
+    public float[] For(Gpt2Model model) => Resolve(model).Values;
+
     /// <summary>The values and their shape; a vector has one extent.</summary>
     internal abstract (float[] Values, int[] Shape) Resolve(Gpt2Model model);
 
