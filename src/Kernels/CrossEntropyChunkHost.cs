@@ -33,7 +33,7 @@ public static unsafe class CrossEntropyChunkHost
                 float* x = logits + r * n;
                 float* kept = statistics + r * CrossEntropyChunkKernels.StatisticsPerRow;
                 SoftmaxRowHost chunk = SoftmaxRowHost.Of<TWidth, TVector>(x, n);
-                RunningSoftmax row = first == 0 ? RunningSoftmax.Empty : new(kept[0], kept[1]);
+                SoftmaxRow row = first == 0 ? SoftmaxRow.Empty : new(kept[0], kept[1]);
                 row = row.With(new(chunk.Max, (float)chunk.Sum));
                 int target = targets[r];
                 float targetLogit = target >= first && target < first + n ? x[target - first]

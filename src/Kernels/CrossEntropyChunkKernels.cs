@@ -46,9 +46,9 @@ public static class CrossEntropyChunkKernels
             return;
         long at = (long)Grid.IdxX * StatisticsPerRow;
         int target = targets[Grid.IdxX];
-        RunningSoftmax row = first == 0 ? RunningSoftmax.Empty : new(statistics[at], statistics[at + 1]);
+        SoftmaxRow row = first == 0 ? SoftmaxRow.Empty : new(statistics[at], statistics[at + 1]);
         float targetLogit = first == 0 ? float.NaN : statistics[at + 2];
-        row = row.With(new(chunk.Max, chunk.Sum));
+        row = row.With(chunk);
         if (target >= first && target < first + n)
             targetLogit = logits[start + target - first];
         statistics[at] = row.Max;

@@ -36,9 +36,9 @@ public static unsafe class KlDivergenceChunkHost
                 float* a = targetLogits + r * targetStride;
                 float* b = logits + r * n;
                 float* kept = statistics + r * KlDivergenceChunkKernels.StatisticsPerRow;
-                RunningSoftmax oldA = begin ? RunningSoftmax.Empty : new(kept[0], kept[1]);
-                RunningSoftmax oldB = begin ? RunningSoftmax.Empty : new(kept[2], kept[3]);
-                RunningSoftmax p = oldA.With(Chunk<TWidth, TVector>(a)),
+                SoftmaxRow oldA = begin ? SoftmaxRow.Empty : new(kept[0], kept[1]);
+                SoftmaxRow oldB = begin ? SoftmaxRow.Empty : new(kept[2], kept[3]);
+                SoftmaxRow p = oldA.With(Chunk<TWidth, TVector>(a)),
                     q = oldB.With(Chunk<TWidth, TVector>(b));
                 double t = begin ? 0 : KlDivergenceChunkKernels.Moved(kept[4], oldA, oldB, p.Max, q.Max);
                 // -infinity minus a maximum of -infinity would be NaN; a finite maximum leaves it -infinity.
@@ -51,7 +51,7 @@ public static unsafe class KlDivergenceChunkHost
             }
         }
 
-        RunningSoftmax Chunk<TWidth, TVector>(float* x)
+        SoftmaxRow Chunk<TWidth, TVector>(float* x)
             where TVector : struct
             where TWidth : struct, ISimd<TVector>
         {

@@ -51,7 +51,7 @@ public static class KlDivergenceChunkKernels
         long at = (long)Grid.IdxX * StatisticsPerRow;
         SoftmaxRow chunkA = SoftmaxRow.Of(targetLogits, startA, n, scratch);
         SoftmaxRow chunkB = SoftmaxRow.Of(logits, startB, n, scratch);
-        RunningSoftmax oldA = RunningSoftmax.Empty, oldB = RunningSoftmax.Empty;
+        SoftmaxRow oldA = SoftmaxRow.Empty, oldB = SoftmaxRow.Empty;
         float t = 0f;
         if (begin == 0)
         {
@@ -59,7 +59,7 @@ public static class KlDivergenceChunkKernels
             oldB = new(statistics[at + 2], statistics[at + 3]);
             t = statistics[at + 4];
         }
-        RunningSoftmax a = oldA.With(new(chunkA.Max, chunkA.Sum)), b = oldB.With(new(chunkB.Max, chunkB.Sum));
+        SoftmaxRow a = oldA.With(chunkA), b = oldB.With(chunkB);
         float terms = 0f;
         for (int v = Group.IdxX; v < n; v += BlockSize)
             terms += Term(targetLogits[startA + v] - a.Max, logits[startB + v], b.Max);
@@ -94,7 +94,7 @@ public static class KlDivergenceChunkKernels
     }
 
     /// <summary>What was summed relative to older maxima, relative to the newer ones.</summary>
-    internal static float Moved(float t, RunningSoftmax oldA, RunningSoftmax oldB, float maxA, float maxB)
+    internal static float Moved(float t, SoftmaxRow oldA, SoftmaxRow oldB, float maxA, float maxB)
     {
         if (!(oldA.Sum > 0f)) // nothing to move; a NaN is in the sum and reaches the loss from there
             return 0f;

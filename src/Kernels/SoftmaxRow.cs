@@ -2,7 +2,10 @@ using ILGPU;
 
 namespace HeadTap.Kernels;
 
-/// <summary>What a softmax over a row needs: its maximum and the sum of <c>exp(x - max)</c>.</summary>
+/// <summary>
+/// What a softmax over a row needs: its maximum and the sum of <c>exp(x - max)</c>; of some of its columns
+/// where more may come (Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018, alg. 3).
+/// </summary>
 readonly struct SoftmaxRow(float max, float sum)
 {
     /// <summary>Largest element; -infinity when the row has none above it.</summary>
@@ -10,6 +13,16 @@ readonly struct SoftmaxRow(float max, float sum)
 
     /// <summary>Sum of exp(x - Max); NaN if an element is NaN or +infinity.</summary>
     public float Sum { get; } = sum;
+
+    /// <summary>Of no columns.</summary>
+    public static SoftmaxRow Empty => new(float.NegativeInfinity, 0f);
+
+    /// <summary>With the columns of <paramref name="next"/> too.</summary>
+    public SoftmaxRow With(SoftmaxRow next)
+    {
+        float larger = next.Max > Max ? next.Max : Max;
+        return new(larger, SumRelativeTo(larger) + next.SumRelativeTo(larger));
+    }
 
     /// <summary>One pass over x[start .. start + V) by the group; every thread gets the result.</summary>
     internal static SoftmaxRow Of(ArrayView<float> x, long start, int V, ArrayView<float> scratch)
@@ -33,4 +46,7 @@ readonly struct SoftmaxRow(float max, float sum)
         float part = max == float.NegativeInfinity ? sum : sum * MathF.Exp(max - rowMax);
         return new SoftmaxRow(rowMax, GroupReduce.Sum(part, scratch));
     }
+
+    // Nothing above -infinity has the sum 0, or NaN if there was a NaN; exp(-inf - -inf) would be NaN.
+    float SumRelativeTo(float larger) => Max == float.NegativeInfinity ? Sum : Sum * MathF.Exp(Max - larger);
 }
