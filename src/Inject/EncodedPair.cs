@@ -1,0 +1,83 @@
+using System.Text;
+using HeadTap.Runtime;
+
+namespace HeadTap.Inject;
+
+/// <summary>A <see cref="PromptPair"/> as tokens.</summary>
+/// <param name="Pair">The text.</param>
+/// <param name="Explicit">The single-hop prompt, after a BOS where one is wanted.</param>
+/// <param name="Obscure">The multi-hop prompt, likewise.</param>
+/// <param name="Memory">What is injected; never with a BOS.</param>
+/// <param name="Answer">The first token of a space and the answer: what the paper scores.</param>
+/// <param name="Entity">
+/// Positions of <see cref="Obscure"/> that hold <see cref="PromptPair.ObscureEntity"/>, partly or whole;
+/// empty where the prompt does not contain it.
+/// </param>
+public sealed record EncodedPair(
+    PromptPair Pair, int[] Explicit, int[] Obscure, int[] Memory, int Answer, Range Entity)
+{
+    /// <summary>Encodes a pair.</summary>
+    /// <param name="pair">The text.</param>
+    /// <param name="tokenizer">The model's.</param>
+    /// <param name="config">The model's.</param>
+    /// <param name="bos">Put before both prompts; null for none.</param>
+    /// <param name="source">Where the pair came from; begins messages.</param>
+    /// <exception cref="UserException">A prompt is empty or longer than the context, the memory has no
+    /// tokens, or the answer is not in the vocabulary.</exception>
+    public static EncodedPair Of(
+        PromptPair pair, Gpt2Tokenizer tokenizer, Gpt2Config config, int? bos, string source)
+    {
+        ArgumentNullException.ThrowIfNull(pair);
+        ArgumentNullException.ThrowIfNull(tokenizer);
+        ArgumentNullException.ThrowIfNull(config);
+        int[] Prompt(string name, string text)
+        {
+            int[] ids = tokenizer.Encode(text);
+            ids = bos is { } start ? [start, .. ids] : ids;
+            if (text.Length == 0 || ids.Length > config.ContextLength)
+                throw new UserException($"{source}: the {name} prompt has {ids.Length} tokens; expected 1 to "
+                    + $"{config.ContextLength}");
+            return ids;
+        }
+        int[] single = Prompt("explicit", pair.Explicit), multi = Prompt("obscure", pair.Obscure);
+        int[] memory = tokenizer.Encode(pair.Memory);
+        if (memory.Length == 0)
+            throw new UserException($"{source}: the memory has no tokens; expected at least one");
+        int[] answer = pair.Answer.Length == 0 ? [] : tokenizer.Encode(" " + pair.Answer);
+        if (answer.Length == 0)
+            throw new UserException($"{source}: the answer is empty; expected a word");
+        RequireKnown([answer[0]], config, $"{source}: the answer {Quoted.Name(pair.Answer)}");
+        RequireKnown(memory, config, $"{source}: the memory {Quoted.Name(pair.Memory)}");
+        RequireKnown([.. single, .. multi], config, $"{source}: a prompt");
+        return new(pair, single, multi, memory, answer[0],
+            EntitySpan(pair, tokenizer, multi, bos is null ? 0 : 1));
+    }
+
+    static void RequireKnown(int[] tokens, Gpt2Config config, string what)
+    {
+        foreach (int token in tokens)
+            if (token >= config.VocabSize)
+                throw new UserException(
+                    $"{what} has token {token}, outside the model's vocabulary of {config.VocabSize}");
+    }
+
+    // Tokens are runs of UTF-8 bytes, so a token belongs to the entity when their byte ranges meet.
+    static Range EntitySpan(PromptPair pair, Gpt2Tokenizer tokenizer, int[] prompt, int first)
+    {
+        string entity = pair.ObscureEntity.Trim();
+        int at = entity.Length == 0 ? -1 : pair.Obscure.IndexOf(entity, StringComparison.OrdinalIgnoreCase);
+        if (at < 0)
+            return 0..0;
+        int begin = Encoding.UTF8.GetByteCount(pair.Obscure.AsSpan(0, at));
+        int end = begin + Encoding.UTF8.GetByteCount(pair.Obscure.AsSpan(at, entity.Length));
+        int position = 0, from = -1, to = -1;
+        for (int t = first; t < prompt.Length; t++)
+        {
+            int next = position + tokenizer.DecodeBytes([prompt[t]]).Length;
+            if (next > begin && position < end)
+                (from, to) = (from < 0 ? t : from, t + 1);
+            position = next;
+        }
+        return from..to;
+    }
+}
