@@ -41,14 +41,20 @@ static class KernelCatalog
     static IEnumerable<KernelVariant> Variants() => Products().Concat(Attention());
 
     static IEnumerable<KernelVariant> Products() =>
-        from method in (string[])[nameof(MatMulTensorKernels.Tf32), nameof(MatMulTensorKernels.Bf16)]
+        from kernel in ((Type Type, string Method)[])
+        [
+            (typeof(MatMulPipelinedKernels), nameof(MatMulPipelinedKernels.Product)),
+            (typeof(MatMulTensorKernels), nameof(MatMulTensorKernels.Tf32)),
+            (typeof(MatMulTensorKernels), nameof(MatMulTensorKernels.Bf16)),
+        ]
         from layouts in ((Type X, Type Weight)[])
         [
             (typeof(TermsTogether), typeof(LinesTogether)), // x W
             (typeof(TermsTogether), typeof(TermsTogether)), // x W^T
             (typeof(LinesTogether), typeof(LinesTogether)), // x^T dY
         ]
-        select Variant(typeof(MatMulTensorKernels), method, CudaArchitecture.SM_80, tensorCores: true,
+        select Variant(kernel.Type, kernel.Method, CudaArchitecture.SM_80,
+            tensorCores: kernel.Type == typeof(MatMulTensorKernels),
             typeof(PtxTensorCores), layouts.X, layouts.Weight);
 
     static IEnumerable<KernelVariant> Attention() =>

@@ -23,6 +23,9 @@ enum MatMulVariant
     /// <summary>float32, 128 x 128 a group; the bits of <see cref="Small"/>.</summary>
     Large,
 
+    /// <summary>The same tiles and bits with asynchronous copies: CUDA from sm_80 on.</summary>
+    Pipelined,
+
     /// <summary>Tensor cores, TF32.</summary>
     Tf32,
 
@@ -49,8 +52,12 @@ public sealed unsafe partial class Ops
         Precision.Bf16 => MatMulVariant.Bf16,
         _ => M > MatMulKernels.Tile && N > MatMulKernels.Tile
             && MatMulLargeKernels.Groups(M, N) >= Gpu.NumMultiprocessors
-            ? MatMulVariant.Large : MatMulVariant.Small,
+            ? HasAsyncCopies ? MatMulVariant.Pipelined : MatMulVariant.Large
+            : MatMulVariant.Small,
     };
+
+    // cp.async came with the tensor cores that take TF32.
+    bool HasAsyncCopies => Precisions.HasTensorCores((Gpu as CudaAccelerator)?.Architecture);
 
     void Launch(
         Tensor x, Tensor weight, Tensor? bias, Tensor? residual, Tensor y, in MatMulShape s, int activation)
@@ -62,7 +69,8 @@ public sealed unsafe partial class Ops
         (int groups, int block) = variant switch
         {
             MatMulVariant.Small => (MatMulKernels.Groups(s.M, s.N), MatMulKernels.BlockSize),
-            MatMulVariant.Large => (MatMulLargeKernels.Groups(s.M, s.N), MatMulLargeKernels.BlockSize),
+            MatMulVariant.Large or MatMulVariant.Pipelined =>
+                (MatMulLargeKernels.Groups(s.M, s.N), MatMulLargeKernels.BlockSize),
             _ => (MatMulTensorKernels.Groups(s.M, s.N), MatMulTensorKernels.BlockSize),
         };
         var epilogue = new MatMulEpilogue(bias is null ? 0 : 1, activation, residual is null ? 0 : 1);
@@ -104,12 +112,16 @@ public sealed unsafe partial class Ops
             {
                 (MatMulVariant.Small, _) => MatMulKernels.Product,
                 (MatMulVariant.Large, _) => MatMulLargeKernels.Product,
+                (MatMulVariant.Pipelined, true) =>
+                    MatMulPipelinedKernels.Product<PtxTensorCores, TX, TWeight>,
+                (MatMulVariant.Pipelined, false) =>
+                    MatMulPipelinedKernels.Product<ShuffleTensorCores, TX, TWeight>,
                 (MatMulVariant.Tf32, true) => MatMulTensorKernels.Tf32<PtxTensorCores, TX, TWeight>,
                 (MatMulVariant.Tf32, false) => MatMulTensorKernels.Tf32<ShuffleTensorCores, TX, TWeight>,
                 (_, true) => MatMulTensorKernels.Bf16<PtxTensorCores, TX, TWeight>,
                 (_, false) => MatMulTensorKernels.Bf16<ShuffleTensorCores, TX, TWeight>,
             };
-        return cuda is not null && variant is (MatMulVariant.Tf32 or MatMulVariant.Bf16)
+        return cuda is not null && variant is not (MatMulVariant.Small or MatMulVariant.Large)
             ? InlinePtxKernel.Load<ProductLauncher>(cuda, kernel.Method)
             : Gpu.LoadKernel(kernel.Method).CreateLauncherDelegate<ProductLauncher>();
     }
