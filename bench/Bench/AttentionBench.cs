@@ -78,12 +78,14 @@ sealed class AttentionBench : IBenchFamily
 
     static IEnumerable<OpBench> Cached(ComputeDevice device, int B, int keys)
     {
-        using var arena = new TensorArena(device, 2L * B * keys * C + 4L * B * C + 2 * B + 256);
         var ops = new Ops(device);
+        long parts = ops.CachedParts(B, H, D, keys);
+        using var arena = new TensorArena(device, 2L * B * keys * C + parts + 4L * B * C + 2 * B + 256);
         Tensor qkv = arena.CutNormal("qkv", 1, B, 3 * C), z = arena.Cut("z", B, C);
+        Tensor room = arena.Cut("parts", checked((int)parts));
         Tensor k = arena.CutNormal("k", 2, B, H, keys, D), v = arena.CutNormal("v", 3, B, H, keys, D);
         IndexTensor at = arena.UploadIndices("positions", [.. Enumerable.Repeat(keys - 1, B)]);
         yield return new("attention cached", $"B={B} keys={keys} H={H} D={D}", 8.0 * B * keys * C,
-            4.0 * B * keys * C, () => ops.AttentionCached(qkv, at, k, v, z, B, H, Scale));
+            4.0 * B * keys * C, () => ops.AttentionCached(qkv, at, k, v, room, z, B, H, Scale));
     }
 }

@@ -6,6 +6,11 @@
 //   kCache, vCache   [B, H, capacity, D]
 //   positions        [B]        where each row's new token stands; negative: the row is finished
 //   z                [B, C]     zeros for finished rows
+//   parts            [B, H, chunks, D + 2]   of each chunk: sum_j w_j v_j, max_j s_j, sum_j w_j, where
+//                               s_j are its scaled scores and w_j = exp(s_j - max)
+//
+// A new token has but one row of queries: B*H groups, too few for a device. So keys are cut into chunks of
+// fixed size, a group each, and a second kernel puts the chunks together, each shrunk to the largest maximum.
 //
 // Host body: AttentionCacheHost.cs.   Oracle: AttentionReference, the last row of each sequence.
 
@@ -18,6 +23,14 @@ public static class AttentionCacheKernels
 {
     /// <summary>Threads per group; a power of two, because the tree sum halves it.</summary>
     public const int BlockSize = 128;
+
+    /// <summary>
+    /// Keys of a chunk, one a thread. Fixed, so that sums have the same order on every device.
+    /// </summary>
+    public const int ChunkKeys = BlockSize;
+
+    /// <summary>Chunks of a number of keys: the parts that <see cref="ForwardChunk"/> writes.</summary>
+    public static int Chunks(int keys) => (keys + ChunkKeys - 1) / ChunkKeys;
 
     /// <summary>Copies k and v of real tokens. One thread per element of k, [B*T, C].</summary>
     public static void Fill(
@@ -55,50 +68,114 @@ public static class AttentionCacheKernels
     }
 
     /// <summary>
-    /// Writes z. Grid: B*H. Group: <see cref="BlockSize"/>; keys pass by one block at a time.
+    /// Writes z of caches of at most <see cref="ChunkKeys"/>. Grid: B*H. Group: <see cref="BlockSize"/>.
     /// </summary>
+    /// <param name="qkv">[B, 3C]; only q is read.</param>
+    /// <param name="positions">[B]</param>
+    /// <param name="kCache">[B, H, capacity, D]</param>
+    /// <param name="vCache">[B, H, capacity, D]</param>
+    /// <param name="z">[B, C]</param>
+    /// <param name="H">Heads.</param>
+    /// <param name="D">Size of a head, at most <see cref="BlockSize"/>.</param>
+    /// <param name="capacity">Keys that a cache has room for.</param>
+    /// <param name="scale">Of the scores.</param>
+    /// <param name="aligned">1 when q and keys may be read in quads, as in <see cref="AttentionKernels"/>.
+    /// </param>
     public static void Forward(
         ArrayView<float> qkv, ArrayView<int> positions, ArrayView<float> kCache, ArrayView<float> vCache,
-        ArrayView<float> z, int H, int D, int capacity, float scale)
+        ArrayView<float> z, int H, int D, int capacity, float scale, int aligned)
+    {
+        int row = Grid.IdxX, thread = Group.IdxX;
+        int keys = IntrinsicMath.Min(positions[row / H] + 1, capacity);
+        (_, float sum, float value) =
+            Chunk(qkv, kCache, vCache, row, 0, keys, H, D, capacity, scale, aligned);
+        if (thread < D)
+            z[(long)row * D + thread] = keys > 0 ? value / sum : 0f;
+    }
+
+    /// <summary>
+    /// Writes a chunk's sum of values, maximum and sum of weights. Grid: B*H*ceil(capacity/ChunkKeys), the
+    /// chunks of a head next to each other. Group: <see cref="BlockSize"/>. A chunk without keys is left as
+    /// it is. Other parameters as <see cref="Forward"/>.
+    /// </summary>
+    public static void ForwardChunk(
+        ArrayView<float> qkv, ArrayView<int> positions, ArrayView<float> kCache, ArrayView<float> vCache,
+        ArrayView<float> parts, int H, int D, int capacity, float scale, int aligned)
+    {
+        int chunks = Chunks(capacity), thread = Group.IdxX;
+        int row = Grid.IdxX / chunks, first = Grid.IdxX % chunks * ChunkKeys;
+        int keys = IntrinsicMath.Min(positions[row / H] + 1, capacity);
+        (float max, float sum, float value) =
+            Chunk(qkv, kCache, vCache, row, first, keys, H, D, capacity, scale, aligned);
+        long at = (long)Grid.IdxX * (D + 2);
+        if (first < keys && thread < D)
+            parts[at + thread] = value;
+        if (first < keys && thread == 0)
+        {
+            parts[at + D] = max;
+            parts[at + D + 1] = sum;
+        }
+    }
+
+    /// <summary>
+    /// Writes z from the chunks of a head, taken in order. One thread per element of z, [B, C].
+    /// </summary>
+    public static void Combine(
+        Index1D index, ArrayView<float> parts, ArrayView<int> positions, ArrayView<float> z,
+        int H, int D, int capacity)
+    {
+        int row = index / D, d = index - row * D;
+        int keys = IntrinsicMath.Min(positions[row / H] + 1, capacity);
+        long first = (long)row * Chunks(capacity) * (D + 2);
+        float max = float.NegativeInfinity, sum = 0f, value = 0f;
+        for (int n = 0; n < Chunks(keys); n++)
+            max = MathF.Max(max, parts[first + n * (D + 2) + D]);
+        for (int n = 0; n < Chunks(keys); n++)
+        {
+            long at = first + n * (D + 2);
+            float shrink = MathF.Exp(parts[at + D] - max);
+            sum += parts[at + D + 1] * shrink;
+            value += parts[at + d] * shrink;
+        }
+        z[index] = keys > 0 ? value / sum : 0f;
+    }
+
+    // Maximum, sum of weights and, of column thread < D, sum of values over keys [first, first + ChunkKeys)
+    // that stand before end. Threads share the keys of a column where a head has less columns than threads.
+    static (float Max, float Sum, float Value) Chunk(
+        ArrayView<float> qkv, ArrayView<float> kCache, ArrayView<float> vCache,
+        int row, int first, int end, int H, int D, int capacity, float scale, int aligned)
     {
         ArrayView<float> scratch = SharedMemory.Allocate<float>(BlockSize);
-        ArrayView<float> p = SharedMemory.Allocate<float>(BlockSize);
+        ArrayView<float> p = SharedMemory.Allocate<float>(ChunkKeys);
         int thread = Group.IdxX;
-        int head = Grid.IdxX % H;
-        int b = Grid.IdxX / H;
-        int keys = IntrinsicMath.Min(positions[b] + 1, capacity);
-        long q = (long)b * 3 * H * D + head * D;
-        long cache = (long)Grid.IdxX * capacity * D;
-        float max = float.NegativeInfinity;
-        float sum = 0f;
-        float value = 0f; // of column d = thread; D <= BlockSize
+        long q = (long)(row / H) * 3 * H * D + row % H * D;
+        long cache = ((long)row * capacity + first) * D;
+        int keys = IntrinsicMath.Min(end - first, ChunkKeys);
 
-        for (int k0 = 0; k0 < keys; k0 += BlockSize)
-        {
-            float s = float.NegativeInfinity;
-            if (k0 + thread < keys)
-                s = scale * Dot(qkv, q, kCache, cache + (long)(k0 + thread) * D, D);
-            float m = MathF.Max(max, GroupReduce.Max(s, scratch));
-            float weight = MathF.Exp(s - m);
-            p[thread] = weight;
-            float shrink = MathF.Exp(max - m);
-            sum = sum * shrink + GroupReduce.Sum(weight, scratch);
-            max = m;
-            value *= shrink;
-            int end = IntrinsicMath.Min(BlockSize, keys - k0);
-            if (thread < D)
-                for (int j = 0; j < end; j++)
-                    value += p[j] * vCache[cache + (long)(k0 + j) * D + thread];
-            Group.Barrier(); // everyone is done with p before the next block comes
-        }
+        float s = float.NegativeInfinity;
+        if (thread < keys)
+            s = scale * Dot(qkv, q, kCache, cache + (long)thread * D, D, aligned);
+        float max = GroupReduce.Max(s, scratch);
+        float weight = thread < keys ? MathF.Exp(s - max) : 0f;
+        p[thread] = weight;
+        float sum = GroupReduce.Sum(weight, scratch); // its barriers complete p too
+
+        int shares = BlockSize / D, share = thread / D;
+        float value = share < shares
+            ? Mix(p, vCache, cache + (thread - share * D), share, shares, keys, D) : 0f;
+        scratch[thread] = value;
+        Group.Barrier(); // all shares are there
         if (thread < D)
-            z[(long)Grid.IdxX * D + thread] = keys > 0 ? value / sum : 0f;
+            for (int n = 1; n < shares; n++)
+                value += scratch[n * D + thread];
+        return (max, sum, value);
     }
 
     /// <summary>Writes pattern [B, H, 1, capacity]. Grid: B*H. Group: <see cref="BlockSize"/>.</summary>
     public static void Pattern(
         ArrayView<float> qkv, ArrayView<int> positions, ArrayView<float> kCache,
-        ArrayView<float> pattern, int H, int D, int capacity, float scale)
+        ArrayView<float> pattern, int H, int D, int capacity, float scale, int aligned)
     {
         ArrayView<float> scratch = SharedMemory.Allocate<float>(BlockSize);
         int thread = Group.IdxX;
@@ -112,7 +189,9 @@ public static class AttentionCacheKernels
         float max = float.NegativeInfinity;
         for (int j = thread; j < capacity; j += BlockSize)
         {
-            float s = j < keys ? scale * Dot(qkv, q, kCache, cache + (long)j * D, D) : float.NegativeInfinity;
+            float s = float.NegativeInfinity;
+            if (j < keys)
+                s = scale * Dot(qkv, q, kCache, cache + (long)j * D, D, aligned);
             pattern[row + j] = s;
             max = MathF.Max(max, s);
         }
@@ -125,11 +204,47 @@ public static class AttentionCacheKernels
             pattern[row + j] = j < keys ? MathF.Exp(pattern[row + j] - max) / sum : 0f;
     }
 
-    static float Dot(ArrayView<float> a, long atA, ArrayView<float> b, long atB, int D)
+    // Every shares-th value of a column from key j on. Four loads are under way at a time: waiting for each
+    // would take longer than all the rest.
+    static float Mix(
+        ArrayView<float> p, ArrayView<float> vCache, long column, int j, int shares, int keys, int D)
+    {
+        float value = 0f;
+        long step = (long)shares * D, at = column + (long)j * D;
+        for (; j + 3 * shares < keys; j += 4 * shares, at += 4 * step)
+        {
+            float v0 = vCache[at], v1 = vCache[at + step], v2 = vCache[at + 2 * step],
+                v3 = vCache[at + 3 * step];
+            value = value + p[j] * v0 + p[j + shares] * v1 + p[j + 2 * shares] * v2 + p[j + 3 * shares] * v3;
+        }
+        for (; j < keys; j += shares, at += step)
+            value += p[j] * vCache[at];
+        return value;
+    }
+
+    static float Dot(ArrayView<float> a, long atA, ArrayView<float> b, long atB, int D, int aligned)
     {
         float dot = 0f;
-        for (int d = 0; d < D; d++)
+        int d = 0;
+        if (aligned != 0)
+        {
+            ArrayView<Quad> x = AttentionSharedTiles.Quads(a), y = AttentionSharedTiles.Quads(b);
+            long i = atA / 4, j = atB / 4;
+            for (; d + 16 <= D; d += 16, i += 4, j += 4)
+            {
+                Quad y0 = y[j], y1 = y[j + 1], y2 = y[j + 2], y3 = y[j + 3]; // under way together
+                dot = Add(dot, x[i], y0);
+                dot = Add(dot, x[i + 1], y1);
+                dot = Add(dot, x[i + 2], y2);
+                dot = Add(dot, x[i + 3], y3);
+            }
+            for (; d < D; d += 4, i++, j++)
+                dot = Add(dot, x[i], y[j]);
+        }
+        for (; d < D; d++)
             dot += a[atA + d] * b[atB + d];
         return dot;
     }
+
+    static float Add(float dot, Quad x, Quad y) => dot + x.X * y.X + x.Y * y.Y + x.Z * y.Z + x.W * y.W;
 }

@@ -56,23 +56,63 @@ public class AttentionCacheTests
                     }
     }
 
-    [TestCase("cpu128"), TestCase("cpu256"), TestCase("cpu512"), TestCase("opencl"), TestCase("cuda")]
-    public void Long_caches_of_wide_heads_agree_with_the_whole_sequence(string device)
+    // Chunks of 128 keys: a partial last one, rows of unequal length, a finished row, heads that no quad
+    // divides, caches with room for chunks that no row has come to, whole chunks only, the widest heads.
+    static readonly (AttentionReference Shape, int Capacity)[] Long =
+    [
+        (new(3, 300, 2, 6, [300, 0, 129], 0.4), 310),
+        (new(2, 257, 1, 20, [257, 128], 0.2), 520),
+        (new(1, 300, 2, 64, [300], 0.125), 320),
+        (new(2, 384, 3, 97, [384, 256], 0.1), 384),
+        (new(1, 400, 1, 128, [399], 0.09), 400),
+    ];
+
+    static IEnumerable<TestCaseData> LongCases() =>
+        from device in TestDevice.All
+        from run in device == "simulator" ? Long[..2] : Long
+        select new TestCaseData(device, run.Shape, run.Capacity).SetArgDisplayNames(
+            device, $"B{run.Shape.B}H{run.Shape.H}D{run.Shape.D}keys{run.Shape.T}of{run.Capacity}");
+
+    [TestCaseSource(nameof(LongCases))]
+    public void Long_caches_agree_with_whole_sequences(string device, AttentionReference shape, int capacity)
     {
-        var shape = new AttentionReference(1, 300, 2, 64, [300], 0.125);
-        float[] qkv = Normal(7, 300 * 3 * shape.C);
-        using var arena = new TensorArena(TestDevice.Open(device), 300L * 10 * shape.C);
+        (int rows, int T, int heads, int size, int C) = (shape.B, shape.T, shape.H, shape.D, shape.C);
+        float[] qkv = Normal(7, rows * T * 3 * C);
+        var ops = new Ops(TestDevice.Open(device));
+        int parts = checked((int)ops.CachedParts(rows, heads, size, capacity)), cached = rows * capacity * C;
+        using var arena = new TensorArena(ops.Device, qkv.Length + 2L * cached + parts + 4 * rows * C + 256);
+        Tensor all = arena.Upload("qkv", qkv, rows * T, 3 * C), token = arena.Cut("token", rows, 3 * C);
+        Tensor k = arena.Upload("k", AttentionRun.Garbage(cached), rows, heads, capacity, size);
+        Tensor v = arena.Upload("v", AttentionRun.Garbage(cached), rows, heads, capacity, size);
+        Tensor room = arena.Upload("parts", AttentionRun.Garbage(parts), parts);
+        Tensor z = arena.Upload("z", AttentionRun.Garbage(rows * C), rows, C);
+        ops.CacheFill(all, arena.UploadIndices("lengths", shape.Lengths), k, v, rows, T, heads);
+        int[] positions = [.. shape.Lengths.Select(n => n - 1)];
+        token.Upload([.. positions.SelectMany((p, b) => qkv.AsSpan((b * T + Math.Max(p, 0)) * 3 * C,
+            3 * C).ToArray())]);
+        ops.AttentionCached(token, arena.UploadIndices("positions", positions), k, v, room, z,
+            rows, heads, (float)shape.Scale);
+
+        TReal[] Ends<TReal>(TReal[] whole) => [.. positions.SelectMany((p, b) => p < 0
+            ? new TReal[C] : whole.AsSpan((b * T + p) * C, C).ToArray())];
+        Agreement.AtMostTwiceFloat32("z", Ends(shape.Forward(Wide(qkv)).Z), Ends(shape.Forward(qkv).Z),
+            z.ToArray());
+        for (int b = 0; b < rows; b++)
+            if (positions[b] < 0)
+                Assert.That(z.ToArray().AsSpan(b * C, C).ToArray(), Has.All.Zero);
+    }
+
+    [TestCase("simulator"), TestCase("opencl"), TestCase("cuda")]
+    public void Room_for_parts_is_asked_for_where_several_groups_read_a_cache(string device)
+    {
+        using var arena = new TensorArena(TestDevice.Open(device), 4096);
         var ops = new Ops(arena.Device);
-        Tensor all = arena.Upload("qkv", qkv, 300, 3 * shape.C);
-        IndexTensor lengths = arena.UploadIndices("lengths", [300], 1);
-        Tensor k = arena.Cut("k", 1, 2, 320, 64), v = arena.Cut("v", 1, 2, 320, 64),
-            z = arena.Cut("z", 1, shape.C);
-        ops.CacheFill(all, lengths, k, v, 1, 300, 2);
-        ops.AttentionCached(all.SliceRows(299, 1), arena.UploadIndices("at", [299], 1),
-            k, v, z, 1, 2, 0.125f);
-        double[] exact = [.. shape.Forward(Wide(qkv)).Z.TakeLast(shape.C)];
-        float[] plain = [.. shape.Forward(qkv).Z.TakeLast(shape.C)];
-        Agreement.AtMostTwiceFloat32("z", exact, plain, z.ToArray());
+        Assert.That(ops.CachedParts(2, 3, 4, AttentionCacheKernels.ChunkKeys), Is.Zero);
+        Tensor qkv = arena.Cut("qkv", 1, 3 * 4), z = arena.Cut("z", 1, 4), k = arena.Cut("k", 1, 1, 129, 4);
+        Assert.That(() => ops.AttentionCached(
+                qkv, arena.CutIndices("positions", 1), k, k, arena.Cut("parts", 11), z, 1, 1, 1f),
+            Throws.ArgumentException.With.Message.EqualTo(
+                "AttentionCached: parts [11] must have room for 12 floats."));
     }
 
     [Test]
@@ -141,7 +181,7 @@ public class AttentionCacheTests
             _token.Upload(tokens);
             _positions.Upload(positions);
             _ops.CacheAppend(_token, _positions, KCache, VCache, B, H);
-            _ops.AttentionCached(_token, _positions, KCache, VCache, _z, B, H, 0.4f);
+            _ops.AttentionCached(_token, _positions, KCache, VCache, null, _z, B, H, 0.4f);
             _ops.AttentionCachedPattern(_token, _positions, KCache, _pattern, B, H, 0.4f);
             return (_z.ToArray(), _pattern.ToArray());
         }

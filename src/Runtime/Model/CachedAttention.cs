@@ -3,11 +3,13 @@ namespace HeadTap.Runtime;
 /// <summary>Keys and values of earlier tokens, for every block: [B, H, capacity, D] each.</summary>
 sealed class KeyValueCache
 {
-    internal KeyValueCache(TensorArena arena, Gpt2Config config, int B, int capacity)
+    internal KeyValueCache(TensorArena arena, Ops ops, Gpt2Config config, int B, int capacity)
     {
         Capacity = capacity;
         Keys = new Tensor[config.Layers];
         Values = new Tensor[config.Layers];
+        long parts = ops.CachedParts(B, config.Heads, config.HeadWidth, capacity);
+        Parts = parts == 0 ? null : arena.Cut("parts of attention over the cache", checked((int)parts));
         for (int l = 0; l < config.Layers; l++)
         {
             Keys[l] = arena.Cut($"cached keys {l}", B, config.Heads, capacity, config.HeadWidth);
@@ -20,6 +22,9 @@ sealed class KeyValueCache
     internal Tensor[] Keys { get; }
 
     internal Tensor[] Values { get; }
+
+    /// <summary>What attention over the cache leaves to be put together, one block after the other.</summary>
+    internal Tensor? Parts { get; }
 }
 
 /// <summary>One new token a row, attending to itself and everything cached before it.</summary>
@@ -29,7 +34,8 @@ sealed class CachedAttention(Gpt2Model model, PassMemory memory, KeyValueCache c
     internal override void Forward(int l, Gpt2Activations a, SiteRecorder sites)
     {
         Ops.CacheAppend(a.Qkv[l], a.Lengths, cache.Keys[l], cache.Values[l], Batch.B, H);
-        Ops.AttentionCached(a.Qkv[l], a.Lengths, cache.Keys[l], cache.Values[l], a.Z[l], Batch.B, H, Scale);
+        Ops.AttentionCached(a.Qkv[l], a.Lengths, cache.Keys[l], cache.Values[l], cache.Parts, a.Z[l],
+            Batch.B, H, Scale);
         if (sites.Records(SiteKind.Pattern, l))
         {
             Tensor pattern = sites.Copy(new Site(SiteKind.Pattern, l))!;

@@ -49,9 +49,9 @@ public sealed class Gpt2Generator(Gpt2Model model)
     {
         Gpt2Config config = model.Config;
         long floats = TensorArena.Measure(model.Device,
-            a => _ = new KeyValueCache(a, config, prompts.B, capacity));
+            a => _ = new KeyValueCache(a, model.Ops, config, prompts.B, capacity));
         using var arena = new TensorArena(model.Device, floats, "the key/value cache");
-        var cache = new KeyValueCache(arena, config, prompts.B, capacity);
+        var cache = new KeyValueCache(arena, model.Ops, config, prompts.B, capacity);
         using (var session = new Gpt2Session(model, new SessionOptions
         {
             MaxRows = prompts.B, MaxTokens = prompts.T, Logits = LogitsAt.Last, Record = options.Record,

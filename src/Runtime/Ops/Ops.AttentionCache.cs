@@ -12,9 +12,10 @@ public sealed unsafe partial class Ops
     Action<Index1D, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>,
         int, int, int>? _cacheAppend;
     Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>,
-        ArrayView<float>, int, int, int, float>? _attentionCached;
+        ArrayView<float>, int, int, int, float, int>? _attentionCached, _attentionCachedChunks;
+    Action<Index1D, ArrayView<float>, ArrayView<int>, ArrayView<float>, int, int, int>? _combineChunks;
     Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>,
-        int, int, int, float>? _attentionCachedPattern;
+        int, int, int, float, int>? _attentionCachedPattern;
 
     /// <summary>Copies k and v of all real tokens into the cache, from position 0 on.</summary>
     /// <param name="qkv">[B*T, 3C]</param>
@@ -77,6 +78,8 @@ public sealed unsafe partial class Ops
     /// <param name="positions">[B]; negative: the row is finished.</param>
     /// <param name="kCache">[B, H, capacity, D]</param>
     /// <param name="vCache">[B, H, capacity, D]</param>
+    /// <param name="parts">Room for <see cref="CachedParts"/> floats, written on ILGPU devices; may be null
+    /// where that is 0.</param>
     /// <param name="z">[B, C]; zeros for finished rows.</param>
     /// <param name="B">Rows of the batch.</param>
     /// <param name="H">Heads.</param>
@@ -84,25 +87,58 @@ public sealed unsafe partial class Ops
     /// <exception cref="ArgumentException">A shape does not fit, or a head is too wide for the
     /// device.</exception>
     public void AttentionCached(
-        Tensor qkv, IndexTensor positions, Tensor kCache, Tensor vCache, Tensor z, int B, int H, float scale)
+        Tensor qkv, IndexTensor positions, Tensor kCache, Tensor vCache, Tensor? parts, Tensor z,
+        int B, int H, float scale)
     {
         int D = HeadSize(qkv, B, 1, H);
         Require(positions.Length == B, $"{positions} must have {B} entries.");
         Require(z.Length == (long)B * H * D, $"{z} must have [{B}, {H * D}].");
         int capacity = Capacity(kCache, vCache, B, H, D);
+        long floats = CachedParts(B, H, D, capacity);
+        Require((parts?.Length ?? 0) >= floats, $"{parts} must have room for {floats} floats.");
         RequireHeadFits(D);
         Begin();
         if (z.Length == 0)
             return;
         if (Host)
+        {
             AttentionCacheHost.Forward(qkv.Pointer, positions.Pointer, kCache.Pointer, vCache.Pointer,
                 z.Pointer, B, H, D, capacity, scale);
-        else
-            (_attentionCached ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<int>, ArrayView<float>,
-                ArrayView<float>, ArrayView<float>, int, int, int, float>(AttentionCacheKernels.Forward))(
-                (B * H, AttentionCacheKernels.BlockSize),
-                qkv.View, positions.View, kCache.View, vCache.View, z.View, H, D, capacity, scale);
+            return;
+        }
+        int aligned = Aligned(D, qkv, kCache);
+        if (floats == 0)
+        {
+            (_attentionCached ??= LoadCached(AttentionCacheKernels.Forward))(
+                (B * H, AttentionCacheKernels.BlockSize), qkv.View, positions.View, kCache.View, vCache.View,
+                z.View, H, D, capacity, scale, aligned);
+            return;
+        }
+        (_attentionCachedChunks ??= LoadCached(AttentionCacheKernels.ForwardChunk))(
+            (checked(B * H * AttentionCacheKernels.Chunks(capacity)), AttentionCacheKernels.BlockSize),
+            qkv.View, positions.View, kCache.View, vCache.View, parts!.View, H, D, capacity, scale, aligned);
+        (_combineChunks ??= Gpu.LoadAutoGroupedStreamKernel<Index1D, ArrayView<float>, ArrayView<int>,
+            ArrayView<float>, int, int, int>(AttentionCacheKernels.Combine))(
+            checked((int)z.Length), parts.View, positions.View, z.View, H, D, capacity);
     }
+
+    /// <summary>
+    /// Floats that <see cref="AttentionCached"/> needs besides its result: what groups of keys leave to be
+    /// put together. 0 on the host, and for caches that one group reads.
+    /// </summary>
+    /// <param name="B">Rows of the batch.</param>
+    /// <param name="H">Heads.</param>
+    /// <param name="D">Size of a head.</param>
+    /// <param name="capacity">Keys that the cache has room for.</param>
+    public long CachedParts(int B, int H, int D, int capacity)
+        => Host || capacity <= AttentionCacheKernels.ChunkKeys ? 0
+            : (long)B * H * AttentionCacheKernels.Chunks(capacity) * (D + 2);
+
+    Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>,
+        ArrayView<float>, int, int, int, float, int> LoadCached(
+        Action<ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
+            int, int, int, float, int> kernel)
+        => Gpu.LoadStreamKernel(kernel);
 
     /// <summary>Writes the pattern of <see cref="AttentionCached"/>; zeros beyond positions[b].</summary>
     /// <param name="qkv">[B, 3C]; only q is read.</param>
@@ -128,9 +164,10 @@ public sealed unsafe partial class Ops
                 qkv.Pointer, positions.Pointer, kCache.Pointer, pattern.Pointer, B, H, D, capacity, scale);
         else
             (_attentionCachedPattern ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<int>,
-                ArrayView<float>, ArrayView<float>, int, int, int, float>(AttentionCacheKernels.Pattern))(
-                (B * H, AttentionCacheKernels.BlockSize),
-                qkv.View, positions.View, kCache.View, pattern.View, H, D, capacity, scale);
+                ArrayView<float>, ArrayView<float>, int, int, int, float, int>(
+                AttentionCacheKernels.Pattern))(
+                (B * H, AttentionCacheKernels.BlockSize), qkv.View, positions.View, kCache.View,
+                pattern.View, H, D, capacity, scale, Aligned(D, qkv, kCache));
     }
 
     static int Capacity(
