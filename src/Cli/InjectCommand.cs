@@ -8,7 +8,17 @@ namespace HeadTap.Cli;
 static class InjectCommand
 {
     internal static Command Create(GlobalOptions global)
-        => new("inject", "Add a memory to a layer while the model runs") { InjectRunCommand.Create(global) };
+        => new("inject", "Add a memory to a layer while the model runs")
+        {
+            InjectRunCommand.Create(global), InjectCompareCommand.Create(global),
+        };
+
+    /// <summary><c>--weights</c>, for <see cref="Processed"/>.</summary>
+    internal static Option<string> WeightsOption() => new("--weights")
+    {
+        Description = "raw or transformer-lens (LayerNorm folded, centred: the paper's)",
+        DefaultValueFactory = _ => "raw",
+    };
 
     /// <summary>The encoder of a word.</summary>
     internal static MemoryEncoder Encoder(string word) => word switch

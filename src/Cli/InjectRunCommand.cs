@@ -24,8 +24,7 @@ sealed class InjectRunCommand
     readonly Option<bool> _relative = new("--relative") { Description = "tau in units of the stream's norm" };
     readonly Option<string> _encoder = new("--encoder") { Description = "unembed, embed or layer",
         DefaultValueFactory = _ => "unembed" };
-    readonly Option<string> _weights = new("--weights") { Description = "raw or transformer-lens (LayerNorm "
-        + "folded, centred: the paper's)", DefaultValueFactory = _ => "raw" };
+    readonly Option<string> _weights = InjectCommand.WeightsOption();
     readonly Option<string> _site =
         new("--site") { Description = "attn_out, result, mlp_out, resid_pre, resid_mid "
         + "or resid_post", DefaultValueFactory = _ => "attn_out" };

@@ -19,7 +19,7 @@ public sealed class HtmlReport(string title)
         table{border-collapse:collapse;font-size:.92rem;display:block;overflow-x:auto}
         th,td{text-align:left;padding:.25rem .8rem .25rem 0;border-bottom:1px solid var(--line);
         vertical-align:top}
-        .n{text-align:right;font-variant-numeric:tabular-nums}
+        .n{text-align:right;font-variant-numeric:tabular-nums}td.n{white-space:nowrap}
         pre{background:var(--soft);padding:.7rem;overflow-x:auto;font-size:.85rem}
         figure{margin:1rem 0;overflow-x:auto}figcaption{font-size:.9rem}
         """;

@@ -16,7 +16,7 @@ public readonly record struct ChartBar(
 /// Charts as SVG text: complete files that also stand inside an HTML page, readable on light and dark ground.
 /// The same values give the same bytes.
 /// </summary>
-public static class SvgChart
+public static partial class SvgChart
 {
     const int Cell = 46, CellHeight = 30, Left = 84, Top = 40, BarWidth = 74, BarHeight = 170;
 
@@ -24,7 +24,10 @@ public static class SvgChart
     const string Style = """
         <style>.ht text{font:12px system-ui,sans-serif;fill:#24292f}.ht .t{font-weight:600;font-size:13px}
         .ht .up{fill:#d9730d}.ht .down{fill:#2f6fde}.ht .plain{fill:#8a94a3}.ht .axis{stroke:#8a94a3}
-        .ht .spread{stroke:#24292f;stroke-width:2}
+        .ht .spread{stroke:#24292f;stroke-width:2}.ht .grid{stroke:#8a94a3;stroke-opacity:.35}
+        .ht .line{fill:none;stroke-width:2}.ht .line.s0{stroke:#d9730d}.ht .line.s1{stroke:#2f6fde}
+        .ht .line.s2{stroke:#2e8b57}.ht .line.s3{stroke:#8a94a3}.ht .dot.s0{fill:#d9730d}
+        .ht .dot.s1{fill:#2f6fde}.ht .dot.s2{fill:#2e8b57}.ht .dot.s3{fill:#8a94a3}
         @media (prefers-color-scheme:dark){.ht text{fill:#d5dae1}.ht .up{fill:#f2994a}.ht .down{fill:#5b9bff}
         .ht .spread{stroke:#d5dae1}}</style>
         """;

@@ -1,0 +1,67 @@
+using HeadTap.Runtime;
+
+namespace HeadTap.Inject;
+
+/// <summary>
+/// What attention writes into the stream at a prompt's last position, by layer and by head.
+/// </summary>
+/// <param name="Out">[L, C]: attn_out, the sum of the heads and b_O.</param>
+/// <param name="Results">[L, H, C]: each head's result, without b_O.</param>
+public sealed record AttentionWrites(float[] Out, float[] Results)
+{
+    const int RowsInPass = 32;
+
+    /// <summary>Runs prompts; each gives what it gives alone.</summary>
+    /// <param name="model">The model, with the edits attached to it.</param>
+    /// <param name="prompts">Tokens, a BOS included where it is wanted.</param>
+    /// <exception cref="UserException">A prompt does not fit the model.</exception>
+    public static IReadOnlyList<AttentionWrites> Of(Gpt2Model model, IReadOnlyList<int[]> prompts)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(prompts);
+        var writes = new List<AttentionWrites>(prompts.Count);
+        if (prompts.Count == 0)
+            return writes;
+        Site[] sites = [.. Enumerable.Range(0, model.Config.Layers)
+            .SelectMany(l => (Site[])[new(SiteKind.AttnOut, l), new(SiteKind.Result, l)])];
+        using var session = new Gpt2Session(model, new SessionOptions
+        {
+            MaxRows = Math.Min(RowsInPass, prompts.Count), MaxTokens = prompts.Max(p => p.Length),
+            Record = sites,
+        });
+        foreach (int[][] pass in prompts.Chunk(RowsInPass))
+        {
+            var rows = new SequenceBatch([.. pass.Select(p => (IReadOnlyList<int>)p)]);
+            session.Forward(rows);
+            writes.AddRange(LastPositions(session, rows, model.Config));
+        }
+        return writes;
+    }
+
+    /// <summary>[C]: attn_out of a layer.</summary>
+    public ReadOnlySpan<float> Layer(int layer, Gpt2Config config)
+        => Out.AsSpan(layer * config.Width, config.Width);
+
+    /// <summary>[C]: the result of a head.</summary>
+    public ReadOnlySpan<float> Head(int layer, int head, Gpt2Config config)
+        => Results.AsSpan((layer * config.Heads + head) * config.Width, config.Width);
+
+    static AttentionWrites[] LastPositions(Gpt2Session session, SequenceBatch rows, Gpt2Config config)
+    {
+        int L = config.Layers, H = config.Heads, C = config.Width;
+        AttentionWrites[] writes = [.. Enumerable.Range(0, rows.B)
+            .Select(_ => new AttentionWrites(new float[L * C], new float[L * H * C]))];
+        for (int l = 0; l < L; l++)
+        {
+            float[] output = session.Recordings[new Site(SiteKind.AttnOut, l)].ToArray(),
+                results = session.Recordings[new Site(SiteKind.Result, l)].ToArray();
+            for (int b = 0; b < rows.B; b++)
+            {
+                int last = b * rows.T + rows.Lengths[b] - 1;
+                output.AsSpan(last * C, C).CopyTo(writes[b].Out.AsSpan(l * C));
+                results.AsSpan(last * H * C, H * C).CopyTo(writes[b].Results.AsSpan(l * H * C));
+            }
+        }
+        return writes;
+    }
+}

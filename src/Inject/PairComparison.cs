@@ -1,0 +1,69 @@
+using HeadTap.Runtime;
+
+namespace HeadTap.Inject;
+
+/// <summary>
+/// A pair of prompts side by side: what attention writes at the last position when the entity is named, and
+/// when the prompt goes round it (arXiv 2309.05605, section 3, figure 2).
+/// </summary>
+/// <param name="Layers">[L]: each layer's attention output.</param>
+/// <param name="Heads">[L H]: each head's result, heads of one layer side by side.</param>
+public sealed record PairComparison(
+    IReadOnlyList<PlaceComparison> Layers, IReadOnlyList<PlaceComparison> Heads)
+{
+    /// <summary>Runs both prompts and compares them.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="single">Tokens of the single-hop prompt.</param>
+    /// <param name="multi">Tokens of the multi-hop prompt.</param>
+    /// <param name="bridge">Tokens of a space and the entity between the hops; empty for none.</param>
+    /// <param name="answer">The first token of a space and the answer; null for none.</param>
+    /// <param name="top">Tokens to list for each place.</param>
+    /// <exception cref="UserException">A prompt does not fit the model.</exception>
+    public static PairComparison Of(
+        Gpt2Model model, int[] single, int[] multi, IReadOnlyList<int> bridge, int? answer, int top)
+    {
+        IReadOnlyList<AttentionWrites> writes = AttentionWrites.Of(model, [single, multi]);
+        return Of(model, writes[0], writes[1], bridge, answer, top);
+    }
+
+    /// <summary>Compares what two prompts made attention write.</summary>
+    public static PairComparison Of(Gpt2Model model, AttentionWrites single, AttentionWrites multi,
+        IReadOnlyList<int> bridge, int? answer, int top)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        Gpt2Config config = model.Config;
+        List<PlaceComparison> layers = [], heads = [];
+        for (int l = 0; l < config.Layers; l++) // layer by layer: the logits of all heads are many
+        {
+            // The layer, then its heads; of each the single-hop vector and then the multi-hop one.
+            var vectors = new List<float>();
+            for (int place = 0; place <= config.Heads; place++)
+                foreach (AttentionWrites writes in (AttentionWrites[])[single, multi])
+                    vectors.AddRange(Vector(writes, l, place, config));
+            TokenReading reading = TokenReading.Of(model, [.. vectors], top);
+            for (int place = 0; place <= config.Heads; place++)
+            {
+                ReadOnlySpan<float> a = Vector(single, l, place, config), b = Vector(multi, l, place, config);
+                (place == 0 ? layers : heads).Add(new PlaceComparison(l, place == 0 ? null : place - 1,
+                    Read(reading, 2 * place, a, bridge, answer),
+                    Read(reading, 2 * place + 1, b, bridge, answer), PlaceComparison.CosineOf(a, b)));
+            }
+        }
+        return new(layers, heads);
+    }
+
+    static ReadOnlySpan<float> Vector(AttentionWrites writes, int layer, int place, Gpt2Config config)
+        => place == 0 ? writes.Layer(layer, config) : writes.Head(layer, place - 1, config);
+
+    static Writing Read(TokenReading reading, int row, ReadOnlySpan<float> x,
+        IReadOnlyList<int> bridge, int? answer)
+    {
+        double squares = 0;
+        foreach (float value in x)
+            squares += (double)value * value;
+        int[] ranks = [.. bridge.Select(token => reading.Rank(row, token))];
+        return new(Math.Sqrt(squares), reading.Top(row),
+            ranks.Length == 0 ? null : new EntityRank(ranks[0], ranks.Min()),
+            answer is { } token ? reading.Rank(row, token) : null);
+    }
+}

@@ -1,0 +1,74 @@
+using HeadTap.Runtime;
+
+namespace HeadTap.Inject;
+
+/// <summary>A token and what a vector adds to its logit.</summary>
+/// <param name="Token">Its id.</param>
+/// <param name="Logit">Of x W_U + b_U.</param>
+public readonly record struct TokenLogit(int Token, float Logit);
+
+/// <summary>
+/// Vectors of the model's width read as tokens: <c>x W_U + b_U</c>, without a LayerNorm, as the paper's
+/// analysis reads what heads write (arXiv 2309.05605, section 3).
+/// </summary>
+/// <remarks>Among equal logits the lower id comes first, in the list and in ranks.</remarks>
+public sealed class TokenReading
+{
+    readonly float[] _logits; // [n, V]
+    readonly int[] _top; // [n, k]
+    readonly int _vocabulary, _count;
+
+    TokenReading(float[] logits, int[] top, int vocabulary, int count)
+        => (_logits, _top, _vocabulary, _count) = (logits, top, vocabulary, count);
+
+    /// <summary>Reads vectors.</summary>
+    /// <param name="model">Whose unembedding reads them.</param>
+    /// <param name="vectors">[n, C]; n times V logits are held.</param>
+    /// <param name="top">Tokens to list for each, 1 to V.</param>
+    /// <exception cref="UserException">A logit is no number.</exception>
+    public static TokenReading Of(Gpt2Model model, float[] vectors, int top)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(vectors);
+        int C = model.Config.Width, V = model.Config.VocabSize, n = vectors.Length / C;
+        using var arena = new TensorArena(model.Device, TensorArena.Measure(model.Device, a =>
+        {
+            a.Cut("vectors", n, C);
+            a.Cut("logits", n, V);
+            a.Cut("largest logits", n, top);
+            a.CutIndices("their tokens", n, top);
+        }), "what attention writes, read as tokens");
+        Tensor x = arena.Upload("vectors", vectors, n, C), y = arena.Cut("logits", n, V);
+        Tensor values = arena.Cut("largest logits", n, top);
+        IndexTensor tokens = arena.CutIndices("their tokens", n, top);
+        model.Ops.MatMulTransposed(x, model.Weights.Head, y);
+        if (model.Weights.HeadBias is { } bias) // a sum over one "head", plus the bias
+            model.Ops.SumHeads(y.Reshape(n, 1, V), bias, y);
+        model.Ops.TopK(y, top, values, tokens);
+        float[] logits = y.ToArray();
+        foreach (float logit in logits)
+            if (!float.IsFinite(logit))
+                throw new UserException(
+                    "what attention writes is no longer numbers; expected finite weights");
+        return new TokenReading(logits, tokens.ToArray(), V, top);
+    }
+
+    /// <summary>The tokens of the largest logits, first the largest.</summary>
+    public IReadOnlyList<TokenLogit> Top(int vector) => [.. _top.AsSpan(vector * _count, _count).ToArray()
+        .Select(v => new TokenLogit(v, Logits(vector)[v]))];
+
+    /// <summary>Place of a token among all: 1 for the largest logit.</summary>
+    public int Rank(int vector, int token)
+    {
+        ReadOnlySpan<float> logits = Logits(vector);
+        float own = logits[token];
+        int rank = 1;
+        for (int v = 0; v < logits.Length; v++)
+            if (logits[v] > own || (logits[v] == own && v < token))
+                rank++;
+        return rank;
+    }
+
+    /// <summary>[V]</summary>
+    public ReadOnlySpan<float> Logits(int vector) => _logits.AsSpan(vector * _vocabulary, _vocabulary);
+}

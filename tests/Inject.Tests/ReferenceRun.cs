@@ -1,0 +1,60 @@
+using System.Numerics;
+using HeadTap.Reference;
+using HeadTap.Runtime;
+
+namespace HeadTap.Inject.Tests;
+
+/// <summary>A small model run by the textbook: its sites in any number type.</summary>
+static class ReferenceRun
+{
+    internal static readonly Gpt2Config Config = new()
+    {
+        VocabSize = 37, ContextLength = 12, Width = 20, Layers = 2, Heads = 4, Inner = 28,
+        BosToken = 36, EosToken = 36,
+    };
+
+    /// <summary>Random weights with biases and gains that are not those of a fresh model.</summary>
+    internal static Gpt2Model Model(ComputeDevice device)
+    {
+        var model = new Gpt2Model(device, Config);
+        model.Initialize(3);
+        var random = new SeededRandom(5);
+        foreach (ParameterSlice slice in model.Parameters.Slices.Where(s => s.Shape.Length == 1))
+        {
+            float[] values = new float[slice.Length];
+            random.FillNormal(values, 0.4f);
+            model.Set[slice.Name].Upload(slice.Name.EndsWith(".weight", StringComparison.Ordinal)
+                ? Array.ConvertAll(values, v => 1 + v) : values);
+        }
+        return model;
+    }
+
+    internal static Dictionary<string, TReal[]> Sites<TReal>(Gpt2Model model, int[] prompt)
+        where TReal : IFloatingPointIeee754<TReal>
+    {
+        Gpt2Config c = model.Config;
+        var sizes = new Gpt2Sizes(c.VocabSize, c.ContextLength, c.Width, c.Layers, c.Heads, c.Inner)
+        {
+            TiedHead = c.TiedHead, HeadBias = c.HeadBias,
+        };
+        return Gpt2Reference.Forward(sizes,
+            model.Parameters.Slices.ToDictionary(s => s.Name, s => Values<TReal>(model, s.Name)), prompt);
+    }
+
+    internal static TReal[] Values<TReal>(Gpt2Model model, string parameter)
+        where TReal : IFloatingPointIeee754<TReal>
+        => Array.ConvertAll(model.Set[parameter].ToArray(), TReal.CreateChecked);
+
+    /// <summary>[V]: x W_U + b_U by the textbook.</summary>
+    internal static TReal[] Unembed<TReal>(Gpt2Model model, ReadOnlySpan<TReal> x)
+        where TReal : IFloatingPointIeee754<TReal>
+    {
+        int C = model.Config.Width, V = model.Config.VocabSize;
+        TReal[] head = Values<TReal>(model, model.Config.TiedHead ? "wte.weight" : "lm_head.weight");
+        TReal[] logits = model.Config.HeadBias ? Values<TReal>(model, "lm_head.bias") : new TReal[V];
+        for (int v = 0; v < V; v++)
+            for (int c = 0; c < C; c++)
+                logits[v] += x[c] * head[v * C + c];
+        return logits;
+    }
+}
