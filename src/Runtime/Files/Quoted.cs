@@ -16,7 +16,7 @@ public static class Quoted
     public static string Path(string path) => Clean(path, int.MaxValue);
 
     /// <summary>Another library's message.</summary>
-    internal static string Line(string text) => Clean(text.TrimEnd('.', ' ', '\n', '\r'), LongestLine);
+    public static string Line(string text) => Clean(text.TrimEnd('.', ' ', '\n', '\r'), LongestLine);
 
     /// <summary>A list of names, the first few of many.</summary>
     internal static string Names(IReadOnlyList<string> names, int shown = 3)

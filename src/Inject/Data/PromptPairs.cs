@@ -1,0 +1,84 @@
+using System.Collections;
+using HeadTap.Runtime;
+
+namespace HeadTap.Inject;
+
+/// <summary>Pairs of prompts from a file, in the file's order, each with its place in it.</summary>
+/// <remarks>
+/// <c>.csv</c>: one of the layouts that arXiv 2309.05605 published, known by its header
+/// (<see cref="PublishedPairs"/>). <c>.jsonl</c>: one object a line (<see cref="PairLine"/>).
+/// </remarks>
+public sealed class PromptPairs : IReadOnlyList<PromptPair>
+{
+    readonly IReadOnlyList<PromptPair> _pairs;
+    readonly IReadOnlyList<string> _places;
+
+    PromptPairs(string path, IReadOnlyList<PromptPair> pairs, IReadOnlyList<string> places) =>
+        (Path, _pairs, _places) = (path, pairs, places);
+
+    /// <summary>The file.</summary>
+    public string Path { get; }
+
+    /// <inheritdoc/>
+    public int Count => _pairs.Count;
+
+    /// <inheritdoc/>
+    public PromptPair this[int index] => _pairs[index];
+
+    /// <summary>Where a pair stands, for messages: "pairs.csv line 3".</summary>
+    public string Place(int index) => _places[index];
+
+    /// <summary>Reads a file.</summary>
+    /// <param name="path">A <c>.csv</c> or <c>.jsonl</c> file.</param>
+    /// <exception cref="UserException">It cannot be read, its ending is another, a column or field is
+    /// missing, a row is malformed, or there is no pair; one line with the place.</exception>
+    public static PromptPairs Read(string path)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        var pairs = new List<PromptPair>();
+        var places = new List<string>();
+        string ending = System.IO.Path.GetExtension(path);
+        IEnumerable<(PromptPair, string)> found =
+            ending.Equals(".csv", StringComparison.OrdinalIgnoreCase) ? PublishedPairs.Read(path)
+            : ending.Equals(".jsonl", StringComparison.OrdinalIgnoreCase) ? PairLine.Read(path)
+            : throw new UserException($"{Quoted.Path(path)}: pairs are read from .csv and .jsonl; expected "
+                + "a name that ends so");
+        foreach ((PromptPair pair, string place) in found)
+        {
+            pairs.Add(Checked(pair, place));
+            places.Add(place);
+        }
+        return pairs.Count > 0 ? new(path, pairs, places)
+            : throw new UserException($"{Quoted.Path(path)}: there is no pair in it; expected at least one");
+    }
+
+    /// <summary>Writes pairs as JSONL, whole or not at all; the same pairs give the same bytes.</summary>
+    /// <exception cref="UserException">The place cannot be written.</exception>
+    public static void Write(string path, IEnumerable<PromptPair> pairs)
+    {
+        ArgumentNullException.ThrowIfNull(pairs);
+        AtomicFile.Write(path, stream =>
+        {
+            foreach (PromptPair pair in pairs)
+                PairLine.Write(stream, pair);
+        });
+    }
+
+    /// <inheritdoc/>
+    public IEnumerator<PromptPair> GetEnumerator() => _pairs.GetEnumerator();
+
+    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+
+    static PromptPair Checked(PromptPair pair, string place)
+    {
+        foreach ((string name, string text) in ((string, string)[])
+            [("explicit prompt", pair.Explicit), ("obscure prompt", pair.Obscure), ("bridge", pair.Bridge),
+            ("memory", pair.Memory), ("answer", pair.Answer)])
+            if (text.Length == 0)
+                throw new UserException($"{place}: the {name} is empty; expected text");
+        // The published result files have answers with their space; a second one would score another token.
+        return !char.IsWhiteSpace(pair.Answer[0]) ? pair
+            : throw new UserException($"{place}: the answer {Quoted.Name(pair.Answer)} begins with a space; "
+                + "leave it out, one is put before every answer");
+    }
+}
