@@ -33,7 +33,7 @@ public static class MatMulKernels
     public static int Groups(int M, int N) => checked(((M + Tile - 1) / Tile) * ((N + Tile - 1) / Tile));
 
     /// <summary>
-    /// Writes y, or adds into it. Grid: <see cref="Groups"/>. Group: <see cref="BlockSize"/>.
+    /// Writes y, or adds into it. Grid: <see cref="Groups"/> by parts. Group: <see cref="BlockSize"/>.
     /// </summary>
     /// <param name="x">Element (i, k) at i XRow + k XColumn.</param>
     /// <param name="weight">Element (k, j) at k WRow + j WColumn.</param>
@@ -57,10 +57,11 @@ public static class MatMulKernels
 
         float y00 = 0f, y01 = 0f, y02 = 0f, y03 = 0f, y10 = 0f, y11 = 0f, y12 = 0f, y13 = 0f;
         float y20 = 0f, y21 = 0f, y22 = 0f, y23 = 0f, y30 = 0f, y31 = 0f, y32 = 0f, y33 = 0f;
-        for (int k0 = 0; k0 < s.K; k0 += TileK)
+        int end = MatMulPart.EndTerm(s);
+        for (int k0 = MatMulPart.FirstTerm(s); k0 < end; k0 += TileK)
         {
-            Load(x, s.XRow, s.XColumn, firstRow, s.M, k0, s.K, xs);
-            Load(weight, s.WColumn, s.WRow, firstColumn, s.N, k0, s.K, ws);
+            Load(x, s.XRow, s.XColumn, firstRow, s.M, k0, end, xs);
+            Load(weight, s.WColumn, s.WRow, firstColumn, s.N, k0, end, ws);
             Group.Barrier(); // both tiles are complete before anyone reads them
             for (int k = 0; k < TileK; k++)
             {
@@ -74,6 +75,7 @@ public static class MatMulKernels
             }
             Group.Barrier(); // everyone is done with the tiles before the next ones overwrite them
         }
+        y = MatMulPart.Sums(y, s);
         StoreRow(bias, residual, y, s, epilogue, firstRow + r, firstColumn + c,
             y00, y01, y02, y03);
         StoreRow(bias, residual, y, s, epilogue, firstRow + r + 1, firstColumn + c,

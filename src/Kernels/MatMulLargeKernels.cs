@@ -35,7 +35,7 @@ public static class MatMulLargeKernels
     public static int Groups(int M, int N) => checked(((M + Tile - 1) / Tile) * ((N + Tile - 1) / Tile));
 
     /// <summary>
-    /// Writes y, or adds into it. Grid: <see cref="Groups"/>. Group: <see cref="BlockSize"/>.
+    /// Writes y, or adds into it. Grid: <see cref="Groups"/> by parts. Group: <see cref="BlockSize"/>.
     /// </summary>
     /// <param name="x">Element (i, k) at i XRow + k XColumn.</param>
     /// <param name="weight">Element (k, j) at k WRow + j WColumn.</param>
@@ -53,20 +53,21 @@ public static class MatMulLargeKernels
         ArrayView<float> shared = SharedMemory.Allocate<float>(2 * Half); // [half][operand][term][line]
         ArrayView<Four> fours = shared.AsAligned(16).Cast<Four>();
         int row = MatMulRaster.Row(Grid.IdxX, s.M, s.N), column = MatMulRaster.Column(Grid.IdxX, s.M, s.N);
-        var xFrom = new OperandSource(s.XRow, s.XColumn, row, s.M, s.K, xWide);
-        var weightFrom = new OperandSource(s.WColumn, s.WRow, column, s.N, s.K, weightWide);
+        int first = MatMulPart.FirstTerm(s), end = MatMulPart.EndTerm(s);
+        var xFrom = new OperandSource(s.XRow, s.XColumn, row, s.M, end, xWide);
+        var weightFrom = new OperandSource(s.WColumn, s.WRow, column, s.N, end, weightWide);
         int r = Group.IdxX >> 4 << 2, c = (Group.IdxX & 15) << 2;
 
         ThreadTile sums = default;
-        Four xNext = Fetch(x, xFrom, 0), weightNext = Fetch(weight, weightFrom, 0);
+        Four xNext = Fetch(x, xFrom, first), weightNext = Fetch(weight, weightFrom, first);
         int half = 0;
-        for (int k0 = 0; k0 < s.K; k0 += Terms)
+        for (int k0 = first; k0 < end; k0 += Terms)
         {
             Put(shared, half, xFrom, xNext);
             Put(shared, half + Operand, weightFrom, weightNext);
             // This half is complete, and everyone is done with the other, which is written next time round.
             Group.Barrier();
-            if (k0 + Terms < s.K)
+            if (k0 + Terms < end)
             {
                 xNext = Fetch(x, xFrom, k0 + Terms);
                 weightNext = Fetch(weight, weightFrom, k0 + Terms);
@@ -81,7 +82,7 @@ public static class MatMulLargeKernels
             }
             half ^= Half;
         }
-        sums.Store(bias, residual, y, s, epilogue, row + r, column + c);
+        sums.Store(bias, residual, MatMulPart.Sums(y, s), s, epilogue, row + r, column + c);
     }
 
     static ThreadTile Plus(ArrayView<Four> fours, int x, int weight, ThreadTile sums)

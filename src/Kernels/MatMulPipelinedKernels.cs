@@ -31,8 +31,8 @@ public static class MatMulPipelinedKernels
     const int Operand = Terms * Padded, Stage = 2 * Operand;
 
     /// <summary>
-    /// Writes y, or adds into it. Grid: <see cref="MatMulLargeKernels.Groups"/>. Group: <see
-    /// cref="BlockSize"/>.
+    /// Writes y, or adds into it. Grid: <see cref="MatMulLargeKernels.Groups"/> by parts. Group:
+    /// <see cref="BlockSize"/>.
     /// </summary>
     /// <param name="x">Element (i, k) at i XRow + k XColumn.</param>
     /// <param name="weight">Element (k, j) at k WRow + j WColumn.</param>
@@ -56,21 +56,22 @@ public static class MatMulPipelinedKernels
         int origin = TCores.Origin(shared);
         long xAddress = TCores.Address(x), weightAddress = TCores.Address(weight);
         int row = MatMulRaster.Row(Grid.IdxX, s.M, s.N), column = MatMulRaster.Column(Grid.IdxX, s.M, s.N);
-        var xFrom = new OperandSource(s.XRow, s.XColumn, row, s.M, s.K, xWide);
-        var weightFrom = new OperandSource(s.WColumn, s.WRow, column, s.N, s.K, weightWide);
+        int first = MatMulPart.FirstTerm(s), end = MatMulPart.EndTerm(s);
+        var xFrom = new OperandSource(s.XRow, s.XColumn, row, s.M, end, xWide);
+        var weightFrom = new OperandSource(s.WColumn, s.WRow, column, s.N, end, weightWide);
         int r = Group.IdxX >> 4 << 2, c = (Group.IdxX & 15) << 2;
 
         ThreadTile sums = default;
         int filled = 0, used = 0; // stages: the next to fill, the next to multiply
-        for (int k = -2 * Terms; k < s.K; k += Terms)
+        for (int k = first - 2 * Terms; k < end; k += Terms)
         {
-            if (k >= 0)
+            if (k >= first)
             {
                 TCores.WaitAllButOne();
                 Group.Barrier(); // this stage is complete, and everyone is done with the one filled below
             }
             int ahead = k + 2 * Terms;
-            if (ahead < s.K)
+            if (ahead < end)
             {
                 Copy<TCores, TX>(shared, origin, filled, x, xAddress, xFrom, ahead);
                 Copy<TCores, TWeight>(
@@ -78,7 +79,7 @@ public static class MatMulPipelinedKernels
                 filled = filled == (Stages - 1) * Stage ? 0 : filled + Stage;
             }
             TCores.Commit(); // also when empty: the wait counts batches
-            if (k < 0)
+            if (k < first)
                 continue;
             int xAt = (used + r) >> 2, weightAt = (used + Operand + c) >> 2;
             for (int half = 0; half < Terms; half += 4, xAt += Padded, weightAt += Padded)
@@ -90,7 +91,7 @@ public static class MatMulPipelinedKernels
             }
             used = used == (Stages - 1) * Stage ? 0 : used + Stage;
         }
-        sums.Store(bias, residual, y, s, epilogue, row + r, column + c);
+        sums.Store(bias, residual, MatMulPart.Sums(y, s), s, epilogue, row + r, column + c);
     }
 
     static ThreadTile Plus(ArrayView<Four> fours, int x, int weight, ThreadTile sums)

@@ -17,6 +17,18 @@ namespace HeadTap.Kernels;
 public readonly record struct MatMulShape(
     int M, int N, int K, long XRow, long XColumn, long WRow, long WColumn, long YRow, int Accumulate)
 {
+    /// <summary>
+    /// On ILGPU devices: terms that one group sums where they are cut into parts, a multiple of 16; 0 when
+    /// each sum is made whole. Sums of part p then go to y + p M N (<see cref="MatMulPartsKernels"/>).
+    /// </summary>
+    public int PartTerms { get; init; }
+
+    /// <summary>
+    /// True when the terms are rows of a batch, as in a weight's gradient: no row of y belongs to a row of
+    /// the batch.
+    /// </summary>
+    public bool SumsOverRows => XRow == 1 && XColumn != 1;
+
     /// <summary>x[M, K] @ weight[K, N], all contiguous.</summary>
     public static MatMulShape Plain(int M, int N, int K, bool accumulate)
         => new(M, N, K, K, 1, N, 1, N, accumulate ? 1 : 0);

@@ -32,7 +32,7 @@ public static class MatMulTensorKernels
     public static int Groups(int M, int N) => checked(((M + Tile - 1) / Tile) * ((N + Tile - 1) / Tile));
 
     /// <summary>
-    /// Writes y, or adds into it, with TF32 operands. Grid: <see cref="Groups"/>. Group: <see
+    /// Writes y, or adds into it, with TF32 operands. Grid: <see cref="Groups"/> by parts. Group: <see
     /// cref="BlockSize"/>.
     /// </summary>
     /// <param name="x">Element (i, k) at i XRow + k XColumn.</param>
@@ -56,22 +56,23 @@ public static class MatMulTensorKernels
         int origin = TCores.Origin(shared);
         long xAddress = TCores.Address(x), weightAddress = TCores.Address(weight);
         int row = MatMulRaster.Row(Grid.IdxX, s.M, s.N), column = MatMulRaster.Column(Grid.IdxX, s.M, s.N);
-        var xFrom = new OperandSource(s.XRow, s.XColumn, row, s.M, s.K, xWide);
-        var weightFrom = new OperandSource(s.WColumn, s.WRow, column, s.N, s.K, weightWide);
+        int first = MatMulPart.FirstTerm(s), end = MatMulPart.EndTerm(s);
+        var xFrom = new OperandSource(s.XRow, s.XColumn, row, s.M, end, xWide);
+        var weightFrom = new OperandSource(s.WColumn, s.WRow, column, s.N, end, weightWide);
         int warpRow = Group.IdxX >> 6 << 6, warpColumn = (Group.IdxX >> 5 & 1) << 6;
         bool inside = row + warpRow < s.M && column + warpColumn < s.N; // the same for a whole warp
 
         WarpTile sums = default;
         int filled = 0, used = 0; // stages: the next to fill, the next to multiply
-        for (int k = -2 * Terms; k < s.K; k += Terms)
+        for (int k = first - 2 * Terms; k < end; k += Terms)
         {
-            if (k >= 0)
+            if (k >= first)
             {
                 TCores.WaitAllButOne();
                 Group.Barrier(); // this stage is complete, and everyone is done with the one filled below
             }
             int ahead = k + 2 * Terms;
-            if (ahead < s.K)
+            if (ahead < end)
             {
                 OperandTile.Copy<TCores, TX>(shared, origin, filled, x, xAddress, xFrom, ahead, BlockSize);
                 OperandTile.Copy<TCores, TWeight>(
@@ -80,7 +81,7 @@ public static class MatMulTensorKernels
                 filled = filled == (Stages - 1) * Stage ? 0 : filled + Stage;
             }
             TCores.Commit(); // also when empty: the wait counts batches
-            if (k < 0)
+            if (k < first)
                 continue;
             if (inside)
             {
@@ -89,7 +90,8 @@ public static class MatMulTensorKernels
             }
             used = used == (Stages - 1) * Stage ? 0 : used + Stage;
         }
-        sums.Store(shared, bias, residual, y, s, epilogue, row + warpRow, column + warpColumn);
+        sums.Store(shared, bias, residual, MatMulPart.Sums(y, s), s, epilogue,
+            row + warpRow, column + warpColumn);
     }
 
     /// <summary>The same with BF16 operands.</summary>
@@ -105,22 +107,23 @@ public static class MatMulTensorKernels
         ArrayView<float> shared = SharedMemory.Allocate<float>(2 * Stage);
         int origin = TCores.Origin(shared);
         int row = MatMulRaster.Row(Grid.IdxX, s.M, s.N), column = MatMulRaster.Column(Grid.IdxX, s.M, s.N);
-        var xFrom = new OperandSource(s.XRow, s.XColumn, row, s.M, s.K, xWide);
-        var weightFrom = new OperandSource(s.WColumn, s.WRow, column, s.N, s.K, weightWide);
+        int first = MatMulPart.FirstTerm(s), end = MatMulPart.EndTerm(s);
+        var xFrom = new OperandSource(s.XRow, s.XColumn, row, s.M, end, xWide);
+        var weightFrom = new OperandSource(s.WColumn, s.WRow, column, s.N, end, weightWide);
         int warpRow = Group.IdxX >> 6 << 6, warpColumn = (Group.IdxX >> 5 & 1) << 6;
         bool inside = row + warpRow < s.M && column + warpColumn < s.N; // the same for a whole warp
 
         WarpTile sums = default;
-        var xs = StagedChunks.Fetch<TX>(x, xFrom, 0);
-        var ws = StagedChunks.Fetch<TWeight>(weight, weightFrom, 0);
+        var xs = StagedChunks.Fetch<TX>(x, xFrom, first);
+        var ws = StagedChunks.Fetch<TWeight>(weight, weightFrom, first);
         int stage = 0;
-        for (int k = 0; k < s.K; k += Terms)
+        for (int k = first; k < end; k += Terms)
         {
             xs.Pack<TCores, TX>(shared, stage);
             ws.Pack<TCores, TWeight>(shared, stage + OperandTile.PairWords);
             // This stage is complete, and everyone is done with the other, which is packed next time round.
             Group.Barrier();
-            if (k + Terms < s.K)
+            if (k + Terms < end)
             {
                 xs = StagedChunks.Fetch<TX>(x, xFrom, k + Terms);
                 ws = StagedChunks.Fetch<TWeight>(weight, weightFrom, k + Terms);
@@ -129,7 +132,8 @@ public static class MatMulTensorKernels
                 sums = MultiplyBf16<TCores, TX, TWeight>(shared, origin, stage, warpRow, warpColumn, sums);
             stage ^= Stage;
         }
-        sums.Store(shared, bias, residual, y, s, epilogue, row + warpRow, column + warpColumn);
+        sums.Store(shared, bias, residual, MatMulPart.Sums(y, s), s, epilogue,
+            row + warpRow, column + warpColumn);
     }
 
     static WarpTile MultiplyTf32<TCores, TX, TWeight>(

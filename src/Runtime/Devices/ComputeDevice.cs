@@ -15,6 +15,7 @@ namespace HeadTap.Runtime;
 public sealed class ComputeDevice : IDisposable
 {
     readonly Context? _context;
+    MemoryBuffer1D<float, Stride1D.Dense>? _partialSums;
 
     ComputeDevice(DeviceEntry entry, Context? context, Accelerator? accelerator)
     {
@@ -50,6 +51,18 @@ public sealed class ComputeDevice : IDisposable
     internal bool IsHost => Accelerator is null;
 
     internal Accelerator? Accelerator { get; }
+
+    /// <summary>
+    /// Bytes that arenas do not get: room for <see cref="PartialSums"/> on ILGPU devices.
+    /// </summary>
+    internal long ReservedBytes => IsHost ? 0 : ProductPlan.MostPartialSums * sizeof(float);
+
+    /// <summary>
+    /// Where products whose terms are cut leave their sums until the next kernel of the stream adds them;
+    /// taken when first asked for.
+    /// </summary>
+    internal ArrayView<float> PartialSums
+        => (_partialSums ??= Accelerator!.Allocate1D<float>(ProductPlan.MostPartialSums)).View;
 
     /// <summary>
     /// Threads that host bodies run on, the caller's included; results do not depend on it.
@@ -131,6 +144,7 @@ public sealed class ComputeDevice : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        _partialSums?.Dispose();
         Accelerator?.Dispose();
         _context?.Dispose();
         if (LiveBytes != 0)

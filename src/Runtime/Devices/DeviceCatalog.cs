@@ -112,7 +112,7 @@ public static class DeviceCatalog
             : [Missing("cuda", DeviceKind.Cuda, "the NVIDIA driver lists no device")];
     }
 
-    // The choice of Ops.VariantOf.
+    // The choice of ProductPlan.
     static string Tiles(int multiprocessors)
         => $"products of {multiprocessors} tiles of 128 x 128 or more in those, others in 64 x 64,";
 

@@ -55,5 +55,6 @@ public sealed class MemoryPlan(ComputeDevice device)
                 $"{purpose} needs {Text(bytes)}, and {device.Name} has {Text(free)} free");
     }
 
-    static long FreeBytes(ComputeDevice device) => device.Entry.MemoryInBytes - device.LiveBytes;
+    static long FreeBytes(ComputeDevice device)
+        => device.Entry.MemoryInBytes - device.ReservedBytes - device.LiveBytes;
 }

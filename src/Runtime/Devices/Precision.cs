@@ -48,6 +48,9 @@ public static class Precisions
     internal static bool HasTensorCores(CudaArchitecture? architecture)
         => architecture >= CudaArchitecture.SM_80;
 
+    /// <summary>True for an architecture with cp.async, which came with those tensor cores.</summary>
+    internal static bool HasAsyncCopies(CudaArchitecture? architecture) => HasTensorCores(architecture);
+
     /// <exception cref="UserException">The device lacks the precision.</exception>
     internal static void Require(Precision precision, DeviceEntry device, Accelerator? accelerator)
     {

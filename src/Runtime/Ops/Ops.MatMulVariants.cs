@@ -14,58 +14,53 @@ delegate void ProductLauncher(
     ArrayView<float> bias, ArrayView<float> residual, ArrayView<float> y, MatMulShape shape,
     MatMulEpilogue epilogue, int xWide, int weightWide);
 
-/// <summary>The kernels of the matrix product.</summary>
-enum MatMulVariant
-{
-    /// <summary>float32, 64 x 64 a group: shapes that would not fill the device otherwise.</summary>
-    Small,
-
-    /// <summary>float32, 128 x 128 a group; the bits of <see cref="Small"/>.</summary>
-    Large,
-
-    /// <summary>The same tiles and bits with asynchronous copies: CUDA from sm_80 on.</summary>
-    Pipelined,
-
-    /// <summary>Tensor cores, TF32.</summary>
-    Tf32,
-
-    /// <summary>Tensor cores, BF16.</summary>
-    Bf16,
-}
-
 public sealed unsafe partial class Ops
 {
     readonly Dictionary<(MatMulVariant, bool, bool), ProductLauncher> _products = [];
 
-    /// <summary>Tests set it to run one kernel on every shape; null leaves the choice to the shape.</summary>
+    Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
+        MatMulShape, MatMulEpilogue, int>? _combineParts;
+
+    /// <summary>Tests set it to run one kernel on every shape; null leaves the choice to the plan.</summary>
     internal MatMulVariant? ForcedMatMul { get; set; }
 
-    /// <summary>The kernel that a product of this size runs on an ILGPU device.</summary>
-    /// <remarks>
-    /// 128 x 128 tiles reuse each load twice as often, but a product of fewer tiles than the device has
-    /// multiprocessors leaves some idle: it is cut finer. In reduced precision one kernel runs every shape,
-    /// so that a row alone has the bits it has in a batch.
-    /// </remarks>
-    internal MatMulVariant VariantOf(int M, int N) => ForcedMatMul ?? Device.Precision switch
-    {
-        Precision.Tf32 => MatMulVariant.Tf32,
-        Precision.Bf16 => MatMulVariant.Bf16,
-        _ => M > MatMulKernels.Tile && N > MatMulKernels.Tile
-            && MatMulLargeKernels.Groups(M, N) >= Gpu.NumMultiprocessors
-            ? HasAsyncCopies ? MatMulVariant.Pipelined : MatMulVariant.Large
-            : MatMulVariant.Small,
-    };
+    /// <summary>Tests set it to cut the terms of every product; null leaves the choice to the plan.</summary>
+    internal int? ForcedParts { get; set; }
 
-    // cp.async came with the tensor cores that take TF32.
-    bool HasAsyncCopies => Precisions.HasTensorCores((Gpu as CudaAccelerator)?.Architecture);
+    ProductPlan PlanOf(in MatMulShape s)
+    {
+        var plan = ProductPlan.Of(s, Device.Precision, Gpu.NumMultiprocessors,
+            Precisions.HasAsyncCopies((Gpu as CudaAccelerator)?.Architecture));
+        return new(ForcedMatMul ?? plan.Variant, ForcedParts ?? plan.Parts);
+    }
 
     void Launch(
         Tensor x, Tensor weight, Tensor? bias, Tensor? residual, Tensor y, in MatMulShape s, int activation)
     {
+        ProductPlan plan = PlanOf(s);
+        var epilogue = new MatMulEpilogue(bias is null ? 0 : 1, activation, residual is null ? 0 : 1);
+        ArrayView<float> biasView = (bias ?? y).View, residualView = (residual ?? y).View;
+        if (plan.PartTerms(s.K) is not (> 0 and var terms) || terms >= s.K)
+        {
+            Launch(plan.Variant, 1, x, weight, biasView, residualView, y.View, s, epilogue);
+            return;
+        }
+        int parts = (s.K + terms - 1) / terms;
+        ArrayView<float> sums = Device.PartialSums.SubView(0, (long)parts * s.M * s.N);
+        Launch(plan.Variant, parts, x, weight, biasView, residualView, sums,
+            s with { YRow = s.N, Accumulate = 0, PartTerms = terms }, default);
+        (_combineParts ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>,
+            ArrayView<float>, MatMulShape, MatMulEpilogue, int>(MatMulPartsKernels.Combine))(
+            Elements((long)s.M * s.N), sums, biasView, residualView, y.View, s, epilogue, parts);
+    }
+
+    void Launch(
+        MatMulVariant variant, int parts, Tensor x, Tensor weight, ArrayView<float> bias,
+        ArrayView<float> residual, ArrayView<float> y, in MatMulShape s, in MatMulEpilogue epilogue)
+    {
         // Neighbours in memory are neighbours in shared memory. With no stride of 1 either way is right, one
         // by one.
         bool xLines = s.XColumn != 1 && s.XRow == 1, weightLines = s.WRow != 1 && s.WColumn == 1;
-        MatMulVariant variant = VariantOf(s.M, s.N);
         (int groups, int block) = variant switch
         {
             MatMulVariant.Small => (MatMulKernels.Groups(s.M, s.N), MatMulKernels.BlockSize),
@@ -73,9 +68,9 @@ public sealed unsafe partial class Ops
                 (MatMulLargeKernels.Groups(s.M, s.N), MatMulLargeKernels.BlockSize),
             _ => (MatMulTensorKernels.Groups(s.M, s.N), MatMulTensorKernels.BlockSize),
         };
-        var epilogue = new MatMulEpilogue(bias is null ? 0 : 1, activation, residual is null ? 0 : 1);
-        LauncherOf(variant, xLines, weightLines)(Gpu.DefaultStream, (groups, block),
-            x.View, weight.View, (bias ?? y).View, (residual ?? y).View, y.View, s, epilogue,
+        LauncherOf(variant, xLines, weightLines)(
+            Gpu.DefaultStream, new KernelConfig(new Index2D(groups, parts), new Index2D(block, 1)),
+            x.View, weight.View, bias, residual, y, s, epilogue,
             Wide(x, xLines ? s.XRow : s.XColumn, xLines ? s.XColumn : s.XRow),
             Wide(weight, weightLines ? s.WColumn : s.WRow, weightLines ? s.WRow : s.WColumn));
     }
