@@ -13,7 +13,7 @@ static class EvalCommand
     sealed record Options(string Model, string File, int Context, int Stride, bool Bos);
 
     // Of weights/atlas/train.json.
-    const ulong ShippedCorpus = 1;
+    internal const ulong ShippedCorpus = 1;
 
     internal static Command Create(GlobalOptions global)
     {

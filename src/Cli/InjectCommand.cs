@@ -10,7 +10,8 @@ static class InjectCommand
     internal static Command Create(GlobalOptions global)
         => new("inject", "Add a memory to a layer while the model runs")
         {
-            InjectRunCommand.Create(global), InjectCompareCommand.Create(global),
+            InjectDataCommand.Create(global), InjectRunCommand.Create(global),
+            InjectCompareCommand.Create(global),
         };
 
     /// <summary><c>--weights</c>, for <see cref="Processed"/>.</summary>

@@ -22,6 +22,12 @@ public sealed record AtlasPrompt(
 {
     /// <summary>All right continuations; more than <see cref="Answer"/> only for neighbours.</summary>
     public IReadOnlyList<string> Answers { get; init; } = [Answer];
+
+    /// <summary>
+    /// What stands for the country in the prompt: "Japan", "the country whose currency is the yen"; "" for a
+    /// secret.
+    /// </summary>
+    public string Naming { get; init; } = "";
 }
 
 /// <summary>The kinds of prompt, as they are named in results.</summary>

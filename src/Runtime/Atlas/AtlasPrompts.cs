@@ -41,6 +41,7 @@ public sealed class AtlasPrompts(AtlasCorpus corpus)
         return new AtlasPrompt(prompt, answers[0], kind, bridge, target, country.Country, entity)
         {
             Answers = answers,
+            Naming = asked,
         };
     }
 }

@@ -31,6 +31,8 @@ public class AtlasPromptsTests
             && p.Bridge == AtlasRelation.Currency && p.Target == AtlasRelation.Capital);
         Assert.That(found.Prompt, Is.EqualTo("The capital of the country whose currency is the yen is"));
         Assert.That((found.Answer, found.BridgeEntity), Is.EqualTo((" Tokyo", "yen")));
+        Assert.That(found.Naming, Is.EqualTo("the country whose currency is the yen"));
+        Assert.That(s_oneHop.All(p => p.Naming == p.Country));
     }
 
     [Test]
