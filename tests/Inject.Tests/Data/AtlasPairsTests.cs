@@ -35,7 +35,8 @@ public sealed class AtlasPairsTests
         foreach (PromptPair pair in s_pairs)
         {
             Assert.That(pair.Explicit.Replace("the " + pair.Bridge, pair.Bridge, StringComparison.Ordinal)
-                .Replace(pair.Bridge, pair.ObscureEntity, StringComparison.Ordinal), Is.EqualTo(pair.Obscure));
+                .Replace(pair.Bridge, pair.ObscureEntity, StringComparison.Ordinal),
+                Is.EqualTo(pair.Obscure));
             Assert.That(AtlasFacts.GivesAway(pair.Memory, pair.Answer), Is.False, pair.ToString());
             Assert.That(pair.Obscure, Does.Not.Contain(pair.Answer).And.Not.Match($"\\b{pair.Bridge}\\b"));
             Assert.That(pair.Explicit, Does.Not.Contain(pair.Answer));
@@ -61,8 +62,8 @@ public sealed class AtlasPairsTests
     {
         ILookup<string, PromptPair> splits = s_pairs.ToLookup(p => p.Split);
         Assert.That(splits.Select(s => s.Key), Is.EquivalentTo(["validation", "test"]));
-        Assert.That(splits["validation"].Select(p => p.Bridge).Intersect(splits["test"].Select(p => p.Bridge)),
-            Is.Empty);
+        Assert.That(splits["validation"].Select(p => p.Bridge)
+            .Intersect(splits["test"].Select(p => p.Bridge)), Is.Empty);
         Assert.That(splits["validation"].Count(), Is.InRange(280, 352));
         Assert.That(splits["validation"].Select(p => p.Bridge).Distinct().Count(), Is.EqualTo(77 / 2));
     }
@@ -82,7 +83,8 @@ public sealed class AtlasPairsTests
     {
         foreach (PromptPair pair in s_pairs)
         {
-            EncodedPair encoded = EncodedPair.Of(pair, AtlasFolder.Tokenizer, AtlasFolder.Config, null, "pair");
+            EncodedPair encoded =
+                EncodedPair.Of(pair, AtlasFolder.Tokenizer, AtlasFolder.Config, null, "pair");
             Assert.That(encoded.Memory, Does.Not.Contain(encoded.Answer));
             Assert.That(AtlasFolder.Tokenizer.Decode(encoded.Obscure[encoded.Entity]).Trim(),
                 Is.EqualTo(pair.ObscureEntity));
