@@ -1,0 +1,15 @@
+namespace HeadTap.Inject;
+
+/// <summary>The change of the mean probability: 100 (mean p_edit / mean p_obs - 1).</summary>
+/// <remarks>Prompts with p_obs = 0 count as all others; only where all are zero is there no number.</remarks>
+public static class MeanProbabilityChange
+{
+    /// <summary>Percent; NaN if the mean before is zero or there is no prompt.</summary>
+    /// <inheritdoc cref="RelativeGain.Of"/>
+    public static double Of(ReadOnlySpan<double> before, ReadOnlySpan<double> after)
+    {
+        PromptProbabilities.Require(before, after);
+        double was = RelativeGain.Mean(before);
+        return was > 0 ? 100 * (RelativeGain.Mean(after) / was - 1) : double.NaN;
+    }
+}
