@@ -46,20 +46,38 @@ public static class AttentionKernels
         ArrayView<float> qkv, ArrayView<int> lengths,
         ArrayView<float> z, ArrayView<float> logSumExp,
         int T, int H, int D, float scale, int aligned)
-        => Forward<OneChunk>(qkv, lengths, z, logSumExp, T, H, D, scale, aligned);
+        => Forward<OneChunk, Unedited>(qkv, lengths, z, logSumExp, lengths, 0, T, H, D, scale, aligned);
 
     /// <summary>The same for heads of 65 to <see cref="MaxHeadSize"/>.</summary>
     public static void ForwardWide(
         ArrayView<float> qkv, ArrayView<int> lengths,
         ArrayView<float> z, ArrayView<float> logSumExp,
         int T, int H, int D, float scale, int aligned)
-        => Forward<TwoChunks>(qkv, lengths, z, logSumExp, T, H, D, scale, aligned);
+        => Forward<TwoChunks, Unedited>(qkv, lengths, z, logSumExp, lengths, 0, T, H, D, scale, aligned);
 
-    static void Forward<THead>(
+    /// <summary>
+    /// <see cref="Forward"/>, with z edited as it is stored by the table of so many edits
+    /// (<see cref="HeadEdit.Table"/>).
+    /// </summary>
+    public static void ForwardEdited(
         ArrayView<float> qkv, ArrayView<int> lengths,
-        ArrayView<float> z, ArrayView<float> logSumExp,
+        ArrayView<float> z, ArrayView<float> logSumExp, ArrayView<int> table, int edits,
+        int T, int H, int D, float scale, int aligned)
+        => Forward<OneChunk, Edited>(qkv, lengths, z, logSumExp, table, edits, T, H, D, scale, aligned);
+
+    /// <summary>The same for heads of 65 to <see cref="MaxHeadSize"/>.</summary>
+    public static void ForwardWideEdited(
+        ArrayView<float> qkv, ArrayView<int> lengths,
+        ArrayView<float> z, ArrayView<float> logSumExp, ArrayView<int> table, int edits,
+        int T, int H, int D, float scale, int aligned)
+        => Forward<TwoChunks, Edited>(qkv, lengths, z, logSumExp, table, edits, T, H, D, scale, aligned);
+
+    static void Forward<THead, TEditing>(
+        ArrayView<float> qkv, ArrayView<int> lengths,
+        ArrayView<float> z, ArrayView<float> logSumExp, ArrayView<int> table, int edits,
         int T, int H, int D, float scale, int aligned)
         where THead : struct, IHeadChunks
+        where TEditing : struct, IEditing
     {
         ArrayView<float> q = SharedMemory.Allocate<float>(Floats);
         ArrayView<float> qHigh = SharedMemory.Allocate<float>(THead.Two ? Floats : 4);
@@ -125,9 +143,18 @@ public static class AttentionKernels
             sum += largest[8 * n + ty];
         Quad share = new(1f / sum.X, 1f / sum.Y, 1f / sum.Z, 1f / sum.W);
         var zRows = new HeadRows(z, tile, C, column, D, aligned);
-        Store(ScaleRows(mix, share), zRows, q0, length, T, 0);
+        mix = ScaleRows(mix, share);
+        mixHigh = ScaleRows(mixHigh, share);
+        if (TEditing.Any)
+        {
+            var edit = new HeadEdits(table, edits, lengths.IntLength * T, tile, D);
+            mix = edit.Apply(mix, q0 + 4 * ty, 4 * tx);
+            if (THead.Two)
+                mixHigh = edit.Apply(mixHigh, q0 + 4 * ty, Columns + 4 * tx);
+        }
+        Store(mix, zRows, q0, length, T, 0);
         if (THead.Two)
-            Store(ScaleRows(mixHigh, share), zRows, q0, length, T, 1);
+            Store(mixHigh, zRows, q0, length, T, 1);
         for (int r = 4 * ty; r < 4 * ty + 4; r++)
             if (tx == 0 && q0 + r < T)
                 logSumExp[tile.Statistics + r] =

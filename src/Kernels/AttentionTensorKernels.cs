@@ -35,7 +35,8 @@ public static class AttentionTensorKernels
         ArrayView<float> z, ArrayView<float> logSumExp,
         int T, int H, int D, float scale, int aligned)
         where TCores : struct, ITensorCores
-        => Forward<TCores, Tf32Operand>(qkv, lengths, z, logSumExp, T, H, D, scale, aligned);
+        => Forward<TCores, Tf32Operand, Unedited>(
+            qkv, lengths, z, logSumExp, lengths, 0, T, H, D, scale, aligned);
 
     /// <summary>The same with BF16 operands.</summary>
     public static void ForwardBf16<TCores>(
@@ -43,14 +44,37 @@ public static class AttentionTensorKernels
         ArrayView<float> z, ArrayView<float> logSumExp,
         int T, int H, int D, float scale, int aligned)
         where TCores : struct, ITensorCores
-        => Forward<TCores, Bf16Operand>(qkv, lengths, z, logSumExp, T, H, D, scale, aligned);
+        => Forward<TCores, Bf16Operand, Unedited>(
+            qkv, lengths, z, logSumExp, lengths, 0, T, H, D, scale, aligned);
 
-    static void Forward<TCores, TOperand>(
+    /// <summary>
+    /// <see cref="ForwardTf32"/>, with z edited as it is stored by the table of so many edits
+    /// (<see cref="HeadEdit.Table"/>).
+    /// </summary>
+    public static void ForwardTf32Edited<TCores>(
         ArrayView<float> qkv, ArrayView<int> lengths,
-        ArrayView<float> z, ArrayView<float> logSumExp,
+        ArrayView<float> z, ArrayView<float> logSumExp, ArrayView<int> table, int edits,
+        int T, int H, int D, float scale, int aligned)
+        where TCores : struct, ITensorCores
+        => Forward<TCores, Tf32Operand, Edited>(
+            qkv, lengths, z, logSumExp, table, edits, T, H, D, scale, aligned);
+
+    /// <summary>The same with BF16 operands.</summary>
+    public static void ForwardBf16Edited<TCores>(
+        ArrayView<float> qkv, ArrayView<int> lengths,
+        ArrayView<float> z, ArrayView<float> logSumExp, ArrayView<int> table, int edits,
+        int T, int H, int D, float scale, int aligned)
+        where TCores : struct, ITensorCores
+        => Forward<TCores, Bf16Operand, Edited>(
+            qkv, lengths, z, logSumExp, table, edits, T, H, D, scale, aligned);
+
+    static void Forward<TCores, TOperand, TEditing>(
+        ArrayView<float> qkv, ArrayView<int> lengths,
+        ArrayView<float> z, ArrayView<float> logSumExp, ArrayView<int> table, int edits,
         int T, int H, int D, float scale, int aligned)
         where TCores : struct, ITensorCores
         where TOperand : struct, IAttentionOperand
+        where TEditing : struct, IEditing
     {
         int size = Side * Side / TOperand.Numbers; // words of a tile: q, then k, then v transposed
         ArrayView<float> shared = SharedMemory.Allocate<float>(3 * Side * Side / TOperand.Numbers);
@@ -90,6 +114,8 @@ public static class AttentionTensorKernels
         sumBelow += Warp.ShuffleXor(sumBelow, 1);
         sumBelow += Warp.ShuffleXor(sumBelow, 2);
         mix = mix.Scaled(1f / sum, 1f / sumBelow);
+        if (TEditing.Any)
+            mix = new HeadEdits(table, edits, lengths.IntLength * T, tile, D).Apply(mix, i, Column);
         mix.Store(new HeadRows(z, tile, C, column, D, aligned), q0, length, T);
         if (Column == 0 && i < T)
             logSumExp[tile.Statistics + Line] = i < length ? max + MathF.Log(sum) : 0f;

@@ -62,6 +62,8 @@ static class KernelCatalog
         [
             (typeof(AttentionTensorKernels), nameof(AttentionTensorKernels.ForwardTf32)),
             (typeof(AttentionTensorKernels), nameof(AttentionTensorKernels.ForwardBf16)),
+            (typeof(AttentionTensorKernels), nameof(AttentionTensorKernels.ForwardTf32Edited)),
+            (typeof(AttentionTensorKernels), nameof(AttentionTensorKernels.ForwardBf16Edited)),
             (typeof(AttentionTensorBackwardKernels), nameof(AttentionTensorBackwardKernels.QueriesTf32)),
             (typeof(AttentionTensorBackwardKernels), nameof(AttentionTensorBackwardKernels.QueriesBf16)),
             (typeof(AttentionTensorBackwardKernels),

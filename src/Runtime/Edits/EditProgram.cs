@@ -1,3 +1,5 @@
+using HeadTap.Kernels;
+
 namespace HeadTap.Runtime;
 
 /// <summary>
@@ -9,44 +11,59 @@ sealed class EditProgram : IDisposable
     readonly Gpt2Model _model;
     readonly BatchShape _batch;
     readonly TensorArena _arena;
-    readonly Dictionary<Site, List<Step>> _steps = [];
+    readonly Dictionary<Site, List<EditStep>> _steps = [];
+    readonly Dictionary<Site, StoredEdits> _stored = [];
 
     /// <summary>Makes the model's edits ready for a batch, or gives null when none applies to it.</summary>
+    /// <param name="model">What is edited.</param>
+    /// <param name="batch">Rows and positions of the pass.</param>
+    /// <param name="storing">Whether fused attention may apply edits of z: see <see cref="Stored"/>.</param>
     /// <exception cref="UserException">An edit names a row that the batch has not, or its value does not
     /// fit.</exception>
-    internal static EditProgram? For(Gpt2Model model, in BatchShape batch)
+    internal static EditProgram? For(Gpt2Model model, in BatchShape batch, bool storing)
     {
         BatchShape shape = batch;
         foreach (Edit edit in model.Edits) // those of another step too: a wrong row is told at once
             edit.ValidateRows(batch.B);
         Edit[] edits = [.. model.Edits.Where(e => shape.HasAny(e.Steps))];
-        return edits.Length == 0 ? null : new EditProgram(model, batch, edits);
+        return edits.Length == 0 ? null : new EditProgram(model, batch, edits, storing);
     }
 
-    EditProgram(Gpt2Model model, in BatchShape batch, Edit[] edits)
+    EditProgram(Gpt2Model model, in BatchShape batch, Edit[] edits, bool storing)
     {
         _model = model;
         _batch = batch;
-        Pending[] pending = [.. edits.SelectMany(Prepare)]; // all values are checked before memory is taken
-        _arena = new TensorArena(model.Device,
-            pending.Sum(p => (long)p.RowIds.Length + p.Values.Length + p.Width + 64), "edits");
-        foreach (Pending p in pending)
-        {
-            if (!_steps.TryGetValue(p.Site, out List<Step>? list))
-                _steps[p.Site] = list = [];
-            list.Add(Upload(p));
-        }
+        // All values are checked before memory is taken.
+        PreparedEdit[] pending = [.. edits.SelectMany(Prepare)];
+        ILookup<Site, PreparedEdit> sites = pending.ToLookup(p => p.Site);
+        Site[] stored = [.. sites.Select(s => s.Key).Where(s => storing && CanStore(s, sites))];
+        int rows = batch.B * batch.T;
+        _arena = new TensorArena(model.Device, pending.Sum(p => (long)p.RowIds.Length + p.Values.Length
+            + p.Width + 64 + (stored.Contains(p.Site) ? HeadEdit.Header + rows : 0)), "edits");
+        foreach (IGrouping<Site, PreparedEdit> site in sites)
+            if (stored.Contains(site.Key))
+                _stored[site.Key] = Store(site, rows);
+            else
+                _steps[site.Key] = [.. site.Select(Upload)];
     }
 
     /// <summary>Whether any edit touches a site.</summary>
-    internal bool Touches(Site site) => _steps.ContainsKey(site);
+    internal bool Touches(Site site) => _steps.ContainsKey(site) || _stored.ContainsKey(site);
+
+    /// <summary>
+    /// The edits of a block's z where fused attention applies them as it stores it: then
+    /// <see cref="Apply"/> has nothing left to do there. Null where they come afterwards: on the host, where
+    /// a backward pass needs z from before, where scores or patterns are edited and so not fused, and for
+    /// operations that need more of a row than the number they change.
+    /// </summary>
+    internal StoredEdits? Stored(Site site) => _stored.GetValueOrDefault(site);
 
     /// <summary>Applies the edits of a site to the tensor that holds it.</summary>
     internal void Apply(Site site, Tensor x)
     {
-        if (!_steps.TryGetValue(site, out List<Step>? steps))
+        if (!_steps.TryGetValue(site, out List<EditStep>? steps))
             return;
-        foreach (Step s in steps)
+        foreach (EditStep s in steps)
             s.Forward(_model.Ops, s.Rowed(x));
     }
 
@@ -55,7 +72,7 @@ sealed class EditProgram : IDisposable
     /// </summary>
     internal void ApplyBackward(Site site, Tensor dX)
     {
-        if (!_steps.TryGetValue(site, out List<Step>? steps))
+        if (!_steps.TryGetValue(site, out List<EditStep>? steps))
             return;
         for (int i = steps.Count - 1; i >= 0; i--)
             steps[i].Backward(_model.Ops, steps[i].Rowed(dX));
@@ -64,9 +81,21 @@ sealed class EditProgram : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _arena.Dispose();
 
-    List<Pending> Prepare(Edit edit)
+    bool CanStore(Site site, ILookup<Site, PreparedEdit> sites)
+        => site.Kind == SiteKind.Z && !_model.Device.IsHost
+        && !sites.Contains(new Site(SiteKind.Scores, site.Layer))
+        && !sites.Contains(new Site(SiteKind.Pattern, site.Layer))
+        && sites[site].All(p => p.Edit.Operation
+            is EditOperation.Add or EditOperation.Scale or EditOperation.Zero);
+
+    StoredEdits Store(IEnumerable<PreparedEdit> edits, int rows) => StoredEdits.Upload(_arena, rows,
+        [.. edits.Select(p => new HeadEdit(p.RowIds, p.Column, p.Width,
+            p.Edit.Operation == EditOperation.Zero ? 0f : p.Edit.Alpha,
+            p.Edit.Operation == EditOperation.Add ? p.Values : null))]);
+
+    List<PreparedEdit> Prepare(Edit edit)
     {
-        var pending = new List<Pending>();
+        var pending = new List<PreparedEdit>();
         (float[], int[])? value = edit.Value?.Resolve(_model);
         foreach (Site site in Site.Match(edit.Site, _model.Config))
         {
@@ -79,7 +108,7 @@ sealed class EditProgram : IDisposable
                     : EditValues.Fit(edit, site, layout, v, rows, width);
                 int[] ids = [.. rows.Select(r => RowId(r, layout))];
                 if (ids.Length > 0)
-                    pending.Add(new Pending(edit, site, layout.Stride, column, width, step,
+                    pending.Add(new PreparedEdit(edit, site, layout.Stride, column, width, step,
                         rows, ids, values, perRow));
             }
         }
@@ -129,7 +158,7 @@ sealed class EditProgram : IDisposable
             : checked(row.BatchRow * _batch.T + t);
     }
 
-    Step Upload(Pending p)
+    EditStep Upload(PreparedEdit p)
     {
         IndexTensor ids = _arena.UploadIndices("edited rows", p.RowIds);
         Tensor? values = p.Values.Length == 0 ? null
@@ -137,73 +166,6 @@ sealed class EditProgram : IDisposable
                 p.PerRow ? [p.RowIds.Length, p.Width] : [p.Width]);
         Tensor? mean = p.Edit.Operation == EditOperation.Mean
             ? _arena.Cut("mean of edited rows", p.Width) : null;
-        return new Step(p, ids, values, mean);
-    }
-
-    sealed record Pending(
-        Edit Edit, Site Site, int Stride, int Column, int Width, int Step, List<EditRow> Rows, int[] RowIds,
-        float[] Values, bool PerRow);
-
-    sealed record Step(Pending Plan, IndexTensor Ids, Tensor? Values, Tensor? Mean)
-    {
-        /// <summary>The tensor as rows of the site's stride.</summary>
-        internal Tensor Rowed(Tensor x)
-            => x.Columns == Plan.Stride ? x : x.Reshape(checked((int)(x.Length / Plan.Stride)), Plan.Stride);
-
-        internal void Forward(Ops ops, Tensor x)
-        {
-            Edit e = Plan.Edit;
-            switch (e.Operation)
-            {
-                case EditOperation.Add: ops.EditAdd(x, Ids, Plan.Column, Values!, e.Alpha); break;
-                case EditOperation.Replace or EditOperation.Patch:
-                    ops.EditReplace(x, Ids, Plan.Column, Values!);
-                    break;
-                case EditOperation.Scale: ops.EditScale(x, Ids, Plan.Column, Plan.Width, e.Alpha); break;
-                case EditOperation.Zero: ops.EditScale(x, Ids, Plan.Column, Plan.Width, 0f); break;
-                case EditOperation.Mean: ops.EditMean(x, Ids, Plan.Column, Plan.Width, Mean!); break;
-                case EditOperation.ProjectOut:
-                    ops.EditProjectOut(x, Ids, Plan.Column, Values!, e.Alpha);
-                    break;
-                default: Call(x, e.Function!); break;
-            }
-        }
-
-        internal void Backward(Ops ops, Tensor dX)
-        {
-            Edit e = Plan.Edit;
-            switch (e.Operation)
-            {
-                case EditOperation.Add: break; // d(x + v)/dx is the identity
-                case EditOperation.Replace or EditOperation.Patch or EditOperation.Zero: // x is forgotten
-                    ops.EditScale(dX, Ids, Plan.Column, Plan.Width, 0f);
-                    break;
-                case EditOperation.Scale: ops.EditScale(dX, Ids, Plan.Column, Plan.Width, e.Alpha); break;
-                case EditOperation.Mean: // averaging over n rows is a symmetric matrix
-                    ops.EditMean(dX, Ids, Plan.Column, Plan.Width, Mean!);
-                    break;
-                case EditOperation.ProjectOut: // so is I - alpha u uᵀ
-                    ops.EditProjectOut(dX, Ids, Plan.Column, Values!, e.Alpha);
-                    break;
-                default:
-                    if (e.FunctionBackward is { } backward)
-                        Call(dX, backward);
-                    break;
-            }
-        }
-
-        // Row by row through the host: a C# function is for trying things out, not for speed.
-        void Call(Tensor x, EditFunction function)
-        {
-            int n = Plan.RowIds.Length, width = Plan.Width;
-            float[] values = new float[(long)n * width];
-            for (int i = 0; i < n; i++)
-                Row(i).Download(values.AsSpan(i * width, width));
-            function(new EditContext(Plan.Site, Plan.Step, Plan.Rows, width, values));
-            for (int i = 0; i < n; i++)
-                Row(i).Upload(values.AsSpan(i * width, width));
-            Tensor Row(int i)
-                => x.Slice("edited row", (long)Plan.RowIds[i] * Plan.Stride + Plan.Column, width);
-        }
+        return new EditStep(p, ids, values, mean);
     }
 }

@@ -9,6 +9,12 @@ sealed class EditedPass(Gpt2Model model, IEnumerable<Site> record) : IDisposable
     /// <summary>Memory that is given back when the next pass begins.</summary>
     internal PassMemory Memory { get; } = new(model.Device);
 
+    /// <summary>
+    /// Whether fused attention may edit z as it stores it: nobody needs it from before, as a backward pass
+    /// does.
+    /// </summary>
+    internal bool StoresEdited { get; init; }
+
     /// <summary>Records and edits sites of the pass.</summary>
     internal SiteRecorder Sites { get; } = new(model, record);
 
@@ -22,7 +28,7 @@ sealed class EditedPass(Gpt2Model model, IEnumerable<Site> record) : IDisposable
         Program?.Dispose();
         Program = null;
         Memory.Clear();
-        Program = EditProgram.For(model, batch);
+        Program = EditProgram.For(model, batch, StoresEdited);
         Sites.Begin(batch, Program);
     }
 

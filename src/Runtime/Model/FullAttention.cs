@@ -66,7 +66,10 @@ sealed class FullAttention(
     void Fused(int l, Gpt2Activations a, SiteRecorder sites)
     {
         (int B, int T) = (Batch.B, Batch.T);
-        Ops.Attention(a.Qkv[l], a.Lengths, a.Z[l], a.LogSumExp[l], B, T, H, Scale);
+        if (sites.Stored(SiteKind.Z, l) is { } edits)
+            Ops.AttentionEdited(a.Qkv[l], a.Lengths, a.Z[l], a.LogSumExp[l], edits, B, T, H, Scale);
+        else
+            Ops.Attention(a.Qkv[l], a.Lengths, a.Z[l], a.LogSumExp[l], B, T, H, Scale);
         // Nobody kept scores or patterns; those that are recorded are computed again from q and k.
         if (sites.Copy(new Site(SiteKind.Scores, l)) is { } scores)
         {

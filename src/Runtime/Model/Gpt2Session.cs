@@ -24,7 +24,10 @@ public sealed class Gpt2Session : IDisposable
         ArgumentNullException.ThrowIfNull(options);
         options.RequireFits(model.Config);
         (_model, _options, _cache) = (model, options, cache);
-        _pass = new EditedPass(model, options.Record);
+        _pass = new EditedPass(model, options.Record)
+        {
+            StoresEdited = !options.Backward && options.RecordGradients.Count == 0,
+        };
         _sites = _pass.Sites;
         _gradientSites = new SiteRecorder(model, options.RecordGradients);
         long floats = Floats(model, options);

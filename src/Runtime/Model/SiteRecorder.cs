@@ -82,6 +82,9 @@ sealed class SiteRecorder
     internal bool Edits(SiteKind kind, int layer)
         => _program is not null && _program.Touches(new Site(kind, layer));
 
+    /// <summary>Edits of a site that the op before it applies; null where <see cref="At"/> does.</summary>
+    internal StoredEdits? Stored(SiteKind kind, int layer) => _program?.Stored(new Site(kind, layer));
+
     internal bool Uses(SiteKind kind, int layer) => Records(kind, layer) || Edits(kind, layer);
 
     /// <summary>The pass is at a site: <paramref name="x"/> holds its values.</summary>

@@ -32,11 +32,7 @@ public sealed unsafe partial class Ops
     public void Attention(
         Tensor qkv, IndexTensor lengths, Tensor z, Tensor logSumExp, int B, int T, int H, float scale)
     {
-        int D = HeadSize(qkv, B, T, H);
-        Require(lengths.Length == B, $"{lengths} must have {B} entries.");
-        Require(z.Length == (long)B * T * H * D, $"{z} must have [{B * T}, {H * D}].");
-        Require(logSumExp.Length == (long)B * H * T, $"{logSumExp} must have [{B}, {H}, {T}].");
-        RequireHeadFits(D);
+        int D = RequireAttention(qkv, lengths, z, logSumExp, B, T, H);
         Begin();
         if (z.Length == 0)
             return;
@@ -50,6 +46,18 @@ public sealed unsafe partial class Ops
         else
             AttentionKernel(D)((Groups(B, T, H, AttentionKernels.QueryTile), AttentionKernels.BlockSize),
                 qkv.View, lengths.View, z.View, logSumExp.View, T, H, D, scale, Aligned(D, qkv, z));
+    }
+
+    int RequireAttention(
+        Tensor qkv, IndexTensor lengths, Tensor z, Tensor logSumExp, int B, int T, int H,
+        [CallerMemberName] string op = "")
+    {
+        int D = HeadSize(qkv, B, T, H, op);
+        Require(lengths.Length == B, $"{lengths} must have {B} entries.", op);
+        Require(z.Length == (long)B * T * H * D, $"{z} must have [{B * T}, {H * D}].", op);
+        Require(logSumExp.Length == (long)B * H * T, $"{logSumExp} must have [{B}, {H}, {T}].", op);
+        RequireHeadFits(D, op);
+        return D;
     }
 
     /// <summary>Writes the gradient of <see cref="Attention"/>, computing its pattern again.</summary>

@@ -1,0 +1,72 @@
+using HeadTap.Kernels;
+using ILGPU;
+using ILGPU.Runtime;
+using ILGPU.Runtime.Cuda;
+
+namespace HeadTap.Runtime;
+
+/// <summary>
+/// Edited attention, loaded: qkv, lengths, z, logSumExp, table, edits, T, H, D, scale, aligned.
+/// </summary>
+delegate void EditedAttention(
+    AcceleratorStream stream, KernelConfig grid, ArrayView<float> qkv, ArrayView<int> lengths,
+    ArrayView<float> z, ArrayView<float> logSumExp, ArrayView<int> table, int edits,
+    int T, int H, int D, float scale, int aligned);
+
+/// <summary>Edits of z that attention applies as it stores it.</summary>
+/// <param name="Table">On the device: <see cref="HeadEdit.Table"/>.</param>
+/// <param name="Count">Edits of the table.</param>
+sealed record StoredEdits(IndexTensor Table, int Count)
+{
+    /// <summary>Cuts the table of edits of a z of so many rows and fills it.</summary>
+    internal static StoredEdits Upload(TensorArena arena, int rows, HeadEdit[] edits)
+        => new(arena.UploadIndices("edits of z", HeadEdit.Table(edits, rows)), edits.Length);
+}
+
+public sealed unsafe partial class Ops
+{
+    readonly Dictionary<(bool Wide, Precision Precision), EditedAttention> _attentionEdited = [];
+
+    /// <summary>
+    /// Writes z and logSumExp as <see cref="Attention"/> does and edits z on the way: the bits of
+    /// <see cref="EditScale"/> and <see cref="EditAdd"/> afterwards, without their launches. Only on ILGPU
+    /// devices: the host's separate pass reads from cache.
+    /// </summary>
+    internal void AttentionEdited(
+        Tensor qkv, IndexTensor lengths, Tensor z, Tensor logSumExp, StoredEdits edits,
+        int B, int T, int H, float scale)
+    {
+        int D = RequireAttention(qkv, lengths, z, logSumExp, B, T, H);
+        Require(!Host, $"z is edited as it is stored on ILGPU devices alone.");
+        Require(edits.Table.Length >= (long)edits.Count * (HeadEdit.Header + B * T),
+            $"{edits.Table} must hold {edits.Count} edits of {B * T} rows.");
+        Begin();
+        if (z.Length == 0)
+            return;
+        bool reduced = AttendsReduced(D);
+        (int tile, int block) = reduced
+            ? (AttentionTensorKernels.QueryTile, AttentionTensorKernels.BlockSize)
+            : (AttentionKernels.QueryTile, AttentionKernels.BlockSize);
+        EditedAttentionKernel(D > AttentionKernels.NarrowHead, reduced ? Device.Precision : Precision.Fp32)(
+            Gpu.DefaultStream, (Groups(B, T, H, tile), block), qkv.View, lengths.View, z.View, logSumExp.View,
+            edits.Table.View, edits.Count, T, H, D, scale, Aligned(D, qkv, z));
+    }
+
+    EditedAttention EditedAttentionKernel(bool wide, Precision precision)
+    {
+        if (_attentionEdited.TryGetValue((wide, precision), out EditedAttention? kernel))
+            return kernel;
+        Action<ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>, ArrayView<int>, int,
+            int, int, int, float, int> body = (precision, Gpu is CudaAccelerator) switch
+            {
+                (Precision.Tf32, true) => AttentionTensorKernels.ForwardTf32Edited<PtxTensorCores>,
+                (Precision.Tf32, false) => AttentionTensorKernels.ForwardTf32Edited<ShuffleTensorCores>,
+                (Precision.Bf16, true) => AttentionTensorKernels.ForwardBf16Edited<PtxTensorCores>,
+                (Precision.Bf16, false) => AttentionTensorKernels.ForwardBf16Edited<ShuffleTensorCores>,
+                _ => wide ? AttentionKernels.ForwardWideEdited : AttentionKernels.ForwardEdited,
+            };
+        return _attentionEdited[(wide, precision)] = precision == Precision.Fp32
+            ? Gpu.LoadKernel(body.Method).CreateLauncherDelegate<EditedAttention>()
+            : LoadTensor<EditedAttention>(body);
+    }
+}

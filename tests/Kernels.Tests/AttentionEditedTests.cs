@@ -1,0 +1,95 @@
+using HeadTap.Reference;
+using HeadTap.Runtime;
+using static HeadTap.Kernels.Tests.Numbers;
+
+namespace HeadTap.Kernels.Tests;
+
+/// <summary>Edits of z as attention stores it, held against the same edits afterwards.</summary>
+public class AttentionEditedTests
+{
+    // One past a tile, heads that no quad divides, two chunks of columns, padding, a row without tokens.
+    static readonly AttentionReference[] Shapes =
+    [
+        new(1, 1, 1, 1, [1], 1),
+        new(3, 5, 3, 6, [4, 0, 5], 0.4),
+        new(1, 34, 2, 66, [33], 0.12),
+    ];
+
+    static IEnumerable<TestCaseData> Cases() =>
+        from device in TestDevice.Ilgpu
+        from shape in device == "simulator" ? Shapes : [.. Shapes, new(2, 70, 2, 64, [70, 37], 0.125)]
+        select new TestCaseData(device, shape).SetArgDisplayNames(
+            device, $"B{shape.B}T{shape.T}H{shape.H}D{shape.D}");
+
+    [TestCaseSource(nameof(Cases))]
+    public void Z_is_edited_to_the_bits_of_separate_edits(string device, AttentionReference shape)
+        => RequireSameBits(TestDevice.Open(device), shape);
+
+    [TestCase(Precision.Tf32), TestCase(Precision.Bf16)]
+    public void On_tensor_cores_too(Precision precision)
+    {
+        ComputeDevice device = TestDevice.Open("simulator");
+        device.Precision = precision;
+        try
+        {
+            RequireSameBits(device, new(2, 11, 2, 12, [11, 6], 0.29));
+        }
+        finally
+        {
+            device.Precision = Precision.Fp32; // the device is shared
+        }
+    }
+
+    static void RequireSameBits(ComputeDevice device, AttentionReference shape)
+    {
+        (int B, int T, int H, int D, int C) = (shape.B, shape.T, shape.H, shape.D, shape.C);
+        int rows = B * T;
+        float[] qkv = Normal(41, rows * 3 * C);
+        qkv[2 * C] = float.NaN; // of the first token's first value: zeros are written over it
+        HeadEdit[] edits = Edits(shape);
+        using var arena = new TensorArena(device, 3L * rows * C * (2 + edits.Length) + 16 * rows * H + 4096);
+        var ops = new Ops(device);
+        Tensor on = arena.Upload("qkv", qkv, rows, 3 * C), lse = arena.Cut("logSumExp", B, H, T);
+        Tensor edited = arena.Upload("edited", AttentionRun.Garbage(rows * C), rows, C);
+        Tensor z = arena.Upload("z", AttentionRun.Garbage(rows * C), rows, C);
+        IndexTensor lengths = arena.UploadIndices("lengths", shape.Lengths);
+        int[] table = HeadEdit.Table(edits, rows);
+        var stored = new StoredEdits(arena.UploadIndices("edits", table), edits.Length);
+        ops.AttentionEdited(on, lengths, edited, lse, stored, B, T, H, (float)shape.Scale);
+        float[] editedLse = lse.ToArray();
+
+        ops.Attention(on, lengths, z, lse, B, T, H, (float)shape.Scale);
+        float[] plain = z.ToArray();
+        foreach (HeadEdit e in edits)
+        {
+            IndexTensor ids = arena.UploadIndices("rows", e.RowIds);
+            if (e.Values is null)
+                ops.EditScale(z, ids, e.Column, e.Width, e.Factor);
+            else
+                ops.EditAdd(z, ids, e.Column,
+                    arena.Upload("values", e.Values, e.Values.Length / e.Width, e.Width), e.Factor);
+        }
+        Assert.That(edited.ToArray(), Is.EqualTo(z.ToArray()));
+        Assert.That(editedLse, Is.EqualTo(lse.ToArray()));
+        Assert.That(plain, Is.Not.EqualTo(z.ToArray()));
+    }
+
+    // Zeros, a factor and two kinds of values; one head, all heads; all rows, some, the last; several of a
+    // head, whose order matters.
+    static HeadEdit[] Edits(AttentionReference shape)
+    {
+        (int D, int C, int last) = (shape.D, shape.C, shape.H - 1);
+        int[] all = [.. Enumerable.Range(0, shape.B).SelectMany(
+            b => Enumerable.Range(b * shape.T, shape.Lengths[b]))];
+        int[] some = [.. all.Where((_, i) => i % 3 != 1).Reverse()];
+        return
+        [
+            new(all, last * D, D, -0.6f, null),
+            new(some, last * D, D, 1.7f, Normal(51, D)),
+            new([all[^1]], last * D, D, 0.3f, null),
+            new([all[0]], 0, D, 0f, null),
+            new(some, 0, C, -0.3f, Normal(52, some.Length * C)),
+            new(some, 0, C, 1.1f, null),
+        ];
+    }
+}
