@@ -1,8 +1,12 @@
-// The sum of what the heads write to the residual stream.
+// What each head writes to the residual stream, and the sum of it.
 //
+//     result[r,h,:]  = z[r,h,:] W[hD..(h+1)D,:]              also dZ and dWeight: three forms, by strides
 //     attnOut[r,:]   = sum_h result[r,h,:] + bias            heads in order
 //
-//   result   [rows, H, C]     each head's product, made by MatMulKernels
+// The products of all heads are one launch: the head is the grid's third axis, and what a head's group does
+// is the matrix product's own kernel, so that its bits are those of a product of that head alone.
+//
+//   result   [rows, H, C]
 //   bias     [C]
 //   attnOut  [rows, C]
 //
@@ -12,9 +16,65 @@ using ILGPU;
 
 namespace HeadTap.Kernels;
 
-/// <summary>The sum of per-head results.</summary>
+/// <summary>Floats from one head's first element to the next one's.</summary>
+/// <param name="X">Of the left operand.</param>
+/// <param name="Weight">Of the right operand.</param>
+/// <param name="Y">Of the result.</param>
+public readonly record struct HeadSteps(long X, long Weight, long Y);
+
+/// <summary>Products of all heads, and the sum of per-head results.</summary>
 public static class HeadResultsKernels
 {
+    /// <summary>
+    /// Writes y of every head, or adds into it: <see cref="MatMulKernels.Product"/>. Grid: its groups, 1, H.
+    /// </summary>
+    public static void Product(
+        ArrayView<float> x, ArrayView<float> weight, ArrayView<float> y, MatMulShape s, HeadSteps steps,
+        int xWide, int weightWide)
+    {
+        ArrayView<float> to = OfHead(y, steps.Y);
+        MatMulKernels.Product(
+            OfHead(x, steps.X), OfHead(weight, steps.Weight), to, to, to, s, default, xWide, weightWide);
+    }
+
+    /// <summary>The same bits by <see cref="MatMulLargeKernels.Product"/>.</summary>
+    public static void ProductLarge(
+        ArrayView<float> x, ArrayView<float> weight, ArrayView<float> y, MatMulShape s, HeadSteps steps,
+        int xWide, int weightWide)
+    {
+        ArrayView<float> to = OfHead(y, steps.Y);
+        MatMulLargeKernels.Product(
+            OfHead(x, steps.X), OfHead(weight, steps.Weight), to, to, to, s, default, xWide, weightWide);
+    }
+
+    /// <summary>The same by <see cref="MatMulTensorKernels.Tf32"/>.</summary>
+    public static void ProductTf32<TCores, TX, TWeight>(
+        ArrayView<float> x, ArrayView<float> weight, ArrayView<float> y, MatMulShape s, HeadSteps steps,
+        int xWide, int weightWide)
+        where TCores : struct, ITensorCores
+        where TX : struct, IOperandLayout
+        where TWeight : struct, IOperandLayout
+    {
+        ArrayView<float> to = OfHead(y, steps.Y);
+        MatMulTensorKernels.Tf32<TCores, TX, TWeight>(
+            OfHead(x, steps.X), OfHead(weight, steps.Weight), to, to, to, s, default, xWide, weightWide);
+    }
+
+    /// <summary>The same by <see cref="MatMulTensorKernels.Bf16"/>.</summary>
+    public static void ProductBf16<TCores, TX, TWeight>(
+        ArrayView<float> x, ArrayView<float> weight, ArrayView<float> y, MatMulShape s, HeadSteps steps,
+        int xWide, int weightWide)
+        where TCores : struct, ITensorCores
+        where TX : struct, IOperandLayout
+        where TWeight : struct, IOperandLayout
+    {
+        ArrayView<float> to = OfHead(y, steps.Y);
+        MatMulTensorKernels.Bf16<TCores, TX, TWeight>(
+            OfHead(x, steps.X), OfHead(weight, steps.Weight), to, to, to, s, default, xWide, weightWide);
+    }
+
+    static ArrayView<float> OfHead(ArrayView<float> all, long step) => all.SubView(Grid.IdxZ * step);
+
     /// <summary>Writes attnOut. One thread per element of attnOut.</summary>
     public static void Sum(
         Index1D index, ArrayView<float> result, ArrayView<float> bias, ArrayView<float> attnOut, int H, int C)

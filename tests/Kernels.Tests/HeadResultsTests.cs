@@ -63,6 +63,33 @@ public class HeadResultsTests
             Is.EqualTo(run.Forward().Result.AsSpan(2 * 2 * many.C, 2 * many.C).ToArray()));
     }
 
+    // Every kernel of the product where it runs at a test's pace, and shapes past its tiles.
+    static IEnumerable<TestCaseData> OneLaunchCases() =>
+        from device in TestDevice.Ilgpu
+        from variant in (MatMulVariant[])[MatMulVariant.Small, MatMulVariant.Large, MatMulVariant.Tf32,
+            MatMulVariant.Bf16]
+        where device != "opencl" || variant is MatMulVariant.Small or MatMulVariant.Large // no warps there
+        from shape in device == "simulator" ? new HeadResultsReference[] { new(5, 3, 6) }
+            : [new(5, 3, 6), new(70, 2, 40), new(131, 3, 64)]
+        select new TestCaseData(device, shape, variant.ToString())
+        .SetArgDisplayNames(device, $"R{shape.Rows}H{shape.H}D{shape.D}", variant.ToString());
+
+    [TestCaseSource(nameof(OneLaunchCases))]
+    public void One_launch_gives_the_bits_of_a_product_for_each_head(
+        string device, HeadResultsReference shape, string variant)
+    {
+        using var run = new Run(device, shape);
+        run.Ops.ForcedMatMul = Enum.Parse<MatMulVariant>(variant);
+        long before = run.Ops.Device.OpCount;
+        float[] result = run.Forward().Result;
+        (float[] dZ, float[] dWeight) = run.Backward();
+        Assert.That(run.Ops.Device.OpCount - before, Is.EqualTo(4), "one each, and the sum of the heads");
+        run.ByHeads();
+        Assert.That(run.Result.ToArray(), Is.EqualTo(result));
+        Assert.That(run.DZ.ToArray(), Is.EqualTo(dZ));
+        Assert.That(run.DWeight.ToArray(), Is.EqualTo(dWeight));
+    }
+
     [Test]
     public void The_result_does_not_depend_on_the_number_of_threads()
     {
@@ -96,8 +123,7 @@ public class HeadResultsTests
     {
         readonly TensorArena _arena;
         readonly HeadResultsReference _shape;
-        readonly Ops _ops;
-        readonly Tensor _z, _weight, _bias, _result, _attnOut, _dResult, _dZ, _dWeight;
+        readonly Tensor _z, _weight, _bias, _attnOut, _dResult;
 
         public Run(string device, HeadResultsReference shape, float[]? z = null)
         {
@@ -108,17 +134,21 @@ public class HeadResultsTests
             Bias = Normal(3, C);
             DResult = Normal(4, rows * H * C);
             _arena = new TensorArena(TestDevice.Open(device), rows * C * (3L + 2 * H) + 2L * C * C + C + 256);
-            _ops = new Ops(_arena.Device);
+            Ops = new Ops(_arena.Device);
             _z = _arena.Upload("z", Z, rows, C);
             _weight = _arena.Upload("weight", Weight, C, C);
             _bias = _arena.Upload("bias", Bias, C);
-            _result = _arena.Upload("result", AttentionRun.Garbage(rows * H * C), rows, H, C);
+            Result = _arena.Upload("result", AttentionRun.Garbage(rows * H * C), rows, H, C);
             _attnOut = _arena.Upload("attnOut", AttentionRun.Garbage(rows * C), rows, C);
             _dResult = _arena.Upload("dResult", DResult, rows, H, C);
-            _dZ = _arena.Upload("dZ", AttentionRun.Garbage(rows * C), rows, C);
-            _dWeight = _arena.Cut("dWeight", C, C);
+            DZ = _arena.Upload("dZ", AttentionRun.Garbage(rows * C), rows, C);
+            DWeight = _arena.Cut("dWeight", C, C);
         }
 
+        public Ops Ops { get; }
+        public Tensor Result { get; }
+        public Tensor DZ { get; }
+        public Tensor DWeight { get; }
         public float[] Z { get; }
         public float[] Weight { get; }
         public float[] Bias { get; }
@@ -126,18 +156,42 @@ public class HeadResultsTests
 
         public (float[] Result, float[] AttnOut) Forward()
         {
-            _ops.HeadResults(_z, _weight, _result, _shape.H);
-            _ops.SumHeads(_result, _bias, _attnOut);
-            return (_result.ToArray(), _attnOut.ToArray());
+            Ops.HeadResults(_z, _weight, Result, _shape.H);
+            Ops.SumHeads(Result, _bias, _attnOut);
+            return (Result.ToArray(), _attnOut.ToArray());
         }
 
         /// <summary>dZ, and dWeight added into ones.</summary>
         public (float[] DZ, float[] DWeight) Backward()
         {
-            _dWeight.Upload(Ones((int)_dWeight.Length));
-            _ops.HeadResultsBackward(_dResult, _z, _weight, _dZ, _dWeight, _shape.H);
-            return (_dZ.ToArray(), _dWeight.ToArray());
+            DWeight.Upload(Ones((int)DWeight.Length));
+            Ops.HeadResultsBackward(_dResult, _z, _weight, DZ, DWeight, _shape.H);
+            return (DZ.ToArray(), DWeight.ToArray());
         }
+
+        /// <summary>The three products again, a launch for each head; terms are not cut.</summary>
+        public void ByHeads()
+        {
+            (int rows, int H, int D, int C) = (_shape.Rows, _shape.H, _shape.D, _shape.C);
+            DWeight.Upload(Ones((int)DWeight.Length));
+            Result.Upload(AttentionRun.Garbage(rows * H * C));
+            DZ.Upload(AttentionRun.Garbage(rows * C));
+            Ops.ForcedParts = 1;
+            for (int h = 0; h < H; h++)
+            {
+                Tensor zOfHead = From(_z, h * D), weight = From(_weight, h * D * C);
+                Tensor dOfHead = From(_dResult, h * C);
+                Ops.Product(zOfHead, weight, null, From(Result, h * C),
+                    new MatMulShape(rows, C, D, C, 1, C, 1, H * C, 0));
+                Ops.Product(dOfHead, weight, null, From(DZ, h * D),
+                    new MatMulShape(rows, D, C, H * C, 1, 1, C, C, 0));
+                Ops.Product(zOfHead, dOfHead, null, From(DWeight, h * D * C),
+                    new MatMulShape(D, C, rows, 1, C, H * C, 1, C, 1));
+            }
+        }
+
+        static Tensor From(Tensor whole, int offset)
+            => whole.Slice(whole.Name, offset, (int)whole.Length - offset);
 
         public void Dispose() => _arena.Dispose();
     }

@@ -46,6 +46,8 @@ static class KernelCatalog
             (typeof(MatMulPipelinedKernels), nameof(MatMulPipelinedKernels.Product)),
             (typeof(MatMulTensorKernels), nameof(MatMulTensorKernels.Tf32)),
             (typeof(MatMulTensorKernels), nameof(MatMulTensorKernels.Bf16)),
+            (typeof(HeadResultsKernels), nameof(HeadResultsKernels.ProductTf32)),
+            (typeof(HeadResultsKernels), nameof(HeadResultsKernels.ProductBf16)),
         ]
         from layouts in ((Type X, Type Weight)[])
         [
@@ -54,7 +56,7 @@ static class KernelCatalog
             (typeof(LinesTogether), typeof(LinesTogether)), // x^T dY
         ]
         select Variant(kernel.Type, kernel.Method, CudaArchitecture.SM_80,
-            tensorCores: kernel.Type == typeof(MatMulTensorKernels),
+            tensorCores: kernel.Type != typeof(MatMulPipelinedKernels),
             typeof(PtxTensorCores), layouts.X, layouts.Weight);
 
     static IEnumerable<KernelVariant> Attention() =>

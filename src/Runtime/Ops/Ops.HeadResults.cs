@@ -23,9 +23,7 @@ public sealed unsafe partial class Ops
         int C = RequireHeads(z, weight, H);
         Require(result.Length == z.Length * H, $"{result} must have [{z.Rows}, {H}, {C}].");
         var shape = new MatMulShape(z.Rows, C, C / H, C, 1, C, 1, (long)H * C, 0);
-        for (int h = 0; h < H; h++)
-            Product(From(z, h * (C / H)), From(weight, (long)h * (C / H) * C), null,
-                From(result, (long)h * C), shape);
+        HeadProducts(z, weight, result, shape, new HeadSteps(C / H, (long)(C / H) * C, C), H);
     }
 
     /// <summary>Writes <c>attnOut[r,:] = sum_h result[r,h,:] + bias</c>, heads in order.</summary>
@@ -73,14 +71,11 @@ public sealed unsafe partial class Ops
             $"{dWeight} must have the shape of {weight}.");
         int D = C / H;
         var input = new MatMulShape(z.Rows, D, C, (long)H * C, 1, 1, C, C, 0);
-        for (int h = 0; h < H; h++)
-            Product(From(dResult, (long)h * C), From(weight, (long)h * D * C), null, From(dZ, h * D), input);
+        HeadProducts(dResult, weight, dZ, input, new HeadSteps(C, (long)D * C, D), H);
         if (dWeight is null)
             return;
         var gradient = new MatMulShape(D, C, z.Rows, 1, C, (long)H * C, 1, C, 1);
-        for (int h = 0; h < H; h++)
-            Product(From(z, h * D), From(dResult, (long)h * C), null,
-                From(dWeight, (long)h * D * C), gradient);
+        HeadProducts(z, dResult, dWeight, gradient, new HeadSteps(D, C, (long)D * C), H);
     }
 
     static int RequireHeads(Tensor z, Tensor weight, int H, [CallerMemberName] string op = "")
@@ -89,12 +84,5 @@ public sealed unsafe partial class Ops
         Require(H > 0 && C % H == 0, $"the last axis of {z} must be a multiple of {H} heads.", op);
         Require(weight.Length == (long)C * C, $"{weight} must have [{C}, {C}].", op);
         return C;
-    }
-
-    /// <summary>What follows an offset, for operands that are a part with a longer row stride.</summary>
-    static Tensor From(Tensor tensor, long offset)
-    {
-        long at = Math.Min(offset, tensor.Length); // nothing is left of a tensor without rows
-        return tensor.Slice(tensor.Name, at, checked((int)(tensor.Length - at)));
     }
 }
