@@ -29,7 +29,8 @@ static class ReferenceRun
         return model;
     }
 
-    internal static Dictionary<string, TReal[]> Sites<TReal>(Gpt2Model model, int[] prompt)
+    internal static Dictionary<string, TReal[]> Sites<TReal>(
+        Gpt2Model model, int[] prompt, Func<string, TReal[], TReal[]>? hook = null)
         where TReal : IFloatingPointIeee754<TReal>
     {
         Gpt2Config c = model.Config;
@@ -38,7 +39,8 @@ static class ReferenceRun
             TiedHead = c.TiedHead, HeadBias = c.HeadBias,
         };
         return Gpt2Reference.Forward(sizes,
-            model.Parameters.Slices.ToDictionary(s => s.Name, s => Values<TReal>(model, s.Name)), prompt);
+            model.Parameters.Slices.ToDictionary(s => s.Name, s => Values<TReal>(model, s.Name)), prompt,
+            hook);
     }
 
     internal static TReal[] Values<TReal>(Gpt2Model model, string parameter)

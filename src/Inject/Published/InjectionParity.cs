@@ -1,0 +1,119 @@
+using HeadTap.Runtime;
+
+namespace HeadTap.Inject;
+
+/// <summary>Numbers that were published, beside what this program finds for them.</summary>
+/// <param name="What">What they are.</param>
+/// <param name="Expected">As published.</param>
+/// <param name="Found">As found.</param>
+/// <param name="Bound">The largest absolute difference that passes.</param>
+public sealed record InjectionCheck(
+    string What, IReadOnlyList<double> Expected, IReadOnlyList<double> Found, double Bound)
+{
+    /// <summary>The largest absolute difference; NaN if a number is none or missing.</summary>
+    // Math.Max keeps a NaN, Enumerable.Max would lose it.
+    public double Error => Expected.Count != Found.Count ? double.NaN
+        : Expected.Zip(Found, (e, f) => Math.Abs(e - f)).Aggregate(0.0, Math.Max);
+
+    /// <summary>Whether all agree; NaN does not.</summary>
+    public bool Passes => Error <= Bound;
+}
+
+/// <summary>Recomputes <see cref="PublishedInjections"/>.</summary>
+public static class InjectionParity
+{
+    /// <summary>Of probabilities, published to six decimals by another program in float32.</summary>
+    public const double ProbabilityBound = 1e-4;
+
+    /// <summary>Of gains in percent: half a unit of the one digit that the tables have (44.9).</summary>
+    public const double GainBound = 0.05;
+
+    // As many passes as fit the edits of single rows, with logits of GPT-2's vocabulary in 3 MiB.
+    const int RowsInPass = 16;
+
+    sealed record Asked(int[] Prompt, int Answer, Memory? Memory);
+
+    /// <summary>The prompts' probabilities, and their most probable tokens.</summary>
+    /// <param name="model">Processed as by <see cref="WeightProcessing.TransformerLens"/>.</param>
+    /// <param name="tokenizer">The model's.</param>
+    /// <param name="published">What to expect.</param>
+    /// <exception cref="UserException">The model has no begin-of-text token, or another number of
+    /// layers.</exception>
+    public static IReadOnlyList<InjectionCheck> OfPrompts(
+        Gpt2Model model, Gpt2Tokenizer tokenizer, PublishedInjections published)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(published);
+        var checks = new List<InjectionCheck>();
+        foreach (PublishedPrompt prompt in published.Prompts)
+        {
+            EncodedPair pair = Encode(prompt.Pair, tokenizer, model, prompt.Pair.Obscure);
+            Asked[] rows =
+            [
+                new(pair.Explicit, pair.Answer, null), new(pair.Obscure, pair.Answer, null),
+                .. Enumerable.Range(0, model.Config.Layers).Select(layer => new Asked(
+                    pair.Obscure, pair.Answer, new Memory(pair.Memory, layer, published.Tau))),
+            ];
+            AnswerStanding[] found = Ask(model, rows, Math.Max(1, prompt.Top.Count), _ => { });
+            checks.Add(new($"{prompt.Pair.Obscure}: probabilities",
+                [prompt.Explicit, prompt.Obscure, .. prompt.Edits], [.. found.Select(s => s.Probability)],
+                ProbabilityBound));
+            if (prompt.Top.Count > 0)
+                checks.Add(new($"{prompt.Pair.Obscure}: top tokens", [.. prompt.Top.Select(t => (double)t)],
+                    [.. found[2 + prompt.TopLayer].Top.Select(t => (double)t.Token)], 0));
+        }
+        return checks;
+    }
+
+    /// <summary>The number of a whole data set.</summary>
+    /// <param name="model">Processed as by <see cref="WeightProcessing.TransformerLens"/>.</param>
+    /// <param name="tokenizer">The model's.</param>
+    /// <param name="pairs">The data set.</param>
+    /// <param name="cell">What to expect.</param>
+    /// <param name="progress">Given passes done and all passes; may throw to stop.</param>
+    /// <exception cref="UserException">A pair does not fit the model, or the model has no begin-of-text
+    /// token.</exception>
+    public static InjectionCheck OfCell(Gpt2Model model, Gpt2Tokenizer tokenizer, PromptPairs pairs,
+        PublishedCell cell, Action<int, int> progress)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(pairs);
+        ArgumentNullException.ThrowIfNull(cell);
+        ArgumentNullException.ThrowIfNull(progress);
+        EncodedPair[] encoded = [.. pairs.Select((p, i) => Encode(p, tokenizer, model, pairs.Place(i)))];
+        Asked[] rows = [.. encoded.Select(p => new Asked(p.Obscure, p.Answer, null)),
+            .. encoded.Select(p => new Asked(p.Obscure, p.Answer, new(p.Memory, cell.Layer, cell.Tau)))];
+        double[] found =
+            [.. Ask(model, rows, 1, done => progress(done, rows.Length)).Select(s => s.Probability)];
+        return new($"{cell.File} layer {cell.Layer} tau {cell.Tau}: gain in percent", [cell.Gain],
+            [TrimmedMeanGain.Of(found.AsSpan(0, encoded.Length), found.AsSpan(encoded.Length))], GainBound);
+    }
+
+    static EncodedPair Encode(PromptPair pair, Gpt2Tokenizer tokenizer, Gpt2Model model, string place) =>
+        EncodedPair.Of(pair, tokenizer, model.Config, model.Config.BosToken ?? throw new UserException(
+            "the published injections put a begin-of-text token before each prompt, and config.json has no "
+            + "bos_token_id that is in the vocabulary"), place);
+
+    static AnswerStanding[] Ask(Gpt2Model model, Asked[] rows, int top, Action<int> progress)
+    {
+        var standings = new List<AnswerStanding>();
+        int V = model.Config.VocabSize;
+        using var session = new Gpt2Session(model, new SessionOptions
+        {
+            MaxRows = Math.Min(RowsInPass, rows.Length),
+            MaxTokens = rows.Max(r => r.Prompt.Length),
+            Logits = LogitsAt.Last,
+        });
+        foreach (Asked[] pass in rows.Chunk(RowsInPass))
+        {
+            // Each row receives its own memory.
+            using (model.Attach([.. pass.Select((r, b) => r.Memory?.ToEdit([b])).OfType<Edit>()]))
+                session.Forward(new SequenceBatch([.. pass.Select(r => r.Prompt)]));
+            float[] logits = session.Logits.ToArray();
+            for (int b = 0; b < pass.Length; b++)
+                standings.Add(AnswerStanding.Of(logits.AsSpan(b * V, V), pass[b].Answer, top));
+            progress(standings.Count);
+        }
+        return [.. standings];
+    }
+}

@@ -1,0 +1,123 @@
+using System.Text.Json.Nodes;
+using HeadTap.Inject;
+using HeadTap.Runtime;
+
+namespace HeadTap.Cli.Tests;
+
+/// <summary>verify: published injections, on the tiny model with numbers that inject run finds.</summary>
+public sealed class VerifyInjectionsTests
+{
+    const string Header = "explicit_sentence,obscure_sentence,explicit_entity,obscure_entity,answer\n";
+
+    static readonly PromptPair s_pair =
+        new("the capital of the city is", "the capital of the country of the north is", "city", "north");
+
+    [Test]
+    public void Numbers_of_inject_run_pass_and_a_wrong_one_fails()
+    {
+        PublishedInjections right = Published(gain: 0);
+        VerifyInjections found = Measure(right, null);
+        Assert.That(found.Checks.Select(c => c.Passes), Is.EqualTo((bool[])[true, true]));
+        Assert.That(found.Passed);
+        Assert.That(found.Skipped, Has.One.Contains("--memory-injections DIR"));
+        PublishedPrompt prompt = right.Prompts[0];
+        VerifyInjections wrong =
+            Measure(right with { Prompts = [prompt with { Obscure = prompt.Obscure + 3e-4 }] }, null);
+        Assert.That(wrong.Passed, Is.False);
+        JsonNode json = JsonNode.Parse(wrong.Json().ToJsonString())!;
+        Assert.That(json["checks"]!.AsArray().Select(c => (bool)c!["passed"]!),
+            Is.EqualTo((bool[])[false, true]));
+        Assert.That((double)json["checks"]![0]!["max_abs_error"]!, Is.EqualTo(3e-4).Within(1e-6));
+        Assert.That(json["checks"]![0]!["found"]!.AsArray(), Has.Count.EqualTo(4));
+        Assert.That(Text(wrong), Does.Contain("FAILS").And.Contain("ok").And.Contain("skipped  published"));
+    }
+
+    [Test]
+    public void A_number_that_disagrees_is_a_failed_verification()
+    {
+        PublishedInjections right = Published(gain: 0);
+        var options = new VerifyCommand.Options(TinyModel.Folder, "1,2,3", 0, null);
+        using StringWriter text = new(), failed = new();
+        Assert.That(VerifyCommand.Run(Quiet(text), options, right), Is.EqualTo(ExitCode.Done));
+        Assert.That(text.ToString(), Does.Contain("passed: 3 tokens").And.Contain("published injections"));
+        Assert.That(VerifyCommand.Run(Quiet(failed), options,
+            right with { Prompts = [right.Prompts[0] with { Top = [1, 2, 3] }] }),
+            Is.EqualTo(ExitCode.Defect));
+        Assert.That(failed.ToString(), Does.Contain("FAILED: 3 tokens").And.Contain("FAILS"));
+    }
+
+    [Test]
+    public void A_clone_adds_its_whole_data_sets()
+    {
+        using var folder = new TemporaryFolder();
+        Directory.CreateDirectory(folder["data"]);
+        folder.Write("data/hand.csv", Header
+            + string.Join(',', s_pair.Explicit, s_pair.Obscure, s_pair.Bridge, "", s_pair.Answer));
+        (double before, double after) = Chances(1, 2.5f);
+        double gain = 100 * (after - before) / before;
+        VerifyInjections found = Measure(Published(gain), folder.Path);
+        Assert.That(found.Checks.Select(c => c.Passes), Is.EqualTo((bool[])[true, true, true]));
+        Assert.That(found.Skipped, Is.Empty);
+        Assert.That(Measure(Published(gain + 0.1), folder.Path).Passed, Is.False);
+        Assert.That(() => Measure(Published(gain), folder["data"]),
+            Throws.TypeOf<UserException>().With.Message.Contains("hand.csv: no such file"));
+    }
+
+    [Test]
+    public void Other_models_say_that_and_why_nothing_was_compared()
+    {
+        using var folder = new TemporaryFolder();
+        string[] verify = ["verify", "--model", TinyModel.Folder, "--ids", "1,2", "--memory-injections",
+            folder.Path];
+        Assert.That(Headtap.Done(verify).Out, Does.Contain(
+            "skipped  published injections, all: no numbers were published for a model of these sizes"));
+        JsonNode json = Headtap.Done([.. verify, "--json"]).Json;
+        Assert.That((bool)json["passed"]!);
+        Assert.That(json["injections"]!["checks"]!.AsArray(), Is.Empty);
+        Assert.That(json["injections"]!["skipped"]!.AsArray(), Has.Count.EqualTo(1));
+        Assert.That(VerifyInjections.Prepare(TinyModel.BareFolder, Published(0), null).Skipped,
+            Has.One.Contains("no tokenizer files"));
+        Assert.That(VerifyInjections.Prepare(TinyModel.Folder, Published(0) with { Prompts = [] }, null)
+            .Skipped, Has.One.Contains("single prompts"));
+        Assert.That(Headtap.Refused("verify", "--model", TinyModel.Folder, "--memory-injections", "nowhere"),
+            Does.Contain("--memory-injections is nowhere, which is no folder"));
+    }
+
+    static VerifyInjections Measure(PublishedInjections published, string? repository)
+    {
+        using ComputeDevice device = ComputeDevice.OpenHost();
+        return VerifyInjections.Measure(Quiet(TextWriter.Null), device, TinyModel.Folder,
+            VerifyInjections.Prepare(TinyModel.Folder, published, repository));
+    }
+
+    static string Text(VerifyInjections found)
+    {
+        using var text = new StringWriter();
+        found.Print(Quiet(text));
+        return text.ToString();
+    }
+
+    static Invocation Quiet(TextWriter output) => new(new Terminal(output, TextWriter.Null, false, false),
+        "cpu", Precision.Fp32, 0, 0, false, true, CancellationToken.None);
+
+    static PublishedInjections Published(double gain)
+    {
+        JsonNode first = InjectRun(s_pair.Obscure, 0, 3), second = InjectRun(s_pair.Obscure, 1, 3);
+        return new("tiny", 3,
+        [
+            new(s_pair, (double)InjectRun(s_pair.Explicit, 0, 3)["p_before"]!, (double)first["p_before"]!,
+                [(double)first["p_after"]!, (double)second["p_after"]!], 1,
+                [.. second["top_after"]!.AsArray().Select(t => (int)t!["id"]!)]),
+        ], [new("data/hand.csv", 1, 2.5f, gain)]);
+    }
+
+    static (double Before, double After) Chances(int layer, float tau)
+    {
+        JsonNode json = InjectRun(s_pair.Obscure, layer, tau);
+        return ((double)json["p_before"]!, (double)json["p_after"]!);
+    }
+
+    static JsonNode InjectRun(string text, int layer, float tau) => Headtap.Done("inject", "run", "--model",
+        TinyModel.Folder, "--text", text, "--bos", "--weights", "transformer-lens", "--memory", s_pair.Memory,
+        "--answer", s_pair.Answer, "--layer", $"{layer}", "--tau", $"{tau}", "--json").Json;
+}
