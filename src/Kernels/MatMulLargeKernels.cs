@@ -24,7 +24,7 @@ public static class MatMulLargeKernels
     public const int BlockSize = 256;
 
     /// <summary>Rows and columns of y that one group writes.</summary>
-    public const int Tile = OperandTile.Lines;
+    public const int Tile = 128;
 
     const int Terms = 8;
     // Threads that store a line's terms hit different banks, and lines stay aligned to 16 bytes.
@@ -52,7 +52,8 @@ public static class MatMulLargeKernels
     {
         ArrayView<float> shared = SharedMemory.Allocate<float>(2 * Half); // [half][operand][term][line]
         ArrayView<Four> fours = shared.AsAligned(16).Cast<Four>();
-        int row = MatMulRaster.Row(Grid.IdxX, s.M, s.N), column = MatMulRaster.Column(Grid.IdxX, s.M, s.N);
+        int row = MatMulRaster.Row(Grid.IdxX, s.M, s.N, Tile);
+        int column = MatMulRaster.Column(Grid.IdxX, s.M, s.N, Tile);
         int first = MatMulPart.FirstTerm(s), end = MatMulPart.EndTerm(s);
         var xFrom = new OperandSource(s.XRow, s.XColumn, row, s.M, end, xWide);
         var weightFrom = new OperandSource(s.WColumn, s.WRow, column, s.N, end, weightWide);

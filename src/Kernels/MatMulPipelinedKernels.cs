@@ -55,7 +55,8 @@ public static class MatMulPipelinedKernels
         ArrayView<Four> fours = shared.AsAligned(16).Cast<Four>();
         int origin = TCores.Origin(shared);
         long xAddress = TCores.Address(x), weightAddress = TCores.Address(weight);
-        int row = MatMulRaster.Row(Grid.IdxX, s.M, s.N), column = MatMulRaster.Column(Grid.IdxX, s.M, s.N);
+        int row = MatMulRaster.Row(Grid.IdxX, s.M, s.N, Tile);
+        int column = MatMulRaster.Column(Grid.IdxX, s.M, s.N, Tile);
         int first = MatMulPart.FirstTerm(s), end = MatMulPart.EndTerm(s);
         var xFrom = new OperandSource(s.XRow, s.XColumn, row, s.M, end, xWide);
         var weightFrom = new OperandSource(s.WColumn, s.WRow, column, s.N, end, weightWide);

@@ -2,8 +2,9 @@
 //
 //     y[i, j] = epilogue((y[i, j] +) sum_k r(x(i, k)) r(weight(k, j)))        r rounds to TF32 or BF16
 //
-// Operands stay float32 in memory; sums are float32. One group a 128 x 128 tile of y: four warps of 64 x 64.
-// 16 terms at a time pass through shared memory.
+// Operands stay float32 in memory; sums are float32. One group a tile of y, 16 terms at a time through shared
+// memory: 128 x 128, four warps of 64 x 64; or, where those would leave multiprocessors idle, 64 x 64, four
+// warps of 16 x 64. A sum takes the same steps in the same order in both, so the choice is free.
 //   Tf32  cp.async brings float32 in, two tiles ahead of the one that is multiplied; fragments are rounded
 //         (to nearest) when they are read, because cp.async cannot.
 //   Bf16  numbers pass through registers, one tile ahead, and are packed before they are stored. Copied as
@@ -24,12 +25,17 @@ public static class MatMulTensorKernels
     public const int BlockSize = 128;
 
     /// <summary>Rows and columns of y that one group writes.</summary>
-    public const int Tile = OperandTile.Lines;
+    public const int Tile = 128;
+
+    /// <summary>The same of the small kernels.</summary>
+    public const int SmallTile = 64;
 
     const int Terms = OperandTile.Terms, Stages = 3;
+    const int StoreWords = 4 * 1024; // what four warps' stores pass through
 
-    /// <summary>Groups that cover y.</summary>
-    public static int Groups(int M, int N) => checked(((M + Tile - 1) / Tile) * ((N + Tile - 1) / Tile));
+    /// <summary>Groups that cover y in tiles of <see cref="Tile"/> or <see cref="SmallTile"/>.</summary>
+    public static int Groups(int M, int N, int tile)
+        => checked(((M + tile - 1) / tile) * ((N + tile - 1) / tile));
 
     /// <summary>
     /// Writes y, or adds into it, with TF32 operands. Grid: <see cref="Groups"/> by parts. Group: <see
@@ -50,19 +56,64 @@ public static class MatMulTensorKernels
         where TCores : struct, ITensorCores
         where TX : struct, IOperandLayout
         where TWeight : struct, IOperandLayout
+        => RunTf32<TCores, TX, TWeight, WarpTile>(SharedMemory.Allocate<float>(Stages * 2 * Tile * Terms),
+            x, weight, bias, residual, y, s, epilogue, xWide, weightWide);
+
+    /// <summary>The same bits in tiles of <see cref="SmallTile"/>.</summary>
+    /// <inheritdoc cref="Tf32"/>
+    public static void Tf32Small<TCores, TX, TWeight>(
+        ArrayView<float> x, ArrayView<float> weight, ArrayView<float> bias, ArrayView<float> residual,
+        ArrayView<float> y, MatMulShape s, MatMulEpilogue epilogue, int xWide, int weightWide)
+        where TCores : struct, ITensorCores
+        where TX : struct, IOperandLayout
+        where TWeight : struct, IOperandLayout
+        => RunTf32<TCores, TX, TWeight, WarpRow>(
+            SharedMemory.Allocate<float>(Stages * 2 * SmallTile * Terms),
+            x, weight, bias, residual, y, s, epilogue, xWide, weightWide);
+
+    /// <summary>The same with BF16 operands.</summary>
+    /// <inheritdoc cref="Tf32"/>
+    public static void Bf16<TCores, TX, TWeight>(
+        ArrayView<float> x, ArrayView<float> weight, ArrayView<float> bias, ArrayView<float> residual,
+        ArrayView<float> y, MatMulShape s, MatMulEpilogue epilogue, int xWide, int weightWide)
+        where TCores : struct, ITensorCores
+        where TX : struct, IOperandLayout
+        where TWeight : struct, IOperandLayout
+        => RunBf16<TCores, TX, TWeight, WarpTile>(SharedMemory.Allocate<float>(2 * Tile * Terms),
+            x, weight, bias, residual, y, s, epilogue, xWide, weightWide);
+
+    /// <summary>The same bits in tiles of <see cref="SmallTile"/>.</summary>
+    /// <inheritdoc cref="Tf32"/>
+    public static void Bf16Small<TCores, TX, TWeight>(
+        ArrayView<float> x, ArrayView<float> weight, ArrayView<float> bias, ArrayView<float> residual,
+        ArrayView<float> y, MatMulShape s, MatMulEpilogue epilogue, int xWide, int weightWide)
+        where TCores : struct, ITensorCores
+        where TX : struct, IOperandLayout
+        where TWeight : struct, IOperandLayout
+        => RunBf16<TCores, TX, TWeight, WarpRow>(SharedMemory.Allocate<float>(StoreWords),
+            x, weight, bias, residual, y, s, epilogue, xWide, weightWide);
+
+    static void RunTf32<TCores, TX, TWeight, TSums>(
+        ArrayView<float> shared, ArrayView<float> x, ArrayView<float> weight, ArrayView<float> bias,
+        ArrayView<float> residual, ArrayView<float> y, in MatMulShape s, in MatMulEpilogue epilogue,
+        int xWide, int weightWide)
+        where TCores : struct, ITensorCores
+        where TX : struct, IOperandLayout
+        where TWeight : struct, IOperandLayout
+        where TSums : struct, IWarpSums<TSums>
     {
-        const int Stage = 2 * OperandTile.FloatWords;
-        ArrayView<float> shared = SharedMemory.Allocate<float>(Stages * Stage);
+        int operand = OperandTile.FloatWords<TX>(), stageWords = 2 * operand;
         int origin = TCores.Origin(shared);
         long xAddress = TCores.Address(x), weightAddress = TCores.Address(weight);
-        int row = MatMulRaster.Row(Grid.IdxX, s.M, s.N), column = MatMulRaster.Column(Grid.IdxX, s.M, s.N);
+        int row = MatMulRaster.Row(Grid.IdxX, s.M, s.N, TX.Lines);
+        int column = MatMulRaster.Column(Grid.IdxX, s.M, s.N, TX.Lines);
         int first = MatMulPart.FirstTerm(s), end = MatMulPart.EndTerm(s);
         var xFrom = new OperandSource(s.XRow, s.XColumn, row, s.M, end, xWide);
         var weightFrom = new OperandSource(s.WColumn, s.WRow, column, s.N, end, weightWide);
-        int warpRow = Group.IdxX >> 6 << 6, warpColumn = (Group.IdxX >> 5 & 1) << 6;
+        int warpRow = TSums.Row, warpColumn = TSums.Column;
         bool inside = row + warpRow < s.M && column + warpColumn < s.N; // the same for a whole warp
 
-        WarpTile sums = default;
+        TSums sums = default;
         int filled = 0, used = 0; // stages: the next to fill, the next to multiply
         for (int k = first - 2 * Terms; k < end; k += Terms)
         {
@@ -76,51 +127,53 @@ public static class MatMulTensorKernels
             {
                 OperandTile.Copy<TCores, TX>(shared, origin, filled, x, xAddress, xFrom, ahead, BlockSize);
                 OperandTile.Copy<TCores, TWeight>(
-                    shared, origin, filled + OperandTile.FloatWords, weight, weightAddress, weightFrom, ahead,
+                    shared, origin, filled + operand, weight, weightAddress, weightFrom, ahead,
                     BlockSize);
-                filled = filled == (Stages - 1) * Stage ? 0 : filled + Stage;
+                filled = filled == (Stages - 1) * stageWords ? 0 : filled + stageWords;
             }
             TCores.Commit(); // also when empty: the wait counts batches
             if (k < first)
                 continue;
             if (inside)
             {
-                sums = MultiplyTf32<TCores, TX, TWeight>(shared, origin, used, warpRow, warpColumn, 0, sums);
-                sums = MultiplyTf32<TCores, TX, TWeight>(shared, origin, used, warpRow, warpColumn, 8, sums);
+                sums = TSums.PlusTf32<TCores, TX, TWeight>(
+                    shared, origin, used, warpRow, warpColumn, 0, sums);
+                sums = TSums.PlusTf32<TCores, TX, TWeight>(
+                    shared, origin, used, warpRow, warpColumn, 8, sums);
             }
-            used = used == (Stages - 1) * Stage ? 0 : used + Stage;
+            used = used == (Stages - 1) * stageWords ? 0 : used + stageWords;
         }
         sums.Store(shared, bias, residual, MatMulPart.Sums(y, s), s, epilogue,
             row + warpRow, column + warpColumn);
     }
 
-    /// <summary>The same with BF16 operands.</summary>
-    /// <inheritdoc cref="Tf32"/>
-    public static void Bf16<TCores, TX, TWeight>(
-        ArrayView<float> x, ArrayView<float> weight, ArrayView<float> bias, ArrayView<float> residual,
-        ArrayView<float> y, MatMulShape s, MatMulEpilogue epilogue, int xWide, int weightWide)
+    static void RunBf16<TCores, TX, TWeight, TSums>(
+        ArrayView<float> shared, ArrayView<float> x, ArrayView<float> weight, ArrayView<float> bias,
+        ArrayView<float> residual, ArrayView<float> y, in MatMulShape s, in MatMulEpilogue epilogue,
+        int xWide, int weightWide)
         where TCores : struct, ITensorCores
         where TX : struct, IOperandLayout
         where TWeight : struct, IOperandLayout
+        where TSums : struct, IWarpSums<TSums>
     {
-        const int Stage = 2 * OperandTile.PairWords;
-        ArrayView<float> shared = SharedMemory.Allocate<float>(2 * Stage);
+        int operand = OperandTile.PairWords<TX>(), stageWords = 2 * operand;
         int origin = TCores.Origin(shared);
-        int row = MatMulRaster.Row(Grid.IdxX, s.M, s.N), column = MatMulRaster.Column(Grid.IdxX, s.M, s.N);
+        int row = MatMulRaster.Row(Grid.IdxX, s.M, s.N, TX.Lines);
+        int column = MatMulRaster.Column(Grid.IdxX, s.M, s.N, TX.Lines);
         int first = MatMulPart.FirstTerm(s), end = MatMulPart.EndTerm(s);
         var xFrom = new OperandSource(s.XRow, s.XColumn, row, s.M, end, xWide);
         var weightFrom = new OperandSource(s.WColumn, s.WRow, column, s.N, end, weightWide);
-        int warpRow = Group.IdxX >> 6 << 6, warpColumn = (Group.IdxX >> 5 & 1) << 6;
+        int warpRow = TSums.Row, warpColumn = TSums.Column;
         bool inside = row + warpRow < s.M && column + warpColumn < s.N; // the same for a whole warp
 
-        WarpTile sums = default;
+        TSums sums = default;
         var xs = StagedChunks.Fetch<TX>(x, xFrom, first);
         var ws = StagedChunks.Fetch<TWeight>(weight, weightFrom, first);
         int stage = 0;
         for (int k = first; k < end; k += Terms)
         {
             xs.Pack<TCores, TX>(shared, stage);
-            ws.Pack<TCores, TWeight>(shared, stage + OperandTile.PairWords);
+            ws.Pack<TCores, TWeight>(shared, stage + operand);
             // This stage is complete, and everyone is done with the other, which is packed next time round.
             Group.Barrier();
             if (k + Terms < end)
@@ -129,56 +182,10 @@ public static class MatMulTensorKernels
                 ws = StagedChunks.Fetch<TWeight>(weight, weightFrom, k + Terms);
             }
             if (inside)
-                sums = MultiplyBf16<TCores, TX, TWeight>(shared, origin, stage, warpRow, warpColumn, sums);
-            stage ^= Stage;
+                sums = TSums.PlusBf16<TCores, TX, TWeight>(shared, origin, stage, warpRow, warpColumn, sums);
+            stage ^= stageWords;
         }
         sums.Store(shared, bias, residual, MatMulPart.Sums(y, s), s, epilogue,
             row + warpRow, column + warpColumn);
-    }
-
-    static WarpTile MultiplyTf32<TCores, TX, TWeight>(
-        ArrayView<float> shared, int origin, int stage, int row, int column, int term, WarpTile s)
-        where TCores : struct, ITensorCores
-        where TX : struct, IOperandLayout
-        where TWeight : struct, IOperandLayout
-    {
-        int weight = stage + OperandTile.FloatWords;
-        var b = new WarpColumns(
-            OperandTile.Tf32<TCores, TWeight>(shared, origin, weight, column, term),
-            OperandTile.Tf32<TCores, TWeight>(shared, origin, weight, column + 16, term),
-            OperandTile.Tf32<TCores, TWeight>(shared, origin, weight, column + 32, term),
-            OperandTile.Tf32<TCores, TWeight>(shared, origin, weight, column + 48, term));
-        s.M0 = WarpRow.Add<TCores, Tf32Number>(
-            OperandTile.Tf32<TCores, TX>(shared, origin, stage, row, term), b, s.M0);
-        s.M1 = WarpRow.Add<TCores, Tf32Number>(
-            OperandTile.Tf32<TCores, TX>(shared, origin, stage, row + 16, term), b, s.M1);
-        s.M2 = WarpRow.Add<TCores, Tf32Number>(
-            OperandTile.Tf32<TCores, TX>(shared, origin, stage, row + 32, term), b, s.M2);
-        s.M3 = WarpRow.Add<TCores, Tf32Number>(
-            OperandTile.Tf32<TCores, TX>(shared, origin, stage, row + 48, term), b, s.M3);
-        return s;
-    }
-
-    static WarpTile MultiplyBf16<TCores, TX, TWeight>(
-        ArrayView<float> shared, int origin, int stage, int row, int column, WarpTile s)
-        where TCores : struct, ITensorCores
-        where TX : struct, IOperandLayout
-        where TWeight : struct, IOperandLayout
-    {
-        int weight = stage + OperandTile.PairWords;
-        var b = new WarpColumns(
-            OperandTile.Bf16<TCores, TWeight>(shared, origin, weight, column),
-            OperandTile.Bf16<TCores, TWeight>(shared, origin, weight, column + 16),
-            OperandTile.Bf16<TCores, TWeight>(shared, origin, weight, column + 32),
-            OperandTile.Bf16<TCores, TWeight>(shared, origin, weight, column + 48));
-        s.M0 = WarpRow.Add<TCores, Bf16Number>(
-            OperandTile.Bf16<TCores, TX>(shared, origin, stage, row), b, s.M0);
-        s.M1 = WarpRow.Add<TCores, Bf16Number>(
-            OperandTile.Bf16<TCores, TX>(shared, origin, stage, row + 16), b, s.M1);
-        s.M2 = WarpRow.Add<TCores, Bf16Number>(
-            OperandTile.Bf16<TCores, TX>(shared, origin, stage, row + 32), b, s.M2);
-        s.M3 = WarpRow.Add<TCores, Bf16Number>(
-            OperandTile.Bf16<TCores, TX>(shared, origin, stage, row + 48), b, s.M3);
-        return s;
     }
 }

@@ -3,7 +3,8 @@ using ILGPU;
 namespace HeadTap.Kernels;
 
 /// <summary>
-/// How an operand's 128 lines (rows of x, columns of the weight) by 16 terms lie in shared memory.
+/// How an operand's lines (rows of x, columns of the weight; 128 or 64 of them) by 16 terms lie in shared
+/// memory.
 /// </summary>
 /// <remarks>
 /// As they lie in global memory, so that copies of 16 bytes need no transposition. Chunks of 16 bytes are
@@ -15,18 +16,41 @@ public interface IOperandLayout
 {
     /// <summary>True when the terms of a line are neighbours, false when the lines of a term are.</summary>
     static abstract bool TermsTogether { get; }
+
+    /// <summary>Lines of a tile: 128 or 64.</summary>
+    static abstract int Lines { get; }
 }
 
 /// <summary>[line][term]: x of a plain product; the weight of a transposed one.</summary>
 public readonly struct TermsTogether : IOperandLayout
 {
     static bool IOperandLayout.TermsTogether => true;
+
+    static int IOperandLayout.Lines => 128;
+}
+
+/// <summary><see cref="TermsTogether"/> for tiles of 64 lines.</summary>
+public readonly struct TermsTogether64 : IOperandLayout
+{
+    static bool IOperandLayout.TermsTogether => true;
+
+    static int IOperandLayout.Lines => 64;
 }
 
 /// <summary>[term][line]: the weight of a plain product; both operands of a weight's gradient.</summary>
 public readonly struct LinesTogether : IOperandLayout
 {
     static bool IOperandLayout.TermsTogether => false;
+
+    static int IOperandLayout.Lines => 128;
+}
+
+/// <summary><see cref="LinesTogether"/> for tiles of 64 lines.</summary>
+public readonly struct LinesTogether64 : IOperandLayout
+{
+    static bool IOperandLayout.TermsTogether => false;
+
+    static int IOperandLayout.Lines => 64;
 }
 
 /// <summary>One operand in global memory: which lines of it a group needs.</summary>
@@ -40,23 +64,29 @@ readonly record struct OperandSource(
     long LineStride, long TermStride, int FirstLine, int Lines, int Terms, int Wide);
 
 /// <summary>
-/// Ways of a tile of 128 lines by 16 terms from global to shared memory and on to fragments.
+/// Ways of a tile of 128 or 64 lines by 16 terms from global to shared memory and on to fragments.
 /// </summary>
 static class OperandTile
 {
-    internal const int Lines = 128, Terms = 16, Chunks = Lines * Terms / 4;
+    internal const int Terms = 16;
 
     /// <summary>Words of a tile of floats.</summary>
-    internal const int FloatWords = Lines * Terms;
+    internal static int FloatWords<TLayout>() where TLayout : struct, IOperandLayout
+        => TLayout.Lines * Terms;
 
     /// <summary>Words of a tile of BF16 pairs.</summary>
-    internal const int PairWords = FloatWords / 2;
+    internal static int PairWords<TLayout>() where TLayout : struct, IOperandLayout
+        => TLayout.Lines * Terms / 2;
+
+    /// <summary>Groups of four neighbours in a tile.</summary>
+    internal static int Chunks<TLayout>() where TLayout : struct, IOperandLayout
+        => TLayout.Lines * Terms / 4;
 
     internal static int Line<TLayout>(int chunk) where TLayout : struct, IOperandLayout
-        => TLayout.TermsTogether ? chunk >> 2 : (chunk & 31) << 2;
+        => TLayout.TermsTogether ? chunk >> 2 : (chunk & (TLayout.Lines / 4 - 1)) << 2;
 
     internal static int Term<TLayout>(int chunk) where TLayout : struct, IOperandLayout
-        => TLayout.TermsTogether ? (chunk & 3) << 2 : chunk >> 5;
+        => TLayout.TermsTogether ? (chunk & 3) << 2 : chunk >> (TLayout.Lines == 128 ? 5 : 4);
 
     /// <summary>How many of the four numbers of a chunk exist.</summary>
     internal static int Count<TLayout>(in OperandSource from, int line, int term)
@@ -77,7 +107,7 @@ static class OperandTile
         where TCores : struct, ITensorCores
         where TLayout : struct, IOperandLayout
     {
-        for (int first = 0; first < Chunks; first += threads)
+        for (int first = 0; first < Chunks<TLayout>(); first += threads)
         {
             int chunk = first + Group.IdxX;
             int line = Line<TLayout>(chunk), term = Term<TLayout>(chunk);
@@ -101,7 +131,7 @@ static class OperandTile
     internal static int Word<TLayout>(int line, int term) where TLayout : struct, IOperandLayout
         => TLayout.TermsTogether
             ? line * Terms + (((term >> 2) ^ ((line >> 1) & 3)) << 2) + (term & 3)
-            : term * Lines + (line ^ ((term & 3) << 3));
+            : term * TLayout.Lines + (line ^ ((term & 3) << 3));
 
     /// <summary>16 lines by 8 terms of a tile of floats, as TF32.</summary>
     internal static LeftFragment Tf32<TCores, TLayout>(
@@ -125,8 +155,8 @@ static class OperandTile
             {
                 R0 = Interop.FloatAsInt(shared[upper]),
                 R1 = Interop.FloatAsInt(shared[lower]),
-                R2 = Interop.FloatAsInt(shared[upper + 4 * Lines]),
-                R3 = Interop.FloatAsInt(shared[lower + 4 * Lines]),
+                R2 = Interop.FloatAsInt(shared[upper + 4 * TLayout.Lines]),
+                R3 = Interop.FloatAsInt(shared[lower + 4 * TLayout.Lines]),
             };
         }
         return new LeftFragment
@@ -144,7 +174,7 @@ static class OperandTile
     internal static int Pair<TLayout>(int line, int term) where TLayout : struct, IOperandLayout
         => TLayout.TermsTogether
             ? line * (Terms / 2) + (((term >> 3) ^ ((line >> 2) & 1)) << 2) + ((term & 7) >> 1)
-            : term * (Lines / 2) + (((line >> 3) ^ (term & 7)) << 2) + ((line & 7) >> 1);
+            : term * (TLayout.Lines / 2) + (((line >> 3) ^ (term & 7)) << 2) + ((line & 7) >> 1);
 
     /// <summary>16 lines by all 16 terms of a tile of BF16 pairs.</summary>
     internal static LeftFragment Bf16<TCores, TLayout>(ArrayView<float> shared,

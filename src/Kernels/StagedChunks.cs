@@ -6,7 +6,8 @@ using ILGPU.Runtime;
 namespace HeadTap.Kernels;
 
 /// <summary>
-/// A thread's quarter of a tile of 128 lines by 16 terms, between global and shared memory.
+/// A thread's share of a tile of 16 terms, between global and shared memory: four chunks of 128 lines, two
+/// (A and B) of 64.
 /// </summary>
 struct StagedChunks
 {
@@ -14,13 +15,17 @@ struct StagedChunks
 
     internal static StagedChunks Fetch<TLayout>(ArrayView<float> global, in OperandSource from, int term0)
         where TLayout : struct, IOperandLayout
-        => new()
+    {
+        StagedChunks chunks = default;
+        chunks.A = FetchOne<TLayout>(global, from, term0, 0);
+        chunks.B = FetchOne<TLayout>(global, from, term0, 1);
+        if (TLayout.Lines == 128)
         {
-            A = FetchOne<TLayout>(global, from, term0, 0),
-            B = FetchOne<TLayout>(global, from, term0, 1),
-            C = FetchOne<TLayout>(global, from, term0, 2),
-            D = FetchOne<TLayout>(global, from, term0, 3),
-        };
+            chunks.C = FetchOne<TLayout>(global, from, term0, 2);
+            chunks.D = FetchOne<TLayout>(global, from, term0, 3);
+        }
+        return chunks;
+    }
 
     internal readonly void Pack<TCores, TLayout>(ArrayView<float> shared, int to)
         where TCores : struct, ITensorCores
@@ -28,25 +33,28 @@ struct StagedChunks
     {
         PackOne<TCores, TLayout>(shared, to, 0, A);
         PackOne<TCores, TLayout>(shared, to, 1, B);
-        PackOne<TCores, TLayout>(shared, to, 2, C);
-        PackOne<TCores, TLayout>(shared, to, 3, D);
+        if (TLayout.Lines == 128)
+        {
+            PackOne<TCores, TLayout>(shared, to, 2, C);
+            PackOne<TCores, TLayout>(shared, to, 3, D);
+        }
     }
 
-    static Four FetchOne<TLayout>(ArrayView<float> global, in OperandSource from, int term0, int quarter)
+    static Four FetchOne<TLayout>(ArrayView<float> global, in OperandSource from, int term0, int part)
         where TLayout : struct, IOperandLayout
     {
-        int chunk = quarter * MatMulTensorKernels.BlockSize + Group.IdxX;
+        int chunk = part * MatMulTensorKernels.BlockSize + Group.IdxX;
         int line = OperandTile.Line<TLayout>(chunk), term = term0 + OperandTile.Term<TLayout>(chunk);
         long at = (from.FirstLine + line) * from.LineStride + term * from.TermStride;
         return Four.Load(global, at, TLayout.TermsTogether ? from.TermStride : from.LineStride,
             OperandTile.Count<TLayout>(from, line, term), from.Wide);
     }
 
-    static void PackOne<TCores, TLayout>(ArrayView<float> shared, int to, int quarter, Four f)
+    static void PackOne<TCores, TLayout>(ArrayView<float> shared, int to, int part, Four f)
         where TCores : struct, ITensorCores
         where TLayout : struct, IOperandLayout
     {
-        int chunk = quarter * MatMulTensorKernels.BlockSize + Group.IdxX;
+        int chunk = part * MatMulTensorKernels.BlockSize + Group.IdxX;
         int word = to
             + OperandTile.Pair<TLayout>(OperandTile.Line<TLayout>(chunk), OperandTile.Term<TLayout>(chunk));
         shared.AsAligned(16).Cast<Two>()[word >> 1] = new Two

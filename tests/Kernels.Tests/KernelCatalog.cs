@@ -41,19 +41,28 @@ static class KernelCatalog
     static IEnumerable<KernelVariant> Variants() => Products().Concat(Attention());
 
     static IEnumerable<KernelVariant> Products() =>
-        from kernel in ((Type Type, string Method)[])
+        from kernel in ((Type Type, string Method, Type Terms, Type Lines)[])
         [
-            (typeof(MatMulPipelinedKernels), nameof(MatMulPipelinedKernels.Product)),
-            (typeof(MatMulTensorKernels), nameof(MatMulTensorKernels.Tf32)),
-            (typeof(MatMulTensorKernels), nameof(MatMulTensorKernels.Bf16)),
-            (typeof(HeadResultsKernels), nameof(HeadResultsKernels.ProductTf32)),
-            (typeof(HeadResultsKernels), nameof(HeadResultsKernels.ProductBf16)),
+            (typeof(MatMulPipelinedKernels), nameof(MatMulPipelinedKernels.Product),
+                typeof(TermsTogether), typeof(LinesTogether)),
+            (typeof(MatMulTensorKernels), nameof(MatMulTensorKernels.Tf32),
+                typeof(TermsTogether), typeof(LinesTogether)),
+            (typeof(MatMulTensorKernels), nameof(MatMulTensorKernels.Tf32Small),
+                typeof(TermsTogether64), typeof(LinesTogether64)),
+            (typeof(MatMulTensorKernels), nameof(MatMulTensorKernels.Bf16),
+                typeof(TermsTogether), typeof(LinesTogether)),
+            (typeof(MatMulTensorKernels), nameof(MatMulTensorKernels.Bf16Small),
+                typeof(TermsTogether64), typeof(LinesTogether64)),
+            (typeof(HeadResultsKernels), nameof(HeadResultsKernels.ProductTf32),
+                typeof(TermsTogether), typeof(LinesTogether)),
+            (typeof(HeadResultsKernels), nameof(HeadResultsKernels.ProductBf16),
+                typeof(TermsTogether), typeof(LinesTogether)),
         ]
         from layouts in ((Type X, Type Weight)[])
         [
-            (typeof(TermsTogether), typeof(LinesTogether)), // x W
-            (typeof(TermsTogether), typeof(TermsTogether)), // x W^T
-            (typeof(LinesTogether), typeof(LinesTogether)), // x^T dY
+            (kernel.Terms, kernel.Lines), // x W
+            (kernel.Terms, kernel.Terms), // x W^T
+            (kernel.Lines, kernel.Lines), // x^T dY
         ]
         select Variant(kernel.Type, kernel.Method, CudaArchitecture.SM_80,
             tensorCores: kernel.Type != typeof(MatMulPipelinedKernels),

@@ -127,8 +127,8 @@ public class MatMulPartsTests
 
     static float[] Rounded(MatMulVariant variant, float[] values) => variant switch
     {
-        MatMulVariant.Tf32 => Array.ConvertAll(values, ReducedPrecision.Tf32),
-        MatMulVariant.Bf16 => Array.ConvertAll(values, ReducedPrecision.Bf16),
+        MatMulVariant.Tf32 or MatMulVariant.Tf32Small => Array.ConvertAll(values, ReducedPrecision.Tf32),
+        MatMulVariant.Bf16 or MatMulVariant.Bf16Small => Array.ConvertAll(values, ReducedPrecision.Bf16),
         _ => values,
     };
 }

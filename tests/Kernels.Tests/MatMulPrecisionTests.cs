@@ -47,18 +47,27 @@ public class MatMulPrecisionTests
         Tensor y = run.Arena.Upload("y", Ones(rows * N), rows, N), dX = run.Arena.Cut("dX", rows, K);
         Tensor dWeight = run.Arena.Upload("dWeight", Ones(K * N), K, N);
         (x, weight, dY) = (run.Rounded(x), run.Rounded(weight), run.Rounded(dY));
-
-        run.Ops.MatMul(xs, ws, bs, y, accumulate: true);
+        float[][] Found(MatMulVariant variant)
+        {
+            run.Ops.ForcedMatMul = variant;
+            y.Upload(Ones(rows * N));
+            dWeight.Upload(Ones(K * N));
+            run.Ops.MatMul(xs, ws, bs, y, accumulate: true);
+            run.Ops.MatMulTransposed(dYs, ws, dX);
+            run.Ops.MatMulWeightGradient(xs, dYs, dWeight);
+            return [y.ToArray(), dX.ToArray(), dWeight.ToArray()];
+        }
+        (MatMulVariant large, MatMulVariant small) = precision == Precision.Tf32
+            ? (MatMulVariant.Tf32, MatMulVariant.Tf32Small) : (MatMulVariant.Bf16, MatMulVariant.Bf16Small);
+        float[][] found = Found(large);
         Agreement.AtMostTwiceFloat32("y added",
             PlusOne(MatMulReference.MatMul(Wide(x), Wide(weight), Wide(bias), rows, K, N)),
-            PlusOne(MatMulReference.MatMul(x, weight, bias, rows, K, N)), y.ToArray());
+            PlusOne(MatMulReference.MatMul(x, weight, bias, rows, K, N)), found[0]);
         var exact = MatMulReference.Backward(Wide(x), Wide(weight), Wide(dY), rows, K, N);
         var plain = MatMulReference.Backward(x, weight, dY, rows, K, N);
-        run.Ops.MatMulTransposed(dYs, ws, dX);
-        Agreement.AtMostTwiceFloat32("dX", exact.DX, plain.DX, dX.ToArray());
-        run.Ops.MatMulWeightGradient(xs, dYs, dWeight);
-        Agreement.AtMostTwiceFloat32("dWeight", PlusOne(exact.DWeight),
-            PlusOne(plain.DWeight), dWeight.ToArray());
+        Agreement.AtMostTwiceFloat32("dX", exact.DX, plain.DX, found[1]);
+        Agreement.AtMostTwiceFloat32("dWeight", PlusOne(exact.DWeight), PlusOne(plain.DWeight), found[2]);
+        Assert.That(Found(small), Is.EqualTo(found), "tiles of 64 x 64");
     }
 
     [TestCaseSource(nameof(DevicePrecisions))]

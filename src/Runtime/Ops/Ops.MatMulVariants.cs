@@ -66,7 +66,8 @@ public sealed unsafe partial class Ops
             MatMulVariant.Small => (MatMulKernels.Groups(s.M, s.N), MatMulKernels.BlockSize),
             MatMulVariant.Large or MatMulVariant.Pipelined =>
                 (MatMulLargeKernels.Groups(s.M, s.N), MatMulLargeKernels.BlockSize),
-            _ => (MatMulTensorKernels.Groups(s.M, s.N), MatMulTensorKernels.BlockSize),
+            _ => (MatMulTensorKernels.Groups(s.M, s.N, IsSmall(variant)
+                ? MatMulTensorKernels.SmallTile : MatMulTensorKernels.Tile), MatMulTensorKernels.BlockSize),
         };
         LauncherOf(variant, xLines, weightLines)(
             Gpu.DefaultStream, new KernelConfig(new Index2D(groups, parts), new Index2D(block, 1)),
@@ -74,6 +75,9 @@ public sealed unsafe partial class Ops
             Wide(x, xLines ? s.XRow : s.XColumn, xLines ? s.XColumn : s.XRow),
             Wide(weight, weightLines ? s.WColumn : s.WRow, weightLines ? s.WRow : s.WColumn));
     }
+
+    static bool IsSmall(MatMulVariant variant)
+        => variant is MatMulVariant.Small or MatMulVariant.Tf32Small or MatMulVariant.Bf16Small;
 
     // Loads of 16 bytes: four neighbours in memory, every fourth of them and every line aligned. In OpenCL C
     // a structure of four floats needs the alignment of one, and a buffer's address is not known here.
@@ -87,12 +91,17 @@ public sealed unsafe partial class Ops
             (xLines, weightLines) = (false, false); // these take every stride
         if (_products.TryGetValue((variant, xLines, weightLines), out ProductLauncher? launcher))
             return launcher;
+        bool finer = IsSmall(variant);
         launcher = (xLines, weightLines) switch
         {
-            (false, false) => Load<TermsTogether, TermsTogether>(variant),
-            (false, true) => Load<TermsTogether, LinesTogether>(variant),
-            (true, false) => Load<LinesTogether, TermsTogether>(variant),
-            (true, true) => Load<LinesTogether, LinesTogether>(variant),
+            (false, false) => finer ? Load<TermsTogether64, TermsTogether64>(variant)
+                : Load<TermsTogether, TermsTogether>(variant),
+            (false, true) => finer ? Load<TermsTogether64, LinesTogether64>(variant)
+                : Load<TermsTogether, LinesTogether>(variant),
+            (true, false) => finer ? Load<LinesTogether64, TermsTogether64>(variant)
+                : Load<LinesTogether, TermsTogether>(variant),
+            (true, true) => finer ? Load<LinesTogether64, LinesTogether64>(variant)
+                : Load<LinesTogether, LinesTogether>(variant),
         };
         return _products[(variant, xLines, weightLines)] = launcher;
     }
@@ -113,8 +122,13 @@ public sealed unsafe partial class Ops
                     MatMulPipelinedKernels.Product<ShuffleTensorCores, TX, TWeight>,
                 (MatMulVariant.Tf32, true) => MatMulTensorKernels.Tf32<PtxTensorCores, TX, TWeight>,
                 (MatMulVariant.Tf32, false) => MatMulTensorKernels.Tf32<ShuffleTensorCores, TX, TWeight>,
-                (_, true) => MatMulTensorKernels.Bf16<PtxTensorCores, TX, TWeight>,
-                (_, false) => MatMulTensorKernels.Bf16<ShuffleTensorCores, TX, TWeight>,
+                (MatMulVariant.Tf32Small, true) => MatMulTensorKernels.Tf32Small<PtxTensorCores, TX, TWeight>,
+                (MatMulVariant.Tf32Small, false) =>
+                    MatMulTensorKernels.Tf32Small<ShuffleTensorCores, TX, TWeight>,
+                (MatMulVariant.Bf16, true) => MatMulTensorKernels.Bf16<PtxTensorCores, TX, TWeight>,
+                (MatMulVariant.Bf16, false) => MatMulTensorKernels.Bf16<ShuffleTensorCores, TX, TWeight>,
+                (_, true) => MatMulTensorKernels.Bf16Small<PtxTensorCores, TX, TWeight>,
+                (_, false) => MatMulTensorKernels.Bf16Small<ShuffleTensorCores, TX, TWeight>,
             };
         return cuda is not null && variant is not (MatMulVariant.Small or MatMulVariant.Large)
             ? InlinePtxKernel.Load<ProductLauncher>(cuda, kernel.Method)

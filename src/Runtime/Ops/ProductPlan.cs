@@ -14,11 +14,17 @@ enum MatMulVariant
     /// <summary>The same tiles and bits with asynchronous copies: CUDA from sm_80 on.</summary>
     Pipelined,
 
-    /// <summary>Tensor cores, TF32.</summary>
+    /// <summary>Tensor cores, TF32, 128 x 128 a group.</summary>
     Tf32,
 
-    /// <summary>Tensor cores, BF16.</summary>
+    /// <summary>Tensor cores, TF32, 64 x 64 a group; the bits of <see cref="Tf32"/>.</summary>
+    Tf32Small,
+
+    /// <summary>Tensor cores, BF16, 128 x 128 a group.</summary>
     Bf16,
+
+    /// <summary>Tensor cores, BF16, 64 x 64 a group; the bits of <see cref="Bf16"/>.</summary>
+    Bf16Small,
 }
 
 /// <summary>
@@ -59,12 +65,15 @@ readonly record struct ProductPlan(MatMulVariant Variant, int Parts)
         in MatMulShape s, Precision precision, int multiprocessors, bool asyncCopies)
     {
         int parts = PartsOf(s);
+        // Fewer tiles than multiprocessors leave some of those idle: cut finer.
+        bool large = PaysLarge(s)
+            && (long)parts * MatMulLargeKernels.Groups(s.M, s.N) >= multiprocessors;
         return new(precision switch
         {
-            Precision.Tf32 => MatMulVariant.Tf32,
-            Precision.Bf16 => MatMulVariant.Bf16,
-            _ => !PaysLarge(s) || parts * MatMulLargeKernels.Groups(s.M, s.N) < multiprocessors
-                ? MatMulVariant.Small : asyncCopies ? MatMulVariant.Pipelined : MatMulVariant.Large,
+            Precision.Tf32 => large ? MatMulVariant.Tf32 : MatMulVariant.Tf32Small,
+            Precision.Bf16 => large ? MatMulVariant.Bf16 : MatMulVariant.Bf16Small,
+            _ => !large ? MatMulVariant.Small
+                : asyncCopies ? MatMulVariant.Pipelined : MatMulVariant.Large,
         }, parts);
     }
 
