@@ -1,6 +1,7 @@
 // Times the ops: dotnet run -c Release --project bench/Bench -- --device cpu --filter layernorm
 // Beside OpenBLAS: dotnet run -c Release --project bench/Bench -- --openblas [--filter decode]
 // Host code, text and files: dotnet run -c Release --project bench/Bench -- --host [tokenizer]
+// Logits of a whole model by precision: dotnet run -c Release --project bench/Bench -- --logits-error
 // Each bench of an op is checked against its oracle before it is timed.
 
 using System.Reflection;
@@ -10,7 +11,7 @@ using HeadTap.Runtime;
 
 string deviceName = "cpu", filter = "", folder = Path.Combine("bench", "results");
 int repeats = 15;
-bool record = false, openBlas = false, host = false;
+bool record = false, openBlas = false, host = false, logitsError = false;
 for (int i = 0; i < args.Length; i++)
 {
     string Value() => ++i < args.Length ? args[i] : throw new UserException($"{args[i - 1]} needs a value");
@@ -24,6 +25,7 @@ for (int i = 0; i < args.Length; i++)
         case "--results": folder = Value(); break;
         case "--record": record = true; break;
         case "--openblas": openBlas = true; break;
+        case "--logits-error": logitsError = true; break;
         case "--host":
             host = true;
             if (i + 1 < args.Length && !args[i + 1].StartsWith('-'))
@@ -33,12 +35,14 @@ for (int i = 0; i < args.Length; i++)
             Console.Error.WriteLine(
                 $"{args[i]}: unknown; options are --device NAME, --filter TEXT, --repeats N, "
                 + "--threads N, --vectors 128|256|512, --record, --results FOLDER, --openblas, "
-                + "--host [TEXT]");
+                + "--host [TEXT], --logits-error");
             return 2;
     }
 }
 if (openBlas)
     return OpenBlas.Run(filter, repeats);
+if (logitsError)
+    return LogitsError.Run(Path.Combine("weights", "atlas"));
 if (host)
     return HostBenches.Run(filter);
 
