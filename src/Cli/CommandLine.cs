@@ -29,6 +29,10 @@ static class CommandLine
         {
             return Refuse(terminal, e.Message);
         }
+        catch (Exception e) when (OpenClKernelLimits.Explain(e) is { } line)
+        {
+            return Refuse(terminal, line);
+        }
         catch (OperationCanceledException) when (cancel.IsCancellationRequested)
         {
             terminal.Error.WriteLine("headtap: interrupted");

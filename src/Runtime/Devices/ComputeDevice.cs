@@ -169,7 +169,9 @@ public sealed class ComputeDevice : IDisposable
         // __generic, which PoCL 3.1 refuses to compile (OpenClAdmission).
         Context context = Context.Create(b => b
             .OpenCL(OpenClAdmission.Admit).EnableAlgorithms().Optimize(OptimizationLevel.O2));
-        return new(entry, context, context.CreateCLAccelerator(index));
+        CLAccelerator accelerator = context.CreateCLAccelerator(index);
+        OpenClKernelLimits.Opens(accelerator);
+        return new(entry, context, accelerator);
     }
 
     static IEnumerable<string> Usable(IEnumerable<DeviceEntry> all)
