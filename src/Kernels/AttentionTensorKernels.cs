@@ -1,5 +1,5 @@
 // Causal self-attention on tensor cores: the mathematics of AttentionKernels, operands rounded to TF32 or
-// BF16, sums, softmax and statistics in float32. Heads of up to 64.
+// BF16, sums, softmax and statistics in float32. Heads of up to 128.
 //
 // One group of four warps per (row of the batch, head, 64 queries); 64 keys pass by at a time. A warp has 16
 // queries and keeps their scores in registers: they become the left operand of the product with the values
@@ -24,59 +24,65 @@ public static class AttentionTensorKernels
     public const int QueryTile = Side;
 
     /// <summary>The widest head.</summary>
-    public const int MaxHeadSize = Side;
+    public const int MaxHeadSize = 2 * Side;
 
     /// <summary>
     /// Writes z and logSumExp with TF32 operands. Grid: B*H*ceil(T/QueryTile). Group: <see
     /// cref="BlockSize"/>.
     /// </summary>
-    public static void ForwardTf32<TCores>(
+    public static void ForwardTf32<TCores, THead>(
         ArrayView<float> qkv, ArrayView<int> lengths,
         ArrayView<float> z, ArrayView<float> logSumExp,
         int T, int H, int D, float scale, int aligned)
         where TCores : struct, ITensorCores
-        => Forward<TCores, Tf32Operand, Unedited>(
+        where THead : struct, IHeadChunks
+        => Forward<TCores, Tf32Operand, THead, Unedited>(
             qkv, lengths, z, logSumExp, lengths, 0, T, H, D, scale, aligned);
 
     /// <summary>The same with BF16 operands.</summary>
-    public static void ForwardBf16<TCores>(
+    public static void ForwardBf16<TCores, THead>(
         ArrayView<float> qkv, ArrayView<int> lengths,
         ArrayView<float> z, ArrayView<float> logSumExp,
         int T, int H, int D, float scale, int aligned)
         where TCores : struct, ITensorCores
-        => Forward<TCores, Bf16Operand, Unedited>(
+        where THead : struct, IHeadChunks
+        => Forward<TCores, Bf16Operand, THead, Unedited>(
             qkv, lengths, z, logSumExp, lengths, 0, T, H, D, scale, aligned);
 
     /// <summary>
     /// <see cref="ForwardTf32"/>, with z edited as it is stored by the table of so many edits
     /// (<see cref="HeadEdit.Table"/>).
     /// </summary>
-    public static void ForwardTf32Edited<TCores>(
+    public static void ForwardTf32Edited<TCores, THead>(
         ArrayView<float> qkv, ArrayView<int> lengths,
         ArrayView<float> z, ArrayView<float> logSumExp, ArrayView<int> table, int edits,
         int T, int H, int D, float scale, int aligned)
         where TCores : struct, ITensorCores
-        => Forward<TCores, Tf32Operand, Edited>(
+        where THead : struct, IHeadChunks
+        => Forward<TCores, Tf32Operand, THead, Edited>(
             qkv, lengths, z, logSumExp, table, edits, T, H, D, scale, aligned);
 
     /// <summary>The same with BF16 operands.</summary>
-    public static void ForwardBf16Edited<TCores>(
+    public static void ForwardBf16Edited<TCores, THead>(
         ArrayView<float> qkv, ArrayView<int> lengths,
         ArrayView<float> z, ArrayView<float> logSumExp, ArrayView<int> table, int edits,
         int T, int H, int D, float scale, int aligned)
         where TCores : struct, ITensorCores
-        => Forward<TCores, Bf16Operand, Edited>(
+        where THead : struct, IHeadChunks
+        => Forward<TCores, Bf16Operand, THead, Edited>(
             qkv, lengths, z, logSumExp, table, edits, T, H, D, scale, aligned);
 
-    static void Forward<TCores, TOperand, TEditing>(
+    static void Forward<TCores, TOperand, THead, TEditing>(
         ArrayView<float> qkv, ArrayView<int> lengths,
         ArrayView<float> z, ArrayView<float> logSumExp, ArrayView<int> table, int edits,
         int T, int H, int D, float scale, int aligned)
         where TCores : struct, ITensorCores
         where TOperand : struct, IAttentionOperand
+        where THead : struct, IHeadChunks
         where TEditing : struct, IEditing
     {
-        int size = Side * Side / TOperand.Numbers; // words of a tile: q, then k, then v transposed
+        // Words of a tile: q, k, v transposed; or both halves of q, then halves of k and v transposed.
+        int size = Side * Side / TOperand.Numbers;
         ArrayView<float> shared = SharedMemory.Allocate<float>(3 * Side * Side / TOperand.Numbers);
         int origin = TCores.Origin(shared);
         var tile = HeadTile.OfQueries(lengths, T, H, Side);
@@ -84,18 +90,32 @@ public static class AttentionTensorKernels
         var kRows = new HeadRows(qkv, tile, 3 * C, C + column, D, aligned);
         var vRows = new HeadRows(qkv, tile, 3 * C, 2 * C + column, D, aligned);
         int keys = q0 < length ? IntrinsicMath.Min(length, q0 + Side) : 0;
-        Load<TCores, TOperand>(new HeadRows(qkv, tile, 3 * C, column, D, aligned), shared, 0, q0, length);
+        var qRows = new HeadRows(qkv, tile, 3 * C, column, D, aligned);
+        Load<TCores, TOperand>(qRows, shared, 0, q0, length);
+        if (THead.Two)
+            Load<TCores, TOperand>(qRows.Upper, shared, size, q0, length);
 
         int i = q0 + Line;
         float max = float.NegativeInfinity, maxBelow = float.NegativeInfinity; // of queries i and i + 8
         float sum = 0f, sumBelow = 0f;                                        // over this lane's keys
-        SumRow mix = default;
+        SumRow mix = default, mixUpper = default;
         for (int k0 = 0; k0 < keys; k0 += Side)
         {
-            Load<TCores, TOperand>(kRows, shared, size, k0, keys);
-            LoadTransposed<TCores, TOperand>(vRows, shared, 2 * size, k0, keys);
+            Load<TCores, TOperand>(kRows, shared, THead.Two ? 2 * size : size, k0, keys);
+            if (!THead.Two)
+                LoadTransposed<TCores, TOperand>(vRows, shared, 2 * size, k0, keys);
             Group.Barrier(); // all tiles are complete
-            SumRow s = Scores<TCores, TOperand>(shared, origin, 0, size, D);
+            SumRow s = Scores<TCores, TOperand>(
+                shared, origin, 0, THead.Two ? 2 * size : size, THead.Two ? Side : D, default);
+            if (THead.Two)
+            {
+                Group.Barrier(); // everyone is done with the lower half of the keys
+                Load<TCores, TOperand>(kRows.Upper, shared, 2 * size, k0, keys);
+                Group.Barrier(); // the upper half is complete
+                s = Scores<TCores, TOperand>(shared, origin, size, 2 * size, D - Side, s);
+                Group.Barrier(); // everyone is done with the keys
+                LoadTransposed<TCores, TOperand>(vRows, shared, 2 * size, k0, keys);
+            }
             s = s.UpToQuery(scale, i, k0 + Column);
 
             float m = MathF.Max(max, OfFour(s.Largest)), mBelow = MathF.Max(maxBelow, OfFour(s.LargestBelow));
@@ -105,8 +125,18 @@ public static class AttentionTensorKernels
             s = s.Exponentials(m, mBelow);
             sum = sum * shrink + s.Sum;
             sumBelow = sumBelow * shrinkBelow + s.SumBelow;
+            if (THead.Two)
+                Group.Barrier(); // the lower half of the values is complete
             mix = Mix<TCores, TOperand>(s, shared, origin, 2 * size, mix.Scaled(shrink, shrinkBelow));
             Group.Barrier(); // everyone is done with the tiles before the next ones come
+            if (THead.Two)
+            {
+                LoadTransposed<TCores, TOperand>(vRows.Upper, shared, 2 * size, k0, keys);
+                Group.Barrier(); // the upper half is complete
+                mixUpper = Mix<TCores, TOperand>(
+                    s, shared, origin, 2 * size, mixUpper.Scaled(shrink, shrinkBelow));
+                Group.Barrier(); // and free again
+            }
         }
 
         sum += Warp.ShuffleXor(sum, 1);
@@ -114,9 +144,18 @@ public static class AttentionTensorKernels
         sumBelow += Warp.ShuffleXor(sumBelow, 1);
         sumBelow += Warp.ShuffleXor(sumBelow, 2);
         mix = mix.Scaled(1f / sum, 1f / sumBelow);
+        mixUpper = mixUpper.Scaled(1f / sum, 1f / sumBelow);
         if (TEditing.Any)
-            mix = new HeadEdits(table, edits, lengths.IntLength * T, tile, D).Apply(mix, i, Column);
-        mix.Store(new HeadRows(z, tile, C, column, D, aligned), q0, length, T);
+        {
+            var edit = new HeadEdits(table, edits, lengths.IntLength * T, tile, D);
+            mix = edit.Apply(mix, i, Column);
+            if (THead.Two)
+                mixUpper = edit.Apply(mixUpper, i, Side + Column);
+        }
+        var zRows = new HeadRows(z, tile, C, column, D, aligned);
+        mix.Store(zRows, q0, length, T);
+        if (THead.Two)
+            mixUpper.Store(zRows.Upper, q0, length, T);
         if (Column == 0 && i < T)
             logSumExp[tile.Statistics + Line] = i < length ? max + MathF.Log(sum) : 0f;
         if (Column == 0 && i + 8 < T)

@@ -104,14 +104,14 @@ static class AttentionTensorTiles
     }
 
     /// <summary>
-    /// Products of this warp's 16 lines of one tile with the 64 lines of another, over a head's columns.
+    /// Adds the products of this warp's 16 lines of one tile with the 64 lines of another, over the first
+    /// <paramref name="D"/> columns, at most 64.
     /// </summary>
     internal static SumRow Scores<TCores, TOperand>(ArrayView<float> shared, int origin, int left,
-        int right, int D)
+        int right, int D, SumRow s)
         where TCores : struct, ITensorCores
         where TOperand : struct, IAttentionOperand
     {
-        SumRow s = default;
         for (int step = 0; step * 8 * TOperand.Numbers < D; step++)
             s = Add<TCores, TOperand>(
                 Left<TCores, TOperand>(shared, origin, left, step), shared, origin, right, step, s);

@@ -3,21 +3,22 @@ using ILGPU;
 namespace HeadTap.Kernels;
 
 /// <summary>How many chunks of 64 columns a head takes, known when a kernel is compiled.</summary>
-interface IHeadChunks
+public interface IHeadChunks
 {
+    /// <summary>True for two chunks, false for one.</summary>
     static abstract bool Two { get; }
 }
 
 /// <summary>Heads of up to 64.</summary>
-struct OneChunk : IHeadChunks
+public readonly struct OneChunk : IHeadChunks
 {
-    public static bool Two => false;
+    static bool IHeadChunks.Two => false;
 }
 
 /// <summary>Heads of 65 to 128.</summary>
-struct TwoChunks : IHeadChunks
+public readonly struct TwoChunks : IHeadChunks
 {
-    public static bool Two => true;
+    static bool IHeadChunks.Two => true;
 }
 
 /// <summary>Which rows of which head a group of an attention kernel owns.</summary>
@@ -83,6 +84,18 @@ struct HeadRows(ArrayView<float> view, HeadTile tile, int stride, int column, in
 
     /// <summary>1 when every row of the head begins at a multiple of 16 bytes.</summary>
     public int Aligned = aligned;
+
+    /// <summary>The columns from 64 on.</summary>
+    internal readonly HeadRows Upper
+    {
+        get
+        {
+            HeadRows upper = this;
+            upper.Start += AttentionSharedTiles.Columns;
+            upper.D -= AttentionSharedTiles.Columns;
+            return upper;
+        }
+    }
 
     /// <summary>Where a row of the sequence begins.</summary>
     internal readonly long At(int row) => Start + (long)row * Stride;

@@ -45,12 +45,15 @@ sealed class AttentionRun : IDisposable
     public (float[] Z, float[] LogSumExp) Forward()
     {
         Ops.Attention(_qkv, _lengths, _z, _lse, _shape.B, _shape.T, _shape.H, (float)_shape.Scale);
-        return (_z.ToArray(), _lse.ToArray());
+        return Outputs();
     }
+
+    /// <summary>What the last forward pass wrote.</summary>
+    public (float[] Z, float[] LogSumExp) Outputs() => (_z.ToArray(), _lse.ToArray());
 
     public float[] Backward()
     {
-        Forward();
+        Ops.Attention(_qkv, _lengths, _z, _lse, _shape.B, _shape.T, _shape.H, (float)_shape.Scale);
         Ops.AttentionBackward(
             _qkv, _lengths, _z, _lse, _dZ, _rowDots, _dQkv, _shape.B, _shape.T,
             _shape.H, (float)_shape.Scale);

@@ -7,41 +7,55 @@ namespace HeadTap.Kernels.Tests;
 /// <summary>Attention on tensor cores, whose fragments the simulator computes by shuffles.</summary>
 public class AttentionTensorTests
 {
-    // One past the tile, a padding row, a head that fills no step; the simulator takes seconds for each tile.
-    static readonly AttentionReference Shape = new(1, 66, 1, 12, [65], 0.29);
+    // One past the tile, a padding row, a head that fills no step; heads and rows of unequal length in one
+    // batch; two halves of columns, of unequal size over two tiles and the widest. The simulator takes
+    // seconds for each tile, however few of its rows are real, so not every shape runs in both precisions.
+    static readonly AttentionReference OnePast = new(1, 66, 1, 12, [65], 0.29),
+        Several = new(2, 9, 3, 40, [9, 4], 0.16), Halves = new(1, 66, 1, 97, [66], 0.1),
+        Widest = new(1, 21, 1, 128, [19], 0.09);
 
-    [TestCase(Precision.Tf32), TestCase(Precision.Bf16)]
-    public void Errs_at_most_twice_as_much_as_loops_over_rounded_operands(Precision precision)
+    static IEnumerable<TestCaseData> Cases() =>
+        from run in ((AttentionReference Shape, Precision Precision)[])
+        [
+            (OnePast, Precision.Tf32), (OnePast, Precision.Bf16), (Several, Precision.Bf16),
+            (Halves, Precision.Tf32), (Widest, Precision.Tf32), (Widest, Precision.Bf16),
+        ]
+        select new TestCaseData(run.Shape, run.Precision).SetArgDisplayNames(
+            $"B{run.Shape.B}T{run.Shape.T}H{run.Shape.H}D{run.Shape.D}", run.Precision.ToString());
+
+    [TestCaseSource(nameof(Cases))]
+    public void Errs_at_most_twice_as_much_as_loops_over_rounded_operands(
+        AttentionReference shape, Precision precision)
     {
-        float[] qkv = Normal(31, Shape.T * 3 * Shape.C);
+        float[] qkv = Normal(31, shape.B * shape.T * 3 * shape.C);
         ComputeDevice device = TestDevice.Open("simulator");
-        using var run = new AttentionRun(device, Shape, qkv);
+        using var run = new AttentionRun(device, shape, qkv);
         float[] z, lse, dQkv;
         device.Precision = precision;
         try
         {
-            (z, lse) = run.Forward();
             dQkv = run.Backward();
+            (z, lse) = run.Outputs();
         }
         finally
         {
             device.Precision = Precision.Fp32; // the device is shared
         }
 
-        var exact = Shape.Forward(Wide(qkv));
+        var exact = shape.Forward(Wide(qkv));
         float[] Rounded(float[] values) => Array.ConvertAll(
             values, v => precision == Precision.Tf32 ? ReducedPrecision.Tf32(v) : ReducedPrecision.Bf16(v));
         float[] operands = Rounded(qkv);
-        var plain = Shape.Forward(operands);
-        Agreement.AtMostTwiceFloat32("z", exact.Z, Shape.Mix(Rounded(plain.Pattern), operands), z);
+        var plain = shape.Forward(operands);
+        Agreement.AtMostTwiceFloat32("z", exact.Z, shape.Mix(Rounded(plain.Pattern), operands), z);
         Agreement.AtMostTwiceFloat32("logSumExp", exact.LogSumExp, plain.LogSumExp, lse);
 
         float[] plainGradient = new float[dQkv.Length];
-        float[] dPattern = Shape.MixBackward(Rounded(plain.Pattern), operands, Rounded(run.DZ),
+        float[] dPattern = shape.MixBackward(Rounded(plain.Pattern), operands, Rounded(run.DZ),
             plainGradient);
-        Shape.ScoresBackward(operands, Rounded(Shape.SoftmaxBackward(plain.Pattern, dPattern)),
+        shape.ScoresBackward(operands, Rounded(shape.SoftmaxBackward(plain.Pattern, dPattern)),
             plainGradient);
-        double[] exactGradient = Shape.Backward(Wide(qkv), exact.Pattern, Wide(run.DZ));
+        double[] exactGradient = shape.Backward(Wide(qkv), exact.Pattern, Wide(run.DZ));
         Agreement.AtMostTwiceFloat32("dQkv", exactGradient, plainGradient, dQkv);
     }
 }

@@ -82,8 +82,9 @@ static class KernelCatalog
             (typeof(AttentionTensorBackwardKernels),
                 nameof(AttentionTensorBackwardKernels.KeysAndValuesBf16)),
         ]
+        from head in (Type[])[typeof(OneChunk), typeof(TwoChunks)]
         select Variant(kernel.Type, kernel.Method, CudaArchitecture.SM_80, tensorCores: true,
-            typeof(PtxTensorCores));
+            typeof(PtxTensorCores), head);
 
     static IEnumerable<KernelVariant> Found()
     {

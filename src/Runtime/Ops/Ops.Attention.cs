@@ -40,7 +40,7 @@ public sealed unsafe partial class Ops
             AttentionHost.Forward(
                 qkv.Pointer, lengths.Pointer, z.Pointer, logSumExp.Pointer, B, T, H, D, scale);
         else if (AttendsReduced(D))
-            ReducedAttention()(Gpu.DefaultStream,
+            ReducedAttention(D)(Gpu.DefaultStream,
                 (Groups(B, T, H, AttentionTensorKernels.QueryTile), AttentionTensorKernels.BlockSize),
                 qkv.View, lengths.View, z.View, logSumExp.View, T, H, D, scale, Aligned(D, qkv));
         else
@@ -102,7 +102,7 @@ public sealed unsafe partial class Ops
         int aligned = Aligned(D, qkv, dZ, dQkv);
         if (AttendsReduced(D))
         {
-            var (queries, keys) = ReducedAttentionBackward();
+            var (queries, keys) = ReducedAttentionBackward(D);
             KernelConfig tiles = (Groups(B, T, H, AttentionTensorBackwardKernels.OwnedTile),
                 AttentionTensorBackwardKernels.BlockSize);
             queries(Gpu.DefaultStream, tiles, qkv.View, lengths.View, logSumExp.View, rowDots.View, dZ.View,

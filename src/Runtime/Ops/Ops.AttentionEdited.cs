@@ -13,6 +13,11 @@ delegate void EditedAttention(
     ArrayView<float> z, ArrayView<float> logSumExp, ArrayView<int> table, int edits,
     int T, int H, int D, float scale, int aligned);
 
+/// <summary>The same before it is loaded.</summary>
+delegate void EditedAttentionBody(
+    ArrayView<float> qkv, ArrayView<int> lengths, ArrayView<float> z, ArrayView<float> logSumExp,
+    ArrayView<int> table, int edits, int T, int H, int D, float scale, int aligned);
+
 /// <summary>Edits of z that attention applies as it stores it.</summary>
 /// <param name="Table">On the device: <see cref="HeadEdit.Table"/>.</param>
 /// <param name="Count">Edits of the table.</param>
@@ -56,17 +61,24 @@ public sealed unsafe partial class Ops
     {
         if (_attentionEdited.TryGetValue((wide, precision), out EditedAttention? kernel))
             return kernel;
-        Action<ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>, ArrayView<int>, int,
-            int, int, int, float, int> body = (precision, Gpu is CudaAccelerator) switch
+        EditedAttentionBody portable = wide
+            ? AttentionKernels.ForwardWideEdited : AttentionKernels.ForwardEdited;
+        kernel = precision == Precision.Fp32
+            ? Gpu.LoadKernel(portable.Method).CreateLauncherDelegate<EditedAttention>()
+            : LoadTensor<EditedAttention>((Gpu is CudaAccelerator, wide) switch
             {
-                (Precision.Tf32, true) => AttentionTensorKernels.ForwardTf32Edited<PtxTensorCores>,
-                (Precision.Tf32, false) => AttentionTensorKernels.ForwardTf32Edited<ShuffleTensorCores>,
-                (Precision.Bf16, true) => AttentionTensorKernels.ForwardBf16Edited<PtxTensorCores>,
-                (Precision.Bf16, false) => AttentionTensorKernels.ForwardBf16Edited<ShuffleTensorCores>,
-                _ => wide ? AttentionKernels.ForwardWideEdited : AttentionKernels.ForwardEdited,
-            };
-        return _attentionEdited[(wide, precision)] = precision == Precision.Fp32
-            ? Gpu.LoadKernel(body.Method).CreateLauncherDelegate<EditedAttention>()
-            : LoadTensor<EditedAttention>(body);
+                (true, false) => EditedOf<PtxTensorCores, OneChunk>(),
+                (true, true) => EditedOf<PtxTensorCores, TwoChunks>(),
+                (false, false) => EditedOf<ShuffleTensorCores, OneChunk>(),
+                (false, true) => EditedOf<ShuffleTensorCores, TwoChunks>(),
+            });
+        return _attentionEdited[(wide, precision)] = kernel;
     }
+
+    EditedAttentionBody EditedOf<TCores, THead>()
+        where TCores : struct, ITensorCores
+        where THead : struct, IHeadChunks
+        => Device.Precision == Precision.Tf32
+            ? AttentionTensorKernels.ForwardTf32Edited<TCores, THead>
+            : AttentionTensorKernels.ForwardBf16Edited<TCores, THead>;
 }

@@ -18,48 +18,61 @@ delegate void TensorAttentionBackward(
 
 public sealed unsafe partial class Ops
 {
-    readonly Dictionary<Precision, TensorAttention> _tensorAttention = [];
-    readonly Dictionary<Precision, (TensorAttentionBackward Queries,
+    readonly Dictionary<(Precision Precision, bool Wide), TensorAttention> _tensorAttention = [];
+    readonly Dictionary<(Precision Precision, bool Wide), (TensorAttentionBackward Queries,
         TensorAttentionBackward Keys)> _tensorGradient = [];
 
     /// <summary>
-    /// Whether attention over heads of D runs in the device's reduced precision; wider heads stay float32.
+    /// Whether attention over heads of D runs in the device's reduced precision.
     /// </summary>
     bool AttendsReduced(int D)
         => Device.Precision != Precision.Fp32 && D <= AttentionTensorKernels.MaxHeadSize;
 
-    TensorAttention ReducedAttention()
+    TensorAttention ReducedAttention(int D)
     {
-        if (_tensorAttention.TryGetValue(Device.Precision, out TensorAttention? kernel))
-            return kernel;
-        Action<ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>, int, int, int, float,
-            int> body =
-            (Gpu is CudaAccelerator, Device.Precision) switch
+        (Precision, bool Wide) key = (Device.Precision, D > AttentionKernels.NarrowHead);
+        if (!_tensorAttention.TryGetValue(key, out TensorAttention? kernel))
+            _tensorAttention[key] = kernel = LoadTensor<TensorAttention>(
+                (Gpu is CudaAccelerator, key.Wide) switch
             {
-                (true, Precision.Tf32) => AttentionTensorKernels.ForwardTf32<PtxTensorCores>,
-                (true, _) => AttentionTensorKernels.ForwardBf16<PtxTensorCores>,
-                (false, Precision.Tf32) => AttentionTensorKernels.ForwardTf32<ShuffleTensorCores>,
-                (false, _) => AttentionTensorKernels.ForwardBf16<ShuffleTensorCores>,
-            };
-        return _tensorAttention[Device.Precision] = LoadTensor<TensorAttention>(body);
+                (true, false) => ForwardOf<PtxTensorCores, OneChunk>(),
+                (true, true) => ForwardOf<PtxTensorCores, TwoChunks>(),
+                (false, false) => ForwardOf<ShuffleTensorCores, OneChunk>(),
+                (false, true) => ForwardOf<ShuffleTensorCores, TwoChunks>(),
+            });
+        return kernel;
     }
 
-    (TensorAttentionBackward Queries, TensorAttentionBackward Keys) ReducedAttentionBackward()
-    {
-        if (_tensorGradient.TryGetValue(Device.Precision, out var kernels))
-            return kernels;
-        kernels = Gpu is CudaAccelerator
-            ? LoadGradient<PtxTensorCores>() : LoadGradient<ShuffleTensorCores>();
-        return _tensorGradient[Device.Precision] = kernels;
-    }
-
-    (TensorAttentionBackward, TensorAttentionBackward) LoadGradient<TCores>()
+    Action<ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>, int, int, int, float, int>
+        ForwardOf<TCores, THead>()
         where TCores : struct, ITensorCores
+        where THead : struct, IHeadChunks
         => Device.Precision == Precision.Tf32
-            ? (LoadBackwardTensor(AttentionTensorBackwardKernels.QueriesTf32<TCores>),
-                LoadBackwardTensor(AttentionTensorBackwardKernels.KeysAndValuesTf32<TCores>))
-            : (LoadBackwardTensor(AttentionTensorBackwardKernels.QueriesBf16<TCores>),
-                LoadBackwardTensor(AttentionTensorBackwardKernels.KeysAndValuesBf16<TCores>));
+            ? AttentionTensorKernels.ForwardTf32<TCores, THead>
+            : AttentionTensorKernels.ForwardBf16<TCores, THead>;
+
+    (TensorAttentionBackward Queries, TensorAttentionBackward Keys) ReducedAttentionBackward(int D)
+    {
+        (Precision, bool Wide) key = (Device.Precision, D > AttentionKernels.NarrowHead);
+        if (!_tensorGradient.TryGetValue(key, out var kernels))
+            _tensorGradient[key] = kernels = (Gpu is CudaAccelerator, key.Wide) switch
+            {
+                (true, false) => LoadGradient<PtxTensorCores, OneChunk>(),
+                (true, true) => LoadGradient<PtxTensorCores, TwoChunks>(),
+                (false, false) => LoadGradient<ShuffleTensorCores, OneChunk>(),
+                (false, true) => LoadGradient<ShuffleTensorCores, TwoChunks>(),
+            };
+        return kernels;
+    }
+
+    (TensorAttentionBackward, TensorAttentionBackward) LoadGradient<TCores, THead>()
+        where TCores : struct, ITensorCores
+        where THead : struct, IHeadChunks
+        => Device.Precision == Precision.Tf32
+            ? (LoadBackwardTensor(AttentionTensorBackwardKernels.QueriesTf32<TCores, THead>),
+                LoadBackwardTensor(AttentionTensorBackwardKernels.KeysAndValuesTf32<TCores, THead>))
+            : (LoadBackwardTensor(AttentionTensorBackwardKernels.QueriesBf16<TCores, THead>),
+                LoadBackwardTensor(AttentionTensorBackwardKernels.KeysAndValuesBf16<TCores, THead>));
 
     TensorAttentionBackward LoadBackwardTensor(
         Action<ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
