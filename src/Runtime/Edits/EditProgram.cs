@@ -58,6 +58,9 @@ sealed class EditProgram : IDisposable
     /// </summary>
     internal StoredEdits? Stored(Site site) => _stored.GetValueOrDefault(site);
 
+    /// <summary>The first site that is edited; null for an edit that touches no row.</summary>
+    internal Site? FirstSite => _steps.Count == 0 ? null : _steps.Keys.Min();
+
     /// <summary>Applies the edits of a site to the tensor that holds it.</summary>
     internal void Apply(Site site, Tensor x)
     {

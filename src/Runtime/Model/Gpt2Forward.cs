@@ -14,7 +14,26 @@ sealed class Gpt2Forward(Gpt2Model model, Gpt2Activations a, SiteRecorder sites,
     internal void Run()
     {
         Embed();
-        for (int l = 0; l < model.Config.Layers; l++)
+        Blocks(0);
+    }
+
+    /// <summary>The rest of a pass: the values of <paramref name="from"/> are in place.</summary>
+    internal void Run(ResumePoint from)
+    {
+        int l = from.Layer;
+        if (from.AttnOut is null)
+        {
+            Blocks(l);
+            return;
+        }
+        AddAttention(l, a.Resid[l]);
+        FeedForward(l);
+        Blocks(l + 1);
+    }
+
+    void Blocks(int first)
+    {
+        for (int l = first; l < model.Config.Layers; l++)
             Block(l);
 
         ops.LayerNorm(a.Resid[^1], weights.FinalNormWeight, weights.FinalNormBias,
@@ -41,7 +60,7 @@ sealed class Gpt2Forward(Gpt2Model model, Gpt2Activations a, SiteRecorder sites,
     void Block(int l)
     {
         NamedBlock<Tensor> w = weights.Layers[l];
-        Tensor x = a.Resid[l], y = a.Resid[l + 1];
+        Tensor x = a.Resid[l];
         At(SiteKind.ResidPre, l, x);
 
         ops.LayerNorm(x, w.Ln1Weight, w.Ln1Bias, a.Ln1[l], a.Ln1Mean[l], a.Ln1Rstd[l], eps);
@@ -52,8 +71,16 @@ sealed class Gpt2Forward(Gpt2Model model, Gpt2Activations a, SiteRecorder sites,
         At(SiteKind.K, l, a.Qkv[l]);
         At(SiteKind.V, l, a.Qkv[l]);
         attention.Forward(l, a, sites);                               At(SiteKind.Z, l, a.Z[l]);
-        Project(l, w, x);                                             At(SiteKind.ResidMid, l, a.ResidMid[l]);
+        Project(l, w, x);
+        FeedForward(l);
+    }
 
+    // From the stream behind attention to the block's end.
+    void FeedForward(int l)
+    {
+        NamedBlock<Tensor> w = weights.Layers[l];
+        Tensor y = a.Resid[l + 1];
+        At(SiteKind.ResidMid, l, a.ResidMid[l]);
         ops.LayerNorm(a.ResidMid[l], w.Ln2Weight, w.Ln2Bias, a.Ln2[l], a.Ln2Mean[l], a.Ln2Rstd[l], eps);
         At(SiteKind.Ln2Scale, l, a.Ln2Rstd[l]);
         At(SiteKind.Ln2Normalized, l, a.Ln2[l]);
@@ -94,6 +121,11 @@ sealed class Gpt2Forward(Gpt2Model model, Gpt2Activations a, SiteRecorder sites,
         }
         else
             ops.MatMul(a.Z[l], w.ProjWeight, w.ProjBias, a.AttnOut[l]);
+        AddAttention(l, x);
+    }
+
+    void AddAttention(int l, Tensor x)
+    {
         At(SiteKind.AttnOut, l, a.AttnOut[l]);
         ops.Add(x, a.AttnOut[l], a.ResidMid[l]);
     }

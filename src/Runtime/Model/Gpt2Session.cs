@@ -64,6 +64,28 @@ public sealed class Gpt2Session : IDisposable
     /// vocabulary.</exception>
     public void Forward(SequenceBatch rows) => ForwardStep(rows, 0, null);
 
+    /// <summary>
+    /// The rest of a pass that another one began: logits and recordings are those of the whole pass, to the
+    /// bit. Sites below are not recorded.
+    /// </summary>
+    /// <param name="rows">The same tokens as in the pass that gave the values.</param>
+    /// <param name="from">Where to go on, with which values.</param>
+    /// <exception cref="ArgumentException">The values do not fit.</exception>
+    /// <exception cref="InvalidOperationException">An edit is attached below.</exception>
+    public void ForwardFrom(SequenceBatch rows, ResumePoint from)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        ArgumentNullException.ThrowIfNull(from);
+        from.RequireFits(_model.Config, rows);
+        SessionLayout layout = Prepare(rows);
+        if (_pass.Program?.FirstSite is { } first && first <= from.LastSkipped)
+            throw new InvalidOperationException(
+                $"An edit at {first} lies below block {from.Layer}, where the pass goes on.");
+        from.Load(layout.Activations);
+        layout.Forward!.Run(from);
+        RunLogits(layout);
+    }
+
     // One pass of a generation that runs the whole text each time: see BatchShape.Prompts.
     internal void ForwardStep(SequenceBatch rows, int step, int[]? prompts)
     {

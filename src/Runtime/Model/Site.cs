@@ -40,6 +40,9 @@ public readonly record struct Site(SiteKind Kind, int Layer = 0) : IComparable<S
     {
         ArgumentNullException.ThrowIfNull(pattern);
         string glob = SiteNames.FromAlias(pattern.Trim());
+        // An edit a row of a batch names its site: that must not walk through all of them.
+        if (SiteNames.TryParse(glob, config.Layers, out Site named))
+            return [named];
         List<Site> found =
             [.. All(config)
                 .Where(s => FileSystemName.MatchesSimpleExpression(glob, s.Name, ignoreCase: false))];

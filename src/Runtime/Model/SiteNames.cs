@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.RegularExpressions;
 
 namespace HeadTap.Runtime;
@@ -33,6 +34,8 @@ public static partial class SiteNames
         [SiteKind.LnFinalNormalized] = "ln_final.hook_normalized",
         [SiteKind.Logits] = "logits",
     };
+
+    static readonly Dictionary<string, SiteKind> ByName = Names.ToDictionary(n => n.Value, n => n.Key);
 
     // Inside a block: Hugging Face module paths, and TransformerLens 3's canonical names. TransformerLens 3
     // lists attn.hook_out as a name of both hook_attn_out and hook_resid_mid; here it is hook_attn_out.
@@ -98,6 +101,28 @@ public static partial class SiteNames
             if (place == alias)
                 return $"blocks.{layer}.{Of(kind)}";
         return $"blocks.{layer}.{place}";
+    }
+
+    /// <summary>The site that a name without wildcards has in a model of so many blocks.</summary>
+    internal static bool TryParse(string name, int layers, out Site site)
+    {
+        site = default;
+        int layer = 0;
+        if (name.StartsWith("blocks.", StringComparison.Ordinal))
+        {
+            int dot = name.IndexOf('.', "blocks.".Length);
+            if (dot < 0 || !int.TryParse(name.AsSpan("blocks.".Length, dot - "blocks.".Length),
+                    NumberStyles.None, CultureInfo.InvariantCulture, out layer)
+                || layer >= layers || name["blocks.".Length] == '0' && dot > "blocks.0".Length)
+                return false;
+            name = name[(dot + 1)..];
+        }
+        else
+            layer = -1;
+        if (!ByName.TryGetValue(name, out SiteKind kind) || Site.InBlock(kind) == layer < 0)
+            return false;
+        site = new Site(kind, Math.Max(layer, 0));
+        return true;
     }
 
     [GeneratedRegex(@"^(h|blocks)\.(?<layer>[0-9*?]+)\.(?<place>.+)$")]

@@ -1,0 +1,48 @@
+namespace HeadTap.Runtime;
+
+/// <summary>
+/// Where a forward pass goes on that another one began: into a block, or behind its attention. What lies
+/// below is the same for every edit above, so it is computed once.
+/// </summary>
+/// <param name="Layer">The block, from 0.</param>
+/// <param name="Stream">
+/// hook_resid_pre of the block, [B, T, C] with the batch's padding, or [T, C] for all rows alike.
+/// </param>
+/// <param name="AttnOut">
+/// hook_attn_out of the block before any edit there, of the same shape; null to run the block's attention
+/// too. Edits at hook_attn_out itself apply.
+/// </param>
+public sealed record ResumePoint(int Layer, float[] Stream, float[]? AttnOut = null)
+{
+    /// <summary>The last site that the resumed pass does not come to.</summary>
+    internal Site LastSkipped => AttnOut is not null ? new(SiteKind.Result, Layer)
+        : Layer > 0 ? new(SiteKind.ResidPost, Layer - 1) : new(SiteKind.PosEmbed);
+
+    internal void RequireFits(Gpt2Config config, SequenceBatch rows)
+    {
+        if (Layer < 0 || Layer >= config.Layers)
+            throw new ArgumentException($"Block {Layer} does not exist; there are {config.Layers}.");
+        long one = (long)rows.T * config.Width;
+        if (Stream.Length != one && Stream.Length != one * rows.B)
+            throw new ArgumentException(
+                $"A stream of {Stream.Length} floats; expected [{rows.B}, {rows.T}, {config.Width}] or "
+                + $"[{rows.T}, {config.Width}].");
+        if (AttnOut is not null && AttnOut.Length != Stream.Length)
+            throw new ArgumentException($"{AttnOut.Length} floats beside a stream of {Stream.Length}.");
+    }
+
+    /// <summary>Puts the values where the pass reads them.</summary>
+    internal void Load(Gpt2Activations a)
+    {
+        Load(Stream, a.Resid[Layer]);
+        if (AttnOut is not null)
+            Load(AttnOut, a.AttnOut[Layer]);
+    }
+
+    static void Load(float[] values, Tensor x)
+    {
+        int rows = values.Length / x.Columns;
+        for (int first = 0; first < x.Rows; first += rows)
+            x.SliceRows(first, rows).Upload(values);
+    }
+}
