@@ -61,6 +61,9 @@ sealed class EditProgram : IDisposable
     /// <summary>The first site that is edited; null for an edit that touches no row.</summary>
     internal Site? FirstSite => _steps.Count == 0 ? null : _steps.Keys.Min();
 
+    /// <summary>The last one; null as for the first.</summary>
+    internal Site? LastSite => _steps.Count == 0 ? null : _steps.Keys.Max();
+
     /// <summary>Applies the edits of a site to the tensor that holds it.</summary>
     internal void Apply(Site site, Tensor x)
     {

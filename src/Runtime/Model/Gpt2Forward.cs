@@ -4,15 +4,28 @@ namespace HeadTap.Runtime;
 /// GPT-2's forward pass (Radford et al. 2019), read from top to bottom: one op a line, with the sites
 /// between. <see cref="Gpt2Backward"/> is its mirror.
 /// </summary>
-sealed class Gpt2Forward(Gpt2Model model, Gpt2Activations a, SiteRecorder sites, AttentionPath attention)
+sealed class Gpt2Forward(Gpt2Model model, Gpt2Activations a, SiteRecorder sites, AttentionPath attention,
+    LastRows? last = null)
 {
     readonly Ops ops = model.Ops;
     readonly NamedParameters<Tensor> weights = model.Weights;
     readonly float eps = model.Config.LayerNormEpsilon;
+    readonly Gpt2Forward? narrow =
+        last is null ? null : new Gpt2Forward(model, last.Activations, sites, attention);
+    bool onlyLast, narrowed;
+
+    /// <summary>
+    /// Whether the last block went on with each row's last token alone, so that
+    /// <see cref="LastRows.Activations"/> hold the final LayerNorm's output.
+    /// </summary>
+    internal bool Narrowed => narrowed;
 
     /// <summary>From tokens to the final LayerNorm; the head is <see cref="Gpt2Head"/>.</summary>
-    internal void Run()
+    /// <param name="lastRowsOnly">Whether nobody will look at the final LayerNorm but at each row's last
+    /// token.</param>
+    internal void Run(bool lastRowsOnly = false)
     {
+        (onlyLast, narrowed) = (lastRowsOnly, false);
         Embed();
         Blocks(0);
     }
@@ -20,6 +33,7 @@ sealed class Gpt2Forward(Gpt2Model model, Gpt2Activations a, SiteRecorder sites,
     /// <summary>The rest of a pass: the values of <paramref name="from"/> are in place.</summary>
     internal void Run(ResumePoint from)
     {
+        (onlyLast, narrowed) = (true, false);
         int l = from.Layer;
         if (from.AttnOut is null)
         {
@@ -35,7 +49,11 @@ sealed class Gpt2Forward(Gpt2Model model, Gpt2Activations a, SiteRecorder sites,
     {
         for (int l = first; l < model.Config.Layers; l++)
             Block(l);
+        (narrowed ? narrow! : this).FinalNorm();
+    }
 
+    void FinalNorm()
+    {
         ops.LayerNorm(a.Resid[^1], weights.FinalNormWeight, weights.FinalNormBias,
             a.LnFinal, a.LnFinalMean, a.LnFinalRstd, eps);
         At(SiteKind.LnFinalScale, 0, a.LnFinalRstd);
@@ -71,6 +89,15 @@ sealed class Gpt2Forward(Gpt2Model model, Gpt2Activations a, SiteRecorder sites,
         At(SiteKind.K, l, a.Qkv[l]);
         At(SiteKind.V, l, a.Qkv[l]);
         attention.Forward(l, a, sites);                               At(SiteKind.Z, l, a.Z[l]);
+        if (OnlyLastRowsAfter(SiteKind.Z, l))
+        {
+            ops.Gather(last!.Ids, a.Z[l], last.Activations.Z[l]);
+            ops.Gather(last.Ids, x, last.Activations.Resid[l]);
+            narrow!.Project(l, w, last.Activations.Resid[l]);
+            narrow.Neurons(l);
+            narrowed = true;
+            return;
+        }
         Project(l, w, x);
         FeedForward(l);
     }
@@ -78,9 +105,17 @@ sealed class Gpt2Forward(Gpt2Model model, Gpt2Activations a, SiteRecorder sites,
     // From the stream behind attention to the block's end.
     void FeedForward(int l)
     {
+        At(SiteKind.ResidMid, l, a.ResidMid[l]);
+        narrowed = OnlyLastRowsAfter(SiteKind.ResidMid, l);
+        if (narrowed)
+            ops.Gather(last!.Ids, a.ResidMid[l], last.Activations.ResidMid[l]);
+        (narrowed ? narrow! : this).Neurons(l);
+    }
+
+    void Neurons(int l)
+    {
         NamedBlock<Tensor> w = weights.Layers[l];
         Tensor y = a.Resid[l + 1];
-        At(SiteKind.ResidMid, l, a.ResidMid[l]);
         ops.LayerNorm(a.ResidMid[l], w.Ln2Weight, w.Ln2Bias, a.Ln2[l], a.Ln2Mean[l], a.Ln2Rstd[l], eps);
         At(SiteKind.Ln2Scale, l, a.Ln2Rstd[l]);
         At(SiteKind.Ln2Normalized, l, a.Ln2[l]);
@@ -133,6 +168,11 @@ sealed class Gpt2Forward(Gpt2Model model, Gpt2Activations a, SiteRecorder sites,
     // A product whose output nobody looks at is added to the stream, or goes through the nonlinearity, as it
     // is stored, to the same bits. The host does so afterwards: there the separate pass reads from cache.
     bool OnePass(SiteKind output, int l) => !model.Device.IsHost && !sites.Uses(output, l);
+
+    // Behind the last attention nothing passes between tokens: where only the last ones' logits are wanted,
+    // the others need not go on, three quarters of a block's arithmetic.
+    bool OnlyLastRowsAfter(SiteKind kind, int l)
+        => onlyLast && last is not null && l == model.Config.Layers - 1 && !sites.UsesAfter(new Site(kind, l));
 
     void At(SiteKind kind, int layer, Tensor x) => sites.At(kind, layer, x);
 }

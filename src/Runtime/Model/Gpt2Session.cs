@@ -90,7 +90,7 @@ public sealed class Gpt2Session : IDisposable
     internal void ForwardStep(SequenceBatch rows, int step, int[]? prompts)
     {
         SessionLayout layout = Prepare(rows, step, prompts);
-        RunForward(layout);
+        layout.Forward!.Run(lastRowsOnly: true);
         RunLogits(layout);
     }
 
@@ -100,7 +100,7 @@ public sealed class Gpt2Session : IDisposable
     public double Loss(SequenceBatch rows, ReadOnlySpan<int> targets)
     {
         SessionLayout layout = Prepare(rows);
-        RunForward(layout);
+        layout.Forward!.Run();
         return RunLoss(layout, targets, null, 0f).Sum / Math.Max(layout.Counted, 1);
     }
 
@@ -119,7 +119,7 @@ public sealed class Gpt2Session : IDisposable
         if (!_options.Backward)
             throw new InvalidOperationException("This session was made without Backward.");
         SessionLayout layout = Prepare(rows);
-        RunForward(layout);
+        layout.Forward!.Run();
         (double sum, int count) = RunLoss(layout, targets, gradients, scale);
         layout.Backward!.Program = _pass.Program;
         layout.Backward.Run(gradients);
@@ -156,10 +156,13 @@ public sealed class Gpt2Session : IDisposable
         return _layout;
     }
 
-    static void RunForward(SessionLayout layout) => layout.Forward!.Run();
-
     void RunLogits(SessionLayout layout)
     {
+        if (layout.Forward!.Narrowed)
+        {
+            layout.Head.Logits(layout.LastRows!.Activations.LnFinal, layout.LastLogits!);
+            return;
+        }
         Tensor hidden = layout.Activations.LnFinal;
         int V = _model.Config.VocabSize;
         if (layout.AllLogits is not null
@@ -169,11 +172,11 @@ public sealed class Gpt2Session : IDisposable
             layout.Head.Logits(hidden, all.Reshape(hidden.Rows, V));
             _sites.At(SiteKind.Logits, 0, all);
             if (layout.LastLogits is { } last)
-                _model.Ops.Gather(layout.LastRows, all.Reshape(hidden.Rows, V), last);
+                _model.Ops.Gather(layout.LastRowIds, all.Reshape(hidden.Rows, V), last);
         }
         else if (layout.LastLogits is { } last)
         {
-            _model.Ops.Gather(layout.LastRows, hidden, layout.LastHidden!);
+            _model.Ops.Gather(layout.LastRowIds, hidden, layout.LastHidden!);
             layout.Head.Logits(layout.LastHidden!, last);
         }
     }

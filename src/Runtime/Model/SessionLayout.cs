@@ -5,6 +5,8 @@ namespace HeadTap.Runtime;
 /// </summary>
 sealed class SessionLayout
 {
+    static readonly HashSet<Site> NoSites = [];
+
     readonly bool _backward;
 
     internal SessionLayout(TensorArena arena, Gpt2Model model, SessionOptions options, int B, int T,
@@ -25,7 +27,10 @@ sealed class SessionLayout
             LastHidden = arena.Cut("hidden state of last rows", B, C);
         }
         Logits = options.Logits == LogitsAt.All ? AllLogits : LastLogits;
-        LastRows = arena.CutIndices("last rows", B);
+        LastRowIds = arena.CutIndices("last rows", B);
+        // On GPUs the number of rows decides the order of a product's sums: there all rows go on.
+        if (LastLogits is not null && !options.Backward && T > 1 && model.Device.IsHost)
+            LastRows = new LastRows(LastRowIds, new Gpt2Activations(arena, config, B, 1, false, NoSites));
         CountedRows = arena.CutIndices("counted rows", rows);
         Targets = arena.CutIndices("targets", rows);
         AllTargets = arena.CutIndices("targets of all rows", rows);
@@ -54,7 +59,8 @@ sealed class SessionLayout
     internal Tensor? CompactGradient { get; }
     internal Tensor Losses { get; }
     internal Tensor Chunk { get; }
-    internal IndexTensor LastRows { get; }
+    internal IndexTensor LastRowIds { get; }
+    internal LastRows? LastRows { get; }
     internal IndexTensor CountedRows { get; }
     internal IndexTensor Targets { get; }
     internal IndexTensor AllTargets { get; }
@@ -65,7 +71,7 @@ sealed class SessionLayout
         KeyValueCache? cache)
     {
         Attention = new FullAttention(model, memory, cache, gradientSites.Recorded) { Keep = _backward };
-        Forward = new Gpt2Forward(model, Activations, sites, Attention);
+        Forward = new Gpt2Forward(model, Activations, sites, Attention, LastRows);
         if (BackwardMemory is { } d)
             Backward = new Gpt2Backward(model, Activations, sites, Attention, d, gradientSites, memory);
     }
@@ -75,7 +81,7 @@ sealed class SessionLayout
         Activations.Tokens.Upload(rows.Padded());
         Activations.Positions.Upload(rows.Positions());
         Activations.Lengths.Upload(rows.Lengths);
-        LastRows.Upload([.. rows.Lengths.Select((length, b) => b * T + length - 1)]);
+        LastRowIds.Upload([.. rows.Lengths.Select((length, b) => b * T + length - 1)]);
     }
 
     internal void LoadTargets(ReadOnlySpan<int> targets, int V)

@@ -21,6 +21,7 @@ public sealed class HtmlReport(string title)
         vertical-align:top}
         .n{text-align:right;font-variant-numeric:tabular-nums}td.n{white-space:nowrap}
         pre{background:var(--soft);padding:.7rem;overflow-x:auto;font-size:.85rem}
+        details{margin:.3rem 0}summary{cursor:pointer}
         figure{margin:1rem 0;overflow-x:auto}figcaption{font-size:.9rem}
         """;
 
@@ -57,6 +58,18 @@ public sealed class HtmlReport(string title)
     {
         _body.Append("<figure>").Append(svg).Append("<figcaption>").Append(WebUtility.HtmlEncode(caption))
             .Append("</figcaption></figure>\n");
+        return this;
+    }
+
+    /// <summary>A part that opens when its line is clicked.</summary>
+    /// <param name="line">What is seen before.</param>
+    /// <param name="content">Writes the part.</param>
+    public HtmlReport Details(string line, Action<HtmlReport> content)
+    {
+        ArgumentNullException.ThrowIfNull(content);
+        _body.Append("<details><summary>").Append(WebUtility.HtmlEncode(line)).Append("</summary>\n");
+        content(this);
+        _body.Append("</details>\n");
         return this;
     }
 

@@ -83,6 +83,49 @@ public class Gpt2ForwardTests
         }
     }
 
+    /// <summary>Where only last tokens' logits are wanted, the others leave the last block early.</summary>
+    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.Hosts))]
+    public void Logits_of_last_tokens_have_the_bits_of_a_pass_that_makes_all(string device)
+    {
+        using var test = new TestModel(device);
+        int[][] rows = [test.Tokens(1, 9), test.Tokens(2, 2), test.Tokens(3, 5)];
+        foreach (string? site in (string?[])[null, .. Site.All(test.Model.Config).Where(s => s.Layer == 1
+            && s.Kind is not (SiteKind.Ln1Scale or SiteKind.Ln2Scale)).Select(s => s.Name), "logits"])
+        {
+            using IDisposable _ = test.Model.Attach(site is null ? [] :
+            [
+                new Edit { Site = site, Operation = EditOperation.Scale, Alpha = 1.5f },
+            ]);
+            using var session = new Gpt2Session(test.Model, new SessionOptions
+            {
+                MaxRows = 3, MaxTokens = 9, Logits = LogitsAt.All,
+            });
+            session.Forward(new SequenceBatch(rows));
+            float[] all = session.Logits.ToArray();
+            int V = test.Model.Config.VocabSize;
+            float[] last =
+                [.. rows.SelectMany((row, b) => all[((b * 9 + row.Length - 1) * V)..][..V])];
+            Assert.That(Logits(test, rows), Is.EqualTo(last), site);
+        }
+    }
+
+    [Test]
+    public void A_loss_is_of_all_tokens_in_a_session_for_last_logits_too()
+    {
+        using var test = new TestModel("cpu512");
+        var rows = new SequenceBatch([test.Tokens(1, 9), test.Tokens(2, 2)]);
+        double Loss(LogitsAt logits)
+        {
+            using var session = new Gpt2Session(test.Model, new SessionOptions
+            {
+                MaxRows = 2, MaxTokens = 9, Logits = logits,
+            });
+            session.Forward(rows);
+            return session.Loss(rows, rows.NextTokens());
+        }
+        Assert.That(Loss(LogitsAt.Last), Is.EqualTo(Loss(LogitsAt.None)));
+    }
+
     [TestCase(0, "is empty"), TestCase(13, "context")]
     public void A_prompt_of_the_wrong_length_is_refused(int length, string words)
     {
