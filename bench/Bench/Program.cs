@@ -1,5 +1,6 @@
 // Times the ops: dotnet run -c Release --project bench/Bench -- --device cpu --filter layernorm
 // Beside OpenBLAS: dotnet run -c Release --project bench/Bench -- --openblas [--filter decode]
+// A memory sweep beside its cells one by one: dotnet run -c Release --project bench/Bench -- --sweep
 // Host code, text and files: dotnet run -c Release --project bench/Bench -- --host [tokenizer]
 // Logits of a whole model by precision: dotnet run -c Release --project bench/Bench -- --logits-error
 // Each bench of an op is checked against its oracle before it is timed.
@@ -11,7 +12,7 @@ using HeadTap.Runtime;
 
 string deviceName = "cpu", filter = "", folder = Path.Combine("bench", "results");
 int repeats = 15;
-bool record = false, openBlas = false, host = false, logitsError = false;
+bool record = false, openBlas = false, host = false, logitsError = false, sweep = false;
 for (int i = 0; i < args.Length; i++)
 {
     string Value() => ++i < args.Length ? args[i] : throw new UserException($"{args[i - 1]} needs a value");
@@ -26,6 +27,7 @@ for (int i = 0; i < args.Length; i++)
         case "--record": record = true; break;
         case "--openblas": openBlas = true; break;
         case "--logits-error": logitsError = true; break;
+        case "--sweep": sweep = true; break;
         case "--host":
             host = true;
             if (i + 1 < args.Length && !args[i + 1].StartsWith('-'))
@@ -35,7 +37,7 @@ for (int i = 0; i < args.Length; i++)
             Console.Error.WriteLine(
                 $"{args[i]}: unknown; options are --device NAME, --filter TEXT, --repeats N, "
                 + "--threads N, --vectors 128|256|512, --record, --results FOLDER, --openblas, "
-                + "--host [TEXT], --logits-error");
+                + "--sweep, --host [TEXT], --logits-error");
             return 2;
     }
 }
@@ -43,6 +45,8 @@ if (openBlas)
     return OpenBlas.Run(filter, repeats);
 if (logitsError)
     return LogitsError.Run(Path.Combine("weights", "atlas"));
+if (sweep)
+    return SweepBench.Run(deviceName, repeats);
 if (host)
     return HostBenches.Run(filter);
 

@@ -11,7 +11,8 @@ static class InjectCommand
         => new("inject", "Add a memory to a layer while the model runs")
         {
             InjectDataCommand.Create(global), InjectRunCommand.Create(global),
-            InjectCompareCommand.Create(global),
+            InjectCompareCommand.Create(global), InjectSweepCommand.Create(global),
+            InjectEvaluateCommand.Create(global),
         };
 
     /// <summary><c>--weights</c>, for <see cref="Processed"/>.</summary>

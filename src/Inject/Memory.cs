@@ -57,13 +57,35 @@ public sealed record Memory(IReadOnlyList<int> Tokens, int Layer, float Tau)
             MaxTokens = prompt.Count, Record = [site],
         });
         session.Forward(new SequenceBatch([prompt]));
-        float[] stream = session.Recordings[site].ToArray();
-        double mean = stream.Chunk(model.Config.Width).Average(Norm), length = Norm(Vector(model));
-        if (!(length > 0))
-            throw new UserException(
-                "the memory's vector is zero, so no tau relative to the stream can be given");
-        return this with { Tau = (float)(Tau * mean / length) };
+        return this with
+        {
+            Tau = Tau * StreamUnit(session.Recordings[site].ToArray(), Vector(model)),
+        };
     }
+
+    /// <summary><c>mean_t |x_t| / |m|</c>: what a tau relative to the stream is multiplied by.</summary>
+    /// <param name="stream">x, [T, C].</param>
+    /// <param name="vector">m, [C].</param>
+    /// <exception cref="UserException">The memory's vector is zero.</exception>
+    internal static float StreamUnit(float[] stream, float[] vector)
+    {
+        double mean = stream.Chunk(vector.Length).Average(Norm), length = Norm(vector);
+        return length > 0 ? (float)(mean / length) : throw new UserException(
+            "the memory's vector is zero, so no tau relative to the stream can be given");
+    }
+
+    /// <summary>A vector in the direction of one and with the length of another.</summary>
+    /// <exception cref="UserException">It has no direction.</exception>
+    internal static float[] AsLongAs(float[] vector, float[] other)
+    {
+        double own = Norm(vector);
+        return own > 0 ? Array.ConvertAll(vector, v => (float)(v * (Norm(other) / own)))
+            : throw new UserException("a memory's vector is zero and cannot be given another's length");
+    }
+
+    /// <summary>The edit that adds a vector where and as strongly as this memory says.</summary>
+    /// <param name="vector">[C], in place of what the encoder makes.</param>
+    internal Edit Adding(float[] vector) => Added(EditValue.Numbers(vector), null);
 
     /// <summary>m, [C]</summary>
     public float[] Vector(Gpt2Model model) => ValueIn(model).For(model);

@@ -28,20 +28,24 @@ public static class LayerEncoding
     /// <exception cref="UserException">The model has no BOS, or the memory is longer than its
     /// context.</exception>
     public static float[] Of(Gpt2Model model, IReadOnlyList<int> memory, int layer)
+        => Of(model, memory, [layer])[0];
+
+    /// <summary>The same for several layers, from one pass.</summary>
+    /// <exception cref="UserException">As for one layer.</exception>
+    public static float[][] Of(Gpt2Model model, IReadOnlyList<int> memory, IReadOnlyList<int> layers)
     {
         ArgumentNullException.ThrowIfNull(model);
         int bos = model.Config.BosToken ?? throw new UserException(
             "the encoder layer runs the memory after a begin-of-text token, and config.json has no "
-            + "bos_token_id that is "
-            + "in the vocabulary; use another encoder");
-        var site = new Site(SiteKind.AttnOut, layer);
+            + "bos_token_id that is in the vocabulary; use another encoder");
+        Site[] sites = [.. layers.Select(layer => new Site(SiteKind.AttnOut, layer))];
         var rows = new SequenceBatch([[bos, .. memory]]);
         rows.Validate(model.Config);
         using var session = new Gpt2Session(model, new SessionOptions
         {
-            MaxTokens = rows.T, Record = [site],
+            MaxTokens = rows.T, Record = sites,
         });
         session.Forward(rows);
-        return session.Recordings[site].ToArray()[^model.Config.Width..];
+        return [.. sites.Select(site => session.Recordings[site].ToArray()[^model.Config.Width..])];
     }
 }

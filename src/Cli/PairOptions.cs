@@ -1,0 +1,110 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using HeadTap.Inject;
+using HeadTap.Runtime;
+
+namespace HeadTap.Cli;
+
+/// <summary>What verbs over pairs of prompts take: the model, the data and how both are read.</summary>
+sealed class PairOptions
+{
+    readonly Option<string> _model = PromptOptions.ModelOption(required: true);
+    readonly Option<string> _data = new("--data")
+    {
+        Description = "pairs of prompts: .jsonl as inject data writes, or one of the published .csv layouts",
+        HelpName = "F", Required = true,
+    };
+    readonly Option<string?> _split = new("--split")
+    {
+        Description = "only pairs of this part of the data, such as validation", HelpName = "NAME",
+    };
+    readonly Option<int> _limit = GlobalOptions.Number("--limit", 0, "only the first N pairs; 0 takes all");
+    readonly Option<string> _weights = InjectCommand.WeightsOption();
+    readonly Option<bool> _bos = new("--bos")
+    {
+        Description = "put the config's begin-of-text token before each prompt (the paper's)",
+    };
+
+    /// <summary>Adds them to a verb.</summary>
+    internal void AddTo(Command command)
+    {
+        foreach (Option option in (Option[])[_model, _data, _split, _limit, _weights, _bos])
+            command.Options.Add(option);
+    }
+
+    /// <summary>As a manifest has them; the model and the data are there by their hashes.</summary>
+    internal JsonObject Json(ParseResult parsed) => new()
+    {
+        ["split"] = parsed.GetValue(_split),
+        ["limit"] = parsed.GetValue(_limit),
+        ["weights"] = parsed.GetValue(_weights),
+        ["bos"] = parsed.GetValue(_bos),
+    };
+
+    /// <summary>Reads config, tokenizer and pairs; the weights are not touched.</summary>
+    /// <exception cref="UserException">Something does not fit.</exception>
+    internal PairData Read(ParseResult parsed)
+    {
+        string folder = parsed.GetValue(_model)!, path = parsed.GetValue(_data)!;
+        string? split = parsed.GetValue(_split);
+        int limit = parsed.GetValue(_limit);
+        bool processed = InjectCommand.Processed(parsed.GetValue(_weights)!);
+        if (limit < 0)
+            throw new UserException($"--limit is {limit}; expected 1 or more, or 0 for all");
+        Gpt2Config config = Gpt2Folder.ReadConfig(folder);
+        Gpt2Tokenizer tokenizer = Gpt2Tokenizer.Load(folder);
+        int? bos = !parsed.GetValue(_bos) ? null : config.BosToken ?? throw new UserException(
+            $"{folder}: config.json has no bos_token_id that is in the vocabulary; leave --bos out");
+        PromptPairs pairs = PromptPairs.Read(path);
+        int[] chosen = [.. Enumerable.Range(0, pairs.Count)
+            .Where(i => split is null || pairs[i].Split == split)];
+        if (chosen.Length == 0)
+            throw new UserException($"{Quoted.Path(path)}: no pair has split {Quoted.Name(split!)}; it has "
+                + string.Join(", ", pairs.Select(p => Quoted.Name(p.Split)).Distinct()));
+        if (limit > 0)
+            chosen = [.. chosen.Take(limit)];
+        return new(folder, path, config, tokenizer, processed, bos,
+            [.. chosen.Select(i => EncodedPair.Of(pairs[i], tokenizer, config, bos, pairs.Place(i)))]);
+    }
+}
+
+/// <summary>Pairs of prompts for a model.</summary>
+/// <param name="Folder">The model's folder.</param>
+/// <param name="File">Where the pairs came from.</param>
+/// <param name="Config">The model's sizes.</param>
+/// <param name="Tokenizer">Its tokenizer.</param>
+/// <param name="Processed">Whether weights are rewritten as TransformerLens does.</param>
+/// <param name="Bos">What stands before each prompt; null for nothing.</param>
+/// <param name="Pairs">The pairs as tokens, checked against the config.</param>
+sealed record PairData(string Folder, string File, Gpt2Config Config, Gpt2Tokenizer Tokenizer, bool Processed,
+    int? Bos, IReadOnlyList<EncodedPair> Pairs)
+{
+    /// <summary>Tokens of the longest prompt.</summary>
+    internal int LongestPrompt => Pairs.Max(p => Math.Max(p.Explicit.Length, p.Obscure.Length));
+
+    /// <summary>The pairs of one split.</summary>
+    /// <exception cref="UserException">There are none.</exception>
+    internal EncodedPair[] Part(string split, string option)
+    {
+        EncodedPair[] part = [.. Pairs.Where(p => p.Pair.Split == split)];
+        return part.Length > 0 ? part : throw new UserException(
+            $"{option} is {Quoted.Name(split)}, and no pair has this split; {Quoted.Path(File)} has "
+            + string.Join(", ", Pairs.Select(p => Quoted.Name(p.Pair.Split)).Distinct()));
+    }
+
+    /// <summary>Puts the model on a device.</summary>
+    internal LoadedModel Open(Invocation run, ComputeDevice device)
+        => LoadedModel.Open(run, device, Folder, Processed);
+
+    /// <summary>What decides results over these pairs.</summary>
+    internal Manifest Manifest(string command, JsonObject options,
+        ComputeDevice device) => new()
+    {
+        Command = command,
+        Options = options,
+        ModelHash = Gpt2Folder.Hash(Folder),
+        DataHash = FileHash.Sha256(File),
+        Device = device.Name,
+        Precision = device.Precision.ManifestName(),
+    };
+}

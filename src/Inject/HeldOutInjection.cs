@@ -1,0 +1,113 @@
+using HeadTap.Runtime;
+
+namespace HeadTap.Inject;
+
+/// <summary>How a cell is chosen and what it is compared with.</summary>
+public sealed record HeldOutOptions
+{
+    /// <summary>The cells to choose from.</summary>
+    public required SweepGrid Grid { get; init; }
+
+    /// <summary>What the chosen cell is best at.</summary>
+    public required SweepChoice Choice { get; init; }
+
+    /// <summary>Random memories of each kind, drawn for each pair.</summary>
+    public int Draws { get; init; } = 5;
+
+    /// <summary>Of random memories and of the bootstrap.</summary>
+    public ulong Seed { get; init; }
+
+    /// <summary>Resamples of the bootstrap.</summary>
+    public int Resamples { get; init; } = 2000;
+}
+
+/// <summary>
+/// What memories do to pairs that took no part in choosing where they go: the best cell of one part of the
+/// data, on another part, beside random memories of the same length.
+/// </summary>
+/// <param name="Chosen">The cell, as it did on the pairs that chose it.</param>
+/// <param name="Probability">[pairs] p of the answer after the multi-hop prompt, nothing injected.</param>
+/// <param name="ExplicitProbability">Mean p after the single-hop prompts.</param>
+/// <param name="First">Pairs whose answer is the most probable token, nothing injected.</param>
+/// <param name="Outcomes">Each pair's own memory, then random ones by kind.</param>
+public sealed record HeldOutInjection(CellSummary Chosen, double[] Probability, double ExplicitProbability,
+    int First, IReadOnlyList<MemoryOutcome> Outcomes)
+{
+    /// <summary>Chooses on <paramref name="validation"/> and injects on <paramref name="test"/>.</summary>
+    /// <param name="model">The model, without edits of its own.</param>
+    /// <param name="validation">Pairs that choose the cell.</param>
+    /// <param name="test">Pairs that it is measured on.</param>
+    /// <param name="options">What to try.</param>
+    /// <param name="progress">Told the share done.</param>
+    /// <exception cref="UserException">The grid does not fit the model, or a part is empty.</exception>
+    public static HeldOutInjection Run(Gpt2Model model, IReadOnlyList<EncodedPair> validation,
+        IReadOnlyList<EncodedPair> test, HeldOutOptions options, Action<double>? progress = null)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        if (validation.Count == 0 || test.Count < 2)
+            throw new UserException($"{validation.Count} pairs to choose a cell and {test.Count} to measure "
+                + "it on; expected at least one and two");
+        CellSummary chosen = Choose(model, validation, options, share => progress?.Invoke(share / 2));
+        SweepGrid one = options.Grid with
+        {
+            Layers = [chosen.Cell.Layer], Taus = [chosen.Cell.Tau], Encoders = [chosen.Cell.Encoder],
+            Positions = [chosen.Cell.Positions],
+        };
+        RandomMemoryKind[] kinds = [RandomMemoryKind.OtherBridge, RandomMemoryKind.RandomTokens];
+        var own = new List<SweptPair>();
+        List<SweptPair>[,] random = new List<SweptPair>[kinds.Length, options.Draws];
+        var draw = new SeededRandom(options.Seed);
+        using var sweep = new InjectionSweep(model, one, Longest(test));
+        for (int i = 0; i < test.Count; i++)
+        {
+            EncodedPair pair = test[i];
+            SweptPair swept = sweep.Run(pair);
+            if (swept.Cells[0] is null)
+                continue; // the cell's positions do not exist in this prompt
+            own.Add(swept);
+            for (int k = 0; k < kinds.Length; k++)
+                for (int d = 0; d < options.Draws; d++)
+                    (random[k, d] ??= []).Add(sweep.Run(
+                        pair with { Memory = kinds[k].Draw(pair, test, model.Config, draw) }, pair.Memory));
+            progress?.Invoke(0.5 + 0.5 * (i + 1) / test.Count);
+        }
+        if (own.Count < 2)
+            throw new UserException($"{own.Count} pairs have the chosen cell's positions; expected two");
+        return Summarise(chosen, own, kinds, random, options);
+    }
+
+    static CellSummary Choose(Gpt2Model model, IReadOnlyList<EncodedPair> validation, HeldOutOptions options,
+        Action<double> progress)
+    {
+        using var sweep = new InjectionSweep(model, options.Grid, Longest(validation));
+        var rows = new List<(SweptPrompt, IReadOnlyList<SweptCell>)>();
+        for (int i = 0; i < validation.Count; i++)
+        {
+            SweptPair swept = sweep.Run(validation[i]);
+            rows.Add((SweptPrompt.Of(i, validation[i], swept),
+                [.. options.Grid.Cells.Select((cell, c) => SweptCell.Of(i, cell, swept.Cells[c]))]));
+            progress((i + 1.0) / validation.Count);
+        }
+        return SweepSummary.Of(options.Grid, rows).Best(options.Choice);
+    }
+
+    static HeldOutInjection Summarise(CellSummary chosen, List<SweptPair> own, RandomMemoryKind[] kinds,
+        List<SweptPair>[,] random, HeldOutOptions options)
+    {
+        AnswerStanding[] before = [.. own.Select(s => s.Obscure)];
+        var bootstrap = new SeededRandom(options.Seed, 1);
+        MemoryOutcome Outcome(string name, IEnumerable<List<SweptPair>> draws) => MemoryOutcome.Of(name, before,
+            [.. draws.Select(d => (IReadOnlyList<AnswerStanding>)[.. d.Select(s => s.Cells[0]!)])],
+            bootstrap, options.Resamples);
+        return new(chosen, [.. before.Select(b => b.Probability)],
+            own.Average(s => s.Explicit.Probability), before.Count(b => b.Rank == 1),
+            [
+                Outcome("the pair's memory", [own]),
+                .. kinds.Select((kind, k) => Outcome(
+                    kind.Name, Enumerable.Range(0, options.Draws).Select(d => random[k, d]))),
+            ]);
+    }
+
+    static int Longest(IReadOnlyList<EncodedPair> pairs)
+        => pairs.Max(p => Math.Max(p.Explicit.Length, p.Obscure.Length));
+}

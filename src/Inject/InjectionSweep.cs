@@ -1,0 +1,155 @@
+using HeadTap.Runtime;
+
+namespace HeadTap.Inject;
+
+/// <summary>All cells of a sweep for one pair of prompts.</summary>
+/// <param name="Explicit">How the answer stands after the single-hop prompt.</param>
+/// <param name="Obscure">How it stands after the multi-hop prompt, nothing injected.</param>
+/// <param name="Cells">
+/// In the order of <see cref="SweepGrid.Cells"/>; null where a cell's positions do not exist in the prompt.
+/// </param>
+public sealed record SweptPair(
+    AnswerStanding Explicit, AnswerStanding Obscure, IReadOnlyList<AnswerStanding?> Cells);
+
+/// <summary>
+/// Injects a pair's memory at every cell of a grid. What lies below the edited layer is computed once, and
+/// all cells of a layer are rows of one pass; a row has the bits that <see cref="Injection.Run"/> gives.
+/// </summary>
+public sealed class InjectionSweep : IDisposable
+{
+    // More rows at once gain nothing on a host and cost memory on every device.
+    const int TokensInPass = 2048;
+
+    readonly Gpt2Model _model;
+    readonly SweepGrid _grid;
+    readonly Gpt2Session _whole, _rest;
+    readonly bool _behindAttention;
+
+    /// <summary>Room for prompts up to a length.</summary>
+    /// <param name="model">The model, without edits of its own.</param>
+    /// <param name="grid">The cells.</param>
+    /// <param name="maxTokens">Tokens of the longest prompt.</param>
+    /// <exception cref="UserException">The grid does not fit the model, or the prompts its
+    /// context.</exception>
+    public InjectionSweep(Gpt2Model model, SweepGrid grid, int maxTokens)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(grid);
+        grid.Validate(model.Config);
+        (_model, _grid) = (model, grid);
+        // One head's result or the stream into the block is edited before attention has written.
+        _behindAttention = grid.Target is not (SiteKind.Result or SiteKind.ResidPre);
+        _whole = new Gpt2Session(model, new SessionOptions
+        {
+            MaxTokens = maxTokens, Logits = LogitsAt.Last,
+            Record = [.. grid.Layers.SelectMany(l => (Site[])[Stream(l), Attention(l)])],
+        });
+        RowsInPass = Math.Clamp(TokensInPass / maxTokens, 1,
+            grid.Encoders.Count * grid.Positions.Count * grid.Taus.Count);
+        _rest = new Gpt2Session(model, new SessionOptions
+        {
+            MaxRows = RowsInPass, MaxTokens = maxTokens, Logits = LogitsAt.Last,
+        });
+    }
+
+    /// <summary>Cells that one pass takes.</summary>
+    public int RowsInPass { get; }
+
+    /// <summary>Injects at every cell.</summary>
+    /// <param name="pair">The prompts and the memory.</param>
+    /// <param name="lengthOf">
+    /// Another memory, whose vector's length each vector is given; null leaves it as it is.
+    /// </param>
+    /// <exception cref="UserException">A memory overflows float32, or is zero and should have a
+    /// length.</exception>
+    public SweptPair Run(EncodedPair pair, IReadOnlyList<int>? lengthOf = null)
+    {
+        ArgumentNullException.ThrowIfNull(pair);
+        _whole.Forward(new SequenceBatch([pair.Explicit]));
+        AnswerStanding single = Standing(_whole.Logits.ToArray(), pair);
+        _whole.Forward(new SequenceBatch([pair.Obscure]));
+        AnswerStanding multi = Standing(_whole.Logits.ToArray(), pair);
+        var found = new AnswerStanding?[_grid.Cells.Count];
+        float[][][] vectors = [.. _grid.Encoders.Select(e => Vectors(e, pair.Memory, lengthOf))];
+        for (int l = 0; l < _grid.Layers.Count; l++)
+            RunLayer(pair, l, vectors, found);
+        return new(single, multi, found);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _whole.Dispose();
+        _rest.Dispose();
+    }
+
+    void RunLayer(EncodedPair pair, int l, float[][][] vectors, AnswerStanding?[] found)
+    {
+        int layer = _grid.Layers[l];
+        float[] stream = _whole.Recordings[Stream(layer)].ToArray();
+        var from = new ResumePoint(layer, stream,
+            _behindAttention ? _whole.Recordings[Attention(layer)].ToArray() : null);
+        foreach ((int Cell, Edit Edit)[] pass in Edits(pair, l, stream, vectors).Chunk(RowsInPass))
+        {
+            var rows = new SequenceBatch([.. pass.Select(_ => pair.Obscure)]);
+            using (_model.Attach(pass.Select((row, b) => row.Edit with { Rows = [b] })))
+                _rest.ForwardFrom(rows, from);
+            float[] logits = _rest.Logits.ToArray();
+            int V = _model.Config.VocabSize;
+            for (int b = 0; b < pass.Length; b++)
+                found[pass[b].Cell] = Standing(logits.AsSpan(b * V, V), pair);
+        }
+    }
+
+    List<(int Cell, Edit Edit)> Edits(EncodedPair pair, int l, float[] stream, float[][][] vectors)
+    {
+        int layer = _grid.Layers[l];
+        var edits = new List<(int, Edit)>();
+        for (int e = 0; e < _grid.Encoders.Count; e++)
+        {
+            float[] vector = vectors[e][l];
+            float unit = _grid.RelativeToStream ? Memory.StreamUnit(stream, vector) : 1f;
+            for (int p = 0; p < _grid.Positions.Count; p++)
+                if (PositionsIn(pair, _grid.Positions[p]) is { } positions)
+                    for (int t = 0; t < _grid.Taus.Count; t++)
+                    {
+                        Edit edit = new Memory(pair.Memory, layer, _grid.Taus[t] * unit)
+                        {
+                            Target = _grid.Target, Head = _grid.Head, Positions = positions,
+                        }.Adding(vector);
+                        Memory.RequireFinite(edit, _model);
+                        edits.Add((_grid.IndexOf(e, p, l, t), edit));
+                    }
+        }
+        return edits;
+    }
+
+    AnswerStanding Standing(ReadOnlySpan<float> logits, EncodedPair pair)
+        => AnswerStanding.Of(logits, pair.Answer, _grid.Top);
+
+    // [layers] of [C]; the tokens' own vectors are the same in every layer.
+    float[][] Vectors(MemoryEncoder encoder, IReadOnlyList<int> memory, IReadOnlyList<int>? lengthOf)
+    {
+        if (lengthOf is not null)
+            return [.. Vectors(encoder, memory, null).Zip(Vectors(encoder, lengthOf, null), Memory.AsLongAs)];
+        if (encoder == MemoryEncoder.Layer)
+            return LayerEncoding.Of(_model, memory, _grid.Layers);
+        float[] vector = new Memory(memory, 0, 1f) { Encoder = encoder }.Vector(_model);
+        return [.. _grid.Layers.Select(_ => vector)];
+    }
+
+    static EditPositions? PositionsIn(EncodedPair pair, MemoryPositions positions)
+    {
+        (int first, int count) = pair.Entity.GetOffsetAndLength(pair.Obscure.Length);
+        return positions switch
+        {
+            MemoryPositions.All => EditPositions.All,
+            MemoryPositions.Last => EditPositions.Last,
+            _ => count > 0 ? EditPositions.List([.. Enumerable.Range(first, count)]) : null,
+        };
+    }
+
+    static Site Stream(int layer) => new(SiteKind.ResidPre, layer);
+
+    static Site Attention(int layer) => new(SiteKind.AttnOut, layer);
+}
