@@ -5,8 +5,8 @@ using HeadTap.Runtime;
 namespace HeadTap.Bench;
 
 /// <summary>
-/// A memory sweep beside the same cells run one by one, each as a forward pass of its own in a session that is
-/// kept, with the same edit attached. Both give the same bits, which is checked.
+/// A memory sweep beside the same cells run one by one, each as a forward pass of its own in a session that
+/// is kept, with the same edit attached. Both give the same bits, which is checked.
 /// </summary>
 static class SweepBench
 {
@@ -69,7 +69,8 @@ static class SweepBench
         double[] ratios = [.. slow.Zip(fast, (s, f) => s / f).Order()];
         SweepCost cost = SweepCost.Of(model.Config, grid, [(prompt.Length - 3, prompt.Length)]);
         Console.WriteLine($"{name,-34} {grid.Cells.Count,6} {Median(fast),9:G4} {Median(slow),11:G4} "
-            + $"{ratios[ratios.Length / 2],7:0.0} {cost.Saved,9:0.0}x   ({ratios[0]:0.0} to {ratios[^1]:0.0})");
+            + $"{ratios[ratios.Length / 2],7:0.0} {cost.Saved,9:0.0}x   ({ratios[0]:0.0} to "
+            + $"{ratios[^1]:0.0})");
     }
 
     static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);

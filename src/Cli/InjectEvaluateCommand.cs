@@ -8,7 +8,8 @@ using Spectre.Console;
 namespace HeadTap.Cli;
 
 /// <summary>
-/// <c>inject evaluate</c>: the best cell of one part of the data, measured on another, beside random memories.
+/// <c>inject evaluate</c>: the best cell of one part of the data, measured on another, beside random
+/// memories.
 /// </summary>
 sealed class InjectEvaluateCommand
 {
@@ -120,10 +121,11 @@ sealed class InjectEvaluateCommand
     {
         SweepCell cell = found.Chosen.Cell;
         int n = found.Probability.Length;
-        run.Line($"chosen: encoder {SweptCell.Word(cell.Encoder)}, positions {SweptCell.Word(cell.Positions)}, "
-            + $"layer {cell.Layer}, tau {cell.Tau.ToString(CultureInfo.InvariantCulture)}");
-        run.Line($"measured on {n} pairs: p of the answer single-hop {found.ExplicitProbability:P2}, multi-hop "
-            + $"{found.Probability.Average():P2}; {found.First} answers are the most probable token");
+        run.Line($"chosen: encoder {SweptCell.Word(cell.Encoder)}, positions "
+            + $"{SweptCell.Word(cell.Positions)}, layer {cell.Layer}, tau "
+            + cell.Tau.ToString(CultureInfo.InvariantCulture));
+        run.Line($"measured on {n} pairs: p of the answer single-hop {found.ExplicitProbability:P2}, "
+            + $"multi-hop {found.Probability.Average():P2}; {found.First} answers are the most probable token");
         Table table = Invocation.Table("memory", "p after", "trimmed mean", "median", "mean p", "to rank 1",
             "from rank 1");
         foreach (MemoryOutcome o in found.Outcomes)

@@ -2,7 +2,9 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Inject;
 
-/// <summary>A way to draw a memory that is not the pair's own, for comparison (arXiv 2309.05605, 5.2).</summary>
+/// <summary>
+/// A way to draw a memory that is not the pair's own, for comparison (arXiv 2309.05605, section 5).
+/// </summary>
 /// <param name="Name">As results spell it.</param>
 /// <param name="Draw">The memory's tokens for a pair among pairs, of a model, from a generator.</param>
 public sealed record RandomMemoryKind(string Name,

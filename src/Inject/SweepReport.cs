@@ -42,8 +42,8 @@ public sealed class SweepReport(SweepSummary summary, SweepCost cost, string tit
         page.Paragraph("Relative change of the answer's probability, 100 (p after / p before - 1): its mean "
             + "over pairs without those beyond two sample standard deviations (the paper's), its median, and "
             + "the change of the mean probability. To rank 1: pairs whose answer became the most probable "
-            + "token; from rank 1: pairs whose answer no longer is. The trimmed mean is ruled by pairs with a "
-            + "tiny probability; the others are not.");
+            + "token; from rank 1: pairs whose answer no longer is. The trimmed mean is ruled by pairs with "
+            + "a tiny probability; the others are not.");
     }
 
     static string[] Row(string name, CellSummary c) =>

@@ -109,7 +109,10 @@ public sealed class SweepFolderTests
             Throws.TypeOf<UserException>().With.Message.Contains(message));
     }
 
-    static Manifest Made => new() { Command = "inject sweep", ModelHash = "1", DataHash = "1", Device = "cpu" };
+    static Manifest Made => new()
+    {
+        Command = "inject sweep", ModelHash = "1", DataHash = "1", Device = "cpu",
+    };
 
     SweepFolder Open(string name) => SweepFolder.Open(At(name), Grid, Made);
 

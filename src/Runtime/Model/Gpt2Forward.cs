@@ -172,7 +172,8 @@ sealed class Gpt2Forward(Gpt2Model model, Gpt2Activations a, SiteRecorder sites,
     // Behind the last attention nothing passes between tokens: where only the last ones' logits are wanted,
     // the others need not go on, three quarters of a block's arithmetic.
     bool OnlyLastRowsAfter(SiteKind kind, int l)
-        => onlyLast && last is not null && l == model.Config.Layers - 1 && !sites.UsesAfter(new Site(kind, l));
+        => onlyLast && last is not null && l == model.Config.Layers - 1
+            && !sites.UsesAfter(new Site(kind, l));
 
     void At(SiteKind kind, int layer, Tensor x) => sites.At(kind, layer, x);
 }

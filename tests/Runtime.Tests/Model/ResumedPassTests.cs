@@ -8,8 +8,8 @@ public class ResumedPassTests
 
     [Test, Combinatorial]
     public void The_rest_of_a_pass_has_the_bits_of_the_whole(
-        [ValueSource(typeof(TestDevice), nameof(TestDevice.Quick))] string device, [Values(0, 1, 2)] int layer,
-        [Values] bool behindAttention)
+        [ValueSource(typeof(TestDevice), nameof(TestDevice.Quick))] string device,
+        [Values(0, 1, 2)] int layer, [Values] bool behindAttention)
     {
         using var test = new TestModel(device, Three);
         var rows = new SequenceBatch([test.Tokens(1, 6), test.Tokens(2, 3)]);
