@@ -125,7 +125,8 @@ sealed class InjectEvaluateCommand
             + $"{SweptCell.Word(cell.Positions)}, layer {cell.Layer}, tau "
             + cell.Tau.ToString(CultureInfo.InvariantCulture));
         run.Line($"measured on {n} pairs: p of the answer single-hop {found.ExplicitProbability:P2}, "
-            + $"multi-hop {found.Probability.Average():P2}; {found.First} answers are the most probable token");
+            + $"multi-hop {found.Probability.Average():P2}; {found.First} answers are the most probable "
+            + "token");
         Table table = Invocation.Table("memory", "p after", "trimmed mean", "median", "mean p", "to rank 1",
             "from rank 1");
         foreach (MemoryOutcome o in found.Outcomes)

@@ -97,7 +97,8 @@ public sealed record HeldOutInjection(CellSummary Chosen, double[] Probability, 
         AnswerStanding[] before = [.. own.Select(s => s.Obscure)];
         var bootstrap = new SeededRandom(options.Seed, 1);
         MemoryOutcome Outcome(string name, IEnumerable<List<SweptPair>> draws) => MemoryOutcome.Of(
-            name, before, [.. draws.Select(d => (IReadOnlyList<AnswerStanding>)[.. d.Select(s => s.Cells[0]!)])],
+            name, before,
+            [.. draws.Select(d => (IReadOnlyList<AnswerStanding>)[.. d.Select(s => s.Cells[0]!)])],
             bootstrap, options.Resamples);
         return new(chosen, [.. before.Select(b => b.Probability)],
             own.Average(s => s.Explicit.Probability), before.Count(b => b.Rank == 1),
