@@ -109,6 +109,8 @@ static class VerifyCommand
         ["injections"] = found.Injections.Json(),
     };
 
+    static string Verdict(bool passed) => passed ? "passed" : "FAILED";
+
     static void Print(Invocation run, Findings found)
     {
         Table table = Invocation.Table("site", "max abs error", "max abs value", "bound", "");
@@ -123,7 +125,11 @@ static class VerifyCommand
             ? "sizes    of no published model"
             : $"sizes    of {published.Name}; whether the weights are its own, compare the hash with "
                 + $"the one the hub shows for {published.Repository}/model.safetensors");
-        run.Line($"{(found.Passed ? "passed" : "FAILED")}: {found.Tokens} tokens on {found.Device} against "
-            + $"float64, bound {SiteParity.Tolerance:0e+0} of the largest value");
+        run.Line($"{Verdict(found.Sites.All(s => s.Passes))}: {found.Tokens} tokens on {found.Device} "
+            + $"against float64, bound {SiteParity.Tolerance:0e+0} of the largest value");
+        IReadOnlyList<InjectionCheck> checks = found.Injections.Checks;
+        if (checks.Count > 0)
+            run.Line($"{Verdict(found.Injections.Passed)}: {checks.Count(c => c.Passes)} of {checks.Count} "
+                + "comparisons with published injections");
     }
 }

@@ -59,8 +59,8 @@ public static class InjectionParity
                 [prompt.Explicit, prompt.Obscure, .. prompt.Edits], [.. found.Select(s => s.Probability)],
                 ProbabilityBound));
             if (prompt.Top.Count > 0)
-                checks.Add(new($"{prompt.Pair.Obscure}: top tokens", [.. prompt.Top.Select(t => (double)t)],
-                    [.. found[2 + prompt.TopLayer].Top.Select(t => (double)t.Token)], 0));
+                checks.Add(new($"{prompt.Pair.Obscure}: top tokens in their places", [prompt.Top.Count],
+                    [InPlace(prompt.Top, found[2 + prompt.TopLayer].Top)], 0));
         }
         return checks;
     }
@@ -85,9 +85,12 @@ public static class InjectionParity
             .. encoded.Select(p => new Asked(p.Obscure, p.Answer, new(p.Memory, cell.Layer, cell.Tau)))];
         double[] found =
             [.. Ask(model, rows, 1, done => progress(done, rows.Length)).Select(s => s.Probability)];
-        return new($"{cell.File} layer {cell.Layer} tau {cell.Tau}: gain in percent", [cell.Gain],
+        return new($"{cell.File} layer {cell.Layer} tau {cell.Tau}: gain of {cell.Gain} %", [cell.Gain],
             [TrimmedMeanGain.Of(found.AsSpan(0, encoded.Length), found.AsSpan(encoded.Length))], GainBound);
     }
+
+    static int InPlace(IReadOnlyList<int> expected, IReadOnlyList<TokenChance> found) =>
+        expected.Zip(found, (e, f) => e == f.Token).Count(same => same);
 
     static EncodedPair Encode(PromptPair pair, Gpt2Tokenizer tokenizer, Gpt2Model model, string place) =>
         EncodedPair.Of(pair, tokenizer, model.Config, model.Config.BosToken ?? throw new UserException(

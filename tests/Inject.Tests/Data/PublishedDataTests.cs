@@ -1,3 +1,5 @@
+using HeadTap.Runtime;
+
 namespace HeadTap.Inject.Tests;
 
 /// <summary>The published files: the counts and quirks that the published numbers rest on.</summary>
@@ -56,6 +58,18 @@ public sealed class PublishedDataTests
         Assert.That(words[0], Is.AnyOf("the", "time", "be", "other", "so", "and"));
         if (category == "top-5000")
             Assert.That(words.Take(40).Distinct().Count(), Is.EqualTo(38));
+    }
+
+    // Rows 23, 45 and 62 of the handwritten set name an entity that their prompt does not spell.
+    [TestCase("handwritten_obscure_explicit_data.csv", 103), TestCase("multi_hop_1000.csv", 1000)]
+    public void GPT2_reads_every_pair_and_finds_its_entity(string file, int found)
+    {
+        Gpt2Tokenizer tokenizer = Gpt2Tokenizer.Load(SharedData.Require("..", "gpt2-bpe"));
+        PromptPairs pairs = PromptPairs.Read(SharedData.Require("data", file));
+        EncodedPair[] encoded = [.. pairs.Select((p, i) =>
+            EncodedPair.Of(p, tokenizer, Gpt2Config.Gpt2Small, 50256, pairs.Place(i)))];
+        Assert.That(encoded.Select(p => p.Obscure[0]), Is.All.EqualTo(50256));
+        Assert.That(encoded.Count(p => p.Obscure[p.Entity].Length > 0), Is.EqualTo(found));
     }
 
     static int Words(string text) => text.Split(' ', StringSplitOptions.RemoveEmptyEntries).Length;
