@@ -84,8 +84,8 @@ sealed class GridOptions
             $"{option} is {Quoted.Name(text)}; expected numbers from 0 and spans like 0-3, with commas "
             + "between"));
 
-    // Magnitudes: spans of whole numbers, and any number.
-    static IEnumerable<float> Numbers(string option, string text)
+    /// <summary>Magnitudes: spans of whole numbers, and any number.</summary>
+    internal static IEnumerable<float> Numbers(string option, string text)
         => text.Split(',').SelectMany(part => Span(part)
             ?? (float.TryParse(part, NumberStyles.Float, CultureInfo.InvariantCulture, out float value)
                 && float.IsFinite(value) ? [value] : throw new UserException(

@@ -12,7 +12,7 @@ static class InjectCommand
         {
             InjectDataCommand.Create(global), InjectRunCommand.Create(global),
             InjectCompareCommand.Create(global), InjectSweepCommand.Create(global),
-            InjectEvaluateCommand.Create(global),
+            InjectEvaluateCommand.Create(global), InjectRandomCommand.Create(global),
         };
 
     /// <summary><c>--weights</c>, for <see cref="Processed"/>.</summary>

@@ -125,5 +125,5 @@ public sealed record Memory(IReadOnlyList<int> Tokens, int Layer, float Tau)
         Rows = rows,
     };
 
-    static double Norm(float[] x) => Math.Sqrt(x.Sum(v => (double)v * v));
+    internal static double Norm(float[] x) => Math.Sqrt(x.Sum(v => (double)v * v));
 }

@@ -1,0 +1,44 @@
+using HeadTap.Runtime;
+
+namespace HeadTap.Inject;
+
+/// <summary>Vectors of pairs' own memories and of random words, each made once.</summary>
+sealed class MemoryVectors(RowInjections injections, MemoryEncoder encoder)
+{
+    readonly Dictionary<(string, int), float[]> _made = [];
+
+    /// <summary>tau times the vector of a pair's own memory.</summary>
+    internal float[] Curated(int pair, int layer, float tau) => Scaled(Of(pair, layer), tau);
+
+    /// <summary>tau times a word's vector; null where the word is the pair's own memory.</summary>
+    internal float[]? Random(RandomWord word, int pair, int layer, float tau, bool sameNorm, int curatedLayer)
+    {
+        if (word.Tokens.AsSpan().SequenceEqual(injections.Pairs[pair].Memory))
+            return null;
+        float[] vector = Of(word.Tokens, layer);
+        if (!sameNorm)
+            return Scaled(vector, tau);
+        double own = Memory.Norm(Of(pair, curatedLayer)), length = Memory.Norm(vector);
+        return length > 0 ? Scaled(vector, (float)(tau * own / length)) : throw new UserException(
+            $"the vector of {Quoted.Name(word.Text)} is zero, so it has no norm to scale; "
+            + "leave --same-norm out");
+    }
+
+    /// <summary>As <see cref="Random(RandomWord, int, int, float, bool, int)"/>, at a cell.</summary>
+    internal float[]? Random(RandomWord word, int pair, RandomMemoryOptions o)
+        => Random(word, pair, o.RandomLayer, o.Tau, o.SameNorm, o.Layer);
+
+    float[] Of(int pair, int layer) => Of(injections.Pairs[pair].Memory, layer);
+
+    float[] Of(int[] tokens, int layer)
+    {
+        // The tokens' own vectors are the same in every layer.
+        (string, int) key = (string.Join(',', tokens), encoder == MemoryEncoder.Layer ? layer : 0);
+        if (!_made.TryGetValue(key, out float[]? vector))
+            _made[key] = vector =
+                new Memory(tokens, layer, 1f) { Encoder = encoder }.Vector(injections.Model);
+        return vector;
+    }
+
+    static float[] Scaled(float[] vector, float factor) => Array.ConvertAll(vector, v => factor * v);
+}
