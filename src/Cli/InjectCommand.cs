@@ -13,6 +13,7 @@ static class InjectCommand
             InjectDataCommand.Create(global), InjectRunCommand.Create(global),
             InjectCompareCommand.Create(global), InjectSweepCommand.Create(global),
             InjectEvaluateCommand.Create(global), InjectRandomCommand.Create(global),
+            InjectSuggestCommand.Create(global),
         };
 
     /// <summary><c>--weights</c>, for <see cref="Processed"/>.</summary>

@@ -25,8 +25,9 @@ public sealed class TokenReading
     /// <param name="model">Whose unembedding reads them.</param>
     /// <param name="vectors">[n, C]; n times V logits are held.</param>
     /// <param name="top">Tokens to list for each, 1 to V.</param>
+    /// <param name="bias">Whether b_U is added; a difference of two vectors has none.</param>
     /// <exception cref="UserException">A logit is no number.</exception>
-    public static TokenReading Of(Gpt2Model model, float[] vectors, int top)
+    public static TokenReading Of(Gpt2Model model, float[] vectors, int top, bool bias = true)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(vectors);
@@ -42,8 +43,8 @@ public sealed class TokenReading
         Tensor values = arena.Cut("largest logits", n, top);
         IndexTensor tokens = arena.CutIndices("their tokens", n, top);
         model.Ops.MatMulTransposed(x, model.Weights.Head, y);
-        if (model.Weights.HeadBias is { } bias) // a sum over one "head", plus the bias
-            model.Ops.SumHeads(y.Reshape(n, 1, V), bias, y);
+        if (bias && model.Weights.HeadBias is { } b) // a sum over one "head", plus the bias
+            model.Ops.SumHeads(y.Reshape(n, 1, V), b, y);
         model.Ops.TopK(y, top, values, tokens);
         float[] logits = y.ToArray();
         foreach (float logit in logits)

@@ -14,7 +14,11 @@ static class ReferenceRun
     };
 
     /// <summary>Random weights with biases and gains that are not those of a fresh model.</summary>
-    internal static Gpt2Model Model(ComputeDevice device)
+    /// <param name="device">Where it runs.</param>
+    /// <param name="strength">
+    /// Factor of the blocks' matrices: as they are drawn, what a block writes hardly moves a probability.
+    /// </param>
+    internal static Gpt2Model Model(ComputeDevice device, float strength = 1f)
     {
         var model = new Gpt2Model(device, Config);
         model.Initialize(3);
@@ -26,6 +30,9 @@ static class ReferenceRun
             model.Set[slice.Name].Upload(slice.Name.EndsWith(".weight", StringComparison.Ordinal)
                 ? Array.ConvertAll(values, v => 1 + v) : values);
         }
+        foreach (ParameterSlice slice in model.Parameters.Slices.Where(s => s.Shape.Length == 2))
+            model.Set[slice.Name].Upload(
+                Array.ConvertAll(model.Set[slice.Name].ToArray(), v => strength * v));
         return model;
     }
 

@@ -1,0 +1,192 @@
+using HeadTap.Runtime;
+
+namespace HeadTap.Inject;
+
+/// <summary>
+/// Finds the failing hop of pairs and suggests memories for it. Only prompts are run: the answer takes no
+/// part in any choice. What is compared is the next token after the single-hop prompt.
+/// </summary>
+public sealed class HopSearch
+{
+    // Of the length of what is missing; the choice among them is by divergence.
+    static readonly double[] s_lengths = [0.25, 0.5, 1, 2];
+
+    readonly Gpt2Model _model;
+    readonly RowInjections _rows;
+    readonly double[][] _target; // [pairs] [V]: p after the single-hop prompt
+    readonly double[] _entropy; // [pairs]: sum p ln p
+    readonly (double Divergence, AnswerStanding Answer)[] _before;
+
+    /// <summary>Runs both prompts of each pair.</summary>
+    /// <param name="model">The model, without edits of its own.</param>
+    /// <param name="pairs">The pairs; V floats are held for each.</param>
+    /// <exception cref="UserException">A prompt does not fit the model.</exception>
+    public HopSearch(Gpt2Model model, IReadOnlyList<EncodedPair> pairs)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(pairs);
+        _model = model;
+        _rows = new RowInjections(model, pairs) { Positions = _ => EditPositions.Last };
+        Single = AttentionWrites.Of(model, [.. pairs.Select(p => p.Explicit)]);
+        Multi = AttentionWrites.Of(model, [.. pairs.Select(p => p.Obscure)]);
+        _target = new double[pairs.Count][];
+        _entropy = new double[pairs.Count];
+        _before = new (double, AnswerStanding)[pairs.Count];
+        _rows.EachBefore(p => p.Explicit, (pair, _, logits) =>
+        {
+            double log = LogSum(logits);
+            _target[pair] = Array.ConvertAll(logits.ToArray(), x => Math.Exp(x - log));
+            for (int v = 0; v < logits.Length; v++)
+                _entropy[pair] += _target[pair][v] * (logits[v] - log);
+        });
+        _rows.EachBefore(p => p.Obscure, (pair, _, logits) => _before[pair] = Read(pair, logits));
+    }
+
+    /// <summary>[pairs] what attention writes for the single-hop prompts.</summary>
+    public IReadOnlyList<AttentionWrites> Single { get; }
+
+    /// <summary>[pairs] the same for the multi-hop prompts.</summary>
+    public IReadOnlyList<AttentionWrites> Multi { get; }
+
+    /// <summary>[pairs] how the answers stand, nothing injected.</summary>
+    public IReadOnlyList<AnswerStanding> Before => [.. _before.Select(b => b.Answer)];
+
+    /// <summary>The failing hop of each pair.</summary>
+    public IReadOnlyList<FailingHop> Find()
+    {
+        Gpt2Config config = _model.Config;
+        int n = _before.Length;
+        double[][] byLayer = Table(n, config.Layers), byHead = Table(n, config.Heads);
+        for (int l = 0; l < config.Layers; l++)
+            Run(_rows, l, 1, (pair, _) => Missing(pair, l), (pair, _, found) =>
+                byLayer[pair][l] = found.Divergence);
+        int[] layers = [.. byLayer.Select(Least)];
+        foreach (IGrouping<int, int> same in Enumerable.Range(0, n).GroupBy(pair => layers[pair]))
+        {
+            int[] taken = [.. same];
+            Run(Of(taken), same.Key, config.Heads, (i, head) => Missing(taken[i], same.Key, head),
+                (i, head, found) => byHead[taken[i]][head] = found.Divergence, taken);
+        }
+        return [.. Enumerable.Range(0, n).Select(pair => new FailingHop(layers[pair], Least(byHead[pair]),
+            _before[pair].Divergence, byLayer[pair], byHead[pair]))];
+    }
+
+    /// <summary>A memory of a kind for each pair, in the layer given for it.</summary>
+    /// <param name="kind">What it is made of.</param>
+    /// <param name="layers">[pairs]</param>
+    /// <param name="count">Tokens of the kinds that are lists of tokens.</param>
+    public IReadOnlyList<Suggestion> Suggest(SuggestedMemory kind, IReadOnlyList<int> layers, int count)
+    {
+        ArgumentNullException.ThrowIfNull(layers);
+        var found = new Suggestion[_before.Length];
+        foreach (IGrouping<int, int> same in Enumerable.Range(0, found.Length).GroupBy(i => layers[i]))
+        {
+            int[] taken = [.. same];
+            int[][] tokens = Tokens(kind, taken, same.Key, count);
+            float[][] vectors = [.. taken.Select((pair, i) => Vector(kind, pair, same.Key, tokens[i]))];
+            float[][] taus = [.. taken.Select((pair, i) => Taus(kind, pair, same.Key, vectors[i]))];
+            for (int i = 0; i < taken.Length; i++)
+                found[taken[i]] = new(kind, same.Key, 0f, tokens[i], vectors[i], _before[taken[i]].Divergence,
+                    _before[taken[i]].Answer);
+            Run(Of(taken), same.Key, taus.Max(t => t.Length),
+                (i, t) => t < taus[i].Length ? Array.ConvertAll(vectors[i], v => taus[i][t] * v) : null,
+                (i, t, trial) =>
+                {
+                    if (trial.Divergence < found[taken[i]].Divergence)
+                        found[taken[i]] = found[taken[i]] with
+                        {
+                            Tau = taus[i][t], Divergence = trial.Divergence, Answer = trial.Answer,
+                        };
+                }, taken);
+        }
+        return found;
+    }
+
+    /// <summary>
+    /// [C]: what attention of a layer, or one head of it, writes for the single-hop prompt and not for the
+    /// multi-hop one.
+    /// </summary>
+    public float[] Missing(int pair, int layer, int? head = null)
+    {
+        Gpt2Config config = _model.Config;
+        ReadOnlySpan<float> single = head is { } h ? Single[pair].Head(layer, h, config)
+            : Single[pair].Layer(layer, config);
+        ReadOnlySpan<float> multi = head is { } m ? Multi[pair].Head(layer, m, config)
+            : Multi[pair].Layer(layer, config);
+        float[] missing = new float[config.Width];
+        for (int c = 0; c < missing.Length; c++)
+            missing[c] = single[c] - multi[c];
+        return missing;
+    }
+
+    RowInjections Of(int[] taken) => new(_model, [.. taken.Select(pair => _rows.Pairs[pair])])
+    {
+        Positions = _rows.Positions,
+    };
+
+    int[][] Tokens(SuggestedMemory kind, int[] taken, int layer, int count)
+    {
+        if (kind == SuggestedMemory.Difference)
+            return [.. taken.Select(_ => Array.Empty<int>())];
+        if (kind is SuggestedMemory.Bridge or SuggestedMemory.BridgeLayer)
+            return [.. taken.Select(pair => _rows.Pairs[pair].Memory)];
+        bool missing = kind == SuggestedMemory.DifferenceTokens;
+        TokenReading reading = TokenReading.Of(_model, [.. taken.SelectMany(pair => missing
+            ? Missing(pair, layer) : Single[pair].Layer(layer, _model.Config).ToArray())], count, !missing);
+        return [.. taken.Select((_, i) => (int[])[.. reading.Top(i).Select(t => t.Token)])];
+    }
+
+    float[] Vector(SuggestedMemory kind, int pair, int layer, int[] tokens) => kind switch
+    {
+        SuggestedMemory.Difference => Missing(pair, layer),
+        SuggestedMemory.BridgeLayer => LayerEncoding.Of(_model, tokens, layer),
+        _ => new Memory(tokens, layer, 1f).Vector(_model),
+    };
+
+    // The difference is what is missing, no more and no less. Others: as long as the shadow that what is
+    // missing throws on m, which is what m can supply of it, and as long as fractions of the whole.
+    float[] Taus(SuggestedMemory kind, int pair, int layer, float[] m)
+    {
+        if (kind == SuggestedMemory.Difference)
+            return [1f];
+        float[] missing = Missing(pair, layer);
+        double length = Memory.Norm(m), ratio = Memory.Norm(missing) / length;
+        double shadow = PlaceComparison.CosineOf(missing, m) * ratio;
+        return !(length > 0) ? []
+            : [.. (shadow > 0 ? (double[])[shadow] : []).Concat(s_lengths.Select(x => x * ratio))
+                .Select(tau => (float)tau)];
+    }
+
+    void Run(RowInjections rows, int layer, int variants, Func<int, int, float[]?> vector,
+        Action<int, int, (double Divergence, AnswerStanding Answer)> found, int[]? taken = null)
+    {
+        if (variants > 0)
+            rows.Each(layer, variants, vector, (i, variant, logits) =>
+                found(i, variant, Read(taken is null ? i : taken[i], logits)));
+    }
+
+    (double Divergence, AnswerStanding Answer) Read(int pair, ReadOnlySpan<float> logits)
+    {
+        AnswerStanding answer = AnswerStanding.Of(logits, _rows.Pairs[pair].Answer, 0);
+        double[] p = _target[pair];
+        double log = LogSum(logits), cross = 0;
+        for (int v = 0; v < p.Length; v++)
+            cross += p[v] * (logits[v] - log);
+        return (Math.Max(0, _entropy[pair] - cross), answer);
+    }
+
+    static double LogSum(ReadOnlySpan<float> logits)
+    {
+        double max = double.NegativeInfinity, sum = 0;
+        foreach (float logit in logits)
+            max = Math.Max(max, logit);
+        foreach (float logit in logits)
+            sum += Math.Exp(logit - max);
+        return max + Math.Log(sum);
+    }
+
+    static double[][] Table(int rows, int columns)
+        => [.. Enumerable.Range(0, rows).Select(_ => new double[columns])];
+
+    static int Least(double[] values) => Array.IndexOf(values, values.Min());
+}
