@@ -25,6 +25,9 @@ public readonly record struct HeadSteps(long X, long Weight, long Y);
 /// <summary>Products of all heads, and the sum of per-head results.</summary>
 public static class HeadResultsKernels
 {
+    /// <summary>Threads per group of the portable products; those on tensor cores have fewer.</summary>
+    public const int BlockSize = MatMulKernels.BlockSize;
+
     /// <summary>
     /// Writes y of every head, or adds into it: <see cref="MatMulKernels.Product"/>. Grid: its groups, 1, H.
     /// </summary>
