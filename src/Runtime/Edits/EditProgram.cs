@@ -59,10 +59,12 @@ sealed class EditProgram : IDisposable
     internal StoredEdits? Stored(Site site) => _stored.GetValueOrDefault(site);
 
     /// <summary>The first site that is edited; null for an edit that touches no row.</summary>
-    internal Site? FirstSite => _steps.Count == 0 ? null : _steps.Keys.Min();
+    internal Site? FirstSite => Sites.Any() ? Sites.Min() : null;
 
     /// <summary>The last one; null as for the first.</summary>
-    internal Site? LastSite => _steps.Count == 0 ? null : _steps.Keys.Max();
+    internal Site? LastSite => Sites.Any() ? Sites.Max() : null;
+
+    IEnumerable<Site> Sites => _steps.Keys.Concat(_stored.Keys);
 
     /// <summary>Applies the edits of a site to the tensor that holds it.</summary>
     internal void Apply(Site site, Tensor x)

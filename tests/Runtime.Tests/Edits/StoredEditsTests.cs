@@ -51,6 +51,17 @@ public class StoredEditsTests
         Assert.That(Run(test, backward: false, edits).Z, Is.EqualTo(Run(test, backward: true, edits).Z));
     }
 
+    [TestCase("opencl"), TestCase("cuda"), TestCase("cpu512")]
+    public void A_pass_that_goes_on_above_one_is_refused(string device)
+    {
+        using var test = new TestModel(device);
+        using var session = new Gpt2Session(test.Model, new SessionOptions { MaxTokens = 5 });
+        using IDisposable attached = test.Model.Attach(Edits[0]);
+        Assert.That(() => session.ForwardFrom(
+                new SequenceBatch(test.Tokens(1, 5)), new ResumePoint(1, new float[5 * 20])),
+            Throws.InvalidOperationException.With.Message.Contains("blocks.0.attn.hook_z"));
+    }
+
     [Test]
     public void The_host_edits_separately()
     {
