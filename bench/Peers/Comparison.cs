@@ -18,6 +18,11 @@ static class Comparison
         string work = args.SkipWhile(a => a != "--work").Skip(1).FirstOrDefault() ?? "all";
         torch.set_num_threads(2);
         using ComputeDevice device = ComputeDevice.Open("cpu");
+        if (work == "sweep")
+        {
+            SweepComparison.Run(device, repeats);
+            return 0;
+        }
         using var model = new Gpt2Model(device, Gpt2Config.Gpt2Small);
         model.Initialize(1);
         var peer = new TorchGpt2(model);

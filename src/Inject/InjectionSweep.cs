@@ -24,6 +24,7 @@ public sealed class InjectionSweep : IDisposable
     readonly SweepGrid _grid;
     readonly Gpt2Session _whole, _rest;
     readonly bool _behindAttention;
+    (EncodedPair Pair, AnswerStanding Single, AnswerStanding Multi)? _begun;
 
     /// <summary>Room for prompts up to a length.</summary>
     /// <param name="model">The model, without edits of its own.</param>
@@ -65,15 +66,14 @@ public sealed class InjectionSweep : IDisposable
     public SweptPair Run(EncodedPair pair, IReadOnlyList<int>? lengthOf = null)
     {
         ArgumentNullException.ThrowIfNull(pair);
-        _whole.Forward(new SequenceBatch([pair.Explicit]));
-        AnswerStanding single = Standing(_whole.Logits.ToArray(), pair);
-        _whole.Forward(new SequenceBatch([pair.Obscure]));
-        AnswerStanding multi = Standing(_whole.Logits.ToArray(), pair);
+        if (_begun is not { } b || b.Pair.Explicit != pair.Explicit || b.Pair.Obscure != pair.Obscure
+            || b.Pair.Answer != pair.Answer)
+            _begun = Begin(pair);
         var found = new AnswerStanding?[_grid.Cells.Count];
         float[][][] vectors = [.. _grid.Encoders.Select(e => Vectors(e, pair.Memory, lengthOf))];
         for (int l = 0; l < _grid.Layers.Count; l++)
             RunLayer(pair, l, vectors, found);
-        return new(single, multi, found);
+        return new(_begun.Value.Single, _begun.Value.Multi, found);
     }
 
     /// <inheritdoc/>
@@ -81,6 +81,15 @@ public sealed class InjectionSweep : IDisposable
     {
         _whole.Dispose();
         _rest.Dispose();
+    }
+
+    (EncodedPair, AnswerStanding, AnswerStanding) Begin(EncodedPair pair)
+    {
+        _begun = null;
+        _whole.Forward(new SequenceBatch([pair.Explicit]));
+        AnswerStanding single = Standing(_whole.Logits.ToArray(), pair);
+        _whole.Forward(new SequenceBatch([pair.Obscure])); // what it records is where the cells go on
+        return (pair, single, Standing(_whole.Logits.ToArray(), pair));
     }
 
     void RunLayer(EncodedPair pair, int l, float[][][] vectors, AnswerStanding?[] found)
