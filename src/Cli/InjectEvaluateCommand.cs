@@ -135,7 +135,7 @@ sealed class InjectEvaluateCommand
                 Change(o.TrimmedMean), Change(o.Median), Change(o.ProbabilityChange),
                 $"{o.Repaired:0.#}", $"{o.Broken:0.#}");
         run.Draw(table);
-        run.Remark("changes in percent, with the 95 % interval of a bootstrap over pairs; random memories "
+        run.Remark("changes in percent, with the 95 % interval of a bootstrap over bridges; random memories "
             + "have the length of the pair's own");
     }
 

@@ -55,6 +55,7 @@ public sealed record HeldOutInjection(CellSummary Chosen, double[] Probability, 
         };
         RandomMemoryKind[] kinds = [RandomMemoryKind.OtherBridge, RandomMemoryKind.RandomTokens];
         var own = new List<SweptPair>();
+        var bridges = new List<string>();
         List<SweptPair>[,] random = new List<SweptPair>[kinds.Length, options.Draws];
         var draw = new SeededRandom(options.Seed);
         using var sweep = new InjectionSweep(model, one, Longest(test));
@@ -65,6 +66,7 @@ public sealed record HeldOutInjection(CellSummary Chosen, double[] Probability, 
             if (swept.Cells[0] is null)
                 continue; // the cell's positions do not exist in this prompt
             own.Add(swept);
+            bridges.Add(pair.Pair.Bridge);
             for (int k = 0; k < kinds.Length; k++)
                 for (int d = 0; d < options.Draws; d++)
                     (random[k, d] ??= []).Add(sweep.Run(
@@ -73,7 +75,8 @@ public sealed record HeldOutInjection(CellSummary Chosen, double[] Probability, 
         }
         if (own.Count < 2)
             throw new UserException($"{own.Count} pairs have the chosen cell's positions; expected two");
-        return Summarise(chosen, own, kinds, random, options);
+        int[][] groups = [.. bridges.Index().GroupBy(b => b.Item, b => b.Index).Select(g => g.ToArray())];
+        return Summarise(chosen, own, groups, kinds, random, options);
     }
 
     static CellSummary Choose(Gpt2Model model, IReadOnlyList<EncodedPair> validation, HeldOutOptions options,
@@ -91,15 +94,15 @@ public sealed record HeldOutInjection(CellSummary Chosen, double[] Probability, 
         return SweepSummary.Of(options.Grid, rows).Best(options.Choice);
     }
 
-    static HeldOutInjection Summarise(CellSummary chosen, List<SweptPair> own, RandomMemoryKind[] kinds,
-        List<SweptPair>[,] random, HeldOutOptions options)
+    static HeldOutInjection Summarise(CellSummary chosen, List<SweptPair> own, int[][] groups,
+        RandomMemoryKind[] kinds, List<SweptPair>[,] random, HeldOutOptions options)
     {
         AnswerStanding[] before = [.. own.Select(s => s.Obscure)];
         var bootstrap = new SeededRandom(options.Seed, 1);
         MemoryOutcome Outcome(string name, IEnumerable<List<SweptPair>> draws) => MemoryOutcome.Of(
             name, before,
             [.. draws.Select(d => (IReadOnlyList<AnswerStanding>)[.. d.Select(s => s.Cells[0]!)])],
-            bootstrap, options.Resamples);
+            groups, bootstrap, options.Resamples);
         return new(chosen, [.. before.Select(b => b.Probability)],
             own.Average(s => s.Explicit.Probability), before.Count(b => b.Rank == 1),
             [

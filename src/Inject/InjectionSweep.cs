@@ -105,8 +105,23 @@ public sealed class InjectionSweep : IDisposable
                 _rest.ForwardFrom(rows, from);
             float[] logits = _rest.Logits.ToArray();
             int V = _model.Config.VocabSize;
-            for (int b = 0; b < pass.Length; b++)
-                found[pass[b].Cell] = Standing(logits.AsSpan(b * V, V), pair);
+            EachRow(pass.Length, b => found[pass[b].Cell] = Standing(logits.AsSpan(b * V, V), pair));
+        }
+    }
+
+    // Rows share nothing, so the bits are those of a loop.
+    static void EachRow(int rows, Action<int> read)
+    {
+        try
+        {
+            Parallel.For(0, rows, new ParallelOptions
+            {
+                MaxDegreeOfParallelism = ComputeDevice.HostThreadCount,
+            }, read);
+        }
+        catch (AggregateException e) when (e.InnerException is UserException told)
+        {
+            throw new UserException(told.Message, e);
         }
     }
 

@@ -4,7 +4,8 @@ namespace HeadTap.Inject;
 
 /// <summary>A statistic and the interval of its bootstrap.</summary>
 /// <param name="Value">Of all pairs.</param>
-/// <param name="Interval">95 %, over pairs drawn with replacement.</param>
+/// <param name="Interval">95 %, over bridges drawn with replacement, each with all its pairs: pairs about one
+/// country are not independent.</param>
 public readonly record struct Estimate(double Value, Interval Interval);
 
 /// <summary>What memories of one kind did to the same pairs; of several draws, the mean over draws.</summary>
@@ -22,10 +23,12 @@ public sealed record MemoryOutcome(string Name, Estimate MeanAfter, Estimate Tri
     /// <param name="name">The kind.</param>
     /// <param name="before">[pairs] nothing injected.</param>
     /// <param name="draws">[draws][pairs] with a memory of the kind.</param>
-    /// <param name="random">Draws the bootstrap's pairs.</param>
+    /// <param name="groups">Pairs that are drawn together.</param>
+    /// <param name="random">Draws the bootstrap's groups.</param>
     /// <param name="resamples">How many.</param>
     internal static MemoryOutcome Of(string name, IReadOnlyList<AnswerStanding> before,
-        IReadOnlyList<IReadOnlyList<AnswerStanding>> draws, SeededRandom random, int resamples)
+        IReadOnlyList<IReadOnlyList<AnswerStanding>> draws, int[][] groups, SeededRandom random,
+        int resamples)
     {
         double[] was = [.. before.Select(b => b.Probability)];
         double[][] became = [.. draws.Select(d => (double[])[.. d.Select(a => a.Probability)])];
@@ -34,7 +37,8 @@ public sealed record MemoryOutcome(string Name, Estimate MeanAfter, Estimate Tri
             double Mean(int[] pairs) => became.Average(after => statistic(
                 [.. pairs.Select(i => was[i])], [.. pairs.Select(i => after[i])]));
             int[] all = [.. Enumerable.Range(0, was.Length)];
-            return new(Mean(all), Bootstrap.Of(was.Length, Mean, random, resamples));
+            return new(Mean(all), Bootstrap.Of(groups.Length,
+                drawn => Mean([.. drawn.SelectMany(g => groups[g])]), random, resamples));
         }
         double Count(Func<AnswerStanding, AnswerStanding, bool> counts)
             => draws.Average(d => d.Zip(before).Count(x => counts(x.Second, x.First)));

@@ -132,9 +132,11 @@ sealed class EditProgram : IDisposable
         if (rows.Count == 0)
             return [(_batch.Step, all, rows)];
         bool bySteps = layout.HeadsInRows || edit.Operation is EditOperation.Mean or EditOperation.Call;
+        if (!bySteps)
+            return [(0, all, rows)];
         return rows
             .GroupBy(r => (Row: layout.HeadsInRows ? r.BatchRow : 0,
-                Step: bySteps ? _batch.StepOf(r.BatchRow, r.Position) : 0))
+                Step: _batch.StepOf(r.BatchRow, r.Position)))
             .Select(g => (g.Key.Step, Width(g.First()), g.ToList()));
 
         int Width(EditRow first)
