@@ -57,7 +57,7 @@ sealed class GridOptions
         ["taus"] = List(grid.Taus),
         ["encoders"] = List(grid.Encoders.Select(e => e.ToString().ToLowerInvariant())),
         ["positions"] = List(grid.Positions.Select(p => p.ToString().ToLowerInvariant())),
-        ["site"] = new Site(grid.Target).Name,
+        ["site"] = SiteNames.Of(grid.Target),
         ["head"] = grid.Head,
         ["relative"] = grid.RelativeToStream,
         ["top"] = grid.Top,

@@ -139,12 +139,6 @@ sealed class InjectEvaluateCommand
             + "have the length of the pair's own");
     }
 
-    static string Change(Estimate e) => $"{Signed(e.Value)} ({Signed(e.Interval.Low)} to "
-        + $"{Signed(e.Interval.High)})";
-
-    static string Signed(double percent)
-    {
-        string text = percent.ToString("+0.0;-0.0", CultureInfo.InvariantCulture);
-        return text is "-0.0" or "+0.0" ? "0.0" : text;
-    }
+    static string Change(Estimate e) => $"{SignedPercent.Of(e.Value)} ({SignedPercent.Of(e.Interval.Low)} to "
+        + $"{SignedPercent.Of(e.Interval.High)})";
 }

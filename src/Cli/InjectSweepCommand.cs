@@ -118,8 +118,8 @@ sealed class InjectSweepCommand
             CellSummary best = summary.Best(choice);
             Invocation.Row(table, choice.Name.Replace('_', ' '), SweptCell.Word(best.Cell.Encoder),
                 SweptCell.Word(best.Cell.Positions), $"{best.Cell.Layer}",
-                best.Cell.Tau.ToString(CultureInfo.InvariantCulture), $"{best.Gain.TrimmedMean:+0.0;-0.0} %",
-                $"{best.Gain.Median:+0.0;-0.0} %", $"{best.Gain.ProbabilityChange:+0.0;-0.0} %",
+                best.Cell.Tau.ToString(CultureInfo.InvariantCulture), SignedPercent.Of(best.Gain.TrimmedMean),
+                SignedPercent.Of(best.Gain.Median), SignedPercent.Of(best.Gain.ProbabilityChange),
                 $"{best.Gain.MeanAfter:P2}", $"{best.Repaired}", $"{best.Broken}");
         }
         run.Draw(table);

@@ -91,7 +91,7 @@ static class RandomResults
             run.Remark($"written: {path}");
     }
 
-    static string Percent(double value) => $"{value:+0.0;-0.0;0.0} %";
+    static string Percent(double value) => SignedPercent.Of(value);
 
     static double MeanAfter(InjectedWord word)
         => word.After.Where(a => a is not null).Average(a => a!.Probability);

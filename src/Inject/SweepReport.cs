@@ -32,7 +32,7 @@ public sealed class SweepReport(SweepSummary summary, SweepCost cost, string tit
         page.Paragraph($"{summary.Rows.Count} pairs of prompts. The answer's mean probability is "
             + $"{Percent(summary.ExplicitProbability)} after the single-hop prompts and "
             + $"{Percent(summary.Probability)} after the multi-hop prompts. Each pair's memory is added to "
-            + $"{new Site(_grid.Target).Name} while the multi-hop prompt runs, tau times its vector"
+            + $"{SiteNames.Of(_grid.Target)} of the layer while the multi-hop prompt runs, tau times its vector"
             + (_grid.RelativeToStream ? ", tau in units of the stream's norm." : "."));
         page.Heading("Best cells").Table(
             ["best by", "encoder", "positions", "layer#", "tau#", "trimmed mean#", "median#", "mean p#",
@@ -49,8 +49,8 @@ public sealed class SweepReport(SweepSummary summary, SweepCost cost, string tit
     static string[] Row(string name, CellSummary c) =>
     [
         name, SweptCell.Word(c.Cell.Encoder), SweptCell.Word(c.Cell.Positions), $"{c.Cell.Layer}",
-        Tau(c.Cell.Tau), Change(c.Gain.TrimmedMean), Change(c.Gain.Median),
-        Change(c.Gain.ProbabilityChange), Percent(c.Gain.MeanAfter), $"{c.Repaired}", $"{c.Broken}",
+        Tau(c.Cell.Tau), SignedPercent.Of(c.Gain.TrimmedMean), SignedPercent.Of(c.Gain.Median),
+        SignedPercent.Of(c.Gain.ProbabilityChange), Percent(c.Gain.MeanAfter), $"{c.Repaired}", $"{c.Broken}",
     ];
 
     void Maps(HtmlReport page, int encoder, int positions)
@@ -126,7 +126,4 @@ public sealed class SweepReport(SweepSummary summary, SweepCost cost, string tit
     static string Tau(float tau) => tau.ToString(CultureInfo.InvariantCulture);
 
     static string Percent(double p) => p.ToString("0.00 %", CultureInfo.InvariantCulture);
-
-    static string Change(double percent)
-        => percent.ToString("+0.0;-0.0", CultureInfo.InvariantCulture) + " %";
 }
