@@ -19,8 +19,8 @@ static class SweepComparison
 
     internal static void Run(ComputeDevice device, int repeats)
     {
-        Console.WriteLine($"{"sweep of one pair, 15 tau",-30} {"cells",6} {"HeadTap ms",11} {"PyTorch ms",11} "
-            + $"{"ratio",7}  spread");
+        Console.WriteLine($"{"sweep of one pair, 15 tau",-30} {"cells",6} {"HeadTap ms",11} "
+            + $"{"PyTorch ms",11} {"ratio",7}  spread");
         using (var atlas = Random(device, new Gpt2Config
         {
             VocabSize = 2540, ContextLength = 128, Width = 192, Layers = 5, Heads = 6, Inner = 768,

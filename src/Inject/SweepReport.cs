@@ -32,7 +32,8 @@ public sealed class SweepReport(SweepSummary summary, SweepCost cost, string tit
         page.Paragraph($"{summary.Rows.Count} pairs of prompts. The answer's mean probability is "
             + $"{Percent(summary.ExplicitProbability)} after the single-hop prompts and "
             + $"{Percent(summary.Probability)} after the multi-hop prompts. Each pair's memory is added to "
-            + $"{SiteNames.Of(_grid.Target)} of the layer while the multi-hop prompt runs, tau times its vector"
+            + $"{SiteNames.Of(_grid.Target)} of the layer while the multi-hop prompt runs, tau times its "
+            + "vector"
             + (_grid.RelativeToStream ? ", tau in units of the stream's norm." : "."));
         page.Heading("Best cells").Table(
             ["best by", "encoder", "positions", "layer#", "tau#", "trimmed mean#", "median#", "mean p#",

@@ -37,7 +37,8 @@ public sealed class AtlasResultTests
         // vector widths differ in the last bits of a logit, which moves a mean of 326 by far less
         Assert.That(before.Average(), Is.EqualTo((double)recorded["p_before"]!).Within(1e-6));
         Assert.That(after.Average(), Is.EqualTo((double)own["p_after"]![0]!).Within(1e-6));
-        Assert.That(MedianGain.Of(before, after), Is.EqualTo((double)own["median_percent"]![0]!).Within(0.01));
+        Assert.That(MedianGain.Of(before, after),
+            Is.EqualTo((double)own["median_percent"]![0]!).Within(0.01));
         Assert.That(swept.Count(s => s.Obscure.Rank > 1 && s.Cells[0]!.Rank == 1),
             Is.EqualTo((double)own["repaired"]!));
     }

@@ -15,6 +15,15 @@ public partial class ReadmeTests
         // Outputs go to a scratch folder: the commands name files in the current one. Inputs are the
         // repository's.
         Directory.CreateSymbolicLink(Path.Combine(work.Folder, "weights"), Repository.At("weights"));
+        foreach (string earlier in Commands().TakeWhile(c => c != arguments))
+            if (Output().Match(earlier) is { Success: true } made
+                && arguments.Split(' ').Contains(made.Groups["file"].Value))
+                Run(work, earlier);
+        Run(work, arguments);
+    }
+
+    static void Run(Scratch work, string arguments)
+    {
         var start = new ProcessStartInfo("dotnet",
             $"\"{Repository.At("artifacts", "bin", "Cli", "release", "headtap.dll")}\" {arguments}")
         {
@@ -54,6 +63,9 @@ public partial class ReadmeTests
         .Select(line => line[Program.Length..].Split(" # ")[0].Trim())
         .Where(arguments => !arguments.StartsWith("weights pull", StringComparison.Ordinal))
         .Distinct();
+
+    [GeneratedRegex(@"--out (?<file>\S+)")]
+    private static partial Regex Output();
 
     [GeneratedRegex(@"(?s)```sh\n(?<text>.*?)```")]
     private static partial Regex ShellBlock();
