@@ -23,11 +23,15 @@ sealed class GridOptions
         "most probable tokens to keep of each cell; the published files have 30");
 
     /// <summary>Adds them to a verb.</summary>
-    internal void AddTo(Command command)
+    /// <param name="command">The verb.</param>
+    /// <param name="cells">Whether it shows cells one by one, with their tokens.</param>
+    internal void AddTo(Command command, bool cells = true)
     {
         foreach (Option option in (Option[])
-            [_layers, _taus, _encoders, _positions, _site, _head, _relative, _top])
+            [_layers, _taus, _encoders, _positions, _site, _head, _relative])
             command.Options.Add(option);
+        if (cells)
+            command.Options.Add(_top);
     }
 
     /// <summary>The grid, checked against a model.</summary>
@@ -44,7 +48,7 @@ sealed class GridOptions
             Target = InjectCommand.Target(parsed.GetValue(_site)!),
             Head = parsed.GetValue(_head),
             RelativeToStream = parsed.GetValue(_relative),
-            Top = parsed.GetValue(_top),
+            Top = parsed.GetResult(_top) is null ? 0 : parsed.GetValue(_top),
         };
         grid.Validate(config);
         return grid;

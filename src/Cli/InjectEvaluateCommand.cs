@@ -35,7 +35,7 @@ sealed class InjectEvaluateCommand
         var command = new Command("evaluate",
             "Choose layer and magnitude on one split, measure on another, beside random memories");
         _pairs.AddTo(command);
-        _grid.AddTo(command);
+        _grid.AddTo(command, cells: false);
         foreach (Option option in (Option[])[_choose, _measure, _by, _draws, _out])
             command.Options.Add(option);
         command.SetAction(parsed => Run(global.Of(parsed), parsed));
@@ -57,6 +57,8 @@ sealed class InjectEvaluateCommand
         EncodedPair[] validation = Part(_choose), test = Part(_measure);
         if (parsed.GetValue(_choose) == parsed.GetValue(_measure))
             throw new UserException("--choose and --measure name one split; expected two");
+        data.RequireFor(grid);
+        HeldOutInjection.RequireEnough(validation, test, grid);
         string? file = parsed.GetValue(_out);
         if (file is not null)
             OutputFile.Require(file);
@@ -115,7 +117,8 @@ sealed class InjectEvaluateCommand
         })]),
     };
 
-    static JsonArray Json(Estimate e) => [e.Value, e.Interval.Low, e.Interval.High];
+    static JsonArray Json(Estimate e)
+        => [JsonNumber.Of(e.Value), JsonNumber.Of(e.Interval.Low), JsonNumber.Of(e.Interval.High)];
 
     static void Print(Invocation run, HeldOutInjection found)
     {

@@ -165,7 +165,11 @@ sealed class InjectRandomCommand
             throw new UserException($"--count is {count}; expected 1 or more");
         string? words = parsed.GetValue(_words);
         string[] names = [.. parsed.GetValue(_categories)!.Split(',').Distinct()];
-        return [.. names.Select(name => name switch
+        if (words is not null
+            && names.All(n => n is MemoryCategory.RandomTokens or MemoryCategory.OtherBridges))
+            throw new UserException("--words is not used by these categories; name one of its own with "
+                + "--category, or leave it out");
+        MemoryCategory[] found = [.. names.Select(name => name switch
         {
             MemoryCategory.RandomTokens
                 => MemoryCategory.DrawTokens(count, data.Tokenizer, data.Config, seed),
@@ -175,6 +179,15 @@ sealed class InjectRandomCommand
             _ => throw new UserException($"--category is {Quoted.Name(name)}; expected random-tokens, "
                 + "other-bridges, or a category of --words F"),
         })];
+        // A word that is every pair's own memory is compared with nothing.
+        found = [.. found.Select(c => c with
+        {
+            Words = [.. c.Words.Where(w => data.Pairs.Any(p => !w.Tokens.AsSpan().SequenceEqual(p.Memory)))],
+        })];
+        if (found.FirstOrDefault(c => c.Words.Count == 0) is { } empty)
+            throw new UserException($"--category {empty.Name} has no word but the pairs' own memory; "
+                + "expected pairs with several memories, or another category");
+        return found;
     }
 
     JsonObject Json(ParseResult parsed, PairData data)

@@ -43,13 +43,18 @@ sealed class InjectSweepCommand
         int drill = parsed.GetValue(_drill);
         if (drill < 0)
             throw new UserException($"--report-prompts is {drill}; expected 0 or more");
+        data.RequireFor(grid);
+        SweepFolder.RequirePlace(folder);
         using ComputeDevice device = run.OpenDevice();
         using LoadedModel loaded = data.Open(run, device);
+        using var sweep = new InjectionSweep(loaded.Model, grid, data.LongestPrompt);
+        if (!Directory.Exists(folder))
+            sweep.Run(data.Pairs[0]); // a magnitude that overflows is told before anything is written
         using SweepFolder results = SweepFolder.Open(folder, grid,
             data.Manifest("inject sweep", Options(parsed, data, grid), device));
         var watch = Stopwatch.StartNew();
         int before = results.Done;
-        Sweep(run, data, grid, loaded.Model, results);
+        Sweep(run, data, sweep, results);
         TimeSpan time = watch.Elapsed;
         SweepSummary summary = SweepSummary.Of(grid, results.Read());
         summary.SaveGrid(Path.Combine(folder, "grid.csv"));
@@ -64,11 +69,8 @@ sealed class InjectSweepCommand
         return ExitCode.Done;
     }
 
-    static void Sweep(Invocation run, PairData data, SweepGrid grid, Gpt2Model model, SweepFolder results)
+    static void Sweep(Invocation run, PairData data, InjectionSweep sweep, SweepFolder results)
     {
-        if (results.Done >= data.Pairs.Count)
-            return;
-        using var sweep = new InjectionSweep(model, grid, data.LongestPrompt);
         run.WithProgress("injecting", report =>
         {
             foreach (EncodedPair pair in data.Pairs.Skip(results.Done))
@@ -131,10 +133,10 @@ sealed class InjectSweepCommand
         ["position"] = SweptCell.Word(c.Cell.Positions),
         ["layer"] = c.Cell.Layer,
         ["tau"] = c.Cell.Tau,
-        ["trimmed_mean_percent"] = c.Gain.TrimmedMean,
-        ["median_percent"] = c.Gain.Median,
-        ["mean_probability_change_percent"] = c.Gain.ProbabilityChange,
-        ["mean_p_after"] = c.Gain.MeanAfter,
+        ["trimmed_mean_percent"] = JsonNumber.Of(c.Gain.TrimmedMean),
+        ["median_percent"] = JsonNumber.Of(c.Gain.Median),
+        ["mean_probability_change_percent"] = JsonNumber.Of(c.Gain.ProbabilityChange),
+        ["mean_p_after"] = JsonNumber.Of(c.Gain.MeanAfter),
         ["repaired"] = c.Repaired,
         ["broken"] = c.Broken,
     };

@@ -92,6 +92,21 @@ sealed record PairData(string Folder, string File, Gpt2Config Config, Gpt2Tokeni
             + string.Join(", ", Pairs.Select(p => Quoted.Name(p.Pair.Split)).Distinct()));
     }
 
+    /// <summary>Checks that every pair can have the cells of a grid.</summary>
+    /// <exception cref="UserException">A memory is too long for its encoder, or no prompt has the
+    /// positions.</exception>
+    internal void RequireFor(SweepGrid grid)
+    {
+        if (grid.Encoders.Contains(MemoryEncoder.Layer)
+            && Pairs.FirstOrDefault(p => p.Memory.Length + 1 > Config.ContextLength) is { } tooLong)
+            throw new UserException($"the memory {Quoted.Name(tooLong.Pair.Memory)} has "
+                + $"{tooLong.Memory.Length} tokens; the encoder layer takes at most "
+                + $"{Config.ContextLength - 1}");
+        if (grid.Positions is [MemoryPositions.Entity] && Pairs.All(p => p.Entity.Equals(0..0)))
+            throw new UserException($"{Quoted.Path(File)}: no prompt contains its obscure_entity, so "
+                + "--position entity has no positions");
+    }
+
     /// <summary>Puts the model on a device.</summary>
     internal LoadedModel Open(Invocation run, ComputeDevice device)
         => LoadedModel.Open(run, device, Folder, Processed);

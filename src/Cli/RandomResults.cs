@@ -100,18 +100,18 @@ static class RandomResults
     {
         ["category"] = c.Name,
         ["words"] = c.Words.Count,
-        ["trimmed_mean"] = c.TrimmedMean,
-        ["median"] = c.Median,
-        ["mean_probability_change"] = c.MeanProbabilityChange,
-        ["mean_p_after"] = c.Words.Average(MeanAfter),
-        ["share_rank_1"] = c.First,
+        ["trimmed_mean"] = JsonNumber.Of(c.TrimmedMean),
+        ["median"] = JsonNumber.Of(c.Median),
+        ["mean_probability_change"] = JsonNumber.Of(c.MeanProbabilityChange),
+        ["mean_p_after"] = JsonNumber.Of(c.Words.Average(MeanAfter)),
+        ["share_rank_1"] = JsonNumber.Of(c.First),
         ["each"] = new JsonArray([.. c.Words.Select(w => new JsonObject
         {
             ["word"] = w.Text,
             ["pairs"] = w.After.Count(a => a is not null),
-            ["trimmed_mean"] = w.Gain.TrimmedMean,
-            ["median"] = w.Gain.Median,
-            ["mean_probability_change"] = w.Gain.ProbabilityChange,
+            ["trimmed_mean"] = JsonNumber.Of(w.Gain.TrimmedMean),
+            ["median"] = JsonNumber.Of(w.Gain.Median),
+            ["mean_probability_change"] = JsonNumber.Of(w.Gain.ProbabilityChange),
         })]),
     };
 
@@ -119,9 +119,9 @@ static class RandomResults
     {
         ["layer"] = cell.Layer,
         ["tau"] = cell.Tau,
-        ["trimmed_mean"] = cell.Gain.TrimmedMean,
-        ["median"] = cell.Gain.Median,
-        ["mean_probability_change"] = cell.Gain.ProbabilityChange,
+        ["trimmed_mean"] = JsonNumber.Of(cell.Gain.TrimmedMean),
+        ["median"] = JsonNumber.Of(cell.Gain.Median),
+        ["mean_probability_change"] = JsonNumber.Of(cell.Gain.ProbabilityChange),
     };
 
     static JsonObject Row(string category, int layer, float tau, int pair, string word, AnswerStanding before,

@@ -131,21 +131,21 @@ sealed class SuggestionText(Gpt2Tokenizer tokenizer, bool hasBridge, bool hasAns
 
     static string Range(Interval interval) => $"{100 * interval.Low:0.0} to {100 * interval.High:0.0}";
 
+    static JsonArray Ends(Interval i) => [JsonNumber.Of(i.Low), JsonNumber.Of(i.High)];
+
     static JsonObject Json(SuggestionResult r) => new()
     {
         ["way"] = r.Name,
         ["mean_p"] = r.Gain.MeanAfter,
-        ["mean_p_interval"] = new JsonArray(r.MeanAfter.Low, r.MeanAfter.High),
+        ["mean_p_interval"] = Ends(r.MeanAfter),
         ["rank_1"] = r.First,
-        ["rank_1_interval"] = new JsonArray(r.FirstInterval.Low, r.FirstInterval.High),
-        ["repaired"] = Number(r.Gain.Repaired),
-        ["broken"] = Number(r.Gain.Broken),
-        ["trimmed_mean"] = Number(r.Gain.TrimmedMean),
-        ["median"] = Number(r.Gain.Median),
-        ["mean_probability_change"] = Number(r.Gain.ProbabilityChange),
+        ["rank_1_interval"] = Ends(r.FirstInterval),
+        ["repaired"] = JsonNumber.Of(r.Gain.Repaired),
+        ["broken"] = JsonNumber.Of(r.Gain.Broken),
+        ["trimmed_mean"] = JsonNumber.Of(r.Gain.TrimmedMean),
+        ["median"] = JsonNumber.Of(r.Gain.Median),
+        ["mean_probability_change"] = JsonNumber.Of(r.Gain.ProbabilityChange),
     };
-
-    static JsonNode? Number(double value) => double.IsFinite(value) ? JsonValue.Create(value) : null;
 
     JsonObject Json(SuggestedPair found) => new()
     {

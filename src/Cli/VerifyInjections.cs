@@ -76,7 +76,7 @@ sealed record VerifyInjections(IReadOnlyList<InjectionCheck> Checks, IReadOnlyLi
             ["what"] = c.What,
             ["expected"] = Numbers(c.Expected),
             ["found"] = Numbers(c.Found),
-            ["max_abs_error"] = Number(c.Error),
+            ["max_abs_error"] = JsonNumber.Of(c.Error),
             ["bound"] = c.Bound,
             ["passed"] = c.Passes,
         })]),
@@ -100,7 +100,5 @@ sealed record VerifyInjections(IReadOnlyList<InjectionCheck> Checks, IReadOnlyLi
 
     static Plan Nothing(string reason) => new(null, [], [$"all: {reason}"]);
 
-    static JsonArray Numbers(IReadOnlyList<double> values) => new([.. values.Select(Number)]);
-
-    static JsonNode? Number(double value) => double.IsFinite(value) ? value : null;
+    static JsonArray Numbers(IReadOnlyList<double> values) => new([.. values.Select(JsonNumber.Of)]);
 }

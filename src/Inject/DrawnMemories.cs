@@ -12,15 +12,13 @@ public sealed record DrawnCell(int Layer, float Tau, IReadOnlyList<string> Words
     IReadOnlyList<AnswerStanding?> After, GainSummary Gain);
 
 /// <summary>
-/// A random word of a category for every pair, layer and magnitude: the authors' second baseline.
+/// A random word of a category for every pair, layer and magnitude: the authors' second baseline. A draw
+/// depends on the seed and on these four alone.
 /// </summary>
 /// <param name="Name">The category; "curated" for the pairs' own memories.</param>
 /// <param name="Cells">Layers, then magnitudes.</param>
 public sealed record DrawnMemories(string Name, IReadOnlyList<DrawnCell> Cells)
 {
-    // The pair's place is the rest of the stream's number, so its draws do not depend on other pairs.
-    const ulong DrawStream = 1UL << 40;
-
     /// <summary>Name of the pairs' own memories.</summary>
     public const string Curated = "curated";
 
@@ -42,7 +40,7 @@ public sealed record DrawnMemories(string Name, IReadOnlyList<DrawnCell> Cells)
         ArgumentNullException.ThrowIfNull(taus);
         ArgumentNullException.ThrowIfNull(options);
         var vectors = new MemoryVectors(injections, options.Encoder);
-        RandomWord?[,] drawn = Draw(injections.Pairs.Count, category, layers.Count * taus.Count, seed);
+        RandomWord?[,] drawn = Draw(injections.Pairs.Count, category, layers, taus, seed);
         var cells = new List<DrawnCell>();
         for (int l = 0; l < layers.Count; l++)
         {
@@ -60,15 +58,30 @@ public sealed record DrawnMemories(string Name, IReadOnlyList<DrawnCell> Cells)
         return new(category?.Name ?? Curated, cells);
     }
 
-    static RandomWord?[,] Draw(int pairs, MemoryCategory? category, int cells, ulong seed)
+    static RandomWord?[,] Draw(int pairs, MemoryCategory? category, IReadOnlyList<int> layers,
+        IReadOnlyList<float> taus, ulong seed)
     {
-        var drawn = new RandomWord?[pairs, cells];
-        for (int pair = 0; category is not null && pair < pairs; pair++)
-        {
-            var random = new SeededRandom(seed, DrawStream + (ulong)pair);
-            for (int cell = 0; cell < cells; cell++)
-                drawn[pair, cell] = category.Words[random.Next(category.Words.Count)];
-        }
+        var drawn = new RandomWord?[pairs, layers.Count * taus.Count];
+        if (category is null)
+            return drawn;
+        for (int pair = 0; pair < pairs; pair++)
+            for (int cell = 0; cell < drawn.GetLength(1); cell++)
+            {
+                ulong stream = Stream(
+                    category.Name, pair, layers[cell / taus.Count], taus[cell % taus.Count]);
+                drawn[pair, cell] =
+                    category.Words[new SeededRandom(seed, stream).Next(category.Words.Count)];
+            }
         return drawn;
+    }
+
+    // FNV-1a, 64 bits.
+    static ulong Stream(string category, int pair, int layer, float tau)
+    {
+        ulong hash = 0xCBF29CE484222325;
+        foreach (uint part in (uint[])
+            [.. category.Select(c => (uint)c), (uint)pair, (uint)layer, BitConverter.SingleToUInt32Bits(tau)])
+            hash = (hash ^ part) * 0x100000001B3;
+        return hash;
     }
 }

@@ -44,9 +44,7 @@ public sealed record HeldOutInjection(CellSummary Chosen, double[] Probability, 
         IReadOnlyList<EncodedPair> test, HeldOutOptions options, Action<double>? progress = null)
     {
         ArgumentNullException.ThrowIfNull(options);
-        if (validation.Count == 0 || test.Count < 2)
-            throw new UserException($"{validation.Count} pairs to choose a cell and {test.Count} to measure "
-                + "it on; expected at least one and two");
+        RequireEnough(validation, test, options.Grid);
         CellSummary chosen = Choose(model, validation, options, share => progress?.Invoke(share / 2));
         SweepGrid one = options.Grid with
         {
@@ -73,10 +71,25 @@ public sealed record HeldOutInjection(CellSummary Chosen, double[] Probability, 
                         pair with { Memory = kinds[k].Draw(pair, test, model.Config, draw) }, pair.Memory));
             progress?.Invoke(0.5 + 0.5 * (i + 1) / test.Count);
         }
-        if (own.Count < 2)
-            throw new UserException($"{own.Count} pairs have the chosen cell's positions; expected two");
         int[][] groups = [.. bridges.Index().GroupBy(b => b.Item, b => b.Index).Select(g => g.ToArray())];
         return Summarise(chosen, own, groups, kinds, random, options);
+    }
+
+    /// <summary>Checks what can be known before the work.</summary>
+    /// <exception cref="UserException">There are too few pairs, bridges or prompts with the grid's
+    /// positions.</exception>
+    public static void RequireEnough(
+        IReadOnlyList<EncodedPair> validation, IReadOnlyList<EncodedPair> test, SweepGrid grid)
+    {
+        if (validation.Count == 0 || test.Count < 2)
+            throw new UserException($"{validation.Count} pairs to choose a cell and {test.Count} to measure "
+                + "it on; expected at least one and two");
+        if (test.All(p => p.Memory.SequenceEqual(test[0].Memory)))
+            throw new UserException("all pairs to measure on have one memory; expected others to draw from");
+        if (grid.Positions.Contains(MemoryPositions.Entity)
+            && (test.Count(p => !p.Entity.Equals(0..0)) < 2 || validation.All(p => p.Entity.Equals(0..0))))
+            throw new UserException(
+                "too few prompts contain their obscure_entity; leave position entity out");
     }
 
     static CellSummary Choose(Gpt2Model model, IReadOnlyList<EncodedPair> validation, HeldOutOptions options,

@@ -13,7 +13,8 @@ public sealed record SweptPair(
 
 /// <summary>
 /// Injects a pair's memory at every cell of a grid. What lies below the edited layer is computed once, and
-/// all cells of a layer are rows of one pass; a row has the bits that <see cref="Injection.Run"/> gives.
+/// all cells of a layer are rows of one pass. On the host a row has the bits that
+/// <see cref="Injection.Run"/> gives; on GPUs the number of rows decides the order of sums.
 /// </summary>
 public sealed class InjectionSweep : IDisposable
 {
@@ -47,10 +48,18 @@ public sealed class InjectionSweep : IDisposable
         });
         RowsInPass = Math.Clamp(TokensInPass / maxTokens, 1,
             grid.Encoders.Count * grid.Positions.Count * grid.Taus.Count);
-        _rest = new Gpt2Session(model, new SessionOptions
+        try
         {
-            MaxRows = RowsInPass, MaxTokens = maxTokens, Logits = LogitsAt.Last,
-        });
+            _rest = new Gpt2Session(model, new SessionOptions
+            {
+                MaxRows = RowsInPass, MaxTokens = maxTokens, Logits = LogitsAt.Last,
+            });
+        }
+        catch (UserException) // does not fit
+        {
+            _whole.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Cells that one pass takes.</summary>

@@ -35,9 +35,7 @@ public static class LayerEncoding
     public static float[][] Of(Gpt2Model model, IReadOnlyList<int> memory, IReadOnlyList<int> layers)
     {
         ArgumentNullException.ThrowIfNull(model);
-        int bos = model.Config.BosToken ?? throw new UserException(
-            "the encoder layer runs the memory after a begin-of-text token, and config.json has no "
-            + "bos_token_id that is in the vocabulary; use another encoder");
+        int bos = model.Config.BosToken ?? throw NeedsBos();
         Site[] sites = [.. layers.Select(layer => new Site(SiteKind.AttnOut, layer))];
         var rows = new SequenceBatch([[bos, .. memory]]);
         rows.Validate(model.Config);
@@ -48,4 +46,8 @@ public static class LayerEncoding
         session.Forward(rows);
         return [.. sites.Select(site => session.Recordings[site].ToArray()[^model.Config.Width..])];
     }
+
+    internal static UserException NeedsBos() => new(
+        "the encoder layer runs the memory after a begin-of-text token, and config.json has no "
+        + "bos_token_id that is in the vocabulary; use another encoder");
 }

@@ -10,16 +10,28 @@ namespace HeadTap.Inject;
 public sealed record RandomMemoryKind(string Name,
     Func<EncodedPair, IReadOnlyList<EncodedPair>, Gpt2Config, SeededRandom, int[]> Draw)
 {
-    /// <summary>The memory of another pair with another bridge: right in kind, wrong in fact.</summary>
+    /// <summary>Another pair's memory, of other tokens: right in kind, wrong in fact.</summary>
     public static RandomMemoryKind OtherBridge { get; } = new("another pair's memory",
         (pair, pairs, _, random) =>
         {
-            EncodedPair[] others = [.. pairs.Where(p => p.Pair.Bridge != pair.Pair.Bridge)];
+            EncodedPair[] others = [.. pairs.Where(p => !p.Memory.SequenceEqual(pair.Memory))];
             return others.Length > 0 ? others[random.Next(others.Length)].Memory
-                : throw new UserException("all pairs have one bridge; expected others to draw from");
+                : throw new UserException("all pairs have one memory; expected others to draw from");
         });
 
-    /// <summary>As many tokens as the pair's memory has, each drawn from the vocabulary.</summary>
-    public static RandomMemoryKind RandomTokens { get; } = new("random tokens",
-        (pair, _, config, random) => [.. pair.Memory.Select(_ => random.Next(config.VocabSize))]);
+    /// <summary>
+    /// As many tokens as the pair's memory has, each drawn once, begin-of-text and end-of-text left out.
+    /// </summary>
+    public static RandomMemoryKind RandomTokens { get; } = new("random tokens", (pair, _, config, random) =>
+    {
+        var drawn = new List<int>();
+        int wanted = Math.Min(pair.Memory.Distinct().Count(), config.VocabSize - 2);
+        while (drawn.Count < wanted)
+        {
+            int token = random.Next(config.VocabSize);
+            if (token != config.BosToken && token != config.EosToken && !drawn.Contains(token))
+                drawn.Add(token);
+        }
+        return [.. drawn];
+    });
 }

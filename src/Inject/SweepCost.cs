@@ -5,7 +5,7 @@ namespace HeadTap.Inject;
 /// <summary>
 /// The arithmetic of a sweep, counted: multiply-adds of the blocks' and the vocabulary's matrix products.
 /// Attention's own products, small for short prompts, are left out on both sides, and so is what both save by
-/// leaving the last block with the last token alone.
+/// leaving the last block with the last token alone; passes of the encoder layer are left out too.
 /// </summary>
 /// <param name="Sweep">What the sweep runs.</param>
 /// <param name="CellByCell">What a whole forward pass for every cell would run.</param>

@@ -43,17 +43,16 @@ public sealed class SweepFolder : IDisposable
     {
         ArgumentNullException.ThrowIfNull(grid);
         ArgumentNullException.ThrowIfNull(manifest);
+        RequirePlace(path);
         string made = System.IO.Path.Combine(path, "manifest.json");
-        if (File.Exists(made))
-            RequireSame(path, Manifest.Read(made), manifest);
-        else if (Directory.Exists(path) && Directory.EnumerateFileSystemEntries(path).Any())
-            throw new UserException(
-                $"{Quoted.Path(path)}: holds files, and no manifest.json of a sweep; expected a new folder");
+        Manifest? found = File.Exists(made) ? Manifest.Read(made) : null;
+        bool begun = new FileInfo(System.IO.Path.Combine(path, "prompts.jsonl")) is
+            { Exists: true, Length: > 0 };
+        // Of a sweep that failed at its first pair nothing is lost.
+        if (found is not null && (begun || found.Command != manifest.Command))
+            RequireSame(path, found, manifest);
         else
-        {
-            AtomicFile.RequireWritable(made);
             manifest.Write(made);
-        }
         IReadOnlyList<SweepCell> cells = grid.Cells;
         JsonlWriter prompts = JsonlWriter.Append(System.IO.Path.Combine(path, "prompts.jsonl"));
         try
@@ -71,6 +70,17 @@ public sealed class SweepFolder : IDisposable
             prompts.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Checks a place before the work: it can be written, and holds a sweep or nothing.</summary>
+    /// <exception cref="UserException">It holds something else, or cannot be written.</exception>
+    public static void RequirePlace(string path)
+    {
+        string made = System.IO.Path.Combine(path, "manifest.json");
+        if (!File.Exists(made) && Directory.Exists(path) && Directory.EnumerateFileSystemEntries(path).Any())
+            throw new UserException(
+                $"{Quoted.Path(path)}: holds files, and no manifest.json of a sweep; expected a new folder");
+        AtomicFile.RequireWritable(made);
     }
 
     /// <summary>Adds the next pair.</summary>

@@ -83,6 +83,8 @@ public sealed record SweepGrid
         foreach (float tau in Taus)
             if (!float.IsFinite(tau))
                 throw new UserException($"tau is {tau}; expected a finite number");
+        if (Encoders.Contains(MemoryEncoder.Layer) && config.BosToken is null)
+            throw LayerEncoding.NeedsBos();
         if (Top < 0 || Top > config.VocabSize)
             throw new UserException($"{Top} top tokens; expected 0 to {config.VocabSize}");
         if (Head is not null && Target != SiteKind.Result)

@@ -63,8 +63,8 @@ public sealed class SweepReport(SweepSummary summary, SweepCost cost, string tit
             [("Trimmed mean of the relative change, %", c => c.Gain.TrimmedMean),
             ("Median of the relative change, %", c => c.Gain.Median),
             ("Change of the mean probability, %", c => c.Gain.ProbabilityChange)])
-            page.Figure(Map(what, (l, t) => Finite(value(
-                summary.Cells[_grid.IndexOf(encoder, positions, l, t)])), "0"), $"{what}: {name}.");
+            page.Figure(Map(what, (l, t) => value(
+                summary.Cells[_grid.IndexOf(encoder, positions, l, t)]), "0"), $"{what}: {name}.");
     }
 
     void Cost(HtmlReport page) => page.Heading("What it cost").Paragraph(
@@ -120,9 +120,6 @@ public sealed class SweepReport(SweepSummary summary, SweepCost cost, string tit
     string Map(string name, Func<int, int, double> value, string format) => SvgChart.HeatMap(name,
         [.. _grid.Layers.Select(l => $"layer {l}")], [.. _grid.Taus.Select(t => $"τ {Tau(t)}")],
         value, format);
-
-    // A cell that no pair has is blank ground, not a failure of the page.
-    static double Finite(double value) => double.IsFinite(value) ? value : 0;
 
     static string Tau(float tau) => tau.ToString(CultureInfo.InvariantCulture);
 

@@ -61,13 +61,14 @@ public sealed class SweepSummary
         return new(grid, [.. rows]);
     }
 
-    /// <summary>The best cell; of equals the first.</summary>
+    /// <summary>The best cell; of equals the first. A cell without a number is never better.</summary>
     public CellSummary Best(SweepChoice choice)
     {
         ArgumentNullException.ThrowIfNull(choice);
         CellSummary best = Cells[0];
         foreach (CellSummary cell in Cells)
-            if (choice.Value(cell) > choice.Value(best) || double.IsNaN(choice.Value(best)))
+            if (choice.Value(cell) > choice.Value(best)
+                || (double.IsNaN(choice.Value(best)) && !double.IsNaN(choice.Value(cell))))
                 best = cell;
         return best;
     }

@@ -88,6 +88,31 @@ public sealed class InjectSweepTests
         using TemporaryFolder folder = WithPairs();
         Assert.That(Headtap.Refused(["inject", "sweep", "--model", TinyModel.Folder, "--data",
             folder["pairs.jsonl"], "--out", folder["s"], .. options.Split(' ')]), Does.Contain(message));
+        Assert.That(Directory.Exists(folder["s"]), Is.False, "nothing is half-written");
+    }
+
+    [Test]
+    public void Prompts_without_their_entity_are_told_before_and_where_they_mix_leave_cells_blank()
+    {
+        using TemporaryFolder folder = WithPairs();
+        PromptPairs.Write(folder["none.jsonl"], Pairs[1..]);
+        Assert.That(Headtap.Refused("inject", "sweep", "--model", TinyModel.Folder, "--data",
+            folder["none.jsonl"], "--out", folder["t"], "--position", "entity"),
+            Does.Contain("no prompt contains its obscure_entity"));
+        JsonNode json = Headtap.Done("inject", "sweep", "--model", TinyModel.Folder, "--data",
+            folder["none.jsonl"], "--out", folder["t"], "--position", "entity,last", "--json").Json;
+        Assert.That(json["best"]!["median"]!["position"]!.ToString(), Is.EqualTo("last"));
+        Assert.That(File.ReadAllText(folder["t/report.html"]), Does.Contain("no value"));
+        // one pair has no interval and no spread, and JSON has no NaN
+        Headtap.Done("inject", "random", "--model", TinyModel.Folder, "--data", folder["none.jsonl"],
+            "--layer", "1", "--tau", "2", "--limit", "1", "--category", "random-tokens", "--count", "3",
+            "--json");
+        Assert.That(Headtap.Refused("inject", "random", "--model", TinyModel.Folder, "--data",
+            folder["none.jsonl"], "--layer", "1", "--tau", "2", "--limit", "1", "--category",
+            "other-bridges"), Does.Contain("has no word but the pairs' own memory"));
+        Assert.That(Headtap.Refused("inject", "random", "--model", TinyModel.Folder, "--data",
+            folder["none.jsonl"], "--layer", "1", "--tau", "2", "--words", folder["none.jsonl"]),
+            Does.Contain("--words is not used"));
     }
 
     [Test]

@@ -28,7 +28,8 @@ public sealed class InjectionSweepTests
         [Values(SiteKind.AttnOut, SiteKind.Result, SiteKind.ResidPre, SiteKind.MlpOut, SiteKind.ResidMid)]
         SiteKind target, [Values] bool relative)
     {
-        using Gpt2Model model = Model();
+        using ComputeDevice device = ComputeDevice.OpenHost();
+        using Gpt2Model model = Model(device);
         SweepGrid grid = Everything with
         {
             Target = target, RelativeToStream = relative, Head = target == SiteKind.Result ? 2 : null,
@@ -67,17 +68,51 @@ public sealed class InjectionSweepTests
     [Test]
     public void The_single_hop_prompt_is_asked_without_a_memory()
     {
-        using Gpt2Model model = Model();
+        using ComputeDevice device = ComputeDevice.OpenHost();
+        using Gpt2Model model = Model(device);
         using var sweep = new InjectionSweep(model, Everything, 6);
         Injection alone = Injection.Run(
             model, Pairs[0].Explicit, Pairs[0].Answer, [new Memory([1], 0, 0f)], 4);
         Same(sweep.Run(Pairs[0]).Explicit, alone.Before, "explicit");
     }
 
+    /// <summary>After the pair's own memory, and after another pair's prompts.</summary>
+    [Test]
+    public void Another_memory_is_given_the_length_of_the_pairs_own()
+    {
+        using ComputeDevice device = ComputeDevice.OpenHost();
+        using Gpt2Model model = Model(device);
+        SweepGrid grid = Everything with
+        {
+            Layers = [1], Taus = [2f], Encoders = [MemoryEncoder.Unembed], Positions = [MemoryPositions.All],
+        };
+        using var sweep = new InjectionSweep(model, grid, 6);
+        int[] other = [21, 22];
+        float[] own = new Memory(Pairs[0].Memory, 1, 1f).Vector(model), random =
+            new Memory(other, 1, 1f).Vector(model);
+        double ratio = Norm(own) / Norm(random);
+        Injection alone = Injection.Run(model, Pairs[0].Obscure, Pairs[0].Answer,
+            [new Memory(other, 1, (float)(2 * ratio))], 4);
+        sweep.Run(Pairs[0]);
+        for (int i = 0; i < 2; i++)
+        {
+            SweptPair swept = sweep.Run(Pairs[0] with { Memory = other }, Pairs[0].Memory);
+            Assert.That(swept.Cells[0]!.Surprisal,
+                Is.EqualTo(alone.After.Surprisal).Within(1e-5), "scaled before or after: last bits");
+            Same(swept.Obscure, alone.Before, "before");
+            sweep.Run(Pairs[1]);
+        }
+        Assert.That(Math.Abs(sweep.Run(Pairs[0] with { Memory = other }).Cells[0]!.Surprisal
+            - alone.After.Surprisal), Is.GreaterThan(1e-3), "lengths differ");
+
+        static double Norm(float[] x) => Math.Sqrt(x.Sum(v => (double)v * v));
+    }
+
     [Test]
     public void Cells_beyond_one_pass_are_taken_in_several()
     {
-        using Gpt2Model model = Model(Config with { ContextLength = 1024 });
+        using ComputeDevice device = ComputeDevice.OpenHost();
+        using Gpt2Model model = Model(device, Config with { ContextLength = 1024 });
         SweepGrid grid = Everything with { Top = 0, Positions = [MemoryPositions.All] };
         using InjectionSweep narrow = new(model, grid, 700), wide = new(model, grid, 6);
         Assert.That((narrow.RowsInPass, wide.RowsInPass), Is.EqualTo((2, 9)));
@@ -99,7 +134,8 @@ public sealed class InjectionSweepTests
             Refused(Everything with { Head = 1 }, "a head belongs to the site result");
             Refused(Everything with { Head = 4, Target = SiteKind.Result }, "head 4 does not exist");
         });
-        using Gpt2Model model = Model();
+        using ComputeDevice device = ComputeDevice.OpenHost();
+        using Gpt2Model model = Model(device);
         using var sweep = new InjectionSweep(model, Everything with { Taus = [1e25f] }, 6);
         Assert.That(() => sweep.Run(Pairs[0]), Throws.TypeOf<UserException>()
             .With.Message.Contains("overflows float32"));
@@ -115,9 +151,9 @@ public sealed class InjectionSweepTests
         Assert.That(ours.Top, Is.EqualTo(expected.Top), what);
     }
 
-    static Gpt2Model Model(Gpt2Config? config = null)
+    static Gpt2Model Model(ComputeDevice device, Gpt2Config? config = null)
     {
-        var model = new Gpt2Model(ComputeDevice.OpenHost(), config ?? Config);
+        var model = new Gpt2Model(device, config ?? Config);
         model.Initialize(5);
         return model;
     }

@@ -82,6 +82,10 @@ public sealed class SweepFolderTests
     public void Another_sweep_or_strange_files_are_refused()
     {
         Open("a").Dispose();
+        Refused("a", Made with { Command = "train" }, "holds results of another command");
+        SweepFolder.Open(At("a"), Grid, Made with { DataHash = "2" }).Dispose(); // nothing was done yet
+        using (SweepFolder folder = SweepFolder.Open(At("a"), Grid, Made))
+            folder.Add(Pair, Swept(1));
         Assert.Multiple(() =>
         {
             Refused("a", Made with { DataHash = "2" }, "holds results of other data");

@@ -66,7 +66,7 @@ public sealed class Gpt2Session : IDisposable
 
     /// <summary>
     /// The rest of a pass that another one began: logits and recordings are those of the whole pass, to the
-    /// bit. Sites below are not recorded.
+    /// bit of one with as many rows. Sites below are not recorded.
     /// </summary>
     /// <param name="rows">The same tokens as in the pass that gave the values.</param>
     /// <param name="from">Where to go on, with which values.</param>
@@ -76,6 +76,8 @@ public sealed class Gpt2Session : IDisposable
     {
         ArgumentNullException.ThrowIfNull(rows);
         ArgumentNullException.ThrowIfNull(from);
+        if (_cache is not null)
+            throw new InvalidOperationException("A cache would keep the blocks below as they were.");
         from.RequireFits(_model.Config, rows);
         SessionLayout layout = Prepare(rows);
         if (_pass.Program?.FirstSite is { } first && first <= from.LastSkipped)

@@ -36,7 +36,7 @@ public static partial class SvgChart
     /// <param name="title">Above the grid.</param>
     /// <param name="rows">Labels from the top.</param>
     /// <param name="columns">Labels from the left.</param>
-    /// <param name="value">The value of (row, column); finite.</param>
+    /// <param name="value">The value of (row, column); one that is not finite stays blank.</param>
     /// <param name="format">A .NET number format for the cells.</param>
     public static string HeatMap(string title, IReadOnlyList<string> rows, IReadOnlyList<string> columns,
         Func<int, int, double> value, string format = "0.0")
@@ -47,7 +47,8 @@ public static partial class SvgChart
         double largest = 0;
         for (int r = 0; r < rows.Count; r++)
             for (int c = 0; c < columns.Count; c++)
-                largest = Math.Max(largest, Math.Abs(value(r, c)));
+                if (double.IsFinite(value(r, c)))
+                    largest = Math.Max(largest, Math.Abs(value(r, c)));
         var svg = new StringBuilder();
         Begin(svg, title, Left + columns.Count * Cell + 10, Top + rows.Count * CellHeight + 10);
         for (int c = 0; c < columns.Count; c++)
@@ -58,13 +59,15 @@ public static partial class SvgChart
             Text(svg, Left - 8, y + 20, "end", rows[r]);
             for (int c = 0; c < columns.Count; c++)
             {
-                double v = value(r, c), strength = largest > 0 ? Math.Abs(v) / largest : 0;
-                string number = v.ToString(format, CultureInfo.InvariantCulture);
+                double v = value(r, c);
+                double strength = largest > 0 && double.IsFinite(v) ? Math.Abs(v) / largest : 0;
+                string number = double.IsFinite(v) ? v.ToString(format, CultureInfo.InvariantCulture) : "";
                 svg.Append(CultureInfo.InvariantCulture,
                     $"<rect class=\"{(v < 0 ? "down" : "up")}\" x=\"{Left + c * Cell}\" "
                     + $"y=\"{y}\" width=\"{Cell - 2}\" height=\"{CellHeight - 2}\" rx=\"3\" "
                     + $"fill-opacity=\"{0.06 + 0.8 * strength:0.###}\">")
-                    .Append("<title>").Append(WebUtility.HtmlEncode($"{rows[r]}, {columns[c]}: {number}"))
+                    .Append("<title>").Append(WebUtility.HtmlEncode(
+                        $"{rows[r]}, {columns[c]}: {(number.Length > 0 ? number : "no value")}"))
                     .Append("</title></rect>");
                 Text(svg, Left + c * Cell + Cell / 2 - 1, y + 19, "middle", number);
             }

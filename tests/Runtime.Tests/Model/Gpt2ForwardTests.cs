@@ -84,11 +84,12 @@ public class Gpt2ForwardTests
     }
 
     /// <summary>Where only last tokens' logits are wanted, the others leave the last block early.</summary>
-    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.Hosts))]
-    public void Logits_of_last_tokens_have_the_bits_of_a_pass_that_makes_all(string device)
+    [Test, Combinatorial]
+    public void Logits_of_last_tokens_have_the_bits_of_a_pass_that_makes_all(
+        [ValueSource(typeof(TestDevice), nameof(TestDevice.Hosts))] string device, [Values(1, 3)] int count)
     {
         using var test = new TestModel(device);
-        int[][] rows = [test.Tokens(1, 9), test.Tokens(2, 2), test.Tokens(3, 5)];
+        int[][] rows = [.. ((int[][])[test.Tokens(1, 9), test.Tokens(2, 2), test.Tokens(3, 5)]).Take(count)];
         foreach (string? site in (string?[])[null, .. Site.All(test.Model.Config).Where(s => s.Layer == 1
             && s.Kind is not (SiteKind.Ln1Scale or SiteKind.Ln2Scale)).Select(s => s.Name), "logits"])
         {
