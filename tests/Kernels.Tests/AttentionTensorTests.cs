@@ -17,8 +17,8 @@ public class AttentionTensorTests
     static IEnumerable<TestCaseData> Cases() =>
         from run in ((AttentionReference Shape, Precision Precision)[])
         [
-            (OnePast, Precision.Tf32), (OnePast, Precision.Bf16), (Several, Precision.Bf16),
-            (Halves, Precision.Tf32), (Widest, Precision.Tf32), (Widest, Precision.Bf16),
+            (OnePast, Precision.Tf32), (Several, Precision.Bf16), (Halves, Precision.Tf32),
+            (Widest, Precision.Bf16),
         ]
         select new TestCaseData(run.Shape, run.Precision).SetArgDisplayNames(
             $"B{run.Shape.B}T{run.Shape.T}H{run.Shape.H}D{run.Shape.D}", run.Precision.ToString());
