@@ -79,13 +79,15 @@ sealed class InjectSuggestCommand
         string? data = parsed.GetValue(_data);
         RequireOneSource(parsed, pair, data);
         EncodedPair[] pairs = pair is not null ? [pair] : ReadData(parsed, data!, tokenizer, config, folder);
+        (EncodedPair[] Validation, EncodedPair[] Test)? parts = !parsed.GetValue(_evaluate) ? null
+            : (Part(pairs, AtlasPairs.Validation), Part(pairs, AtlasPairs.Test));
         foreach (string? path in (string?[])[parsed.GetValue(_editOut), parsed.GetValue(_out)])
             if (path is not null)
                 OutputFile.Require(path);
         using ComputeDevice device = run.OpenDevice();
         using LoadedModel loaded = LoadedModel.Open(run, device, folder, processed);
-        if (parsed.GetValue(_evaluate))
-            return Evaluate(run, loaded.Model, pairs, taus, count);
+        if (parts is var (validation, test))
+            return Evaluate(run, loaded.Model, validation, test, taus, count);
         bool hasBridge = pair is null || _pair.HasBridge(parsed);
         List<SuggestedPair> found =
             Search(run, loaded.Model, pairs, Kinds(hasBridge, config, memory), memory, count);
@@ -152,13 +154,14 @@ sealed class InjectSuggestCommand
         return found;
     }
 
-    static int Evaluate(Invocation run, Gpt2Model model, EncodedPair[] pairs, float[] taus, int count)
+    static EncodedPair[] Part(EncodedPair[] pairs, string split)
+        => pairs.Where(p => p.Pair.Split == split).ToArray() is { Length: > 1 } part ? part
+        : throw new UserException(
+            $"--evaluate needs pairs of the splits validation and test; there are too few of {split}");
+
+    static int Evaluate(Invocation run, Gpt2Model model, EncodedPair[] validation, EncodedPair[] test,
+        float[] taus, int count)
     {
-        EncodedPair[] Part(string split)
-            => pairs.Where(p => p.Pair.Split == split).ToArray() is { Length: > 1 } part ? part
-            : throw new UserException(
-                $"--evaluate needs pairs of the splits validation and test; there are too few of {split}");
-        EncodedPair[] validation = Part(AtlasPairs.Validation), test = Part(AtlasPairs.Test);
         SuggestionEvaluation? found = null;
         run.WithProgress("evaluating", report => found = SuggestionEvaluation.Run(model, validation, test,
             taus, count, run.Seed, (what, share) =>
@@ -178,6 +181,13 @@ sealed class InjectSuggestCommand
         if (data is null && (parsed.GetValue(_evaluate) || parsed.GetValue(_out) is not null
             || parsed.GetValue(_split) is not null))
             throw new UserException("--evaluate, --out and --split belong to --data; leave them out");
+        if (data is not null && (_pair.HasBridge(parsed) || _pair.HasAnswer(parsed)))
+            throw new UserException("--bridge and --answer belong to one pair; a file has its own");
+        bool Given(Option option) => parsed.GetResult(option) is { Implicit: false };
+        if (parsed.GetValue(_evaluate) ? Given(_memory) : Given(_taus))
+            throw new UserException(parsed.GetValue(_evaluate)
+                ? "--evaluate compares all memories; leave --memory out"
+                : "--tau is of the fixed cells of --evaluate; leave it out");
         if (parsed.GetValue(_editOut) is not null && data is not null)
             throw new UserException("--edit-out belongs to one pair; with --data write rows with --out");
         if (parsed.GetValue(_evaluate) && (parsed.GetValue(_split) ?? parsed.GetValue(_out)) is not null)

@@ -109,5 +109,9 @@ public sealed class InjectSuggestTests
         Assert.That(Headtap.Refused("inject", "suggest", "--model", TinyModel.Folder, "--data",
             s_folder["one.jsonl"], "--evaluate"), Does.Contain("validation"));
         Assert.That(Headtap.Refused(Data("--split", "train")), Does.Contain("no pair has split"));
+        Assert.That(Headtap.Refused(Data("--bridge", "city")), Does.Contain("belong to one pair"));
+        Assert.That(Headtap.Refused(Data("--tau", "2")), Does.Contain("--tau is of the fixed cells"));
+        Assert.That(Headtap.Refused(Data("--evaluate", "--memory", "bridge")),
+            Does.Contain("compares all memories"));
     }
 }
