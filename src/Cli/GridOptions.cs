@@ -54,18 +54,18 @@ sealed class GridOptions
         return grid;
     }
 
-    /// <summary>The grid as a manifest has it.</summary>
-    internal static JsonObject Json(SweepGrid grid) => new()
+    /// <summary>Adds the grid to a manifest's options.</summary>
+    internal static void AddTo(JsonObject options, SweepGrid grid)
     {
-        ["layers"] = List(grid.Layers),
-        ["taus"] = List(grid.Taus),
-        ["encoders"] = List(grid.Encoders.Select(e => e.ToString().ToLowerInvariant())),
-        ["positions"] = List(grid.Positions.Select(p => p.ToString().ToLowerInvariant())),
-        ["site"] = SiteNames.Of(grid.Target),
-        ["head"] = grid.Head,
-        ["relative"] = grid.RelativeToStream,
-        ["top"] = grid.Top,
-    };
+        options["layers"] = List(grid.Layers);
+        options["taus"] = List(grid.Taus);
+        options["encoders"] = List(grid.Encoders.Select(SweptCell.Word));
+        options["positions"] = List(grid.Positions.Select(SweptCell.Word));
+        options["site"] = SiteNames.Of(grid.Target);
+        options["head"] = grid.Head;
+        options["relative"] = grid.RelativeToStream;
+        options["top"] = grid.Top;
+    }
 
     static JsonArray List<T>(IEnumerable<T> values) => new([.. values.Select(v => JsonValue.Create(v))]);
 

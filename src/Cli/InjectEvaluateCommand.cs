@@ -76,8 +76,7 @@ sealed class InjectEvaluateCommand
         {
             AtomicFile.WriteText(file, json.ToJsonString(new() { WriteIndented = true }) + "\n");
             JsonObject options = _pairs.Json(parsed);
-            foreach ((string name, JsonNode? value) in GridOptions.Json(grid))
-                options[name] = value?.DeepClone();
+            GridOptions.AddTo(options, grid);
             (options["choose"], options["measure"]) = (parsed.GetValue(_choose), parsed.GetValue(_measure));
             (options["by"], options["draws"]) = (by, draws);
             (data.Manifest("inject evaluate", options, device) with { Seed = run.Seed }).WriteBeside(file);

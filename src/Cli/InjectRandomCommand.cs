@@ -91,8 +91,11 @@ sealed class InjectRandomCommand
             Seed = run.Seed,
         };
         if (drawn)
-            RandomResults.Show(run, injections, path, manifest,
-                RunDrawn(run, injections, categories, layers, taus, options));
+        {
+            AnswerStanding[] before = injections.Before(p => p.Obscure);
+            RandomResults.Show(run, injections, path, manifest, before,
+                RunDrawn(run, injections, before, categories, layers, taus, options));
+        }
         else
             RandomResults.Show(run, injections, path, manifest, options,
                 RunCell(run, injections, categories, options));
@@ -113,9 +116,9 @@ sealed class InjectRandomCommand
     }
 
     static DrawnMemories[] RunDrawn(Invocation run, RowInjections injections,
-        IReadOnlyList<MemoryCategory> categories, int[] layers, float[] taus, RandomMemoryOptions options)
+        IReadOnlyList<AnswerStanding> before, IReadOnlyList<MemoryCategory> categories, int[] layers,
+        float[] taus, RandomMemoryOptions options)
     {
-        AnswerStanding[] before = injections.Before(p => p.Obscure);
         var found = new List<DrawnMemories>();
         MemoryCategory?[] all = [null, .. categories];
         run.WithProgress("injecting", report =>

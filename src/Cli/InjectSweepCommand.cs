@@ -47,7 +47,7 @@ sealed class InjectSweepCommand
         SweepFolder.RequirePlace(folder);
         using ComputeDevice device = run.OpenDevice();
         using LoadedModel loaded = data.Open(run, device);
-        using var sweep = new InjectionSweep(loaded.Model, grid, data.LongestPrompt);
+        using var sweep = new InjectionSweep(loaded.Model, grid, EncodedPair.LongestPrompt(data.Pairs));
         if (!Directory.Exists(folder))
             sweep.Run(data.Pairs[0]); // a magnitude that overflows is told before anything is written
         using SweepFolder results = SweepFolder.Open(folder, grid,
@@ -89,8 +89,7 @@ sealed class InjectSweepCommand
     JsonObject Options(ParseResult parsed, PairData data, SweepGrid grid)
     {
         JsonObject options = _pairs.Json(parsed);
-        foreach ((string name, JsonNode? value) in GridOptions.Json(grid))
-            options[name] = value?.DeepClone();
+        GridOptions.AddTo(options, grid);
         options["bos_token"] = data.Bos;
         return options;
     }

@@ -79,9 +79,6 @@ sealed class PairOptions
 sealed record PairData(string Folder, string File, Gpt2Config Config, Gpt2Tokenizer Tokenizer, bool Processed,
     int? Bos, IReadOnlyList<EncodedPair> Pairs)
 {
-    /// <summary>Tokens of the longest prompt.</summary>
-    internal int LongestPrompt => Pairs.Max(p => Math.Max(p.Explicit.Length, p.Obscure.Length));
-
     /// <summary>The pairs of one split.</summary>
     /// <exception cref="UserException">There are none.</exception>
     internal EncodedPair[] Part(string split, string option)
@@ -102,7 +99,7 @@ sealed record PairData(string Folder, string File, Gpt2Config Config, Gpt2Tokeni
             throw new UserException($"the memory {Quoted.Name(tooLong.Pair.Memory)} has "
                 + $"{tooLong.Memory.Length} tokens; the encoder layer takes at most "
                 + $"{Config.ContextLength - 1}");
-        if (grid.Positions is [MemoryPositions.Entity] && Pairs.All(p => p.Entity.Equals(0..0)))
+        if (grid.Positions is [MemoryPositions.Entity] && !Pairs.Any(p => p.HasEntity))
             throw new UserException($"{Quoted.Path(File)}: no prompt contains its obscure_entity, so "
                 + "--position entity has no positions");
     }

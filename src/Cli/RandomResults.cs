@@ -51,13 +51,12 @@ static class RandomResults
 
     /// <summary>A grid of drawn memories.</summary>
     internal static void Show(Invocation run, RowInjections injections, string? path, Manifest manifest,
-        IReadOnlyList<DrawnMemories> found)
+        IReadOnlyList<AnswerStanding> before, IReadOnlyList<DrawnMemories> found)
     {
-        AnswerStanding[] before = injections.Before(p => p.Obscure);
         Write(path, manifest,
             from category in found
             from cell in category.Cells
-            from pair in Enumerable.Range(0, before.Length)
+            from pair in Enumerable.Range(0, before.Count)
             select Row(category.Name, cell.Layer, cell.Tau, pair, cell.Words[pair], before[pair],
                 cell.After[pair]));
         if (run.Json)

@@ -99,8 +99,9 @@ sealed class SuggestionText(Gpt2Tokenizer tokenizer, bool hasBridge, bool hasAns
     /// <summary>An evaluation.</summary>
     internal static void Show(Invocation run, SuggestionEvaluation found, int validation, int test)
     {
-        string cell = $"{found.Cell.Encoder.ToString().ToLowerInvariant()}, "
-            + $"{(found.Cell.Last ? "last position" : "all positions")}, layer {found.Cell.Layer}, "
+        string cell = $"{SweptCell.Word(found.Cell.Encoder)}, "
+            + $"{(found.Cell.Positions == MemoryPositions.Last ? "last position" : "all positions")}, "
+            + $"layer {found.Cell.Layer}, "
             + $"tau {found.Cell.Tau}";
         if (run.Json)
         {

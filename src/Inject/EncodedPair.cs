@@ -16,6 +16,22 @@ namespace HeadTap.Inject;
 public sealed record EncodedPair(
     PromptPair Pair, int[] Explicit, int[] Obscure, int[] Memory, int Answer, Range Entity)
 {
+    /// <summary>Whether the multi-hop prompt contains its entity.</summary>
+    public bool HasEntity => !Entity.Equals(0..0);
+
+    /// <summary>Tokens of the longest prompt of pairs, of either kind.</summary>
+    public static int LongestPrompt(IEnumerable<EncodedPair> pairs)
+        => pairs.Max(p => Math.Max(p.Explicit.Length, p.Obscure.Length));
+
+    /// <summary>Positions of the multi-hop prompt by name; null where it does not contain its
+    /// entity.</summary>
+    internal EditPositions? PositionsOf(MemoryPositions positions) => positions switch
+    {
+        MemoryPositions.All => EditPositions.All,
+        MemoryPositions.Last => EditPositions.Last,
+        _ => HasEntity ? EditPositions.List(Enumerable.Range(0, Obscure.Length).ToArray()[Entity]) : null,
+    };
+
     /// <summary>Encodes a pair.</summary>
     /// <param name="pair">The text.</param>
     /// <param name="tokenizer">The model's.</param>

@@ -2,17 +2,10 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Inject;
 
-/// <summary>One way to inject the pairs' own memories, the same for all of them.</summary>
-/// <param name="Encoder">How a memory becomes a vector.</param>
-/// <param name="Last">Whether the last position alone receives it; else all do.</param>
-/// <param name="Layer">From 0.</param>
-/// <param name="Tau">The magnitude.</param>
-public readonly record struct FixedCell(MemoryEncoder Encoder, bool Last, int Layer, float Tau);
-
 /// <summary>Every cell of a grid for every pair.</summary>
 /// <param name="Cells">The grid.</param>
 /// <param name="After">[cells][pairs]</param>
-public sealed record FixedCells(IReadOnlyList<FixedCell> Cells, AnswerStanding[][] After)
+public sealed record FixedCells(IReadOnlyList<SweepCell> Cells, AnswerStanding[][] After)
 {
     /// <summary>The cell with the largest mean probability of the answers; of equals the first.</summary>
     public int Best => Index(cell => After[cell].Average(a => a.Probability));
@@ -27,18 +20,19 @@ public sealed record FixedCells(IReadOnlyList<FixedCell> Cells, AnswerStanding[]
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(taus);
-        var cells = new List<FixedCell>();
+        var cells = new List<SweepCell>();
         var after = new List<AnswerStanding[]>();
         // The layer encoder needs a begin-of-text token.
         MemoryEncoder[] encoders = model.Config.BosToken is null ? [MemoryEncoder.Unembed]
             : [MemoryEncoder.Unembed, MemoryEncoder.Layer];
-        int total = encoders.Length * 2 * model.Config.Layers * taus.Count;
+        MemoryPositions[] places = [MemoryPositions.All, MemoryPositions.Last];
+        int total = encoders.Length * places.Length * model.Config.Layers * taus.Count;
         foreach (MemoryEncoder encoder in encoders)
-            foreach (bool last in (bool[])[false, true])
+            foreach (MemoryPositions positions in places)
             {
                 var rows = new RowInjections(model, pairs)
                 {
-                    Positions = _ => last ? EditPositions.Last : EditPositions.All,
+                    Positions = pair => pair.PositionsOf(positions)!,
                 };
                 var vectors = new MemoryVectors(rows, encoder);
                 for (int l = 0; l < model.Config.Layers; l++)
@@ -47,7 +41,7 @@ public sealed record FixedCells(IReadOnlyList<FixedCell> Cells, AnswerStanding[]
                     after.AddRange(rows.After(layer, taus.Count,
                         (pair, t) => vectors.Curated(pair, layer, taus[t]))
                         .Select(standings => Array.ConvertAll(standings, s => s!)));
-                    cells.AddRange(taus.Select(tau => new FixedCell(encoder, last, layer, tau)));
+                    cells.AddRange(taus.Select(tau => new SweepCell(encoder, positions, layer, tau)));
                     progress?.Invoke((double)cells.Count / total);
                 }
             }

@@ -56,7 +56,7 @@ public sealed record HeldOutInjection(CellSummary Chosen, double[] Probability, 
         var bridges = new List<string>();
         List<SweptPair>[,] random = new List<SweptPair>[kinds.Length, options.Draws];
         var draw = new SeededRandom(options.Seed);
-        using var sweep = new InjectionSweep(model, one, Longest(test));
+        using var sweep = new InjectionSweep(model, one, EncodedPair.LongestPrompt(test));
         for (int i = 0; i < test.Count; i++)
         {
             EncodedPair pair = test[i];
@@ -71,8 +71,7 @@ public sealed record HeldOutInjection(CellSummary Chosen, double[] Probability, 
                         pair with { Memory = kinds[k].Draw(pair, test, model.Config, draw) }, pair.Memory));
             progress?.Invoke(0.5 + 0.5 * (i + 1) / test.Count);
         }
-        int[][] groups = [.. bridges.Index().GroupBy(b => b.Item, b => b.Index).Select(g => g.ToArray())];
-        return Summarise(chosen, own, groups, kinds, random, options);
+        return Summarise(chosen, own, Bootstrap.Groups(bridges), kinds, random, options);
     }
 
     /// <summary>Checks what can be known before the work.</summary>
@@ -87,7 +86,7 @@ public sealed record HeldOutInjection(CellSummary Chosen, double[] Probability, 
         if (test.All(p => p.Memory.SequenceEqual(test[0].Memory)))
             throw new UserException("all pairs to measure on have one memory; expected others to draw from");
         if (grid.Positions.Contains(MemoryPositions.Entity)
-            && (test.Count(p => !p.Entity.Equals(0..0)) < 2 || validation.All(p => p.Entity.Equals(0..0))))
+            && (test.Count(p => p.HasEntity) < 2 || !validation.Any(p => p.HasEntity)))
             throw new UserException(
                 "too few prompts contain their obscure_entity; leave position entity out");
     }
@@ -95,7 +94,7 @@ public sealed record HeldOutInjection(CellSummary Chosen, double[] Probability, 
     static CellSummary Choose(Gpt2Model model, IReadOnlyList<EncodedPair> validation, HeldOutOptions options,
         Action<double> progress)
     {
-        using var sweep = new InjectionSweep(model, options.Grid, Longest(validation));
+        using var sweep = new InjectionSweep(model, options.Grid, EncodedPair.LongestPrompt(validation));
         var rows = new List<(SweptPrompt, IReadOnlyList<SweptCell>)>();
         for (int i = 0; i < validation.Count; i++)
         {
@@ -124,7 +123,4 @@ public sealed record HeldOutInjection(CellSummary Chosen, double[] Probability, 
                     kind.Name, Enumerable.Range(0, options.Draws).Select(d => random[k, d]))),
             ]);
     }
-
-    static int Longest(IReadOnlyList<EncodedPair> pairs)
-        => pairs.Max(p => Math.Max(p.Explicit.Length, p.Obscure.Length));
 }

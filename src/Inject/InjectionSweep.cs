@@ -24,7 +24,6 @@ public sealed class InjectionSweep : IDisposable
     readonly Gpt2Model _model;
     readonly SweepGrid _grid;
     readonly Gpt2Session _whole, _rest;
-    readonly bool _behindAttention;
     (EncodedPair Pair, AnswerStanding Single, AnswerStanding Multi)? _begun;
 
     /// <summary>Room for prompts up to a length.</summary>
@@ -39,8 +38,6 @@ public sealed class InjectionSweep : IDisposable
         ArgumentNullException.ThrowIfNull(grid);
         grid.Validate(model.Config);
         (_model, _grid) = (model, grid);
-        // One head's result or the stream into the block is edited before attention has written.
-        _behindAttention = grid.Target is not (SiteKind.Result or SiteKind.ResidPre);
         _whole = new Gpt2Session(model, new SessionOptions
         {
             MaxTokens = maxTokens, Logits = LogitsAt.Last,
@@ -106,7 +103,7 @@ public sealed class InjectionSweep : IDisposable
         int layer = _grid.Layers[l];
         float[] stream = _whole.Recordings[Stream(layer)].ToArray();
         var from = new ResumePoint(layer, stream,
-            _behindAttention ? _whole.Recordings[Attention(layer)].ToArray() : null);
+            _grid.BehindAttention ? _whole.Recordings[Attention(layer)].ToArray() : null);
         foreach ((int Cell, Edit Edit)[] pass in Edits(pair, l, stream, vectors).Chunk(RowsInPass))
         {
             var rows = new SequenceBatch([.. pass.Select(_ => pair.Obscure)]);
@@ -143,7 +140,7 @@ public sealed class InjectionSweep : IDisposable
             float[] vector = vectors[e][l];
             float unit = _grid.RelativeToStream ? Memory.StreamUnit(stream, vector) : 1f;
             for (int p = 0; p < _grid.Positions.Count; p++)
-                if (PositionsIn(pair, _grid.Positions[p]) is { } positions)
+                if (pair.PositionsOf(_grid.Positions[p]) is { } positions)
                     for (int t = 0; t < _grid.Taus.Count; t++)
                     {
                         Edit edit = new Memory(pair.Memory, layer, _grid.Taus[t] * unit)
@@ -169,17 +166,6 @@ public sealed class InjectionSweep : IDisposable
             return LayerEncoding.Of(_model, memory, _grid.Layers);
         float[] vector = new Memory(memory, 0, 1f) { Encoder = encoder }.Vector(_model);
         return [.. _grid.Layers.Select(_ => vector)];
-    }
-
-    static EditPositions? PositionsIn(EncodedPair pair, MemoryPositions positions)
-    {
-        (int first, int count) = pair.Entity.GetOffsetAndLength(pair.Obscure.Length);
-        return positions switch
-        {
-            MemoryPositions.All => EditPositions.All,
-            MemoryPositions.Last => EditPositions.Last,
-            _ => count > 0 ? EditPositions.List([.. Enumerable.Range(first, count)]) : null,
-        };
     }
 
     static Site Stream(int layer) => new(SiteKind.ResidPre, layer);

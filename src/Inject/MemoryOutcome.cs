@@ -42,16 +42,8 @@ public sealed record MemoryOutcome(string Name, Estimate MeanAfter, Estimate Tri
         }
         double Count(Func<AnswerStanding, AnswerStanding, bool> counts)
             => draws.Average(d => d.Zip(before).Count(x => counts(x.Second, x.First)));
-        return new(name, Of((_, after) => Average(after)), Of(TrimmedMeanGain.Of), Of(MedianGain.Of),
-            Of(MeanProbabilityChange.Of), Count((b, a) => b.Rank > 1 && a.Rank == 1),
+        return new(name, Of((_, after) => RelativeGain.Mean(after)), Of(TrimmedMeanGain.Of),
+            Of(MedianGain.Of), Of(MeanProbabilityChange.Of), Count((b, a) => b.Rank > 1 && a.Rank == 1),
             Count((b, a) => b.Rank == 1 && a.Rank > 1));
-    }
-
-    static double Average(ReadOnlySpan<double> values)
-    {
-        double sum = 0;
-        foreach (double value in values)
-            sum += value;
-        return sum / values.Length;
     }
 }

@@ -20,7 +20,7 @@ public sealed record SuggestionResult(string Name, IReadOnlyList<AnswerStanding>
 /// <param name="Agreement">Share of pairs where the comparison of both runs points at the layer that the
 /// search found.</param>
 /// <param name="Results">The ways, nothing injected first.</param>
-public sealed record SuggestionEvaluation(FixedCell Cell, IReadOnlyList<FailingHop> Hops, double Agreement,
+public sealed record SuggestionEvaluation(SweepCell Cell, IReadOnlyList<FailingHop> Hops, double Agreement,
     IReadOnlyList<SuggestionResult> Results)
 {
     const ulong LayerStream = 1, BootstrapStream = 2;
@@ -41,7 +41,7 @@ public sealed record SuggestionEvaluation(FixedCell Cell, IReadOnlyList<FailingH
         FixedCells chosen = FixedCells.Run(
             model, validation, taus, s => progress?.Invoke("validation", s / 3));
         FixedCells cells = FixedCells.Run(model, test, taus, s => progress?.Invoke("test", (1 + s) / 3));
-        FixedCell cell = chosen.Cells[chosen.Best];
+        SweepCell cell = chosen.Cells[chosen.Best];
         progress?.Invoke("failing hops", 2.0 / 3);
         var search = new HopSearch(model, test);
         IReadOnlyList<FailingHop> hops = search.Find();
@@ -89,8 +89,7 @@ public sealed record SuggestionEvaluation(FixedCell Cell, IReadOnlyList<FailingH
     // Pairs about one entity stand or fall together, so entities are drawn, with all their pairs.
     sealed class Summary(IReadOnlyList<EncodedPair> pairs, IReadOnlyList<AnswerStanding> before, ulong seed)
     {
-        readonly int[][] _entities = [.. Enumerable.Range(0, pairs.Count)
-            .GroupBy(i => pairs[i].Pair.Bridge).Select(g => g.ToArray())];
+        readonly int[][] _entities = Bootstrap.Groups(pairs.Select(p => p.Pair.Bridge));
 
         internal SuggestionResult Of(string name, IReadOnlyList<AnswerStanding> after) => new(name, after,
             GainSummary.Of([.. before.Select(b => b.Probability)], [.. after.Select(a => a.Probability)],

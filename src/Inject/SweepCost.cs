@@ -27,13 +27,12 @@ public readonly record struct SweepCost(double Sweep, double CellByCell)
         double C = config.Width, attention = 4 * C * C, feedForward = 2 * C * config.Inner;
         double block = attention + feedForward, vocabulary = C * config.VocabSize;
         int variants = grid.Cells.Count / grid.Layers.Count, L = config.Layers;
-        bool behind = grid.Target is not (SiteKind.Result or SiteKind.ResidPre);
         double sweep = 0, whole = 0;
         foreach ((int single, int multi) in prompts)
         {
             double both = L * block * (single + multi) + 2 * vocabulary;
             double rest = grid.Layers.Sum(
-                l => multi * ((L - l) * block - (behind ? attention : 0)) + vocabulary);
+                l => multi * ((L - l) * block - (grid.BehindAttention ? attention : 0)) + vocabulary);
             sweep += both + variants * rest;
             whole += both + variants * grid.Layers.Count * (multi * L * block + vocabulary);
         }

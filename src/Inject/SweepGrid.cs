@@ -62,6 +62,10 @@ public sealed record SweepGrid
            select new SweepCell(encoder, positions, layer, tau),
     ];
 
+    /// <summary>Whether the site comes when attention has written; one head's result and the stream into the
+    /// block come before.</summary>
+    internal bool BehindAttention => Target is not (SiteKind.Result or SiteKind.ResidPre);
+
     /// <summary>Where <see cref="Cells"/> has a combination of the lists' entries.</summary>
     internal int IndexOf(int encoder, int positions, int layer, int tau)
         => ((encoder * Positions.Count + positions) * Layers.Count + layer) * Taus.Count + tau;

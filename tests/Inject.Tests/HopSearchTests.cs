@@ -101,10 +101,11 @@ public sealed class HopSearchTests
         Assert.That(found.Cells, Is.Unique.And.Count.EqualTo(16));
         for (int cell = 0; cell < 16; cell++)
         {
-            FixedCell c = found.Cells[cell];
+            SweepCell c = found.Cells[cell];
             var memory = new Memory(pairs[5].Memory, c.Layer, c.Tau)
             {
-                Encoder = c.Encoder, Positions = c.Last ? EditPositions.Last : EditPositions.All,
+                Encoder = c.Encoder,
+                Positions = c.Positions == MemoryPositions.Last ? EditPositions.Last : EditPositions.All,
             };
             Injection alone = Injection.Run(model, pairs[5].Obscure, pairs[5].Answer, [memory]);
             Assert.That(found.After[cell][5].Probability,

@@ -78,6 +78,13 @@ public static class Bootstrap
         }, random, resamples, level);
     }
 
+    /// <summary>Prompts with one key, such as their bridge: what is drawn together, because it stands or
+    /// falls together.</summary>
+    /// <param name="keys">[prompts]</param>
+    /// <returns>Indices of the prompts of each key, keys as they first occur.</returns>
+    internal static int[][] Groups(IEnumerable<string> keys)
+        => [.. keys.Index().GroupBy(k => k.Item, k => k.Index).Select(g => g.ToArray())];
+
     static double Quantile(List<double> sorted, double q)
     {
         if (sorted.Count == 0)
