@@ -26,9 +26,9 @@ public static class MatMulLargeKernels
     /// <summary>Rows and columns of y that one group writes.</summary>
     public const int Tile = 128;
 
-    const int Terms = 8;
+    internal const int Terms = 8;
     // Threads that store a line's terms hit different banks, and lines stay aligned to 16 bytes.
-    const int Padded = Tile + 4;
+    internal const int Padded = Tile + 4;
     const int Operand = Terms * Padded, Half = 2 * Operand;
 
     /// <summary>Groups that cover y.</summary>
@@ -75,19 +75,11 @@ public static class MatMulLargeKernels
             }
             int xAt = (half + r) >> 2, weightAt = (half + Operand + c) >> 2;
             for (int k = 0; k < Terms; k += 4, xAt += Padded, weightAt += Padded)
-            {
-                sums = Plus(fours, xAt, weightAt, sums);
-                sums = Plus(fours, xAt + Padded / 4, weightAt + Padded / 4, sums);
-                sums = Plus(fours, xAt + Padded / 2, weightAt + Padded / 2, sums);
-                sums = Plus(fours, xAt + 3 * Padded / 4, weightAt + 3 * Padded / 4, sums);
-            }
+                sums = sums.PlusFourTerms(fours, xAt, weightAt);
             half ^= Half;
         }
         sums.Store(bias, residual, MatMulPart.Sums(y, s), s, epilogue, row + r, column + c);
     }
-
-    static ThreadTile Plus(ArrayView<Four> fours, int x, int weight, ThreadTile sums)
-        => sums.Plus(fours[x], fours[x + Tile / 8], fours[weight], fours[weight + Tile / 8]);
 
     // A thread's share of a tile of 128 lines by 8 terms: four neighbours. Threads read neighbouring fours.
     static Four Fetch(ArrayView<float> from, in OperandSource source, int term0)

@@ -24,9 +24,9 @@ public static class MatMulPipelinedKernels
     /// </summary>
     public const int BlockSize = MatMulLargeKernels.BlockSize;
 
-    const int Tile = MatMulLargeKernels.Tile, Terms = 8, Stages = 3;
+    const int Tile = MatMulLargeKernels.Tile, Terms = MatMulLargeKernels.Terms, Stages = 3;
     // Threads that copy a line's terms hit different banks, and lines stay aligned to 16 bytes.
-    const int Padded = Tile + 4;
+    const int Padded = MatMulLargeKernels.Padded;
     const int LinesApart = BlockSize / Terms; // of a thread's copies, one number each
     const int Operand = Terms * Padded, Stage = 2 * Operand;
 
@@ -84,19 +84,11 @@ public static class MatMulPipelinedKernels
                 continue;
             int xAt = (used + r) >> 2, weightAt = (used + Operand + c) >> 2;
             for (int half = 0; half < Terms; half += 4, xAt += Padded, weightAt += Padded)
-            {
-                sums = Plus(fours, xAt, weightAt, sums);
-                sums = Plus(fours, xAt + Padded / 4, weightAt + Padded / 4, sums);
-                sums = Plus(fours, xAt + Padded / 2, weightAt + Padded / 2, sums);
-                sums = Plus(fours, xAt + 3 * Padded / 4, weightAt + 3 * Padded / 4, sums);
-            }
+                sums = sums.PlusFourTerms(fours, xAt, weightAt);
             used = used == (Stages - 1) * Stage ? 0 : used + Stage;
         }
         sums.Store(bias, residual, MatMulPart.Sums(y, s), s, epilogue, row + r, column + c);
     }
-
-    static ThreadTile Plus(ArrayView<Four> fours, int x, int weight, ThreadTile sums)
-        => sums.Plus(fours[x], fours[x + Tile / 8], fours[weight], fours[weight + Tile / 8]);
 
     // Starts copying 128 lines by 8 terms to shared[to..].
     static void Copy<TCores, TLayout>(

@@ -42,6 +42,23 @@ struct ThreadTile
         R7 = ThreadRow.Plus(R7, lower.W, left, right),
     };
 
+    /// <summary>
+    /// Adds four terms of a tile in shared memory, [term][line] with lines padded to
+    /// <see cref="MatMulLargeKernels.Padded"/>; x and weight are places in fours.
+    /// </summary>
+    internal readonly ThreadTile PlusFourTerms(ArrayView<Four> fours, int x, int weight)
+    {
+        const int Step = MatMulLargeKernels.Padded / 4;
+        ThreadTile sums = PlusTerm(fours, x, weight, this);
+        sums = PlusTerm(fours, x + Step, weight + Step, sums);
+        sums = PlusTerm(fours, x + 2 * Step, weight + 2 * Step, sums);
+        return PlusTerm(fours, x + 3 * Step, weight + 3 * Step, sums);
+    }
+
+    static ThreadTile PlusTerm(ArrayView<Four> fours, int x, int weight, ThreadTile sums)
+        => sums.Plus(fours[x], fours[x + MatMulLargeKernels.Tile / 8],
+            fours[weight], fours[weight + MatMulLargeKernels.Tile / 8]);
+
     /// <summary>Stores all of it; (row, column) is its first element in y.</summary>
     internal readonly void Store(
         ArrayView<float> bias, ArrayView<float> residual, ArrayView<float> y, in MatMulShape s,
