@@ -16,10 +16,9 @@ public sealed class VocabularyLoss
     /// <summary>Columns of a chunk unless told: 4,096 of GPT-2's 50,257.</summary>
     public const int DefaultChunk = 4096;
 
-    const int StatisticsPerRow = 5; // KL keeps 5 floats of a row, cross-entropy 3
-
     readonly Ops ops;
-    readonly Tensor _chunk, _targetChunk, _statistics;
+    readonly VocabularyKl _kl;
+    readonly Tensor _chunk, _statistics;
 
     /// <summary>Cuts the scratch memory from an arena.</summary>
     /// <param name="ops">The device's ops.</param>
@@ -34,9 +33,8 @@ public sealed class VocabularyLoss
         this.ops = ops;
         Rows = rows;
         Chunk = chunk;
-        _chunk = scratch.Cut("logits of a chunk", rows, chunk);
-        _targetChunk = scratch.Cut("target logits of a chunk", rows, chunk);
-        _statistics = scratch.Cut("softmax statistics", rows, StatisticsPerRow);
+        _kl = new VocabularyKl(ops, scratch, rows, chunk);
+        (_chunk, _statistics) = (_kl.ChunkLogits, _kl.Statistics);
     }
 
     /// <summary>Rows of x at most.</summary>
@@ -47,7 +45,7 @@ public sealed class VocabularyLoss
 
     /// <summary>Floats of scratch memory, before an arena's alignment.</summary>
     public static long ScratchFloats(int rows, int chunk = DefaultChunk)
-        => rows * (2L * chunk + StatisticsPerRow);
+        => VocabularyKl.ScratchFloats(rows, chunk);
 
     /// <summary>
     /// Writes <c>losses = -log softmax(x W + b)[target]</c>; with <paramref name="dX"/> or
@@ -68,11 +66,11 @@ public sealed class VocabularyLoss
     {
         Check(x, map, dX, gradient);
         Tensor statistics = _statistics.Slice("softmax statistics", 0, x.Rows, 3);
-        foreach ((int first, int n) in Chunks(map.VocabSize))
+        foreach ((int first, int n) in VocabularyKl.Chunks(map.VocabSize, Chunk))
             ops.CrossEntropyChunk(Logits(x, map, first, _chunk, n), targets, statistics, losses, first);
         if (dX is null && gradient is null)
             return;
-        foreach ((int first, int n) in Chunks(map.VocabSize))
+        foreach ((int first, int n) in VocabularyKl.Chunks(map.VocabSize, Chunk))
         {
             Tensor logits = Logits(x, map, first, _chunk, n);
             ops.CrossEntropyChunkGradient(logits, targets, statistics, first, gradientScale);
@@ -97,29 +95,11 @@ public sealed class VocabularyLoss
         TargetLogits target, Tensor x, VocabularyMap map, Tensor losses,
         Tensor? dX, VocabularyMap? gradient, float gradientScale)
     {
-        ArgumentNullException.ThrowIfNull(target);
         Check(x, map, dX, gradient);
-        target.Check(x.Rows, map.VocabSize);
-        Tensor statistics = _statistics.Slice("softmax statistics", 0, x.Rows, 5);
-        foreach ((int first, int n) in Chunks(map.VocabSize))
-        {
-            Tensor logits = Logits(x, map, first, _chunk, n);
-            ops.KlDivergenceChunk(Target(target, first, n), logits, statistics, losses, first);
-        }
-        if (dX is null && gradient is null)
-            return;
-        foreach ((int first, int n) in Chunks(map.VocabSize))
-        {
-            Tensor logits = Logits(x, map, first, _chunk, n);
-            ops.KlDivergenceChunkGradient(Target(target, first, n), logits, statistics, first, gradientScale);
-            Backward(x, map, first, logits, dX, gradient);
-        }
-    }
-
-    IEnumerable<(int First, int Count)> Chunks(int V)
-    {
-        for (int first = 0; first < V; first += Chunk)
-            yield return (first, Math.Min(Chunk, V - first));
+        Action<int, Tensor>? backward = null;
+        if (dX is not null || gradient is not null)
+            backward = (first, dLogits) => Backward(x, map, first, dLogits, dX, gradient);
+        _kl.Run(target, [new KlTerm(x, map, losses, backward)], gradientScale);
     }
 
     Tensor Logits(Tensor x, VocabularyMap map, int first, Tensor into, int n)
@@ -128,10 +108,6 @@ public sealed class VocabularyLoss
         map.Logits(ops, x, first, logits);
         return logits;
     }
-
-    Tensor Target(TargetLogits target, int first, int n) => target is TargetLogits.Mapped mapped
-        ? Logits(mapped.X, mapped.Map, first, _targetChunk, n)
-        : ((TargetLogits.Held)target).Logits;
 
     void Backward(Tensor x, VocabularyMap map, int first, Tensor dLogits, Tensor? dX, VocabularyMap? gradient)
     {

@@ -11,16 +11,23 @@ namespace HeadTap.Runtime;
 /// <param name="Transposed">Weight has a row for each token.</param>
 public sealed record VocabularyMap(Tensor Weight, Tensor? Bias, bool Transposed)
 {
+    /// <summary>
+    /// Where x's width lies within the weight's: one head's part of a map of several. All, unless told.
+    /// </summary>
+    public Range Part { get; init; } = Range.All;
+
     /// <summary>V, tokens in the vocabulary.</summary>
     public int VocabSize => Transposed ? Weight.Rows : Weight.Columns;
 
     /// <summary>K, width of what is mapped.</summary>
-    public int Width => Transposed ? Weight.Columns : Weight.Rows;
+    public int Width => Part.GetOffsetAndLength(WholeWidth).Length;
+
+    int WholeWidth => Transposed ? Weight.Columns : Weight.Rows;
 
     // Steps in the weight from one k to the next, and from one token to the next.
     long KStep => Transposed ? 1 : VocabSize;
 
-    long TokenStep => Transposed ? Width : 1;
+    long TokenStep => Transposed ? WholeWidth : 1;
 
     /// <summary>Writes logits [rows, n]: columns [first, first + n) of x W + b.</summary>
     internal void Logits(Ops ops, Tensor x, int first, Tensor logits)
@@ -52,7 +59,7 @@ public sealed record VocabularyMap(Tensor Weight, Tensor? Bias, bool Transposed)
 
     Tensor From(Tensor weight, int first)
     {
-        long offset = first * TokenStep;
+        long offset = first * TokenStep + Part.GetOffsetAndLength(WholeWidth).Offset * KStep;
         return weight.Slice(weight.Name, offset, checked((int)(weight.Length - offset)));
     }
 }

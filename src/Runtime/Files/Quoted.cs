@@ -19,14 +19,14 @@ public static class Quoted
     public static string Line(string text) => Clean(text.TrimEnd('.', ' ', '\n', '\r'), LongestLine);
 
     /// <summary>A list of names, the first few of many.</summary>
-    internal static string Names(IReadOnlyList<string> names, int shown = 3)
+    public static string Names(IReadOnlyList<string> names, int shown = 3)
     {
         string text = string.Join(", ", names.Take(shown).Select(Name));
         return names.Count > shown ? $"{text} and {names.Count - shown} more" : text;
     }
 
     /// <summary>A shape, <c>[2, 3]</c>.</summary>
-    internal static string Shape<T>(IEnumerable<T> shape) => $"[{string.Join(", ", shape)}]";
+    public static string Shape<T>(IEnumerable<T> shape) => $"[{string.Join(", ", shape)}]";
 
     static string Clean(string text, int longest)
     {

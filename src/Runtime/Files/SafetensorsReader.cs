@@ -11,6 +11,8 @@ namespace HeadTap.Runtime;
 /// </summary>
 public sealed unsafe class SafetensorsReader : IDisposable
 {
+    const int PieceLength = 1 << 18;
+
     readonly string _path;
     readonly MemoryMappedFile _map;
     readonly MemoryMappedViewAccessor _view;
@@ -111,6 +113,20 @@ public sealed unsafe class SafetensorsReader : IDisposable
                 break;
             default:
                 throw WrongDtype(entry, "F32, F16 or BF16");
+        }
+    }
+
+    /// <summary>Reads a whole tensor onto a device, in pieces; its shape is the caller's to check.</summary>
+    /// <exception cref="UserException">No such tensor, or its elements are of another type.</exception>
+    public void Read(string name, Tensor destination)
+    {
+        ArgumentNullException.ThrowIfNull(destination);
+        float[] piece = new float[Math.Min(PieceLength, destination.Length)];
+        for (long start = 0; start < destination.Length; start += PieceLength)
+        {
+            Span<float> values = piece.AsSpan(0, (int)Math.Min(PieceLength, destination.Length - start));
+            Read(name, start, values);
+            destination.Slice(name, start, values.Length).Upload(values);
         }
     }
 

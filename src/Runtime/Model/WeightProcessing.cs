@@ -20,13 +20,15 @@ public static class WeightProcessing
         var processed = new Gpt2Model(model.Device, config);
         try
         {
-            double[] P(string name) => Array.ConvertAll(model.Set[name].ToArray(), v => (double)v);
+            Func<string, double[]> read = P(model);
             void Put(string name, double[] values)
                 => processed.Set[name].Upload(Array.ConvertAll(values, v => (float)v));
-            PutUnembedding(model, P, Put);
-            PutEmbeddings(config, P, Put);
+            (double[] head, double[] bias) = FoldedUnembedding(model.Config, read);
+            Put("lm_head.weight", head);
+            Put("lm_head.bias", bias);
+            PutEmbeddings(config, read, Put);
             for (int l = 0; l < config.Layers; l++)
-                PutBlock(config, $"h.{l}", P, Put);
+                PutBlock(config, $"h.{l}", read, Put);
             PutUnitNorm(config, "ln_f", Put);
             return processed;
         }
@@ -37,11 +39,27 @@ public static class WeightProcessing
         }
     }
 
-    // W_U <- diag(ln_f.w) W_U; b_U <- b_U + ln_f.b W_U; W_U minus its mean over C; then both minus their
-    // means over V.
-    static void PutUnembedding(Gpt2Model model, Func<string, double[]> P, Action<string, double[]> Put)
+    /// <summary>
+    /// The unembedding alone: LayerNorm folded in, without its mean over C, and without its mean over V.
+    /// </summary>
+    /// <remarks>
+    /// W_U &lt;- diag(ln_f.w) W_U and b_U &lt;- b_U + ln_f.b W_U; W_U minus its mean over C; then both minus
+    /// their means over V. For a vector x with zero mean and unit variance x W_U + b_U are the model's logits,
+    /// less one number for all tokens.
+    /// </remarks>
+    /// <returns>W_U transposed, [V, C], and b_U, [V].</returns>
+    public static (float[] Weight, float[] Bias) Unembedding(Gpt2Model model)
     {
-        Gpt2Config config = model.Config;
+        ArgumentNullException.ThrowIfNull(model);
+        (double[] head, double[] bias) = FoldedUnembedding(model.Config, P(model));
+        return (Array.ConvertAll(head, v => (float)v), Array.ConvertAll(bias, v => (float)v));
+    }
+
+    static Func<string, double[]> P(Gpt2Model model)
+        => name => Array.ConvertAll(model.Set[name].ToArray(), v => (double)v);
+
+    static (double[] Head, double[] Bias) FoldedUnembedding(Gpt2Config config, Func<string, double[]> P)
+    {
         int C = config.Width, V = config.VocabSize;
         double[] head = P(config.TiedHead ? "wte.weight" : "lm_head.weight"); // [V, C]: W_U transposed
         double[] gain = P("ln_f.weight"), shift = P("ln_f.bias");
@@ -63,8 +81,7 @@ public static class WeightProcessing
             for (int c = 0; c < C; c++)
                 head[v * C + c] -= mean[c];
         CentreRows(bias, V);
-        Put("lm_head.weight", head);
-        Put("lm_head.bias", bias);
+        return (head, bias);
     }
 
     static void PutEmbeddings(Gpt2Config config, Func<string, double[]> P, Action<string, double[]> Put)

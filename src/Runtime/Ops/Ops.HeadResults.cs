@@ -26,6 +26,24 @@ public sealed unsafe partial class Ops
         HeadProducts(z, weight, result, shape, new HeadSteps(C / H, (long)(C / H) * C, C), H);
     }
 
+    /// <summary>Writes one head's <c>result[r,:] = z[r,hD..(h+1)D] @ weight[hD..(h+1)D, :]</c>: on the host the
+    /// bits of <see cref="HeadResults"/>.</summary>
+    /// <param name="z">[rows, C]</param>
+    /// <param name="weight">[C, C]: attn.c_proj.weight, inputs first.</param>
+    /// <param name="result">[rows, C]</param>
+    /// <param name="H">Heads.</param>
+    /// <param name="head">Which one.</param>
+    /// <exception cref="ArgumentException">A shape does not fit.</exception>
+    public void HeadResult(Tensor z, Tensor weight, Tensor result, int H, int head)
+    {
+        int C = RequireHeads(z, weight, H), D = C / H;
+        Require(result.Length == z.Length, $"{result} must have the shape of {z}.");
+        Require(head >= 0 && head < H, $"head {head} must be one of {H}.");
+        if (z.Length > 0)
+            Product(From(z, head * D), From(weight, (long)head * D * C), null, result,
+                new MatMulShape(z.Rows, C, D, C, 1, C, 1, C, 0));
+    }
+
     /// <summary>Writes <c>attnOut[r,:] = sum_h result[r,h,:] + bias</c>, heads in order.</summary>
     /// <param name="result">[rows, H, C]</param>
     /// <param name="bias">[C]: attn.c_proj.bias.</param>

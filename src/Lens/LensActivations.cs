@@ -1,0 +1,152 @@
+using HeadTap.Runtime;
+
+namespace HeadTap.Lens;
+
+/// <summary>
+/// The positions of texts that lenses are trained or judged on: what the lenses of several layers see there,
+/// and what the model says there. One forward pass of the model serves all layers.
+/// </summary>
+public sealed class LensActivations : IDisposable
+{
+    readonly Gpt2Model _model;
+    readonly Gpt2Session _session;
+    readonly TensorArena _arena;
+    readonly IndexTensor _ids;
+    readonly Tensor _target;
+    readonly Dictionary<Site, Tensor> _gathered = [];
+    readonly IReadOnlyList<Site> _sites;
+
+    /// <summary>Room for positions of batches of at most <paramref name="maxRows"/> rows.</summary>
+    /// <param name="model">The model; it outlives this.</param>
+    /// <param name="layers">Layers whose heads are read.</param>
+    /// <param name="kinds">Kinds of lenses that will look.</param>
+    /// <param name="maxRows">Rows of a forward pass.</param>
+    /// <param name="maxTokens">T of a forward pass.</param>
+    /// <param name="positions">Positions gathered at most.</param>
+    /// <exception cref="UserException">It does not fit the device.</exception>
+    public LensActivations(Gpt2Model model, IReadOnlyList<int> layers, IReadOnlyList<LensKind> kinds,
+        int maxRows, int maxTokens, int positions)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(layers);
+        (_model, Capacity) = (model, positions);
+        _sites = SitesOf(layers, kinds);
+        int C = model.Config.Width;
+        void Cut(TensorArena arena, Action<Tensor, IndexTensor>? use)
+        {
+            Tensor target = arena.Cut("the model's last normalized stream", positions, C);
+            IndexTensor ids = arena.CutIndices("chosen positions", positions);
+            foreach (Site site in _sites)
+            {
+                Tensor gathered = arena.Cut($"{site} at chosen positions", positions, C);
+                if (use is not null)
+                    _gathered[site] = gathered;
+            }
+            use?.Invoke(target, ids);
+        }
+        _arena = new TensorArena(model.Device, TensorArena.Measure(model.Device, a => Cut(a, null)),
+            "what lenses look at");
+        (Tensor?, IndexTensor?) cut = default;
+        Cut(_arena, (target, ids) => cut = (target, ids));
+        (_target, _ids) = (cut.Item1!, cut.Item2!);
+        try
+        {
+            _session = new Gpt2Session(model, Options(layers, kinds, maxRows, maxTokens));
+        }
+        catch
+        {
+            _arena.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Positions gathered at most.</summary>
+    public int Capacity { get; }
+
+    /// <summary>Positions gathered since <see cref="Clear"/>.</summary>
+    public int Count { get; private set; }
+
+    /// <summary>What the model says at the gathered positions, as logits made where they are needed.</summary>
+    public TargetLogits Target => new TargetLogits.Mapped(
+        _target.Slice(_target.Name, 0, Count, _target.Columns), ModelHead(_model));
+
+    /// <summary>[count, C]: the model's last normalized stream at the gathered positions.</summary>
+    public Tensor Normalized => _target.Slice(_target.Name, 0, Count, _target.Columns);
+
+    /// <summary>The model's own map to the vocabulary.</summary>
+    public static VocabularyMap ModelHead(Gpt2Model model)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        return new VocabularyMap(model.Weights.Head, model.Weights.HeadBias, Transposed: true);
+    }
+
+    /// <summary>Floats that such activations take.</summary>
+    public static long Floats(Gpt2Model model, IReadOnlyList<int> layers, IReadOnlyList<LensKind> kinds,
+        int maxRows, int maxTokens, int positions)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        return (SitesOf(layers, kinds).Length + 1L) * positions * model.Config.Width + positions
+            + Gpt2Session.Floats(model, Options(layers, kinds, maxRows, maxTokens));
+    }
+
+    /// <summary>Forgets the gathered positions.</summary>
+    public void Clear() => Count = 0;
+
+    /// <summary>Runs the model on a batch and gathers positions of it after those that are there.</summary>
+    /// <param name="rows">The batch.</param>
+    /// <param name="positions">Flat indices b T + t, none in padding.</param>
+    /// <exception cref="ArgumentException">There is no room for as many.</exception>
+    public void Add(SequenceBatch rows, ReadOnlySpan<int> positions)
+    {
+        if (Count + positions.Length > Capacity)
+            throw new ArgumentException(
+                $"{positions.Length} positions after {Count}; there is room for {Capacity}.");
+        if (positions.IsEmpty)
+            return;
+        _session.Forward(rows);
+        IndexTensor ids = _ids.Slice("chosen positions", 0, positions.Length);
+        ids.Upload(positions);
+        Gather(ids, new Site(SiteKind.LnFinalNormalized), _target);
+        foreach (Site site in _sites)
+            Gather(ids, site, _gathered[site]);
+        Count += positions.Length;
+    }
+
+    /// <summary>What the lens of a layer sees at the gathered positions [first, first + count).</summary>
+    public LensInputs Of(int layer, int first, int count)
+    {
+        Tensor? At(SiteKind kind) => _gathered.TryGetValue(new Site(kind, layer), out Tensor? t)
+            ? t.SliceRows(first, count) : null;
+        return new LensInputs(At(SiteKind.Z) ?? throw new ArgumentException($"layer {layer} is not read."),
+            At(SiteKind.ResidPre), At(SiteKind.ResidMid));
+    }
+
+    /// <summary>What the lens of a layer sees at all gathered positions.</summary>
+    public LensInputs Of(int layer) => Of(layer, 0, Count);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _session.Dispose();
+        _arena.Dispose();
+    }
+
+    void Gather(IndexTensor ids, Site site, Tensor into)
+    {
+        int C = into.Columns;
+        Tensor values = _session.Recordings[site].Tensor!;
+        _model.Ops.Gather(ids, values.Reshape(checked((int)(values.Length / C)), C),
+            into.SliceRows(Count, checked((int)ids.Length)));
+    }
+
+    static Site[] SitesOf(IReadOnlyList<int> layers, IReadOnlyList<LensKind> kinds)
+        => [.. layers.SelectMany(l => kinds.SelectMany(LensInputs.Sites).Distinct()
+            .Select(kind => new Site(kind, l)))];
+
+    static SessionOptions Options(
+        IReadOnlyList<int> layers, IReadOnlyList<LensKind> kinds, int maxRows, int maxTokens) => new()
+    {
+        MaxRows = maxRows, MaxTokens = maxTokens,
+        Record = [.. SitesOf(layers, kinds), new Site(SiteKind.LnFinalNormalized)],
+    };
+}

@@ -1,0 +1,98 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
+using HeadTap.Runtime;
+
+namespace HeadTap.Lens;
+
+/// <summary>What a lens file is: kept as JSON in the file's metadata, and beside it as <c>lens.json</c>.
+/// </summary>
+public sealed record LensFacts
+{
+    /// <summary>The only version there is.</summary>
+    public const string CurrentFormat = "headtap-lens-1";
+
+    static readonly JsonSerializerOptions Json = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+        RespectRequiredConstructorParameters = true,
+        RespectNullableAnnotations = true,
+        WriteIndented = true,
+        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.KebabCaseLower, allowIntegerValues: false) },
+    };
+
+    /// <summary>The version.</summary>
+    public string Format { get; init; } = CurrentFormat;
+
+    /// <summary>Which lens.</summary>
+    public required LensOptions Lens { get; init; }
+
+    /// <summary>Layers with a lens, rising.</summary>
+    public required IReadOnlyList<int> Layers { get; init; }
+
+    /// <summary>H of the model.</summary>
+    public required int Heads { get; init; }
+
+    /// <summary>C of the model.</summary>
+    public required int Width { get; init; }
+
+    /// <summary>V of the model.</summary>
+    public required int VocabSize { get; init; }
+
+    /// <summary><see cref="Gpt2Folder.Hash"/> of the model that it reads; no other will do.</summary>
+    public required string ModelHash { get; init; }
+
+    /// <summary>Steps that each layer's lens has been trained for.</summary>
+    public required IReadOnlyList<int> Steps { get; init; }
+
+    /// <summary>Mean KL of each layer's lens on the validation texts, nats; null where none were held out.
+    /// </summary>
+    public IReadOnlyList<double?>? ValidationKl { get; init; }
+
+    /// <summary>How it was trained; null if it was not.</summary>
+    public JsonObject? Training { get; init; }
+
+    /// <summary>This program's version.</summary>
+    public string CodeVersion { get; init; } = new Manifest { Command = "" }.CodeVersion;
+
+    /// <summary>The facts of a lens for a model.</summary>
+    public static LensFacts Of(AttentionLens lens, string modelHash)
+    {
+        ArgumentNullException.ThrowIfNull(lens);
+        Gpt2Config config = lens.Model.Config;
+        return new LensFacts
+        {
+            Lens = lens.Options, Layers = lens.Layers, Heads = config.Heads, Width = config.Width,
+            VocabSize = config.VocabSize, ModelHash = modelHash, Steps = [.. lens.Layers.Select(_ => 0)],
+        };
+    }
+
+    /// <summary>The facts as text.</summary>
+    public override string ToString() => JsonSerializer.Serialize(this, Json);
+
+    /// <summary>Reads facts from a file's metadata.</summary>
+    /// <exception cref="UserException">They are not there or not right.</exception>
+    internal static LensFacts Parse(string path, string? text)
+    {
+        LensFacts? facts;
+        try
+        {
+            facts = text is null ? null : JsonSerializer.Deserialize<LensFacts>(text, Json);
+        }
+        catch (JsonException e)
+        {
+            throw new UserException(
+                $"{Quoted.Path(path)}: what it says of its lens is damaged ({Quoted.Line(e.Message)})", e);
+        }
+        if (facts is null || facts.Format != CurrentFormat)
+            throw new UserException($"{Quoted.Path(path)}: not a lens of this version "
+                + $"({CurrentFormat}); expected a folder that `lens train` wrote");
+        int layers = facts.Layers.Count;
+        if (layers == 0 || facts.Steps.Count != layers
+            || facts.Layers.Zip(facts.Layers.Skip(1), (a, b) => b - a).Any(step => step < 1)
+            || facts.Layers[0] < 0 || (facts.ValidationKl is { } kl && kl.Count != layers))
+            throw new UserException($"{Quoted.Path(path)}: what it says of its lens is damaged (its layers)");
+        return facts;
+    }
+}

@@ -1,0 +1,132 @@
+using HeadTap.Runtime;
+using MathNet.Numerics.LinearAlgebra;
+
+namespace HeadTap.Lens;
+
+/// <summary>
+/// Where lenses begin: the unembedding for every head (Attention Lens, section 1.3), in the form that a kind
+/// has for it. Begun alike, every head of every kind but the low-rank one gives the same logits.
+/// </summary>
+sealed class LensInitialValues
+{
+    const string Purpose = "a lens' first values";
+
+    readonly Gpt2Model _model;
+    readonly LensOptions _options;
+    readonly float[] _weight, _bias; // [V, C], [V]
+    readonly Lazy<float[]> _directions;
+
+    internal LensInitialValues(Gpt2Model model, LensOptions options)
+    {
+        (_model, _options) = (model, options);
+        (_weight, _bias) = options.Initial switch
+        {
+            LensInitial.Folded => WeightProcessing.Unembedding(model),
+            LensInitial.Raw => (model.Weights.Head.ToArray(),
+                model.Weights.HeadBias?.ToArray() ?? new float[model.Config.VocabSize]),
+            _ => (new float[model.Weights.Head.Length], new float[model.Config.VocabSize]),
+        };
+        _directions = new(() => Directions(_options.Initial == LensInitial.Zero
+            ? _model.Weights.Head.ToArray() : _weight));
+    }
+
+    /// <summary>b_U [V], once.</summary>
+    internal ReadOnlySpan<float> Bias => _bias;
+
+    /// <summary>W_U transposed [V, C].</summary>
+    internal ReadOnlySpan<float> Weight => _weight;
+
+    /// <summary>Writes a lens' parameters.</summary>
+    internal void Write(LayerLens lens)
+    {
+        int V = _model.Config.VocabSize, C = _model.Config.Width, H = _model.Config.Heads;
+        Tensor? weight = lens.Parameters.FirstOrDefault(p => p.Name == "weight")?.Value;
+        switch (lens)
+        {
+            case HeadLens:
+                using (var arena = new TensorArena(_model.Device, _weight.Length + 64L, Purpose))
+                {
+                    Tensor columns = arena.Upload("W_U", _weight, V, C);
+                    for (int h = 0; h < H; h++)
+                        _model.Ops.WriteColumns(columns, weight!.Reshape(V, H * C), h * C);
+                }
+                break;
+            case ThinLens:
+                ThroughProjection(lens, weight!);
+                break;
+            case SharedLens:
+                weight!.Upload(_weight);
+                break;
+            case ResidualLens:
+                using (var arena = new TensorArena(_model.Device, 2L * V * C + 64, Purpose))
+                {
+                    Tensor heads = arena.Cut("of z", V, C);
+                    ThroughProjection(lens, heads);
+                    Tensor flat = weight!.Reshape(V, 2 * C);
+                    _model.Ops.WriteColumns(arena.Upload("of the stream", _weight, V, C), flat, 0);
+                    _model.Ops.WriteColumns(heads, flat, C);
+                }
+                break;
+            case LowRankLens:
+                WriteLowRank(lens, weight!);
+                break;
+        }
+        if (lens is not TunedLens && lens.Parameters.FirstOrDefault(p => p.Name == "bias") is { } bias)
+            bias.Value.Upload(SumOfBiases(lens));
+    }
+
+    float[] SumOfBiases(LayerLens lens)
+    {
+        int times = _options.Bias == LensBias.PerHead ? lens.BiasesInSum : 1;
+        return Array.ConvertAll(_bias, b => times * b);
+    }
+
+    // B_h = W_O,h W_U: [V, C] times [C, C] transposed.
+    void ThroughProjection(LayerLens lens, Tensor into)
+    {
+        using var arena = new TensorArena(_model.Device, _weight.Length + 64L, Purpose);
+        Tensor weight = arena.Upload("W_U", _weight, _model.Config.VocabSize, _model.Config.Width);
+        _model.Ops.MatMulTransposed(weight, lens.Block.ProjWeight,
+            into.Reshape(_model.Config.VocabSize, _model.Config.Width));
+    }
+
+    // U = E, the r directions of the stream that carry most of W_U; P = E^T W_U: its best map of rank r.
+    void WriteLowRank(LayerLens lens, Tensor weight)
+    {
+        int V = _model.Config.VocabSize, C = _model.Config.Width, H = _model.Config.Heads, r = _options.Rank;
+        float[] directions = _directions.Value; // [C, r]
+        Tensor down = lens.Parameters.Single(p => p.Name == "down").Value;
+        for (int h = 0; h < H; h++)
+            down.Slice("U of a head", (long)h * C * r, C, r).Upload(directions);
+        if (_options.Initial == LensInitial.Zero)
+            return; // P = 0: U then decides where P can go
+        using var arena = new TensorArena(
+            _model.Device, (long)V * (C + r) + C * r + 64, Purpose);
+        Tensor projected = arena.Cut("W_U E", V, r);
+        _model.Ops.MatMul(arena.Upload("W_U", _weight, V, C), arena.Upload("E", directions, C, r), null,
+            projected);
+        for (int h = 0; h < H; h++)
+            _model.Ops.WriteColumns(projected, weight.Reshape(V, H * r), h * r);
+    }
+
+    // Eigenvectors of W_U W_U^T, [C, C], by falling eigenvalue; signs so that the largest entry is positive.
+    float[] Directions(float[] weight)
+    {
+        int V = _model.Config.VocabSize, C = _model.Config.Width, r = _options.Rank;
+        using var arena = new TensorArena(_model.Device, ((long)V + C) * C + 64, "directions of W_U");
+        Tensor w = arena.Upload("W_U", weight, V, C), products = arena.Cut("W_U W_U^T", C, C);
+        _model.Ops.MatMulWeightGradient(w, w, products);
+        float[] gram = products.ToArray();
+        Matrix<double> vectors = Matrix<double>.Build.Dense(C, C, (i, j) => gram[Math.Max(i, j) * C + Math.Min(i, j)])
+            .Evd(Symmetricity.Symmetric).EigenVectors; // by rising eigenvalue
+        float[] directions = new float[C * r];
+        for (int k = 0; k < r; k++)
+        {
+            double[] vector = vectors.Column(C - 1 - k).ToArray();
+            double sign = Math.Sign(vector.MaxBy(Math.Abs));
+            for (int c = 0; c < C; c++)
+                directions[c * r + k] = (float)(sign * vector[c]);
+        }
+        return directions;
+    }
+}
