@@ -35,7 +35,7 @@ public static class TextDocuments
         return Decode(bytes.AsSpan(bytes.AsSpan().StartsWith("\uFEFF"u8) ? 3 : 0), path);
     }
 
-    static string Decode(ReadOnlySpan<byte> content, string path)
+    internal static string Decode(ReadOnlySpan<byte> content, string path)
     {
         try
         {
@@ -79,12 +79,14 @@ public static class TextDocuments
             ReadOnlyMemory<byte> line = end < 0 ? content : content[..end];
             content = end < 0 ? default : content[(end + 1)..];
             if (!line.Span.Trim(" \t\r"u8).IsEmpty)
-                documents.Add(TextField(line, number, path));
+                documents.Add(TextField(line, $"line {number}", path));
         }
         return documents;
     }
 
-    static string TextField(ReadOnlyMemory<byte> line, int number, string path)
+    /// <summary>The text of one line of JSON.</summary>
+    /// <exception cref="UserException">It is wrong; the message names <paramref name="place"/>.</exception>
+    internal static string TextField(ReadOnlyMemory<byte> line, string place, string path)
     {
         try
         {
@@ -97,9 +99,9 @@ public static class TextDocuments
         catch (Exception e) when (e is JsonException or InvalidOperationException) // or half a surrogate pair
         {
             throw new UserException(
-                $"{Quoted.Path(path)}: line {number} is not valid JSON ({Quoted.Line(e.Message)}).", e);
+                $"{Quoted.Path(path)}: {place} is not valid JSON ({Quoted.Line(e.Message)}).", e);
         }
         throw new UserException(
-            $"{Quoted.Path(path)}: line {number} has no \"text\"; expected {{\"text\": \"...\"}}.");
+            $"{Quoted.Path(path)}: {place} has no \"text\"; expected {{\"text\": \"...\"}}.");
     }
 }

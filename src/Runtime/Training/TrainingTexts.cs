@@ -6,8 +6,6 @@ namespace HeadTap.Runtime;
 /// <param name="Validation">What is held out for evaluation, or null.</param>
 public sealed record TrainingTexts(Gpt2Tokenizer Tokenizer, TokenDataset Train, TokenDataset? Validation)
 {
-    const ulong ValidationStream = 0x76616C6964; // "valid": apart from the streams of other parts of a run
-
     /// <summary>Reads or generates the texts, and reads or learns the tokenizer.</summary>
     /// <exception cref="UserException">A file is missing or wrong, or there is too little text.</exception>
     public static TrainingTexts Load(TrainingConfig config)
@@ -35,15 +33,9 @@ public sealed record TrainingTexts(Gpt2Tokenizer Tokenizer, TokenDataset Train, 
     /// <summary>Moves a seeded share of the documents, at least one, out of the list.</summary>
     static List<string> TakeShare(List<string> documents, float share, ulong seed)
     {
-        if (documents.Count < 2)
-            throw new UserException($"validation: share of {documents.Count} document; expected at least 2. "
-                + "Separate the documents by <|endoftext|>, or give validation files.");
-        int[] order = [.. Enumerable.Range(0, documents.Count)];
-        new SeededRandom(seed, ValidationStream).Shuffle(order.AsSpan());
-        int count = Math.Clamp((int)Math.Round((double)share * documents.Count), 1, documents.Count - 1);
-        HashSet<int> taken = [.. order.AsSpan(0, count)];
-        List<string> validation = [.. documents.Where((_, i) => taken.Contains(i))];
-        string[] kept = [.. documents.Where((_, i) => !taken.Contains(i))];
+        (int[] train, int[] held) = DocumentSplit.Choose(documents.Count, share, seed);
+        List<string> validation = [.. held.Select(d => documents[d])];
+        string[] kept = [.. train.Select(d => documents[d])];
         documents.Clear();
         documents.AddRange(kept);
         return validation;
