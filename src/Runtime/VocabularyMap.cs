@@ -30,9 +30,22 @@ public sealed record VocabularyMap(Tensor Weight, Tensor? Bias, bool Transposed)
     long TokenStep => Transposed ? WholeWidth : 1;
 
     /// <summary>Writes logits [rows, n]: columns [first, first + n) of x W + b.</summary>
-    internal void Logits(Ops ops, Tensor x, int first, Tensor logits)
-        => ops.Product(x, From(Weight, first), Bias?.Slice("bias", first, logits.Columns), logits,
+    /// <param name="ops">Runs it.</param>
+    /// <param name="x">[rows, K]</param>
+    /// <param name="first">The first token; 0 and n = V give whole rows.</param>
+    /// <param name="logits">[rows, n]</param>
+    /// <exception cref="ArgumentException">A shape does not fit.</exception>
+    public void Logits(Ops ops, Tensor x, int first, Tensor logits)
+    {
+        ArgumentNullException.ThrowIfNull(ops);
+        ArgumentNullException.ThrowIfNull(x);
+        ArgumentNullException.ThrowIfNull(logits);
+        if (x.Columns != Width || x.Rows != logits.Rows || first < 0 || first > VocabSize - logits.Columns)
+            throw new ArgumentException(
+                $"{logits}, tokens from {first} on, must be some of {x} times {Weight}.");
+        ops.Product(x, From(Weight, first), Bias?.Slice("bias", first, logits.Columns), logits,
             new MatMulShape(x.Rows, logits.Columns, Width, Width, 1, KStep, TokenStep, logits.Columns, 0));
+    }
 
     /// <summary>Writes <c>dX = dLogits W^T</c> for the first chunk, adds it for the others.</summary>
     internal void BackwardInput(Ops ops, Tensor dLogits, int first, Tensor dX)
