@@ -61,6 +61,7 @@ static class CommandLine
             GenerateCommand.Create(global),
             EvalCommand.Create(global),
             TrainCommand.Create(global),
+            LensCommand.Create(global),
             InjectCommand.Create(global),
             VerifyCommand.Create(global),
             ProfileCommand.Create(global),

@@ -1,11 +1,12 @@
 using System.Net;
 using System.Text;
+using System.Text.Json.Nodes;
 
 namespace HeadTap.Runtime;
 
 /// <summary>
-/// One HTML file that needs nothing else: no network, no scripts, readable in light and dark. The same
-/// content gives the same bytes. All text is escaped.
+/// One HTML file that needs nothing else: no network, no script but a <see cref="Widget"/>'s own, readable in
+/// light and dark. The same content gives the same bytes. All text is escaped.
 /// </summary>
 public sealed class HtmlReport(string title)
 {
@@ -70,6 +71,23 @@ public sealed class HtmlReport(string title)
         _body.Append("<details><summary>").Append(WebUtility.HtmlEncode(line)).Append("</summary>\n");
         content(this);
         _body.Append("</details>\n");
+        return this;
+    }
+
+    /// <summary>A part that a script draws from data that stands beside it; it works from a file.</summary>
+    /// <param name="style">CSS of the part; --ink, --ground, --line and --soft are the page's own.</param>
+    /// <param name="markup">HTML, as it is: no text from outside.</param>
+    /// <param name="script">JavaScript; <c>root</c> is the element around the markup, <c>data</c> the
+    /// data. Text goes into the page as <c>textContent</c>.</param>
+    /// <param name="data">Any text in it is escaped: it cannot end the element that holds it.</param>
+    public HtmlReport Widget(string style, string markup, string script, JsonNode data)
+    {
+        ArgumentNullException.ThrowIfNull(data);
+        _body.Append("<div class=\"widget\"><style>\n").Append(style).Append("\n</style>\n").Append(markup)
+            .Append("\n<script type=\"application/json\">").Append(data.ToJsonString())
+            .Append("</script>\n<script>\n(root => {\n")
+            .Append("const data = JSON.parse(root.querySelector('script').textContent);\n").Append(script)
+            .Append("\n})(document.currentScript.parentElement);\n</script></div>\n");
         return this;
     }
 

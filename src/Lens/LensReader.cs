@@ -1,0 +1,180 @@
+using HeadTap.Runtime;
+
+namespace HeadTap.Lens;
+
+/// <summary>
+/// Reads lenses as words (Attention Lens, section 1.6): the tokens with the largest lens logits of each head,
+/// beside the model's own next token.
+/// </summary>
+/// <remarks>
+/// A head's logits are its own: its features through its part of the map, with its share of the bias where
+/// the lens gives heads one. A tuned lens reads the stream before a layer and says nothing of heads.
+/// </remarks>
+public static class LensReader
+{
+    /// <summary>Positions whose logits are held at once.</summary>
+    /// <remarks>Not more than a head is wide: a head lens then needs no copy of its maps through z.</remarks>
+    public static int PositionsAtOnce(Gpt2Config config)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        return Math.Min(32, config.Width / config.Heads);
+    }
+
+    /// <summary>What the model itself expects after each gathered position.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="at">Positions of its texts.</param>
+    /// <param name="top">Tokens to list, 1 to V.</param>
+    /// <returns>[n][top], by falling probability, among equals the lower id first.</returns>
+    public static IReadOnlyList<IReadOnlyList<ModelToken>> Model(
+        Gpt2Model model, LensActivations at, int top)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(at);
+        using var page = new Page(model, model.Config.Width, top);
+        VocabularyMap map = LensActivations.ModelHead(model);
+        var words = new List<IReadOnlyList<ModelToken>>(at.Count);
+        foreach ((int first, int n) in Chunks(at, model.Config))
+        {
+            Tensor logits = page.Logits(map, at.Normalized.SliceRows(first, n));
+            float[] all = logits.ToArray();
+            LensToken[][] largest = page.Top(logits);
+            for (int i = 0; i < n; i++)
+            {
+                double sum = LogSum(all.AsSpan(i * model.Config.VocabSize, model.Config.VocabSize));
+                words.Add([.. largest[i]
+                    .Select(t => new ModelToken(t.Id, t.Logit, Math.Exp(t.Logit - sum)))]);
+            }
+        }
+        return words;
+    }
+
+    /// <summary>What the lens of a layer says at each gathered position.</summary>
+    /// <param name="lens">The layer's lens.</param>
+    /// <param name="at">Positions, with what the lens looks at.</param>
+    /// <param name="heads">Heads to read; a lens that reads none reads the stream alone.</param>
+    /// <param name="favoured">[n]: the token that <see cref="LensWords.Favour"/> is about.</param>
+    /// <param name="top">Tokens to list, 1 to V.</param>
+    public static LayerReading Layer(LayerLens lens, LensActivations at, IReadOnlyList<int> heads,
+        IReadOnlyList<int> favoured, int top)
+    {
+        ArgumentNullException.ThrowIfNull(lens);
+        ArgumentNullException.ThrowIfNull(at);
+        ArgumentNullException.ThrowIfNull(heads);
+        ArgumentNullException.ThrowIfNull(favoured);
+        if (favoured.Count != at.Count)
+            throw new ArgumentException($"{favoured.Count} tokens for {at.Count} positions.");
+        foreach (int head in heads)
+            lens.RequireHead(head);
+        Gpt2Config config = lens.Model.Config;
+        lens.Prepare(PositionsAtOnce(config));
+        int headWidth = lens.ReadsHeads ? lens.HeadFeatureWidth : 0;
+        using var page = new Page(lens.Model, lens.FeatureWidth + headWidth, top);
+        Tensor? bias = lens.ReadsHeads && lens.HeadBias(page.Bias) ? page.Bias : null;
+        var whole = new List<LensWords>(at.Count);
+        List<LensWords>[] ofHead = lens.ReadsHeads
+            ? [.. heads.Select(_ => new List<LensWords>(at.Count))] : [];
+        foreach ((int first, int n) in Chunks(at, config))
+        {
+            LensInputs inputs = at.Of(lens.Layer, first, n);
+            int[] tokens = [.. favoured.Skip(first).Take(n)];
+            Tensor x = page.Features(n, lens.FeatureWidth);
+            lens.Features(inputs, x);
+            whole.AddRange(page.Words(page.Logits(lens.Map, x), tokens));
+            for (int i = 0; i < ofHead.Length; i++)
+            {
+                Tensor own = page.Features(n, headWidth, after: x);
+                lens.HeadFeatures(inputs, x, heads[i], own);
+                ofHead[i].AddRange(page.Words(page.Logits(lens.HeadMap(heads[i], bias), own), tokens));
+            }
+        }
+        return new(lens.Layer, whole, [.. ofHead.Select((words, i) => new HeadReading(heads[i], words))]);
+    }
+
+    static IEnumerable<(int First, int Count)> Chunks(LensActivations at, Gpt2Config config)
+    {
+        int size = PositionsAtOnce(config);
+        for (int first = 0; first < at.Count; first += size)
+            yield return (first, Math.Min(size, at.Count - first));
+    }
+
+    static double LogSum(ReadOnlySpan<float> logits)
+    {
+        double max = double.NegativeInfinity, sum = 0;
+        foreach (float logit in logits)
+            max = Math.Max(max, logit);
+        foreach (float logit in logits)
+            sum += Math.Exp(logit - max);
+        return max + Math.Log(sum);
+    }
+
+    // Logits of a chunk of positions, and what is read off them.
+    sealed class Page : IDisposable
+    {
+        readonly Gpt2Model _model;
+        readonly TensorArena _arena;
+        readonly int _top;
+        Tensor _features = null!, _logits = null!, _values = null!, _sums = null!, _own = null!;
+        IndexTensor _tokens = null!, _places = null!;
+
+        internal Page(Gpt2Model model, int featureWidth, int top)
+        {
+            if (top < 1 || top > model.Config.VocabSize)
+                throw new ArgumentOutOfRangeException(nameof(top));
+            (_model, _top) = (model, top);
+            int rows = PositionsAtOnce(model.Config);
+            _arena = new TensorArena(model.Device,
+                TensorArena.Measure(model.Device, a => Cut(a, rows, featureWidth)), "a lens' words");
+            Cut(_arena, rows, featureWidth);
+        }
+
+        /// <summary>[V]</summary>
+        internal Tensor Bias { get; private set; } = null!;
+
+        public void Dispose() => _arena.Dispose();
+
+        void Cut(TensorArena arena, int rows, int featureWidth)
+        {
+            int V = _model.Config.VocabSize;
+            Bias = arena.Cut("a head's share of the bias", V);
+            _features = arena.Cut("features", rows, featureWidth);
+            _logits = arena.Cut("lens logits", rows, V);
+            _values = arena.Cut("the largest", rows, _top);
+            _tokens = arena.CutIndices("their tokens", rows, _top);
+            _sums = arena.Cut("sums over the vocabulary", rows);
+            _own = arena.Cut("logits of the model's tokens", rows, 1);
+            _places = arena.CutIndices("where they are", rows);
+        }
+
+        internal Tensor Features(int rows, int width, Tensor? after = null)
+            => _features.Slice("features", after?.Length ?? 0, rows, width);
+
+        internal Tensor Logits(VocabularyMap map, Tensor x)
+        {
+            Tensor logits = _logits.SliceRows(0, x.Rows);
+            map.Logits(_model.Ops, x, 0, logits);
+            return logits;
+        }
+
+        internal LensToken[][] Top(Tensor logits)
+        {
+            int n = logits.Rows;
+            Tensor values = _values.SliceRows(0, n);
+            IndexTensor tokens = _tokens.Slice(_tokens.Name, 0, n, _top);
+            _model.Ops.TopK(logits, _top, values, tokens);
+            float[] largest = values.ToArray();
+            return [.. tokens.ToArray().Select((id, i) => new LensToken(id, largest[i])).Chunk(_top)];
+        }
+
+        internal IEnumerable<LensWords> Words(Tensor logits, int[] favoured)
+        {
+            int n = logits.Rows, V = logits.Columns;
+            Tensor sums = _sums.Slice(_sums.Name, 0, n), own = _own.SliceRows(0, n);
+            IndexTensor places = _places.Slice(_places.Name, 0, n);
+            places.Upload([.. favoured.Select((token, i) => i * V + token)]);
+            _model.Ops.RowSums(logits, sums);
+            _model.Ops.Gather(places, logits.Reshape(n * V, 1), own);
+            float[] total = sums.ToArray(), picked = own.ToArray();
+            return Top(logits).Select((top, i) => new LensWords(top, picked[i] - total[i] / V));
+        }
+    }
+}
