@@ -50,8 +50,8 @@ public static class LensFolder
         if (unigram is not null)
             writer.AddInts(UnigramTensor, [unigram.Count],
                 unigram.Select(n => (int)Math.Min(n, int.MaxValue)).ToArray());
-        else if (old?.Contains(UnigramTensor) == true)
-            writer.AddInts(UnigramTensor, [facts.VocabSize], ReadUnigram(old, facts.VocabSize)!);
+        else if (old is not null && ReadUnigram(old, facts.VocabSize) is { } counts)
+            writer.AddInts(UnigramTensor, [facts.VocabSize], counts);
         writer.Save(path);
         AtomicFile.WriteText(Path.Combine(folder, FactsFile), facts + "\n");
     }
