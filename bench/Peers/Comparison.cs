@@ -15,7 +15,10 @@ static class Comparison
     public static int Run(string[] args)
     {
         int repeats = Option(args, "--repeats", 5), only = Option(args, "--shape", -1);
-        string work = args.SkipWhile(a => a != "--work").Skip(1).FirstOrDefault() ?? "all";
+        string work = Text(args, "--work") ?? "all";
+        if (work == "lens")
+            return LensComparison.Run(
+                repeats, only, Text(args, "--product") ?? "Linear", Text(args, "--adam"));
         torch.set_num_threads(2);
         using ComputeDevice device = ComputeDevice.Open("cpu");
         if (work == "sweep")
@@ -173,6 +176,9 @@ static class Comparison
     }
 
     static int Option(string[] args, string name, int absent)
-        => args.SkipWhile(a => a != name).Skip(1).FirstOrDefault() is { } text
+        => Text(args, name) is { } text
             ? int.Parse(text, System.Globalization.CultureInfo.InvariantCulture) : absent;
+
+    static string? Text(string[] args, string name)
+        => args.SkipWhile(a => a != name).Skip(1).FirstOrDefault();
 }

@@ -24,11 +24,15 @@ sealed class TorchGpt2
 
     public IEnumerable<Tensor> Parameters => _p.Values;
 
-    /// <summary>How each head's result is captured, if at all.</summary>
-    public enum Heads { None, Einsum, ExtraProduct }
+    /// <summary>A parameter by its name in a checkpoint.</summary>
+    public Tensor this[string name] => _p[name];
+
+    /// <summary>How each head's result is captured, if at all; <c>Values</c> is z alone.</summary>
+    public enum Heads { None, Einsum, ExtraProduct, Values }
 
     /// <summary>
-    /// Logits [B, T, V], or the final hidden state; head results, [B, T, H, C] a layer, into a list.
+    /// Logits [B, T, V], or the final hidden state; head results, [B, T, H, C] a layer, or z, [B T, C], into
+    /// a list.
     /// </summary>
     public Tensor Forward(Tensor ids, bool logits, Heads heads = Heads.None, List<Tensor>? results = null)
     {
@@ -54,8 +58,12 @@ sealed class TorchGpt2
         Tensor z = F.scaled_dot_product_attention(byHead[0], byHead[1], byHead[2],
             is_casual: true).transpose(1, 2);
         Tensor w = _p[$"h.{l}.attn.c_proj.weight"], b = _p[$"h.{l}.attn.c_proj.bias"];
-        if (heads == Heads.None)
-            return addmm(b, z.reshape(B * T, _config.Width), w, 1, 1).reshape(B, T, _config.Width);
+        if (heads is Heads.None or Heads.Values)
+        {
+            Tensor values = z.reshape(B * T, _config.Width);
+            results?.Add(values);
+            return addmm(b, values, w, 1, 1).reshape(B, T, _config.Width);
+        }
         Tensor perHead = w.reshape(H, D, _config.Width);
         if (heads == Heads.Einsum) // the TransformerLens way: results, then their sum
         {
