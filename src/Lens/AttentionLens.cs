@@ -61,6 +61,17 @@ public sealed class AttentionLens : IDisposable
         return TensorArena.Measure(model.Device, arena => Make(model, options, 0, arena, positions));
     }
 
+    /// <summary>Floats that training of layers takes beside their parameters and the model's
+    /// activations.</summary>
+    internal static long TrainingFloats(
+        Gpt2Model model, LensOptions lens, LensTrainingOptions options, int layers)
+    {
+        long floats = 0;
+        TensorArena.Measure(model.Device, arena => floats = LensTrainer.Floats(
+            Make(model, lens, 0, arena, options.PositionsAtOnce(model.Config)), options, layers));
+        return floats;
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

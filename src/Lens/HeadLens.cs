@@ -46,10 +46,10 @@ sealed class HeadLens : LayerLens
 
     Tensor Flat => _weight.Reshape(Config.VocabSize, Config.Heads * Config.Width);
 
-    public override void Prepare(int positions)
+    internal override void Prepare(int positions, bool weightsToo)
     {
         _usesZ = _throughZ is not null && positions > Config.Width / Config.Heads;
-        if (_usesZ) // B_h = W_O,h A_h is what carries a gradient of results back to z
+        if (_usesZ && weightsToo) // B_h = W_O,h A_h is what carries a gradient of results back to z
             Ops.HeadResultsBackward(_weight, _throughZ!, Block.ProjWeight, _throughZ!, null, Config.Heads);
     }
 

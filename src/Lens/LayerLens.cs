@@ -67,7 +67,12 @@ public abstract class LayerLens
     /// parameters: to be called when they have changed, before features are made.
     /// </summary>
     /// <param name="positions">Of the features that follow.</param>
-    public virtual void Prepare(int positions)
+    public void Prepare(int positions) => Prepare(positions, weightsToo: true);
+
+    /// <param name="positions">Of the features that follow.</param>
+    /// <param name="weightsToo">False only chooses: nothing is computed, which a lens without memory can do.
+    /// </param>
+    internal virtual void Prepare(int positions, bool weightsToo)
     {
     }
 

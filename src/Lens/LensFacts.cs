@@ -12,7 +12,7 @@ public sealed record LensFacts
     /// <summary>The only version there is.</summary>
     public const string CurrentFormat = "headtap-lens-1";
 
-    static readonly JsonSerializerOptions Json = new()
+    static readonly JsonSerializerOptions s_json = new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
@@ -46,6 +46,9 @@ public sealed record LensFacts
     /// <summary>Steps that each layer's lens has been trained for.</summary>
     public required IReadOnlyList<int> Steps { get; init; }
 
+    /// <summary>Which layers' training is over.</summary>
+    public required IReadOnlyList<bool> Complete { get; init; }
+
     /// <summary>Mean KL of each layer's lens on the validation texts, nats; null where none were held out.
     /// </summary>
     public IReadOnlyList<double?>? ValidationKl { get; init; }
@@ -65,11 +68,15 @@ public sealed record LensFacts
         {
             Lens = lens.Options, Layers = lens.Layers, Heads = config.Heads, Width = config.Width,
             VocabSize = config.VocabSize, ModelHash = modelHash, Steps = [.. lens.Layers.Select(_ => 0)],
+            Complete = [.. lens.Layers.Select(_ => false)],
         };
     }
 
     /// <summary>The facts as text.</summary>
-    public override string ToString() => JsonSerializer.Serialize(this, Json);
+    public override string ToString() => JsonSerializer.Serialize(this, s_json);
+
+    /// <summary>The options of a lens as they stand in the file.</summary>
+    internal static JsonNode Json(LensOptions options) => JsonSerializer.SerializeToNode(options, s_json)!;
 
     /// <summary>Reads facts from a file's metadata.</summary>
     /// <exception cref="UserException">They are not there or not right.</exception>
@@ -78,7 +85,7 @@ public sealed record LensFacts
         LensFacts? facts;
         try
         {
-            facts = text is null ? null : JsonSerializer.Deserialize<LensFacts>(text, Json);
+            facts = text is null ? null : JsonSerializer.Deserialize<LensFacts>(text, s_json);
         }
         catch (JsonException e)
         {
@@ -89,7 +96,7 @@ public sealed record LensFacts
             throw new UserException($"{Quoted.Path(path)}: not a lens of this version "
                 + $"({CurrentFormat}); expected a folder that `lens train` wrote");
         int layers = facts.Layers.Count;
-        if (layers == 0 || facts.Steps.Count != layers
+        if (layers == 0 || facts.Steps.Count != layers || facts.Complete.Count != layers
             || facts.Layers.Zip(facts.Layers.Skip(1), (a, b) => b - a).Any(step => step < 1)
             || facts.Layers[0] < 0 || (facts.ValidationKl is { } kl && kl.Count != layers))
             throw new UserException($"{Quoted.Path(path)}: what it says of its lens is damaged (its layers)");

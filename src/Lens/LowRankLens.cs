@@ -41,9 +41,9 @@ sealed class LowRankLens : LayerLens
 
     LensParameter Down => new("down", _down, Decays: true);
 
-    public override void Prepare(int positions)
+    internal override void Prepare(int positions, bool weightsToo)
     {
-        for (int h = 0; h < Config.Heads; h++)
+        for (int h = 0; weightsToo && h < Config.Heads; h++)
             Ops.MatMul(HeadProjection(h), Head(_down, h), null, Head(_throughZ, h));
     }
 

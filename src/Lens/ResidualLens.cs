@@ -39,7 +39,11 @@ sealed class ResidualLens : LayerLens
 
     internal override (Tensor Weight, Tensor Bias)? Vocabulary => (Map.Weight, _bias);
 
-    public override void Prepare(int positions) => Ops.Fill(_ones, 1f);
+    internal override void Prepare(int positions, bool weightsToo)
+    {
+        if (weightsToo)
+            Ops.Fill(_ones, 1f);
+    }
 
     public override void Features(LensInputs at, Tensor x)
     {

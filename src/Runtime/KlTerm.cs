@@ -10,4 +10,9 @@ namespace HeadTap.Runtime;
 /// losses alone. The tensor may be overwritten. By then every chunk's logits have been read, so the map's
 /// weights of this chunk may be changed; those of later chunks must stay as they are.
 /// </param>
-public sealed record KlTerm(Tensor X, VocabularyMap Map, Tensor Losses, Action<int, Tensor>? Gradient);
+public sealed record KlTerm(Tensor X, VocabularyMap Map, Tensor Losses, Action<int, Tensor>? Gradient)
+{
+    /// <summary>Called when <see cref="Losses"/> are whole, before the first gradient is handed out; an
+    /// exception from it leaves the weights as they were.</summary>
+    public Action? LossesKnown { get; init; }
+}

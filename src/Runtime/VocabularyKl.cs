@@ -107,6 +107,7 @@ public sealed class VocabularyKl
             foreach ((int first, int n) in Chunks(V, Chunk))
                 Take(terms[i], i, TargetPiece(target, rows, first, n),
                     Logits(terms[i], first, Piece(_logits, rows, first, n)), first);
+            terms[i].LossesKnown?.Invoke();
             if (terms[i].Gradient is not null)
                 foreach ((int first, int n) in Chunks(V, Chunk))
                     Give(terms[i], i, TargetPiece(target, rows, first, n), Piece(_logits, rows, first, n),
@@ -122,6 +123,8 @@ public sealed class VocabularyKl
             for (int i = 0; i < terms.Count; i++)
                 Take(terms[i], i, words, Logits(terms[i], first, Piece(_logits, rows, 0, n)), first);
         }
+        foreach (KlTerm term in terms)
+            term.LossesKnown?.Invoke();
         if (terms.All(t => t.Gradient is null))
             return;
         foreach ((int first, int n) in Chunks(V, Chunk))

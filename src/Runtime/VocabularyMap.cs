@@ -48,7 +48,11 @@ public sealed record VocabularyMap(Tensor Weight, Tensor? Bias, bool Transposed)
     }
 
     /// <summary>Writes <c>dX = dLogits W^T</c> for the first chunk, adds it for the others.</summary>
-    internal void BackwardInput(Ops ops, Tensor dLogits, int first, Tensor dX)
+    /// <param name="ops">Runs it.</param>
+    /// <param name="dLogits">[rows, n]: of tokens [first, first + n).</param>
+    /// <param name="first">0 writes.</param>
+    /// <param name="dX">[rows, K]</param>
+    public void BackwardInput(Ops ops, Tensor dLogits, int first, Tensor dX)
         => ops.Product(dLogits, From(Weight, first), null, dX, new MatMulShape(
             dX.Rows, Width, dLogits.Columns, dLogits.Columns, 1, TokenStep, KStep,
             Width, first == 0 ? 0 : 1));

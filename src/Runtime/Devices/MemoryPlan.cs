@@ -55,6 +55,10 @@ public sealed class MemoryPlan(ComputeDevice device)
                 $"{purpose} needs {Text(bytes)}, and {device.Name} has {Text(free)} free");
     }
 
-    static long FreeBytes(ComputeDevice device)
-        => device.Entry.MemoryInBytes - device.ReservedBytes - device.LiveBytes;
+    /// <summary>What a device has left for tensors.</summary>
+    public static long FreeBytes(ComputeDevice device)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        return device.Entry.MemoryInBytes - device.ReservedBytes - device.LiveBytes;
+    }
 }

@@ -117,8 +117,11 @@ public sealed unsafe class SafetensorsReader : IDisposable
     }
 
     /// <summary>Reads a whole tensor onto a device, in pieces; its shape is the caller's to check.</summary>
+    /// <param name="name">The tensor.</param>
+    /// <param name="destination">As long as the tensor.</param>
+    /// <param name="seen">Is shown each piece; null for nobody.</param>
     /// <exception cref="UserException">No such tensor, or its elements are of another type.</exception>
-    public void Read(string name, Tensor destination)
+    public void Read(string name, Tensor destination, Action<ReadOnlySpan<float>>? seen = null)
     {
         ArgumentNullException.ThrowIfNull(destination);
         float[] piece = new float[Math.Min(PieceLength, destination.Length)];
@@ -126,6 +129,7 @@ public sealed unsafe class SafetensorsReader : IDisposable
         {
             Span<float> values = piece.AsSpan(0, (int)Math.Min(PieceLength, destination.Length - start));
             Read(name, start, values);
+            seen?.Invoke(values);
             destination.Slice(name, start, values.Length).Upload(values);
         }
     }

@@ -1,0 +1,231 @@
+using System.Diagnostics;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json.Nodes;
+using HeadTap.Runtime;
+
+namespace HeadTap.Lens;
+
+/// <summary>How a run is carried out; nothing here changes its result.</summary>
+public sealed record LensRunOptions
+{
+    /// <summary>Go on from the folder's checkpoint.</summary>
+    public bool Resume { get; init; }
+
+    /// <summary>Called once, with the groups of layers and what one takes.</summary>
+    public Action<LensPlan>? Planned { get; init; }
+
+    /// <summary>Called after every step.</summary>
+    public Action<LensProgress>? Progress { get; init; }
+
+    /// <summary>Ends the run after the current step, with a checkpoint.</summary>
+    public CancellationToken Stop { get; init; }
+}
+
+/// <summary>How far a run is.</summary>
+/// <param name="Group">The group of layers, from 0.</param>
+/// <param name="Groups">How many there are.</param>
+/// <param name="Layers">The group's layers.</param>
+/// <param name="Last">The last step.</param>
+/// <param name="Steps">Steps of each group.</param>
+/// <param name="TimeLeft">At the speed so far.</param>
+/// <param name="ValidationKl">Of each layer, in steps with an evaluation; else null.</param>
+public sealed record LensProgress(int Group, int Groups, IReadOnlyList<int> Layers, LensStep Last, int Steps,
+    TimeSpan TimeLeft, IReadOnlyList<double>? ValidationKl);
+
+/// <summary>How a run ended.</summary>
+/// <param name="Complete">False if it was stopped; it can be resumed.</param>
+/// <param name="Facts">What is in the folder; null if no lens has been written yet.</param>
+/// <param name="Elapsed">Since it was started or resumed.</param>
+public sealed record LensRunResult(bool Complete, LensFacts? Facts, TimeSpan Elapsed);
+
+/// <summary>
+/// Training of lenses in a folder: <c>lens.safetensors</c> and <c>lens.json</c>, which always hold each
+/// layer's best lens so far, <c>metrics.jsonl</c> with a line a step, and while it lasts
+/// <c>checkpoint.safetensors</c>. Layers that do not fit the device together are trained in groups.
+/// </summary>
+public sealed class LensRun
+{
+    /// <summary>The checkpoint's name in the folder.</summary>
+    public const string CheckpointFile = "checkpoint.safetensors";
+
+    /// <summary>The metrics' name in the folder.</summary>
+    public const string MetricsFile = "metrics.jsonl";
+
+    const long UnigramTokens = 1_000_000;
+    const int FewestDocuments = 20;
+
+    readonly Gpt2Model _model;
+    readonly string _modelHash, _folder;
+    readonly LensOptions _lens;
+    readonly LensTrainingOptions _options;
+    readonly LensRunOptions _run;
+    readonly DocumentSource _train;
+    readonly DocumentSource? _validation;
+    readonly LensPlan _plan;
+    readonly Stopwatch _watch = new();
+    LensFacts? _facts;
+
+    LensRun(Gpt2Model model, string modelHash, LensOptions lens, IReadOnlyList<int> layers,
+        LensTrainingOptions options, DocumentSource texts, string folder, LensRunOptions run)
+    {
+        (_model, _modelHash, _lens, _folder, _run) = (model, modelHash, lens, folder, run);
+        _options = options.Validated(model.Config);
+        double share = options.ValidationShare ?? (texts.Count >= FewestDocuments ? 0.05 : 0);
+        (_train, _validation) = share > 0 ? texts.Split(share, options.Seed) : (texts, null);
+        _plan = LensPlan.Make(model, lens, layers, options);
+    }
+
+    /// <summary>Trains to the end, or until it is stopped.</summary>
+    /// <param name="model">The model; its weights are not touched.</param>
+    /// <param name="modelHash"><see cref="Gpt2Folder.Hash"/> of it.</param>
+    /// <param name="lens">Which lenses.</param>
+    /// <param name="layers">For which layers, rising.</param>
+    /// <param name="options">How.</param>
+    /// <param name="texts">What the model reads.</param>
+    /// <param name="folder">Where lenses go.</param>
+    /// <param name="run">Resume, progress, stop.</param>
+    /// <exception cref="UserException">Options, texts, checkpoint or folder are not usable, not even one layer
+    /// fits the device, or a loss is no longer a number.</exception>
+    public static LensRunResult Run(Gpt2Model model, string modelHash, LensOptions lens,
+        IReadOnlyList<int> layers, LensTrainingOptions options, DocumentSource texts, string folder,
+        LensRunOptions? run = null)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(texts);
+        return new LensRun(model, modelHash, lens, layers, options, texts, folder,
+            run ?? new LensRunOptions()).Train();
+    }
+
+    string Checkpoint => Path.Combine(_folder, CheckpointFile);
+
+    LensRunResult Train()
+    {
+        RequireStart();
+        _run.Planned?.Invoke(_plan);
+        _watch.Start();
+        bool complete = true;
+        for (int group = 0; group < _plan.Groups.Count && complete; group++)
+            if (!_plan.Groups[group].All(IsComplete))
+                complete = TrainGroup(group);
+        return new LensRunResult(complete, _facts, _watch.Elapsed);
+    }
+
+    void RequireStart()
+    {
+        bool begun = File.Exists(Checkpoint), there = File.Exists(Path.Combine(_folder, LensFolder.WeightsFile));
+        if (!_run.Resume)
+        {
+            if (begun || there)
+                throw new UserException($"{Quoted.Path(_folder)}: a lens or a run is there already; continue "
+                    + "it with --resume, or choose another folder");
+            return;
+        }
+        if (!begun && !there)
+            throw new UserException($"{Quoted.Path(_folder)}: nothing to resume is there; start without "
+                + "--resume");
+        if (!there)
+            return;
+        _facts = LensFolder.ReadFacts(_folder);
+        if (_facts.Training?["config"]?.GetValue<string>() != ConfigHash())
+            throw new UserException($"{Quoted.Path(_folder)}: the lens there was trained with other options, "
+                + "texts or model; resume with those that the run began with, or choose another folder");
+    }
+
+    bool IsComplete(int layer)
+    {
+        int index = _facts?.Layers.ToList().IndexOf(layer) ?? -1;
+        return index >= 0 && _facts!.Complete[index];
+    }
+
+    bool TrainGroup(int group)
+    {
+        IReadOnlyList<int> layers = _plan.Groups[group];
+        int positions = _options.PositionsAtOnce(_model.Config);
+        using AttentionLens lens = AttentionLens.Initial(_model, _lens, layers, positions);
+        var rows = new RowOptions(_options.TokensAtOnce(_model.Config), _options.Bos);
+        using var trainer = new LensTrainer(lens, _options,
+            new DocumentRows(_train, _model.Config, rows, _options.Seed));
+        var progress = new LensGroupProgress(trainer, _options);
+        long metricsRows = 0;
+        if (_run.Resume && File.Exists(Checkpoint))
+            metricsRows = LensCheckpoint.Restore(Checkpoint, ConfigHash(), trainer, progress) ?? 0;
+        using JsonlWriter metrics = JsonlWriter.Append(Path.Combine(_folder, MetricsFile),
+            metricsRows > 0 || group > 0 ? KeptRows(group, metricsRows) : 0);
+        int firstStep = trainer.Step;
+        TimeSpan began = _watch.Elapsed;
+        while (trainer.Step < _options.Steps && !progress.AllDone && !_run.Stop.IsCancellationRequested)
+        {
+            LensStep step = trainer.Next();
+            bool evaluate = _validation is not null
+                && (step.Step % _options.EvaluateEvery == 0 || step.Step == _options.Steps);
+            IReadOnlyList<double>? kl = evaluate ? Evaluate(trainer, rows) : null;
+            metrics.Write(new
+            {
+                Layers = layers, step.Step, step.LearningRate, step.Positions,
+                Kl = step.Losses.Select(l => double.IsNaN(l) ? null : (double?)l), ValidationKl = kl,
+            });
+            if (kl is not null && progress.Take(kl, step.Step) is { Count: > 0 } better)
+                Save(lens, progress, better, complete: false);
+            if (_options.CheckpointEvery > 0 && step.Step % _options.CheckpointEvery == 0
+                && step.Step < _options.Steps)
+                LensCheckpoint.Save(Checkpoint, ConfigHash(), trainer, progress, metrics.Rows);
+            TimeSpan each = (_watch.Elapsed - began) / (step.Step - firstStep);
+            _run.Progress?.Invoke(new LensProgress(group, _plan.Groups.Count, layers, step, _options.Steps,
+                each * (_options.Steps - step.Step), kl));
+        }
+        bool complete = trainer.Step >= _options.Steps || progress.AllDone;
+        IReadOnlySet<int> unseen = progress.WithoutEvaluation(layers);
+        Save(lens, progress, unseen, complete);
+        if (complete)
+            File.Delete(Checkpoint);
+        else
+            LensCheckpoint.Save(Checkpoint, ConfigHash(), trainer, progress, metrics.Rows);
+        return complete;
+    }
+
+    // A checkpoint knows how many rows there were; groups that are complete have all of theirs.
+    long KeptRows(int group, long checkpointed) => checkpointed > 0 ? checkpointed
+        : _facts!.Layers.Count > 0 ? _plan.Groups.Take(group).Sum(g => (long)StepsOf(g)) : 0;
+
+    int StepsOf(IReadOnlyList<int> layers)
+        => layers.Max(l => _facts!.Steps[_facts.Layers.ToList().IndexOf(l)]);
+
+    IReadOnlyList<double> Evaluate(LensTrainer trainer, RowOptions rows)
+        => trainer.Evaluate(new DocumentRows(_validation!, _model.Config, rows, _options.Seed),
+            _options.ValidationRows);
+
+    void Save(AttentionLens lens, LensGroupProgress progress, IReadOnlySet<int> fresh, bool complete)
+    {
+        List<int> layers = [.. (_facts?.Layers ?? []).Union(lens.Layers).Order()];
+        T Of<T>(int layer, Func<int, T> fromGroup, Func<LensFacts, int, T> fromFile)
+        {
+            int here = lens.Layers.ToList().IndexOf(layer);
+            return here >= 0 ? fromGroup(here) : fromFile(_facts!, _facts!.Layers.ToList().IndexOf(layer));
+        }
+        bool first = _facts is null;
+        JsonObject training = _options.ToJson();
+        training["config"] = ConfigHash();
+        _facts = LensFacts.Of(lens, _modelHash) with
+        {
+            Layers = layers,
+            Steps = [.. layers.Select(l => Of(l, i => progress.BestStep[i], (f, i) => f.Steps[i]))],
+            Complete = [.. layers.Select(l => Of(l, _ => complete, (f, i) => f.Complete[i]))],
+            ValidationKl = _validation is null ? null
+                : [.. layers.Select(l => Of(l, i => progress.Best(i), (f, i) => f.ValidationKl?[i]))],
+            Training = training,
+        };
+        LensFolder.Save(_folder, _facts, lens, first ? lens.Layers.ToHashSet() : fresh,
+            first ? _train.TokenCounts(_model.Config.VocabSize, UnigramTokens) : null);
+    }
+
+    string ConfigHash()
+    {
+        JsonObject config = _options.ToJson();
+        config["lens"] = LensFacts.Json(_lens);
+        config["model"] = _modelHash;
+        config["texts"] = _train.Hash;
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(config.ToJsonString())));
+    }
+}

@@ -1,0 +1,164 @@
+using HeadTap.Runtime;
+
+namespace HeadTap.Lens;
+
+/// <summary>What one step did.</summary>
+/// <param name="Step">1 for the first.</param>
+/// <param name="Losses">Mean KL of each layer before the step, nats; NaN for a layer that is done.</param>
+/// <param name="LearningRate">Of this step.</param>
+/// <param name="Positions">Whose distributions were matched.</param>
+public sealed record LensStep(int Step, IReadOnlyList<double> Losses, float LearningRate, int Positions);
+
+/// <summary>
+/// Steps of lenses that are trained together: a forward pass of the model serves all of them, their loss is
+/// KL(model || lens) summed over the heads of a layer (Attention Lens, equation 1), and each layer's lens has
+/// its own. Made alike, two trainers give the same bits on any number of threads.
+/// </summary>
+public sealed class LensTrainer : IDisposable
+{
+    readonly LensTrainingOptions _options;
+    readonly DocumentRows _rows;
+    readonly LensActivations _activations;
+    readonly TensorArena _arena;
+    readonly VocabularyKl _kl;
+    readonly List<LayerTraining> _layers = [];
+
+    /// <summary>A trainer at step 0; the lenses' parameters are those that are there.</summary>
+    /// <param name="lens">Trained in place; it outlives this.</param>
+    /// <param name="options">How.</param>
+    /// <param name="rows">The texts.</param>
+    /// <exception cref="UserException">The job does not fit the device.</exception>
+    public LensTrainer(AttentionLens lens, LensTrainingOptions options, DocumentRows rows)
+    {
+        ArgumentNullException.ThrowIfNull(lens);
+        ArgumentNullException.ThrowIfNull(options);
+        if (lens.Options.Kind == LensKind.Logit)
+            throw new UserException("a logit lens has nothing to train");
+        (Lens, _options, _rows) = (lens, options, rows);
+        Gpt2Model model = lens.Model;
+        int positions = options.PositionsAtOnce(model.Config);
+        _arena = new TensorArena(model.Device, Floats(lens, options), "moments and scratch of the lenses");
+        try
+        {
+            (_kl, UpdateBlock? block) = CutShared(_arena, lens[lens.Layers[0]], options, positions,
+                lens.Layers.Count);
+            foreach (int layer in lens.Layers)
+                _layers.Add(new LayerTraining(lens[layer], options.Moments, _arena, block, positions));
+            _activations = new LensActivations(model, lens.Layers, [lens.Options.Kind], options.BatchRows,
+                options.TokensAtOnce(model.Config), positions);
+        }
+        catch
+        {
+            _arena.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The lenses.</summary>
+    public AttentionLens Lens { get; }
+
+    /// <summary>Steps done.</summary>
+    public int Step { get; internal set; }
+
+    /// <summary>Where the next step's rows begin.</summary>
+    public RowPosition Position
+    {
+        get => _rows.Position;
+        internal set => _rows.Position = value;
+    }
+
+    internal IReadOnlyList<LayerTraining> Layers => _layers;
+
+    /// <summary>Floats beside the lenses' own and the model's activations: moments, features,
+    /// scratch.</summary>
+    public static long Floats(AttentionLens lens, LensTrainingOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(lens);
+        ArgumentNullException.ThrowIfNull(options);
+        return Floats(lens[lens.Layers[0]], options, lens.Layers.Count);
+    }
+
+    /// <summary>Makes one optimiser step of every layer that is not done.</summary>
+    /// <exception cref="UserException">A loss is not finite; that layer's weights are as before.</exception>
+    public LensStep Next()
+    {
+        _activations.Clear();
+        for (int i = 0; i < _options.Accumulation; i++)
+        {
+            SequenceBatch rows = _rows.Next(_options.BatchRows);
+            _activations.Add(rows,
+                _options.Positions.Of(rows, _options.Seed, (long)Step * _options.Accumulation + i));
+        }
+        int n = _activations.Count;
+        float rate = _options.Schedule.Rate(Step + 1, _options.Steps, _options.Optimizer.LearningRate);
+        AdamWOptions adam = _options.Optimizer;
+        var step = new AdamWStep(rate, adam.Beta1, adam.Beta2, adam.Epsilon, adam.WeightDecay, Step + 1);
+        LayerTraining[] active = [.. _layers.Where(l => !l.Done)];
+        foreach (LayerTraining layer in active)
+            layer.Begin(_activations.Of(layer.Lens.Layer), _activations.Capacity);
+        if (_options.Clip > 0)
+        {
+            _kl.Run(_activations.Target, [.. active.Select(l => l.NormTerm(Step + 1))], 1f / n);
+            foreach (LayerTraining layer in active)
+                layer.Clip(_options.Clip);
+        }
+        _kl.Run(_activations.Target, [.. active.Select(l => l.StepTerm(step))], 1f / n);
+        foreach (LayerTraining layer in active)
+            layer.StepInner(step);
+        Step++;
+        return new LensStep(Step, [.. _layers.Select(l => l.Done ? double.NaN : l.MeanLoss)], rate, n);
+    }
+
+    /// <summary>Mean KL of each layer on other rows, nats, at the positions that training chooses there;
+    /// changes nothing.</summary>
+    /// <param name="texts">The texts.</param>
+    /// <param name="rowLimit">Rows at most.</param>
+    public IReadOnlyList<double> Evaluate(DocumentRows texts, int rowLimit)
+    {
+        ArgumentNullException.ThrowIfNull(texts);
+        double[] sums = new double[_layers.Count];
+        long positions = 0, batch = 0;
+        foreach (LayerTraining layer in _layers)
+            layer.Lens.Prepare(_activations.Capacity);
+        foreach (SequenceBatch rows in texts.InOrder(_options.BatchRows, rowLimit))
+        {
+            _activations.Clear();
+            // No step has this number, so no row is sampled as in training.
+            _activations.Add(rows, _options.Positions.Of(rows, _options.Seed, -1 - batch++));
+            positions += _activations.Count;
+            foreach (LayerTraining layer in _layers)
+                layer.Begin(_activations.Of(layer.Lens.Layer), null);
+            _kl.Run(_activations.Target, [.. _layers.Select(l => l.LossTerm())], 1f);
+            for (int i = 0; i < _layers.Count; i++)
+                sums[i] += _layers[i].MeanLoss * _activations.Count;
+        }
+        return [.. sums.Select(sum => sum / positions)];
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _activations.Dispose();
+        _arena.Dispose();
+    }
+
+    internal static long Floats(LayerLens lens, LensTrainingOptions options, int layers)
+    {
+        int positions = options.PositionsAtOnce(lens.Config);
+        return TensorArena.Measure(lens.Model.Device, arena =>
+        {
+            (_, UpdateBlock? block) = CutShared(arena, lens, options, positions, layers);
+            for (int i = 0; i < layers; i++)
+                _ = new LayerTraining(lens, options.Moments, arena, block, positions);
+        });
+    }
+
+    static (VocabularyKl Kl, UpdateBlock? Block) CutShared(
+        TensorArena arena, LayerLens lens, LensTrainingOptions options, int positions, int layers)
+    {
+        int V = lens.Config.VocabSize;
+        var kl = new VocabularyKl(lens.Ops, arena, positions, terms: layers, vocabulary: V);
+        return (kl, lens.Vocabulary is { } map
+            ? new UpdateBlock(arena, map.Weight.Columns, V, positions) : null);
+    }
+}

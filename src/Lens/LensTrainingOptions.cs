@@ -1,0 +1,127 @@
+using System.Text.Json.Nodes;
+using HeadTap.Runtime;
+
+namespace HeadTap.Lens;
+
+/// <summary>How lenses are trained.</summary>
+public sealed record LensTrainingOptions
+{
+    /// <summary>Optimiser steps; 0 leaves lenses as they begin.</summary>
+    public required int Steps { get; init; }
+
+    /// <summary>Rows of a forward pass of the model.</summary>
+    public int BatchRows { get; init; } = 8;
+
+    /// <summary>Forward passes whose positions make one step.</summary>
+    public int Accumulation { get; init; } = 1;
+
+    /// <summary>Most tokens of a row; longer documents give several rows. 0 for the model's context.</summary>
+    public int TokensPerRow { get; init; }
+
+    /// <summary>Positions of a row whose distributions are matched: the last real one is the reference's.
+    /// </summary>
+    public PositionChoice Positions { get; init; } = PositionChoice.Last;
+
+    /// <summary>Adam's options; the reference has no decay.</summary>
+    public AdamWOptions Optimizer { get; init; } =
+        new() { LearningRate = 1e-3f, Beta1 = 0.9f, Beta2 = 0.999f, WeightDecay = 0 };
+
+    /// <summary>The learning rate over the steps.</summary>
+    public LearningRateSchedule Schedule { get; init; } = new();
+
+    /// <summary>Largest norm of a layer's gradient; 0 for no limit. A limit costs a second pass over the
+    /// vocabulary.</summary>
+    public float Clip { get; init; }
+
+    /// <summary>How moments of the vocabulary's matrix are kept.</summary>
+    public MomentStorage Moments { get; init; }
+
+    /// <summary>Order of texts, sampled positions, choice of validation texts.</summary>
+    public ulong Seed { get; init; }
+
+    /// <summary>Token put before each document; null for none.</summary>
+    public int? Bos { get; init; }
+
+    /// <summary>Share of the documents that is held out; 0 for none; null for a twentieth of 20 documents or
+    /// more, and none of fewer.</summary>
+    public double? ValidationShare { get; init; }
+
+    /// <summary>Rows of the held-out documents that are looked at, at most.</summary>
+    public int ValidationRows { get; init; } = 256;
+
+    /// <summary>Steps between two evaluations.</summary>
+    public int EvaluateEvery { get; init; } = 100;
+
+    /// <summary>
+    /// Evaluations without a better validation KL after which a layer is done; 0 never. What is kept is each
+    /// layer's best.
+    /// </summary>
+    public int Patience { get; init; } = 5;
+
+    /// <summary>How much better counts, nats.</summary>
+    public double MinimumGain { get; init; } = 1e-4;
+
+    /// <summary>Steps between two checkpoints; 0 for one at the end alone.</summary>
+    public int CheckpointEvery { get; init; } = 500;
+
+    /// <summary>Layers that are trained together; 0 for as many as fit.</summary>
+    public int LayersAtOnce { get; init; }
+
+    /// <summary>Everything that decides the result, for manifests and checkpoints.</summary>
+    public JsonObject ToJson() => new()
+    {
+        ["steps"] = Steps,
+        ["batch_rows"] = BatchRows,
+        ["accumulation"] = Accumulation,
+        ["tokens_per_row"] = TokensPerRow,
+        ["positions"] = Positions.ToString(),
+        ["learning_rate"] = Optimizer.LearningRate,
+        ["beta1"] = Optimizer.Beta1,
+        ["beta2"] = Optimizer.Beta2,
+        ["epsilon"] = Optimizer.Epsilon,
+        ["weight_decay"] = Optimizer.WeightDecay,
+        ["schedule"] = Schedule.Kind.ToString().ToLowerInvariant(),
+        ["warmup_steps"] = Schedule.WarmupSteps,
+        ["minimum_rate"] = Schedule.MinimumRate,
+        ["clip"] = Clip,
+        ["moments"] = Moments.ToString().ToLowerInvariant(),
+        ["seed"] = Seed,
+        ["bos"] = Bos,
+        ["validation_share"] = ValidationShare,
+        ["validation_rows"] = ValidationRows,
+        ["evaluate_every"] = EvaluateEvery,
+        ["patience"] = Patience,
+        ["minimum_gain"] = MinimumGain,
+    };
+
+    /// <summary>Refuses options out of range.</summary>
+    /// <exception cref="UserException">One is; the message names it.</exception>
+    public LensTrainingOptions Validated(Gpt2Config config)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        string? problem = Least("steps", Steps, 0) ?? Least("batch-rows", BatchRows, 1)
+            ?? Least("accumulation", Accumulation, 1) ?? Least("tokens-per-row", TokensPerRow, 0)
+            ?? (TokensPerRow <= config.ContextLength ? null
+                : $"--tokens-per-row is {TokensPerRow}; the model's context is {config.ContextLength}")
+            ?? Least("evaluate-every", EvaluateEvery, 1) ?? Least("patience", Patience, 0)
+            ?? Least("checkpoint-every", CheckpointEvery, 0) ?? Least("validation-rows", ValidationRows, 1)
+            ?? Least("layers-at-once", LayersAtOnce, 0) ?? Least("warmup-steps", Schedule.WarmupSteps, 0)
+            ?? (ValidationShare is null or (>= 0 and < 1) ? null
+                : $"--validation-share is {ValidationShare}; expected 0 to less than 1")
+            ?? (Clip >= 0 && float.IsFinite(Clip) ? null : $"--clip is {Clip}; expected 0 or more")
+            ?? (MinimumGain >= 0 && double.IsFinite(MinimumGain) ? null
+                : $"--minimum-gain is {MinimumGain}; expected 0 or more")
+            ?? Optimizer.Problem();
+        return problem is null ? this : throw new UserException(problem);
+    }
+
+    /// <summary>T of a forward pass.</summary>
+    internal int TokensAtOnce(Gpt2Config config) => TokensPerRow == 0 ? config.ContextLength : TokensPerRow;
+
+    /// <summary>Positions of one step at most.</summary>
+    internal int PositionsAtOnce(Gpt2Config config)
+        => checked(Accumulation * Positions.MostOf(BatchRows, TokensAtOnce(config)));
+
+    static string? Least(string name, int value, int least)
+        => value >= least ? null : $"--{name} is {value}; expected {least} or more";
+}
