@@ -86,7 +86,7 @@ public sealed class AttentionLens : IDisposable
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(layers);
-        RequireFits(model.Config, options);
+        options.RequireFits(model.Config);
         var lens = new AttentionLens(model, options, layers);
         try
         {
@@ -135,12 +135,4 @@ public sealed class AttentionLens : IDisposable
             _ => new UnembeddingLens(model, options, layer, arena.Cut("W_U", model.Config.VocabSize,
                 model.Config.Width), arena.Cut("b_U", model.Config.VocabSize)),
         };
-
-    static void RequireFits(Gpt2Config config, LensOptions options)
-    {
-        if (options.Kind == LensKind.LowRank && (options.Rank < 1 || options.Rank > config.Width))
-            throw new UserException($"rank {options.Rank}; expected 1 to the model's width {config.Width}");
-        if (options.Kind == LensKind.Logit && options.Initial == LensInitial.Zero)
-            throw new UserException("a logit lens of zeros says nothing; expected folded or raw");
-    }
 }

@@ -29,7 +29,7 @@ public abstract class LayerLens
     /// <summary>K, width of the features that the map takes.</summary>
     public int FeatureWidth => Map.Width;
 
-    /// <summary>Features to logits, summed over heads, as of the last <see cref="Prepare"/>.</summary>
+    /// <summary>Features to logits, summed over heads, as of the last <see cref="Prepare(int)"/>.</summary>
     public abstract VocabularyMap Map { get; }
 
     /// <summary>Whether the lens says anything of a single head.</summary>

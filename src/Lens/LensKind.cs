@@ -1,3 +1,5 @@
+using HeadTap.Runtime;
+
 namespace HeadTap.Lens;
 
 /// <summary>What of a layer a lens reads, and through how large a map.</summary>
@@ -66,4 +68,16 @@ public sealed record LensOptions
 
     /// <summary>What each head's bias begins with.</summary>
     public LensBias Bias { get; init; }
+
+    /// <summary>Refuses a lens that a model cannot have.</summary>
+    /// <exception cref="UserException">The rank is not one of the model's, or nothing would be
+    /// read.</exception>
+    public void RequireFits(Gpt2Config config)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        if (Kind == LensKind.LowRank && (Rank < 1 || Rank > config.Width))
+            throw new UserException($"--rank is {Rank}; expected 1 to the model's width {config.Width}");
+        if (Kind == LensKind.Logit && Initial == LensInitial.Zero)
+            throw new UserException("a logit lens of zeros says nothing; expected folded or raw");
+    }
 }

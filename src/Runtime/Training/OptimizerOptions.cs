@@ -13,7 +13,7 @@ public abstract record OptimizerOptions
     public bool DecayOnlyMatrices { get; init; } = true;
 
     /// <summary>What is wrong, or null.</summary>
-    internal virtual string? Problem() =>
+    public virtual string? Problem() =>
         (LearningRate > 0 && float.IsFinite(LearningRate)
             ? null : $"learning_rate is {LearningRate}; expected a number above 0")
         ?? TrainingConfig.NotNegative("weight_decay", WeightDecay);
@@ -38,7 +38,8 @@ public sealed record AdamWOptions : OptimizerOptions
     /// <summary>Added to the root of the second moment.</summary>
     public float Epsilon { get; init; } = 1e-8f;
 
-    internal override string? Problem() => base.Problem()
+    /// <inheritdoc/>
+    public override string? Problem() => base.Problem()
         ?? TrainingConfig.Share("beta1", Beta1) ?? TrainingConfig.Share("beta2", Beta2)
         ?? (Epsilon > 0 && float.IsFinite(Epsilon)
             ? null : $"epsilon is {Epsilon}; expected a number above 0");
@@ -56,7 +57,8 @@ public sealed record SgdOptions : OptimizerOptions
     /// <summary>Whether the update looks one step ahead.</summary>
     public bool Nesterov { get; init; }
 
-    internal override string? Problem() => base.Problem()
+    /// <inheritdoc/>
+    public override string? Problem() => base.Problem()
         ?? TrainingConfig.Share("momentum", Momentum) ?? TrainingConfig.Share("dampening", Dampening)
         ?? (Nesterov && (Momentum == 0 || Dampening != 0)
             ? "nesterov needs momentum above 0 and dampening 0" : null);
