@@ -1,0 +1,257 @@
+using System.Text.Json;
+using HeadTap.Runtime;
+
+namespace HeadTap.Lens.Tests;
+
+public class LensRunTests
+{
+    static readonly Gpt2Config Config =
+        new() { VocabSize = 37, ContextLength = 12, Width = 20, Layers = 3, Heads = 4, Inner = 28 };
+
+    static readonly LensKind[] Trained = [LensKind.Head, LensKind.Thin, LensKind.LowRank, LensKind.Shared,
+        LensKind.Residual, LensKind.Tuned];
+
+    string _folder = "";
+
+    [SetUp]
+    public void MakeFolder() => _folder = Directory.CreateTempSubdirectory("headtap-lens-").FullName;
+
+    [TearDown]
+    public void DeleteFolder() => Directory.Delete(_folder, recursive: true);
+
+    [Test]
+    public void Every_kind_comes_nearer_to_the_model([ValueSource(nameof(Trained))] LensKind kind)
+    {
+        LensFacts facts = Run("a", kind, Options(60)).Facts!;
+        for (int i = 0; i < 2; i++)
+        {
+            double[] kl = [.. Rows("a").Select(r => r.GetProperty("kl")[i].GetDouble())];
+            Assert.That(kl[^1], Is.LessThan(0.8 * kl[0]));
+            Assert.That(facts.ValidationKl![i], Is.GreaterThan(0).And.LessThan(kl[0]));
+        }
+        Assert.That(facts.Complete, Is.All.True);
+        Assert.That(File.Exists(At("a", LensRun.CheckpointFile)), Is.False);
+    }
+
+    [Test]
+    public void No_steps_write_the_lens_as_it_begins([ValueSource(nameof(Trained))] LensKind kind)
+    {
+        Run("a", kind, Options(0));
+        using Gpt2Model model = Model();
+        using AttentionLens read = LensFolder.Load(model, "hash", At("a"), null, 4),
+            made = AttentionLens.Initial(model, Kind(kind), [0, 2], 4);
+        foreach (int layer in (int[])[0, 2])
+            foreach ((LensParameter r, LensParameter m) in read[layer].Parameters.Zip(made[layer].Parameters))
+                Assert.That(r.Value.ToArray(), Is.EqualTo(m.Value.ToArray()), $"{layer} {r.Name}");
+        Assert.That(LensFolder.Unigram(At("a"))!.Sum(), Is.EqualTo(Documents.Sum(d => d.Length)));
+    }
+
+    [Test]
+    public void Stopped_and_resumed_it_reaches_the_same_bits(
+        [Values(LensKind.Head, LensKind.LowRank, LensKind.Tuned)] LensKind kind, [Values(MomentStorage.Float32)] MomentStorage moments,
+        [Values(1, 4, 9)] int stopAfter)
+    {
+        LensTrainingOptions options = Options(12) with { Moments = moments, EvaluateEvery = 4 };
+        Run("whole", kind, options);
+        Stop("parts", kind, options, stopAfter, group: 0);
+        // Rows of a run that was killed after its checkpoint are written again and not twice.
+        File.AppendAllText(At("parts", LensRun.MetricsFile), "{\"step\": 99}\n{\"st");
+        Assert.That(Run("parts", kind, options, resume: true).Complete, Is.True);
+        AssertSame("whole", "parts");
+    }
+
+    [Test]
+    public void Layers_trained_in_groups_are_the_same_as_together([Values(0, 1)] int stopInGroup)
+    {
+        LensTrainingOptions together = Options(8), apart = together with { LayersAtOnce = 1 };
+        Run("whole", LensKind.Thin, together);
+        Stop("parts", LensKind.Thin, apart, 5, stopInGroup);
+        Assert.That(Run("parts", LensKind.Thin, apart, resume: true).Complete, Is.True);
+        Assert.That(Weights("parts"), Is.EqualTo(Weights("whole")));
+        Assert.That(Rows("parts").Select(r => r.GetProperty("layers")[0].GetInt32()),
+            Is.EqualTo(Enumerable.Repeat(0, 8).Concat(Enumerable.Repeat(2, 8))));
+    }
+
+    [Test]
+    public void A_layer_that_gets_no_better_is_done_and_its_best_is_kept()
+    {
+        LensTrainingOptions options = Options(40) with
+        {
+            EvaluateEvery = 5, Patience = 2, MinimumGain = 100, // only the first evaluation counts
+        };
+        LensRunResult result = Run("early", LensKind.Thin, options);
+        Assert.That(result.Complete, Is.True);
+        Assert.That(Rows("early"), Has.Length.EqualTo(15));
+        Assert.That(result.Facts!.Steps, Is.All.EqualTo(5));
+        Run("five", LensKind.Thin, options with { Steps = 5, Schedule = Flat });
+        Run("flat", LensKind.Thin, options with { Schedule = Flat });
+        Assert.That(Weights("flat"), Is.EqualTo(Weights("five")));
+    }
+
+    [Test]
+    public void First_step_moves_each_of_the_heads_biases_by_the_learning_rate()
+    {
+        // Adam's first step is the learning rate in the gradient's direction, whatever its size.
+        foreach ((LensKind kind, int biases) in
+            ((LensKind, int)[])[(LensKind.Head, 4), (LensKind.Thin, 4), (LensKind.Residual, 1)])
+        {
+            using Gpt2Model model = Model();
+            using AttentionLens lens = AttentionLens.Initial(model, Kind(kind), [1], 72);
+            LensParameter[] before = [.. lens[1].Parameters];
+            float[][] old = [.. before.Select(p => p.Value.ToArray())];
+            using var trainer = new LensTrainer(lens, Options(1) with { Schedule = Flat },
+                new DocumentRows(Texts(), Config, new RowOptions(Config.ContextLength), 1));
+            trainer.Next();
+            float Moved(int i) => old[i].Zip(before[i].Value.ToArray(), (a, b) => Math.Abs(a - b)).Max();
+            Assert.That(Moved(0), Is.EqualTo(0.01f).Within(1e-3f), $"{kind}: weight");
+            Assert.That(Moved(1), Is.EqualTo(biases * 0.01f).Within(biases * 1e-3f), $"{kind}: bias");
+        }
+    }
+
+    [Test]
+    public void A_limit_that_no_gradient_reaches_changes_nothing(
+        [Values(LensKind.Head, LensKind.LowRank, LensKind.Tuned)] LensKind kind)
+    {
+        Run("free", kind, Options(6));
+        Run("wide", kind, Options(6) with { Clip = 1e6f });
+        Run("tight", kind, Options(6) with
+        {
+            Clip = 1e-3f, Optimizer = Options(6).Optimizer with { Epsilon = 1e-3f },
+        });
+        Assert.That(Tensors("wide"), Is.EqualTo(Tensors("free")));
+        Assert.That(Tensors("tight"), Is.Not.EqualTo(Tensors("free")));
+    }
+
+    [Test]
+    public void A_loss_that_is_no_number_ends_the_run_with_one_line()
+    {
+        using Gpt2Model model = Model();
+        float[] gain = model.Weights.FinalNormWeight.ToArray();
+        gain[0] = float.NaN;
+        model.Weights.FinalNormWeight.Upload(gain);
+        UserException e = Assert.Throws<UserException>(() => LensRun.Run(model, "hash",
+            Kind(LensKind.Thin) with { Initial = LensInitial.Raw }, [0], Options(5), Texts(), At("a")))!;
+        Assert.That(e.Message, Does.StartWith("step 1: the loss of layer 0 is NaN"));
+        Assert.That(File.Exists(At("a", LensFolder.WeightsFile)), Is.False);
+    }
+
+    [Test]
+    public void Runs_that_do_not_belong_together_are_refused()
+    {
+        Refused("nothing to resume", () => Run("a", LensKind.Thin, Options(3), resume: true));
+        Stop("a", LensKind.Thin, Options(6), 3, group: 0);
+        Refused("is there already", () => Run("a", LensKind.Thin, Options(6)));
+        Refused("other options", () => Run("a", LensKind.Thin, Options(7), resume: true));
+        Refused("other options", () => Run("a", LensKind.Shared, Options(6), resume: true));
+        File.Delete(At("a", LensFolder.WeightsFile));
+        Refused("other options", () => Run("a", LensKind.Thin, Options(7), resume: true));
+        byte[] bytes = File.ReadAllBytes(At("a", LensRun.CheckpointFile));
+        bytes[bytes.Length / 2] ^= 4;
+        File.WriteAllBytes(At("a", LensRun.CheckpointFile), bytes);
+        Refused("damaged", () => Run("a", LensKind.Thin, Options(6), resume: true));
+
+        void Refused(string text, TestDelegate run)
+            => Assert.That(Assert.Throws<UserException>(run)!.Message, Does.Contain(text));
+    }
+
+    [TestCase("--steps is -1")]
+    [TestCase("--batch-rows is 0")]
+    [TestCase("--tokens-per-row is 13; the model's context is 12")]
+    [TestCase("--validation-share is 1")]
+    [TestCase("learning_rate is 0")]
+    public void Options_out_of_range_are_refused(string message)
+    {
+        LensTrainingOptions good = Options(1), bad = message.Split(' ')[0] switch
+        {
+            "--steps" => good with { Steps = -1 },
+            "--batch-rows" => good with { BatchRows = 0 },
+            "--tokens-per-row" => good with { TokensPerRow = 13 },
+            "--validation-share" => good with { ValidationShare = 1 },
+            _ => good with { Optimizer = new AdamWOptions { LearningRate = 0 } },
+        };
+        Assert.That(Assert.Throws<UserException>(() => bad.Validated(Config))!.Message,
+            Does.StartWith(message));
+    }
+
+    [Test]
+    public void A_job_that_does_not_fit_says_what_would()
+    {
+        using Gpt2Model model = Model();
+        LensTrainingOptions options = Options(1) with { BatchRows = 2_000_000, Positions = PositionChoice.All };
+        UserException e = Assert.Throws<UserException>(
+            () => LensPlan.Make(model, Kind(LensKind.Head), [0, 1], options))!;
+        Assert.That(e.Message, Does.Match("this needs .* and .* has .*; try --kind thin"));
+        Assert.That(LensPlan.Make(model, Kind(LensKind.Head), [0, 1, 2], Options(1) with { LayersAtOnce = 2 })
+            .Groups, Is.EqualTo(new int[][] { [0, 1], [2] }));
+    }
+
+    static LearningRateSchedule Flat => new() { Kind = ScheduleKind.Constant };
+
+    static int[][] Documents => [.. Enumerable.Range(0, 30).Select(d =>
+        Enumerable.Range(0, 3 + d % 11).Select(t => (d * 7 + t * t * 3 + t) % 37).ToArray())];
+
+    static DocumentSource Texts() => DocumentSource.FromIds(Documents, "documents");
+
+    static LensOptions Kind(LensKind kind) => new() { Kind = kind, Rank = 6, Initial = LensInitial.Folded };
+
+    static LensTrainingOptions Options(int steps) => new()
+    {
+        Steps = steps, BatchRows = 3, Accumulation = 2, Positions = PositionChoice.All, Seed = 5,
+        Optimizer = new AdamWOptions { LearningRate = 0.01f, Beta2 = 0.99f, WeightDecay = 0 },
+        ValidationShare = steps == 0 ? 0 : 0.2, EvaluateEvery = 20, CheckpointEvery = 4,
+    };
+
+    static Gpt2Model Model()
+    {
+        var model = new Gpt2Model(ComputeDevice.OpenHost(), Config);
+        foreach (ParameterSlice slice in model.Parameters.Slices)
+        {
+            float[] values = new float[slice.Length];
+            new SeededRandom(3, (ulong)slice.Offset).FillNormal(values, 0.3f);
+            if (slice.Name.Contains("ln_", StringComparison.Ordinal)
+                && slice.Name.EndsWith("weight", StringComparison.Ordinal))
+                values = Array.ConvertAll(values, v => 1 + v);
+            model.Set[slice.Name].Upload(values);
+        }
+        return model;
+    }
+
+    LensRunResult Run(string folder, LensKind kind, LensTrainingOptions options, bool resume = false,
+        Action<LensProgress>? progress = null, CancellationToken stop = default)
+    {
+        using Gpt2Model model = Model();
+        return LensRun.Run(model, "hash", Kind(kind), [0, 2], options, Texts(), At(folder),
+            new LensRunOptions { Resume = resume, Progress = progress, Stop = stop });
+    }
+
+    void Stop(string folder, LensKind kind, LensTrainingOptions options, int after, int group)
+    {
+        using var stop = new CancellationTokenSource();
+        LensRunResult half = Run(folder, kind, options, stop: stop.Token, progress: p =>
+        {
+            if (p.Last.Step == after && p.Group == group)
+                stop.Cancel();
+        });
+        Assert.That(half.Complete, Is.False);
+    }
+
+    string At(params string[] parts) => Path.Combine([_folder, .. parts]);
+
+    JsonElement[] Rows(string folder) => [.. File.ReadLines(At(folder, LensRun.MetricsFile))
+        .Select(l => JsonDocument.Parse(l).RootElement)];
+
+    byte[] Weights(string folder) => Tensors(folder);
+
+    // Without the metadata, which says with which options they were trained.
+    byte[] Tensors(string folder)
+    {
+        byte[] bytes = File.ReadAllBytes(At(folder, LensFolder.WeightsFile));
+        return bytes[(8 + BitConverter.ToInt32(bytes, 0))..];
+    }
+
+    void AssertSame(string one, string other)
+    {
+        foreach (string file in (string[])[LensFolder.WeightsFile, LensFolder.FactsFile, LensRun.MetricsFile])
+            Assert.That(File.ReadAllBytes(At(other, file)), Is.EqualTo(File.ReadAllBytes(At(one, file))), file);
+    }
+}
