@@ -3,7 +3,9 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
 
-/// <summary>Texts for lenses: <c>--text-file</c>, <c>--batch</c> or <c>--atlas</c>, and <c>--bos</c>.</summary>
+/// <summary>
+/// Texts for lenses: <c>--text-file</c>, <c>--batch</c> or <c>--atlas</c>, and <c>--bos</c>.
+/// </summary>
 sealed class LensTexts
 {
     readonly Option<string[]> _files = new("--text-file")
@@ -45,8 +47,8 @@ sealed class LensTexts
         (string? batch, ulong? atlas) = (parsed.GetValue(_batch), parsed.GetValue(_atlas));
         int given = (files.Length > 0 ? 1 : 0) + (batch is null ? 0 : 1) + (atlas is null ? 0 : 1);
         if (given != 1)
-            throw new UserException($"{(given == 0 ? "no texts" : "texts of several kinds")}; expected one of "
-                + "--text-file, --batch and --atlas");
+            throw new UserException($"{(given == 0 ? "no texts" : "texts of several kinds")}; expected "
+                + "one of --text-file, --batch and --atlas");
         if (batch is not null)
         {
             DocumentSource ids = DocumentSource.FromIds(TokenRowsFile.Read(batch), batch);

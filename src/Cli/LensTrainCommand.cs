@@ -32,7 +32,8 @@ sealed class LensTrainCommand
     readonly Option<float> _beta1 = GlobalOptions.Number("--beta1", 0.9f, "Adam's");
     readonly Option<float> _beta2 = GlobalOptions.Number("--beta2", 0.999f, "Adam's");
     readonly Option<float> _epsilon = GlobalOptions.Number("--epsilon", 1e-8f, "Adam's");
-    readonly Option<float> _decay = GlobalOptions.Number("--weight-decay", 0f, "decoupled; of matrices alone");
+    readonly Option<float> _decay =
+        GlobalOptions.Number("--weight-decay", 0f, "decoupled; of matrices alone");
     readonly Option<string> _schedule = Word("--schedule", "cosine", "constant or cosine");
     readonly Option<int> _warmup = GlobalOptions.Number("--warmup-steps", 0, "steps of linear rise");
     readonly Option<float?> _minimumRate = new("--minimum-rate")
@@ -76,8 +77,8 @@ sealed class LensTrainCommand
             "Train lenses: KL from the model's words; Ctrl-C saves a checkpoint");
         command.Options.Add(_model);
         _texts.AddTo(command);
-        foreach (Option option in (Option[])[_layers, _kind, _rank, _init, _bias, _positions, _steps, _batchRows,
-            _accumulation, _tokens, _rate, _beta1, _beta2, _epsilon, _decay, _schedule, _warmup, _minimumRate,
+        foreach (Option option in (Option[])[_layers, _kind, _rank, _init, _bias, _positions, _steps,
+            _batchRows, _accumulation, _tokens, _rate, _beta1, _beta2, _epsilon, _decay, _schedule, _warmup, _minimumRate,
             _clip, _moments, _validation, _validationRows, _every, _patience, _gain, _checkpoint, _together,
             _out, _resume, _plan])
             command.Options.Add(option);
@@ -91,8 +92,11 @@ sealed class LensTrainCommand
         Gpt2Config config = Gpt2Folder.ReadConfig(folder);
         LensOptions lens = Lens(parsed, config);
         int[] layers = LensCommand.Layers(parsed.GetValue(_layers)!, config);
-        LensTrainingOptions options =
-            (Training(parsed) with { Seed = run.Seed, Bos = _texts.Bos(parsed, config, folder) }).Validated(config);
+        LensTrainingOptions options = Training(parsed) with
+        {
+            Seed = run.Seed, Bos = _texts.Bos(parsed, config, folder),
+        };
+        options.Validated(config);
         bool planOnly = parsed.GetValue(_plan);
         if (!planOnly)
             AtomicFile.RequireWritable(Path.Combine(output, LensFolder.WeightsFile));

@@ -34,7 +34,8 @@ sealed class LayerTraining
             _update = new VocabularyUpdate(lens, storage, arena, block);
         foreach ((LensParameter p, Tensor gradient) in lens.Inner)
         {
-            Tensor m = arena.Cut($"m of {p.Name}", p.Value.Shape), v = arena.Cut($"v of {p.Name}", p.Value.Shape);
+            Tensor m = arena.Cut($"m of {p.Name}", p.Value.Shape),
+                v = arena.Cut($"v of {p.Name}", p.Value.Shape);
             _inner.Add((p.Value, gradient, m, v, p.Decays));
             _innerState.AddRange([($"{p.Name}.m", m), ($"{p.Name}.v", v)]);
         }

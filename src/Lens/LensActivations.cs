@@ -66,7 +66,7 @@ public sealed class LensActivations : IDisposable
     /// <summary>Positions gathered since <see cref="Clear"/>.</summary>
     public int Count { get; private set; }
 
-    /// <summary>What the model says at the gathered positions, as logits made where they are needed.</summary>
+    /// <summary>What the model says at the gathered positions: logits made where they are needed.</summary>
     public TargetLogits Target => new TargetLogits.Mapped(
         _target.Slice(_target.Name, 0, Count, _target.Columns), ModelHead(_model));
 

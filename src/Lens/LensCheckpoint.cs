@@ -3,20 +3,25 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Lens;
 
-/// <summary>A group of layers between two steps: parameters, moments, place in the texts, best so far.</summary>
+/// <summary>
+/// A group of layers between two steps: parameters, moments, place in the texts, best so far.
+/// </summary>
 static class LensCheckpoint
 {
     const string Format = "headtap-lens-training-1";
 
     static readonly string[] s_fields =
-        ["format", "config", "layers", "step", "position", "metrics", "best_kl", "best_step", "since", "done"];
+    [
+        "format", "config", "layers", "step", "position", "metrics", "best_kl", "best_step", "since", "done",
+    ];
 
     internal static void Save(string path, string config, LensTrainer trainer, LensGroupProgress progress,
         long metricsRows)
     {
         string[] values =
         [
-            Format, config, Layers(trainer), Text(trainer.Step), trainer.Position.ToString(), Text(metricsRows),
+            Format, config, Layers(trainer), Text(trainer.Step), trainer.Position.ToString(),
+            Text(metricsRows),
             string.Join(',', progress.BestKl.Select(kl => kl.ToString("R", CultureInfo.InvariantCulture))),
             string.Join(',', progress.BestStep.Select(s => Text(s))),
             string.Join(',', progress.Since.Select(s => Text(s))),
@@ -25,7 +30,7 @@ static class LensCheckpoint
         StateFile.Save(path, [.. s_fields.Zip(values)], Tensors(trainer), Indices(trainer));
     }
 
-    /// <returns>Rows of metrics at that time; null if the checkpoint is of layers that are complete.</returns>
+    /// <returns>Rows of metrics at that time; null if it is of layers that are complete.</returns>
     /// <exception cref="UserException">It is of another run, or damaged.</exception>
     internal static long? Restore(string path, string config, LensTrainer trainer, LensGroupProgress progress)
     {

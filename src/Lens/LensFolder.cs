@@ -75,8 +75,8 @@ public static class LensFolder
             throw new UserException($"{Quoted.Path(folder)}: the lens has a vocabulary of {facts.VocabSize} "
                 + $"tokens and the model one of {config.VocabSize}; expected the model it was made for");
         if (facts.Width != config.Width || facts.Heads != config.Heads || facts.Layers[^1] >= config.Layers)
-            throw new UserException($"{Quoted.Path(folder)}: the lens is for {facts.Heads} heads of a width of "
-                + $"{facts.Width} and layers up to {facts.Layers[^1]}; the model has {config.Heads}, "
+            throw new UserException($"{Quoted.Path(folder)}: the lens is for {facts.Heads} heads, a width "
+                + $"of {facts.Width} and layers up to {facts.Layers[^1]}; the model has {config.Heads}, "
                 + $"{config.Width} and {config.Layers} layers");
         if (facts.ModelHash != modelHash)
             throw new UserException($"{Quoted.Path(folder)}: the lens was made for a model with hash "

@@ -117,7 +117,8 @@ sealed class LensInitialValues
         Tensor w = arena.Upload("W_U", weight, V, C), products = arena.Cut("W_U W_U^T", C, C);
         _model.Ops.MatMulWeightGradient(w, w, products);
         float[] gram = products.ToArray();
-        Matrix<double> vectors = Matrix<double>.Build.Dense(C, C, (i, j) => gram[Math.Max(i, j) * C + Math.Min(i, j)])
+        Matrix<double> vectors = Matrix<double>.Build
+            .Dense(C, C, (i, j) => gram[Math.Max(i, j) * C + Math.Min(i, j)])
             .Evd(Symmetricity.Symmetric).EigenVectors; // by rising eigenvalue
         float[] directions = new float[C * r];
         for (int k = 0; k < r; k++)

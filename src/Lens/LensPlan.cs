@@ -2,7 +2,7 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Lens;
 
-/// <summary>Which layers are trained together, and the memory that takes, known before any is taken.</summary>
+/// <summary>Which layers are trained together, and the memory that takes, before any is taken.</summary>
 /// <param name="Groups">Layers, rising; every layer once.</param>
 /// <param name="Memory">What the largest group takes beside the model's weights.</param>
 /// <param name="FreeBytes">What the device has.</param>
@@ -38,7 +38,8 @@ public sealed record LensPlan(IReadOnlyList<IReadOnlyList<int>> Groups, MemoryPl
         int[] group = [.. layers.Take(together)];
         return new MemoryPlan(model.Device)
             .Add("lenses", together * AttentionLens.Floats(model, lens, positions))
-            .Add("moments, features and scratch", AttentionLens.TrainingFloats(model, lens, options, together))
+            .Add("moments, features and scratch",
+                AttentionLens.TrainingFloats(model, lens, options, together))
             .Add("activations", LensActivations.Floats(model, group, [lens.Kind], options.BatchRows, T,
                 positions));
     }

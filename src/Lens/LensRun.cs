@@ -85,8 +85,8 @@ public sealed class LensRun
     /// <param name="texts">What the model reads.</param>
     /// <param name="folder">Where lenses go.</param>
     /// <param name="run">Resume, progress, stop.</param>
-    /// <exception cref="UserException">Options, texts, checkpoint or folder are not usable, not even one layer
-    /// fits the device, or a loss is no longer a number.</exception>
+    /// <exception cref="UserException">Options, texts, checkpoint or folder are not usable, not even one
+    /// layer fits the device, or a loss is no longer a number.</exception>
     public static LensRunResult Run(Gpt2Model model, string modelHash, LensOptions lens,
         IReadOnlyList<int> layers, LensTrainingOptions options, DocumentSource texts, string folder,
         LensRunOptions? run = null)
@@ -114,7 +114,8 @@ public sealed class LensRun
 
     void RequireStart()
     {
-        bool begun = File.Exists(Checkpoint), there = File.Exists(Path.Combine(_folder, LensFolder.WeightsFile));
+        bool begun = File.Exists(Checkpoint),
+            there = File.Exists(Path.Combine(_folder, LensFolder.WeightsFile));
         if (!_run.Resume)
         {
             if (begun || there)

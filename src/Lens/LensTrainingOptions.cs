@@ -15,7 +15,9 @@ public sealed record LensTrainingOptions
     /// <summary>Forward passes whose positions make one step.</summary>
     public int Accumulation { get; init; } = 1;
 
-    /// <summary>Most tokens of a row; longer documents give several rows. 0 for the model's context.</summary>
+    /// <summary>
+    /// Most tokens of a row; longer documents give several rows. 0 for the model's context.
+    /// </summary>
     public int TokensPerRow { get; init; }
 
     /// <summary>Positions of a row whose distributions are matched: the last real one is the reference's.
@@ -120,7 +122,7 @@ public sealed record LensTrainingOptions
 
     /// <summary>Positions of one step at most.</summary>
     internal int PositionsAtOnce(Gpt2Config config)
-        => checked(Accumulation * Positions.MostOf(BatchRows, TokensAtOnce(config)));
+        => checked((int)(Accumulation * Positions.MostOf(BatchRows, TokensAtOnce(config))));
 
     static string? Least(string name, int value, int least)
         => value >= least ? null : $"--{name} is {value}; expected {least} or more";

@@ -9,7 +9,8 @@ namespace HeadTap.Lens;
 /// <remarks>It reads the stream, not a head. W has a row for each output, as torch's Linear.</remarks>
 sealed class TunedLens : LayerLens
 {
-    readonly Tensor _weight, _bias, _weightGradient, _biasGradient, _moved, _movedGradient, _mean, _reciprocal;
+    readonly Tensor _weight, _bias, _weightGradient, _biasGradient;
+    readonly Tensor _moved, _movedGradient, _mean, _reciprocal;
 
     internal TunedLens(Gpt2Model model, LensOptions options, int layer, TensorArena arena, int positions)
         : base(model, options, layer)

@@ -35,10 +35,14 @@ abstract class VocabularyMoments
 /// <summary>Both moments as float32: 8 bytes a parameter.</summary>
 sealed class Float32Moments(TensorArena arena, Ops ops, Tensor weight) : VocabularyMoments
 {
-    readonly Tensor _m = arena.Cut("m", weight.Rows, weight.Columns), _v = arena.Cut("v", weight.Rows, weight.Columns);
+    readonly Tensor _m = arena.Cut("m", weight.Rows, weight.Columns);
+    readonly Tensor _v = arena.Cut("v", weight.Rows, weight.Columns);
 
     internal override IEnumerable<(string Name, Tensor Tensor)> State => [("weight.m", _m), ("weight.v", _v)];
 
     internal override void Step(Tensor weight, Tensor gradient, int first, in AdamWStep step)
-        => ops.AdamW(weight, gradient, _m.SliceRows(first, weight.Rows), _v.SliceRows(first, weight.Rows), step);
+    {
+        int rows = weight.Rows;
+        ops.AdamW(weight, gradient, _m.SliceRows(first, rows), _v.SliceRows(first, rows), step);
+    }
 }

@@ -28,7 +28,8 @@ sealed class VocabularyUpdate
         _blockTokens = block.Tokens;
         (_gradient, _biasGradient, _logits) = (block.Gradient, block.BiasGradient, block.Logits);
         _moments = VocabularyMoments.Cut(arena, lens.Model.Ops, storage, weight, _blockTokens);
-        (_biasM, _biasV) = (arena.Cut("m of bias", (int)bias.Length), arena.Cut("v of bias", (int)bias.Length));
+        _biasM = arena.Cut("m of bias", (int)bias.Length);
+        _biasV = arena.Cut("v of bias", (int)bias.Length);
     }
 
     /// <summary>Everything that a checkpoint keeps of it.</summary>
@@ -86,7 +87,8 @@ sealed class VocabularyUpdate
                 block = _logits.Slice("gradient of a block's logits", 0, n, tokens);
                 ops.CopyColumns(dLogits, start, block);
             }
-            Tensor gradient = _gradient.Slice("gradient of a block", 0, tokens, _lens.Vocabulary!.Value.Weight.Columns);
+            Tensor gradient =
+                _gradient.Slice(_gradient.Name, 0, tokens, _lens.Vocabulary!.Value.Weight.Columns);
             Tensor biasGradient = _biasGradient.Slice("gradient of a block's bias", 0, tokens);
             _lens.WeightGradient(x, block, gradient);
             ops.Fill(biasGradient, 0f);

@@ -48,7 +48,8 @@ public class LensRunTests
 
     [Test]
     public void Stopped_and_resumed_it_reaches_the_same_bits(
-        [Values(LensKind.Head, LensKind.LowRank, LensKind.Tuned)] LensKind kind, [Values(MomentStorage.Float32)] MomentStorage moments,
+        [Values(LensKind.Head, LensKind.LowRank, LensKind.Tuned)] LensKind kind,
+        [Values(MomentStorage.Float32)] MomentStorage moments,
         [Values(1, 4, 9)] int stopAfter)
     {
         LensTrainingOptions options = Options(12) with { Moments = moments, EvaluateEvery = 4 };
@@ -177,7 +178,7 @@ public class LensRunTests
     public void A_job_that_does_not_fit_says_what_would()
     {
         using Gpt2Model model = Model();
-        LensTrainingOptions options = Options(1) with { BatchRows = 2_000_000, Positions = PositionChoice.All };
+        LensTrainingOptions options = Options(1) with { BatchRows = 2_000_000 };
         UserException e = Assert.Throws<UserException>(
             () => LensPlan.Make(model, Kind(LensKind.Head), [0, 1], options))!;
         Assert.That(e.Message, Does.Match("this needs .* and .* has .*; try --kind thin"));
@@ -252,6 +253,7 @@ public class LensRunTests
     void AssertSame(string one, string other)
     {
         foreach (string file in (string[])[LensFolder.WeightsFile, LensFolder.FactsFile, LensRun.MetricsFile])
-            Assert.That(File.ReadAllBytes(At(other, file)), Is.EqualTo(File.ReadAllBytes(At(one, file))), file);
+            Assert.That(File.ReadAllBytes(At(other, file)),
+                Is.EqualTo(File.ReadAllBytes(At(one, file))), file);
     }
 }

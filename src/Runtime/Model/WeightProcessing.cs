@@ -44,8 +44,8 @@ public static class WeightProcessing
     /// </summary>
     /// <remarks>
     /// W_U &lt;- diag(ln_f.w) W_U and b_U &lt;- b_U + ln_f.b W_U; W_U minus its mean over C; then both minus
-    /// their means over V. For a vector x with zero mean and unit variance x W_U + b_U are the model's logits,
-    /// less one number for all tokens.
+    /// their means over V. For a vector x with zero mean and unit variance x W_U + b_U are the model's
+    /// logits, less one number for all tokens.
     /// </remarks>
     /// <returns>W_U transposed, [V, C], and b_U, [V].</returns>
     public static (float[] Weight, float[] Bias) Unembedding(Gpt2Model model)

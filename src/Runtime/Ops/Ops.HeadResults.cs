@@ -26,8 +26,10 @@ public sealed unsafe partial class Ops
         HeadProducts(z, weight, result, shape, new HeadSteps(C / H, (long)(C / H) * C, C), H);
     }
 
-    /// <summary>Writes one head's <c>result[r,:] = z[r,hD..(h+1)D] @ weight[hD..(h+1)D, :]</c>: on the host the
-    /// bits of <see cref="HeadResults"/>.</summary>
+    /// <summary>
+    /// Writes one head's <c>result[r,:] = z[r,hD..(h+1)D] @ weight[hD..(h+1)D, :]</c>: on the host the bits
+    /// of <see cref="HeadResults"/>.
+    /// </summary>
     /// <param name="z">[rows, C]</param>
     /// <param name="weight">[C, C]: attn.c_proj.weight, inputs first.</param>
     /// <param name="result">[rows, C]</param>
