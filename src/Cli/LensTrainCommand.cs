@@ -78,9 +78,9 @@ sealed class LensTrainCommand
         command.Options.Add(_model);
         _texts.AddTo(command);
         foreach (Option option in (Option[])[_layers, _kind, _rank, _init, _bias, _positions, _steps,
-            _batchRows, _accumulation, _tokens, _rate, _beta1, _beta2, _epsilon, _decay, _schedule, _warmup, _minimumRate,
-            _clip, _moments, _validation, _validationRows, _every, _patience, _gain, _checkpoint, _together,
-            _out, _resume, _plan])
+            _batchRows, _accumulation, _tokens, _rate, _beta1, _beta2, _epsilon, _decay, _schedule, _warmup,
+            _minimumRate, _clip, _moments, _validation, _validationRows, _every, _patience, _gain,
+            _checkpoint, _together, _out, _resume, _plan])
             command.Options.Add(option);
         command.SetAction(parsed => Run(global.Of(parsed), parsed));
         return command;
