@@ -16,6 +16,17 @@ public unsafe interface ISimd<TVector> where TVector : struct
     /// <summary>Writes <see cref="Lanes"/> floats.</summary>
     static abstract void Store(TVector value, float* destination);
 
+    /// <summary>Reads <see cref="Lanes"/> bytes with sign, as floats.</summary>
+    static abstract TVector LoadBytes(sbyte* source);
+
+    /// <summary>Reads <see cref="Lanes"/> bytes without sign, as floats.</summary>
+    static abstract TVector LoadBytes(byte* source);
+
+    /// <summary>
+    /// Writes each lane, cut towards zero, as a byte with or without sign; it must lie in [-128, 255].
+    /// </summary>
+    static abstract void StoreBytes(TVector value, byte* destination);
+
     /// <summary>The same value in every lane.</summary>
     static abstract TVector Create(float value);
 

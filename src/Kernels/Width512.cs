@@ -20,6 +20,44 @@ public readonly unsafe struct Width512 : ISimd<Vector512<float>>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> LoadBytes(sbyte* source)
+    {
+        Vector128<sbyte> bytes = Vector128.Load(source);
+        if (Avx512F.IsSupported)
+            return Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(bytes));
+        (Vector256<int> low, Vector256<int> high) =
+            Vector256.Widen(Vector256.WidenLower(bytes.ToVector256()));
+        return Vector512.ConvertToSingle(Vector512.Create(low, high));
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> LoadBytes(byte* source)
+    {
+        Vector128<byte> bytes = Vector128.Load(source);
+        if (Avx512F.IsSupported)
+            return Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(bytes));
+        (Vector256<uint> low, Vector256<uint> high) =
+            Vector256.Widen(Vector256.WidenLower(bytes.ToVector256()));
+        return Vector512.ConvertToSingle(Vector512.Create(low, high).AsInt32());
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreBytes(Vector512<float> value, byte* destination)
+    {
+        Vector512<int> whole = Vector512.ConvertToInt32Native(value);
+        if (Avx512F.IsSupported)
+        {
+            Avx512F.ConvertToVector128SByte(whole).Store((sbyte*)destination);
+            return;
+        }
+        Vector256<short> pairs = Vector256.Narrow(whole.GetLower(), whole.GetUpper());
+        Vector256.Narrow(pairs, pairs).GetLower().Store((sbyte*)destination);
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Create(float value) => Vector512.Create(value);
 
     /// <inheritdoc/>

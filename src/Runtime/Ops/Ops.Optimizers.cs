@@ -52,18 +52,23 @@ public sealed unsafe partial class Ops
         Begin();
         if (weight.Length == 0)
             return;
-        double beta1 = step.Beta1, beta2 = step.Beta2, rate = step.LearningRate;
-        var scalars = new AdamWScalars(
-            step.GradientScale, (float)(1 - rate * step.WeightDecay),
-            step.Beta1, (float)(1 - beta1), step.Beta2, (float)(1 - beta2),
-            (float)(rate / (1 - Math.Pow(beta1, step.Step))),
-            (float)(1 / Math.Sqrt(1 - Math.Pow(beta2, step.Step))), step.Epsilon);
+        AdamWScalars scalars = Scalars(step);
         if (Host)
             AdamWHost.Update(gradient.Pointer, weight.Pointer, m.Pointer, v.Pointer, weight.Length, scalars);
         else
             (_adamW ??= Gpu.LoadAutoGroupedStreamKernel<Index1D, ArrayView<float>, ArrayView<float>,
                 ArrayView<float>, ArrayView<float>, AdamWScalars>(AdamWKernels.Update))(
                 checked((int)weight.Length), gradient.View, weight.View, m.View, v.View, scalars);
+    }
+
+    static AdamWScalars Scalars(in AdamWStep step)
+    {
+        double beta1 = step.Beta1, beta2 = step.Beta2, rate = step.LearningRate;
+        return new AdamWScalars(
+            step.GradientScale, (float)(1 - rate * step.WeightDecay),
+            step.Beta1, (float)(1 - beta1), step.Beta2, (float)(1 - beta2),
+            (float)(rate / (1 - Math.Pow(beta1, step.Step))),
+            (float)(1 / Math.Sqrt(1 - Math.Pow(beta2, step.Step))), step.Epsilon);
     }
 
     /// <summary>One SGD step in place.</summary>
