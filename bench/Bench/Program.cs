@@ -3,6 +3,7 @@
 // A memory sweep beside its cells one by one: dotnet run -c Release --project bench/Bench -- --sweep
 // Host code, text and files: dotnet run -c Release --project bench/Bench -- --host [tokenizer]
 // Logits of a whole model by precision: dotnet run -c Release --project bench/Bench -- --logits-error
+// AdamW's moments in fewer bytes: dotnet run -c Release --project bench/Bench -- --moments-error
 // Each bench of an op is checked against its oracle before it is timed.
 
 using System.Reflection;
@@ -12,7 +13,8 @@ using HeadTap.Runtime;
 
 string deviceName = "cpu", filter = "", folder = Path.Combine("bench", "results");
 int repeats = 15;
-bool record = false, openBlas = false, host = false, logitsError = false, sweep = false;
+bool record = false, openBlas = false, host = false, logitsError = false, momentsError = false,
+    sweep = false;
 for (int i = 0; i < args.Length; i++)
 {
     string Value() => ++i < args.Length ? args[i] : throw new UserException($"{args[i - 1]} needs a value");
@@ -27,6 +29,7 @@ for (int i = 0; i < args.Length; i++)
         case "--record": record = true; break;
         case "--openblas": openBlas = true; break;
         case "--logits-error": logitsError = true; break;
+        case "--moments-error": momentsError = true; break;
         case "--sweep": sweep = true; break;
         case "--host":
             host = true;
@@ -37,7 +40,7 @@ for (int i = 0; i < args.Length; i++)
             Console.Error.WriteLine(
                 $"{args[i]}: unknown; options are --device NAME, --filter TEXT, --repeats N, "
                 + "--threads N, --vectors 128|256|512, --record, --results FOLDER, --openblas, "
-                + "--sweep, --host [TEXT], --logits-error");
+                + "--sweep, --host [TEXT], --logits-error, --moments-error");
             return 2;
     }
 }
@@ -45,6 +48,8 @@ if (openBlas)
     return OpenBlas.Run(filter, repeats);
 if (logitsError)
     return LogitsError.Run(Path.Combine("weights", "atlas"));
+if (momentsError)
+    return MomentsError.Run(deviceName);
 if (sweep)
     return SweepBench.Run(deviceName, repeats);
 if (host)
