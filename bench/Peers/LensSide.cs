@@ -53,9 +53,7 @@ sealed class LensSide : IDisposable
     public static int Serve(string[] arguments)
     {
         LensSizes sizes = LensSizes.All[int.Parse(arguments[^1], CultureInfo.InvariantCulture)];
-        if (arguments[0] == HeadTap)
-            throw new NotSupportedException("Training lenses is not part of src/Lens yet.");
-        using ILensStep step = new TorchLensStep(sizes,
+        using ILensStep step = arguments[0] == HeadTap ? new HeadTapLensStep(sizes) : new TorchLensStep(sizes,
             Enum.Parse<TorchLensStep.Product>(arguments[0], true),
             Enum.Parse<TorchLensStep.Update>(arguments[1], true));
         GC.Collect();
