@@ -56,7 +56,9 @@ static class TourCommand
         var corpus = new AtlasCorpus(AtlasFacts.Shipped, CorpusSeed);
         var questions = new TourQuestions(model, tokenizer, corpus);
         run.Cancel.ThrowIfCancellationRequested();
-        LogitLens lens = LogitLens.Read(model, questions.ForLens.Tokens);
+        string hash = Gpt2Folder.Hash(folder);
+        DirectLogitAttribution lens = DirectLogitAttribution.Read(model, questions.ForLens.Tokens);
+        TourLens? learned = TourLens.Read(model, folder, hash, tokenizer, questions.ForLens);
         TourInjection injection = TourInjection.Find(model, tokenizer, corpus, questions.HeldOut, run.Cancel);
         string without = questions.Continue(injection.Question.Tokens), with;
         using (model.Attach(TourInjection.ReadSpec(injection.Spec)))
@@ -65,9 +67,8 @@ static class TourCommand
             (questions.Encode(s.Prompt), tokenizer.Encode(s.Continuation)))]);
         run.Cancel.ThrowIfCancellationRequested();
 
-        var findings = new TourFindings(model, tokenizer, Gpt2Folder.Hash(folder), questions,
-            lens, injection, without,
-            with, corpus.Secrets, extraction);
+        var findings = new TourFindings(model, tokenizer, hash, questions,
+            lens, learned, injection, without, with, corpus.Secrets, extraction);
         TourReport.Make(findings).Save(output);
         if (run.Json)
             run.WriteJson(TourText.Json(findings, output));
@@ -82,8 +83,8 @@ static class TourCommand
 
 /// <summary>What the tour found.</summary>
 sealed record TourFindings(Gpt2Model Model, Gpt2Tokenizer Tokenizer, string Hash, TourQuestions Questions,
-    LogitLens Lens, TourInjection Injection, string Without, string With, IReadOnlyList<AtlasSecret> Secrets,
-    Extraction Extraction)
+    DirectLogitAttribution Lens, TourLens? Learned, TourInjection Injection, string Without, string With,
+    IReadOnlyList<AtlasSecret> Secrets, Extraction Extraction)
 {
     const int TopTokens = 4;
 

@@ -55,11 +55,15 @@ static class TourReport
                 [.. Enumerable.Range(0, H).Select(h => $"{h}")],
                 (l, h) => found.Toward(l, h)),
             "Layers from top to bottom, heads from left to right. Orange raises the answer, blue lowers it.");
-        report.Table(["head", "toward the answer#", "points at"],
+        if (found.Learned is { } learned)
+            report.Paragraph("Beside it what each head says by its learned lens: an affine map of what the "
+                + "head writes, learned so that the maps of a layer's heads together say what the model says "
+                + $"({learned.Facts.Lens.Kind} lens, `headtap lens train`; more with `headtap lens read`).");
+        report.Table(["head", "toward the answer#", "points at", "says, by the learned lens"],
             from layer in Enumerable.Range(0, L)
             from head in Enumerable.Range(0, H)
             select (IReadOnlyList<string>)[$"{layer}.{head}", $"{found.Toward(layer, head):+0.00;-0.00;0.00}",
-                found.Top(layer, head)]);
+                found.Top(layer, head), found.Learned?.Top(layer, head) ?? ""]);
     }
 
     static void AddInjection(HtmlReport report, TourFindings found)

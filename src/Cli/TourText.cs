@@ -65,12 +65,13 @@ static class TourText
     {
         TourQuestion q = found.LensQuestion;
         run.Line($"heads    what each adds at the end of \"{q.Ask.Prompt}\" (right:{q.Ask.Answer})");
-        Table table = Invocation.Table("head", "toward the answer", "points at");
+        Table table = Invocation.Table("head", "toward the answer", "points at", "says, by the learned lens");
         table.Columns[2].LeftAligned();
+        table.Columns[3].LeftAligned();
         for (int layer = 0; layer < found.Model.Config.Layers; layer++)
             for (int head = 0; head < found.Model.Config.Heads; head++)
                 Invocation.Row(table, $"{layer}.{head}", $"{found.Toward(layer, head):+0.00;-0.00;0.00}",
-                    found.Top(layer, head));
+                    found.Top(layer, head), found.Learned?.Top(layer, head) ?? "no lens is there");
         run.Draw(table);
     }
 

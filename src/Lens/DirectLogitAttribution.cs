@@ -11,17 +11,17 @@ namespace HeadTap.Lens;
 /// s the root of the variance plus epsilon of the whole stream at that position. x is a sum, so a summand r
 /// adds <c>((r - mean r) / s · g) W_U</c>, and the summands' contributions add up to the logits.
 /// </remarks>
-public sealed class LogitLens
+public sealed class DirectLogitAttribution
 {
     readonly float[] _logits; // [L H, V], each row less its mean over V
     readonly Gpt2Config _config;
 
-    LogitLens(float[] logits, Gpt2Config config) => (_logits, _config) = (logits, config);
+    DirectLogitAttribution(float[] logits, Gpt2Config config) => (_logits, _config) = (logits, config);
 
     /// <summary>Runs a prompt and reads all heads.</summary>
     /// <exception cref="UserException">The prompt does not fit the model, or the pass does not fit the
     /// device.</exception>
-    public static LogitLens Read(Gpt2Model model, IReadOnlyList<int> prompt)
+    public static DirectLogitAttribution Read(Gpt2Model model, IReadOnlyList<int> prompt)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(prompt);
@@ -40,7 +40,7 @@ public sealed class LogitLens
                 .CopyTo(summands.AsSpan(l * H * C));
         float[] logits = Unembed(model, summands, session.Recordings[scale].ToArray()[last]);
         Centre(logits, config.VocabSize);
-        return new LogitLens(logits, config);
+        return new DirectLogitAttribution(logits, config);
     }
 
     /// <summary>

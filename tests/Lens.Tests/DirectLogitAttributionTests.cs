@@ -2,7 +2,7 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Lens.Tests;
 
-public sealed class LogitLensTests
+public sealed class DirectLogitAttributionTests
 {
     static readonly Gpt2Config Config =
         new() { VocabSize = 37, ContextLength = 12, Width = 20, Layers = 2, Heads = 4, Inner = 28 };
@@ -28,7 +28,7 @@ public sealed class LogitLensTests
         for (int l = 0; l < Config.Layers; l++)
             summands.AddRange(model.Set[$"h.{l}.attn.c_proj.bias"].ToArray()); // hook_result leaves it out
         float scale = session.Recordings[new Site(SiteKind.LnFinalScale)].ToArray()[4];
-        float[] contributions = LogitLens.Unembed(model, [.. summands], scale);
+        float[] contributions = DirectLogitAttribution.Unembed(model, [.. summands], scale);
         float[] shift = model.Set["ln_f.bias"].ToArray(), head = model.Set["wte.weight"].ToArray();
         float[] logits = session.Logits.ToArray();
         for (int v = 0; v < 37; v++)
@@ -47,14 +47,14 @@ public sealed class LogitLensTests
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
         using Gpt2Model model = Random(device);
-        LogitLens lens = LogitLens.Read(model, [3, 14, 15]);
+        DirectLogitAttribution lens = DirectLogitAttribution.Read(model, [3, 14, 15]);
         double sum = Enumerable.Range(0, 37).Sum(v => (double)lens.Toward(1, 2, v));
         Assert.That(sum, Is.EqualTo(0).Within(1e-5));
         IReadOnlyList<(int Token, float Logit)> top = lens.Top(1, 2, 37);
         Assert.That(top.Select(t => t.Logit), Is.Ordered.Descending);
         Assert.That(top[0].Logit, Is.EqualTo(lens.Toward(1, 2, top[0].Token)).And.GreaterThan(0));
         // Another last token, other contributions; the same prefix alone gives what it gives inside.
-        Assert.That(LogitLens.Read(model, [3, 14, 16]).Toward(1, 2, 5), Is.Not.EqualTo(lens.Toward(1, 2, 5)));
+        Assert.That(DirectLogitAttribution.Read(model, [3, 14, 16]).Toward(1, 2, 5), Is.Not.EqualTo(lens.Toward(1, 2, 5)));
         Assert.That(() => lens.Toward(2, 0, 0), Throws.InstanceOf<ArgumentOutOfRangeException>());
     }
 
