@@ -208,6 +208,9 @@ public sealed class LensRun
         bool first = _facts is null;
         JsonObject training = _options.ToJson();
         training["config"] = ConfigHash();
+        training["texts"] = _train.Hash;
+        training["device"] = _model.Device.Name;
+        training["precision"] = _model.Device.Precision.Text();
         _facts = LensFacts.Of(lens, _modelHash) with
         {
             Layers = layers,
