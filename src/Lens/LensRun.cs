@@ -210,7 +210,7 @@ public sealed class LensRun
         training["config"] = ConfigHash();
         training["texts"] = _train.Hash;
         training["device"] = _model.Device.Name;
-        training["precision"] = _model.Device.Precision.Text();
+        training["precision"] = _model.Device.Precision.ManifestName();
         _facts = LensFacts.Of(lens, _modelHash) with
         {
             Layers = layers,

@@ -47,13 +47,24 @@ sealed class VocabularyUpdate
         return (int)Math.Clamp(floats / width / Multiple * Multiple, Multiple, whole);
     }
 
+    /// <summary>First token and tokens of every block, chunk after chunk of the vocabulary.</summary>
+    internal static IEnumerable<(int First, int Tokens)> Blocks(int V, int blockTokens)
+    {
+        for (int chunk = 0; chunk < V; chunk += VocabularyLoss.DefaultChunk)
+        {
+            int end = Math.Min(chunk + VocabularyLoss.DefaultChunk, V);
+            for (int first = chunk; first < end; first += blockTokens)
+                yield return (first, Math.Min(blockTokens, end - first));
+        }
+    }
+
     /// <summary>Makes the gradient of a chunk of tokens and steps with it.</summary>
     /// <param name="x">[n, K]: the features.</param>
     /// <param name="first">The chunk's first token.</param>
     /// <param name="dLogits">[n, tokens of the chunk]</param>
     /// <param name="step">Rate, decay and the number of the step.</param>
     internal void Step(Tensor x, int first, Tensor dLogits, AdamWStep step)
-        => Blocks(x, first, dLogits, (token, gradient, biasGradient) =>
+        => InBlocks(x, first, dLogits, (token, gradient, biasGradient) =>
         {
             (Tensor weight, Tensor bias) = _lens.Vocabulary!.Value;
             int tokens = gradient.Rows;
@@ -68,13 +79,13 @@ sealed class VocabularyUpdate
     internal double SquaredNorm(Tensor x, int first, Tensor dLogits)
     {
         double sum = 0;
-        Blocks(x, first, dLogits, (_, gradient, biasGradient) => sum +=
+        InBlocks(x, first, dLogits, (_, gradient, biasGradient) => sum +=
             Math.Pow(_lens.Ops.Norm(gradient), 2)
             + _lens.BiasesInSum * Math.Pow(_lens.Ops.Norm(biasGradient), 2));
         return sum;
     }
 
-    void Blocks(Tensor x, int first, Tensor dLogits, Action<int, Tensor, Tensor> use)
+    void InBlocks(Tensor x, int first, Tensor dLogits, Action<int, Tensor, Tensor> use)
     {
         Ops ops = _lens.Ops;
         int n = dLogits.Rows;
