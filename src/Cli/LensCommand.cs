@@ -10,7 +10,8 @@ static class LensCommand
     internal static Command Create(GlobalOptions global)
         => new("lens", "Learn and read what attention heads write, in words")
         {
-            LensTrainCommand.Create(global), LensReadCommand.Create(global),
+            LensTrainCommand.Create(global), LensReadCommand.Create(global), LensScanCommand.Create(global),
+            LensMemoryCommand.Create(global), LensConvertCommand.Create(global),
         };
 
     /// <summary>The kind of a word.</summary>

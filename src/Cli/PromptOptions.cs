@@ -5,7 +5,8 @@ namespace HeadTap.Cli;
 
 /// <summary>What verbs run a model on: <c>--model</c> and one of <c>--text</c>, <c>--text-file</c>,
 /// <c>--ids</c>, <c>--batch</c>.</summary>
-sealed class PromptOptions
+/// <param name="lines">Whether <c>--prompts</c> is a fifth way.</param>
+sealed class PromptOptions(bool lines = false)
 {
     readonly Option<string> _model = ModelOption(required: true);
     readonly Option<string?> _text = new("--text") { Description = "the prompt", HelpName = "S" };
@@ -22,6 +23,10 @@ sealed class PromptOptions
         Description = "a JSON file with several prompts: a list of lists of token ids",
         HelpName = "FILE.json",
     };
+    readonly Option<string?> _lines = new("--prompts")
+    {
+        Description = "a text file with several prompts, one a line", HelpName = "FILE",
+    };
     readonly Option<bool> _bos = new("--bos")
     {
         Description = "put the config's begin-of-text token before each prompt; nothing else does",
@@ -32,6 +37,8 @@ sealed class PromptOptions
     {
         foreach (Option option in (Option[])[_model, _text, _file, _ids, _batch, _bos])
             command.Options.Add(option);
+        if (lines)
+            command.Options.Add(_lines);
     }
 
     /// <summary>
@@ -42,18 +49,19 @@ sealed class PromptOptions
     {
         string model = parsed.GetValue(_model)!;
         string?[] given = [parsed.GetValue(_text), parsed.GetValue(_file), parsed.GetValue(_ids),
-            parsed.GetValue(_batch)];
+            parsed.GetValue(_batch), lines ? parsed.GetValue(_lines) : null];
         int count = given.Count(g => g is not null);
         if (count != 1)
             throw new UserException($"{(count == 0 ? "no prompt" : "more than one prompt")}; expected one of "
-                + "--text, --text-file, --ids and --batch");
+                + $"--text, --text-file, --ids{(lines ? ", --batch and --prompts" : " and --batch")}");
         IReadOnlyList<int[]>? rows = given[2] is { } ids ? [TokenRowsFile.ParseIds(ids, "--ids")]
             : given[3] is { } batch ? TokenRowsFile.Read(batch) : null;
-        string? text = rows is null ? OneText(given[0], given[1]) : null;
+        string[]? texts = rows is not null ? null : given[4] is { } file ? Lines(file)
+            : [OneText(given[0], given[1])];
         Gpt2Config config = Gpt2Folder.ReadConfig(model);
-        Gpt2Tokenizer? tokenizer = text is not null || Gpt2Tokenizer.ExistsIn(model)
+        Gpt2Tokenizer? tokenizer = texts is not null || Gpt2Tokenizer.ExistsIn(model)
             ? Gpt2Tokenizer.Load(model) : null;
-        rows ??= [tokenizer!.Encode(text!)];
+        rows ??= [.. texts!.Select(text => tokenizer!.Encode(text))];
         int? bos = null;
         if (parsed.GetValue(_bos))
         {
@@ -79,6 +87,13 @@ sealed class PromptOptions
         _ => throw new UserException(
             $"{(text is null ? "no text" : "two texts")}; expected --text or --text-file"),
     };
+
+    static string[] Lines(string file)
+    {
+        string[] texts = [.. TextDocuments.ReadLines(file).Where(line => line.Length > 0)];
+        return texts.Length > 0 ? texts
+            : throw new UserException($"{Quoted.Path(file)}: there is no prompt in it; expected one a line");
+    }
 
     /// <summary>A piece of text as one visible word: line ends and tabs are spelled.</summary>
     internal static string Visible(string piece) => piece.Replace("\n", "\\n", StringComparison.Ordinal)

@@ -21,6 +21,15 @@ public sealed record LensReadings(IReadOnlyList<IReadOnlyList<ModelToken>> Model
 {
     const int RowsInPass = 16;
 
+    /// <summary>
+    /// The head whose lens favours the model's own next token most at a position
+    /// (<see cref="LensWords.Favour"/>); of equals the lower layer and head.
+    /// </summary>
+    /// <param name="position">The position's place among those that were read.</param>
+    public (int Layer, int Head, LensWords Words) MostInFavour(int position)
+        => Learned.SelectMany(l => l.Heads.Select(h => (l.Layer, h.Head, Words: h.Words[position])))
+            .MaxBy(h => h.Words.Favour);
+
     /// <summary>Reads positions of one prompt.</summary>
     /// <param name="model">The model.</param>
     /// <param name="source">Its lens.</param>

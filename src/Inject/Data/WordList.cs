@@ -33,13 +33,11 @@ public static class WordList
         if (!isTable && category is not null)
             throw new UserException($"{Quoted.Path(path)} is a list without categories; leave "
                 + $"{Quoted.Name(category)} out");
-        string[] words = [.. (isTable ? Column(path, category) : Lines(path)).Where(word => word.Length > 0)];
+        string[] words = [.. (isTable ? Column(path, category) : TextDocuments.ReadLines(path))
+            .Where(word => word.Length > 0)];
         return words.Length > 0 ? words
             : throw new UserException($"{Quoted.Path(path)}: there is no word in it; expected at least one");
     }
-
-    static IEnumerable<string> Lines(string path) =>
-        TextDocuments.ReadText(path).Split('\n').Select(line => line.TrimEnd('\r'));
 
     static IEnumerable<string> Column(string path, string? category)
     {

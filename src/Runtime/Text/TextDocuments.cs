@@ -35,6 +35,11 @@ public static class TextDocuments
         return Decode(bytes.AsSpan(bytes.AsSpan().StartsWith("\uFEFF"u8) ? 3 : 0), path);
     }
 
+    /// <summary>The lines of a file, without their ends; the last may be empty.</summary>
+    /// <exception cref="UserException">It cannot be read or is not UTF-8.</exception>
+    public static IReadOnlyList<string> ReadLines(string path)
+        => [.. ReadText(path).Split('\n').Select(line => line.TrimEnd('\r'))];
+
     internal static string Decode(ReadOnlySpan<byte> content, string path)
     {
         try

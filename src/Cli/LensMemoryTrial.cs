@@ -1,0 +1,92 @@
+using HeadTap.Inject;
+using HeadTap.Lens;
+using HeadTap.Runtime;
+
+namespace HeadTap.Cli;
+
+/// <summary>What memories of one kind did to pairs.</summary>
+/// <param name="Name">The kind.</param>
+/// <param name="MeanP">Mean p of the answer.</param>
+/// <param name="First">Share of answers that are the most probable token.</param>
+/// <param name="Repaired">Pairs whose answer became the most probable token.</param>
+/// <param name="Lost">Pairs whose answer was it and is no longer.</param>
+/// <param name="HoldsAnswer">Share of memories that have the answer's token in them.</param>
+sealed record LensMemoryOutcome(
+    string Name, double MeanP, double First, int Repaired, int Lost, double HoldsAnswer);
+
+/// <summary>
+/// Memories from a lens, tried on pairs of prompts beside memories that need no lens or the wrong head: a
+/// memory that holds the answer raises it whether or not anything was recalled.
+/// </summary>
+/// <param name="model">The model, without edits of its own.</param>
+/// <param name="pairs">The pairs.</param>
+/// <param name="readings">Their single-hop prompts through the lens.</param>
+sealed class LensMemoryTrial(Gpt2Model model, IReadOnlyList<EncodedPair> pairs, LensReadings readings)
+{
+    /// <summary>Tokens of a memory.</summary>
+    internal required int Count { get; init; }
+
+    /// <summary>The magnitude.</summary>
+    internal required float Tau { get; init; }
+
+    /// <summary>Where memories go; null for the favoured head's own layer, pair by pair.</summary>
+    internal required int? Layer { get; init; }
+
+    /// <summary>Positions that receive them.</summary>
+    internal required EditPositions Positions { get; init; }
+
+    /// <summary>Draws other heads.</summary>
+    internal required ulong Seed { get; init; }
+
+    /// <summary>Injects memories of every kind.</summary>
+    /// <param name="progress">Told the share done.</param>
+    internal IReadOnlyList<LensMemoryOutcome> Run(Action<double>? progress = null)
+    {
+        var random = new SeededRandom(Seed);
+        int[] all = [.. Enumerable.Range(0, pairs.Count)];
+        LensMemory[] favourite =
+            [.. all.Select(i => LensMemory.OfFavourite(readings, i, Count, withoutNext: false))];
+        int Next(int i) => readings.Model[i][0].Id;
+        (string Name, IReadOnlyList<int>[] Memories)[] kinds =
+        [
+            ("the favourite head's words", [.. favourite.Select(m => m.Tokens)]),
+            ("another head's words",
+                Each(i => LensMemory.OfAnother(readings, i, Count, false, random).Tokens)),
+            ("the same without the next token",
+                Each(i => LensMemory.OfFavourite(readings, i, Count, withoutNext: true).Tokens)),
+            ("another head's without it",
+                Each(i => LensMemory.OfAnother(readings, i, Count, true, random).Tokens)),
+            ("the model's own next tokens", Each(i => [.. readings.Model[i].Take(Count).Select(t => t.Id)])),
+            ("its next token alone", Each(i => [Next(i)])),
+            ("the entity between the hops", Each(i => pairs[i].Memory)),
+        ];
+        var rows = new RowInjections(model, pairs) { Positions = _ => Positions };
+        AnswerStanding[] before = rows.Before(p => p.Obscure);
+        var after = new AnswerStanding[kinds.Length, pairs.Count];
+        int[] layers = [.. favourite.Select(m => Layer ?? m.Layer)];
+        int[] distinct = [.. layers.Distinct().Order()];
+        for (int l = 0; l < distinct.Length; l++)
+        {
+            AnswerStanding?[][] found = rows.After(distinct[l], kinds.Length,
+                (pair, kind) => layers[pair] == distinct[l] ? Vector(kinds[kind].Memories[pair]) : null);
+            foreach (int pair in all.Where(i => layers[i] == distinct[l]))
+                for (int k = 0; k < kinds.Length; k++)
+                    after[k, pair] = found[k][pair]!;
+            progress?.Invoke((l + 1.0) / distinct.Length);
+        }
+        return [Outcome("nothing", before, [.. all.Select(_ => (IReadOnlyList<int>)[])]),
+            .. kinds.Select((kind, k)
+                => Outcome(kind.Name, [.. all.Select(i => after[k, i])], kind.Memories))];
+
+        IReadOnlyList<int>[] Each(Func<int, IReadOnlyList<int>> memory) => [.. all.Select(memory)];
+
+        LensMemoryOutcome Outcome(string name, AnswerStanding[] now, IReadOnlyList<int>[] memories) => new(
+            name, now.Average(a => a.Probability), (double)now.Count(a => a.Rank == 1) / now.Length,
+            all.Count(i => before[i].Rank > 1 && now[i].Rank == 1),
+            all.Count(i => before[i].Rank == 1 && now[i].Rank > 1),
+            (double)all.Count(i => memories[i].Contains(pairs[i].Answer)) / pairs.Count);
+    }
+
+    float[] Vector(IReadOnlyList<int> tokens)
+        => Array.ConvertAll(new Memory(tokens, 0, 1f).Vector(model), v => Tau * v);
+}

@@ -1,0 +1,44 @@
+using HeadTap.Lens;
+using HeadTap.Runtime;
+
+namespace HeadTap.Cli;
+
+/// <summary>The page that <c>lens scan --out</c> writes.</summary>
+static class LensScanReport
+{
+    const int ListedWords = 20;
+
+    /// <summary>Makes it.</summary>
+    /// <param name="found">What was found.</param>
+    /// <param name="list">Name of the list of words.</param>
+    internal static HtmlReport Make(LensScanFindings found, string list)
+    {
+        var report = new HtmlReport($"Which heads write words of {list}");
+        report.Paragraph($"Of the {found.Places.Request.Top} tokens that each head points at after the last "
+            + $"token of a prompt, the number that are in the list; mean over {found.Prompts} prompts. As "
+            + $"many tokens drawn from the vocabulary would have {found.Chance:0.0}: {found.Listed} of its "
+            + $"{found.Vocabulary} tokens are words of the list, without spaces and in lower case; "
+            + $"{found.Spelled} of the {found.Words} words are a single token.");
+        int columns = found.Columns.Length;
+        string[] names = [.. found.Columns.Select(c => c.Replace("head ", "", StringComparison.Ordinal))];
+        foreach ((string name, WordScan scan) in found.Scans)
+            report.Figure(SvgChart.HeatMap($"Words of {list}: {name}",
+                [.. scan.Best.Select(h => $"layer {h.Layer}")],
+                names, (l, h) => scan.Heads[l * columns + h].Mean),
+                "Layers from top to bottom, heads from left to right.");
+        report.Heading("The head of each layer with the most");
+        report.Table(["place", "words#", "which, most often first"],
+            found.Scans.First().Scan.Best.Select(h => Row(h, found)));
+        report.Heading("All");
+        report.Table(["place", "words#", "which, most often first"],
+            found.Scans.First().Scan.Heads.Select(h => Row(h, found)));
+        report.Heading("How it was made");
+        report.Table(["", ""], [["lens", found.Places.Text], ["model", $"hash {found.Places.ModelHash}"],
+            ["version", VersionAction.Version]]);
+        return report;
+    }
+
+    static IReadOnlyList<string> Row(ScannedHead head, LensScanFindings found) =>
+        [$"layer {head.Layer}, {LensScanFindings.Name(head)}", $"{head.Mean:0.00}",
+            found.List(head, ListedWords)];
+}
