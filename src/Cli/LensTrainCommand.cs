@@ -57,12 +57,19 @@ sealed class LensTrainCommand
         GlobalOptions.Number("--checkpoint-every", 500, "steps; 0 for the end alone");
     readonly Option<int> _together =
         GlobalOptions.Number("--layers-at-once", 0, "layers trained together; 0 for as many as fit");
-    readonly Option<string> _out = new("--out")
-    {
-        Description = "gets the lenses, metrics and checkpoint", HelpName = "LENSDIR", Required = true,
-    };
     readonly Option<bool> _resume = new("--resume") { Description = "go on from the folder's checkpoint" };
-    readonly Option<bool> _plan = new("--plan") { Description = "print what it takes and do nothing" };
+    readonly Option<bool> _plan = new("--plan")
+    {
+        Description = "print the memory it takes and do nothing; needs config.json alone",
+    };
+    readonly Option<double?> _memory = new("--plan-memory")
+    {
+        Description = "GiB to plan for in place of the device's", HelpName = "N",
+    };
+    readonly Option<string?> _out = new("--out")
+    {
+        Description = "gets the lenses, metrics and checkpoint", HelpName = "LENSDIR",
+    };
 
     internal static Command Create(GlobalOptions global) => new LensTrainCommand().Make(global);
 
@@ -80,7 +87,7 @@ sealed class LensTrainCommand
         foreach (Option option in (Option[])[_layers, _kind, _rank, _init, _bias, _positions, _steps,
             _batchRows, _accumulation, _tokens, _rate, _beta1, _beta2, _epsilon, _decay, _schedule, _warmup,
             _minimumRate, _clip, _moments, _validation, _validationRows, _every, _patience, _gain,
-            _checkpoint, _together, _out, _resume, _plan])
+            _checkpoint, _together, _out, _resume, _plan, _memory])
             command.Options.Add(option);
         command.SetAction(parsed => Run(global.Of(parsed), parsed));
         return command;
@@ -88,7 +95,7 @@ sealed class LensTrainCommand
 
     int Run(Invocation run, ParseResult parsed)
     {
-        string folder = parsed.GetValue(_model)!, output = parsed.GetValue(_out)!;
+        string folder = parsed.GetValue(_model)!;
         Gpt2Config config = Gpt2Folder.ReadConfig(folder);
         LensOptions lens = Lens(parsed, config);
         int[] layers = LensCommand.Layers(parsed.GetValue(_layers)!, config);
@@ -97,17 +104,16 @@ sealed class LensTrainCommand
             Seed = run.Seed, Bos = _texts.Bos(parsed, config, folder),
         };
         options.Validated(config);
-        bool planOnly = parsed.GetValue(_plan);
-        if (!planOnly)
-            AtomicFile.RequireWritable(Path.Combine(output, LensFolder.WeightsFile));
+        if (parsed.GetValue(_plan))
+            return Plan(run, parsed, config, lens, layers, options);
+        if (parsed.GetValue(_memory) is not null)
+            throw new UserException("--plan-memory belongs to --plan; leave it out");
+        string output = parsed.GetValue(_out)
+            ?? throw new UserException("no folder for the lenses; expected --out");
+        AtomicFile.RequireWritable(Path.Combine(output, LensFolder.WeightsFile));
         DocumentSource texts = _texts.Read(parsed, folder, config);
         using ComputeDevice device = run.OpenDevice();
         using LoadedModel loaded = LoadedModel.Open(run, device, folder);
-        if (planOnly)
-        {
-            Print(run, LensPlan.Make(loaded.Model, lens, layers, options));
-            return ExitCode.Done;
-        }
         LensRunResult? result = null;
         run.WithProgress("training lenses", report => result = LensRun.Run(loaded.Model,
             Gpt2Folder.Hash(folder), lens, layers, options, texts, output, new LensRunOptions
@@ -119,6 +125,19 @@ sealed class LensTrainCommand
             }));
         Print(run, result!);
         run.Cancel.ThrowIfCancellationRequested();
+        return ExitCode.Done;
+    }
+
+    int Plan(Invocation run, ParseResult parsed, Gpt2Config config, LensOptions lens, int[] layers,
+        LensTrainingOptions options)
+    {
+        double? memory = parsed.GetValue(_memory);
+        if (memory is <= 0 || memory is { } given && !double.IsFinite(given))
+            throw new UserException($"--plan-memory is {memory}; expected a number of GiB above 0");
+        using ComputeDevice device = run.OpenDevice();
+        using var model = new Gpt2Model(device, config); // sizes are all that is asked of it
+        Print(run, LensPlan.Make(model, lens, layers, options,
+            memory is { } gib ? (long)(gib * (1L << 30)) - 4 * model.Parameters.TotalLength : null));
         return ExitCode.Done;
     }
 

@@ -13,20 +13,22 @@ public sealed record LensPlan(IReadOnlyList<IReadOnlyList<int>> Groups, MemoryPl
     /// <param name="lens">Which lenses.</param>
     /// <param name="layers">For which layers, rising.</param>
     /// <param name="options">How they are trained.</param>
+    /// <param name="freeBytes">Memory beside the model's weights; null for what the device has.</param>
     /// <exception cref="UserException">Not even one layer fits; the line says what would.</exception>
     public static LensPlan Make(
-        Gpt2Model model, LensOptions lens, IReadOnlyList<int> layers, LensTrainingOptions options)
+        Gpt2Model model, LensOptions lens, IReadOnlyList<int> layers, LensTrainingOptions options,
+        long? freeBytes = null)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(layers);
         ArgumentNullException.ThrowIfNull(options);
-        long free = MemoryPlan.FreeBytes(model.Device);
+        long free = freeBytes ?? MemoryPlan.FreeBytes(model.Device);
         int most = options.LayersAtOnce > 0 ? Math.Min(options.LayersAtOnce, layers.Count) : layers.Count;
         int together = most;
         while (together > 1 && Of(model, lens, layers, options, together).TotalBytes > free)
             together--;
         MemoryPlan memory = Of(model, lens, layers, options, together);
-        memory.Require(lens.Kind == LensKind.Head ? "--kind thin, --moments 8-bit or fewer --positions"
+        memory.Require(free, lens.Kind == LensKind.Head ? "--kind thin, --moments 8-bit or fewer --positions"
             : "--moments 8-bit, fewer --positions or a smaller --batch-rows");
         return new LensPlan([.. layers.Chunk(together)], memory, free);
     }

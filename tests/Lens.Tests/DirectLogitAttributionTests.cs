@@ -54,7 +54,8 @@ public sealed class DirectLogitAttributionTests
         Assert.That(top.Select(t => t.Logit), Is.Ordered.Descending);
         Assert.That(top[0].Logit, Is.EqualTo(lens.Toward(1, 2, top[0].Token)).And.GreaterThan(0));
         // Another last token, other contributions; the same prefix alone gives what it gives inside.
-        Assert.That(DirectLogitAttribution.Read(model, [3, 14, 16]).Toward(1, 2, 5), Is.Not.EqualTo(lens.Toward(1, 2, 5)));
+        Assert.That(DirectLogitAttribution.Read(model, [3, 14, 16]).Toward(1, 2, 5),
+            Is.Not.EqualTo(lens.Toward(1, 2, 5)));
         Assert.That(() => lens.Toward(2, 0, 0), Throws.InstanceOf<ArgumentOutOfRangeException>());
     }
 

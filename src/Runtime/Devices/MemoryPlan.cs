@@ -24,9 +24,14 @@ public sealed class MemoryPlan(ComputeDevice device)
     /// <summary>Refuses a plan that the device cannot hold.</summary>
     /// <param name="remedy">What would make it fit, e.g. "a smaller --batch-size".</param>
     /// <exception cref="UserException">It does not fit.</exception>
-    public void Require(string remedy)
+    public void Require(string remedy) => Require(FreeBytes(device), remedy);
+
+    /// <summary>Refuses a plan that does not fit a given memory.</summary>
+    /// <param name="free">Bytes there are.</param>
+    /// <param name="remedy">What would make it fit.</param>
+    /// <exception cref="UserException">It does not fit.</exception>
+    public void Require(long free, string remedy)
     {
-        long free = FreeBytes(device);
         if (TotalBytes > free)
             throw new UserException($"this needs {Text(TotalBytes)} ({this}), and {device.Name} has "
                 + $"{Text(free)}; try {remedy}");
