@@ -261,6 +261,7 @@ sealed class LensTrainCommand
                     ["layer"] = layer,
                     ["step"] = facts!.Steps[i],
                     ["validation_kl"] = facts.ValidationKl?[i],
+                    ["validation_kl_logit_lens"] = facts.LogitLensKl?[i],
                 })]),
             });
             return;
@@ -269,10 +270,11 @@ sealed class LensTrainCommand
             + $"{result.Elapsed:hh\\:mm\\:ss}");
         if (facts is null)
             return;
-        Table table = Invocation.Table("layer", "best at step", "validation KL");
+        Table table = Invocation.Table("layer", "best at step", "validation KL", "logit lens");
         for (int i = 0; i < facts.Layers.Count; i++)
             Invocation.Row(table, $"{facts.Layers[i]}", $"{facts.Steps[i]}",
-                facts.ValidationKl?[i] is { } kl ? $"{kl:0.0000}" : "none");
+                facts.ValidationKl?[i] is { } kl ? $"{kl:0.0000}" : "none",
+                facts.LogitLensKl?[i] is { } logit ? $"{logit:0.0000}" : "none");
         run.Draw(table);
     }
 }

@@ -56,6 +56,9 @@ public sealed record LensFacts
     /// </summary>
     public IReadOnlyList<double?>? ValidationKl { get; init; }
 
+    /// <summary>The same of the logit lens; null until a layer's training is over.</summary>
+    public IReadOnlyList<double?>? LogitLensKl { get; init; }
+
     /// <summary>How it was trained; null if it was not.</summary>
     public JsonObject? Training { get; init; }
 
@@ -101,7 +104,8 @@ public sealed record LensFacts
         int layers = facts.Layers.Count;
         if (layers == 0 || facts.Steps.Count != layers || facts.Complete.Count != layers
             || facts.Layers.Zip(facts.Layers.Skip(1), (a, b) => b - a).Any(step => step < 1)
-            || facts.Layers[0] < 0 || (facts.ValidationKl is { } kl && kl.Count != layers))
+            || facts.Layers[0] < 0 || (facts.ValidationKl is { } kl && kl.Count != layers)
+            || (facts.LogitLensKl is { } logit && logit.Count != layers))
             throw new UserException($"{Quoted.Path(path)}: what it says of its lens is damaged (its layers)");
         return facts;
     }

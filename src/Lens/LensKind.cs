@@ -69,6 +69,12 @@ public sealed record LensOptions
     /// <summary>What each head's bias begins with.</summary>
     public LensBias Bias { get; init; }
 
+    /// <summary>The logit lens that a trained one is held against: on what it reads, nothing learned.</summary>
+    public LensOptions Untrained => new()
+    {
+        Kind = Kind is LensKind.Tuned or LensKind.Residual ? Kind : LensKind.Logit,
+    };
+
     /// <summary>Refuses a lens that a model cannot have.</summary>
     /// <exception cref="UserException">The rank is not one of the model's, or nothing would be
     /// read.</exception>

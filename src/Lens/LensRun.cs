@@ -178,7 +178,8 @@ public sealed class LensRun
         }
         bool complete = trainer.Step >= _options.Steps || progress.AllDone;
         IReadOnlySet<int> unseen = progress.WithoutEvaluation(layers);
-        Save(lens, progress, unseen, complete);
+        Save(lens, progress, unseen, complete, !complete || _validation is null ? null
+            : trainer.EvaluateLogitLens(Validation(rows), _options.ValidationRows));
         if (complete)
             File.Delete(Checkpoint);
         else
@@ -194,10 +195,12 @@ public sealed class LensRun
         => layers.Max(l => _facts!.Steps[_facts.Layers.ToList().IndexOf(l)]);
 
     IReadOnlyList<double> Evaluate(LensTrainer trainer, RowOptions rows)
-        => trainer.Evaluate(new DocumentRows(_validation!, _model.Config, rows, _options.Seed),
-            _options.ValidationRows);
+        => trainer.Evaluate(Validation(rows), _options.ValidationRows);
 
-    void Save(AttentionLens lens, LensGroupProgress progress, IReadOnlySet<int> fresh, bool complete)
+    DocumentRows Validation(RowOptions rows) => new(_validation!, _model.Config, rows, _options.Seed);
+
+    void Save(AttentionLens lens, LensGroupProgress progress, IReadOnlySet<int> fresh, bool complete,
+        IReadOnlyList<double>? logitLens = null)
     {
         List<int> layers = [.. (_facts?.Layers ?? []).Union(lens.Layers).Order()];
         T Of<T>(int layer, Func<int, T> fromGroup, Func<LensFacts, int, T> fromFile)
@@ -218,6 +221,8 @@ public sealed class LensRun
             Complete = [.. layers.Select(l => Of(l, _ => complete, (f, i) => f.Complete[i]))],
             ValidationKl = _validation is null ? null
                 : [.. layers.Select(l => Of(l, i => progress.Best(i), (f, i) => f.ValidationKl?[i]))],
+            LogitLensKl = _validation is null ? null
+                : [.. layers.Select(l => Of(l, i => logitLens?[i], (f, i) => f.LogitLensKl?[i]))],
             Training = training,
         };
         LensFolder.Save(_folder, _facts, lens, first ? lens.Layers.ToHashSet() : fresh,

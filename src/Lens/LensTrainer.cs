@@ -116,21 +116,60 @@ public sealed class LensTrainer : IDisposable
     public IReadOnlyList<double> Evaluate(DocumentRows texts, int rowLimit)
     {
         ArgumentNullException.ThrowIfNull(texts);
-        double[] sums = new double[_layers.Count];
-        long positions = 0, batch = 0;
         foreach (LayerTraining layer in _layers)
             layer.Lens.Prepare(_activations.Capacity);
+        return MeanOver(texts, rowLimit, () =>
+        {
+            foreach (LayerTraining layer in _layers)
+                layer.Begin(_activations.Of(layer.Lens.Layer), null);
+            _kl.Run(_activations.Target, [.. _layers.Select(l => l.LossTerm())], 1f);
+            return _layers.Select(l => l.MeanLoss);
+        });
+    }
+
+    /// <summary>
+    /// The same of the logit lens: on what the heads write together, or where the lens reads the stream,
+    /// on what it reads.
+    /// </summary>
+    /// <param name="texts">The texts.</param>
+    /// <param name="rowLimit">Rows at most.</param>
+    /// <exception cref="UserException">It does not fit the device.</exception>
+    public IReadOnlyList<double> EvaluateLogitLens(DocumentRows texts, int rowLimit)
+    {
+        ArgumentNullException.ThrowIfNull(texts);
+        Gpt2Model model = Lens.Model;
+        int positions = _activations.Capacity;
+        using AttentionLens untrained =
+            AttentionLens.Initial(model, Lens.Options.Untrained, Lens.Layers, positions);
+        int width = untrained[Lens.Layers[0]].FeatureWidth;
+        using var arena = new TensorArena(model.Device, (long)positions * (width + 1) + 64, "the logit lens");
+        Tensor features = arena.Cut("features", positions, width), losses = arena.Cut("losses", positions);
+        foreach (int layer in Lens.Layers)
+            untrained[layer].Prepare(positions);
+        return MeanOver(texts, rowLimit, () => [.. Lens.Layers.Select(layer =>
+        {
+            int n = _activations.Count;
+            Tensor x = features.SliceRows(0, n), kl = losses.Slice(losses.Name, 0, n);
+            untrained[layer].Features(_activations.Of(layer), x);
+            _kl.Run(_activations.Target, [new KlTerm(x, untrained[layer].Map, kl, null)], 1f);
+            return kl.ToArray().Average(loss => (double)loss);
+        })]);
+    }
+
+    // Means of batches, each weighing as many positions as it has.
+    double[] MeanOver(DocumentRows texts, int rowLimit, Func<IEnumerable<double>> layers)
+    {
+        double[] sums = new double[_layers.Count];
+        long positions = 0, batch = 0;
         foreach (SequenceBatch rows in texts.InOrder(_options.BatchRows, rowLimit))
         {
             _activations.Clear();
             // No step has this number, so no row is sampled as in training.
             _activations.Add(rows, _options.Positions.Of(rows, _options.Seed, -1 - batch++));
             positions += _activations.Count;
-            foreach (LayerTraining layer in _layers)
-                layer.Begin(_activations.Of(layer.Lens.Layer), null);
-            _kl.Run(_activations.Target, [.. _layers.Select(l => l.LossTerm())], 1f);
-            for (int i = 0; i < _layers.Count; i++)
-                sums[i] += _layers[i].MeanLoss * _activations.Count;
+            int i = 0;
+            foreach (double mean in layers())
+                sums[i++] += mean * _activations.Count;
         }
         return [.. sums.Select(sum => sum / positions)];
     }

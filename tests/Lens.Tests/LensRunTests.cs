@@ -29,6 +29,7 @@ public class LensRunTests
             Assert.That(kl[^1], Is.LessThan(0.8 * kl[0]));
             Assert.That(facts.ValidationKl![i], Is.GreaterThan(0).And.LessThan(kl[0]));
         }
+        Assert.That(facts.LogitLensKl, Has.Count.EqualTo(2).And.All.GreaterThan(0));
         Assert.That(facts.Complete, Is.All.True);
         Assert.That(File.Exists(At("a", LensRun.CheckpointFile)), Is.False);
     }
