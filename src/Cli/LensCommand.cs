@@ -8,10 +8,11 @@ namespace HeadTap.Cli;
 static class LensCommand
 {
     internal static Command Create(GlobalOptions global)
-        => new("lens", "Learn and read what attention heads write, in words")
+        => new("lens", "Learn, measure and read what attention heads write, in words")
         {
-            LensTrainCommand.Create(global), LensReadCommand.Create(global), LensScanCommand.Create(global),
-            LensMemoryCommand.Create(global), LensConvertCommand.Create(global),
+            LensTrainCommand.Create(global), LensEvalCommand.Create(global), LensReadCommand.Create(global),
+            LensScanCommand.Create(global), LensMemoryCommand.Create(global),
+            LensConvertCommand.Create(global),
         };
 
     /// <summary>The kind of a word.</summary>

@@ -71,7 +71,7 @@ public sealed record HeldOutInjection(CellSummary Chosen, double[] Probability, 
                         pair with { Memory = kinds[k].Draw(pair, test, model.Config, draw) }, pair.Memory));
             progress?.Invoke(0.5 + 0.5 * (i + 1) / test.Count);
         }
-        return Summarise(chosen, own, Bootstrap.Groups(bridges), kinds, random, options);
+        return Summarise(chosen, own, PairedBootstrap.Groups(bridges), kinds, random, options);
     }
 
     /// <summary>Checks what can be known before the work.</summary>

@@ -89,7 +89,7 @@ public sealed record SuggestionEvaluation(SweepCell Cell, IReadOnlyList<FailingH
     // Pairs about one entity stand or fall together, so entities are drawn, with all their pairs.
     sealed class Summary(IReadOnlyList<EncodedPair> pairs, IReadOnlyList<AnswerStanding> before, ulong seed)
     {
-        readonly int[][] _entities = Bootstrap.Groups(pairs.Select(p => p.Pair.Bridge));
+        readonly int[][] _entities = PairedBootstrap.Groups(pairs.Select(p => p.Pair.Bridge));
 
         internal SuggestionResult Of(string name, IReadOnlyList<AnswerStanding> after) => new(name, after,
             GainSummary.Of([.. before.Select(b => b.Probability)], [.. after.Select(a => a.Probability)],

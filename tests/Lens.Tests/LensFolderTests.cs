@@ -64,7 +64,7 @@ public class LensFolderTests
         BadInput.Refused(() => LensFolder.Load(test.Model, OtherHash, folder["lens"], null, 3).Dispose(),
             "the lens was made for a model with hash 0123456789ab, and this one's is fedcba987654");
         Refused(TestModel.Small with { VocabSize = 38 }, "a vocabulary of 37 tokens and the model one of 38");
-        Refused(TestModel.Small with { Heads = 5 }, "is for 4 heads of a width of 20", "the model has 5, 20");
+        Refused(TestModel.Small with { Heads = 5 }, "is for 4 heads, a width of 20", "the model has 5, 20");
         Refused(TestModel.Small with { Width = 24 }, "the model has 4, 24");
         Refused(TestModel.Small with { Layers = 1 }, "layers up to 1", "and 1 layers");
         void Refused(Gpt2Config config, params string[] words) => BadInput.Refused(

@@ -24,7 +24,7 @@ public sealed class BootstrapTests
     {
         // Every prompt gains 50 %: drawn apart, before and after would give other gains.
         double[] after = [.. s_before.Select(p => 1.5 * p)];
-        Interval interval = Bootstrap.Of(s_before, after, TrimmedMeanGain.Of, new SeededRandom(1), 200);
+        Interval interval = PairedBootstrap.Of(s_before, after, TrimmedMeanGain.Of, new SeededRandom(1), 200);
         Assert.That(interval.Low, Is.EqualTo(50).Within(1e-9));
         Assert.That(interval.High, Is.EqualTo(50).Within(1e-9));
     }
@@ -32,7 +32,7 @@ public sealed class BootstrapTests
     [Test]
     public void One_seed_gives_one_interval_and_the_level_its_width()
     {
-        Interval Of(ulong seed, double level = 0.95) => Bootstrap.Of(
+        Interval Of(ulong seed, double level = 0.95) => PairedBootstrap.Of(
             s_before, s_after, MeanProbabilityChange.Of, new SeededRandom(seed), 500, level);
         Interval wide = Of(1), narrow = Of(1, 0.5);
         Assert.That(Of(1), Is.EqualTo(wide));
@@ -58,11 +58,11 @@ public sealed class BootstrapTests
     public void Too_few_prompts_and_statistics_without_a_number_have_no_interval()
     {
         var none = new Interval(double.NaN, double.NaN);
-        Assert.That(Bootstrap.Of([0.1], [0.2], MedianGain.Of, new SeededRandom(1)), Is.EqualTo(none));
-        Assert.That(Bootstrap.Of([0, 0], [0, 0], MedianGain.Of, new SeededRandom(1)), Is.EqualTo(none));
-        Interval some = Bootstrap.Of([0, 0.2], [0, 0.3], MedianGain.Of, new SeededRandom(1));
+        Assert.That(PairedBootstrap.Of([0.1], [0.2], MedianGain.Of, new SeededRandom(1)), Is.EqualTo(none));
+        Assert.That(PairedBootstrap.Of([0, 0], [0, 0], MedianGain.Of, new SeededRandom(1)), Is.EqualTo(none));
+        Interval some = PairedBootstrap.Of([0, 0.2], [0, 0.3], MedianGain.Of, new SeededRandom(1));
         Assert.That((some.Low, some.High), Is.EqualTo((50.0, 50.0)).Within(1e-9), "draws of zeros left out");
-        Assert.That(() => Bootstrap.Of([double.NaN, 0], [0, 0], MedianGain.Of, new SeededRandom(1)),
+        Assert.That(() => PairedBootstrap.Of([double.NaN, 0], [0, 0], MedianGain.Of, new SeededRandom(1)),
             Throws.TypeOf<UserException>());
         Assert.That(() => Bootstrap.Of(3, _ => 0, new SeededRandom(1), level: 1),
             Throws.TypeOf<ArgumentOutOfRangeException>());

@@ -1,16 +1,9 @@
-using HeadTap.Runtime;
-
-namespace HeadTap.Inject;
+namespace HeadTap.Runtime;
 
 /// <summary>A range that a statistic lies in, as far as these prompts tell.</summary>
 /// <param name="Low">The lower end; NaN where there is no interval.</param>
 /// <param name="High">The upper end.</param>
 public readonly record struct Interval(double Low, double High);
-
-/// <summary>A statistic of prompts, each with what it had before and has after.</summary>
-/// <param name="before">p_obs of each prompt.</param>
-/// <param name="after">p_edit of the same prompts.</param>
-public delegate double PairedStatistic(ReadOnlySpan<double> before, ReadOnlySpan<double> after);
 
 /// <summary>
 /// Percentile bootstrap (Efron, 1979): prompts are drawn with replacement, as many as there are, and the
@@ -54,36 +47,6 @@ public static class Bootstrap
         found.Sort();
         return new(Quantile(found, (1 - level) / 2), Quantile(found, (1 + level) / 2));
     }
-
-    /// <summary>The interval of a statistic of probabilities before and after.</summary>
-    /// <param name="before">p_obs of each prompt.</param>
-    /// <param name="after">p_edit of the same prompts.</param>
-    /// <param name="statistic">Such as <see cref="TrimmedMeanGain.Of"/>.</param>
-    /// <param name="random">Draws, as in the other overload.</param>
-    /// <param name="resamples">How often to draw.</param>
-    /// <param name="level">The middle share, between 0 and 1.</param>
-    /// <exception cref="UserException">A value is no probability.</exception>
-    public static Interval Of(ReadOnlySpan<double> before, ReadOnlySpan<double> after,
-        PairedStatistic statistic, SeededRandom random, int resamples = 2000, double level = 0.95)
-    {
-        ArgumentNullException.ThrowIfNull(statistic);
-        PromptProbabilities.Require(before, after);
-        double[] was = before.ToArray(), became = after.ToArray();
-        double[] drawnBefore = new double[was.Length], drawnAfter = new double[was.Length];
-        return Of(was.Length, drawn =>
-        {
-            for (int i = 0; i < drawn.Length; i++)
-                (drawnBefore[i], drawnAfter[i]) = (was[drawn[i]], became[drawn[i]]);
-            return statistic(drawnBefore, drawnAfter);
-        }, random, resamples, level);
-    }
-
-    /// <summary>Prompts with one key, such as their bridge: what is drawn together, because it stands or
-    /// falls together.</summary>
-    /// <param name="keys">[prompts]</param>
-    /// <returns>Indices of the prompts of each key, keys as they first occur.</returns>
-    internal static int[][] Groups(IEnumerable<string> keys)
-        => [.. keys.Index().GroupBy(k => k.Item, k => k.Index).Select(g => g.ToArray())];
 
     static double Quantile(List<double> sorted, double q)
     {

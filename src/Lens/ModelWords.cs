@@ -1,0 +1,95 @@
+using HeadTap.Runtime;
+
+namespace HeadTap.Lens;
+
+/// <summary>What a lens says at a position, beside what the model says there.</summary>
+/// <param name="Kl">KL(model || lens), nats.</param>
+/// <param name="Entropy">Of the lens, nats.</param>
+/// <param name="Rank">Tokens that the lens finds more probable than the model's most probable one; among
+/// equals the lower id comes first.</param>
+readonly record struct LensAtPosition(double Kl, double Entropy, int Rank);
+
+/// <summary>What the model says at a block of positions, in float64 on the host.</summary>
+sealed class ModelWords
+{
+    readonly int _V;
+    readonly double[] _p; // [n, V]
+    readonly double[] _entropy; // [n]
+    readonly int[] _first; // [n]: the most probable token
+
+    /// <param name="logits">[n, V]</param>
+    /// <param name="V">Tokens.</param>
+    internal ModelWords(float[] logits, int V)
+    {
+        (_V, Count) = (V, logits.Length / V);
+        (_p, _entropy, _first) = (new double[logits.Length], new double[Count], new int[Count]);
+        Rows(i =>
+        {
+            ReadOnlySpan<float> row = logits.AsSpan(i * V, V);
+            Span<double> p = _p.AsSpan(i * V, V);
+            double logSum = LogSum(row);
+            for (int v = 0; v < V; v++)
+            {
+                p[v] = Math.Exp(row[v] - logSum);
+                _entropy[i] -= p[v] > 0 ? p[v] * (row[v] - logSum) : p[v]; // p log p of 0 is 0, of NaN NaN
+                _first[i] = row[v] > row[_first[i]] ? v : _first[i];
+            }
+        });
+    }
+
+    /// <summary>n</summary>
+    internal int Count { get; }
+
+    /// <summary>[n], nats.</summary>
+    internal IReadOnlyList<double> Entropy => _entropy;
+
+    /// <summary>Compares a lens' logits [n, V].</summary>
+    internal LensAtPosition[] Against(float[] logits)
+    {
+        var found = new LensAtPosition[Count];
+        Rows(i => found[i] = Against(i, logits.AsSpan(i * _V, _V)));
+        return found;
+    }
+
+    /// <summary>KL(model || q) at a position, of log q [V].</summary>
+    internal double KlFrom(int position, double[] logQ)
+    {
+        double cross = 0;
+        for (int v = 0; v < _V; v++)
+            cross -= _p[position * _V + v] * logQ[v];
+        return cross - _entropy[position];
+    }
+
+    /// <summary><c>log sum exp</c> of a row.</summary>
+    internal static double LogSum(ReadOnlySpan<float> row)
+    {
+        float max = float.NegativeInfinity;
+        double sum = 0;
+        foreach (float logit in row)
+            max = MathF.Max(max, logit);
+        foreach (float logit in row)
+            sum += Math.Exp((double)logit - max);
+        return max + Math.Log(sum);
+    }
+
+    LensAtPosition Against(int i, ReadOnlySpan<float> row)
+    {
+        double logSum = LogSum(row), cross = 0, entropy = 0;
+        int first = _first[i], rank = 0;
+        float own = row[first];
+        ReadOnlySpan<double> p = _p.AsSpan(i * _V, _V);
+        for (int v = 0; v < row.Length; v++)
+        {
+            double logQ = row[v] - logSum, q = Math.Exp(logQ);
+            cross -= p[v] * logQ;
+            entropy -= q * logQ;
+            // NaN, which nothing is larger than, comes before every number.
+            rank += v < first ? (row[v] < own ? 0 : 1) : v == first || row[v] <= own ? 0 : 1;
+        }
+        // What is below 0 is the rounding of two sums; NaN stays.
+        return new(Math.Max(0, cross - _entropy[i]), entropy, rank);
+    }
+
+    void Rows(Action<int> row) => Parallel.For(0, Count,
+        new ParallelOptions { MaxDegreeOfParallelism = ComputeDevice.HostThreadCount }, row);
+}
