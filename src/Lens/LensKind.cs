@@ -69,7 +69,7 @@ public sealed record LensOptions
     /// <summary>What each head's bias begins with.</summary>
     public LensBias Bias { get; init; }
 
-    /// <summary>The logit lens that a trained one is held against: on what it reads, nothing learned.</summary>
+    /// <summary>The logit lens that a trained one is held against: of what it reads, not learned.</summary>
     public LensOptions Untrained => new()
     {
         Kind = Kind is LensKind.Tuned or LensKind.Residual ? Kind : LensKind.Logit,
