@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using HeadTap.Runtime;
 
 namespace HeadTap.Lens;
@@ -69,7 +70,8 @@ public sealed record LensOptions
     /// <summary>What each head's bias begins with.</summary>
     public LensBias Bias { get; init; }
 
-    /// <summary>The logit lens that a trained one is held against: of what it reads, not learned.</summary>
+    /// <summary>The logit lens that a trained one is held against: it reads the same, untrained.</summary>
+    [JsonIgnore]
     public LensOptions Untrained => new()
     {
         Kind = Kind is LensKind.Tuned or LensKind.Residual ? Kind : LensKind.Logit,
