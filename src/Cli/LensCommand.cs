@@ -12,7 +12,7 @@ static class LensCommand
         {
             LensTrainCommand.Create(global), LensEvalCommand.Create(global), LensReadCommand.Create(global),
             LensScanCommand.Create(global), LensMemoryCommand.Create(global),
-            LensConvertCommand.Create(global),
+            LensConvertCommand.Create(global), LensImportCommand.Create(global),
         };
 
     /// <summary>The kind of a word.</summary>

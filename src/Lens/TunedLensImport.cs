@@ -1,0 +1,72 @@
+using System.Text.Json.Nodes;
+using HeadTap.Runtime;
+
+namespace HeadTap.Lens;
+
+/// <summary>
+/// Parameters of a tuned lens that another program trained (Belrose et al. 2023): one translator a layer,
+/// which takes the stream x before layer l to <c>x + W x + b</c>, W a torch Linear's [outputs, inputs].
+/// </summary>
+public static class TunedLensImport
+{
+    /// <summary>Reads the translators of all layers.</summary>
+    /// <param name="model">Whose stream they read.</param>
+    /// <param name="path">
+    /// A safetensors file with <c>layer_translators.0.weight</c> or <c>0.weight</c>, and biases, for every
+    /// layer.
+    /// </param>
+    /// <exception cref="UserException">A layer is missing or has other sizes than the model.</exception>
+    public static AttentionLens Read(Gpt2Model model, string path)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        int L = model.Config.Layers;
+        using SafetensorsReader reader = SafetensorsReader.Open(path);
+        const string Named = "layer_translators.";
+        string prefix =
+            reader.Entries.Any(e => e.Name.StartsWith(Named, StringComparison.Ordinal)) ? Named : "";
+        for (int l = 0; l < L; l++)
+            foreach (string name in (string[])["weight", "bias"])
+                if (!reader.Contains($"{prefix}{l}.{name}"))
+                    throw new UserException($"{Quoted.Path(path)}: no {prefix}{l}.{name}; expected a "
+                        + $"translator for each of the model's {L} layers");
+        if (reader.Contains($"{prefix}{L}.weight"))
+            throw new UserException($"{Quoted.Path(path)}: it has a translator for layer {L}, and the model "
+                + $"has {L} layers; expected the model it was trained for");
+        AttentionLens lens = AttentionLens.Empty(
+            model, new LensOptions { Kind = LensKind.Tuned }, [.. Enumerable.Range(0, L)], positions: 1);
+        try
+        {
+            foreach (int layer in lens.Layers)
+                foreach (LensParameter p in lens[layer].Parameters)
+                    Read(reader, path, $"{prefix}{layer}.{p.Name}", p.Value);
+            return lens;
+        }
+        catch
+        {
+            lens.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>What the lens is, for <see cref="LensFolder.Save"/>.</summary>
+    /// <param name="lens">From <see cref="Read(Gpt2Model, string)"/>.</param>
+    /// <param name="modelHash">The model's hash.</param>
+    /// <param name="path">Where the parameters came from.</param>
+    public static LensFacts Facts(AttentionLens lens, string modelHash, string path)
+        => LensFacts.Of(lens, modelHash) with
+        {
+            Training = new JsonObject
+            {
+                ["imported"] = Path.GetFileName(path), ["sha256"] = FileHash.Sha256(path),
+            },
+        };
+
+    static void Read(SafetensorsReader reader, string path, string name, Tensor into)
+    {
+        SafetensorsEntry entry = reader.Find(name);
+        if (!entry.Shape.SequenceEqual(into.Shape.ToArray().Select(extent => (long)extent)))
+            throw new UserException($"{Quoted.Path(path)}: {name} is {Quoted.Shape(entry.Shape)}; expected "
+                + Quoted.Shape(into.Shape.ToArray()));
+        reader.Read(name, into);
+    }
+}
