@@ -93,10 +93,7 @@ public abstract class LayerLens
     /// <param name="dLogits">[n, tokens]</param>
     /// <param name="dWeight">[tokens, ...], as <see cref="Vocabulary"/>'s.</param>
     internal virtual void WeightGradient(Tensor x, Tensor dLogits, Tensor dWeight)
-    {
-        Ops.Fill(dWeight, 0f);
-        Ops.MatMulWeightGradient(dLogits, x, dWeight);
-    }
+        => Ops.MatMulWeightGradient(dLogits, x, dWeight, accumulate: false);
 
     /// <summary>Writes the features of one head.</summary>
     /// <param name="at">As in <see cref="Features"/>.</param>

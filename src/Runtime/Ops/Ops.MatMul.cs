@@ -40,16 +40,22 @@ public sealed unsafe partial class Ops
         Product(x, weight, null, y, MatMulShape.Transposed(x.Rows, weight.Shape[0], x.Columns, accumulate));
     }
 
-    /// <summary>Adds <c>x^T @ dY</c> into dWeight; the sum over rows is made in their order.</summary>
+    /// <summary>
+    /// Adds <c>x^T @ dY</c> into dWeight, or writes it; the sum over rows is made in their order.
+    /// </summary>
     /// <param name="x">[..., K]</param>
     /// <param name="dY">[..., N], as many rows as x.</param>
     /// <param name="dWeight">[K, N]</param>
-    public void MatMulWeightGradient(Tensor x, Tensor dY, Tensor dWeight)
+    /// <param name="accumulate">False writes, for a gradient that is used at once.</param>
+    public void MatMulWeightGradient(Tensor x, Tensor dY, Tensor dWeight, bool accumulate = true)
     {
         Require(dY.Rows == x.Rows, $"{dY} must have as many rows as {x}.");
         Require(dWeight.Shape.Length == 2 && dWeight.Shape[0] == x.Columns && dWeight.Columns == dY.Columns,
             $"{dWeight} must have a row for each column of {x} and the columns of {dY}.");
-        Product(x, dY, null, dWeight, MatMulShape.WeightGradient(x.Rows, x.Columns, dY.Columns));
+        Product(x, dY, null, dWeight, MatMulShape.WeightGradient(x.Rows, x.Columns, dY.Columns) with
+        {
+            Accumulate = accumulate ? 1 : 0,
+        });
     }
 
     /// <summary>Adds the column sums of dY into dBias, rows in order.</summary>
