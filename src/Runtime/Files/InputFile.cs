@@ -18,7 +18,11 @@ public static class InputFile
             throw new UserException($"{Quoted.Path(path)}: is a folder; expected a file.");
         try
         {
-            return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
+            var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
+            if (stream.CanSeek)
+                return stream;
+            stream.Dispose();
+            throw new UserException($"{Quoted.Path(path)}: is a pipe; expected a file, so write it to one.");
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {

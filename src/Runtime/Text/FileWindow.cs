@@ -14,16 +14,10 @@ sealed class FileWindow : IDisposable
     int _filled;
 
     /// <summary>The first <paramref name="bytes"/> of a file.</summary>
-    /// <exception cref="UserException">It cannot be read, or only once.</exception>
+    /// <exception cref="UserException">It cannot be read.</exception>
     internal FileWindow(string path, int bytes)
     {
         _file = InputFile.Open(path);
-        if (!_file.CanSeek)
-        {
-            Dispose();
-            throw new UserException($"{Quoted.Path(path)}: can be read only once, and documents are read "
-                + "many times; save it as a file.");
-        }
         _bytes = new byte[bytes];
         Fill();
     }
