@@ -83,8 +83,15 @@ static class CommandLine
 
     static string Sentence(ParseResult parsed)
     {
-        string verb = parsed.CommandResult.Command is RootCommand
-            ? "" : parsed.CommandResult.Command.Name + " ";
+        string verb = string.Concat(Verbs(parsed.CommandResult.Command).Reverse().Select(v => v + " "));
         return $"{parsed.Errors[0].Message.TrimEnd('.')}; see headtap {verb}--help";
+    }
+
+    // lens, then train, from the inside out.
+    static IEnumerable<string> Verbs(Command command)
+    {
+        for (Command? at = command; at is not null and not RootCommand;
+            at = at.Parents.OfType<Command>().FirstOrDefault())
+            yield return at.Name;
     }
 }
