@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using HeadTap.Runtime;
 
@@ -149,11 +150,11 @@ public sealed class LensRun
         using var trainer = new LensTrainer(lens, _options,
             new DocumentRows(_train, _model.Config, rows, _options.Seed));
         var progress = new LensGroupProgress(trainer, _options);
-        long metricsRows = 0;
+        long? metricsRows = null;
         if (_run.Resume && File.Exists(Checkpoint))
-            metricsRows = LensCheckpoint.Restore(Checkpoint, ConfigHash(), trainer, progress) ?? 0;
+            metricsRows = LensCheckpoint.Restore(Checkpoint, ConfigHash(), trainer, progress);
         using JsonlWriter metrics = JsonlWriter.Append(Path.Combine(_folder, MetricsFile),
-            metricsRows > 0 || group > 0 ? KeptRows(group, metricsRows) : 0);
+            metricsRows ?? RowsOfCompleteLayers());
         int firstStep = trainer.Step;
         TimeSpan began = _watch.Elapsed;
         while (trainer.Step < _options.Steps && !progress.AllDone && !_run.Stop.IsCancellationRequested)
@@ -187,12 +188,24 @@ public sealed class LensRun
         return complete;
     }
 
-    // A checkpoint knows how many rows there were; groups that are complete have all of theirs.
-    long KeptRows(int group, long checkpointed) => checkpointed > 0 ? checkpointed
-        : _facts!.Layers.Count > 0 ? _plan.Groups.Take(group).Sum(g => (long)StepsOf(g)) : 0;
+    // What a killed run wrote of a group without a checkpoint is written again, and not twice.
+    long RowsOfCompleteLayers()
+    {
+        string path = Path.Combine(_folder, MetricsFile);
+        return File.Exists(path) ? File.ReadLines(path).TakeWhile(IsOfCompleteLayers).LongCount() : 0;
+    }
 
-    int StepsOf(IReadOnlyList<int> layers)
-        => layers.Max(l => _facts!.Steps[_facts.Layers.ToList().IndexOf(l)]);
+    bool IsOfCompleteLayers(string row)
+    {
+        try
+        {
+            return JsonNode.Parse(row)?["layers"]?[0] is { } layer && IsComplete((int)layer);
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException)
+        {
+            return false; // cut short by a kill
+        }
+    }
 
     IReadOnlyList<double> Evaluate(LensTrainer trainer, RowOptions rows)
         => trainer.Evaluate(Validation(rows), _options.ValidationRows);

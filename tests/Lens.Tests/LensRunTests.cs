@@ -104,6 +104,23 @@ public class LensRunTests
     }
 
     [Test]
+    public void A_group_that_ends_early_keeps_all_its_rows()
+    {
+        LensTrainingOptions options = Options(40) with
+        {
+            EvaluateEvery = 5, Patience = 2, MinimumGain = 100, LayersAtOnce = 1,
+        };
+        Run("whole", LensKind.Thin, options);
+        int[] layers = [.. Enumerable.Repeat(0, 15), .. Enumerable.Repeat(2, 15)];
+        Assert.That(Rows("whole").Select(r => r.GetProperty("layers")[0].GetInt32()), Is.EqualTo(layers));
+        Stop("parts", LensKind.Thin, options, 2, group: 1);
+        File.Delete(At("parts", LensRun.CheckpointFile)); // as if killed before the group's first one
+        File.AppendAllText(At("parts", LensRun.MetricsFile), "{\"lay");
+        Assert.That(Run("parts", LensKind.Thin, options, resume: true).Complete, Is.True);
+        AssertSame("whole", "parts");
+    }
+
+    [Test]
     public void First_step_moves_each_of_the_heads_biases_by_the_learning_rate()
     {
         // Adam's first step is the learning rate in the gradient's direction, whatever its size.
