@@ -85,8 +85,8 @@ static class LensComparison
     static bool Near(double a, double b) => Math.Abs(a - b) <= Agreement * Math.Abs(b);
 
     // PyTorch: weights, gradient, two moments, a freed gradient in pieces, two copies in its unfused Adam;
-    // ours: weights and moments. Logits, their log-softmax, the target and gradients. With the tuned allocator
-    // PyTorch was seen at 6 times the weights, and at 10.4 times with its unfused Adam.
+    // ours: weights and moments. Logits, their log-softmax, the target and gradients. Tuned, its allocator
+    // was seen to hold 6 times the weights, and 10.4 times with the unfused Adam.
     static long Needs(LensSizes sizes, string update)
         => sizes.WeightBytes * ((update == "Fused" ? 6 : 11) + 3) + 8 * sizes.LogitBytes + 2 * RuntimeBytes;
 
