@@ -97,8 +97,7 @@ static class EvalCommand
         int stride = options.Stride == 0 ? context : options.Stride;
         Gpt2Tokenizer tokenizer = Gpt2Tokenizer.Load(options.Model);
         IReadOnlyList<string> texts = TextDocuments.Read(options.File);
-        int[] before = !options.Bos ? [] : [config.BosToken ?? throw new UserException(
-            $"{options.Model}: config.json has no bos_token_id that is in the vocabulary; leave --bos out")];
+        int[] before = PromptOptions.Bos(options.Bos, config, options.Model) is { } bos ? [bos] : [];
         int[][] documents = [.. texts.Select(t => (int[])[.. before, .. tokenizer.Encode(t)])];
         using ComputeDevice device = run.OpenDevice();
         using LoadedModel loaded = LoadedModel.Open(run, device, options.Model);

@@ -15,6 +15,16 @@ static class LensCommand
             LensConvertCommand.Create(global), LensImportCommand.Create(global),
         };
 
+    /// <summary>Refuses a folder that has a lens, or cannot be written.</summary>
+    internal static void RequireFree(string output)
+    {
+        string file = Path.Combine(output, LensFolder.WeightsFile);
+        if (File.Exists(file))
+            throw new UserException(
+                $"{Quoted.Path(output)}: a lens is there already; expected another folder");
+        AtomicFile.RequireWritable(file);
+    }
+
     /// <summary>The kind of a word.</summary>
     internal static LensKind Kind(string word) => word switch
     {

@@ -42,10 +42,7 @@ static class LensConvertCommand
         string hash = Gpt2Folder.Hash(folder), file = Path.Combine(output, LensFolder.WeightsFile);
         LensFacts facts = LensFolder.ReadFacts(from);
         LensFolder.RequireFor(from, facts, config, hash);
-        if (File.Exists(file))
-            throw new UserException(
-                $"{Quoted.Path(output)}: a lens is there already; expected another folder");
-        AtomicFile.RequireWritable(file);
+        LensCommand.RequireFree(output);
         using ComputeDevice device = run.OpenDevice();
         using LoadedModel loaded = LoadedModel.Open(run, device, folder);
         using AttentionLens lens = LensFolder.Load(loaded.Model, hash, from, null, positions: 1);

@@ -32,11 +32,8 @@ static class LensImportCommand
 
     static int Run(Invocation run, string folder, string path, string output)
     {
-        string file = Path.Combine(output, LensFolder.WeightsFile), hash = Gpt2Folder.Hash(folder);
-        if (File.Exists(file))
-            throw new UserException(
-                $"{Quoted.Path(output)}: a lens is there already; expected another folder");
-        AtomicFile.RequireWritable(file);
+        string hash = Gpt2Folder.Hash(folder);
+        LensCommand.RequireFree(output);
         using ComputeDevice device = run.OpenDevice();
         using LoadedModel loaded = LoadedModel.Open(run, device, folder);
         using AttentionLens lens = TunedLensImport.Read(loaded.Model, path);

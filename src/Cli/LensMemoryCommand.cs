@@ -73,8 +73,7 @@ sealed class LensMemoryCommand
         string folder = parsed.GetValue(_model)!;
         Gpt2Config config = Gpt2Folder.ReadConfig(folder);
         Gpt2Tokenizer tokenizer = Gpt2Tokenizer.Load(folder);
-        int? bos = !parsed.GetValue(_bos) ? null : config.BosToken ?? throw new UserException(
-            $"{folder}: config.json has no bos_token_id that is in the vocabulary; leave --bos out");
+        int? bos = PromptOptions.Bos(parsed.GetValue(_bos), config, folder);
         EncodedPair[] pairs = Pairs(run, parsed, pair => EncodedPair.Of(
             pair.Pair, tokenizer, config, bos, pair.Place));
         LensPlaces places = _places.Read(parsed, folder, config);

@@ -35,9 +35,8 @@ sealed class LensTexts
 
     /// <summary>The token of <c>--bos</c>; null for none.</summary>
     /// <exception cref="UserException">The config names none.</exception>
-    public int? Bos(ParseResult parsed, Gpt2Config config, string folder) => !parsed.GetValue(_bos) ? null
-        : config.BosToken ?? throw new UserException($"{folder}: config.json has no bos_token_id that is in "
-            + "the vocabulary; leave --bos out");
+    public int? Bos(ParseResult parsed, Gpt2Config config, string folder)
+        => PromptOptions.Bos(parsed.GetValue(_bos), config, folder);
 
     /// <summary>The texts, as the model's tokens.</summary>
     /// <exception cref="UserException">Not one source is given, or it cannot be used.</exception>

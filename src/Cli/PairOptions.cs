@@ -53,8 +53,7 @@ sealed class PairOptions
             throw new UserException($"--limit is {limit}; expected 1 or more, or 0 for all");
         Gpt2Config config = Gpt2Folder.ReadConfig(folder);
         Gpt2Tokenizer tokenizer = Gpt2Tokenizer.Load(folder);
-        int? bos = !parsed.GetValue(_bos) ? null : config.BosToken ?? throw new UserException(
-            $"{folder}: config.json has no bos_token_id that is in the vocabulary; leave --bos out");
+        int? bos = PromptOptions.Bos(parsed.GetValue(_bos), config, folder);
         PromptPairs pairs = PromptPairs.Read(path);
         int[] chosen = [.. Enumerable.Range(0, pairs.Count)
             .Where(i => split is null || pairs[i].Split == split)];

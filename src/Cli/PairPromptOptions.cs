@@ -40,9 +40,8 @@ sealed class PairPromptOptions
     internal bool HasBridge(ParseResult parsed) => parsed.GetValue(_bridge) is not null;
 
     /// <summary>The begin-of-text token that <c>--bos</c> asks for; null for none.</summary>
-    internal int? BosToken(ParseResult parsed, Gpt2Config config, string folder) => !Bos(parsed) ? null
-        : config.BosToken ?? throw new UserException(
-            $"{folder}: config.json has no bos_token_id that is in the vocabulary; leave --bos out");
+    internal int? BosToken(ParseResult parsed, Gpt2Config config, string folder)
+        => PromptOptions.Bos(Bos(parsed), config, folder);
 
     /// <summary>
     /// The pair, with a space and the bridge as its memory; null where neither prompt is given. An answer or

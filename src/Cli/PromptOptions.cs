@@ -62,17 +62,19 @@ sealed class PromptOptions(bool lines = false)
         Gpt2Tokenizer? tokenizer = texts is not null || Gpt2Tokenizer.ExistsIn(model)
             ? Gpt2Tokenizer.Load(model) : null;
         rows ??= [.. texts!.Select(text => tokenizer!.Encode(text))];
-        int? bos = null;
-        if (parsed.GetValue(_bos))
-        {
-            bos = config.BosToken ?? throw new UserException(
-                $"{model}: config.json has no bos_token_id that is in the vocabulary; leave --bos out");
-            rows = [.. rows.Select(r => (int[])[bos.Value, .. r])];
-        }
+        int? bos = Bos(parsed.GetValue(_bos), config, model);
+        if (bos is { } token)
+            rows = [.. rows.Select(r => (int[])[token, .. r])];
         var sequences = new SequenceBatch([.. rows]);
         sequences.Validate(config);
         return new Prompt(model, config, tokenizer, sequences, bos);
     }
+
+    /// <summary>The token that <c>--bos</c> puts in front; null where it is not given.</summary>
+    /// <exception cref="UserException">It is given, and the config names no token.</exception>
+    internal static int? Bos(bool given, Gpt2Config config, string folder) => !given ? null
+        : config.BosToken ?? throw new UserException(
+            $"{folder}: config.json has no bos_token_id that is in the vocabulary; leave --bos out");
 
     internal static Option<string> ModelOption(bool required) => new("--model")
     {

@@ -27,24 +27,13 @@ public sealed record AnswerStanding(double Probability, int Rank, double Surpris
                 throw new UserException(
                     "the logits are no longer numbers: the injected vector overflows float32; "
                     + "expected a smaller tau");
-        double logSum = LogSum(logits), surprisal = logSum - logits[answer];
+        double logSum = LogSumExp.Of(logits), surprisal = logSum - logits[answer];
         int rank = 1;
         for (int v = 0; v < logits.Length; v++)
             if (logits[v] > logits[answer] || (logits[v] == logits[answer] && v < answer))
                 rank++;
         return new(Math.Exp(-surprisal), rank, surprisal,
             [.. Largest(logits, top).Select(t => new TokenChance(t.Token, Math.Exp(t.Logit - logSum)))]);
-    }
-
-    /// <summary>ln sum_v exp(logits[v]).</summary>
-    internal static double LogSum(ReadOnlySpan<float> logits)
-    {
-        double max = double.NegativeInfinity, sum = 0;
-        foreach (float logit in logits)
-            max = Math.Max(max, logit);
-        foreach (float logit in logits)
-            sum += Math.Exp(logit - max);
-        return max + Math.Log(sum);
     }
 
     // Sorting a vocabulary of 50,257 for ten tokens took most of a sweep's time.

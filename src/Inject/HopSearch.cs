@@ -34,7 +34,7 @@ public sealed class HopSearch
         _before = new (double, AnswerStanding)[pairs.Count];
         _rows.EachBefore(p => p.Explicit, (pair, _, logits) =>
         {
-            double log = AnswerStanding.LogSum(logits);
+            double log = LogSumExp.Of(logits);
             _target[pair] = Array.ConvertAll(logits.ToArray(), x => Math.Exp(x - log));
             for (int v = 0; v < logits.Length; v++)
                 _entropy[pair] += _target[pair][v] * (logits[v] - log);
@@ -169,7 +169,7 @@ public sealed class HopSearch
     {
         AnswerStanding answer = AnswerStanding.Of(logits, _rows.Pairs[pair].Answer, 0);
         double[] p = _target[pair];
-        double log = AnswerStanding.LogSum(logits), cross = 0;
+        double log = LogSumExp.Of(logits), cross = 0;
         for (int v = 0; v < p.Length; v++)
             cross += p[v] * (logits[v] - log);
         return (Math.Max(0, _entropy[pair] - cross), answer);

@@ -157,7 +157,7 @@ public static class AblationCheck
                 for (int b = 0; b < rows.Length; b++)
                 {
                     ReadOnlySpan<float> row = logits.AsSpan(b * V, V);
-                    found.Add(row[answers[first + b]] - ModelWords.LogSum(row));
+                    found.Add(row[answers[first + b]] - LogSumExp.Of(row));
                 }
             }
             return [.. found];

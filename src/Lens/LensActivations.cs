@@ -13,7 +13,7 @@ public sealed class LensActivations : IDisposable
     readonly TensorArena _arena;
     readonly IndexTensor _ids;
     readonly Tensor _target;
-    readonly Dictionary<Site, Tensor> _gathered = [];
+    readonly Dictionary<Site, Tensor> _gathered;
     readonly IReadOnlyList<Site> _sites;
 
     /// <summary>Room for positions of batches of at most <paramref name="maxRows"/> rows.</summary>
@@ -31,24 +31,10 @@ public sealed class LensActivations : IDisposable
         ArgumentNullException.ThrowIfNull(layers);
         (_model, Capacity) = (model, positions);
         _sites = SitesOf(layers, kinds);
-        int C = model.Config.Width;
-        void Cut(TensorArena arena, Action<Tensor, IndexTensor>? use)
-        {
-            Tensor target = arena.Cut("the model's last normalized stream", positions, C);
-            IndexTensor ids = arena.CutIndices("chosen positions", positions);
-            foreach (Site site in _sites)
-            {
-                Tensor gathered = arena.Cut($"{site} at chosen positions", positions, C);
-                if (use is not null)
-                    _gathered[site] = gathered;
-            }
-            use?.Invoke(target, ids);
-        }
-        _arena = new TensorArena(model.Device, TensorArena.Measure(model.Device, a => Cut(a, null)),
+        _arena = new TensorArena(model.Device,
+            TensorArena.Measure(model.Device, a => Cut(a, _sites, positions, model.Config.Width)),
             "what lenses look at");
-        (Tensor?, IndexTensor?) cut = default;
-        Cut(_arena, (target, ids) => cut = (target, ids));
-        (_target, _ids) = (cut.Item1!, cut.Item2!);
+        (_target, _ids, _gathered) = Cut(_arena, _sites, positions, model.Config.Width);
         try
         {
             _session = new Gpt2Session(model, Options(layers, kinds, maxRows, maxTokens));
@@ -138,6 +124,12 @@ public sealed class LensActivations : IDisposable
         _model.Ops.Gather(ids, values.Reshape(checked((int)(values.Length / C)), C),
             into.SliceRows(Count, checked((int)ids.Length)));
     }
+
+    static (Tensor Target, IndexTensor Ids, Dictionary<Site, Tensor> Gathered) Cut(
+        TensorArena arena, IReadOnlyList<Site> sites, int positions, int C) =>
+        (arena.Cut("the model's last normalized stream", positions, C),
+            arena.CutIndices("chosen positions", positions),
+            sites.ToDictionary(s => s, s => arena.Cut($"{s} at chosen positions", positions, C)));
 
     static Site[] SitesOf(IReadOnlyList<int> layers, IReadOnlyList<LensKind> kinds)
         => [.. layers.SelectMany(l => kinds.SelectMany(LensInputs.Sites).Distinct()

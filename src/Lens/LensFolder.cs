@@ -104,7 +104,7 @@ public static class LensFolder
         try
         {
             foreach (int layer in lens.Layers)
-                Read(reader, path, layer, facts.Layers.Contains(layer) ? lens[layer]
+                Read(reader, layer, facts.Layers.Contains(layer) ? lens[layer]
                     : throw new UserException($"{Quoted.Path(folder)}: the lens has no layer {layer}; it has "
                         + string.Join(", ", facts.Layers)));
             return lens;
@@ -136,17 +136,10 @@ public static class LensFolder
             $"{Quoted.Path(folder)}: no {WeightsFile} is there; expected a folder that `lens train` wrote");
     }
 
-    static void Read(SafetensorsReader reader, string path, int layer, LayerLens lens)
+    static void Read(SafetensorsReader reader, int layer, LayerLens lens)
     {
         foreach (LensParameter p in lens.Parameters)
-        {
-            string name = Name(layer, p.Name);
-            SafetensorsEntry entry = reader.Find(name);
-            if (!entry.Shape.SequenceEqual(p.Value.Shape.ToArray().Select(extent => (long)extent)))
-                throw new UserException($"{Quoted.Path(path)}: {name} is {Quoted.Shape(entry.Shape)}; "
-                    + $"expected {Quoted.Shape(p.Value.Shape.ToArray())}");
-            reader.Read(name, p.Value);
-        }
+            reader.Read(Name(layer, p.Name), p.Value);
     }
 
     static void CopyLayer(SafetensorsReader old, SafetensorsWriter writer, int layer)

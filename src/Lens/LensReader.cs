@@ -40,7 +40,7 @@ public static class LensReader
             LensToken[][] largest = page.Top(logits);
             for (int i = 0; i < n; i++)
             {
-                double sum = LogSum(all.AsSpan(i * model.Config.VocabSize, model.Config.VocabSize));
+                double sum = LogSumExp.Of(all.AsSpan(i * model.Config.VocabSize, model.Config.VocabSize));
                 words.Add([.. largest[i]
                     .Select(t => new ModelToken(t.Id, t.Logit, Math.Exp(t.Logit - sum)))]);
             }
@@ -95,16 +95,6 @@ public static class LensReader
         int size = PositionsAtOnce(config);
         for (int first = 0; first < at.Count; first += size)
             yield return (first, Math.Min(size, at.Count - first));
-    }
-
-    static double LogSum(ReadOnlySpan<float> logits)
-    {
-        double max = double.NegativeInfinity, sum = 0;
-        foreach (float logit in logits)
-            max = Math.Max(max, logit);
-        foreach (float logit in logits)
-            sum += Math.Exp(logit - max);
-        return max + Math.Log(sum);
     }
 
     // Logits of a chunk of positions, and what is read off them.

@@ -27,7 +27,7 @@ sealed class ModelWords
         {
             ReadOnlySpan<float> row = logits.AsSpan(i * V, V);
             Span<double> p = _p.AsSpan(i * V, V);
-            double logSum = LogSum(row);
+            double logSum = LogSumExp.Of(row);
             for (int v = 0; v < V; v++)
             {
                 p[v] = Math.Exp(row[v] - logSum);
@@ -60,21 +60,9 @@ sealed class ModelWords
         return cross - _entropy[position];
     }
 
-    /// <summary><c>log sum exp</c> of a row.</summary>
-    internal static double LogSum(ReadOnlySpan<float> row)
-    {
-        float max = float.NegativeInfinity;
-        double sum = 0;
-        foreach (float logit in row)
-            max = MathF.Max(max, logit);
-        foreach (float logit in row)
-            sum += Math.Exp((double)logit - max);
-        return max + Math.Log(sum);
-    }
-
     LensAtPosition Against(int i, ReadOnlySpan<float> row)
     {
-        double logSum = LogSum(row), cross = 0, entropy = 0;
+        double logSum = LogSumExp.Of(row), cross = 0, entropy = 0;
         int first = _first[i], rank = 0;
         float own = row[first];
         ReadOnlySpan<double> p = _p.AsSpan(i * _V, _V);

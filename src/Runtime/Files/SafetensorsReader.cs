@@ -116,14 +116,18 @@ public sealed unsafe class SafetensorsReader : IDisposable
         }
     }
 
-    /// <summary>Reads a whole tensor onto a device, in pieces; its shape is the caller's to check.</summary>
+    /// <summary>Reads a whole tensor onto a device, in pieces.</summary>
     /// <param name="name">The tensor.</param>
-    /// <param name="destination">As long as the tensor.</param>
+    /// <param name="destination">Of the tensor's shape.</param>
     /// <param name="seen">Is shown each piece; null for nobody.</param>
-    /// <exception cref="UserException">No such tensor, or its elements are of another type.</exception>
+    /// <exception cref="UserException">No such tensor, or it has another shape or type.</exception>
     public void Read(string name, Tensor destination, Action<ReadOnlySpan<float>>? seen = null)
     {
         ArgumentNullException.ThrowIfNull(destination);
+        int[] expected = destination.Shape.ToArray();
+        if (Find(name).Shape is var found && !found.SequenceEqual(expected.Select(extent => (long)extent)))
+            throw new UserException($"{Quoted.Path(_path)}: {name} is {Quoted.Shape(found)}; expected "
+                + Quoted.Shape(expected));
         float[] piece = new float[Math.Min(PieceLength, destination.Length)];
         for (long start = 0; start < destination.Length; start += PieceLength)
         {
