@@ -35,6 +35,7 @@ public sealed unsafe class TensorArena : IDisposable
             // calloc: pages come zeroed from the system when they are first touched.
             _block = NativeMemory.AllocZeroed((nuint)(bytes + 64));
             _start = (float*)(((nuint)_block + 63) & ~(nuint)63);
+            LargePages.Ask(_block, bytes);
         }
         else
         {
