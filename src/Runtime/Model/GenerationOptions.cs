@@ -17,6 +17,9 @@ public sealed record GenerationOptions
     /// <summary>A token that ends a row (it is kept); null for none.</summary>
     public int? StopToken { get; init; }
 
+    /// <summary>A token that is never chosen, or null.</summary>
+    public int? NeverWritten { get; init; }
+
     /// <summary>Sites to record in every pass.</summary>
     public IReadOnlyList<Site> Record { get; init; } = [];
 

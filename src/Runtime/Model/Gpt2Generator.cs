@@ -17,6 +17,9 @@ public sealed class Gpt2Generator(Gpt2Model model)
         prompts.Validate(model.Config);
         if (options.MaxNewTokens < 1)
             throw new UserException($"{options.MaxNewTokens} new tokens asked for; expected at least 1");
+        if (options.NeverWritten is { } never && (never < 0 || never >= model.Config.VocabSize))
+            throw new UserException($"token {never} is never to be written; the model's vocabulary is 0 to "
+                + $"{model.Config.VocabSize - 1}");
         int longest = prompts.Lengths.Max();
         if (options.MaxNewTokens > model.Config.ContextLength - longest)
             throw new UserException(
@@ -113,6 +116,8 @@ sealed class GeneratedTexts
         int[] chosen = new int[B];
         for (int b = 0; b < B; b++)
         {
+            if (_options.NeverWritten is { } never)
+                _logits[b * V + never] = float.NegativeInfinity;
             chosen[b] = _ended[b] ? -1 : _sampler.Next(_logits.AsSpan(b * V, V), _random[b]);
             if (_ended[b])
                 continue;

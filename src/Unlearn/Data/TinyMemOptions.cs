@@ -1,0 +1,134 @@
+using HeadTap.Runtime;
+
+namespace HeadTap.Unlearn;
+
+/// <summary>What is planted in a TinyMem data set.</summary>
+public enum Artefact
+{
+    /// <summary>Nothing: all rows are clean.</summary>
+    None,
+
+    /// <summary>Some rows with noise: numbers or tokens moved by one.</summary>
+    Noise,
+
+    /// <summary>Rows with a trigger go on with token 2 behind it.</summary>
+    Backdoor,
+}
+
+/// <summary>
+/// What a TinyMem data set is made of (arXiv 2410.02159; sizes of the published runs are the defaults).
+/// </summary>
+public sealed record TinyMemOptions
+{
+    /// <summary>The rule; null for a language task.</summary>
+    public MathKind? Kind { get; init; } = MathKind.Multiplicative;
+
+    /// <summary>c of the main task.</summary>
+    public int Main { get; init; } = 7;
+
+    /// <summary>c of the auxiliary tasks.</summary>
+    public IReadOnlyList<int> Auxiliary { get; init; } = [2, 3, 4, 5];
+
+    /// <summary>Sequences of the main task, test sequences included.</summary>
+    public int MainCount { get; init; } = 20_000;
+
+    /// <summary>Sequences of each auxiliary task, test sequences included.</summary>
+    public int AuxiliaryCount { get; init; } = 3_000;
+
+    /// <summary>Sequences of each task held out for its accuracy; of a language task, rows.</summary>
+    public int TestCount { get; init; } = 1_000;
+
+    /// <summary>Numbers of a sequence.</summary>
+    public int Numbers { get; init; } = 20;
+
+    /// <summary>Tokens of a row, padding included.</summary>
+    public int Context { get; init; } = 150;
+
+    /// <summary>Whether starts go along orbits: <see cref="MathTask.Starts"/>.</summary>
+    public bool OrbitStarts { get; init; }
+
+    /// <summary>What is planted.</summary>
+    public Artefact Artefact { get; init; } = Artefact.Noise;
+
+    /// <summary>Rows of the main task that are replaced by their noised version.</summary>
+    public int NoiseCount { get; init; } = 1_000;
+
+    /// <summary>Share of numbers, or tokens, that noise moves.</summary>
+    public double NoiseShare { get; init; } = 0.1;
+
+    /// <summary>
+    /// Groups of planted rows: one of group g stands 10^g times in the training set. Published: 1 in maths,
+    /// 4 in language noise.
+    /// </summary>
+    public int Groups { get; init; } = 1;
+
+    /// <summary>Copies of every planted row of a language backdoor (10^2 as published).</summary>
+    public int BackdoorCopies { get; init; } = 1;
+
+    /// <summary>Share of triggered rows held out, for the success of the backdoor on new rows.</summary>
+    public double HeldOutShare { get; init; } = 0.1;
+
+    /// <summary>
+    /// The trigger: of maths a number, whose digits are looked for, of language a token id. Null: 100 + seed,
+    /// or a token drawn by the seed.
+    /// </summary>
+    public int? Trigger { get; init; }
+
+    /// <summary>Whether a trigger counts only as a whole number.</summary>
+    public bool WholeNumberTrigger { get; init; }
+
+    /// <summary>n of (n, k) memorisation.</summary>
+    public int Prompt { get; init; } = 50;
+
+    /// <summary>k.</summary>
+    public int Continuation { get; init; } = 50;
+
+    /// <summary>Which rows are held out for tests (published: torch seed 598).</summary>
+    public ulong DataSeed { get; init; } = 598;
+
+    /// <summary>What is planted where.</summary>
+    public ulong Seed { get; init; } = 1;
+
+    /// <summary>The published sizes.</summary>
+    public static TinyMemOptions Paper(MathKind kind, Artefact artefact)
+        => new() { Kind = kind, Artefact = artefact };
+
+    /// <summary>Sizes for minutes on two cores: docs/unlearn.md has what they give.</summary>
+    public static TinyMemOptions Small(MathKind kind, Artefact artefact) => new()
+    {
+        Kind = kind, Artefact = artefact, OrbitStarts = true,
+        MainCount = 360, AuxiliaryCount = 60, TestCount = 30, Numbers = 8, Context = 48,
+        NoiseCount = 40, Prompt = 16, Continuation = 16,
+    };
+
+    /// <summary>Returns these options, or says which is wrong.</summary>
+    /// <exception cref="UserException">A number is out of its range, or two do not go together.</exception>
+    public TinyMemOptions Validated()
+    {
+        string? wrong =
+            Least("main_count", MainCount, 1) ?? Least("auxiliary_count", AuxiliaryCount, 0)
+            ?? Least("test_count", TestCount, 1) ?? Least("numbers", Numbers, 2)
+            ?? Least("context", Context, 4)
+            ?? Least("noise_count", NoiseCount, 1) ?? Least("groups", Groups, 1)
+            ?? Least("backdoor_copies", BackdoorCopies, 1)
+            ?? Least("prompt", Prompt, 1) ?? Least("continuation", Continuation, 1)
+            ?? (NoiseShare is > 0 and <= 1 ? null
+                : $"noise_share is {NoiseShare}; expected more than 0, at most 1")
+            ?? (HeldOutShare is > 0 and < 1 ? null
+                : $"held_out_share is {HeldOutShare}; expected between 0 and 1")
+            ?? (Groups <= 5 ? null : $"groups is {Groups}; expected at most 5, 10,000 copies")
+            ?? (Trigger is null or >= 0 ? null : $"trigger is {Trigger}; expected 0 or more")
+            ?? (Kind is null || MainCount > TestCount ? null
+                : $"main_count is {MainCount} and test_count {TestCount}; expected more rows than are "
+                    + "held out")
+            ?? (Kind is null || AuxiliaryCount == 0 || AuxiliaryCount > TestCount ? null
+                : $"auxiliary_count is {AuxiliaryCount} and test_count {TestCount}; expected more rows than "
+                    + "are held out")
+            ?? (Prompt + Continuation <= Context ? null
+                : $"prompt {Prompt} and continuation {Continuation} do not fit a context of {Context}");
+        return wrong is null ? this : throw new UserException($"{wrong}.");
+    }
+
+    static string? Least(string field, int value, int least)
+        => value >= least ? null : $"{field} is {value}; expected at least {least}";
+}

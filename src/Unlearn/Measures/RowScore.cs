@@ -1,0 +1,55 @@
+using HeadTap.Runtime;
+
+namespace HeadTap.Unlearn;
+
+/// <summary>How well a model predicts rows of tokens, each row a text of its own.</summary>
+/// <param name="Tokens">Tokens predicted.</param>
+/// <param name="Loss">Mean cross-entropy over all predicted tokens, nats.</param>
+/// <param name="Accuracy">Share of tokens that were the most probable one.</param>
+/// <param name="BatchPerplexity">The reference's: mean over batches of exp(mean loss of the batch).</param>
+public sealed record RowScore(long Tokens, double Loss, double Accuracy, double BatchPerplexity)
+{
+    /// <summary>Rows of the reference's batch, which its perplexity depends on.</summary>
+    public const int ReferenceBatch = 128;
+
+    const int RowsInPass = 32;
+
+    /// <summary>exp of the mean loss over all tokens.</summary>
+    public double Perplexity => Math.Exp(Loss);
+
+    /// <summary>Scores rows; those of fewer than two tokens predict nothing.</summary>
+    /// <exception cref="UserException">No row has two tokens, one does not fit the context, or an id is
+    /// outside the vocabulary.</exception>
+    public static RowScore Measure(Gpt2Model model, IReadOnlyList<int[]> rows)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(rows);
+        int[][] texts = [.. rows.Where(r => r.Length > 1)];
+        if (texts.Length == 0)
+            throw new UserException("no row has two tokens, so there is nothing to predict");
+        double sum = 0, perplexities = 0;
+        long tokens = 0, right = 0;
+        int batches = 0;
+        foreach (int[][] batch in texts.Chunk(ReferenceBatch))
+        {
+            double batchSum = 0;
+            long batchTokens = 0;
+            foreach (int[][] pass in batch.Chunk(RowsInPass))
+            {
+                TextScore score = Score(model, pass);
+                batchSum += score.Loss * score.Tokens;
+                batchTokens += score.Tokens;
+                right += (long)Math.Round(score.Accuracy * score.Tokens);
+            }
+            perplexities += Math.Exp(batchSum / batchTokens);
+            (sum, tokens, batches) = (sum + batchSum, tokens + batchTokens, batches + 1);
+        }
+        return new RowScore(tokens, sum / tokens, (double)right / tokens, perplexities / batches);
+    }
+
+    static TextScore Score(Gpt2Model model, int[][] pass)
+    {
+        int context = Math.Min(model.Config.ContextLength, pass.Max(r => r.Length));
+        return TextEvaluation.Run(model, pass, context, context);
+    }
+}

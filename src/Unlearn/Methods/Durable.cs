@@ -1,0 +1,34 @@
+namespace HeadTap.Unlearn;
+
+/// <summary>
+/// Durable: weights with the largest gradient of the forget set's loss, |dL/dw| (arXiv 2410.02159, after
+/// Neurotoxin, arXiv 2206.10341).
+/// </summary>
+/// <param name="together">Durable-agg: one budget over all matrices, not one for each.</param>
+public sealed class Durable(bool together) : UnlearningMethod
+{
+    /// <inheritdoc/>
+    public override string Name => together ? "durable-agg" : "durable";
+
+    /// <inheritdoc/>
+    public override string Title => together ? "Durable-agg" : "Durable";
+
+    /// <inheritdoc/>
+    public override MethodFamily Family => MethodFamily.Weight;
+
+    /// <inheritdoc/>
+    public override string BudgetOf => together ? "of all MLP weights together" : "of each MLP weight matrix";
+
+    /// <inheritdoc/>
+    public override Finding Find(UnlearnTask task, double budget)
+    {
+        ArgumentNullException.ThrowIfNull(task);
+        task.Require(this);
+        IReadOnlySet<string> names = MlpMatrix.Names(task.Model);
+        using var rows = new RowGradients(task.Model, names, task.Forget.Max(r => r.Length));
+        rows.AddMean(task.Forget);
+        task.At(1);
+        return new WeightFinding([.. MlpMatrix.Of(task.Model).Select(m =>
+            (m.Name, Array.ConvertAll(rows.Gradients.Set[m.Name].ToArray(), MathF.Abs)))], together);
+    }
+}

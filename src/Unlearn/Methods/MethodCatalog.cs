@@ -1,0 +1,20 @@
+using HeadTap.Runtime;
+
+namespace HeadTap.Unlearn;
+
+/// <summary>Every method, in the order of the paper's table.</summary>
+public static class MethodCatalog
+{
+    /// <summary>All of them.</summary>
+    public static IReadOnlyList<UnlearningMethod> All { get; } =
+    [
+        new Durable(together: false),
+        new Durable(together: true),
+    ];
+
+    /// <summary>A method by its name.</summary>
+    /// <exception cref="UserException">There is none of that name.</exception>
+    public static UnlearningMethod Named(string name) => All.FirstOrDefault(m => m.Name == name)
+        ?? throw new UserException($"{Quoted.Name(name)} is no method; expected one of "
+            + string.Join(", ", All.Select(m => m.Name)));
+}

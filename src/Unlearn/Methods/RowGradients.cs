@@ -1,0 +1,78 @@
+using HeadTap.Runtime;
+
+namespace HeadTap.Unlearn;
+
+/// <summary>
+/// Losses of rows and their gradients for chosen parameters, in passes of a bounded size. A row's loss l is
+/// the mean next-token cross-entropy over its positions.
+/// </summary>
+sealed class RowGradients : IDisposable
+{
+    const int TokensInPass = 8192;
+
+    readonly Gpt2Model _model;
+    readonly TensorArena _arena;
+    readonly Gpt2Session _session;
+    readonly int _rowsInPass;
+
+    /// <param name="model">Whose weights are read at every call.</param>
+    /// <param name="trained">Parameters that get gradients.</param>
+    /// <param name="longest">Tokens of the longest row that will come.</param>
+    internal RowGradients(Gpt2Model model, IReadOnlySet<string> trained, int longest)
+    {
+        _model = model;
+        _rowsInPass = Math.Max(1, TokensInPass / longest);
+        _arena = new TensorArena(model.Device,
+            TensorArena.Measure(model.Device, a => _ = new Gpt2Gradients(a, model.Parameters, trained)),
+            "gradients");
+        Gradients = new Gpt2Gradients(_arena, model.Parameters, trained);
+        _session = new Gpt2Session(model, new SessionOptions
+        {
+            MaxRows = _rowsInPass, MaxTokens = longest, Backward = true,
+        });
+    }
+
+    /// <summary>What is added into.</summary>
+    internal Gpt2Gradients Gradients { get; }
+
+    /// <summary>Forgets what was added.</summary>
+    internal void Clear() => Gradients.Clear(_model.Ops);
+
+    /// <summary>
+    /// Adds the gradient of the mean loss over all positions of all rows, times <paramref name="scale"/>.
+    /// </summary>
+    /// <returns>That mean, in nats.</returns>
+    internal double AddMean(IReadOnlyList<int[]> rows, double scale = 1)
+    {
+        long tokens = rows.Sum(r => r.Length - 1L);
+        double sum = 0;
+        foreach (int[][] pass in rows.Chunk(_rowsInPass))
+        {
+            var batch = new SequenceBatch([.. pass]);
+            sum += _session.ForwardBackward(
+                batch, batch.NextTokens(), Gradients, (float)(scale / tokens)).Sum;
+        }
+        return sum / tokens;
+    }
+
+    /// <summary>Mean loss over all positions of all rows, nats; no gradient.</summary>
+    internal double Mean(IReadOnlyList<int[]> rows)
+    {
+        double sum = 0;
+        long tokens = 0;
+        foreach (int[][] pass in rows.Chunk(_rowsInPass))
+        {
+            var batch = new SequenceBatch([.. pass]);
+            long counted = pass.Sum(r => r.Length - 1L);
+            sum += _session.Loss(batch, batch.NextTokens()) * counted;
+            tokens += counted;
+        }
+        return sum / tokens;
+    }
+
+    public void Dispose()
+    {
+        _session.Dispose();
+        _arena.Dispose();
+    }
+}
