@@ -45,10 +45,11 @@ sealed class PointwiseBench : IBenchFamily
 
     static IEnumerable<OpBench> Elements(ComputeDevice device)
     {
-        using var arena = new TensorArena(device, 3L * Rows * Wide4 + 256);
+        using var arena = new TensorArena(device, 3L * Rows * Wide4 + Rows + 256);
         var ops = new Ops(device);
         Tensor x = arena.CutNormal("x", 1, Rows, Wide4), z = arena.CutNormal("z", 2, Rows, Wide4);
-        Tensor y = arena.Cut("y", Rows, Wide4);
+        Tensor y = arena.Cut("y", Rows, Wide4), factors = arena.Cut("factors", Rows);
+        ops.Fill(factors, 1f);
         // A residual stream stays in a cache; the wide tensors do not.
         foreach (int columns in (int[])[C, Wide4])
         {
@@ -62,6 +63,7 @@ sealed class PointwiseBench : IBenchFamily
             yield return new("copy", shape, 8 * n, 0, () => ops.Copy(a, to));
             yield return new("fill", shape, 4 * n, 0, () => ops.Fill(to, 0f));
             yield return new("scale", shape, 8 * n, n, () => ops.Scale(to, 1f));
+            yield return new("scale rows", shape, 8 * n, n, () => ops.ScaleRows(to, factors));
             yield return new("masked copy", shape, 16 * n, 0, () => ops.MaskedCopy(a, b, to));
         }
         Tensor qkv = x.Slice("qkv", 0, Rows, 3 * C), q = y.Slice("q", 0, Rows, C);

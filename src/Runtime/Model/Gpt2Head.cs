@@ -23,14 +23,13 @@ sealed class Gpt2Head(Gpt2Model model)
     }
 
     /// <summary>
-    /// Losses of all rows that have a target, and with <paramref name="dX"/> the gradient of
-    /// <paramref name="gradientScale"/> times their sum: dX written, parameters' added into.
+    /// Losses of all rows that have a target, and with <paramref name="dX"/> the <paramref name="gradient"/>
+    /// asked for: dX written, parameters' added into.
     /// </summary>
     /// <remarks>x [rows, C], compact: every row has a target. losses [rows]. chunk [chunk rows, V],
-    /// overwritten.</remarks>
+    /// overwritten. Weights of the gradient, if any, [rows].</remarks>
     internal void Loss(
-        Tensor x, IndexTensor targets, Tensor losses, Tensor chunk,
-        Tensor? dX, NamedParameters<Tensor?>? g, float gradientScale)
+        Tensor x, IndexTensor targets, Tensor losses, Tensor chunk, Tensor? dX, LossGradient? gradient)
     {
         int V = model.Config.VocabSize;
         for (int first = 0; first < x.Rows; first += chunk.Rows)
@@ -40,9 +39,12 @@ sealed class Gpt2Head(Gpt2Model model)
             Logits(xs, logits);
             Tensor? dLogits = dX is null ? null : logits; // in place: the probabilities exist nowhere
             ops.CrossEntropy(logits, targets.Slice("targets", first, n), losses.Slice("losses", first, n),
-                dLogits, gradientScale);
-            if (dX is not null)
-                Backward(xs, logits, dX.SliceRows(first, n), g!);
+                dLogits, gradient?.Scale ?? 0f);
+            if (gradient is not { } g)
+                continue;
+            if (g.Weights is { } weights)
+                ops.ScaleRows(logits, weights.Slice("weights", first, n));
+            Backward(xs, logits, dX!.SliceRows(first, n), g.Into.Named);
         }
     }
 

@@ -4,7 +4,7 @@ namespace HeadTap.Runtime;
 /// The activations of a model for batches up to a size, and the passes over them. Sessions of one model may
 /// live side by side; one session runs one pass at a time.
 /// </summary>
-public sealed class Gpt2Session : IDisposable
+public sealed partial class Gpt2Session : IDisposable
 {
     readonly Gpt2Model _model;
     readonly SessionOptions _options;
@@ -96,38 +96,6 @@ public sealed class Gpt2Session : IDisposable
         RunLogits(layout);
     }
 
-    /// <summary>Mean cross-entropy, in nats, of the tokens that have a target; no gradients.</summary>
-    /// <param name="rows">The batch.</param>
-    /// <param name="targets">[B T]: the next token of each position, or -1 where none is counted.</param>
-    public double Loss(SequenceBatch rows, ReadOnlySpan<int> targets)
-    {
-        SessionLayout layout = Prepare(rows);
-        layout.Forward!.Run();
-        return RunLoss(layout, targets, null, 0f).Sum / Math.Max(layout.Counted, 1);
-    }
-
-    /// <summary>
-    /// Sum of the cross-entropies of the tokens that have a target, and how many they are. Adds the gradient
-    /// of <paramref name="scale"/> times the sum into <paramref name="gradients"/>.
-    /// </summary>
-    /// <param name="rows">The batch.</param>
-    /// <param name="targets">[B T]: the next token of each position, or -1 where none is counted.</param>
-    /// <param name="gradients">Of the trained parameters; added into.</param>
-    /// <param name="scale">1 / (number of counted tokens) for the mean.</param>
-    public (double Sum, int Count) ForwardBackward(
-        SequenceBatch rows, ReadOnlySpan<int> targets, Gpt2Gradients gradients, float scale)
-    {
-        ArgumentNullException.ThrowIfNull(gradients);
-        if (!_options.Backward)
-            throw new InvalidOperationException("This session was made without Backward.");
-        SessionLayout layout = Prepare(rows);
-        layout.Forward!.Run();
-        (double sum, int count) = RunLoss(layout, targets, gradients, scale);
-        layout.Backward!.Program = _pass.Program;
-        layout.Backward.Run(gradients);
-        return (sum, count);
-    }
-
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -182,58 +150,4 @@ public sealed class Gpt2Session : IDisposable
             layout.Head.Logits(layout.LastHidden!, last);
         }
     }
-
-    (double Sum, int Count) RunLoss(SessionLayout layout, ReadOnlySpan<int> targets,
-        Gpt2Gradients? gradients, float scale)
-    {
-        layout.LoadTargets(targets, _model.Config.VocabSize);
-        bool throughLogits = _sites.Uses(SiteKind.Logits, 0) || _gradientSites.Records(SiteKind.Logits, 0);
-        double sum = throughLogits ? LossThroughLogits(layout, gradients, scale)
-            : LossInChunks(layout, gradients, scale);
-        return (sum, layout.Counted);
-    }
-
-    // Of the tokens that have a target alone: the others take no part in the product with the vocabulary.
-    double LossInChunks(SessionLayout layout, Gpt2Gradients? gradients, float scale)
-    {
-        Ops ops = _model.Ops;
-        int n = layout.Counted;
-        Tensor x = layout.Compact.Slice("counted rows", 0, n, _model.Config.Width);
-        IndexTensor ids = layout.CountedRows.Slice("ids of counted rows", 0, n);
-        Tensor losses = layout.Losses.Slice("losses", 0, n);
-        ops.Gather(ids, layout.Activations.LnFinal, x);
-        Tensor? dX = gradients is null ? null
-            : layout.CompactGradient!.Slice("gradient of counted rows", 0, n, x.Columns);
-        layout.Head.Loss(x, layout.Targets.Slice("targets", 0, n), losses, layout.Chunk, dX,
-            gradients?.Named, scale);
-        if (dX is not null)
-        {
-            Tensor dLnFinal = layout.BackwardMemory!.LnFinal;
-            ops.Fill(dLnFinal, 0f);
-            ops.ScatterAdd(ids, dX, dLnFinal);
-        }
-        return SumOf(losses);
-    }
-
-    // Somebody records or edits logits, so the loss is taken of what stands there.
-    double LossThroughLogits(SessionLayout layout, Gpt2Gradients? gradients, float scale)
-    {
-        Ops ops = _model.Ops;
-        int rows = layout.B * layout.T, V = _model.Config.VocabSize;
-        Tensor logits = layout.AllLogits ?? _pass.Memory.Cut("logits", layout.B, layout.T, V);
-        Tensor flat = logits.Reshape(rows, V);
-        layout.Head.Logits(layout.Activations.LnFinal, flat);
-        _sites.At(SiteKind.Logits, 0, logits);
-        Tensor? dLogits = gradients is null ? null : _pass.Memory.Cut("gradient of the logits", rows, V);
-        ops.CrossEntropy(flat, layout.AllTargets, layout.Losses, dLogits, scale);
-        if (dLogits is not null)
-        {
-            _gradientSites.AtGradient(SiteKind.Logits, 0, dLogits, _pass.Program);
-            layout.Head.Backward(layout.Activations.LnFinal, dLogits,
-                layout.BackwardMemory!.LnFinal, gradients!.Named);
-        }
-        return SumOf(layout.Losses);
-    }
-
-    static double SumOf(Tensor losses) => losses.ToArray().Sum(loss => (double)loss);
 }

@@ -8,6 +8,7 @@ sealed class SessionLayout
     static readonly HashSet<Site> NoSites = [];
 
     readonly bool _backward;
+    readonly List<int> _counted = []; // positions that have a target
 
     internal SessionLayout(TensorArena arena, Gpt2Model model, SessionOptions options, int B, int T,
         SiteRecorder sites, SiteRecorder gradientSites)
@@ -40,6 +41,7 @@ sealed class SessionLayout
         if (!options.Backward)
             return;
         CompactGradient = arena.Cut("gradient of counted rows", rows, C);
+        RowFactors = arena.Cut("factors of rows", rows);
         BackwardMemory = new Gpt2BackwardMemory(arena, config, B, T);
     }
 
@@ -58,13 +60,14 @@ sealed class SessionLayout
     internal Tensor Compact { get; }
     internal Tensor? CompactGradient { get; }
     internal Tensor Losses { get; }
+    internal Tensor? RowFactors { get; }
     internal Tensor Chunk { get; }
     internal IndexTensor LastRowIds { get; }
     internal LastRows? LastRows { get; }
     internal IndexTensor CountedRows { get; }
     internal IndexTensor Targets { get; }
     internal IndexTensor AllTargets { get; }
-    internal int Counted { get; private set; }
+    internal int Counted => _counted.Count;
 
     internal void Connect(Gpt2Model model, SiteRecorder sites,
         SiteRecorder gradientSites, PassMemory memory,
@@ -88,23 +91,59 @@ sealed class SessionLayout
     {
         if (targets.Length != B * T)
             throw new ArgumentException($"{targets.Length} targets for {B} x {T} tokens.");
-        var rows = new List<int>();
-        var counted = new List<int>();
+        _counted.Clear();
+        var tokens = new List<int>();
         for (int i = 0; i < targets.Length; i++)
         {
             if (targets[i] >= V)
                 throw new UserException($"target {targets[i]} is outside the vocabulary of {V}");
             if (targets[i] < 0)
                 continue;
-            rows.Add(i);
-            counted.Add(targets[i]);
+            _counted.Add(i);
+            tokens.Add(targets[i]);
         }
-        Counted = rows.Count;
         if (Counted == 0)
             throw new UserException(
                 "no token of the batch has a target: a text needs at least two tokens");
-        CountedRows.Slice("", 0, Counted).Upload([.. rows]);
-        Targets.Slice("", 0, Counted).Upload([.. counted]);
-        AllTargets.Upload(targets);
+        CountedRows.Slice("", 0, Counted).Upload([.. _counted]);
+        Targets.Slice("", 0, Counted).Upload([.. tokens]);
+        AllTargets.Upload([.. targets.ToArray().Select(target => Math.Max(target, -1))]);
+    }
+
+    /// <summary>The weights of the targets loaded, of counted rows alone or of all.</summary>
+    internal Tensor LoadWeights(ReadOnlySpan<float> weights, bool counted)
+    {
+        if (weights.Length != B * T)
+            throw new ArgumentException($"{weights.Length} weights for {B} x {T} tokens.");
+        float[] factors = new float[counted ? Counted : B * T];
+        for (int k = 0; k < _counted.Count; k++)
+        {
+            int i = _counted[k];
+            if (!float.IsFinite(weights[i]))
+                throw new ArgumentException(
+                    $"The weight of position {i} is {weights[i]}; expected a number.");
+            factors[counted ? k : i] = weights[i];
+        }
+        return Factors(factors);
+    }
+
+    /// <summary>1 for every token of the batch, 0 for padding.</summary>
+    internal Tensor LoadRealRows(SequenceBatch rows)
+        => Factors([.. Enumerable.Range(0, B * T).Select(i => i % T < rows.Lengths[i / T] ? 1f : 0f)]);
+
+    Tensor Factors(float[] factors)
+    {
+        Tensor used = RowFactors!.Slice("factors of rows", 0, factors.Length);
+        used.Upload(factors);
+        return used;
+    }
+
+    /// <summary>Values of the counted rows at their positions: [B T], 0 elsewhere.</summary>
+    internal float[] AtCounted(float[] values)
+    {
+        float[] all = new float[B * T];
+        for (int i = 0; i < values.Length; i++)
+            all[_counted[i]] = values[i];
+        return all;
     }
 }

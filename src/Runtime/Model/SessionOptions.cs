@@ -30,7 +30,7 @@ public sealed record SessionOptions
     /// <summary>Sites to record in every forward pass.</summary>
     public IReadOnlyList<Site> Record { get; init; } = [];
 
-    /// <summary>Whether <see cref="Gpt2Session.ForwardBackward"/> will be called.</summary>
+    /// <summary>Whether gradients will be asked for: the session's <c>ForwardBackward</c>.</summary>
     public bool Backward { get; init; }
 
     /// <summary>Sites whose gradients to record in every backward pass.</summary>
