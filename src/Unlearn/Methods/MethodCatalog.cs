@@ -8,8 +8,13 @@ public static class MethodCatalog
     /// <summary>All of them.</summary>
     public static IReadOnlyList<UnlearningMethod> All { get; } =
     [
+        new FineTuning(clean: true, extra: false),
+        new FineTuning(clean: false, extra: true),
+        new FineTuning(clean: true, extra: true),
         new Durable(together: false),
         new Durable(together: true),
+        new GradientAscent(),
+        new TaskVector(),
     ];
 
     /// <summary>A method by its name.</summary>

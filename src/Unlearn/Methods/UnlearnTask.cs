@@ -14,6 +14,11 @@ public sealed record UnlearnTask
     /// <summary>Rows to keep; empty where there are none.</summary>
     public IReadOnlyList<int[]> Keep { get; init; } = [];
 
+    /// <summary>
+    /// The rows to forget as they were before something was planted in them; empty where nobody knows.
+    /// </summary>
+    public IReadOnlyList<int[]> Clean { get; init; } = [];
+
     /// <summary>n: tokens of a row that are its prompt.</summary>
     public int Prompt { get; init; } = 1;
 
@@ -53,7 +58,7 @@ public sealed record UnlearnTask
         if (method.NeedsKeep && Keep.Count == 0)
             throw new UserException($"{method.Name} needs rows to keep; give some with --keep");
         foreach ((IReadOnlyList<int[]> rows, string set) in ((IReadOnlyList<int[]>, string)[])
-            [(Forget, "forget"), (Keep, "keep")])
+            [(Forget, "forget"), (Keep, "keep"), (Clean, "clean")])
             if (rows.FirstOrDefault(r => r.Length < 2) is not null)
                 throw new UserException($"a sequence of the {set} set has fewer than two tokens, so nothing "
                     + "is predicted in it; expected two or more");

@@ -1,0 +1,45 @@
+using HeadTap.Runtime;
+
+namespace HeadTap.Unlearn;
+
+/// <summary>
+/// Goes on with training on chosen rows, as the model was trained: AdamW, lr 1e-3, 5 epochs (arXiv
+/// 2410.02159, section 3). The optimiser begins anew: a checkpoint has no moments, the paper's runs had.
+/// </summary>
+/// <param name="clean">On the clean versions of the forget set.</param>
+/// <param name="extra">On the keep set.</param>
+public sealed class FineTuning(bool clean, bool extra) : TrainingMethod
+{
+    /// <inheritdoc/>
+    public override string Name => "fine-tune-" + (clean && extra ? "both" : clean ? "clean" : "extra");
+
+    /// <inheritdoc/>
+    public override string Title => "FT " + (clean && extra ? "both" : clean ? "clean" : "extra");
+
+    /// <inheritdoc/>
+    public override MethodFamily Family => MethodFamily.FineTuning;
+
+    /// <inheritdoc/>
+    public override bool NeedsKeep => extra;
+
+    /// <inheritdoc/>
+    public override int BatchRows => 128;
+
+    /// <inheritdoc/>
+    public override float LearningRate => 1e-3f;
+
+    /// <inheritdoc/>
+    public override float WeightDecay => 0.1f;
+
+    internal override void Check(UnlearnTask task)
+    {
+        if (clean && task.Clean.Count == 0)
+            throw new UserException($"{Name} needs clean versions of the sequences to forget; expected "
+                + "clean_ids beside their ids");
+    }
+
+    internal override IReadOnlyList<int[]> Rows(UnlearnTask task)
+        => [.. clean ? task.Clean : [], .. extra ? task.Keep : []];
+
+    internal override StepLoss Loss(UnlearnTask task, RowTrainer trainer) => new LanguageLoss(trainer);
+}

@@ -1,0 +1,72 @@
+using HeadTap.Runtime;
+
+namespace HeadTap.Unlearn;
+
+/// <summary>
+/// Task-vector negation: fine-tunes on the forget set, and goes as far the other way (Ilharco et al. 2023,
+/// arXiv 2212.04089): w - strength (w_forget - w).
+/// </summary>
+public sealed class TaskVector : TrainingMethod
+{
+    /// <inheritdoc/>
+    public override string Name => "task-vector";
+
+    /// <inheritdoc/>
+    public override string Title => "Task vector";
+
+    /// <inheritdoc/>
+    public override MethodFamily Family => MethodFamily.Gradient;
+
+    /// <inheritdoc/>
+    public override string BudgetOf => "of the strength";
+
+    /// <inheritdoc/>
+    public override bool OneBudget => false;
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> Takes => [.. base.Takes, nameof(MethodOptions.Strength)];
+
+    /// <inheritdoc/>
+    public override Finding Find(UnlearnTask task, double budget)
+    {
+        ArgumentNullException.ThrowIfNull(task);
+        task.Require(this);
+        Budget(budget);
+        float strength = OptionRange.Positive("strength", task.Options.Strength ?? 1f);
+        var before = WeightSnapshot.Of(task.Model);
+        try
+        {
+            Train(task, 1);
+            return new TaskVectorFinding(before, WeightSnapshot.Of(task.Model), strength);
+        }
+        finally
+        {
+            before.Restore(task.Model);
+        }
+    }
+
+    internal override StepLoss Loss(UnlearnTask task, RowTrainer trainer) => new LanguageLoss(trainer);
+}
+
+/// <summary>The vector from a model to its fine-tuned copy.</summary>
+/// <param name="before">The model.</param>
+/// <param name="after">Its copy.</param>
+/// <param name="strength">How much of the vector a budget of 1 subtracts.</param>
+public sealed class TaskVectorFinding(WeightSnapshot before, WeightSnapshot after, double strength) : Finding
+{
+    /// <inheritdoc/>
+    public override void Apply(Gpt2Model model, double budget)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        double share = strength * UnlearningMethod.Budget(budget);
+        if (share == 0)
+            return;
+        foreach (ParameterSlice slice in model.Parameters.Slices)
+        {
+            float[] from = before[slice.Name], to = after[slice.Name], moved = new float[from.Length];
+            for (int i = 0; i < moved.Length; i++)
+                moved[i] = (float)(from[i] - share * ((double)to[i] - from[i]));
+            model.Set[slice.Name].Upload(moved);
+        }
+    }
+}
