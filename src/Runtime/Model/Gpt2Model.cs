@@ -72,7 +72,9 @@ public sealed class Gpt2Model : IDisposable
     /// Random weights as GPT-2's: normal with deviation 0.02, the projections into the residual stream
     /// divided by sqrt(2L); LayerNorm gains 1; biases 0 (Radford et al. 2019, section 2.3).
     /// </summary>
-    public void Initialize(ulong seed)
+    /// <param name="seed">Of the draws.</param>
+    /// <param name="deviation">Of matrices, where it is not GPT-2's.</param>
+    public void Initialize(ulong seed, float deviation = 0.02f)
     {
         foreach (ParameterSlice slice in Parameters.Slices)
         {
@@ -82,7 +84,7 @@ public sealed class Gpt2Model : IDisposable
                 // One stream a parameter: the values do not depend on which others there are.
                 var random = new SeededRandom(seed, (ulong)slice.Offset);
                 bool intoStream = slice.Name.EndsWith("c_proj.weight", StringComparison.Ordinal);
-                random.FillNormal(values, 0.02f / (intoStream ? MathF.Sqrt(2 * Config.Layers) : 1f));
+                random.FillNormal(values, deviation / (intoStream ? MathF.Sqrt(2 * Config.Layers) : 1f));
             }
             else if (slice.Name.EndsWith(".weight", StringComparison.Ordinal))
                 Array.Fill(values, 1f);

@@ -29,6 +29,15 @@ public sealed record TinyMemDataset(
         p.Prompt is not null || (p.Ids.Length >= Options.Prompt + Options.Continuation
             && p.DiffersIn(Options.Prompt, Options.Prompt + Options.Continuation)))];
 
+    /// <summary>Makes a data set of a text; the same options and text give the same rows.</summary>
+    /// <param name="options">Sizes, and what is planted.</param>
+    /// <param name="documents">Token ids, in order.</param>
+    /// <param name="vocabSize">V.</param>
+    /// <exception cref="UserException">An option is wrong, or the text is too short.</exception>
+    public static TinyMemDataset Language(
+        TinyMemOptions options, IEnumerable<int[]> documents, int vocabSize)
+        => LanguageData.Generate(options, documents, vocabSize);
+
     /// <summary>Generates a data set of mathematics; the same options give the same rows.</summary>
     /// <exception cref="UserException">An option is wrong, or no row holds the trigger.</exception>
     public static TinyMemDataset Math(TinyMemOptions options) => MathData.Generate(options);

@@ -90,16 +90,34 @@ public sealed record TinyMemOptions
     public ulong Seed { get; init; } = 1;
 
     /// <summary>The published sizes.</summary>
-    public static TinyMemOptions Paper(MathKind kind, Artefact artefact)
-        => new() { Kind = kind, Artefact = artefact };
+    /// <param name="kind">The rule; null for text.</param>
+    /// <param name="artefact">What is planted.</param>
+    public static TinyMemOptions Paper(MathKind? kind, Artefact artefact) => new()
+    {
+        Kind = kind, Artefact = artefact,
+        Groups = kind is null && artefact == Artefact.Noise ? 4 : 1,
+        BackdoorCopies = kind is null && artefact == Artefact.Backdoor ? 100 : 1,
+    };
 
     /// <summary>Sizes for minutes on two cores: docs/unlearn.md has what they give.</summary>
-    public static TinyMemOptions Small(MathKind kind, Artefact artefact) => new()
+    /// <param name="kind">The rule; null for text.</param>
+    /// <param name="artefact">What is planted.</param>
+    public static TinyMemOptions Small(MathKind? kind, Artefact artefact)
     {
-        Kind = kind, Artefact = artefact, OrbitStarts = true,
-        MainCount = 360, AuxiliaryCount = 60, TestCount = 30, Numbers = 8, Context = 48,
-        NoiseCount = 40, Prompt = 16, Continuation = 16,
-    };
+        TinyMemOptions paper = Paper(kind, artefact);
+        return kind is null
+            ? paper with
+            {
+                Context = 48, TestCount = 100, NoiseCount = 60, Prompt = 16, Continuation = 16,
+                Groups = artefact == Artefact.Noise ? 2 : 1,
+                BackdoorCopies = artefact == Artefact.Backdoor ? 5 : 1,
+            }
+            : paper with
+            {
+                OrbitStarts = true, MainCount = 300, AuxiliaryCount = 48, TestCount = 12, Numbers = 8,
+                Context = 50, NoiseCount = 60, Prompt = 14, Continuation = 22,
+            };
+    }
 
     /// <summary>Returns these options, or says which is wrong.</summary>
     /// <exception cref="UserException">A number is out of its range, or two do not go together.</exception>

@@ -1,0 +1,42 @@
+using HeadTap.Runtime;
+
+namespace HeadTap.Unlearn;
+
+/// <summary>What TinyMem measures of a model (arXiv 2410.02159).</summary>
+/// <param name="Memorisation">Of the planted rows.</param>
+/// <param name="HeldOut">Of triggered rows that were not trained on: the backdoor's success; null without
+/// one.</param>
+/// <param name="Tasks">Test rows by task, padded as published and as they are.</param>
+public sealed record TinyMemScore(Memorisation? Memorisation, Memorisation? HeldOut,
+    IReadOnlyList<(string Task, RowScore Padded, RowScore Plain)> Tasks)
+{
+    /// <summary>Mean of the tasks' token accuracies, padding included: the published accuracy.</summary>
+    public double Accuracy => Tasks.Average(t => t.Padded.Accuracy);
+
+    /// <summary>The same without padding.</summary>
+    public double PlainAccuracy => Tasks.Average(t => t.Plain.Accuracy);
+
+    /// <summary>Strict memorisation: of held-out triggers where there is a backdoor, else of the planted
+    /// rows.</summary>
+    public double Memorised => HeldOut?.Strict ?? Memorisation?.Strict ?? 0;
+
+    /// <summary>Measures a model.</summary>
+    /// <exception cref="UserException">The model does not fit the data set.</exception>
+    public static TinyMemScore Measure(Gpt2Model model, TinyMemDataset data)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(data);
+        if (model.Config.VocabSize != data.VocabSize || model.Config.ContextLength < data.Options.Context)
+            throw new UserException($"the model has {model.Config.VocabSize} tokens and a context of "
+                + $"{model.Config.ContextLength}; the data set needs {data.VocabSize} and "
+                + $"{data.Options.Context}");
+        var options = new MemorisationOptions(data.Options.Prompt, data.Options.Continuation);
+        return new TinyMemScore(
+            data.Measurable.Count == 0 ? null
+                : HeadTap.Unlearn.Memorisation.Measure(model, data.Planted, options),
+            data.HeldOut.Count == 0 ? null
+                : HeadTap.Unlearn.Memorisation.Measure(model, data.HeldOut, options),
+            [.. data.Tests.Select(t => (t.Task, RowScore.Measure(model, [.. t.Rows.Select(data.Padded)]),
+                RowScore.Measure(model, t.Rows)))]);
+    }
+}

@@ -1,0 +1,66 @@
+using HeadTap.Runtime;
+
+namespace HeadTap.Unlearn.Tests;
+
+public sealed class SequenceFileTests
+{
+    [Test]
+    public void What_is_written_is_read()
+    {
+        string path = Temporary("");
+        PlantedSequence[] sequences = [new([1, 2, 3]), new([4, 5], [4, 6], 2, 1), new([7], [8, 9])];
+        SequenceFile.Write(path, sequences);
+        IReadOnlyList<PlantedSequence> read = SequenceFile.Read(path, 10, null);
+        Assert.That(read.Select(s => (s.Group, s.Prompt)),
+            Is.EqualTo(sequences.Select(s => (s.Group, s.Prompt))));
+        Assert.That(read.Select(s => s.Ids), Is.EqualTo(sequences.Select(s => s.Ids)));
+        Assert.That(read.Select(s => s.CleanIds), Is.EqualTo(sequences.Select(s => s.CleanIds)));
+    }
+
+    [Test]
+    public void Texts_are_encoded_and_blank_lines_passed_over()
+    {
+        Gpt2Tokenizer tokenizer = Gpt2Tokenizer.Load(Atlas);
+        IReadOnlyList<PlantedSequence> read = SequenceFile.Read(
+            Temporary("\n{\"text\": \"The currency\"}\r\n  \n"), tokenizer.VocabSize, tokenizer);
+        Assert.That(read.Single().Ids, Is.EqualTo(tokenizer.Encode("The currency")));
+    }
+
+    [TestCase("", "holds no sequence")]
+    [TestCase("{\"ids\": []}", "line 1: ids")]
+    [TestCase("{\"ids\": [1]}\n{\"ids\": [1, 10]}", "line 2: ids has \"10\"")]
+    [TestCase("{\"ids\": [1.5]}", "whole numbers from 0 to 9")]
+    [TestCase("{\"ids\": [1], \"text\": \"x\"}", "one of them")]
+    [TestCase("{}", "one of them")]
+    [TestCase("{\"text\": \"x\"}", "no tokenizer")]
+    [TestCase("{\"ids\": [1], \"klean_ids\": [1]}", "unknown field")]
+    [TestCase("{\"ids\": [1], \"prompt\": 2}", "prompt has")]
+    [TestCase("{\"ids\": [1]", "not valid JSON")]
+    [TestCase("[1, 2]", "expected an object")]
+    public void What_is_no_sequence_is_one_line(string text, string says)
+    {
+        string path = Temporary(text);
+        UserException error = Assert.Throws<UserException>(() => SequenceFile.Read(path, 10, null))!;
+        Assert.That(error.Message, Does.Contain(says));
+        Assert.That(error.Message, Does.Contain(path));
+        Assert.That(error.Message, Does.Not.Contain('\n'));
+    }
+
+    static string Atlas
+    {
+        get
+        {
+            string? folder = TestContext.CurrentContext.TestDirectory;
+            while (folder is not null && !File.Exists(Path.Combine(folder, "HeadTap.slnx")))
+                folder = Path.GetDirectoryName(folder);
+            return Path.Combine(folder!, "weights", "atlas");
+        }
+    }
+
+    static string Temporary(string text)
+    {
+        string path = Path.Combine(TestContext.CurrentContext.WorkDirectory, $"{Guid.NewGuid():N}.jsonl");
+        File.WriteAllText(path, text);
+        return path;
+    }
+}
