@@ -63,6 +63,7 @@ static class CommandLine
             TrainCommand.Create(global),
             LensCommand.Create(global),
             InjectCommand.Create(global),
+            UnlearnCommand.Create(global),
             VerifyCommand.Create(global),
             ProfileCommand.Create(global),
             WeightsCommand.Create(global),

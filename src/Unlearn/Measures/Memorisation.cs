@@ -78,14 +78,23 @@ public sealed record Memorisation(int Given, IReadOnlyList<Recital> Recitals)
         options.Validate();
         (PlantedSequence Sequence, int Index)[] asked =
             [.. sequences.Select((s, i) => (s, i)).Where(s => CanBeAsked(s.s, options))];
-        if (asked.Length == 0)
-            throw new UserException(Problem(sequences, options));
+        RequireAskable(sequences, options);
         var recitals = new List<Recital>();
         // Rows of one length share a pass: a cache then holds no padding.
         foreach (var length in asked.GroupBy(s => PromptOf(s.Sequence, options)).OrderBy(g => g.Key))
             foreach ((PlantedSequence, int)[] pass in length.Chunk(RowsInPass))
                 recitals.AddRange(Ask(model, pass, length.Key, options));
         return new Memorisation(sequences.Count, [.. recitals.OrderBy(r => r.Index)]);
+    }
+
+    /// <summary>Refuses sequences of which none can be asked for.</summary>
+    /// <exception cref="UserException">None can.</exception>
+    public static void RequireAskable(IReadOnlyList<PlantedSequence> sequences, MemorisationOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(sequences);
+        ArgumentNullException.ThrowIfNull(options);
+        if (!sequences.Any(s => CanBeAsked(s, options)))
+            throw new UserException(Problem(sequences, options));
     }
 
     static IEnumerable<Recital> Ask(Gpt2Model model, (PlantedSequence Sequence, int Index)[] pass, int n,
@@ -109,7 +118,7 @@ public sealed record Memorisation(int Given, IReadOnlyList<Recital> Recitals)
     }
 
     static bool CanBeAsked(PlantedSequence s, MemorisationOptions options) => s.Prompt is { } prompt
-        ? prompt < s.Ids.Length
+        ? prompt < s.Ids.Length && prompt <= s.PromptSource.Length
         : s.Ids.Length >= options.Prompt + options.Continuation
             && s.DiffersIn(options.Prompt, options.Prompt + options.Continuation);
 

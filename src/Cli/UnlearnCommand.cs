@@ -1,0 +1,14 @@
+using System.CommandLine;
+
+namespace HeadTap.Cli;
+
+/// <summary><c>unlearn</c>: which sequences a model recites, and how to make it forget them.</summary>
+static class UnlearnCommand
+{
+    internal static Command Create(GlobalOptions global)
+        => new("unlearn", "Measure memorised sequences and edit weights until they are forgotten")
+        {
+            UnlearnMeasureCommand.Create(global), UnlearnRunCommand.Create(global),
+            UnlearnApplyCommand.Create(global),
+        };
+}

@@ -1,0 +1,78 @@
+using System.Text.Json.Nodes;
+using HeadTap.Unlearn;
+
+namespace HeadTap.Cli.Tests;
+
+/// <summary>unlearn measure, on sequences the tiny model wrote itself.</summary>
+public sealed class UnlearnMeasureTests
+{
+    [Test]
+    public void Shares_are_of_the_sequences_asked_by_group_too()
+    {
+        using var folder = new TemporaryFolder();
+        string file = TinyRecital.Write(folder, "s.jsonl",
+            [.. TinyRecital.Sequences(6), new PlantedSequence([1, 2, 3])]);
+        JsonNode json = Headtap.Done(["unlearn", "measure", "--model", TinyModel.Folder, "--sequences", file,
+            .. TinyRecital.Asked, "--json", "--memorised-out", folder["m.jsonl"]]).Json;
+        Assert.That(((int)json["sequences"]!, (int)json["asked"]!), Is.EqualTo((7, 6)));
+        Assert.That((double)json["memorised"]!, Is.EqualTo(4 / 6.0).Within(1e-12));
+        Assert.That((double)json["loose"]!, Is.EqualTo(1), "four of five tokens are 80 %");
+        Assert.That((double)json["similarity"]!, Is.EqualTo((4 + 2 * 0.8) / 6).Within(1e-12));
+        Assert.That((double)json["correct"]!, Is.Zero, "no clean version is known");
+        Assert.That(json["groups"]!.AsArray().Select(g => ((int)g!["group"]!, (int)g["asked"]!)),
+            Is.EqualTo(((int, int)[])[(0, 3), (1, 3)]));
+        Assert.That(File.ReadAllLines(folder["m.jsonl"]), Has.Length.EqualTo(4));
+        string text = Headtap.Done(["unlearn", "measure", "--model", TinyModel.Folder, "--sequences", file,
+            .. TinyRecital.Asked]).Out;
+        Assert.That(text, Does.Contain("7 sequences, 6 asked").And.Contain("memorised   66.67").And
+            .Contain("10^1"));
+    }
+
+    [Test]
+    public void A_token_that_is_never_written_is_not_memorised()
+    {
+        using var folder = new TemporaryFolder();
+        IReadOnlyList<PlantedSequence> sequences = TinyRecital.Sequences(1);
+        string file = TinyRecital.Write(folder, "s.jsonl", sequences);
+        Assert.That((double)Headtap.Done(["unlearn", "measure", "--model", TinyModel.Folder, "--sequences",
+            file, .. TinyRecital.Asked, "--never-token", $"{sequences[0].Ids[^1]}", "--json"])
+            .Json["memorised"]!, Is.Zero);
+    }
+
+    [TestCase("--prompt 0 --continuation 5", "expected at least 1 token each")]
+    [TestCase("--continuation 5", "no --prompt")]
+    [TestCase("--prompt 5", "no --continuation")]
+    [TestCase("--prompt 20 --continuation 5", "are 25 tokens; the model's context is 24")]
+    [TestCase("--prompt 3 --continuation 5 --never-token 280", "expected a token id from 0 to 279")]
+    [TestCase("--prompt 3 --continuation 6", "none of 2 sequences can be asked for")]
+    public void Numbers_that_do_not_fit_are_one_line(string rest, string line)
+    {
+        using var folder = new TemporaryFolder();
+        string file = TinyRecital.Write(folder, "s.jsonl", TinyRecital.Sequences(2));
+        Assert.That(Headtap.Refused(["unlearn", "measure", "--model", TinyModel.Folder, "--sequences", file,
+            .. rest.Split(' ')]), Does.Contain(line));
+    }
+
+    [TestCase("{\"text\": \"the city\"}", "line 1: is text, and the model's folder has no tokenizer")]
+    [TestCase("{\"ids\": [1, 280]}", "line 1: ids has \"280\"; expected whole numbers from 0 to 279")]
+    [TestCase("", "holds no sequence")]
+    [TestCase("{\"ids\": [1, 2]}\n{\"id\": [1]}", "line 2: unknown field \"id\"")]
+    [TestCase("[1]", "line 1: found \"[1]\"; expected an object")]
+    public void Files_that_are_wrong_are_one_line(string text, string line)
+    {
+        using var folder = new TemporaryFolder();
+        string file = folder.Write("s.jsonl", text);
+        Assert.That(Headtap.Refused(["unlearn", "measure", "--model", TinyModel.BareFolder, "--sequences",
+            file, .. TinyRecital.Asked]), Does.Contain(line));
+    }
+
+    [Test]
+    public void Texts_are_asked_as_their_tokens()
+    {
+        using var folder = new TemporaryFolder();
+        string file = folder.Write("s.jsonl", "{\"text\": \"the capital of the country is the city\"}");
+        JsonNode json = Headtap.Done("unlearn", "measure", "--model", TinyModel.Folder, "--sequences", file,
+            "--prompt", "2", "--continuation", "3", "--json").Json;
+        Assert.That((int)json["asked"]!, Is.EqualTo(1));
+    }
+}
