@@ -1,21 +1,33 @@
 namespace HeadTap.Runtime;
 
 /// <summary>
-/// The moments of the trained parameters and the step that uses them. Parameters that lie side by side and
-/// decay alike are one call of the op.
+/// The moments of the trained parameters and the step that uses them, for any loop that has gradients.
+/// Parameters that lie side by side and decay alike are one call of the op.
 /// </summary>
-sealed class OptimizerState
+public sealed class OptimizerState
 {
+    readonly Ops _ops;
     readonly OptimizerOptions _options;
     readonly List<Run> _runs = [];
 
     /// <summary>Side by side in the weights and in the gradients, with one weight decay.</summary>
     sealed record Run(Tensor Weight, Tensor Gradient, Tensor[] Moments, float Decay);
 
-    internal OptimizerState(TensorArena arena, Gpt2Model model, Gpt2Gradients gradients,
+    /// <summary>Cuts zeroed moments of the parameters that have gradients: the state before step 1.</summary>
+    /// <param name="arena">Where; <see cref="TensorArena.Measure"/> counts the floats.</param>
+    /// <param name="model">Its weights are what steps change.</param>
+    /// <param name="gradients">What steps read; never written here.</param>
+    /// <param name="options">AdamW or SGD. Its learning rate is not read: a step is given one.</param>
+    /// <exception cref="ArgumentException">The options are wrong.</exception>
+    public OptimizerState(TensorArena arena, Gpt2Model model, Gpt2Gradients gradients,
         OptimizerOptions options)
     {
-        _options = options;
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(gradients);
+        ArgumentNullException.ThrowIfNull(options);
+        if (options.Problem() is { } wrong)
+            throw new ArgumentException(wrong, nameof(options));
+        (_ops, _options) = (model.Ops, options);
         IReadOnlySet<string> trained = gradients.Set.Included.Select(s => s.Name).ToHashSet();
         Moments = [.. MomentNames(options).Select(name =>
             (name, new ParameterSet(arena, model.Parameters, $"{name} of ", trained)))];
@@ -29,7 +41,15 @@ sealed class OptimizerState
         }
     }
 
-    /// <summary>Every moment with the name it has in a checkpoint.</summary>
+    /// <summary>
+    /// Every moment with the name it has in a checkpoint, "m.h.0.mlp.c_fc.weight": what a
+    /// <see cref="StateFile"/> saves and restores.
+    /// </summary>
+    public IReadOnlyList<(string Name, Tensor Tensor)> Tensors =>
+        [.. Moments.SelectMany(moment => moment.Set.Included.Select(slice =>
+            ($"{moment.Name}.{slice.Name}", moment.Set[slice.Name])))];
+
+    /// <summary>m and v, or the momentum, each as one vector.</summary>
     internal IReadOnlyList<(string Name, ParameterSet Set)> Moments { get; }
 
     /// <summary>Calls of the op a step makes.</summary>
@@ -43,18 +63,19 @@ sealed class OptimizerState
         _ => [],
     };
 
-    /// <param name="ops">Runs it.</param>
+    /// <summary>One step: moments and weights change in place.</summary>
     /// <param name="rate">The learning rate of this step.</param>
-    /// <param name="step">1 for the first.</param>
+    /// <param name="step">1 for the first; AdamW's correction of its moments depends on it.</param>
     /// <param name="gradientScale">Multiplies the gradient: the clip factor.</param>
-    internal void Step(Ops ops, float rate, int step, float gradientScale)
+    public void Step(float rate, int step, float gradientScale = 1f)
     {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(step);
         foreach (Run run in _runs)
             if (_options is AdamWOptions adamw)
-                ops.AdamW(run.Weight, run.Gradient, run.Moments[0], run.Moments[1], new AdamWStep(
+                _ops.AdamW(run.Weight, run.Gradient, run.Moments[0], run.Moments[1], new AdamWStep(
                     rate, adamw.Beta1, adamw.Beta2, adamw.Epsilon, run.Decay, step, gradientScale));
             else if (_options is SgdOptions sgd)
-                ops.Sgd(run.Weight, run.Gradient, run.Moments.FirstOrDefault(run.Gradient), new SgdStep(
+                _ops.Sgd(run.Weight, run.Gradient, run.Moments.FirstOrDefault(run.Gradient), new SgdStep(
                     rate, sgd.Momentum, sgd.Dampening, run.Decay, sgd.Nesterov, step == 1, gradientScale));
     }
 

@@ -117,7 +117,7 @@ public sealed class Trainer : IDisposable
         float rate = Config.Schedule.Rate(Step + 1, Steps, Config.Optimizer.LearningRate);
         // As torch.nn.utils.clip_grad_norm_; Ops.ClipFactor is the same for one vector.
         float clip = Config.Clip > 0 ? (float)Math.Min(1.0, Config.Clip / (norm + 1e-6)) : 1f;
-        Optimizer.Step(ops, rate, ++Step, clip);
+        Optimizer.Step(rate, ++Step, clip);
         Tokens += counted;
         return new TrainingStep(Step, loss, rate, norm, Tokens);
     }

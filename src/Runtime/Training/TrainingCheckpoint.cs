@@ -44,8 +44,7 @@ public static class TrainingCheckpoint
     static (string Name, Tensor Tensor)[] Tensors(Trainer trainer) =>
     [
         .. trainer.Model.Set.Included.Select(slice => (slice.Name, trainer.Model.Set[slice.Name])),
-        .. trainer.Optimizer.Moments.SelectMany(moment => moment.Set.Included.Select(slice =>
-            ($"{moment.Name}.{slice.Name}", moment.Set[slice.Name]))),
+        .. trainer.Optimizer.Tensors,
     ];
 
     static string Text(long number) => number.ToString(CultureInfo.InvariantCulture);
