@@ -1,5 +1,3 @@
-using HeadTap.Kernels.Tests;
-
 namespace HeadTap.Runtime.Tests;
 
 /// <summary>The optimiser in a loop of its own; TrainerTests say that its steps are right.</summary>
