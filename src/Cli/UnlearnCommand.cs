@@ -9,6 +9,7 @@ static class UnlearnCommand
         => new("unlearn", "Measure memorised sequences and edit weights until they are forgotten")
         {
             UnlearnMeasureCommand.Create(global), UnlearnRunCommand.Create(global),
-            UnlearnApplyCommand.Create(global),
+            UnlearnApplyCommand.Create(global), UnlearnSweepCommand.Create(global),
+            UnlearnReportCommand.Create(global),
         };
 }

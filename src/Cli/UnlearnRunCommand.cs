@@ -61,6 +61,7 @@ sealed class UnlearnRunCommand
         run.WithProgress(method.Name, report => done = UnlearnRun.Of(method, budget, new UnlearnTask
         {
             Model = loaded.Model, Forget = UnlearnData.Rows(forget), Keep = UnlearnData.Rows(given.Data.Keep),
+            Clean = UnlearnData.CleanRows(forget),
             Prompt = given.Recital.Prompt, Continuation = given.Recital.Continuation, Seed = run.Seed,
             Form = given.Form, Options = options, Cancel = run.Cancel, Progress = share => report(share, ""),
         }, () => UnlearnScore.Measure(loaded.Model, given.Asked, given.Recital, given.MeasuredKeep)));

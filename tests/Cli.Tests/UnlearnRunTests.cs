@@ -90,6 +90,7 @@ public sealed class UnlearnRunTests
     [TestCase("--forget {one2}", "none of 1 sequences can be asked for")]
     [TestCase("--model {missing}", "no such folder")]
     [TestCase("--out {there}", "exists; expected the name of a new folder")]
+    [TestCase("--out {left}", "left by a run that was killed or still goes on; remove it")]
     [TestCase("--keep-rows -1", "--keep-rows is -1")]
     public void What_does_not_fit_is_one_line_and_nothing_is_written(string wrong, string line)
     {
@@ -101,6 +102,7 @@ public sealed class UnlearnRunTests
         folder.Write("one2", "{\"ids\": [1, 2]}");
         folder.Write("wide", "{\"ids\": [1, 280]}");
         Directory.CreateDirectory(folder["there"]);
+        Directory.CreateDirectory(folder["left.tmp"]);
         string[] before = folder.Entries();
         string[] change = wrong.Split(' ');
         Dictionary<string, string> options = new()

@@ -41,15 +41,17 @@ public sealed class HtmlReport(string title)
     /// <param name="columns">Headings; one that ends in <c>#</c> is over numbers, and the sign is not
     /// shown.</param>
     /// <param name="rows">Cells, as many a row as there are headings.</param>
-    public HtmlReport Table(IReadOnlyList<string> columns, IEnumerable<IReadOnlyList<string>> rows)
+    /// <param name="strong">Whether the cell of (row, column) is bold; null for none.</param>
+    public HtmlReport Table(IReadOnlyList<string> columns, IEnumerable<IReadOnlyList<string>> rows,
+        Func<int, int, bool>? strong = null)
     {
         ArgumentNullException.ThrowIfNull(columns);
         ArgumentNullException.ThrowIfNull(rows);
         bool[] number = [.. columns.Select(c => c.EndsWith('#'))];
         _body.Append("<table>\n");
         Row("th", [.. columns.Select(c => c.TrimEnd('#'))], number);
-        foreach (IReadOnlyList<string> row in rows)
-            Row("td", row, number);
+        foreach ((int index, IReadOnlyList<string> row) in rows.Index())
+            Row("td", row, number, column => strong?.Invoke(index, column) ?? false);
         _body.Append("</table>\n");
         return this;
     }
@@ -114,14 +116,19 @@ public sealed class HtmlReport(string title)
         return this;
     }
 
-    void Row(string cell, IReadOnlyList<string> texts, bool[] number)
+    void Row(
+        string cell, IReadOnlyList<string> texts, bool[] number, Func<int, bool>? strong = null)
     {
         if (texts.Count != number.Length)
             throw new ArgumentException($"A row of {texts.Count} cells under {number.Length} headings.");
         _body.Append("<tr>");
         for (int i = 0; i < texts.Count; i++)
-            _body.Append('<').Append(cell).Append(number[i] ? " class=\"n\">" : ">")
-                .Append(WebUtility.HtmlEncode(texts[i])).Append("</").Append(cell).Append('>');
+        {
+            bool bold = strong?.Invoke(i) ?? false;
+            _body.Append('<').Append(cell).Append(number[i] ? " class=\"n\">" : ">").Append(bold ? "<b>" : "")
+                .Append(WebUtility.HtmlEncode(texts[i])).Append(bold ? "</b></" : "</").Append(cell)
+                .Append('>');
+        }
         _body.Append("</tr>\n");
     }
 }

@@ -50,26 +50,27 @@ public static partial class SvgChart
                 if (double.IsFinite(value(r, c)))
                     largest = Math.Max(largest, Math.Abs(value(r, c)));
         var svg = new StringBuilder();
-        Begin(svg, title, Left + columns.Count * Cell + 10, Top + rows.Count * CellHeight + 10);
+        int left = Math.Max(Left, 16 + 7 * rows.Select(r => r.Length).DefaultIfEmpty(0).Max());
+        Begin(svg, title, left + columns.Count * Cell + 10, Top + rows.Count * CellHeight + 10);
         for (int c = 0; c < columns.Count; c++)
-            Text(svg, Left + c * Cell + Cell / 2, Top - 6, "middle", columns[c]);
+            Text(svg, left + c * Cell + Cell / 2, Top - 6, "middle", columns[c]);
         for (int r = 0; r < rows.Count; r++)
         {
             int y = Top + r * CellHeight;
-            Text(svg, Left - 8, y + 20, "end", rows[r]);
+            Text(svg, left - 8, y + 20, "end", rows[r]);
             for (int c = 0; c < columns.Count; c++)
             {
                 double v = value(r, c);
                 double strength = largest > 0 && double.IsFinite(v) ? Math.Abs(v) / largest : 0;
                 string number = double.IsFinite(v) ? v.ToString(format, CultureInfo.InvariantCulture) : "";
                 svg.Append(CultureInfo.InvariantCulture,
-                    $"<rect class=\"{(v < 0 ? "down" : "up")}\" x=\"{Left + c * Cell}\" "
+                    $"<rect class=\"{(v < 0 ? "down" : "up")}\" x=\"{left + c * Cell}\" "
                     + $"y=\"{y}\" width=\"{Cell - 2}\" height=\"{CellHeight - 2}\" rx=\"3\" "
                     + $"fill-opacity=\"{0.06 + 0.8 * strength:0.###}\">")
                     .Append("<title>").Append(WebUtility.HtmlEncode(
                         $"{rows[r]}, {columns[c]}: {(number.Length > 0 ? number : "no value")}"))
                     .Append("</title></rect>");
-                Text(svg, Left + c * Cell + Cell / 2 - 1, y + 19, "middle", number);
+                Text(svg, left + c * Cell + Cell / 2 - 1, y + 19, "middle", number);
             }
         }
         return svg.Append("</svg>").ToString();

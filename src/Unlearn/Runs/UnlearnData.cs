@@ -59,6 +59,10 @@ public sealed record UnlearnData(
             $"the model recites none of {sequences.Count} sequences, so there is nothing to forget");
     }
 
+    /// <summary>The clean versions of those sequences of which one is known.</summary>
+    public static IReadOnlyList<int[]> CleanRows(IEnumerable<PlantedSequence> sequences)
+        => [.. sequences.Select(s => s.CleanIds).OfType<int[]>()];
+
     /// <summary>Refuses sequences that cannot be run.</summary>
     /// <param name="sequences">The set.</param>
     /// <param name="set">Its name, for the message.</param>

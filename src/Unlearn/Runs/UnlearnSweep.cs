@@ -1,0 +1,182 @@
+using System.Diagnostics;
+using System.Runtime.ExceptionServices;
+using System.Text.Json.Nodes;
+using HeadTap.Runtime;
+
+namespace HeadTap.Unlearn;
+
+/// <summary>Runs the cells of a plan, several at once: each worker has a device and a model of its
+/// own.</summary>
+/// <remarks>
+/// A cell's result depends on the cell alone: a model's weights are put back after each, sums in an op have
+/// a fixed order whatever the threads, and what is drawn follows from the seed. So the table does not depend
+/// on how many workers there are, on which one ran what, or on how often the sweep was killed.
+/// </remarks>
+/// <param name="plan">The cells.</param>
+/// <param name="checkpoints">A model folder each.</param>
+/// <param name="data">What to forget, keep and measure.</param>
+/// <param name="form">Which reading of the methods.</param>
+/// <param name="optionsOf">Options as they stand in a row.</param>
+public sealed class UnlearnSweep(SweepPlan plan, IReadOnlyList<string> checkpoints, SweepData data,
+    MethodForm form, Func<MethodOptions, JsonObject> optionsOf)
+{
+    // A model before anything was done to it, and what it is to forget.
+    sealed record Baseline(SweepMeasures Measures, IReadOnlyList<PlantedSequence> Forget);
+
+    readonly Lock _gate = new();
+    readonly Baseline?[] _baselines = new Baseline?[checkpoints.Count];
+    int _next = -1;
+
+    /// <summary>Runs all cells that a folder does not have.</summary>
+    /// <param name="folder">Where rows go.</param>
+    /// <param name="devices">Opens a worker's device; one a worker.</param>
+    /// <param name="finished">Told how many cells are done, from any thread.</param>
+    /// <param name="cancel">Stops after the cells under way; what is done stays done.</param>
+    /// <exception cref="UserException">A checkpoint cannot be read or measured.</exception>
+    public void Run(UnlearnSweepFolder folder, IReadOnlyList<Func<ComputeDevice>> devices,
+        Action<int> finished, CancellationToken cancel)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        ArgumentNullException.ThrowIfNull(devices);
+        SweepJob[] open = [.. plan.Jobs.Where(job => Missing(job, folder).Any())];
+        int workers = Math.Min(devices.Count, open.Length), hostThreads = ComputeDevice.HostThreadCount;
+        if (workers <= 1)
+        {
+            if (workers == 1)
+                Work(open, folder, devices[0], finished, cancel);
+            return;
+        }
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        Exception? failure = null;
+        // Cells side by side leave no core for the threads of one op.
+        ComputeDevice.HostThreadCount = 1;
+        try
+        {
+            Thread[] threads = [.. devices.Take(workers).Select(device => new Thread(() =>
+            {
+                try
+                {
+                    Work(open, folder, device, finished, stop.Token);
+                }
+#pragma warning disable CA1031 // passed on to the caller's thread, below
+                catch (Exception e)
+#pragma warning restore CA1031
+                {
+                    Interlocked.CompareExchange(ref failure, e, null);
+                    stop.Cancel();
+                }
+            }))];
+            foreach (Thread thread in threads)
+                thread.Start();
+            foreach (Thread thread in threads)
+                thread.Join();
+        }
+        finally
+        {
+            ComputeDevice.HostThreadCount = hostThreads;
+        }
+        if (failure is not null)
+            ExceptionDispatchInfo.Throw(failure);
+    }
+
+    static IEnumerable<int> Missing(SweepJob job, UnlearnSweepFolder folder)
+        => Enumerable.Range(0, job.Budgets.Count).Where(i => !folder.Has(job.FirstCell + i));
+
+    void Work(SweepJob[] open, UnlearnSweepFolder folder, Func<ComputeDevice> opened, Action<int> finished,
+        CancellationToken cancel)
+    {
+        using ComputeDevice device = opened();
+        Gpt2Model? model = null;
+        WeightSnapshot? snapshot = null;
+        int loaded = -1;
+        try
+        {
+            for (int i; (i = Interlocked.Increment(ref _next)) < open.Length;)
+            {
+                cancel.ThrowIfCancellationRequested();
+                if (open[i].Checkpoint != loaded)
+                {
+                    model?.Dispose();
+                    model = null;
+                    model = Gpt2Model.Load(device, checkpoints[loaded = open[i].Checkpoint]);
+                    snapshot = WeightSnapshot.Of(model);
+                }
+                Job(open[i], model!, snapshot!, folder, cancel);
+                finished(folder.Done);
+            }
+        }
+        finally
+        {
+            model?.Dispose();
+        }
+    }
+
+    void Job(SweepJob job, Gpt2Model model, WeightSnapshot snapshot, UnlearnSweepFolder folder,
+        CancellationToken cancel)
+    {
+        Baseline before = BaselineOf(job.Checkpoint, model);
+        var watch = Stopwatch.StartNew();
+        Finding? finding = null;
+        string? error = null;
+        try
+        {
+            finding = before.Forget.Count == 0
+                ? throw new UserException("the model recites none of the sequences")
+                : job.Method.Find(TaskOf(job, model, before.Forget, cancel), job.Budgets[^1]);
+        }
+        catch (UserException e) // a method that cannot run here is a row of the table, not its end
+        {
+            error = e.Message;
+            snapshot.Restore(model);
+        }
+        double found = watch.Elapsed.TotalSeconds;
+        foreach (int b in Missing(job, folder))
+        {
+            cancel.ThrowIfCancellationRequested();
+            SweepRow row = new(job.FirstCell + b, job.Checkpoint, job.Method.Name, optionsOf(job.Options),
+                job.Seed, job.Budgets[b], error, before.Measures, null, found, 0, 0, []);
+            folder.Add(finding is null ? row : Applied(row, finding, model, snapshot));
+        }
+    }
+
+    SweepRow Applied(SweepRow row, Finding finding, Gpt2Model model, WeightSnapshot snapshot)
+    {
+        try
+        {
+            var watch = Stopwatch.StartNew();
+            finding.Apply(model, row.Budget);
+            double applied = watch.Elapsed.TotalSeconds;
+            MlpChanges changes = MlpChanges.Between(snapshot, model);
+            return row with
+            {
+                After = Measure(model), ApplySeconds = applied, ChangedElsewhere = changes.Elsewhere,
+                Layers = [.. changes.Layers.Select(l => SweepLayer.Of(l, model.Config.Width))],
+            };
+        }
+        finally
+        {
+            snapshot.Restore(model);
+        }
+    }
+
+    SweepMeasures Measure(Gpt2Model model)
+        => SweepMeasures.Of(model, Memorisation.Measure(model, data.Asked, data.Recital), data);
+
+    UnlearnTask TaskOf(SweepJob job, Gpt2Model model, IReadOnlyList<PlantedSequence> forget,
+        CancellationToken cancel) => new()
+        {
+            Model = model, Forget = UnlearnData.Rows(forget), Keep = UnlearnData.Rows(data.Sets.Keep),
+            Clean = UnlearnData.CleanRows(forget),
+            Prompt = data.Recital.Prompt, Continuation = data.Recital.Continuation, Seed = job.Seed ?? 0,
+            Form = form, Options = job.Options, Cancel = cancel,
+        };
+
+    // The bits are the same whoever measures; one worker does and the others wait.
+    Baseline BaselineOf(int checkpoint, Gpt2Model model)
+    {
+        lock (_gate)
+            return _baselines[checkpoint] ??= new(Measure(model), !data.OnlyMemorised ? data.Sets.Forget
+                : [.. Memorisation.Measure(model, data.Sets.Forget, data.Recital).Recitals
+                    .Where(r => r.Memorised).Select(r => data.Sets.Forget[r.Index])]);
+    }
+}

@@ -1,0 +1,59 @@
+using HeadTap.Runtime;
+
+namespace HeadTap.Unlearn.Tests;
+
+/// <summary>Edits come and go by bits, whatever values they make.</summary>
+public sealed class WeightEditTests
+{
+    static readonly Gpt2Config s_config = new()
+    {
+        VocabSize = 11, ContextLength = 5, Width = 6, Layers = 1, Heads = 2, Inner = 10,
+    };
+
+    [Test]
+    public void Any_bits_are_taken_back_and_made_again()
+    {
+        string file = Path.Combine(TestContext.CurrentContext.WorkDirectory, "edit-any.safetensors");
+        using ComputeDevice device = ComputeDevice.OpenHost();
+        using var model = new Gpt2Model(device, s_config);
+        model.Initialize(2);
+        string parent = WeightHash.Of(model);
+        WeightSnapshot before = WeightSnapshot.Of(model);
+        // few elements, all of them, and values that arithmetic would not bring back
+        Change(model, "h.0.mlp.c_fc.weight", v => (v[3], v[59]) = (float.NaN, -0f));
+        Change(model, "ln_f.bias", v => Array.Fill(v, float.NegativeInfinity));
+        Change(model, "wte.weight", v => v[0] = 1e30f);
+        WeightEdit edit = WeightEdit.Between(before, parent, model);
+        Assert.That(edit.Elements, Is.EqualTo(2 + 6 + 1));
+        string edited = WeightHash.Of(model);
+        Assert.That(edited, Is.EqualTo(edit.Edited).And.Not.EqualTo(parent));
+        edit.Save(file);
+        WeightEdit read = WeightEdit.Load(file);
+        read.Apply(model, "m", undo: true);
+        Assert.That(WeightHash.Of(model), Is.EqualTo(parent));
+        read.Apply(model, "m", undo: false);
+        Assert.That(WeightHash.Of(model), Is.EqualTo(edited));
+        Assert.That(() => read.Apply(model, "m", undo: false),
+            Throws.TypeOf<UserException>().With.Message.Contains("expected the edit's parent"));
+        File.Delete(file);
+    }
+
+    [Test]
+    public void A_hash_tells_names_and_bits_apart()
+    {
+        using ComputeDevice device = ComputeDevice.OpenHost();
+        using var model = new Gpt2Model(device, s_config);
+        string zero = WeightHash.Of(model);
+        Change(model, "ln_f.bias", v => v[5] = -0f);
+        Assert.That(WeightHash.Of(model), Is.Not.EqualTo(zero));
+        using var other = new Gpt2Model(device, s_config with { VocabSize = 5, ContextLength = 11 });
+        Assert.That(WeightHash.Of(other), Is.Not.EqualTo(zero));
+    }
+
+    static void Change(Gpt2Model model, string parameter, Action<float[]> change)
+    {
+        float[] values = model.Set[parameter].ToArray();
+        change(values);
+        model.Set[parameter].Upload(values);
+    }
+}
