@@ -4,6 +4,9 @@ namespace HeadTap.Unlearn;
 /// Durable: weights with the largest gradient of the forget set's loss, |dL/dw| (arXiv 2410.02159, after
 /// Neurotoxin, arXiv 2206.10341).
 /// </summary>
+/// <remarks>
+/// A budget is a share of matrices. Reference: biases are edited as well, each by the same share.
+/// </remarks>
 /// <param name="together">Durable-agg: one budget over all matrices, not one for each.</param>
 public sealed class Durable(bool together) : UnlearningMethod
 {
@@ -20,15 +23,20 @@ public sealed class Durable(bool together) : UnlearningMethod
     public override string BudgetOf => together ? "of all MLP weights together" : "of each MLP weight matrix";
 
     /// <inheritdoc/>
+    public override bool HasReferenceForm => true;
+
+    /// <inheritdoc/>
     public override Finding Find(UnlearnTask task, double budget)
     {
         ArgumentNullException.ThrowIfNull(task);
+        Budget(budget);
         task.Require(this);
-        IReadOnlySet<string> names = MlpMatrix.Names(task.Model);
-        using var rows = new RowGradients(task.Model, names, task.Forget.Max(r => r.Length));
+        IReadOnlyList<string> names = task.Form == MethodForm.Reference ? MlpMatrix.WithBiases(task.Model)
+            : [.. MlpMatrix.Of(task.Model).Select(m => m.Name)];
+        using var rows = new RowGradients(task.Model, names.ToHashSet(), task.Forget.Max(r => r.Length));
         rows.AddMean(task.Forget);
         task.At(1);
-        return new WeightFinding([.. MlpMatrix.Of(task.Model).Select(m =>
-            (m.Name, Array.ConvertAll(rows.Gradients.Set[m.Name].ToArray(), MathF.Abs)))], together);
+        return new WeightFinding([.. names.Select(name =>
+            (name, Array.ConvertAll(rows.Gradients.Set[name].ToArray(), MathF.Abs)))], together);
     }
 }

@@ -13,8 +13,11 @@ public static class MethodCatalog
         new FineTuning(clean: true, extra: true),
         new Durable(together: false),
         new Durable(together: true),
+        new Subnet(),
+        new BalancedSubnet(),
         new GradientAscent(),
         new TaskVector(),
+        new RandomPruning(),
     ];
 
     /// <summary>A method by its name.</summary>

@@ -20,6 +20,12 @@ public sealed record MlpMatrix(int Layer, string Name, Tensor Weight)
         ])];
     }
 
+    /// <summary>Matrices and biases of every layer, by name, in checkpoint order: what the reference code's
+    /// Durable, greedy and second-order methods edit.</summary>
+    internal static IReadOnlyList<string> WithBiases(Gpt2Model model)
+        => [.. Of(model).SelectMany(m => (string[])[m.Name, m.Name.Replace(".weight", ".bias",
+            StringComparison.Ordinal)])];
+
     /// <summary>Their names.</summary>
     public static IReadOnlySet<string> Names(Gpt2Model model) => Of(model).Select(m => m.Name).ToHashSet();
 }

@@ -16,4 +16,16 @@ static class OptionRange
     /// <exception cref="UserException">It is negative or no number.</exception>
     internal static float NotNegative(string option, float value) => value >= 0 && float.IsFinite(value)
         ? value : throw new UserException($"{option} is {value}; expected a number of 0 or more");
+
+    /// <summary>For ranges that no method above has.</summary>
+    /// <param name="option">Its name.</param>
+    /// <param name="value">What was given.</param>
+    /// <param name="inside">Whether it is inside; a comparison that NaN fails.</param>
+    /// <param name="expected">The range.</param>
+    /// <exception cref="UserException">It is not.</exception>
+    internal static void Require(string option, double value, bool inside, string expected)
+    {
+        if (!inside)
+            throw new UserException($"{option} is {value}; expected {expected}");
+    }
 }

@@ -46,7 +46,8 @@ public sealed class WeightFinding(
         return order[..count];
     }
 
-    static void Zero(Tensor weight, int[] at, int offset)
+    /// <summary>Sets elements to zero, each at its index less <paramref name="offset"/>.</summary>
+    internal static void Zero(Tensor weight, int[] at, int offset)
     {
         if (at.Length == 0)
             return;

@@ -1,0 +1,59 @@
+using HeadTap.Runtime;
+
+namespace HeadTap.Unlearn;
+
+/// <summary>
+/// BalancedSubnet: as <see cref="Subnet"/>, with what is to be kept on the other side of the scale: minimise
+/// <c>-(1 - alpha) mean_forget l + alpha mean_keep l</c> (arXiv 2410.02159). A mean is over all predicted
+/// positions of the side's rows in the batch.
+/// </summary>
+/// <remarks>
+/// Corrected: every batch has rows of both sides, and no row to forget is also kept. Reference: batches of
+/// the shuffled whole, the forget rows among those to keep; a batch without one side has the mean of nothing,
+/// NaN, and with it every score: that is said in one line.
+/// </remarks>
+public sealed class BalancedSubnet : Subnet
+{
+    /// <inheritdoc/>
+    public override string Name => "balanced-subnet";
+
+    /// <inheritdoc/>
+    public override string Title => "BalancedSubnet";
+
+    /// <inheritdoc/>
+    public override bool NeedsKeep => true;
+
+    /// <inheritdoc/>
+    public override bool HasReferenceForm => true;
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> Takes => [.. base.Takes, nameof(MethodOptions.Alpha)];
+
+    private protected override SupermaskSteps Steps(UnlearnTask task, SupermaskOptions options)
+    {
+        var mix = new RowMix(task, options.BatchRows);
+        bool reference = task.Form == MethodForm.Reference;
+        return new SupermaskSteps(mix.Steps, mix.Longest, Epoch);
+
+        IEnumerable<SupermaskLoss> Epoch()
+        {
+            int step = 0;
+            foreach (RowBatch batch in reference ? mix.Shuffled() : mix.Proportional())
+            {
+                step++;
+                if (batch.Forget.Count == 0 || batch.Keep.Count == 0)
+                    throw new UserException($"balanced-subnet, reference form: batch {step} of an epoch has "
+                        + $"no sequence to {(batch.Forget.Count == 0 ? "forget" : "keep")}, so its mean loss "
+                        + "is NaN and with it every score; use the corrected form or a larger --batch-rows");
+                yield return rows => Add(rows, batch, options.Alpha);
+            }
+        }
+    }
+
+    static double Add(RowGradients rows, RowBatch batch, float alpha)
+    {
+        double forget = rows.AddMean(batch.Forget, -(1 - alpha));
+        double keep = rows.AddMean(batch.Keep, alpha);
+        return -(1 - alpha) * forget + alpha * keep;
+    }
+}

@@ -1,0 +1,32 @@
+using System.Globalization;
+using HeadTap.Runtime;
+
+namespace HeadTap.Unlearn;
+
+/// <summary>Weights to set to zero, trained for one budget.</summary>
+/// <param name="budget">The only one it holds for, beside 0.</param>
+/// <param name="removed">Elements by parameter name, ascending.</param>
+public sealed class MaskFinding(
+    double budget, IReadOnlyList<(string Parameter, int[] Removed)> removed) : Finding
+{
+    /// <summary>Elements by parameter name, ascending.</summary>
+    public IReadOnlyList<(string Parameter, int[] Removed)> Removed => removed;
+
+    /// <inheritdoc/>
+    /// <exception cref="ArgumentException">The budget is neither 0 nor the one it was trained
+    /// for.</exception>
+    public override void Apply(Gpt2Model model, double budget)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        if (UnlearningMethod.Budget(budget) == 0)
+            return;
+        if (budget != Budget)
+            throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
+                $"These masks were trained for a budget of {Budget}, not {budget}."), nameof(budget));
+        foreach ((string parameter, int[] at) in removed)
+            WeightFinding.Zero(model.Set[parameter], at, 0);
+    }
+
+    /// <summary>The budget it holds for.</summary>
+    public double Budget { get; } = budget;
+}

@@ -1,0 +1,35 @@
+namespace HeadTap.Unlearn;
+
+/// <summary>
+/// Random pruning: the weights that a <see cref="Supermask"/> masks before it has learnt anything. The
+/// control that Subnet and BalancedSubnet have to beat, and what they are without a step.
+/// </summary>
+public sealed class RandomPruning : UnlearningMethod
+{
+    /// <inheritdoc/>
+    public override string Name => "random-pruning";
+
+    /// <inheritdoc/>
+    public override string Title => "Random pruning";
+
+    /// <inheritdoc/>
+    public override MethodFamily Family => MethodFamily.Control;
+
+    /// <inheritdoc/>
+    public override string BudgetOf => "of each MLP weight matrix";
+
+    /// <inheritdoc/>
+    public override bool Seeded => true;
+
+    /// <inheritdoc/>
+    public override Finding Find(UnlearnTask task, double budget)
+    {
+        ArgumentNullException.ThrowIfNull(task);
+        Budget(budget);
+        task.Require(this);
+        task.At(1);
+        return new WeightFinding([.. MlpMatrix.Of(task.Model).Select(m => (m.Name,
+            Array.ConvertAll(Supermask.FirstScores(task.Model.Parameters[m.Name], task.Seed),
+                score => -MathF.Abs(score))))]);
+    }
+}

@@ -1,0 +1,85 @@
+using HeadTap.Runtime;
+
+namespace HeadTap.Unlearn;
+
+/// <summary>
+/// Subnet: the mask of each feed-forward matrix under which the loss of what is to be forgotten is largest,
+/// minimise -LM(forget) over the scores of a <see cref="Supermask"/> (arXiv 2410.02159).
+/// </summary>
+/// <remarks>Without a step it is random pruning of the same budget: <see cref="RandomPruning"/>.</remarks>
+public class Subnet : UnlearningMethod
+{
+    /// <inheritdoc/>
+    public override string Name => "subnet";
+
+    /// <inheritdoc/>
+    public override string Title => "Subnet";
+
+    /// <inheritdoc/>
+    public sealed override MethodFamily Family => MethodFamily.Weight;
+
+    /// <inheritdoc/>
+    public sealed override string BudgetOf => "of each MLP weight matrix";
+
+    /// <inheritdoc/>
+    public sealed override bool OneBudget => true;
+
+    /// <inheritdoc/>
+    public sealed override bool Seeded => true;
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> Takes =>
+    [
+        nameof(MethodOptions.Epochs), nameof(MethodOptions.BatchRows), nameof(MethodOptions.LearningRate),
+        nameof(MethodOptions.Momentum), nameof(MethodOptions.WeightDecay),
+    ];
+
+    /// <inheritdoc/>
+    public sealed override Finding Find(UnlearnTask task, double budget)
+    {
+        ArgumentNullException.ThrowIfNull(task);
+        Budget(budget);
+        task.Require(this);
+        var options = SupermaskOptions.Of(task.Options);
+        SupermaskSteps steps = Steps(task, options);
+        if (MlpMatrix.Of(task.Model).All(m => Supermask.Removed(m.Weight.Length, budget) == 0))
+            return new MaskFinding(budget, []); // the mask is 1 whatever is learnt
+        using var mask = new Supermask(task.Model, task.Seed, budget);
+        if (options.Epochs > 0)
+            Train(task, options, steps, mask);
+        task.At(1);
+        return mask.Finding();
+    }
+
+    /// <summary>How many steps there are, and what one of them adds.</summary>
+    private protected virtual SupermaskSteps Steps(UnlearnTask task, SupermaskOptions options)
+    {
+        SeededRandom order = RowMix.Order(task.Seed);
+        return new SupermaskSteps((task.Forget.Count - 1) / options.BatchRows + 1,
+            task.Forget.Max(r => r.Length), Epoch);
+
+        IEnumerable<SupermaskLoss> Epoch()
+        {
+            foreach (int[][] batch in RowMix.Shuffled(task.Forget, options.BatchRows, order))
+                yield return rows => -rows.AddMean(batch, -1);
+        }
+    }
+
+    void Train(UnlearnTask task, SupermaskOptions options, SupermaskSteps steps, Supermask mask)
+    {
+        using var rows = new RowGradients(task.Model, MlpMatrix.Names(task.Model), steps.Longest);
+        long done = 0, all = (long)options.Epochs * steps.InEpoch;
+        for (int epoch = 1; epoch <= options.Epochs; epoch++)
+            foreach (SupermaskLoss add in steps.Epoch())
+            {
+                task.At(done++ / (double)all);
+                mask.Apply();
+                rows.Clear();
+                double loss = add(rows);
+                if (!double.IsFinite(loss))
+                    throw new UserException($"{Name}: the loss of step {done} is {loss}, so every score "
+                        + "would be NaN; try a lower learning rate");
+                mask.Step(rows.Gradients, options.Step);
+            }
+    }
+}

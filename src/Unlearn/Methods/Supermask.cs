@@ -1,0 +1,107 @@
+using HeadTap.Runtime;
+
+namespace HeadTap.Unlearn;
+
+/// <summary>
+/// A score S for every weight of every feed-forward matrix, and the mask it stands for: W' = W m(S) with
+/// m = 0 for the share of lowest |S| and 1 for the others (Ramanujan et al. 2020, arXiv 1911.13299;
+/// arXiv 2410.02159). The weights stay; the scores are trained through the mask as if it were the identity:
+/// dL/dS = dL/dW' W sign(S).
+/// </summary>
+/// <remarks>Writes W' into the model; <see cref="Dispose"/> puts W back, bit for bit.</remarks>
+sealed class Supermask : IDisposable
+{
+    readonly Gpt2Model _model;
+    readonly double _budget;
+    readonly TensorArena _arena;
+    readonly WeightSnapshot _frozen;
+    readonly IReadOnlyList<MlpMatrix> _matrices;
+    readonly ParameterSet _scores, _momenta, _weights, _masks;
+    bool _first = true;
+
+    /// <param name="model">Whose feed-forward matrices are masked.</param>
+    /// <param name="seed">Of the first scores, U(-1/sqrt(fan), 1/sqrt(fan)) with fan the matrix' second
+    /// dimension.</param>
+    /// <param name="budget">Share of each matrix whose mask is 0.</param>
+    internal Supermask(Gpt2Model model, ulong seed, double budget)
+    {
+        (_model, _budget, _matrices) = (model, budget, MlpMatrix.Of(model));
+        IReadOnlySet<string> names = MlpMatrix.Names(model);
+        _arena = new TensorArena(model.Device, TensorArena.Measure(model.Device, a =>
+            _ = (Set(a, "score of "), Set(a, "momentum of "), Set(a, "frozen "), Set(a, "mask of "))),
+            "scores, momenta, masks and frozen weights");
+        _scores = Set(_arena, "score of ");
+        _momenta = Set(_arena, "momentum of ");
+        _weights = Set(_arena, "frozen ");
+        _masks = Set(_arena, "mask of ");
+        _frozen = WeightSnapshot.Of(model, names);
+        foreach (MlpMatrix matrix in _matrices)
+        {
+            _weights[matrix.Name].Upload(_frozen[matrix.Name]);
+            _scores[matrix.Name].Upload(FirstScores(model.Parameters[matrix.Name], seed));
+        }
+
+        ParameterSet Set(TensorArena arena, string purpose) => new(arena, model.Parameters, purpose, names);
+    }
+
+    /// <summary>Weights of a matrix that a budget removes: the whole part of its share.</summary>
+    internal static int Removed(long length, double budget) => (int)(length * budget);
+
+    /// <summary>
+    /// The scores that training begins with. One stream of random numbers a matrix, so those of a matrix do
+    /// not depend on which others there are.
+    /// </summary>
+    internal static float[] FirstScores(ParameterSlice matrix, ulong seed)
+    {
+        var random = new SeededRandom(seed, (ulong)matrix.Offset);
+        double bound = 1 / Math.Sqrt(matrix.Shape[1]);
+        float[] scores = new float[matrix.Length];
+        for (int i = 0; i < scores.Length; i++)
+            scores[i] = (float)(bound * (2 * random.NextDouble() - 1));
+        return scores;
+    }
+
+    /// <summary>Writes W m(S) into the model.</summary>
+    internal void Apply()
+    {
+        foreach (MlpMatrix matrix in _matrices)
+        {
+            Tensor mask = _masks[matrix.Name];
+            SupermaskLoops.LowestMask(
+                _scores[matrix.Name], Removed(matrix.Weight.Length, _budget), mask);
+            _model.Ops.Multiply(_weights[matrix.Name], mask, matrix.Weight);
+        }
+    }
+
+    /// <summary>One step of SGD on the scores.</summary>
+    /// <param name="gradients">dL/dW' of the matrices and nothing else; dL/dS on return.</param>
+    /// <param name="step">lr, momentum and decay; whether it is the first step is known here.</param>
+    internal void Step(Gpt2Gradients gradients, SgdStep step)
+    {
+        for (int b = 0; b < _scores.Blocks.Count; b++)
+        {
+            Tensor gradient = gradients.Set.Blocks[b], scores = _scores.Blocks[b];
+            SupermaskLoops.Gradient(gradient, _weights.Blocks[b], scores, gradient);
+            _model.Ops.Sgd(scores, gradient, _momenta.Blocks[b], step with { First = _first });
+        }
+        _first = false;
+    }
+
+    /// <summary>The scores as they are now.</summary>
+    internal float[] Scores(string matrix) => _scores[matrix].ToArray();
+
+    /// <summary>What the scores, as they are now, remove.</summary>
+    internal MaskFinding Finding() => new(_budget, [.. _matrices.Select(matrix =>
+    {
+        Tensor mask = _masks[matrix.Name];
+        SupermaskLoops.LowestMask(_scores[matrix.Name], Removed(matrix.Weight.Length, _budget), mask);
+        float[] kept = mask.ToArray();
+        return (matrix.Name, (int[])[.. Enumerable.Range(0, kept.Length).Where(i => kept[i] == 0)]);
+    })]);
+
+    public void Dispose()
+    {
+        _frozen.Restore(_model);
+        _arena.Dispose();
+    }
+}
