@@ -58,4 +58,37 @@ public static class UnlearningReference
             dScores[i] = dMasked[i] * weights[i] * (scores[i] < T.Zero ? -T.One : T.One);
         OptimizerReference.Sgd(scores, dScores, momentum, lr, mu, 0, decay, false, first, 1);
     }
+
+    /// <summary>
+    /// The diagonal of a block-diagonal inverse Fisher matrix by rank-one updates: F^-1 begins as
+    /// I / damping; v = F^-1 g, F^-1 -= v v^T / (m + g^T v) for each of m gradients.
+    /// </summary>
+    public static double[] InverseFisherDiagonal(double[][] gradients, int block, double damping)
+    {
+        int length = gradients[0].Length, m = gradients.Length;
+        double[] diagonal = new double[length];
+        for (int first = 0; first < length; first += block)
+        {
+            int n = Math.Min(block, length - first);
+            double[,] inverse = new double[n, n];
+            for (int i = 0; i < n; i++)
+                inverse[i, i] = 1 / damping;
+            foreach (double[] g in gradients)
+            {
+                double[] v = new double[n];
+                double scale = m;
+                for (int i = 0; i < n; i++)
+                    for (int j = 0; j < n; j++)
+                        v[i] += inverse[i, j] * g[first + j];
+                for (int i = 0; i < n; i++)
+                    scale += g[first + i] * v[i];
+                for (int i = 0; i < n; i++)
+                    for (int j = 0; j < n; j++)
+                        inverse[i, j] -= v[i] * v[j] / scale;
+            }
+            for (int i = 0; i < n; i++)
+                diagonal[first + i] = inverse[i, i];
+        }
+        return diagonal;
+    }
 }

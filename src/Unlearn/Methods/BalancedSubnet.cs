@@ -52,8 +52,9 @@ public sealed class BalancedSubnet : Subnet
 
     static double Add(RowGradients rows, RowBatch batch, float alpha)
     {
-        double forget = rows.AddMean(batch.Forget, -(1 - alpha));
-        double keep = rows.AddMean(batch.Keep, alpha);
-        return -(1 - alpha) * forget + alpha * keep;
+        int[][] all = [.. batch.Forget, .. batch.Keep];
+        double forget = -(1 - alpha) / (double)batch.Forget.Sum(r => r.Length - 1);
+        double keep = alpha / (double)batch.Keep.Sum(r => r.Length - 1);
+        return rows.AddWeighed(all, r => (all[r].Length - 1) * (r < batch.Forget.Count ? forget : keep));
     }
 }

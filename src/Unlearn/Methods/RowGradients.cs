@@ -55,6 +55,27 @@ sealed class RowGradients : IDisposable
         return sum / tokens;
     }
 
+    /// <summary>
+    /// Adds the gradient of <c>sum_r factor(r) l_r</c>, l_r row r's mean loss, all rows side by side.
+    /// </summary>
+    /// <returns>That sum.</returns>
+    internal double AddWeighed(IReadOnlyList<int[]> rows, Func<int, double> factor)
+    {
+        double sum = 0;
+        for (int first = 0; first < rows.Count; first += _rowsInPass)
+        {
+            var batch = new SequenceBatch([.. rows.Skip(first).Take(_rowsInPass)]);
+            double[] weights = [.. batch.Lengths.Select((n, b) => factor(first + b) / (n - 1))];
+            float[] positions = [.. Enumerable.Range(0, batch.B * batch.T)
+                .Select(i => (float)weights[i / batch.T])];
+            float[] losses =
+                _session.ForwardBackward(batch, batch.NextTokens(), positions, Gradients);
+            for (int i = 0; i < losses.Length; i++)
+                sum += weights[i / batch.T] * losses[i];
+        }
+        return sum;
+    }
+
     /// <summary>Mean loss over all positions of all rows, nats; no gradient.</summary>
     internal double Mean(IReadOnlyList<int[]> rows)
     {

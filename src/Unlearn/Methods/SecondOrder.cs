@@ -1,0 +1,123 @@
+using HeadTap.Runtime;
+
+namespace HeadTap.Unlearn;
+
+/// <summary>
+/// Second-order: weights whose removal would raise the forget set's loss most by the optimal brain surgeon's
+/// estimate, <c>w^2 / (2 diag F^-1)</c>, with F the block-diagonal empirical Fisher matrix
+/// <c>damping I + (1/m) sum_k g_k g_k^T</c> of m batches' gradients (arXiv 2410.02159, after oBERT, arXiv
+/// 2203.07259). The other weights are not moved.
+/// </summary>
+/// <remarks>
+/// Corrected: g is the gradient of one batch. Reference: gradients are never zeroed, so each g is the sum of
+/// all so far, and biases are edited as well. A block's F is added up and factored (L L^T), where the
+/// reference carries F^-1 along by rank-one updates: the same number, without their cancellation.
+/// </remarks>
+public sealed class SecondOrder : UnlearningMethod
+{
+    readonly long _mostBytes;
+
+    /// <summary>Within half of the host's memory.</summary>
+    public SecondOrder() : this(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2) { }
+
+    /// <param name="mostBytes">For Fisher matrices; gradients are taken again for those that do not
+    /// fit.</param>
+    internal SecondOrder(long mostBytes) => _mostBytes = mostBytes;
+
+    /// <inheritdoc/>
+    public override string Name => "second-order";
+
+    /// <inheritdoc/>
+    public override string Title => "Second order";
+
+    /// <inheritdoc/>
+    public override MethodFamily Family => MethodFamily.Weight;
+
+    /// <inheritdoc/>
+    public override string BudgetOf => "of each MLP weight matrix";
+
+    /// <inheritdoc/>
+    public override bool HasReferenceForm => true;
+
+    /// <inheritdoc/>
+    public override bool Seeded => true;
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> Takes =>
+    [
+        nameof(MethodOptions.BatchRows), nameof(MethodOptions.Gradients), nameof(MethodOptions.Block),
+        nameof(MethodOptions.Damping),
+    ];
+
+    /// <inheritdoc/>
+    public override Finding Find(UnlearnTask task, double budget)
+    {
+        ArgumentNullException.ThrowIfNull(task);
+        Budget(budget);
+        task.Require(this);
+        int gradients = OptionRange.AtLeastOne("gradients", task.Options.Gradients ?? 512);
+        int block = OptionRange.AtLeastOne("block", task.Options.Block ?? 50);
+        float damping = OptionRange.Positive("damping", task.Options.Damping ?? 1e-7f);
+        int batchRows = OptionRange.AtLeastOne("batch-rows", task.Options.BatchRows ?? 64);
+        IReadOnlyList<string> names = task.Form == MethodForm.Reference ? MlpMatrix.WithBiases(task.Model)
+            : [.. MlpMatrix.Of(task.Model).Select(m => m.Name)];
+        List<string[]> groups = Groups(task.Model.Parameters, names, block);
+        var scores = new List<(string, float[])>();
+        for (int group = 0; group < groups.Count; group++)
+        {
+            var fishers = groups[group].ToDictionary(name => name, name =>
+                new BlockFisher((int)task.Model.Parameters[name].Length, block));
+            int already = group;
+            AddGradients(task, batchRows, gradients, fishers,
+                share => task.At((already + share) / groups.Count));
+            scores.AddRange(groups[group].Select(name => (name, Scores(
+                task.Model.Set[name].ToArray(), fishers[name].InverseDiagonal(gradients, damping)))));
+        }
+        task.At(1);
+        return new WeightFinding(scores);
+    }
+
+    static void AddGradients(UnlearnTask task, int batchRows, int gradients,
+        Dictionary<string, BlockFisher> fishers, Action<double> at)
+    {
+        SeededRandom order = RowMix.Order(task.Seed); // anew for each group: the same batches
+        using var rows = new RowGradients(
+            task.Model, fishers.Keys.ToHashSet(), task.Forget.Max(r => r.Length));
+        int taken = 0;
+        while (taken < gradients)
+            foreach (int[][] batch in RowMix.Shuffled(task.Forget, batchRows, order).Take(gradients - taken))
+            {
+                at(taken++ / (double)gradients);
+                if (task.Form == MethodForm.Corrected)
+                    rows.Clear();
+                rows.AddMean(batch);
+                foreach ((string name, BlockFisher fisher) in fishers)
+                    fisher.Add(rows.Gradients.Set[name].ToArray());
+            }
+    }
+
+    static float[] Scores(float[] weights, double[] inverseDiagonal)
+        => [.. weights.Select((w, i) => (float)((double)w * w / (2 * inverseDiagonal[i])))];
+
+    // As many parameters at a time as fit, in checkpoint order.
+    List<string[]> Groups(Gpt2Parameters parameters, IReadOnlyList<string> names, int block)
+    {
+        var groups = new List<string[]>();
+        for (int first = 0, end; first < names.Count; first = end)
+        {
+            long bytes = 0;
+            for (end = first; end < names.Count; end++)
+            {
+                bytes += BlockFisher.Bytes(parameters[names[end]].Length, block);
+                if (bytes > _mostBytes && end == first)
+                    throw new UserException($"second-order needs {MemoryPlan.Text(bytes)} of the host's "
+                        + $"memory for the Fisher blocks of {names[end]} alone, and may take "
+                        + $"{MemoryPlan.Text(_mostBytes)}; try a smaller --block than {block}");
+                if (bytes > _mostBytes)
+                    break;
+            }
+            groups.Add([.. names.Skip(first).Take(end - first)]);
+        }
+        return groups;
+    }
+}
