@@ -6,8 +6,7 @@ namespace HeadTap.Unlearn;
 
 /// <summary>
 /// Sums of g g^T for blocks of consecutive elements, in float64: of each block the lower triangle, row by
-/// row.
-/// The last block may be smaller.
+/// row. The last block may be smaller.
 /// </summary>
 /// <param name="length">Elements.</param>
 /// <param name="block">Side of a block.</param>

@@ -67,7 +67,7 @@ sealed class Supermask : IDisposable
         foreach (MlpMatrix matrix in _matrices)
         {
             Tensor mask = _masks[matrix.Name];
-            SupermaskLoops.LowestMask(
+            _model.Ops.LowestMask(
                 _scores[matrix.Name], Removed(matrix.Weight.Length, _budget), mask);
             _model.Ops.Multiply(_weights[matrix.Name], mask, matrix.Weight);
         }
@@ -81,7 +81,7 @@ sealed class Supermask : IDisposable
         for (int b = 0; b < _scores.Blocks.Count; b++)
         {
             Tensor gradient = gradients.Set.Blocks[b], scores = _scores.Blocks[b];
-            SupermaskLoops.Gradient(gradient, _weights.Blocks[b], scores, gradient);
+            _model.Ops.SupermaskGradient(gradient, _weights.Blocks[b], scores, gradient);
             _model.Ops.Sgd(scores, gradient, _momenta.Blocks[b], step with { First = _first });
         }
         _first = false;
@@ -94,7 +94,7 @@ sealed class Supermask : IDisposable
     internal MaskFinding Finding() => new(_budget, [.. _matrices.Select(matrix =>
     {
         Tensor mask = _masks[matrix.Name];
-        SupermaskLoops.LowestMask(_scores[matrix.Name], Removed(matrix.Weight.Length, _budget), mask);
+        _model.Ops.LowestMask(_scores[matrix.Name], Removed(matrix.Weight.Length, _budget), mask);
         float[] kept = mask.ToArray();
         return (matrix.Name, (int[])[.. Enumerable.Range(0, kept.Length).Where(i => kept[i] == 0)]);
     })]);

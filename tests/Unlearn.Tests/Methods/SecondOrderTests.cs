@@ -76,7 +76,8 @@ public sealed class SecondOrderTests
         Assert.That(shares, Has.Count.EqualTo(4 * 5 + 1));
         Assert.That(() => new SecondOrder(one - 1).Find(task, 0.1), Throws.TypeOf<UserException>()
             .With.Message.Matches(@"^second-order needs \d+\.\d KiB of the host's memory for the Fisher "
-            + @"blocks of h\.0\.mlp\.c_fc\.weight alone, and may take .* KiB; try a smaller --block than 9$"));
+            + @"blocks of h\.0\.mlp\.c_fc\.weight alone, and may take .* KiB; "
+            + "try a smaller --block than 9$"));
     }
 
     [TestCase("gradients", "gradients is 0; expected 1 or more")]
