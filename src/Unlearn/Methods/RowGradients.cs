@@ -32,6 +32,12 @@ sealed class RowGradients : IDisposable
         });
     }
 
+    /// <summary>Whose weights are read.</summary>
+    internal Gpt2Model Model => _model;
+
+    /// <summary>Rows that go side by side.</summary>
+    internal int RowsInPass => _rowsInPass;
+
     /// <summary>What is added into.</summary>
     internal Gpt2Gradients Gradients { get; }
 
@@ -74,6 +80,20 @@ sealed class RowGradients : IDisposable
                 sum += weights[i / batch.T] * losses[i];
         }
         return sum;
+    }
+
+    /// <summary>Each row's mean loss, nats; no gradient.</summary>
+    internal double[] RowLosses(IReadOnlyList<int[]> rows)
+    {
+        var losses = new List<double>();
+        foreach (int[][] pass in rows.Chunk(_rowsInPass))
+        {
+            var batch = new SequenceBatch([.. pass]);
+            float[] positions = _session.TokenLosses(batch, batch.NextTokens());
+            losses.AddRange(positions.Chunk(batch.T).Select((row, b) =>
+                row.Sum(loss => (double)loss) / (batch.Lengths[b] - 1)));
+        }
+        return [.. losses];
     }
 
     /// <summary>Mean loss over all positions of all rows, nats; no gradient.</summary>

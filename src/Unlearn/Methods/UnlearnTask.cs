@@ -117,4 +117,10 @@ public sealed record MethodOptions
 
     /// <summary>Share that loss truncation drops, or that example-tied dropout keeps always on.</summary>
     public float? Share { get; init; }
+
+    /// <summary>With which example-tied dropout has another neuron on for an example.</summary>
+    public float? Probability { get; init; }
+
+    /// <summary>Losses that loss truncation keeps to cut by.</summary>
+    public int? Record { get; init; }
 }

@@ -1,4 +1,5 @@
 using HeadTap.Kernels.Tests;
+using HeadTap.Reference;
 using HeadTap.Runtime;
 using HeadTap.Runtime.Tests;
 
@@ -51,6 +52,13 @@ sealed class SmallTask : IDisposable
         using var of = new RowGradients(Model, MlpMatrix.Names(Model), rows.Max(r => r.Length));
         return of.Mean(rows);
     }
+
+    /// <summary>The same by the oracle, with its sites changed.</summary>
+    public double Loss(IReadOnlyList<int[]> rows, Func<string, double[], double[]> hook)
+        => rows.Sum(r => (r.Length - 1) * Gpt2Reference.CrossEntropy(
+                Gpt2Reference.Forward(Test.Sizes, Test.Exact, r, hook)["logits"],
+                Gpt2Reference.NextTokens(r)).Loss)
+            / rows.Sum(r => r.Length - 1);
 
     int[][] Rows(int seed, int count) => [.. Enumerable.Range(0, count)
         .Select(i => Numbers.Integers(seed + i, 5 + i % 4, Model.Config.VocabSize))];

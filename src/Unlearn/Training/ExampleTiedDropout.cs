@@ -1,0 +1,137 @@
+using HeadTap.Runtime;
+
+namespace HeadTap.Unlearn;
+
+/// <summary>
+/// Example-tied dropout: of each feed-forward layer a share of neurons is always on, and each of the others
+/// is on for an example with a probability, the same ones whenever the example comes, so that what is
+/// particular to it can live there; afterwards those are switched off and the fixed ones scaled by
+/// (share + probability) / share (Maini et al. 2023, arXiv 2307.09542; R3 of arXiv 2410.02159).
+/// </summary>
+/// <remarks>
+/// Corrected: the switch is on neurons, and the finished model has it in its <c>mlp.c_proj.weight</c>.
+/// Reference: the switch is on positions of the context (dimension 1 of what a layer writes); masks are drawn
+/// for the examples of the first batch, and every other example finds zeros, so its feed-forward layers write
+/// nothing in training. At evaluation it holds by position, which no weights can say: there it is an edit.
+/// </remarks>
+public sealed class ExampleTiedDropout : TrainingRegulariser
+{
+    internal const string CommandName = "example-tied-dropout";
+
+    readonly float _share, _probability;
+    readonly MethodForm _form;
+    readonly ulong _seed;
+    HashSet<int>? _firstBatch;
+
+    /// <param name="share">Of neurons (reference: positions) that are always on.</param>
+    /// <param name="probability">Of any other to be on for an example.</param>
+    /// <param name="form">Which reading.</param>
+    /// <param name="seed">Of who is on for whom.</param>
+    /// <exception cref="UserException">An option is out of its range.</exception>
+    public ExampleTiedDropout(float share, float probability, MethodForm form, ulong seed)
+    {
+        OptionRange.Require("share", share, share is > 0 and <= 1, "more than 0, at most 1");
+        OptionRange.Require("probability", probability, probability is >= 0 and <= 1, "0 to 1");
+        (_share, _probability, _form, _seed) = (share, probability, form, seed);
+    }
+
+    /// <inheritdoc/>
+    public override string Name => CommandName;
+
+    float EvaluationScale => (_share + _probability) / _share;
+
+    /// <inheritdoc/>
+    public override IDisposable ForEvaluation(Gpt2Model model)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        if (_form == MethodForm.Reference)
+            return new WeightSnapshotScope(edits: model.Attach(EvaluationEdits(model.Config)));
+        MlpMatrix[] matrices = [.. MlpMatrix.Of(model).Where(m => m.Name.EndsWith(
+            "c_proj.weight", StringComparison.Ordinal))];
+        WeightSnapshot before = WeightSnapshot.Of(model, matrices.Select(m => m.Name).ToHashSet());
+        int on = Fixed(model.Config.Inner) * model.Config.Width;
+        foreach (MlpMatrix matrix in matrices)
+        {
+            float[] values = new float[matrix.Weight.Length];
+            for (int i = 0; i < on; i++)
+                values[i] = before[matrix.Name][i] * EvaluationScale;
+            matrix.Weight.Upload(values);
+        }
+        return new WeightSnapshotScope(model, before);
+    }
+
+    /// <summary>Which of <paramref name="length"/> neurons or positions are on for an example.</summary>
+    internal bool[] On(int length, int layer, int example)
+    {
+        // One stream a layer and example; the reference draws by the example alone.
+        var random = new SeededRandom(_seed, ((ulong)(uint)layer << 32) + (uint)example + 1);
+        bool[] on = new bool[length];
+        for (int i = 0; i < length; i++)
+            on[i] = i < Fixed(length) || random.NextDouble() < _probability;
+        return on;
+    }
+
+    /// <summary>What holds for a pass over rows of these examples.</summary>
+    internal Edit TrainingEdit(int[] examples)
+    {
+        if (_form == MethodForm.Reference)
+            return Switch("blocks.*.hook_mlp_out", ByPosition);
+        return Switch("blocks.*.mlp.hook_post", ByNeuron);
+
+        static Edit Switch(string site, EditFunction function) => Edit.Call(site, function, function);
+
+        void ByNeuron(EditContext c)
+        {
+            bool[][] on = Array.ConvertAll(examples, example => On(c.Width, c.Site.Layer, example));
+            for (int r = 0; r < c.Rows.Count; r++)
+                for (int i = 0; i < c.Width; i++)
+                    if (!on[c.Rows[r].BatchRow][i])
+                        c.Values[r * c.Width + i] = 0;
+        }
+
+        void ByPosition(EditContext c)
+        {
+            int T = c.Rows.Max(r => r.Position) + 1;
+            bool[][] on = Array.ConvertAll(examples, example =>
+                _firstBatch?.Contains(example) == true ? On(T, 0, example) : new bool[T]);
+            for (int r = 0; r < c.Rows.Count; r++)
+                if (!on[c.Rows[r].BatchRow][c.Rows[r].Position])
+                    c.Values.AsSpan(r * c.Width, c.Width).Clear();
+        }
+    }
+
+    private protected override double Add(RowTrainer trainer, IReadOnlyList<int[]> rows, int[] batch)
+    {
+        // A resumed run finds the first batch again: it depends on the seed alone.
+        _firstBatch ??= [.. trainer.Epoch(0, rows.Count).First()];
+        double loss = 0, positions = batch.Sum(b => rows[b].Length - 1);
+        foreach (int[] pass in batch.Chunk(trainer.Passes.RowsInPass))
+        {
+            int[][] part = [.. pass.Select(b => rows[b])];
+            double share = part.Sum(r => r.Length - 1) / positions;
+            using (trainer.Passes.Model.Attach(TrainingEdit(pass)))
+                loss += share * trainer.Passes.AddMean(part, share);
+        }
+        return loss;
+    }
+
+    int Fixed(int length) => (int)(_share * (double)length);
+
+    Edit[] EvaluationEdits(Gpt2Config config)
+    {
+        int on = Fixed(config.ContextLength);
+        return
+        [
+            new Edit
+            {
+                Site = "blocks.*.hook_mlp_out", Operation = EditOperation.Zero,
+                Positions = EditPositions.From(on),
+            },
+            new Edit
+            {
+                Site = "blocks.*.hook_mlp_out", Operation = EditOperation.Scale, Alpha = EvaluationScale,
+                Positions = EditPositions.List([.. Enumerable.Range(0, on)]),
+            },
+        ];
+    }
+}

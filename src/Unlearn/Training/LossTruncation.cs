@@ -1,0 +1,107 @@
+using HeadTap.Runtime;
+
+namespace HeadTap.Unlearn;
+
+/// <summary>
+/// Loss truncation: rows whose loss is above a percentile of those seen lately do not count (Kang and
+/// Hashimoto 2020, arXiv 2004.14589; R2 of arXiv 2410.02159). <c>loss = mean_r l_r [l_r at most cut]</c>,
+/// with cut the percentile 1 - share of the record; the mean is over all rows, dropped ones included as 0.
+/// </summary>
+/// <remarks>
+/// Nothing is dropped until the record is full; the cut-off is taken anew each time as many losses have been
+/// seen as the record holds. A step takes one more forward pass.
+/// </remarks>
+public sealed class LossTruncation : TrainingRegulariser
+{
+    internal const string CommandName = "loss-truncation";
+    internal const int PublishedRecord = 10000;
+
+    readonly float _share;
+    readonly TensorArena _arena;
+    readonly Tensor _record, _counts;
+
+    /// <param name="device">Where its state lives.</param>
+    /// <param name="share">Of rows that are dropped: 0.01, 0.05 or 0.1 in the published runs.</param>
+    /// <param name="record">Losses that are kept: 10,000 in the published runs. A run that is to be changed
+    /// by it must see more rows than that.</param>
+    /// <exception cref="UserException">An option is out of its range.</exception>
+    public LossTruncation(ComputeDevice device, float share, int record = PublishedRecord)
+    {
+        OptionRange.Require("share", share, share is >= 0 and < 1, "0 or more, less than 1");
+        OptionRange.AtLeastOne("record", record);
+        _share = share;
+        _arena = new TensorArena(device, TensorArena.Measure(device, arena => Cut(arena, record)),
+            "record of losses");
+        (_record, _counts) = Cut(_arena, record);
+    }
+
+    /// <inheritdoc/>
+    public override string Name => CommandName;
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<(string Name, Tensor Tensor)> State
+        => [("loss_truncation.record", _record), ("loss_truncation.counts", _counts)];
+
+    /// <summary>Losses above it are dropped; infinite while the record fills.</summary>
+    public float CutOff
+    {
+        get
+        {
+            float[] counts = _counts.ToArray();
+            return counts[0] < _record.Length ? float.PositiveInfinity : counts[2];
+        }
+    }
+
+    /// <summary>Takes note of rows' losses, and says which count.</summary>
+    internal bool[] Counts(float[] losses)
+    {
+        // Whole numbers as floats: exact, as none is above twice the record's length plus a batch.
+        float[] record = _record.ToArray(), counts = _counts.ToArray();
+        (int seen, int since, float cut) = ((int)counts[0], (int)counts[1], counts[2]);
+        int next = (int)counts[3];
+        foreach (float loss in losses)
+        {
+            record[next] = loss;
+            next = (next + 1) % record.Length;
+        }
+        bool full = seen >= record.Length;
+        seen = Math.Min(seen + losses.Length, record.Length);
+        since += losses.Length;
+        if (seen == record.Length && (!full || since >= record.Length))
+            (cut, since) = (Percentile(record, 1 - _share), 0);
+        _record.Upload(record);
+        _counts.Upload([seen, since, cut, next]);
+        return Array.ConvertAll(losses, loss => seen < record.Length || loss <= cut);
+    }
+
+    /// <summary>Of sorted values, between two of them in proportion.</summary>
+    internal static float Percentile(float[] values, double at)
+    {
+        float[] sorted = [.. values.Order()];
+        double place = at * (sorted.Length - 1);
+        int below = (int)place;
+        return below + 1 == sorted.Length ? sorted[below]
+            : (float)(sorted[below] + (place - below) * ((double)sorted[below + 1] - sorted[below]));
+    }
+
+    private protected override double Add(RowTrainer trainer, IReadOnlyList<int[]> rows, int[] batch)
+    {
+        int[][] all = [.. batch.Select(b => rows[b])];
+        double[] losses = trainer.Passes.RowLosses(all);
+        bool[] counts = Counts(Array.ConvertAll(losses, loss => (float)loss));
+        int[][] counted = [.. all.Where((_, r) => counts[r])];
+        if (counted.Length == 0)
+            return 0;
+        return trainer.Passes.AddWeighed(counted, _ => 1.0 / all.Length);
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        _arena.Dispose();
+        base.Dispose(disposing);
+    }
+
+    static (Tensor, Tensor) Cut(TensorArena arena, int record)
+        => (arena.Cut("record of losses", record), arena.Cut("seen, since the cut-off, cut-off, next", 4));
+}

@@ -1,0 +1,96 @@
+using HeadTap.Runtime;
+
+namespace HeadTap.Unlearn;
+
+/// <summary>
+/// Spectral-norm penalty: <c>loss + (lambda / 2) sum sigma</c>, sigma the largest singular value of every
+/// weight matrix but the embeddings, by one step of power iteration an update (Yoshida and Miyato 2017, arXiv
+/// 1705.10941; R1 of arXiv 2410.02159): <c>u = W v / |W v|, v = W^T u / |W^T u|, sigma = u^T W v</c>.
+/// Queries, keys and values of each head, and what each head writes, are matrices of their own.
+/// </summary>
+/// <remarks>
+/// dsigma/dW = u v^T, with u and v constants: at the fixed point of the iteration that is exact. Weights come
+/// to the host and gradients go back once a step.
+/// </remarks>
+public sealed class SpectralNorm : TrainingRegulariser
+{
+    internal const string CommandName = "spectral-norm";
+
+    readonly Gpt2Model _model;
+    readonly float _lambda;
+    readonly TensorArena _arena;
+    readonly MatrixPart[] _parts;
+    readonly Tensor _right;
+
+    /// <param name="model">That is trained.</param>
+    /// <param name="lambda">0.001, 0.01 or 0.1 in the published runs.</param>
+    /// <param name="seed">Of the first v.</param>
+    /// <exception cref="UserException">lambda is negative or no number.</exception>
+    public SpectralNorm(Gpt2Model model, float lambda, ulong seed)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        (_model, _lambda) = (model, OptionRange.NotNegative("lambda", lambda));
+        _parts = [.. model.Parameters.Slices.SelectMany(slice => Parts(slice, model.Config.Heads))];
+        int length = _parts.Sum(p => p.Columns);
+        _arena = new TensorArena(model.Device, length, "right singular vectors");
+        float[] first = new float[length];
+        new SeededRandom(seed, ulong.MaxValue).FillNormal(first, 1f);
+        _right = _arena.Upload("right singular vectors", first, length);
+    }
+
+    /// <inheritdoc/>
+    public override string Name => CommandName;
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<(string Name, Tensor Tensor)> State
+        => [("spectral_norm.right_vectors", _right)];
+
+    /// <summary>The matrices that have a sigma each.</summary>
+    internal IReadOnlyList<MatrixPart> Matrices => _parts;
+
+    /// <summary>One step of power iteration; adds the penalty's gradient, and returns the penalty.</summary>
+    internal double AddPenalty(Gpt2Gradients gradients)
+    {
+        float[] right = _right.ToArray();
+        double sum = 0;
+        int from = 0;
+        foreach (IGrouping<string, MatrixPart> matrix in _parts.GroupBy(p => p.Parameter))
+        {
+            float[] w = _model.Set[matrix.Key].ToArray();
+            Tensor tensor = gradients.Set[matrix.Key];
+            float[] dW = tensor.ToArray();
+            foreach (MatrixPart part in matrix)
+            {
+                sum += part.AddSigma(w, right.AsSpan(from, part.Columns), dW, _lambda / 2);
+                from += part.Columns;
+            }
+            tensor.Upload(dW);
+        }
+        _right.Upload(right);
+        return _lambda / 2 * sum;
+    }
+
+    private protected override double Add(RowTrainer trainer, IReadOnlyList<int[]> rows, int[] batch)
+        => trainer.Passes.AddMean([.. batch.Select(b => rows[b])]) + AddPenalty(trainer.Gradients);
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        _arena.Dispose();
+        base.Dispose(disposing);
+    }
+
+    // c_attn [C, 3C]: a block of columns a head and role. c_proj of attention [C, C]: a block of rows a head.
+    static IEnumerable<MatrixPart> Parts(ParameterSlice slice, int heads)
+    {
+        if (slice.Shape.Length != 2 || slice.Name is "wte.weight" or "wpe.weight")
+            yield break;
+        (int rows, int columns) = (slice.Shape[0], slice.Shape[1]);
+        bool split = slice.Name.EndsWith("attn.c_attn.weight", StringComparison.Ordinal);
+        bool stacked = slice.Name.EndsWith("attn.c_proj.weight", StringComparison.Ordinal);
+        int across = split ? 3 * heads : 1, down = stacked ? heads : 1;
+        for (int b = 0; b < across * down; b++)
+            yield return new MatrixPart(slice.Name, columns,
+                b % down * (rows / down), b / down * (columns / across), rows / down, columns / across);
+    }
+}
