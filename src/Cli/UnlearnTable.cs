@@ -29,9 +29,9 @@ static class UnlearnTable
                         Percent(best, r => r.After!.Loose),
                         Percent(best, r => r.After!.MeanAccuracy(padded: false)),
                         Number(best.Over(r => r.Seconds()), "0.00"), Budget(best.Budget), Options(best));
-                else
-                    Invocation.Row(table, best.Method, "", "", "", "", "", Error(best));
             run.Draw(table);
+            foreach (SweepSetting failed in selection.Best.Where(b => !b.Ran))
+                run.Line($"{failed.Method} cannot run: {Error(failed)}");
         }
     }
 

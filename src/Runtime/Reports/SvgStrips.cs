@@ -6,7 +6,7 @@ namespace HeadTap.Runtime;
 
 public static partial class SvgChart
 {
-    const int StripCell = 4, StripHeight = 18, StripGap = 12, StripLeft = 150;
+    const int StripCell = 3, StripHeight = 18, StripGap = 12, StripLeft = 150;
 
     /// <summary>
     /// Rows of fine cells in groups side by side, darker the larger a cell's value is among those of its

@@ -27,7 +27,8 @@ public sealed class UnlearnReport(IReadOnlyList<SweepSelection> found, IReadOnly
                     + "mean relative change of the tests' accuracies"
                 : "Of each method stands the setting with the least sum of the relative changes of "
                     + "memorisation and of perplexity on the keep set")
-            + ", one for all runs. Best in bold; ± is the standard deviation over runs.");
+            + ", one for all runs. Best in bold, of those that change anything; ± is the standard deviation "
+            + "over runs.");
         foreach (SweepSelection selection in found)
             Checkpoint(page, selection);
         return page;
@@ -69,9 +70,13 @@ public sealed class UnlearnReport(IReadOnlyList<SweepSelection> found, IReadOnly
                     i == 0 ? "" : best[i - 1].Budget.ToString("0.######", CultureInfo.InvariantCulture),
                     i == 0 ? "" : Setting(best[i - 1])]
                 : [Title(best[i - 1].Method), .. columns.Select(_ => ""), "", Error(best[i - 1])])),
-            (row, column) => row > 0 && column > 0 && column <= columns.Length && best[row - 1].Ran
-                && columns[column - 1].IsBest(best[row - 1], best.Where(s => s.Ran)));
+            (row, column) => row > 0 && column > 0 && column <= columns.Length && Edited(best[row - 1])
+                && columns[column - 1].IsBest(best[row - 1], best.Where(Edited)));
     }
+
+    // A setting that changes nothing keeps everything; that is no best.
+    static bool Edited(SweepSetting setting) => setting.Ran && setting.Runs.Any(r =>
+        r.ChangedElsewhere > 0 || r.Layers.Any(l => l.Weights > 0));
 
     // Better: 1 where more is better, -1 where less is, 0 where nothing is compared.
     sealed record Column(string Title, string Format, int Better, Func<SweepRow, double?> After,
@@ -155,9 +160,10 @@ public sealed class UnlearnReport(IReadOnlyList<SweepSelection> found, IReadOnly
         double low = ys.DefaultIfEmpty(0).Min(), high = ys.DefaultIfEmpty(1).Max();
         double room = Math.Max(1, (high - low) * 0.05);
         return SvgChart.Scatter($"Memorised against {(byAccuracy ? "accuracy" : "perplexity")}",
-            new("memorised %", 0, xs.Max()), byAccuracy
-                ? new("accuracy %", Math.Max(0, Math.Floor(low - room)),
-                    Math.Min(100, Math.Ceiling(high + room)))
+            // The axes have five parts each, of whole numbers.
+            new("memorised %", 0, 5 * Math.Ceiling(xs.Max() / 5)), byAccuracy
+                ? new("accuracy %", 5 * Math.Max(0, Math.Floor((low - room) / 5)),
+                    5 * Math.Min(20, Math.Ceiling((high + room) / 5)))
                 : new("perplexity, less is higher", low - room, high + room), clouds, "0.#");
     }
 
