@@ -108,6 +108,7 @@ public static partial class SvgChart
         Func<double, double> placeX, Func<double, double> placeY, string format)
     {
         var taken = new List<(double X, double Y)>();
+        var markers = new StringBuilder(); // over all points and lines
         for (int i = 0; i < clouds.Count; i++)
         {
             if (clouds[i].Chosen is not { } p || !Finite(p))
@@ -120,11 +121,12 @@ public static partial class SvgChart
                     + $"y1=\"{height:0.##}\" x2=\"{place.X:0.##}\" y2=\"{place.Y:0.##}\"/>");
             svg.Append(CultureInfo.InvariantCulture, $"<circle class=\"k{clouds[i].Colour}\" "
                 + $"cx=\"{at:0.##}\" cy=\"{height:0.##}\" r=\"3\"/>");
-            AppendMarker(svg, clouds[i].Colour, place.X, place.Y, i + 1, string.Create(
+            AppendMarker(markers, clouds[i].Colour, place.X, place.Y, i + 1, string.Create(
                 CultureInfo.InvariantCulture,
                 $"{clouds[i].Name}: {p.X.ToString(format, CultureInfo.InvariantCulture)}, ")
                 + p.Y.ToString(format, CultureInfo.InvariantCulture));
         }
+        svg.Append(markers);
     }
 
     // The nearest place, of the point itself and rings around it, where a marker hides no other.
