@@ -31,9 +31,11 @@ sealed class Gpt2Forward(Gpt2Model model, Gpt2Activations a, SiteRecorder sites,
     }
 
     /// <summary>The rest of a pass: the values of <paramref name="from"/> are in place.</summary>
-    internal void Run(ResumePoint from)
+    /// <param name="from">Where.</param>
+    /// <param name="lastRowsOnly">As in the whole pass.</param>
+    internal void Run(ResumePoint from, bool lastRowsOnly = true)
     {
-        (onlyLast, narrowed) = (true, false);
+        (onlyLast, narrowed) = (lastRowsOnly, false);
         int l = from.Layer;
         if (from.AttnOut is null)
         {

@@ -45,6 +45,24 @@ public sealed partial class Gpt2Session
     }
 
     /// <summary>
+    /// <see cref="TokenLosses"/> of a pass that another one began, as <see cref="ForwardFrom"/>: to the bit
+    /// of one with as many rows.
+    /// </summary>
+    /// <param name="rows">The same tokens as in the pass that gave the values.</param>
+    /// <param name="targets">[B T]: the next token of each position, or -1 where none is counted.</param>
+    /// <param name="from">Where to go on, with which values.</param>
+    /// <exception cref="ArgumentException">The values do not fit, or there are not B T targets.</exception>
+    /// <exception cref="InvalidOperationException">An edit is attached below.</exception>
+    /// <exception cref="UserException">As <see cref="TokenLosses"/>.</exception>
+    public float[] TokenLossesFrom(SequenceBatch rows, ReadOnlySpan<int> targets, ResumePoint from)
+    {
+        SessionLayout layout = Resume(rows, from);
+        layout.Forward!.Run(from, lastRowsOnly: false);
+        layout.LoadTargets(targets, _model.Config.VocabSize);
+        return RunLoss(layout, null);
+    }
+
+    /// <summary>
     /// Sum of the cross-entropies of the tokens that have a target, and how many they are. Adds the gradient
     /// of <paramref name="scale"/> times the sum into <paramref name="gradients"/>.
     /// </summary>

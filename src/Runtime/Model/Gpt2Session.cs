@@ -74,6 +74,13 @@ public sealed partial class Gpt2Session : IDisposable
     /// <exception cref="InvalidOperationException">An edit is attached below.</exception>
     public void ForwardFrom(SequenceBatch rows, ResumePoint from)
     {
+        SessionLayout layout = Resume(rows, from);
+        layout.Forward!.Run(from);
+        RunLogits(layout);
+    }
+
+    SessionLayout Resume(SequenceBatch rows, ResumePoint from)
+    {
         ArgumentNullException.ThrowIfNull(rows);
         ArgumentNullException.ThrowIfNull(from);
         if (_cache is not null)
@@ -84,8 +91,7 @@ public sealed partial class Gpt2Session : IDisposable
             throw new InvalidOperationException(
                 $"An edit at {first} lies below block {from.Layer}, where the pass goes on.");
         from.Load(layout.Activations);
-        layout.Forward!.Run(from);
-        RunLogits(layout);
+        return layout;
     }
 
     // One pass of a generation that runs the whole text each time: see BatchShape.Prompts.

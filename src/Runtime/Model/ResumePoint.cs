@@ -4,9 +4,10 @@ namespace HeadTap.Runtime;
 /// Where a forward pass goes on that another one began: into a block, or behind its attention. What lies
 /// below is the same for every edit above, so it is computed once.
 /// </summary>
-/// <param name="Layer">The block, from 0.</param>
+/// <param name="Layer">The block, from 0; the number of blocks to go on behind the last.</param>
 /// <param name="Stream">
-/// hook_resid_pre of the block, [B, T, C] with the batch's padding, or [T, C] for all rows alike.
+/// hook_resid_pre of the block, or hook_resid_post of the last, [B, T, C] with the batch's padding, or
+/// [T, C] for all rows alike.
 /// </param>
 /// <param name="AttnOut">
 /// hook_attn_out of the block before any edit there, of the same shape; null to run the block's attention
@@ -20,7 +21,7 @@ public sealed record ResumePoint(int Layer, float[] Stream, float[]? AttnOut = n
 
     internal void RequireFits(Gpt2Config config, SequenceBatch rows)
     {
-        if (Layer < 0 || Layer >= config.Layers)
+        if (Layer < 0 || Layer > config.Layers || (Layer == config.Layers && AttnOut is not null))
             throw new ArgumentException($"Block {Layer} does not exist; there are {config.Layers}.");
         long one = (long)rows.T * config.Width;
         if (Stream.Length != one && Stream.Length != one * rows.B)

@@ -41,6 +41,9 @@ sealed class RowGradients : IDisposable
     /// <summary>What is added into.</summary>
     internal Gpt2Gradients Gradients { get; }
 
+    /// <summary>Runs the passes, for losses of another kind.</summary>
+    internal Gpt2Session Session => _session;
+
     /// <summary>Forgets what was added.</summary>
     internal void Clear() => Gradients.Clear(_model.Ops);
 
@@ -95,6 +98,10 @@ sealed class RowGradients : IDisposable
         }
         return [.. losses];
     }
+
+    /// <summary>Sum of each row's losses over its positions, nats; no gradient.</summary>
+    internal double[] Sums(IReadOnlyList<int[]> rows)
+        => [.. RowLosses(rows).Select((loss, r) => loss * (rows[r].Length - 1))];
 
     /// <summary>Mean loss over all positions of all rows, nats; no gradient.</summary>
     internal double Mean(IReadOnlyList<int[]> rows)

@@ -26,6 +26,23 @@ public class ResumedPassTests
         Assert.That(session.Recordings[last].ToArray(), Is.EqualTo(after));
     }
 
+    [Test, Combinatorial]
+    public void Its_losses_are_those_of_the_whole_also_from_behind_the_last_block(
+        [ValueSource(typeof(TestDevice), nameof(TestDevice.Quick))] string device, [Values(1, 3)] int layer)
+    {
+        using var test = new TestModel(device, Three);
+        var rows = new SequenceBatch([test.Tokens(1, 6), test.Tokens(2, 3)]);
+        Site stream = layer < 3 ? new(SiteKind.ResidPre, layer) : new(SiteKind.ResidPost, 2);
+        using var session = Session(test, [stream]);
+        float[] losses = session.TokenLosses(rows, rows.NextTokens());
+        var from = new ResumePoint(layer, session.Recordings[stream].ToArray());
+        session.Forward(new SequenceBatch([test.Tokens(4, 6), test.Tokens(5, 6)])); // other values everywhere
+        Assert.That(session.TokenLossesFrom(rows, rows.NextTokens(), from), Is.EqualTo(losses));
+        Assert.That(losses.Count(loss => loss > 0), Is.EqualTo(7));
+        Assert.That(() => session.ForwardFrom(rows, new ResumePoint(3, from.Stream, from.Stream)),
+            Throws.ArgumentException);
+    }
+
     [TestCaseSource(typeof(TestDevice), nameof(TestDevice.Quick))]
     public void One_text_goes_on_in_every_row_with_an_edit_of_its_own(string device)
     {
@@ -76,7 +93,7 @@ public class ResumedPassTests
             Assert.That(() => session.ForwardFrom(rows, new ResumePoint(1, x)), Throws.Nothing);
         Assert.That(() => session.ForwardFrom(rows, new ResumePoint(1, x[1..])), Throws.ArgumentException);
         Assert.That(() => session.ForwardFrom(rows, new ResumePoint(1, x, x[1..])), Throws.ArgumentException);
-        Assert.That(() => session.ForwardFrom(rows, new ResumePoint(3, x)), Throws.ArgumentException);
+        Assert.That(() => session.ForwardFrom(rows, new ResumePoint(4, x)), Throws.ArgumentException);
     }
 
     static Gpt2Session Session(TestModel test, Site[] record) => new(test.Model, new SessionOptions

@@ -1,3 +1,4 @@
+using System.Numerics;
 using HeadTap.Reference;
 using HeadTap.Runtime;
 using HeadTap.Runtime.Tests;
@@ -52,12 +53,60 @@ sealed class MethodCase : IDisposable
 
     /// <summary>The oracle's mean loss over all positions of rows, float64.</summary>
     /// <param name="parameters">Weights; the case's unless told.</param>
+    /// <param name="hook">As the reference's.</param>
     public double Loss(IReadOnlyList<int[]> rows, IReadOnlyDictionary<string, double[]>? parameters = null,
         Func<string, double[], double[]>? hook = null)
-        => rows.Sum(r => (r.Length - 1) * Gpt2Reference.CrossEntropy(
-                Gpt2Reference.Forward(Sizes, parameters ?? Exact, r, hook)["logits"],
-                Gpt2Reference.NextTokens(r)).Loss)
-            / rows.Sum(r => r.Length - 1);
+        => Mean(rows, parameters ?? Exact, hook);
+
+    /// <summary>The same in any precision.</summary>
+    public TReal Mean<TReal>(IReadOnlyList<int[]> rows, IReadOnlyDictionary<string, TReal[]> parameters,
+        Func<string, TReal[], TReal[]>? hook = null)
+        where TReal : IFloatingPointIeee754<TReal>
+        => rows.Aggregate(TReal.Zero, (sum, r) => sum + RowSum(r, parameters, hook))
+            / TReal.CreateChecked(rows.Sum(r => r.Length - 1));
+
+    /// <summary>Sum of one row's losses.</summary>
+    public TReal RowSum<TReal>(int[] row, IReadOnlyDictionary<string, TReal[]> parameters,
+        Func<string, TReal[], TReal[]>? hook = null)
+        where TReal : IFloatingPointIeee754<TReal>
+        => TReal.CreateChecked(row.Length - 1) * Gpt2Reference.CrossEntropy(
+            Gpt2Reference.Forward(Sizes, parameters, row, hook)["logits"],
+            Gpt2Reference.NextTokens(row)).Loss;
+
+    /// <summary>Moves all weights a little, so that a model is not what it was.</summary>
+    /// <returns>What they are now, float64.</returns>
+    public Dictionary<string, double[]> Perturb(ulong seed)
+    {
+        var random = new SeededRandom(seed);
+        foreach ((string name, float[] values) in Weights())
+            Model.Set[name].Upload(Array.ConvertAll(values, v => v + 0.02f * (float)random.NextNormal()));
+        return Weights().ToDictionary(w => w.Key, w => Array.ConvertAll(w.Value, v => (double)v));
+    }
+
+    /// <summary>Holds gradients against central differences of a loss in float64, a few elements a
+    /// parameter.</summary>
+    public static void Differences(Gpt2Gradients gradients, Dictionary<string, double[]> at,
+        Func<Dictionary<string, double[]>, double> loss)
+    {
+        const double h = 1e-5;
+        foreach (ParameterSlice slice in gradients.Set.Included)
+        {
+            float[] found = gradients.Set[slice.Name].ToArray();
+            double largest = found.Max(g => Math.Abs((double)g));
+            for (int i = (int)(slice.Length / 5); i < slice.Length; i += (int)(slice.Length / 3) + 1)
+            {
+                double was = at[slice.Name][i];
+                at[slice.Name][i] = was + h;
+                double up = loss(at);
+                at[slice.Name][i] = was - h;
+                double down = loss(at);
+                at[slice.Name][i] = was;
+                // float32 through two blocks, and the differences' own error of h squared
+                Assert.That(found[i], Is.EqualTo((up - down) / (2 * h)).Within(1e-6 + 1e-4 * largest),
+                    $"{slice.Name}[{i}]");
+            }
+        }
+    }
 
     public void Dispose() => _model.Dispose();
 }

@@ -1,0 +1,46 @@
+namespace HeadTap.Unlearn;
+
+/// <summary>
+/// Gradient ascent on the forget set that stays close to the model on the keep set (Yao et al. 2023, arXiv
+/// 2310.10683; "KL" of TOFU, arXiv 2401.06121):
+/// loss = - LM(forget) + lambda KL(p_original || p) on as many keep rows, mean over their positions.
+/// </summary>
+public sealed class AscentWithKl : TrainingMethod
+{
+    /// <inheritdoc/>
+    public override string Name => "ga-kl";
+
+    /// <inheritdoc/>
+    public override string Title => "GA + KL";
+
+    /// <inheritdoc/>
+    public override MethodFamily Family => MethodFamily.Gradient;
+
+    /// <inheritdoc/>
+    public override bool NeedsKeep => true;
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> Takes => [.. base.Takes, nameof(MethodOptions.Lambda)];
+
+    internal override void Check(UnlearnTask task)
+        => OptionRange.NotNegative("lambda", task.Options.Lambda ?? 1f);
+
+    internal override StepLoss Loss(UnlearnTask task, RowTrainer trainer)
+        => new AscentLoss(task, trainer, task.Options.Lambda ?? 1f);
+
+    sealed class AscentLoss(UnlearnTask task, RowTrainer trainer, double lambda) : StepLoss
+    {
+        readonly LanguageLoss _forget = new(trainer, -1);
+        readonly OriginalDivergence _kl = new(task.Model, trainer.Passes, task.Keep.Max(r => r.Length));
+        readonly RowCycle _keep = new(task.Keep, task.Seed);
+
+        internal override double Add(IReadOnlyList<int[]> rows, int[] batch)
+            => _forget.Add(rows, batch) + _kl.Add(_keep.Next(batch.Length), lambda);
+
+        public override void Dispose()
+        {
+            _kl.Dispose();
+            base.Dispose();
+        }
+    }
+}

@@ -1,0 +1,51 @@
+namespace HeadTap.Unlearn;
+
+/// <summary>
+/// Negative preference optimisation (Zhang et al. 2024, arXiv 2404.05868, equation 3):
+/// loss = -(2 / beta) E log sigmoid(-beta log(pi / pi_ref)) over the rows of the forget set, pi a row's
+/// probability and pi_ref what it was. Ascent that slows down where a row is forgotten.
+/// </summary>
+public sealed class NegativePreference : TrainingMethod
+{
+    /// <inheritdoc/>
+    public override string Name => "npo";
+
+    /// <inheritdoc/>
+    public override string Title => "NPO";
+
+    /// <inheritdoc/>
+    public override MethodFamily Family => MethodFamily.Gradient;
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> Takes => [.. base.Takes, nameof(MethodOptions.Beta)];
+
+    internal override void Check(UnlearnTask task)
+        => OptionRange.Positive("beta", task.Options.Beta ?? 0.1f);
+
+    internal override StepLoss Loss(UnlearnTask task, RowTrainer trainer)
+        => new PreferenceLoss(trainer, task.Forget, task.Options.Beta ?? 0.1f);
+
+    /// <summary>The mean over a batch's rows; with l a row's summed loss,
+    /// log(pi / pi_ref) = l_ref - l, so dloss/dl = -2 sigmoid(beta (l_ref - l)).</summary>
+    internal sealed class PreferenceLoss(RowTrainer trainer, IReadOnlyList<int[]> forget, double beta)
+        : StepLoss
+    {
+        readonly double[] _reference = trainer.Passes.Sums(forget);
+
+        internal override double Add(IReadOnlyList<int[]> rows, int[] batch)
+        {
+            int[][] taken = [.. batch.Select(b => rows[b])];
+            double[] sums = trainer.Passes.Sums(taken), weights = new double[batch.Length];
+            double loss = 0;
+            for (int k = 0; k < batch.Length; k++)
+            {
+                double x = beta * (_reference[batch[k]] - sums[k]);
+                // -log sigmoid(-x) = log(1 + e^x), without overflow
+                loss += 2 / beta * (Math.Max(x, 0) + Math.Log(1 + Math.Exp(-Math.Abs(x)))) / batch.Length;
+                weights[k] = -2 / (1 + Math.Exp(-x)) / batch.Length;
+            }
+            trainer.Passes.AddWeighed(taken, k => weights[k] * (taken[k].Length - 1));
+            return loss;
+        }
+    }
+}

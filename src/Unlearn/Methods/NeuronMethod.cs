@@ -1,0 +1,47 @@
+using HeadTap.Runtime;
+
+namespace HeadTap.Unlearn;
+
+/// <summary>A method that scores feed-forward neurons; a budget removes the highest of each layer.</summary>
+public abstract class NeuronMethod : UnlearningMethod
+{
+    /// <inheritdoc/>
+    public override MethodFamily Family => MethodFamily.Neuron;
+
+    /// <inheritdoc/>
+    public override string BudgetOf => "of the neurons of each layer";
+
+    /// <inheritdoc/>
+    public override Finding Find(UnlearnTask task, double budget)
+    {
+        ArgumentNullException.ThrowIfNull(task);
+        task.Require(this);
+        Budget(budget);
+        double[][] scores = Scores(task);
+        for (int l = 0; l < scores.Length; l++)
+            if (!scores[l].All(double.IsFinite))
+                throw new UserException($"{Name}: a neuron of layer {l} has a score that is not a number; "
+                    + "the model's losses are not finite");
+        return new NeuronFinding(scores);
+    }
+
+    /// <summary>[L][I]; higher is removed first.</summary>
+    internal abstract double[][] Scores(UnlearnTask task);
+
+    /// <summary>Zeros for every neuron.</summary>
+    internal static double[][] PerNeuron(Gpt2Config config)
+        => [.. Enumerable.Range(0, config.Layers).Select(_ => new double[config.Inner])];
+
+    /// <summary>Refuses rows that are all shorter than a prompt and one more token.</summary>
+    /// <param name="task">The rows.</param>
+    /// <param name="tokens">The least of a row that counts.</param>
+    internal void RequireLongerThanPrompt(UnlearnTask task, int tokens)
+    {
+        if (task.Prompt < 1)
+            throw new UserException($"prompt is {task.Prompt}; expected 1 or more");
+        if (task.Forget.All(r => r.Length < tokens))
+            throw new UserException($"{Name} looks at positions from {task.Prompt - 1} on; the longest "
+                + $"sequence to forget has {task.Forget.Max(r => r.Length)} tokens, expected {tokens} or "
+                + "more: use a smaller --prompt");
+    }
+}

@@ -1,0 +1,29 @@
+using HeadTap.Runtime;
+
+namespace HeadTap.Unlearn;
+
+/// <summary>
+/// Slimming: a coefficient a neuron, 1 at first, used as clip(m_i, 0, 1) a_i, penalty |m_i|; the score is
+/// clip(m_i, 0, 1), high where the forget set needs the neuron (arXiv 2410.02159, after Liu et al. 2017,
+/// arXiv 1708.06519, and Chang et al. 2024, arXiv 2311.09060).
+/// </summary>
+public sealed class Slimming : MaskTraining
+{
+    /// <inheritdoc/>
+    public override string Name => "slimming";
+
+    /// <inheritdoc/>
+    public override string Title => "Slimming";
+
+    internal override int ReferenceTestEvery => 100;
+
+    internal override double Initial(SeededRandom random) => 1;
+
+    // The ends belong to the slope of 1, as in torch: otherwise nothing would ever leave 1.
+    internal override (double, double) Mask(double m, SeededRandom random)
+        => (Math.Clamp(m, 0, 1), m is >= 0 and <= 1 ? 1 : 0);
+
+    internal override (double, double) Penalty(double m) => (Math.Abs(m), Math.Sign(m));
+
+    internal override double Score(double m) => Math.Clamp(m, 0, 1);
+}

@@ -1,0 +1,126 @@
+using HeadTap.Runtime;
+
+namespace HeadTap.Unlearn;
+
+/// <summary>
+/// Zero: score_i = loss of the forget set with neuron i's activation zeroed, minus its loss (arXiv
+/// 2410.02159; Chang et al. 2024). The reference's mask is inverted: it keeps neuron i alone of the layer.
+/// </summary>
+/// <remarks>
+/// What a neuron writes is a_i W_i, so the stream behind its block without it is the stream minus that, and
+/// only what lies above runs again: one pass a (row, neuron), many in a batch. Where a_i is 0 at every
+/// position that predicts, the loss is the same, exactly, and nothing runs.
+/// </remarks>
+public sealed class ZeroOut : NeuronMethod
+{
+    const int TokensInPass = 4096;
+
+    /// <inheritdoc/>
+    public override string Name => "zero";
+
+    /// <inheritdoc/>
+    public override string Title => "Zero";
+
+    /// <inheritdoc/>
+    public override bool HasReferenceForm => true;
+
+    internal override double[][] Scores(UnlearnTask task)
+    {
+        Gpt2Config config = task.Model.Config;
+        int longest = task.Forget.Max(r => r.Length), L = config.Layers;
+        bool keepOnly = task.Form == MethodForm.Reference;
+        double[][] scores = PerNeuron(config);
+        double positions = task.Forget.Sum(r => r.Length - 1L);
+        Site[] sites = [.. Enumerable.Range(0, L).SelectMany(l => (Site[])
+            [new(SiteKind.ResidMid, l), new(SiteKind.MlpPost, l), new(SiteKind.ResidPost, l)])];
+        using var whole = new Gpt2Session(task.Model, new SessionOptions
+            { MaxTokens = longest, Record = sites });
+        using var above = new Gpt2Session(task.Model, new SessionOptions
+            { MaxTokens = longest, MaxRows = Math.Max(1, TokensInPass / longest) });
+        for (int n = 0; n < task.Forget.Count; n++)
+        {
+            int[] row = task.Forget[n];
+            whole.Forward(new SequenceBatch([row]));
+            for (int l = 0; l < L; l++)
+            {
+                float[] At(SiteKind kind) => whole.Recordings[new Site(kind, l)].ToArray();
+                var layer = new OneLayer(task.Model, above, row, l, At(SiteKind.MlpPost));
+                double loss = layer.Loss(At(SiteKind.ResidPost));
+                double[] changed = keepOnly
+                    ? layer.LossesOf(layer.WithoutNeurons(At(SiteKind.ResidMid)), +1, task)
+                    : layer.LossesOf(At(SiteKind.ResidPost), -1, task);
+                for (int i = 0; i < config.Inner; i++)
+                    scores[l][i] += (changed[i] - loss) / positions;
+                task.At((n + (l + 1.0) / L) / task.Forget.Count);
+            }
+        }
+        return scores;
+    }
+
+    // One row through what lies above a layer's neurons.
+    sealed class OneLayer(Gpt2Model model, Gpt2Session above, int[] row, int l, float[] a)
+    {
+        readonly int T = row.Length, C = model.Config.Width, I = model.Config.Inner;
+        readonly float[] weight = model.Weights.Layers[l].OutWeight.ToArray();
+
+        // Sum of the row's losses for a stream [T, C] behind the layer.
+        internal double Loss(float[] stream) => Losses(stream, 1)[0];
+
+        // The stream behind the layer if all its neurons were zero.
+        internal float[] WithoutNeurons(float[] residMid)
+        {
+            float[] bias = model.Weights.Layers[l].OutBias.ToArray();
+            return [.. residMid.Select((x, at) => x + bias[at % C])];
+        }
+
+        // [I]: the row's loss with what each neuron writes added to a stream, or taken from it.
+        internal double[] LossesOf(float[] stream, int sign, UnlearnTask task)
+        {
+            double[] losses = new double[I];
+            Array.Fill(losses, Loss(stream));
+            int[] active = [.. Enumerable.Range(0, I).Where(Predicts)];
+            foreach (int[] pass in active.Chunk(Math.Max(1, TokensInPass / T)))
+            {
+                task.Cancel.ThrowIfCancellationRequested();
+                float[] streams = new float[pass.Length * T * C];
+                for (int k = 0; k < pass.Length; k++)
+                    Move(stream, pass[k], sign, streams.AsSpan(k * T * C, T * C));
+                double[] found = Losses(streams, pass.Length);
+                for (int k = 0; k < pass.Length; k++)
+                    losses[pass[k]] = found[k];
+            }
+            return losses;
+        }
+
+        // The last token's activation reaches no prediction that counts.
+        bool Predicts(int i)
+        {
+            for (int t = 0; t < T - 1; t++)
+                if (a[t * I + i] != 0)
+                    return true;
+            return false;
+        }
+
+        // In float64, rounded once.
+        void Move(float[] stream, int i, int sign, Span<float> moved)
+        {
+            for (int t = 0; t < T; t++)
+            {
+                double activation = sign * (double)a[t * I + i];
+                for (int c = 0; c < C; c++)
+                    moved[t * C + c] = (float)(stream[t * C + c] + activation * weight[i * C + c]);
+            }
+        }
+
+        double[] Losses(float[] streams, int rows)
+        {
+            var batch = new SequenceBatch([.. Enumerable.Repeat(row, rows)]);
+            float[] losses = above.TokenLossesFrom(
+                batch, batch.NextTokens(), new ResumePoint(l + 1, streams));
+            double[] sums = new double[rows];
+            for (int at = 0; at < losses.Length; at++)
+                sums[at / T] += losses[at];
+            return sums;
+        }
+    }
+}
