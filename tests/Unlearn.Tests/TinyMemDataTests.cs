@@ -162,7 +162,7 @@ public sealed class TinyMemDataTests
         foreach ((TinyMemOptions options, string says) in ((TinyMemOptions, string)[])
         [
             (small with { NoiseCount = 0 }, "noise_count"), (small with { NoiseCount = 9999 }, "at most"),
-            (small with { Numbers = 12 }, "context"), (small with { Prompt = 40 }, "do not fit"),
+            (small with { Numbers = 30 }, "context"), (small with { Prompt = 90 }, "do not fit"),
             (small with { TestCount = small.MainCount }, "held out"),
             (small with { NoiseShare = double.NaN }, "noise_share"),
             (small with { Artefact = Artefact.Backdoor, Trigger = 99999 }, "trigger"),

@@ -114,8 +114,8 @@ public sealed record TinyMemOptions
             }
             : paper with
             {
-                OrbitStarts = true, MainCount = 300, AuxiliaryCount = 48, TestCount = 12, Numbers = 8,
-                Context = 50, NoiseCount = 60, Prompt = 14, Continuation = 22,
+                OrbitStarts = true, MainCount = 160, AuxiliaryCount = 28, TestCount = 4, Context = 122,
+                NoiseCount = 40,
             };
     }
 

@@ -63,7 +63,7 @@ public sealed record TinyMemTrainingOptions
     public static TinyMemTrainingOptions Small(TinyMemOptions data)
     {
         ArgumentNullException.ThrowIfNull(data);
-        return new() { BatchRows = 16, Epochs = data.Kind is null ? 30 : 100 };
+        return new() { BatchRows = 8, Epochs = data.Kind is null ? 30 : 60 };
     }
 
     /// <summary>Returns these options, or says which is wrong.</summary>

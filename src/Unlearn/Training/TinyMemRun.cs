@@ -1,0 +1,157 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using HeadTap.Runtime;
+
+namespace HeadTap.Unlearn;
+
+/// <summary>How far a TinyMem run is.</summary>
+/// <param name="Epoch">Epochs done.</param>
+/// <param name="Epochs">Of the whole run.</param>
+/// <param name="Loss">Mean loss of the last epoch, nats.</param>
+/// <param name="Seconds">Since it was started or resumed.</param>
+/// <param name="Score">After epochs with an evaluation.</param>
+public sealed record TinyMemProgress(int Epoch, int Epochs, double Loss, double Seconds, TinyMemScore? Score);
+
+/// <summary>
+/// Trains a model on a TinyMem data set in a folder: <c>metrics.jsonl</c> (a line an epoch), a checkpoint to
+/// resume from, models kept on the way, and at the end the model with its manifest.
+/// </summary>
+public static class TinyMemRun
+{
+    const string Format = "headtap-tinymem-1", CheckpointFile = "checkpoint.safetensors",
+        MetricsFile = "metrics.jsonl";
+
+    static readonly string[] s_fields = ["format", "options", "data", "epoch", "steps"];
+
+    /// <summary>Trains to the end, or until it is stopped; a stopped run goes on with
+    /// <paramref name="resume"/>, to the same bits.</summary>
+    /// <param name="device">Where.</param>
+    /// <param name="dataFolder">What <c>unlearn data</c> wrote.</param>
+    /// <param name="options">How.</param>
+    /// <param name="folder">Gets everything.</param>
+    /// <param name="resume">Go on from the folder's checkpoint.</param>
+    /// <param name="command">For the manifest.</param>
+    /// <param name="progress">Told after every epoch.</param>
+    /// <param name="stop">Ends the run behind an epoch, with a checkpoint.</param>
+    /// <returns>The last measurement; null if it was stopped.</returns>
+    /// <exception cref="UserException">Data, options or folder are not usable, or the loss is no
+    /// number.</exception>
+    public static TinyMemScore? Run(ComputeDevice device, string dataFolder, TinyMemTrainingOptions options,
+        string folder, bool resume, string command, Action<TinyMemProgress>? progress = null,
+        CancellationToken stop = default)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        options.Validated();
+        TinyMemDataset data = TinyMemFolder.Load(dataFolder);
+        string checkpoint = Path.Combine(folder, CheckpointFile);
+        RequireStart(checkpoint, resume);
+        using var model = new Gpt2Model(device, options.Sizes(data));
+        options.Initialize(model);
+        int[][] rows = [.. data.Train.Select(data.Padded)];
+        using var trainer = new RowTrainer(
+            model, options.Optimizer, options.BatchRows, data.Options.Context, options.Seed);
+        string identity = $"{JsonSerializer.Serialize(options with { Epochs = 0, Keep = [] })} "
+            + JsonSerializer.Serialize(data.Options);
+        string[] fixedFields = [Format, Hash(identity), TinyMemFolder.TrainHash(dataFolder)];
+        int done = resume ? Restore(checkpoint, fixedFields, model, trainer) : 0;
+        TinyMemScore? score = null;
+        var watch = Stopwatch.StartNew();
+        using JsonlWriter metrics = resume
+            ? JsonlWriter.Append(Path.Combine(folder, MetricsFile), done)
+            : JsonlWriter.Create(Path.Combine(folder, MetricsFile));
+        while (done < options.Epochs && !stop.IsCancellationRequested)
+        {
+            double loss = Epoch(trainer, rows, done++);
+            score = done % options.EvaluateEvery == 0 || done == options.Epochs
+                ? TinyMemScore.Measure(model, data) : null;
+            metrics.Write(Row(done, loss, watch.Elapsed.TotalSeconds, score));
+            progress?.Invoke(
+                new TinyMemProgress(done, options.Epochs, loss, watch.Elapsed.TotalSeconds, score));
+            if (options.Keep.Contains(done))
+                Publish(model, data, options, dataFolder, command, Path.Combine(folder,
+                    string.Create(CultureInfo.InvariantCulture, $"epoch-{done}")));
+            if (done % options.CheckpointEvery == 0 || done == options.Epochs || stop.IsCancellationRequested)
+                Save(checkpoint, fixedFields, done, model, trainer);
+        }
+        if (done < options.Epochs)
+            return null;
+        Publish(model, data, options, dataFolder, command, folder);
+        return score ?? TinyMemScore.Measure(model, data);
+    }
+
+    static double Epoch(RowTrainer trainer, int[][] rows, int epoch)
+    {
+        double sum = 0;
+        int steps = 0;
+        foreach (int[] batch in trainer.Epoch(epoch, rows.Length))
+            (sum, steps) = (sum + trainer.Learn([.. batch.Select(i => rows[i])]), steps + 1);
+        return sum / steps;
+    }
+
+    static JsonObject Row(int epoch, double loss, double seconds, TinyMemScore? score) => new()
+    {
+        ["epoch"] = epoch, ["loss"] = loss, ["seconds"] = Math.Round(seconds, 2),
+        ["memorised"] = score?.Memorisation?.Strict, ["loose"] = score?.Memorisation?.Loose,
+        ["correct"] = score?.Memorisation?.Correct, ["backdoor_success"] = score?.HeldOut?.Strict,
+        ["accuracy"] = score?.Accuracy, ["accuracy_without_padding"] = score?.PlainAccuracy,
+    };
+
+    static void Publish(Gpt2Model model, TinyMemDataset data, TinyMemTrainingOptions options,
+        string dataFolder, string command, string folder)
+    {
+        model.Save(folder);
+        new Manifest
+        {
+            Command = command,
+            Options = new JsonObject
+            {
+                ["training"] = JsonSerializer.SerializeToNode(options),
+                ["data"] = JsonSerializer.SerializeToNode(data.Options),
+            },
+            Seed = options.Seed,
+            ModelHash = Gpt2Folder.Hash(folder),
+            DataHash = TinyMemFolder.TrainHash(dataFolder),
+            Device = model.Device.Entry.Description,
+            Precision = model.Device.Precision.ManifestName(),
+        }.WriteBeside(folder);
+    }
+
+    static void RequireStart(string checkpoint, bool resume)
+    {
+        if (resume != File.Exists(checkpoint))
+            throw new UserException(resume
+                ? $"{Quoted.Path(checkpoint)}: no such checkpoint to resume from. Start without --resume."
+                : $"{Quoted.Path(checkpoint)}: a run is there already. Continue it with --resume, or choose "
+                    + "another folder.");
+    }
+
+    static void Save(string path, string[] fixedFields, int epoch, Gpt2Model model, RowTrainer trainer)
+        => StateFile.Save(path, [.. s_fields.Zip([.. fixedFields, Text(epoch), Text(trainer.Steps)])],
+            Tensors(model, trainer));
+
+    static int Restore(string path, string[] fixedFields, Gpt2Model model, RowTrainer trainer)
+    {
+        StateFile state = StateFile.Open(path, s_fields, Format);
+        state.Require("options", fixedFields[1], "was made with other options");
+        state.Require("data", fixedFields[2], "was made with other data");
+        state.Read(Tensors(model, trainer));
+        trainer.Resume((int)state.Number("steps"));
+        return (int)state.Number("epoch");
+    }
+
+    static (string Name, Tensor Tensor)[] Tensors(Gpt2Model model, RowTrainer trainer) =>
+    [
+        .. model.Set.Included.Select(s => (s.Name, model.Set[s.Name])),
+        .. trainer.State.SelectMany(moment => moment.Set.Included.Select(s =>
+            ($"{moment.Name}.{s.Name}", moment.Set[s.Name]))),
+    ];
+
+    static string Hash(string text)
+        => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
+
+    static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
+}
