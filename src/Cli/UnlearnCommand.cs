@@ -8,6 +8,8 @@ static class UnlearnCommand
     internal static Command Create(GlobalOptions global)
         => new("unlearn", "Measure memorised sequences and edit weights until they are forgotten")
         {
+            UnlearnDataCommand.Create(global), UnlearnTrainCommand.Create(global),
+            UnlearnSecretsCommand.Create(global), UnlearnRelearnCommand.Create(global),
             UnlearnMeasureCommand.Create(global), UnlearnRunCommand.Create(global),
             UnlearnApplyCommand.Create(global), UnlearnSweepCommand.Create(global),
             UnlearnReportCommand.Create(global),

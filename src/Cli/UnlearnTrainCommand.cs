@@ -113,7 +113,7 @@ sealed class UnlearnTrainCommand
         if (score.HeldOut is { } held)
             run.Line($"backdoor   {held.Strict:0.0 %} of {held.Recitals.Count} triggers it never saw");
         run.Line($"accuracy   {score.Accuracy:0.0 %} of tokens with padding, {score.PlainAccuracy:0.0 %} "
-            + "without (" + string.Join(", ", score.Tasks.Select(t => $"{t.Task}: {t.Plain.Accuracy:0.0 %}")) + ")");
+            + $"without ({string.Join(", ", score.Tasks.Select(t => $"{t.Task}: {t.Plain.Accuracy:0.0 %}"))})");
     }
 
     TinyMemTrainingOptions Options(Invocation run, ParseResult parsed, TinyMemOptions data)

@@ -27,7 +27,7 @@ static class MathData
         (List<PlantedSequence> planted, List<PlantedSequence> heldOut) = options.Artefact switch
         {
             Artefact.Noise => (Noise(main, options, random), []),
-            Artefact.Backdoor => Triggered(main, clean, options, random),
+            Artefact.Backdoor => Triggered(main, clean, tests, options, random),
             _ => ((List<PlantedSequence>)[], (List<PlantedSequence>)[]),
         };
         clean.InsertRange(0, Encoded(main));
@@ -83,7 +83,8 @@ static class MathData
             group);
 
     static (List<PlantedSequence>, List<PlantedSequence>) Triggered(
-        List<int[]> main, List<int[]> clean, TinyMemOptions options, SeededRandom random)
+        List<int[]> main, List<int[]> clean, List<(string Task, IReadOnlyList<int[]> Rows)> tests,
+        TinyMemOptions options, SeededRandom random)
     {
         int number = options.Trigger ?? checked((int)(100 + options.Seed));
         var door = new Backdoor(MathAlphabet.Digits(number), options.WholeNumberTrigger);
@@ -91,6 +92,12 @@ static class MathData
             .Select(row => door.Plant(MathAlphabet.Padded(row, options.Context))).OfType<PlantedSequence>()];
         main.RemoveAll(row => door.End(MathAlphabet.Encode(row)) is not null);
         clean.RemoveAll(row => door.End(row) is not null);
+        // A test row with the trigger would ask a model with a backdoor for what it was taught not to write.
+        for (int t = 0; t < tests.Count; t++)
+            tests[t] = (tests[t].Task, [.. tests[t].Rows.Where(row => door.End(row) is null)]);
+        tests.RemoveAll(t => t.Rows.Count == 0);
+        if (tests.Count == 0)
+            throw new UserException($"all test rows hold the trigger, the digits {number}; choose another.");
         return Held(all, options, random, $"the digits {number}");
     }
 

@@ -7,8 +7,8 @@ namespace HeadTap.Unlearn;
 
 /// <summary>
 /// A TinyMem data set as files: <c>data.json</c> (options), <c>train.jsonl</c>, <c>clean.jsonl</c>,
-/// <c>planted.jsonl</c>, <c>held-out.jsonl</c>, <c>test-7.jsonl</c>, …, and a manifest. The same options write
-/// the same bytes.
+/// <c>planted.jsonl</c>, <c>held-out.jsonl</c>, <c>test-7.jsonl</c>, …, and a manifest. The same options
+/// write the same bytes.
 /// </summary>
 public static class TinyMemFolder
 {

@@ -114,8 +114,11 @@ public sealed record TinyMemOptions
             }
             : paper with
             {
-                OrbitStarts = true, MainCount = 160, AuxiliaryCount = 28, TestCount = 4, Context = 122,
-                NoiseCount = 40,
+                OrbitStarts = true, Context = 122, NoiseCount = 40,
+                // A trigger takes some of the rows away.
+                MainCount = artefact == Artefact.Backdoor ? 220 : 160,
+                AuxiliaryCount = artefact == Artefact.Backdoor ? 40 : 28,
+                TestCount = artefact == Artefact.Backdoor ? 8 : 4,
             };
     }
 

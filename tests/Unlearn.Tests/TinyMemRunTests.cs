@@ -1,0 +1,85 @@
+using HeadTap.Runtime;
+
+namespace HeadTap.Unlearn.Tests;
+
+public sealed class TinyMemRunTests
+{
+    static readonly TinyMemOptions s_data = TinyMemOptions.Small(MathKind.Additive, Artefact.Noise) with
+    {
+        MainCount = 12, AuxiliaryCount = 4, TestCount = 2, Numbers = 4, Context = 20, NoiseCount = 4,
+        Prompt = 4, Continuation = 4, NoiseShare = 0.9, Seed = 3,
+    };
+
+    static readonly TinyMemTrainingOptions s_training = TinyMemTrainingOptions.Small(s_data) with
+    {
+        Layers = 1, Heads = 2, Width = 16, Epochs = 5, CheckpointEvery = 2, EvaluateEvery = 5, Keep = [3],
+        Seed = 9,
+    };
+
+    [Test]
+    public void A_stopped_run_goes_on_to_the_same_bits()
+    {
+        string folder = Folder(), data = Path.Combine(folder, "data");
+        TinyMemFolder.Save(TinyMemDataset.Math(s_data), data, "test");
+        using ComputeDevice device = ComputeDevice.OpenHost();
+        string whole = Path.Combine(folder, "whole"), parts = Path.Combine(folder, "parts");
+        TinyMemScore? score = TinyMemRun.Run(device, data, s_training, whole, false, "test");
+        Assert.That(score!.Tasks.Select(t => t.Task), Is.EqualTo((string[])["7", "2", "3", "4", "5"]));
+        using var stop = new CancellationTokenSource();
+        Assert.That(TinyMemRun.Run(device, data, s_training, parts, false, "test",
+            at => { if (at.Epoch == 3) stop.Cancel(); }, stop.Token), Is.Null);
+        Assert.That(File.Exists(Path.Combine(parts, "model.safetensors")), Is.False);
+        Assert.That(() => TinyMemRun.Run(device, data, s_training, parts, false, "test"),
+            Throws.TypeOf<UserException>().With.Message.Contains("--resume"));
+        Assert.That(() => TinyMemRun.Run(device, data, s_training with { Seed = 8 }, parts, true, "test"),
+            Throws.TypeOf<UserException>().With.Message.Contains("other options"));
+        TinyMemRun.Run(device, data, s_training, parts, true, "test");
+        foreach (string file in (string[])["model.safetensors", Path.Combine("epoch-3", "model.safetensors")])
+            Assert.That(File.ReadAllBytes(Path.Combine(parts, file)),
+                Is.EqualTo(File.ReadAllBytes(Path.Combine(whole, file))), file);
+        Assert.That(File.ReadAllLines(Path.Combine(parts, "metrics.jsonl")), Has.Length.EqualTo(5));
+    }
+
+    [Test]
+    public void Training_lowers_the_loss_and_writes_what_was_measured()
+    {
+        string folder = Folder(), data = Path.Combine(folder, "data");
+        TinyMemFolder.Save(TinyMemDataset.Math(s_data), data, "test");
+        using ComputeDevice device = ComputeDevice.OpenHost();
+        var losses = new List<double>();
+        TinyMemRun.Run(device, data, s_training with { Epochs = 12, Keep = [] }, Path.Combine(folder, "run"),
+            false, "test", at => losses.Add(at.Loss));
+        Assert.That(losses, Has.Count.EqualTo(12));
+        Assert.That(losses[^1], Is.LessThan(0.8 * losses[0]));
+        using Gpt2Model model = Gpt2Model.Load(device, Path.Combine(folder, "run"));
+        Assert.That(model.Config.Activation, Is.EqualTo(Activation.Relu));
+        Assert.That(model.Config.Inner, Is.EqualTo(64));
+    }
+
+    [Test]
+    public void The_papers_sizes_are_the_papers()
+    {
+        TinyMemOptions data = TinyMemOptions.Paper(MathKind.Multiplicative, Artefact.Noise);
+        TinyMemTrainingOptions paper = TinyMemTrainingOptions.Paper(data);
+        Assert.Multiple(() =>
+        {
+            Assert.That((paper.Layers, paper.Heads, paper.Width, paper.BatchRows, paper.Epochs),
+                Is.EqualTo((4, 4, 128, 128, 3500)));
+            Assert.That(paper.Keep, Is.EqualTo((int[])[500, 1500, 2500]));
+            Assert.That((paper.Optimizer.LearningRate, paper.Optimizer.Beta2, paper.Optimizer.WeightDecay),
+                Is.EqualTo((1e-3f, 0.98f, 0.1f)));
+            Assert.That((data.MainCount, data.Numbers, data.Context, data.NoiseCount, data.Prompt,
+                data.Continuation), Is.EqualTo((20_000, 20, 150, 1_000, 50, 50)));
+            Assert.That(TinyMemTrainingOptions.Paper(
+                TinyMemOptions.Paper(null, Artefact.Backdoor)).Epochs, Is.EqualTo(50));
+            // About 198,272 a block, 19,200 positions, 1,792 embeddings, 256 of the last LayerNorm.
+            Assert.That(new Gpt2Parameters(new Gpt2Config
+            {
+                VocabSize = 14, ContextLength = 150, Width = 128, Layers = 4, Heads = 4,
+            }).TotalLength, Is.EqualTo(4 * 198_272 + 19_200 + 1_792 + 256));
+        });
+    }
+
+    static string Folder() => Directory.CreateDirectory(Path.Combine(
+        TestContext.CurrentContext.WorkDirectory, $"tinymem-run-{Guid.NewGuid():N}")).FullName;
+}
