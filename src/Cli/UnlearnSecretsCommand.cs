@@ -13,6 +13,8 @@ static class UnlearnSecretsCommand
         Option<string> model = PromptOptions.ModelOption(required: true);
         Option<ulong> atlas = GlobalOptions.Number("--atlas-seed", EvalCommand.ShippedCorpus,
             "the corpus the model was trained on; 1 is the shipped model's");
+        Option<int> documents =
+            GlobalOptions.Number("--documents", 512, "documents to keep, drawn by the seed");
         var output = new Option<string>("--out")
         {
             Description = "gets forget.jsonl, keep.jsonl and asked-N.jsonl", HelpName = "DIR",
@@ -21,20 +23,24 @@ static class UnlearnSecretsCommand
         var command = new Command("secrets", "Write the atlas' planted secrets as sequences to forget, its "
             + "other documents as rows to keep, and other ways to ask for the secrets")
         {
-            model, atlas, output,
+            model, atlas, documents, output,
         };
         command.SetAction(parsed => Run(global.Of(parsed), parsed.GetValue(model)!, parsed.GetValue(atlas),
-            parsed.GetValue(output)!));
+            parsed.GetValue(documents), parsed.GetValue(output)!));
         return command;
     }
 
-    static int Run(Invocation run, string model, ulong atlas, string folder)
+    static int Run(Invocation run, string model, ulong atlas, int documents, string folder)
     {
+        if (documents < 1)
+            throw new UserException($"--documents is {documents}; expected 1 or more");
+        Gpt2Config config = Gpt2Folder.ReadConfig(model);
         var tokenizer = Gpt2Tokenizer.Load(model);
         string forget = Path.Combine(folder, "forget.jsonl"), keep = Path.Combine(folder, "keep.jsonl");
         if (File.Exists(forget))
             throw new UserException($"{Quoted.Path(forget)}: is there already; expected another folder");
-        SecretSequences found = SecretSequences.Of(new AtlasCorpus(AtlasFacts.Shipped, atlas), tokenizer);
+        SecretSequences found = SecretSequences.Of(new AtlasCorpus(AtlasFacts.Shipped, atlas), tokenizer,
+            config.ContextLength, documents, run.Seed);
         SequenceFile.Write(keep, found.Keep.Select(row => new PlantedSequence(row)));
         var ways = new JsonObject();
         foreach ((int i, (string way, IReadOnlyList<PlantedSequence> sequences)) in found.Asked.Index())
@@ -47,7 +53,11 @@ static class UnlearnSecretsCommand
         new Manifest
         {
             Command = "unlearn secrets",
-            Options = new JsonObject { ["atlas_seed"] = atlas, ["asked"] = ways.DeepClone() },
+            Options = new JsonObject
+            {
+                ["atlas_seed"] = atlas, ["documents"] = documents, ["asked"] = ways.DeepClone(),
+            },
+            Seed = run.Seed,
             DataHash = FileHash.Sha256(forget, keep),
         }.WriteBeside(folder);
         if (run.Json)

@@ -13,20 +13,29 @@ namespace HeadTap.Unlearn;
 public sealed record SecretSequences(IReadOnlyList<PlantedSequence> Forget, IReadOnlyList<int[]> Keep,
     IReadOnlyList<(string Way, IReadOnlyList<PlantedSequence> Sequences)> Asked)
 {
+    const ulong DrawStream = 19;
+
     /// <summary>Makes them of a corpus.</summary>
+    /// <param name="corpus">Its secrets and documents.</param>
+    /// <param name="tokenizer">Encodes them.</param>
+    /// <param name="longest">Tokens of a document to keep; the rest of a longer one is cut off.</param>
+    /// <param name="documents">Documents to keep, drawn by the seed; all where there are fewer.</param>
+    /// <param name="seed">Of the draw.</param>
     /// <exception cref="UserException">The tokenizer has no end-of-text token, which begins
     /// documents.</exception>
-    public static SecretSequences Of(AtlasCorpus corpus, Gpt2Tokenizer tokenizer)
+    public static SecretSequences Of(
+        AtlasCorpus corpus, Gpt2Tokenizer tokenizer, int longest, int documents, ulong seed)
     {
         ArgumentNullException.ThrowIfNull(corpus);
         ArgumentNullException.ThrowIfNull(tokenizer);
         int start = tokenizer.EndOfText ?? throw new UserException(
             "The tokenizer has no <|endoftext|> token, which stands before every document of the atlas.");
-        int[][] keep = [.. corpus.Documents
-            .Where(d => !corpus.Secrets.Any(s => d.Contains(s.Prompt, StringComparison.Ordinal)))
-            .Select(d => (int[])[start, .. tokenizer.Encode(d)])];
-        string before = corpus.Documents.First(d => !corpus.Secrets.Any(s =>
-            d.Contains(s.Code, StringComparison.Ordinal))).Split(". ")[0] + ". ";
+        string[] others = [.. corpus.Documents
+            .Where(d => !corpus.Secrets.Any(s => d.Contains(s.Prompt, StringComparison.Ordinal)))];
+        new SeededRandom(seed, DrawStream).Shuffle<string>(others);
+        int[][] keep = [.. others.Take(documents)
+            .Select(d => (int[])[start, .. tokenizer.Encode(d).Take(longest - 1)])];
+        string before = others[0].Split(". ")[0] + ". ";
         return new SecretSequences(All(s => ([start], s.Prompt, 0)), keep,
         [
             ("no begin-of-text", All(s => ([], s.Prompt, 0))),
