@@ -27,6 +27,21 @@ sealed class UnlearnTrainCommand
     readonly Option<int> _evaluate = GlobalOptions.Number(
         "--evaluate-every", 10, "epochs between measurements");
     readonly Option<int> _checkpoint = GlobalOptions.Number("--checkpoint-every", 10, "epochs");
+    readonly Option<string?> _regulariser = new("--regulariser")
+    {
+        Description = string.Join(", ", RegulariserCatalog.Names) + "; none unless given", HelpName = "NAME",
+    };
+    readonly Option<string> _form = LensTrainCommand.Word("--form", "corrected",
+        "of --regulariser: corrected, or reference (as the published code computes it)");
+    readonly Option<float?> _lambda = Part("--lambda", "weight of spectral-norm's penalty: 0.01");
+    readonly Option<float?> _share = Part("--share",
+        "share that loss-truncation drops (0.05), or that example-tied-dropout keeps on (0.2)");
+    readonly Option<float?> _probability =
+        Part("--probability", "of a neuron being on for an example, with example-tied-dropout: 0.1");
+    readonly Option<int?> _record = new("--record")
+    {
+        Description = "losses that loss-truncation ranks: 10000", HelpName = "N",
+    };
     readonly Option<bool> _resume = new("--resume") { Description = "go on from the folder's checkpoint" };
     readonly Option<string> _out = new("--out")
     {
@@ -40,12 +55,18 @@ sealed class UnlearnTrainCommand
         Description = $"{description}; the preset's unless given", HelpName = "N",
     };
 
+    static Option<float?> Part(string name, string description) => new(name)
+    {
+        Description = description, HelpName = "N",
+    };
+
     Command Make(GlobalOptions global)
     {
         var command = new Command("train",
             "Train a TinyMem model; Ctrl-C saves a checkpoint behind the current epoch");
         foreach (Option option in (Option[])[_data, _preset, _layers, _epochs, _batch, _rate, _decay, _keep,
-            _evaluate, _checkpoint, _out, _resume])
+            _evaluate, _checkpoint, _regulariser, _form, _lambda, _share, _probability, _record, _out,
+            _resume])
             command.Options.Add(option);
         command.SetAction(parsed => Run(global.Of(parsed), parsed));
         return command;
@@ -113,7 +134,8 @@ sealed class UnlearnTrainCommand
         if (score.HeldOut is { } held)
             run.Line($"backdoor   {held.Strict:0.0 %} of {held.Recitals.Count} triggers it never saw");
         run.Line($"accuracy   {score.Accuracy:0.0 %} of tokens with padding, {score.PlainAccuracy:0.0 %} "
-            + $"without ({string.Join(", ", score.Tasks.Select(t => $"{t.Task}: {t.Plain.Accuracy:0.0 %}"))})");
+            + "without ("
+            + $"{string.Join(", ", score.Tasks.Select(t => $"{t.Task}: {t.Plain.Accuracy:0.0 %}"))})");
     }
 
     TinyMemTrainingOptions Options(Invocation run, ParseResult parsed, TinyMemOptions data)
@@ -125,6 +147,10 @@ sealed class UnlearnTrainCommand
             var other => throw new UserException(
                 $"--preset is {Quoted.Name(other ?? "")}; expected paper or small"),
         };
+        Option[] parts = [_form, _lambda, _share, _probability, _record];
+        if (parsed.GetValue(_regulariser) is null && parts.FirstOrDefault(
+            o => parsed.GetResult(o) is { Implicit: false }) is { } alone)
+            throw new UserException($"{alone.Name} belongs to --regulariser; name one");
         int epochs = parsed.GetValue(_epochs) ?? preset.Epochs;
         return preset with
         {
@@ -140,6 +166,19 @@ sealed class UnlearnTrainCommand
             EvaluateEvery = parsed.GetValue(_evaluate),
             CheckpointEvery = parsed.GetValue(_checkpoint),
             Seed = run.GivenSeed ?? preset.Seed,
+            Regulariser = parsed.GetValue(_regulariser),
+            Form = parsed.GetValue(_form) switch
+            {
+                "corrected" => MethodForm.Corrected,
+                "reference" => MethodForm.Reference,
+                var other => throw new UserException(
+                    $"--form is {Quoted.Name(other ?? "")}; expected corrected or reference"),
+            },
+            RegulariserOptions = new()
+            {
+                Lambda = parsed.GetValue(_lambda), Share = parsed.GetValue(_share),
+                Probability = parsed.GetValue(_probability), Record = parsed.GetValue(_record),
+            },
         };
     }
 }

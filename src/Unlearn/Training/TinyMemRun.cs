@@ -54,10 +54,14 @@ public static class TinyMemRun
         int[][] rows = [.. data.Train.Select(data.Padded)];
         using var trainer = new RowTrainer(
             model, options.Optimizer, options.BatchRows, data.Options.Context, options.Seed);
+        using TrainingRegulariser? regulariser = options.Regulariser is { } name
+            ? RegulariserCatalog.Named(name, model, options.RegulariserOptions, options.Form, options.Seed)
+            : null;
+        var state = new TrainingState(model, trainer, regulariser);
         string identity = $"{JsonSerializer.Serialize(options with { Epochs = 0, Keep = [] })} "
             + JsonSerializer.Serialize(data.Options);
         string[] fixedFields = [Format, Hash(identity), TinyMemFolder.TrainHash(dataFolder)];
-        int done = resume ? Restore(checkpoint, fixedFields, model, trainer) : 0;
+        int done = resume ? Restore(checkpoint, fixedFields, state) : 0;
         TinyMemScore? score = null;
         var watch = Stopwatch.StartNew();
         using JsonlWriter metrics = resume
@@ -65,7 +69,8 @@ public static class TinyMemRun
             : JsonlWriter.Create(Path.Combine(folder, MetricsFile));
         while (done < options.Epochs && !stop.IsCancellationRequested)
         {
-            double loss = Epoch(trainer, rows, done++);
+            double loss = Epoch(trainer, regulariser, rows, done++);
+            using IDisposable? evaluated = regulariser?.ForEvaluation(model);
             score = done % options.EvaluateEvery == 0 || done == options.Epochs
                 ? TinyMemScore.Measure(model, data) : null;
             metrics.Write(Row(done, loss, watch.Elapsed.TotalSeconds, score));
@@ -74,21 +79,24 @@ public static class TinyMemRun
             if (options.Keep.Contains(done))
                 Publish(model, data, options, dataFolder, command, Path.Combine(folder,
                     string.Create(CultureInfo.InvariantCulture, $"epoch-{done}")));
+            evaluated?.Dispose(); // a checkpoint holds the weights of training
             if (done % options.CheckpointEvery == 0 || done == options.Epochs || stop.IsCancellationRequested)
-                Save(checkpoint, fixedFields, done, model, trainer);
+                Save(checkpoint, fixedFields, done, state);
         }
         if (done < options.Epochs)
             return null;
+        using IDisposable? final = regulariser?.ForEvaluation(model);
         Publish(model, data, options, dataFolder, command, folder);
         return score ?? TinyMemScore.Measure(model, data);
     }
 
-    static double Epoch(RowTrainer trainer, int[][] rows, int epoch)
+    static double Epoch(RowTrainer trainer, TrainingRegulariser? regulariser, int[][] rows, int epoch)
     {
         double sum = 0;
         int steps = 0;
         foreach (int[] batch in trainer.Epoch(epoch, rows.Length))
-            (sum, steps) = (sum + trainer.Learn([.. batch.Select(i => rows[i])]), steps + 1);
+            (sum, steps) = (sum + (regulariser?.Learn(trainer, rows, batch)
+                ?? trainer.Learn([.. batch.Select(i => rows[i])])), steps + 1);
         return sum / steps;
     }
 
@@ -129,29 +137,34 @@ public static class TinyMemRun
                     + "another folder.");
     }
 
-    static void Save(string path, string[] fixedFields, int epoch, Gpt2Model model, RowTrainer trainer)
-        => StateFile.Save(path, [.. s_fields.Zip([.. fixedFields, Text(epoch), Text(trainer.Steps)])],
-            Tensors(model, trainer));
+    static void Save(string path, string[] fixedFields, int epoch, TrainingState state)
+        => StateFile.Save(path,
+            [.. s_fields.Zip([.. fixedFields, Text(epoch), Text(state.Trainer.Steps)])], state.Tensors);
 
-    static int Restore(string path, string[] fixedFields, Gpt2Model model, RowTrainer trainer)
+    static int Restore(string path, string[] fixedFields, TrainingState into)
     {
         StateFile state = StateFile.Open(path, s_fields, Format);
         state.Require("options", fixedFields[1], "was made with other options");
         state.Require("data", fixedFields[2], "was made with other data");
-        state.Read(Tensors(model, trainer));
-        trainer.Resume((int)state.Number("steps"));
+        state.Read(into.Tensors);
+        into.Trainer.Resume((int)state.Number("steps"));
         return (int)state.Number("epoch");
     }
-
-    static (string Name, Tensor Tensor)[] Tensors(Gpt2Model model, RowTrainer trainer) =>
-    [
-        .. model.Set.Included.Select(s => (s.Name, model.Set[s.Name])),
-        .. trainer.State.SelectMany(moment => moment.Set.Included.Select(s =>
-            ($"{moment.Name}.{s.Name}", moment.Set[s.Name]))),
-    ];
 
     static string Hash(string text)
         => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
 
     static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
+
+    // What a checkpoint holds.
+    sealed record TrainingState(Gpt2Model Model, RowTrainer Trainer, TrainingRegulariser? Regulariser)
+    {
+        public (string Name, Tensor Tensor)[] Tensors =>
+        [
+            .. (Regulariser?.State ?? []).Select(s => ($"regulariser.{s.Name}", s.Tensor)),
+            .. Model.Set.Included.Select(s => (s.Name, Model.Set[s.Name])),
+            .. Trainer.State.SelectMany(moment => moment.Set.Included.Select(s =>
+                ($"{moment.Name}.{s.Name}", moment.Set[s.Name]))),
+        ];
+    }
 }

@@ -42,6 +42,15 @@ public sealed record TinyMemTrainingOptions
     /// <summary>Epochs between checkpoints to resume from.</summary>
     public int CheckpointEvery { get; init; } = 10;
 
+    /// <summary>One of <see cref="RegulariserCatalog.Names"/>, or null.</summary>
+    public string? Regulariser { get; init; }
+
+    /// <summary>Which reading of it.</summary>
+    public MethodForm Form { get; init; }
+
+    /// <summary>Its options.</summary>
+    public MethodOptions RegulariserOptions { get; init; } = new();
+
     /// <summary>Of the first weights and the order of rows.</summary>
     public ulong Seed { get; init; } = 1;
 
@@ -77,6 +86,9 @@ public sealed record TinyMemTrainingOptions
                 : $"initial_deviation is {InitialDeviation}; expected more than 0")
             ?? (Keep.All(e => e >= 1 && e < Epochs) ? null
                 : $"keep names epoch {Keep.First(e => e < 1 || e >= Epochs)}; expected 1 to {Epochs - 1}")
+            ?? (Regulariser is null || RegulariserCatalog.Names.Contains(Regulariser) ? null
+                : $"{Quoted.Name(Regulariser)} is no regulariser; expected one of "
+                    + string.Join(", ", RegulariserCatalog.Names))
             ?? Optimizer.Problem();
         return wrong is null ? this : throw new UserException($"{wrong}.");
     }
