@@ -1,6 +1,5 @@
 using HeadTap.Reference;
 using HeadTap.Runtime;
-using static HeadTap.Bench.BenchData;
 
 namespace HeadTap.Bench;
 
