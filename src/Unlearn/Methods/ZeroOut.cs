@@ -13,7 +13,8 @@ namespace HeadTap.Unlearn;
 /// </remarks>
 public sealed class ZeroOut : NeuronMethod
 {
-    const int TokensInPass = 4096;
+    /// <summary>Tokens of a pass at most; part of no result.</summary>
+    internal int TokensInPass { get; init; } = 4096;
 
     /// <inheritdoc/>
     public override string Name => "zero";
@@ -33,10 +34,11 @@ public sealed class ZeroOut : NeuronMethod
         double positions = task.Forget.Sum(r => r.Length - 1L);
         Site[] sites = [.. Enumerable.Range(0, L).SelectMany(l => (Site[])
             [new(SiteKind.ResidMid, l), new(SiteKind.MlpPost, l), new(SiteKind.ResidPost, l)])];
+        int rowsInPass = Math.Max(1, TokensInPass / longest);
         using var whole = new Gpt2Session(task.Model, new SessionOptions
             { MaxTokens = longest, Record = sites });
         using var above = new Gpt2Session(task.Model, new SessionOptions
-            { MaxTokens = longest, MaxRows = Math.Max(1, TokensInPass / longest) });
+            { MaxTokens = longest, MaxRows = rowsInPass });
         for (int n = 0; n < task.Forget.Count; n++)
         {
             int[] row = task.Forget[n];
@@ -44,7 +46,8 @@ public sealed class ZeroOut : NeuronMethod
             for (int l = 0; l < L; l++)
             {
                 float[] At(SiteKind kind) => whole.Recordings[new Site(kind, l)].ToArray();
-                var layer = new OneLayer(task.Model, above, row, l, At(SiteKind.MlpPost));
+                var layer = new OneLayer(
+                    task.Model, above, rowsInPass, row, l, At(SiteKind.MlpPost));
                 double loss = layer.Loss(At(SiteKind.ResidPost));
                 double[] changed = keepOnly
                     ? layer.LossesOf(layer.WithoutNeurons(At(SiteKind.ResidMid)), +1, task)
@@ -58,7 +61,8 @@ public sealed class ZeroOut : NeuronMethod
     }
 
     // One row through what lies above a layer's neurons.
-    sealed class OneLayer(Gpt2Model model, Gpt2Session above, int[] row, int l, float[] a)
+    sealed class OneLayer(
+        Gpt2Model model, Gpt2Session above, int rowsInPass, int[] row, int l, float[] a)
     {
         readonly int T = row.Length, C = model.Config.Width, I = model.Config.Inner;
         readonly float[] weight = model.Weights.Layers[l].OutWeight.ToArray();
@@ -79,7 +83,7 @@ public sealed class ZeroOut : NeuronMethod
             double[] losses = new double[I];
             Array.Fill(losses, Loss(stream));
             int[] active = [.. Enumerable.Range(0, I).Where(Predicts)];
-            foreach (int[] pass in active.Chunk(Math.Max(1, TokensInPass / T)))
+            foreach (int[] pass in active.Chunk(rowsInPass))
             {
                 task.Cancel.ThrowIfCancellationRequested();
                 float[] streams = new float[pass.Length * T * C];

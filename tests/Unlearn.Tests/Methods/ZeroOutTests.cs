@@ -31,6 +31,16 @@ public sealed class ZeroOutTests
     }
 
     [Test]
+    public void Rows_of_unequal_length_share_passes_of_any_size()
+    {
+        using var c = new MethodCase();
+        UnlearnTask task = c.Task with { Forget = [[1, 2, 3, 4, 5, 6, 7, 8], [9, 8, 7], [3, 1, 4, 1, 5]] };
+        // 3 rows of 8 tokens in a pass, and 28 neurons: a shorter row must not ask for more.
+        double[][] few = new ZeroOut { TokensInPass = 24 }.Scores(task), many = new ZeroOut().Scores(task);
+        Assert.That(few, Is.EqualTo(many));
+    }
+
+    [Test]
     public void The_highest_of_each_layer_are_removed_and_nothing_else()
     {
         using var c = new MethodCase();
