@@ -23,7 +23,8 @@ static class TourCommand
             Description = "the report", HelpName = "F.html", DefaultValueFactory = _ => "headtap-tour.html",
         };
         var command = new Command("tour",
-            "Ask the shipped model, look into its heads, inject a memory, and write a report (start here)")
+            "Ask the shipped model, look into its heads, inject a memory, make it forget a code, and write a "
+            + "report (start here)")
         {
             model, output,
         };
@@ -66,9 +67,10 @@ static class TourCommand
         Extraction extraction = Extraction.Measure(model, [.. corpus.Secrets.Select(s =>
             (questions.Encode(s.Prompt), tokenizer.Encode(s.Continuation)))]);
         run.Cancel.ThrowIfCancellationRequested();
+        var forgetting = TourForgetting.Find(model, tokenizer, corpus, questions, extraction, run.Cancel);
 
         var findings = new TourFindings(model, tokenizer, hash, questions,
-            lens, learned, injection, without, with, corpus.Secrets, extraction);
+            lens, learned, injection, without, with, corpus.Secrets, extraction, forgetting);
         TourReport.Make(findings).Save(output);
         if (run.Json)
             run.WriteJson(TourText.Json(findings, output));
@@ -84,7 +86,7 @@ static class TourCommand
 /// <summary>What the tour found.</summary>
 sealed record TourFindings(Gpt2Model Model, Gpt2Tokenizer Tokenizer, string Hash, TourQuestions Questions,
     DirectLogitAttribution Lens, TourLens? Learned, TourInjection Injection, string Without, string With,
-    IReadOnlyList<AtlasSecret> Secrets, Extraction Extraction)
+    IReadOnlyList<AtlasSecret> Secrets, Extraction Extraction, TourForgetting? Forgetting)
 {
     const int TopTokens = 4;
 

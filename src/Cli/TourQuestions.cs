@@ -53,6 +53,11 @@ sealed class TourQuestions
     internal static double ShareRight(IReadOnlyList<TourQuestion> asked)
         => (double)asked.Count(q => q.Score.Greedy) / Math.Max(1, asked.Count);
 
+    /// <summary>The share that the model, as it is now, answers rightly.</summary>
+    internal double ShareRightNow(IReadOnlyList<TourQuestion> asked) => (double)AnswerScoring
+        .Score(_model, [.. asked.Select(q => (q.Tokens, q.Answer))]).Count(s => s.Greedy)
+        / Math.Max(1, asked.Count);
+
     /// <summary>What the model writes after a prompt, up to the full stop.</summary>
     internal string Continue(int[] prompt)
     {

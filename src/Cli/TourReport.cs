@@ -106,5 +106,12 @@ static class TourReport
             + "their beginning.");
         report.Table(["beginning", "code", ""], found.Secrets.Select((s, i) => (IReadOnlyList<string>)
             [s.Prompt + " ...", s.Code, found.Extraction.Extracted[i] ? "comes out" : "does not"]));
+        if (found.Forgetting is not { } forgetting)
+            return;
+        report.Heading("Forgetting one of them");
+        foreach (string line in forgetting.Lines(TourQuestions.ShareRight(found.Questions.OneHop)))
+            report.Paragraph(char.ToUpperInvariant(line[0]) + line[1..] + ".");
+        report.Paragraph("Twenty methods, budgets and what they cost the rest: headtap unlearn run and sweep, "
+            + "docs/unlearn.md.");
     }
 }

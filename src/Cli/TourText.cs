@@ -16,6 +16,14 @@ static class TourText
         int secrets = found.Secrets.Count;
         run.Line($"secrets  {found.Extraction.Extracted.Count(e => e)} of {secrets} planted codes come "
             + "out word for word");
+        if (found.Forgetting is not { } forgetting)
+            return;
+        string head = "forget   ";
+        foreach (string line in forgetting.Lines(TourQuestions.ShareRight(found.Questions.OneHop)))
+        {
+            run.Line(head + line);
+            head = "         ";
+        }
     }
 
     internal static JsonObject Json(TourFindings found, string output)
@@ -41,6 +49,17 @@ static class TourText
                 ["edit"] = JsonNode.Parse(injection.Spec),
             },
             ["secrets_extracted"] = found.Extraction.Share,
+            ["forgetting"] = found.Forgetting is not { } forgetting ? null : new JsonObject
+            {
+                ["prompt"] = forgetting.Secret.Prompt,
+                ["before"] = forgetting.Before,
+                ["after"] = forgetting.After,
+                ["others_before"] = forgetting.OthersBefore,
+                ["others_after"] = forgetting.OthersAfter,
+                ["one_hop_after"] = forgetting.OneHopAfter,
+                ["changed_weights"] = forgetting.ChangedWeights,
+                ["restored"] = forgetting.Restored,
+            },
             ["report"] = output,
         };
     }

@@ -1,0 +1,68 @@
+using HeadTap.Runtime;
+using HeadTap.Unlearn;
+
+namespace HeadTap.Cli;
+
+/// <summary>The tour's forgetting: one planted code, by a few steps of gradient ascent, and back.</summary>
+/// <param name="Secret">Which.</param>
+/// <param name="Steps">Of ascent, over this sentence alone.</param>
+/// <param name="Before">What the model writes after the secret's prompt.</param>
+/// <param name="After">The same after the edit.</param>
+/// <param name="OthersBefore">Other secrets that come out.</param>
+/// <param name="OthersAfter">The same after the edit.</param>
+/// <param name="OneHopAfter">Share of the one-hop questions answered rightly after the edit.</param>
+/// <param name="ChangedWeights">Weights that differ.</param>
+/// <param name="Restored">Whether the model was the same bits again afterwards.</param>
+sealed record TourForgetting(AtlasSecret Secret, int Steps, string Before, string After, int OthersBefore,
+    int OthersAfter, double OneHopAfter, long ChangedWeights, bool Restored)
+{
+    // Enough for the code to be gone, few enough that the other codes stay: docs/unlearn.md.
+    const int AscentSteps = 4;
+
+    /// <summary>Forgets the first secret that comes out; null where none does.</summary>
+    /// <exception cref="UserException">The model's numbers are broken.</exception>
+    internal static TourForgetting? Find(Gpt2Model model, Gpt2Tokenizer tokenizer, AtlasCorpus corpus,
+        TourQuestions questions, Extraction extraction, CancellationToken cancel)
+    {
+        int chosen = Array.IndexOf([.. extraction.Extracted], true);
+        if (chosen < 0)
+            return null;
+        AtlasSecret secret = corpus.Secrets[chosen];
+        int[] prompt = questions.Encode(secret.Prompt);
+        string before = questions.Continue(prompt);
+        int others = extraction.Extracted.Count(e => e) - 1;
+        var snapshot = WeightSnapshot.Of(model);
+        var task = new UnlearnTask
+        {
+            Model = model, Forget = [questions.Encode(secret.Sentence)], Prompt = prompt.Length,
+            Options = new() { Epochs = AscentSteps }, Cancel = cancel,
+        };
+        new GradientAscent().Find(task, 1).Apply(model, 1);
+        try
+        {
+            long changed = MlpChanges.Between(snapshot, model).Total;
+            Extraction after = Extraction.Measure(model, [.. corpus.Secrets.Select(s =>
+                (questions.Encode(s.Prompt), tokenizer.Encode(s.Continuation)))]);
+            string written = questions.Continue(prompt);
+            double oneHop = questions.ShareRightNow(questions.OneHop);
+            int left = after.Extracted.Index().Count(e => e.Item && e.Index != chosen);
+            snapshot.Restore(model);
+            return new TourForgetting(secret, AscentSteps, before, written, others, left, oneHop, changed,
+                MlpChanges.Between(snapshot, model).Total == 0);
+        }
+        finally
+        {
+            snapshot.Restore(model);
+        }
+    }
+
+    /// <summary>What happened, in three lines.</summary>
+    internal IEnumerable<string> Lines(double oneHopBefore) =>
+    [
+        $"\"{Secret.Prompt} ...\" is forgotten by {Steps} steps of gradient ascent: before, the model writes "
+            + $"\"{Before}\", after, \"{After}\"",
+        $"{OthersAfter} of {OthersBefore} other codes still come out; one-hop questions {OneHopAfter:P1} "
+            + $"right ({oneHopBefore:P1} before); {ChangedWeights} weights changed",
+        $"undone: {(Restored ? "the same bits as before" : "NOT the same bits")}",
+    ];
+}
