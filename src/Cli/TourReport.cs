@@ -111,7 +111,7 @@ static class TourReport
         report.Heading("Forgetting one of them");
         foreach (string line in forgetting.Lines(TourQuestions.ShareRight(found.Questions.OneHop)))
             report.Paragraph(char.ToUpperInvariant(line[0]) + line[1..] + ".");
-        report.Paragraph("Twenty methods, budgets and what they cost the rest: headtap unlearn run and sweep, "
-            + "docs/unlearn.md.");
+        report.Paragraph("Twenty methods, budgets and what they cost the rest: headtap unlearn run and "
+            + "sweep, docs/unlearn.md.");
     }
 }

@@ -17,9 +17,12 @@ public partial class ReadmeTests
         Directory.CreateSymbolicLink(Path.Combine(work.Folder, "weights"), Repository.At("weights"));
         foreach (string earlier in Commands().TakeWhile(c => c != arguments))
             if (Output().Match(earlier) is { Success: true } made
-                && arguments.Split(' ').Contains(made.Groups["file"].Value))
+                && arguments.Split(' ').Any(a => Uses(a, made.Groups["file"].Value)))
                 Run(work, earlier);
         Run(work, arguments);
+
+        static bool Uses(string argument, string output)
+            => argument == output || argument.StartsWith(output + "/", StringComparison.Ordinal);
     }
 
     static void Run(Scratch work, string arguments)
