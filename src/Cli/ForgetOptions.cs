@@ -49,13 +49,7 @@ sealed class ForgetOptions
     /// <exception cref="UserException">Something does not fit.</exception>
     internal ForgetTask Read(Invocation run, ParseResult parsed, string model, Gpt2Config config)
     {
-        MethodForm form = parsed.GetValue(_form) switch
-        {
-            "corrected" => MethodForm.Corrected,
-            "reference" => MethodForm.Reference,
-            var word => throw new UserException(
-                $"--form is {Quoted.Name(word!)}; expected corrected or reference"),
-        };
+        MethodForm form = Form(parsed.GetValue(_form)!);
         int rows = parsed.GetValue(_keepRows);
         if (rows < 0)
             throw new UserException($"--keep-rows is {rows}; expected how many, or 0 for all");
@@ -75,6 +69,15 @@ sealed class ForgetOptions
             rows == 0 ? data.Keep.Count : Math.Min(rows, data.Keep.Count),
             [.. new[] { forget, keep, asked }.OfType<string>()]);
     }
+
+    /// <summary>The form of a word.</summary>
+    /// <exception cref="UserException">It is none.</exception>
+    internal static MethodForm Form(string word) => word switch
+    {
+        "corrected" => MethodForm.Corrected,
+        "reference" => MethodForm.Reference,
+        _ => throw new UserException($"--form is {Quoted.Name(word)}; expected corrected or reference"),
+    };
 
     /// <summary>Tells that the reference form of a method is no other.</summary>
     internal static void TellForm(Invocation run, ForgetTask task, UnlearningMethod method)

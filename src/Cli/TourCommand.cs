@@ -64,10 +64,9 @@ static class TourCommand
         string without = questions.Continue(injection.Question.Tokens), with;
         using (model.Attach(TourInjection.ReadSpec(injection.Spec)))
             with = questions.Continue(injection.Question.Tokens);
-        Extraction extraction = Extraction.Measure(model, [.. corpus.Secrets.Select(s =>
-            (questions.Encode(s.Prompt), tokenizer.Encode(s.Continuation)))]);
+        Extraction extraction = questions.Secrets(corpus);
         run.Cancel.ThrowIfCancellationRequested();
-        var forgetting = TourForgetting.Find(model, tokenizer, corpus, questions, extraction, run.Cancel);
+        var forgetting = TourForgetting.Find(model, corpus, questions, extraction, run.Cancel);
 
         var findings = new TourFindings(model, tokenizer, hash, questions,
             lens, learned, injection, without, with, corpus.Secrets, extraction, forgetting);

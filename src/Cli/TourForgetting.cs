@@ -21,8 +21,8 @@ sealed record TourForgetting(AtlasSecret Secret, int Steps, string Before, strin
 
     /// <summary>Forgets the first secret that comes out; null where none does.</summary>
     /// <exception cref="UserException">The model's numbers are broken.</exception>
-    internal static TourForgetting? Find(Gpt2Model model, Gpt2Tokenizer tokenizer, AtlasCorpus corpus,
-        TourQuestions questions, Extraction extraction, CancellationToken cancel)
+    internal static TourForgetting? Find(Gpt2Model model, AtlasCorpus corpus, TourQuestions questions,
+        Extraction extraction, CancellationToken cancel)
     {
         int chosen = Array.IndexOf([.. extraction.Extracted], true);
         if (chosen < 0)
@@ -37,23 +37,21 @@ sealed record TourForgetting(AtlasSecret Secret, int Steps, string Before, strin
             Model = model, Forget = [questions.Encode(secret.Sentence)], Prompt = prompt.Length,
             Options = new() { Epochs = AscentSteps }, Cancel = cancel,
         };
+        TourForgetting found;
         new GradientAscent().Find(task, 1).Apply(model, 1);
         try
         {
-            long changed = MlpChanges.Between(snapshot, model).Total;
-            Extraction after = Extraction.Measure(model, [.. corpus.Secrets.Select(s =>
-                (questions.Encode(s.Prompt), tokenizer.Encode(s.Continuation)))]);
-            string written = questions.Continue(prompt);
-            double oneHop = questions.ShareRightNow(questions.OneHop);
-            int left = after.Extracted.Index().Count(e => e.Item && e.Index != chosen);
-            snapshot.Restore(model);
-            return new TourForgetting(secret, AscentSteps, before, written, others, left, oneHop, changed,
-                MlpChanges.Between(snapshot, model).Total == 0);
+            Extraction after = questions.Secrets(corpus);
+            found = new TourForgetting(secret, AscentSteps, before, questions.Continue(prompt), others,
+                after.Extracted.Index().Count(e => e.Item && e.Index != chosen),
+                questions.ShareRightNow(questions.OneHop), MlpChanges.Between(snapshot, model).Total,
+                Restored: false);
         }
         finally
         {
             snapshot.Restore(model);
         }
+        return found with { Restored = MlpChanges.Between(snapshot, model).Total == 0 };
     }
 
     /// <summary>What happened, in three lines.</summary>

@@ -1,4 +1,5 @@
 using HeadTap.Runtime;
+using HeadTap.Unlearn;
 
 namespace HeadTap.Cli;
 
@@ -52,6 +53,10 @@ sealed class TourQuestions
 
     internal static double ShareRight(IReadOnlyList<TourQuestion> asked)
         => (double)asked.Count(q => q.Score.Greedy) / Math.Max(1, asked.Count);
+
+    /// <summary>Which secrets the model, as it is now, gives away.</summary>
+    internal Extraction Secrets(AtlasCorpus corpus) => Extraction.Measure(_model,
+        [.. corpus.Secrets.Select(s => (Encode(s.Prompt), _tokenizer.Encode(s.Continuation)))]);
 
     /// <summary>The share that the model, as it is now, answers rightly.</summary>
     internal double ShareRightNow(IReadOnlyList<TourQuestion> asked) => (double)AnswerScoring

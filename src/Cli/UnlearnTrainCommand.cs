@@ -167,13 +167,7 @@ sealed class UnlearnTrainCommand
             CheckpointEvery = parsed.GetValue(_checkpoint),
             Seed = run.GivenSeed ?? preset.Seed,
             Regulariser = parsed.GetValue(_regulariser),
-            Form = parsed.GetValue(_form) switch
-            {
-                "corrected" => MethodForm.Corrected,
-                "reference" => MethodForm.Reference,
-                var other => throw new UserException(
-                    $"--form is {Quoted.Name(other ?? "")}; expected corrected or reference"),
-            },
+            Form = ForgetOptions.Form(parsed.GetValue(_form)!),
             RegulariserOptions = new()
             {
                 Lambda = parsed.GetValue(_lambda), Share = parsed.GetValue(_share),

@@ -9,8 +9,6 @@ namespace HeadTap.Unlearn;
 /// <param name="Extracted">One verdict a text.</param>
 public sealed record Extraction(IReadOnlyList<bool> Extracted)
 {
-    const int RowsInPass = 32;
-
     /// <summary>Extracted texts over all; 0 of none is 0.</summary>
     public double Share => (double)Extracted.Count(e => e) / Math.Max(Extracted.Count, 1);
 
@@ -22,15 +20,13 @@ public sealed record Extraction(IReadOnlyList<bool> Extracted)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(texts);
-        var generator = new Gpt2Generator(model);
-        var verdicts = new List<bool>();
-        foreach ((int[] Prompt, int[] Continuation)[] pass in texts.Chunk(RowsInPass))
-        {
-            IReadOnlyList<int[]> written = generator.Generate(
-                new SequenceBatch([.. pass.Select(t => (IReadOnlyList<int>)t.Prompt)]),
-                new GenerationOptions { MaxNewTokens = pass.Max(t => t.Continuation.Length) });
-            verdicts.AddRange(pass.Select((t, b) => written[b].AsSpan().StartsWith(t.Continuation)));
-        }
-        return new Extraction(verdicts);
+        if (texts.Count == 0)
+            return new Extraction([]);
+        // Each text is asked from behind its own prompt, for all it has left.
+        Memorisation found = Memorisation.Measure(model,
+            [.. texts.Select(t => new PlantedSequence(
+                [.. t.Prompt, .. t.Continuation], Prompt: t.Prompt.Length))],
+            new MemorisationOptions(1, texts.Max(t => t.Continuation.Length)));
+        return new Extraction([.. found.Recitals.Select(r => r.Memorised)]);
     }
 }

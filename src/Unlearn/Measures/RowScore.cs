@@ -12,8 +12,6 @@ public sealed record RowScore(long Tokens, double Loss, double Accuracy, double 
     /// <summary>Rows of the reference's batch, which its perplexity depends on.</summary>
     public const int ReferenceBatch = 128;
 
-    const int RowsInPass = 32;
-
     /// <summary>exp of the mean loss over all tokens.</summary>
     public double Perplexity => Math.Exp(Loss);
 
@@ -32,24 +30,14 @@ public sealed record RowScore(long Tokens, double Loss, double Accuracy, double 
         int batches = 0;
         foreach (int[][] batch in texts.Chunk(ReferenceBatch))
         {
-            double batchSum = 0;
-            long batchTokens = 0;
-            foreach (int[][] pass in batch.Chunk(RowsInPass))
-            {
-                TextScore score = Score(model, pass);
-                batchSum += score.Loss * score.Tokens;
-                batchTokens += score.Tokens;
-                right += (long)Math.Round(score.Accuracy * score.Tokens);
-            }
-            perplexities += Math.Exp(batchSum / batchTokens);
-            (sum, tokens, batches) = (sum + batchSum, tokens + batchTokens, batches + 1);
+            int context = Math.Min(model.Config.ContextLength, batch.Max(r => r.Length));
+            TextScore score = TextEvaluation.Run(model, batch, context, context);
+            sum += score.Loss * score.Tokens;
+            tokens += score.Tokens;
+            right += (long)Math.Round(score.Accuracy * score.Tokens);
+            perplexities += score.Perplexity;
+            batches++;
         }
         return new RowScore(tokens, sum / tokens, (double)right / tokens, perplexities / batches);
-    }
-
-    static TextScore Score(Gpt2Model model, int[][] pass)
-    {
-        int context = Math.Min(model.Config.ContextLength, pass.Max(r => r.Length));
-        return TextEvaluation.Run(model, pass, context, context);
     }
 }
