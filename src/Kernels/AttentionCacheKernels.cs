@@ -206,7 +206,7 @@ public static class AttentionCacheKernels
 
     // Every shares-th value of a column from key j on. Four loads are under way at a time: waiting for each
     // would take longer than all the rest.
-    static float Mix(
+    internal static float Mix(
         ArrayView<float> p, ArrayView<float> vCache, long column, int j, int shares, int keys, int D)
     {
         float value = 0f;
@@ -222,7 +222,7 @@ public static class AttentionCacheKernels
         return value;
     }
 
-    static float Dot(ArrayView<float> a, long atA, ArrayView<float> b, long atB, int D, int aligned)
+    internal static float Dot(ArrayView<float> a, long atA, ArrayView<float> b, long atB, int D, int aligned)
     {
         float dot = 0f;
         int d = 0;
