@@ -25,3 +25,11 @@ abstract class AttentionPath(Gpt2Model model, PassMemory memory)
         => sites.Copy(new Site(SiteKind.Result, l))
             ?? Memory.Cut($"results of block {l}", Batch.B * Batch.T, H, Model.Config.Width);
 }
+
+/// <summary>Attention that a backward pass may go through.</summary>
+interface IAttentionGradient
+{
+    /// <summary>From dL/dz to dL/d(q, k, v) of block <paramref name="l"/>, which is written.</summary>
+    void Backward(
+        int l, Gpt2Activations a, SiteRecorder gradientSites, EditProgram? program, Gpt2BackwardMemory d);
+}

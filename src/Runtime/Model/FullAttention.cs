@@ -6,7 +6,7 @@ namespace HeadTap.Runtime;
 /// </summary>
 sealed class FullAttention(
     Gpt2Model model, PassMemory memory, KeyValueCache? cache = null, IReadOnlySet<Site>? gradients = null)
-    : AttentionPath(model, memory)
+    : AttentionPath(model, memory), IAttentionGradient
 {
     readonly Dictionary<int, Tensor> _zBeforeEdits = [];
     readonly Dictionary<int, (Tensor Before, Tensor After)> _patterns = [];
@@ -36,8 +36,7 @@ sealed class FullAttention(
         }
     }
 
-    /// <summary>From dL/dz to dL/d(q, k, v), which is written.</summary>
-    internal void Backward(
+    public void Backward(
         int l, Gpt2Activations a, SiteRecorder gradientSites, EditProgram? program, Gpt2BackwardMemory d)
     {
         (int B, int T) = (Batch.B, Batch.T);

@@ -5,7 +5,7 @@ namespace HeadTap.Runtime;
 /// Goes down only as far as something is trained or asked for.
 /// </summary>
 sealed class Gpt2Backward(
-    Gpt2Model model, Gpt2Activations a, SiteRecorder sites, FullAttention attention,
+    Gpt2Model model, Gpt2Activations a, SiteRecorder sites, IAttentionGradient attention,
     Gpt2BackwardMemory d, SiteRecorder gradientSites, PassMemory memory)
 {
     readonly Ops ops = model.Ops;
@@ -26,10 +26,7 @@ sealed class Gpt2Backward(
         At(SiteKind.LnFinalNormalized, 0, d.LnFinal);
         if (lowest >= model.Config.Layers && g.FinalNormWeight is null && g.FinalNormBias is null)
             return;
-        ops.Fill(d.Resid, 0f);
-        ops.LayerNormBackward(a.Resid[^1], weights.FinalNormWeight, a.LnFinalMean, a.LnFinalRstd,
-            d.LnFinal, d.Resid, g.FinalNormWeight, g.FinalNormBias);
-
+        FinalNorm(g);
         for (int l = model.Config.Layers - 1; l >= Math.Max(lowest, 0); l--)
         {
             FeedForward(l, weights.Layers[l], g.Layers[l]);
@@ -40,13 +37,43 @@ sealed class Gpt2Backward(
             Embed(g);
     }
 
-    void FeedForward(int l, NamedBlock<Tensor> w, NamedBlock<Tensor?> g)
+    /// <summary>
+    /// From dL/d(final LayerNorm's output) down to dL/d(neurons of block <paramref name="layer"/>), in
+    /// <see cref="Gpt2BackwardMemory.Mlp"/>, and no further.
+    /// </summary>
+    internal void RunToNeurons(int layer, Gpt2Gradients gradients)
+    {
+        NamedParameters<Tensor?> g = gradients.Named;
+        At(SiteKind.LnFinalNormalized, 0, d.LnFinal);
+        FinalNorm(g);
+        for (int l = model.Config.Layers - 1; l > layer; l--)
+        {
+            FeedForward(l, weights.Layers[l], g.Layers[l]);
+            Attention(l, weights.Layers[l], g.Layers[l]);
+        }
+        Narrow(layer, weights.Layers[layer], g.Layers[layer]);
+    }
+
+    void FinalNorm(NamedParameters<Tensor?> g)
+    {
+        ops.Fill(d.Resid, 0f);
+        ops.LayerNormBackward(a.Resid[^1], weights.FinalNormWeight, a.LnFinalMean, a.LnFinalRstd,
+            d.LnFinal, d.Resid, g.FinalNormWeight, g.FinalNormBias);
+    }
+
+    // Backward of Gpt2Forward.Narrow.
+    void Narrow(int l, NamedBlock<Tensor> w, NamedBlock<Tensor?> g)
     {
         At(SiteKind.ResidPost, l, d.Resid);
 
         Tensor dOut = Branch(SiteKind.MlpOut, l);
         WeightGradients(a.MlpPost[l], dOut, g.OutWeight, g.OutBias);
         ops.MatMulTransposed(dOut, w.OutWeight, d.Mlp);                      At(SiteKind.MlpPost, l, d.Mlp);
+    }
+
+    void FeedForward(int l, NamedBlock<Tensor> w, NamedBlock<Tensor?> g)
+    {
+        Narrow(l, w, g);
         ops.ActivateBackward(model.Config.Activation, a.MlpPre[l], d.Mlp, d.Mlp);
         At(SiteKind.MlpPre, l, d.Mlp);
         WeightGradients(a.Ln2[l], d.Mlp, g.FcWeight, g.FcBias);

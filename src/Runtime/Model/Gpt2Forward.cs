@@ -47,6 +47,17 @@ sealed class Gpt2Forward(Gpt2Model model, Gpt2Activations a, SiteRecorder sites,
         Blocks(l + 1);
     }
 
+    /// <summary>
+    /// The rest of a pass from the neurons of block <paramref name="l"/> on: their values and the stream
+    /// behind the block's attention are in place.
+    /// </summary>
+    internal void RunFromNeurons(int l)
+    {
+        (onlyLast, narrowed) = (false, false);
+        Narrow(l);
+        Blocks(l + 1);
+    }
+
     void Blocks(int first)
     {
         for (int l = first; l < model.Config.Layers; l++)
@@ -117,7 +128,6 @@ sealed class Gpt2Forward(Gpt2Model model, Gpt2Activations a, SiteRecorder sites,
     void Neurons(int l)
     {
         NamedBlock<Tensor> w = weights.Layers[l];
-        Tensor y = a.Resid[l + 1];
         ops.LayerNorm(a.ResidMid[l], w.Ln2Weight, w.Ln2Bias, a.Ln2[l], a.Ln2Mean[l], a.Ln2Rstd[l], eps);
         At(SiteKind.Ln2Scale, l, a.Ln2Rstd[l]);
         At(SiteKind.Ln2Normalized, l, a.Ln2[l]);
@@ -130,6 +140,14 @@ sealed class Gpt2Forward(Gpt2Model model, Gpt2Activations a, SiteRecorder sites,
             ops.Activate(model.Config.Activation, a.MlpPre[l], a.MlpPost[l]);
         }
         At(SiteKind.MlpPost, l, a.MlpPost[l]);
+        Narrow(l);
+    }
+
+    // From the neurons to the block's end.
+    void Narrow(int l)
+    {
+        NamedBlock<Tensor> w = weights.Layers[l];
+        Tensor y = a.Resid[l + 1];
         if (OnePass(SiteKind.MlpOut, l))
             ops.MatMulAdd(a.MlpPost[l], w.OutWeight, w.OutBias, a.ResidMid[l], y);
         else

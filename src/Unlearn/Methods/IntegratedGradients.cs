@@ -9,12 +9,14 @@ namespace HeadTap.Unlearn;
 /// score_i = mean over sequences and positions of a_i * mean over alpha of g_i.
 /// </summary>
 /// <remarks>
-/// Rows of a pass are pairs of position and alpha; it goes down to the layer and no further. Cost: sequences
-/// x layers x positions x steps rows of as many tokens.
+/// Cost: the pass of each sequence alone and, for each of its positions, layers and steps, one token through
+/// the blocks above the layer, forward and backward, which attends to the sequence's own keys and values
+/// (<see cref="NeuronLoss"/>). No edits may be attached to the model.
 /// </remarks>
 public sealed class IntegratedGradients : NeuronMethod
 {
-    const int TokensInPass = 8192;
+    /// <summary>Most single tokens that are run at once.</summary>
+    internal int TokensInPass { get; init; } = 1024;
 
     /// <inheritdoc/>
     public override string Name => "integrated-gradients";
@@ -33,94 +35,58 @@ public sealed class IntegratedGradients : NeuronMethod
         double[][] scores = PerNeuron(config);
         double positions = task.Forget.Sum(r => Math.Max(0L, r.Length - task.Prompt));
         int longest = task.Forget.Max(r => r.Length) - 1;
-        for (int l = 0; l < config.Layers; l++)
+        long most = (long)(longest - task.Prompt + 1) * steps;
+        using var loss = new NeuronLoss(task.Model, (int)Math.Min(most, TokensInPass), longest);
+        for (int n = 0; n < task.Forget.Count; n++)
         {
-            using var path = new Path(task.Model, l, steps, longest);
-            for (int n = 0; n < task.Forget.Count; n++)
+            int[] row = task.Forget[n];
+            if (row.Length <= task.Prompt)
+                continue;
+            loss.Begin(row[..^1]);
+            for (int l = 0; l < config.Layers; l++)
             {
-                path.Add(task.Forget[n], task.Prompt, 1 / (steps * positions), scores[l],
-                    task.Cancel);
-                task.At((l + (n + 1.0) / task.Forget.Count) / config.Layers);
+                var path = new Path(loss, l, steps, row);
+                path.Add(task.Prompt - 1, 1 / (steps * positions), scores[l], task.Cancel);
+                task.At((n + (l + 1.0) / config.Layers) / task.Forget.Count);
             }
         }
         return scores;
     }
 
-    // The straight line from 0 to the activations of one layer.
-    sealed class Path : IDisposable
+    // The straight line from 0 to the activations of one layer, at each position of one row.
+    sealed class Path(NeuronLoss loss, int layer, int steps, int[] row)
     {
-        readonly Gpt2Model _model;
-        readonly Site _site;
-        readonly float[] _alphas;
-        readonly int _positionsInPass;
-        readonly TensorArena _arena;
-        readonly Gpt2Gradients _none;
-        readonly Gpt2Session _plain, _graded;
+        readonly float[] _a = loss.Neurons(layer);
 
-        internal Path(Gpt2Model model, int layer, int steps, int longest)
+        // Adds scale * a_i * (sum over alphas of g_i), for every position from the first on.
+        internal void Add(int first, double scale, double[] scores, CancellationToken cancel)
         {
-            (_model, _site) = (model, new Site(SiteKind.MlpPost, layer));
-            _alphas = [.. Enumerable.Range(0, steps).Select(s => steps == 1 ? 0f : (float)s / (steps - 1))];
-            _positionsInPass = Math.Max(1, TokensInPass / longest / steps);
-            _arena = new TensorArena(model.Device, 64, "no gradients of parameters");
-            _none = new Gpt2Gradients(_arena, model.Parameters, new HashSet<string>());
-            _plain = new Gpt2Session(model, new SessionOptions { MaxTokens = longest, Record = [_site] });
-            _graded = new Gpt2Session(model, new SessionOptions
-            {
-                MaxRows = _positionsInPass * steps, MaxTokens = longest, Backward = true,
-                RecordGradients = [_site],
-            });
-        }
-
-        // Adds scale * a_i * (sum over alphas of g_i), for every position of a row.
-        internal void Add(int[] row, int prompt, double scale, double[] scores, CancellationToken cancel)
-        {
-            if (row.Length <= prompt)
-                return;
-            _plain.Forward(new SequenceBatch([row[..^1]]));
-            float[] a = _plain.Recordings[_site].ToArray();
-            foreach (int[] positions in Enumerable.Range(prompt - 1, row.Length - prompt)
-                .Chunk(_positionsInPass))
+            IEnumerable<(int Position, float Alpha)> points =
+                from t in Enumerable.Range(first, row.Length - 1 - first)
+                from s in Enumerable.Range(0, steps)
+                select (t, steps == 1 ? 0f : (float)s / (steps - 1));
+            foreach ((int Position, float Alpha)[] pass in points.Chunk(loss.MaxTrials))
             {
                 cancel.ThrowIfCancellationRequested();
-                AddPass(row, positions, a, scale, scores);
+                AddPass(pass, scale, scores);
             }
         }
 
-        void AddPass(int[] row, int[] positions, float[] a, double scale, double[] scores)
+        void AddPass((int Position, float Alpha)[] points, double scale, double[] scores)
         {
-            int I = _model.Config.Inner, S = _alphas.Length;
-            var batch = new SequenceBatch(
-                [.. positions.SelectMany(t => Enumerable.Repeat(row[..(t + 1)], S))]);
-            int[] last = [.. batch.Lengths.Select((length, b) => b * batch.T + length - 1)];
-            int[] targets = new int[batch.B * batch.T];
-            float[] ones = new float[targets.Length];
-            Array.Fill(targets, -1);
-            Array.Fill(ones, 1f);
-            for (int b = 0; b < batch.B; b++)
-                targets[last[b]] = row[positions[b / S] + 1];
-            float[] losses;
-            using (_model.Attach(_alphas.Select((alpha, s) => new Edit
-            {
-                Site = _site.Name, Operation = EditOperation.Scale, Alpha = alpha,
-                Positions = EditPositions.Last,
-                Rows = [.. Enumerable.Range(0, positions.Length).Select(p => p * S + s)],
-            })))
-                losses = _graded.ForwardBackward(batch, targets, ones, _none);
-            float[] dLoss = _graded.Gradients[_site].ToArray();
-            for (int b = 0; b < batch.B; b++)
-            {
-                double p = Math.Exp(-losses[last[b]]); // dp = -p dloss
+            int I = scores.Length;
+            float[] neurons = new float[points.Length * I];
+            for (int n = 0; n < points.Length; n++)
                 for (int i = 0; i < I; i++)
-                    scores[i] -= scale * p * dLoss[last[b] * I + i] * a[positions[b / S] * I + i];
+                    neurons[n * I + i] = points[n].Alpha * _a[points[n].Position * I + i];
+            (float[] losses, float[] dLoss) = loss.Run(layer, [.. points.Select(p => p.Position)],
+                [.. points.Select(p => row[p.Position + 1])], neurons);
+            for (int n = 0; n < points.Length; n++)
+            {
+                double p = Math.Exp(-losses[n]); // dp = -p dloss
+                for (int i = 0; i < I; i++)
+                    scores[i] -= scale * p * dLoss[n * I + i] * _a[points[n].Position * I + i];
             }
-        }
-
-        public void Dispose()
-        {
-            _graded.Dispose();
-            _plain.Dispose();
-            _arena.Dispose();
         }
     }
 }
