@@ -5,7 +5,8 @@ using static HeadTap.Bench.BenchData;
 namespace HeadTap.Bench;
 
 /// <summary>
-/// Attention at the shapes of GPT-2 124M: fused, step by step, and of one token over a cache.
+/// Attention at the shapes of GPT-2 124M: fused, step by step, of one token over a cache, and of
+/// many over one text's.
 /// </summary>
 sealed class AttentionBench : IBenchFamily
 {
@@ -16,7 +17,8 @@ sealed class AttentionBench : IBenchFamily
 
     public IEnumerable<OpBench> Create(ComputeDevice device)
         => Fused(device, 1, 1024).Concat(Fused(device, 4, 256)).Concat(Fused(device, 4, 64))
-            .Concat(Eager(device, 4, 256)).Concat(Cached(device, 1, 192)).Concat(Cached(device, 1, 1024));
+            .Concat(Eager(device, 4, 256)).Concat(Cached(device, 1, 192)).Concat(Cached(device, 1, 1024))
+            .Concat(Prefix(device, 1024, 256));
 
     static IEnumerable<OpBench> Fused(ComputeDevice device, int B, int T)
     {
@@ -87,5 +89,23 @@ sealed class AttentionBench : IBenchFamily
         IndexTensor at = arena.UploadIndices("positions", [.. Enumerable.Repeat(keys - 1, B)]);
         yield return new("attention cached", $"B={B} keys={keys} H={H} D={D}", 8.0 * B * keys * C,
             4.0 * B * keys * C, () => ops.AttentionCached(qkv, at, k, v, room, z, B, H, Scale));
+    }
+
+    static IEnumerable<OpBench> Prefix(ComputeDevice device, int N, int keys)
+    {
+        var ops = new Ops(device);
+        using var arena = new TensorArena(device, 8L * N * C + 2L * keys * C + N * H + N + 512);
+        Tensor qkv = arena.CutNormal("qkv", 1, N, 3 * C), dZ = arena.CutNormal("dZ", 2, N, C),
+            k = arena.CutNormal("k", 3, H, keys, D), v = arena.CutNormal("v", 4, H, keys, D);
+        Tensor z = arena.Cut("z", N, C), lse = arena.Cut("logSumExp", N, H),
+            dQkv = arena.Cut("dQkv", N, 3 * C);
+        IndexTensor lengths = arena.UploadIndices("lengths", [.. Enumerable.Repeat(keys, N)]);
+        double row = 4.0 * N * C, run = 8.0 * keys * C, pairs = (double)N * keys * C;
+        string shape = $"N={N} keys={keys} H={H} D={D}";
+        void Forward() => ops.AttentionPrefix(qkv, lengths, k, v, z, lse, N, H, Scale);
+        Forward();
+        yield return new("attention prefix", shape, 4 * row + run, 4 * pairs, Forward);
+        yield return new("attention prefix backward", shape, 8 * row + run, 6 * pairs,
+            () => ops.AttentionPrefixBackward(qkv, lengths, k, v, z, lse, dZ, dQkv, N, H, Scale));
     }
 }

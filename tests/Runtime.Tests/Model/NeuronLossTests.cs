@@ -70,13 +70,15 @@ public sealed class NeuronLossTests
         Assert.That(() => loss.Run(0, [0], [0], one), Throws.InvalidOperationException);
         loss.Begin([1, 2, 3]);
         Assert.That(() => loss.Run(0, [3], [0], one),
-            Throws.ArgumentException.With.Message.EqualTo("Position 3 does not exist; the text has 3 tokens."));
+            Throws.ArgumentException.With.Message.EqualTo(
+                "Position 3 does not exist; the text has 3 tokens."));
         Assert.That(() => loss.Run(2, [0], [0], one),
             Throws.ArgumentException.With.Message.EqualTo("Layer 2 does not exist; there are 2."));
         Assert.That(() => loss.Run(0, [0], [37], one),
             Throws.ArgumentException.With.Message.EqualTo("Target 37 is outside the vocabulary of 37."));
         Assert.That(() => loss.Run(0, [0, 1], [0, 1], one),
-            Throws.ArgumentException.With.Message.EqualTo("2 targets and 28 values for 2 trials of 28 neurons."));
+            Throws.ArgumentException.With.Message.EqualTo(
+                "2 targets and 28 values for 2 trials of 28 neurons."));
         Assert.That(() => loss.Run(0, [0, 1, 2], [0, 1, 2], new float[84]),
             Throws.ArgumentException.With.Message.EqualTo("3 trials; expected 1 to 2."));
         using (c.Model.Attach(new Edit { Site = "blocks.0.hook_resid_pre", Operation = EditOperation.Zero }))
