@@ -21,6 +21,11 @@ static class Comparison
                 repeats, only, Text(args, "--product") ?? "Linear", Text(args, "--adam"));
         torch.set_num_threads(2);
         using ComputeDevice device = ComputeDevice.Open("cpu");
+        if (work == "unlearn")
+        {
+            UnlearnComparison.Run(device, repeats);
+            return 0;
+        }
         if (work == "sweep")
         {
             SweepComparison.Run(device, repeats);

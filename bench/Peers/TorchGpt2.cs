@@ -1,4 +1,5 @@
 using HeadTap.Runtime;
+using TorchSharp.Modules;
 using static TorchSharp.torch;
 using Tensor = TorchSharp.torch.Tensor;
 using F = TorchSharp.torch.nn.functional;
@@ -17,15 +18,17 @@ sealed class TorchGpt2
     {
         _config = model.Config;
         foreach (ParameterSlice slice in model.Parameters.Slices)
-            _p[slice.Name] = tensor(model.Set[slice.Name].ToArray()).reshape(
-                [.. slice.Shape.Select(n => (long)n)])
-                .requires_grad_(true);
+            _p[slice.Name] = new Parameter(tensor(model.Set[slice.Name].ToArray()).reshape(
+                [.. slice.Shape.Select(n => (long)n)]), true);
     }
 
-    public IEnumerable<Tensor> Parameters => _p.Values;
+    public IEnumerable<Parameter> Parameters => _p.Values.OfType<Parameter>();
 
     /// <summary>A parameter by its name in a checkpoint.</summary>
     public Tensor this[string name] => _p[name];
+
+    /// <summary>Another tensor in place of a parameter, until it is put back.</summary>
+    public void Replace(string name, Tensor value) => _p[name] = value;
 
     /// <summary>How each head's result is captured, if at all; <c>Values</c> is z alone.</summary>
     public enum Heads { None, Einsum, ExtraProduct, Values }
@@ -42,8 +45,9 @@ sealed class TorchGpt2
         for (int l = 0; l < _config.Layers; l++)
         {
             x = x + Attention(Norm(x, $"h.{l}.ln_1"), l, heads, results);
-            Tensor hidden = F.gelu(Linear(Norm(x, $"h.{l}.ln_2"), $"h.{l}.mlp.c_fc"),
-                TorchSharp.Modules.GELU.Approximate.tanh);
+            Tensor wide = Linear(Norm(x, $"h.{l}.ln_2"), $"h.{l}.mlp.c_fc");
+            Tensor hidden = _config.Activation == Activation.Relu ? F.relu(wide)
+                : F.gelu(wide, TorchSharp.Modules.GELU.Approximate.tanh);
             x = x + Linear(hidden, $"h.{l}.mlp.c_proj");
         }
         x = Norm(x, "ln_f");
