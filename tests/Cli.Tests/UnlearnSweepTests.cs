@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json.Nodes;
 using HeadTap.Runtime;
 
@@ -52,6 +53,40 @@ public sealed class UnlearnSweepTests
     }
 
     [Test]
+    public void A_killed_sweep_goes_on_to_the_rows_of_one_that_was_not()
+    {
+        using TemporaryFolder folder = Sets();
+        string[] slow = ["--methods", "subnet,durable", "--epochs", "100"];
+        Headtap.Done(With(Call(folder, "whole")[..^2], slow));
+        var start = new ProcessStartInfo("dotnet");
+        foreach (string word in (string[])["exec", typeof(CommandLine).Assembly.Location,
+            .. With(Call(folder, "killed"), slow), "--threads", "1", "--quiet"])
+            start.ArgumentList.Add(word);
+        using (Process sweep = Process.Start(start)!)
+        {
+            while (!sweep.HasExited && Written(folder["killed/cells.jsonl"]) == 0)
+                Thread.Sleep(5);
+            sweep.Kill(); // SIGKILL: nothing of the process's own runs after it
+            sweep.WaitForExit();
+            Assert.That(sweep.ExitCode, Is.Not.Zero, "it was not killed in its midst");
+        }
+        Headtap.Done([.. With(Call(folder, "killed")[..^2], slow), "--resume"]);
+        Assert.That(Rows(folder, "killed").Select(WithoutTimes),
+            Is.EqualTo(Rows(folder, "whole").Select(WithoutTimes)));
+    }
+
+    [Test]
+    public void Several_devices_share_the_cells()
+    {
+        using TemporaryFolder folder = Sets();
+        Sweep(folder, "one");
+        Headtap both = Headtap.Run(With(Call(folder, "two"), "--device", "cpu,cpu"));
+        Assert.That(both.Code, Is.Zero, both.Error);
+        Assert.That(Rows(folder, "two").Select(WithoutTimes),
+            Is.EqualTo(Rows(folder, "one").Select(WithoutTimes)));
+    }
+
+    [Test]
     public void An_interrupted_sweep_says_so_and_goes_on()
     {
         using TemporaryFolder folder = Sets();
@@ -78,13 +113,8 @@ public sealed class UnlearnSweepTests
         folder.Write("there/file", "x");
         string[] before = folder.Entries();
         string[] change = wrong.Split(' ');
-        List<string> call = [.. Call(folder, "out")];
         string value = change[1].StartsWith('{') ? folder[change[1].Trim('{', '}')] : change[1];
-        if (call.IndexOf(change[0]) is var at && at >= 0)
-            call[at + 1] = value;
-        else
-            call.AddRange([change[0], value]);
-        Assert.That(Headtap.Refused([.. call]), Does.Contain(line));
+        Assert.That(Headtap.Refused(With(Call(folder, "out"), change[0], value)), Does.Contain(line));
         Assert.That(folder.Entries(), Is.EqualTo(before));
     }
 
@@ -122,6 +152,20 @@ public sealed class UnlearnSweepTests
         $"{TinyModel.Folder},{folder["other"]}", "--methods", "durable,durable-agg", "--budgets",
         "0.3,0,0.05", .. Forget(folder), "--test", folder["test-1.jsonl"], folder["test-2.jsonl"],
         "--pad-token", "0", "--out", folder[name], "--device", "cpu"];
+
+    // The call with values of options replaced, and options that it lacks behind it.
+    static string[] With(string[] call, params string[] options)
+    {
+        List<string> changed = [.. call];
+        foreach (string[] option in options.Chunk(2))
+            if (changed.IndexOf(option[0]) is var at && at >= 0)
+                changed[at + 1] = option[1];
+            else
+                changed.AddRange(option);
+        return [.. changed];
+    }
+
+    static int Written(string file) => File.Exists(file) ? File.ReadAllBytes(file).Count(b => b == '\n') : 0;
 
     static JsonNode[] Rows(TemporaryFolder folder, string name)
         => [.. File.ReadLines(folder[$"{name}/cells.jsonl"]).Select(l => JsonNode.Parse(l)!)];
