@@ -70,10 +70,15 @@ public sealed class Rmu : TrainingMethod
                 MaxRows = passes.RowsInPass, Record = [_site],
                 MaxTokens = task.Forget.Concat(task.Keep).Max(r => r.Length),
             });
-            var random = new SeededRandom(task.Seed, Stream);
-            double[] u = [.. Enumerable.Range(0, task.Model.Config.Width).Select(_ => random.NextDouble())];
-            double length = Math.Sqrt(u.Sum(x => x * x)), c = task.Options.Strength ?? 2 * MeanLength();
-            _wanted = [.. u.Select(x => (float)(c * x / length))];
+            try
+            {
+                _wanted = Steering(task.Seed, task.Options.Strength ?? 2 * MeanLength());
+            }
+            catch
+            {
+                _original.Dispose();
+                throw;
+            }
         }
 
         /// <summary>c u [C]</summary>
@@ -127,6 +132,15 @@ public sealed class Rmu : TrainingMethod
                     gradient[r * C + c] = (float)(2 * scale * apart);
                 }
             return (loss, gradient);
+        }
+
+        // c times a direction whose components are all positive.
+        float[] Steering(ulong seed, double c)
+        {
+            var random = new SeededRandom(seed, Stream);
+            double[] u = [.. Enumerable.Range(0, _task.Model.Config.Width).Select(_ => random.NextDouble())];
+            double length = Math.Sqrt(u.Sum(x => x * x));
+            return [.. u.Select(x => (float)(c * x / length))];
         }
 
         float[] Original(SequenceBatch batch)

@@ -53,6 +53,24 @@ public sealed class StepLossTests
     }
 
     [Test]
+    public void Ascent_with_kl_is_its_equation()
+    {
+        using var c = new MethodCase();
+        UnlearnTask task = c.Task with
+        {
+            Keep = [.. c.Task.Keep.Take(3)], Options = new() { Lambda = 3f },
+        };
+        using RowTrainer trainer = Trainer(c);
+        using StepLoss loss = new AscentWithKl().Loss(task, trainer);
+        Dictionary<string, double[]> at = c.Perturb(4);
+        double Exact(Dictionary<string, double[]> weights) => -c.Loss(task.Forget, weights)
+            + 3 * task.Keep.Sum(r => Divergence(Logits(c, c.Exact, r), Logits(c, weights, r)))
+            / task.Keep.Sum(r => r.Length);
+        Assert.That(loss.Add(task.Forget, AllRows), Is.EqualTo(Exact(at)).Within(1e-5));
+        MethodCase.Differences(trainer.Gradients, at, Exact);
+    }
+
+    [Test]
     public void Rmu_is_its_equations([Values(0, 1)] int layer)
     {
         using var c = new MethodCase();
