@@ -65,6 +65,8 @@ sealed class UnlearnReportCommand
             if (Models(folder).Length != models.Length)
                 throw new UserException($"{Quoted.Path(folder)}: has {Models(folder).Length} checkpoints, "
                     + $"{Quoted.Path(folders[0])} {models.Length}; expected the same sweep on other seeds");
+        // The models of several sweeps stand for one: every name that it has.
+        models = [.. models.Select((_, m) => string.Join(", ", folders.Select(f => Models(f)[m]).Distinct()))];
         List<SweepRow> rows = [.. folders.SelectMany(f => UnlearnSweepFolder.Read(f))];
         if (rows.Count == 0)
             throw new UserException($"{Quoted.Path(folders[0])}: no cell is done yet");
@@ -76,7 +78,7 @@ sealed class UnlearnReportCommand
         string title = published is null ? "Unlearning: methods beside each other"
             : $"Unlearning, beside the published 4-layer table: {published.Title}";
         new UnlearnReport(found, models, rule, padded, published).Page(title).Save(target);
-        UnlearnTable.Print(run, found, models);
+        UnlearnTable.Print(run, found, models, padded);
         return ExitCode.Done;
     }
 

@@ -8,7 +8,8 @@ namespace HeadTap.Cli;
 /// <summary>The best setting of each method, as JSON and on the terminal.</summary>
 static class UnlearnTable
 {
-    internal static void Print(Invocation run, IReadOnlyList<SweepSelection> found, string[] models)
+    internal static void Print(
+        Invocation run, IReadOnlyList<SweepSelection> found, string[] models, bool padded = false)
     {
         if (run.Json)
         {
@@ -17,17 +18,17 @@ static class UnlearnTable
         }
         foreach (SweepSelection selection in found)
         {
-            SweepMeasures? before = selection.Settings[0].Runs[0].Before;
-            run.Line(models[selection.Checkpoint] + (before is null ? "" : string.Create(
-                CultureInfo.InvariantCulture, $": memorised {before.Memorised:P2}, accuracy "
-                + $"{before.MeanAccuracy(padded: false):P2}")));
+            string memorised = Percent(selection.Widest, r => r.Before?.Memorised),
+                accuracy = Percent(selection.Widest, r => r.Before?.MeanAccuracy(padded));
+            run.Line(models[selection.Checkpoint] + (memorised == "" ? "" : $": memorised {memorised} %")
+                + (accuracy == "" ? "" : $", accuracy {accuracy} %"));
             Table table = Invocation.Table("method", "memorised", "loose", "accuracy", "seconds", "budget",
                 "options");
             foreach (SweepSetting best in selection.Best)
                 if (best.Ran)
                     Invocation.Row(table, best.Method, Percent(best, r => r.After!.Memorised),
                         Percent(best, r => r.After!.Loose),
-                        Percent(best, r => r.After!.MeanAccuracy(padded: false)),
+                        Percent(best, r => r.After!.MeanAccuracy(padded)),
                         Number(best.Over(r => r.Seconds()), "0.00"), Budget(best.Budget), Options(best));
             run.Draw(table);
             foreach (SweepSetting failed in selection.Best.Where(b => !b.Ran))
@@ -41,11 +42,15 @@ static class UnlearnTable
         {
             ["model"] = models[s.Checkpoint],
             ["settings"] = s.Settings.Count,
-            ["memorised"] = s.Settings[0].Runs[0].Before?.Memorised,
-            ["accuracy"] = s.Settings[0].Runs[0].Before?.MeanAccuracy(padded: false),
+            ["memorised"] = Mean(s.Widest, r => r.Before?.Memorised),
+            ["accuracy"] = Mean(s.Widest, r => r.Before?.MeanAccuracy(padded: false)),
             ["methods"] = new JsonArray([.. s.Best.Select(Json)]),
         })]),
     };
+
+    static JsonNode? Mean(SweepSetting setting, Func<SweepRow, double?> value)
+        => setting.Runs.Any(r => value(r) is null) ? null
+            : JsonNumber.Of(setting.Over(r => value(r)!.Value).Mean);
 
     static JsonObject Json(SweepSetting best)
     {

@@ -42,6 +42,9 @@ public sealed record SweepSetting(
 public sealed record SweepSelection(
     int Checkpoint, IReadOnlyList<SweepSetting> Settings, IReadOnlyList<SweepSetting> Best)
 {
+    /// <summary>A setting with runs on all the models: they know each as it was before.</summary>
+    public SweepSetting Widest => Settings.MaxBy(s => s.Runs.Count(r => r.Before is not null))!;
+
     /// <summary>Selects, for each checkpoint, one setting of each method for all its runs.</summary>
     /// <remarks>
     /// The published rule (arXiv 2410.02159): the least of

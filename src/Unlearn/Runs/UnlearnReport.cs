@@ -108,7 +108,7 @@ public sealed class UnlearnReport(IReadOnlyList<SweepSelection> found, IReadOnly
 
     IEnumerable<Column> Columns(SweepSelection selection)
     {
-        SweepMeasures? first = selection.Settings[0].Runs[0].Before;
+        SweepMeasures? first = selection.Widest.Runs[0].Before;
         yield return new("memorised %", "0.00", -1, r => 100 * r.After!.Memorised,
             r => 100 * r.Before!.Memorised);
         yield return new("loose %", "0.00", -1, r => 100 * r.After!.Loose, r => 100 * r.Before!.Loose);
@@ -133,8 +133,7 @@ public sealed class UnlearnReport(IReadOnlyList<SweepSelection> found, IReadOnly
 
     static string[] NoneRow(SweepSelection selection, Column[] columns)
     {
-        // A run of any setting knows the model as it was; one of each sweep, not one of each seed.
-        SweepSetting setting = selection.Settings[0];
+        SweepSetting setting = selection.Widest;
         return [.. columns.Select(c => c.Constant is { } constant ? c.Number(constant("none"))
             : c.Before is { } before && setting.Runs.All(r => r.Before is not null)
                 ? c.Text(setting, before) : "")];
@@ -152,7 +151,7 @@ public sealed class UnlearnReport(IReadOnlyList<SweepSelection> found, IReadOnly
         ChartCloud[] clouds = [.. selection.Best.Where(b => b.Ran).Select(b => new ChartCloud(Title(b.Method),
             Point(b), [.. selection.Settings.Where(s => s.Method == b.Method && s.Ran && s != b)
                 .Select(Point)], Family(b.Method)))];
-        SweepMeasures? before = selection.Settings[0].Runs[0].Before;
+        SweepMeasures? before = selection.Widest.Runs[0].Before;
         double[] ys = [.. clouds.SelectMany(c => c.Others.Append(c.Chosen!.Value)).Select(p => p.Y)
             .Where(double.IsFinite)];
         double[] xs = [.. clouds.SelectMany(c => c.Others.Append(c.Chosen!.Value)).Select(p => p.X)
