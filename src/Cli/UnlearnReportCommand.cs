@@ -66,7 +66,8 @@ sealed class UnlearnReportCommand
                 throw new UserException($"{Quoted.Path(folder)}: has {Models(folder).Length} checkpoints, "
                     + $"{Quoted.Path(folders[0])} {models.Length}; expected the same sweep on other seeds");
         // The models of several sweeps stand for one: every name that it has.
-        models = [.. models.Select((_, m) => string.Join(", ", folders.Select(f => Models(f)[m]).Distinct()))];
+        models = [.. models.Select((_, m) =>
+            string.Join(", ", folders.Select(f => Models(f)[m]).Distinct()))];
         List<SweepRow> rows = [.. folders.SelectMany(f => UnlearnSweepFolder.Read(f))];
         if (rows.Count == 0)
             throw new UserException($"{Quoted.Path(folders[0])}: no cell is done yet");
