@@ -90,7 +90,9 @@ public sealed class UnlearnReport(IReadOnlyList<SweepSelection> found, IReadOnly
             return Number(mean) + (spread is { } s ? " ± " + Number(s) : "");
         }
 
-        internal string Number(double? value) => value?.ToString(Format, CultureInfo.InvariantCulture) ?? "";
+        // The perplexity of a wrecked model may have more digits than the table has room for.
+        internal string Number(double? value) => value?.ToString(
+            Math.Abs(value.Value) < 1e6 ? Format : "0.0e+0", CultureInfo.InvariantCulture) ?? "";
 
         // What is shown alike is alike.
         internal bool IsBest(SweepSetting setting, IEnumerable<SweepSetting> all)
