@@ -60,14 +60,14 @@ sealed class UnlearnReportCommand
         bool padded = parsed.GetValue(_padded);
         PublishedCell? published = parsed.GetValue(_published) is { } cell ? PublishedCell.Named(cell) : null;
         AtomicFile.RequireWritable(target);
-        string[] models = Models(folders[0]);
-        foreach (string folder in folders.Skip(1))
-            if (Models(folder).Length != models.Length)
-                throw new UserException($"{Quoted.Path(folder)}: has {Models(folder).Length} checkpoints, "
-                    + $"{Quoted.Path(folders[0])} {models.Length}; expected the same sweep on other seeds");
+        string[][] models = [.. folders.Select(Models)];
+        for (int f = 1; f < folders.Length; f++)
+            if (models[f].Length != models[0].Length)
+                throw new UserException($"{Quoted.Path(folders[f])}: has {models[f].Length} checkpoints, "
+                    + $"{Quoted.Path(folders[0])} {models[0].Length}; expected the same sweep on other seeds");
         // The models of several sweeps stand for one: every name that it has.
-        models = [.. models.Select((_, m) =>
-            string.Join(", ", folders.Select(f => Models(f)[m]).Distinct()))];
+        string[] names = [.. models[0].Select((_, m) =>
+            string.Join(", ", models.Select(sweep => sweep[m]).Distinct()))];
         List<SweepRow> rows = [.. folders.SelectMany(f => UnlearnSweepFolder.Read(f))];
         if (rows.Count == 0)
             throw new UserException($"{Quoted.Path(folders[0])}: no cell is done yet");
@@ -78,8 +78,8 @@ sealed class UnlearnReportCommand
         IReadOnlyList<SweepSelection> found = SweepSelection.Of(rows, rule, padded);
         string title = published is null ? "Unlearning: methods beside each other"
             : $"Unlearning, beside the published 4-layer table: {published.Title}";
-        new UnlearnReport(found, models, rule, padded, published).Page(title).Save(target);
-        UnlearnTable.Print(run, found, models, padded);
+        new UnlearnReport(found, names, rule, padded, published).Page(title).Save(target);
+        UnlearnTable.Print(run, found, names, padded);
         return ExitCode.Done;
     }
 
