@@ -64,7 +64,8 @@ sealed class UnlearnReportCommand
         for (int f = 1; f < folders.Length; f++)
             if (models[f].Length != models[0].Length)
                 throw new UserException($"{Quoted.Path(folders[f])}: has {models[f].Length} checkpoints, "
-                    + $"{Quoted.Path(folders[0])} {models[0].Length}; expected the same sweep on other seeds");
+                    + $"{Quoted.Path(folders[0])} {models[0].Length}; "
+                    + "expected the same sweep on other seeds");
         // The models of several sweeps stand for one: every name that it has.
         string[] names = [.. models[0].Select((_, m) =>
             string.Join(", ", models.Select(sweep => sweep[m]).Distinct()))];
