@@ -96,16 +96,16 @@ readonly unsafe struct AttentionBackwardTile<TWidth, TVector>
     internal void StoreQueries(float* dQ, long stride, int real)
     {
         new Span<float>(_dot, real).Fill(_scale);
-        HostTile.UnpackTransposed(_dQueries, Queries, _dot, real, _D, dQ, stride);
+        HostTile.UnpackTransposed<TWidth, TVector>(_dQueries, Queries, _dot, real, _D, dQ, stride);
     }
 
     internal void StoreKeys(float* dK, float* dV, long stride)
     {
         for (int j = 0; j < _length; j++)
         {
-            new Span<float>(_dKeys + (long)j * _row, _D).CopyTo(new Span<float>(dK + j * stride, _D));
+            HostTile.CopyRow(_dKeys + (long)j * _row, _D, dK + j * stride);
             HostRows.Scale<TWidth, TVector>(_scale, dK + j * stride, _D);
-            new Span<float>(_dValues + (long)j * _row, _D).CopyTo(new Span<float>(dV + j * stride, _D));
+            HostTile.CopyRow(_dValues + (long)j * _row, _D, dV + j * stride);
         }
     }
 

@@ -75,7 +75,7 @@ readonly unsafe struct AttentionTile<TWidth, TVector>
             logSumExp[i] = _max[i] + MathF.Log(_sum[i]);
             _sum[i] = 1f / _sum[i];
         }
-        HostTile.UnpackTransposed(_mix, Queries, _sum, real, _D, z, stride);
+        HostTile.UnpackTransposed<TWidth, TVector>(_mix, Queries, _sum, real, _D, z, stride);
         for (int i = real; i < rows; i++)
         {
             new Span<float>(z + i * stride, _D).Clear();

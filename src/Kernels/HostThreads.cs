@@ -15,10 +15,15 @@ public static class HostThreads
     static readonly Lock Gate = new();
     static Worker[] _workers = [];
 
-    // The job in progress. Items are claimed by incrementing _next.
+    // Two cache lines: processors fetch lines in pairs.
+    const int CounterStride = 32;
+
+    // The job in progress. Thread p begins with items [p, p + 1) items / threads and claims one by
+    // incrementing its counter; then it helps the others. So the rows that a thread wrote in one op are those
+    // that it reads in the next, from its own cache.
     static Action<int> _body = static _ => { };
-    static int _items;
-    static int _next;
+    static int _items, _threads;
+    static int[] _next = [];
     static int _unfinished;
     static Exception? _error;
 
@@ -78,15 +83,16 @@ public static class HostThreads
         int wanted = Math.Min(Count, items) - 1;
         if (_workers.Length < wanted)
             _workers = [.. _workers, .. Enumerable.Range(0, wanted - _workers.Length)
-                .Select(_ => new Worker())];
-        _body = body;
-        _items = items;
-        _error = null;
-        _unfinished = wanted;
-        Volatile.Write(ref _next, 0);
+                .Select(w => new Worker(_workers.Length + w + 1))];
+        if (_next.Length < (wanted + 1) * CounterStride)
+            _next = new int[(wanted + 1) * CounterStride];
+        (_body, _items, _threads, _error) = (body, items, wanted + 1, null);
+        for (int thread = 0; thread < _threads; thread++)
+            _next[thread * CounterStride] = FirstOf(thread);
+        Volatile.Write(ref _unfinished, wanted);
         for (int w = 0; w < wanted; w++)
             _workers[w].Start();
-        Claim();
+        Claim(0);
         var spin = new SpinWait();
         while (Volatile.Read(ref _unfinished) > 0)
             spin.SpinOnce(sleep1Threshold: -1);
@@ -94,18 +100,26 @@ public static class HostThreads
             throw new InvalidOperationException("A host body failed.", error);
     }
 
-    static void Claim()
+    static int FirstOf(int thread) => (int)((long)_items * thread / _threads);
+
+    static void Claim(int thread)
     {
         t_insideJob = true;
         try
         {
-            for (int item; (item = Interlocked.Increment(ref _next) - 1) < _items;)
-                _body(item);
+            for (int turn = 0; turn < _threads; turn++, thread = (thread + 1) % _threads)
+            {
+                int end = FirstOf(thread + 1);
+                ref int next = ref _next[thread * CounterStride];
+                for (int item; (item = Interlocked.Increment(ref next) - 1) < end;)
+                    _body(item);
+            }
         }
         catch (Exception e)
         {
             Interlocked.CompareExchange(ref _error, e, null);
-            Volatile.Write(ref _next, _items); // the rest of the job is pointless; the caller rethrows
+            for (int other = 0; other < _threads; other++) // the rest is pointless; the caller rethrows
+                Volatile.Write(ref _next[other * CounterStride], _items);
         }
         finally
         {
@@ -120,7 +134,13 @@ public static class HostThreads
         readonly object _bed = new();
         int _state;
 
-        public Worker() => new Thread(Loop) { IsBackground = true, Name = "HeadTap host" }.Start();
+        readonly int _thread;
+
+        public Worker(int thread)
+        {
+            _thread = thread;
+            new Thread(Loop) { IsBackground = true, Name = "HeadTap host" }.Start();
+        }
 
         public void Start()
         {
@@ -142,7 +162,7 @@ public static class HostThreads
                         Sleep();
                 }
                 Volatile.Write(ref _state, Spinning);
-                Claim();
+                Claim(_thread);
                 Interlocked.Decrement(ref _unfinished);
             }
         }

@@ -54,48 +54,52 @@ static unsafe class HostTile
     {
         for (int i = 0; i < rows; i++)
         {
-            new Span<float>(from + i * fromRow, D).CopyTo(new Span<float>(to + (long)i * toRow, D));
+            CopyRow(from + i * fromRow, D, to + (long)i * toRow);
             new Span<float>(to + (long)i * toRow + D, toRow - D).Clear();
         }
         new Span<float>(to + (long)rows * toRow, (paddedRows - rows) * toRow).Clear();
     }
 
+    /// <summary>Copies a row of a head: too short for a call of memmove to be free.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static void CopyRow(float* from, int D, float* to)
+    {
+        int d = 0;
+        for (; d + 8 <= D; d += 8)
+            Vector256.Load(from + d).Store(to + d);
+        for (; d < D; d++)
+            to[d] = from[d];
+    }
+
     /// <summary>
     /// Copies rows of D floats to columns: to[d, i] = from[i, d]; zeros in the columns after.
     /// </summary>
-    /// <remarks>Four rows at once, because a store of one float costs as much as a store of four.</remarks>
     internal static void PackTransposed(float* from, long fromRow, int rows, int D, float* to, int toRow)
     {
         if (rows < toRow)
             new Span<float>(to, D * toRow).Clear();
-        int i = 0;
-        for (; i + 4 <= rows; i += 4)
-        {
-            float* a = from + i * fromRow, b = a + fromRow, c = b + fromRow, e = c + fromRow;
-            for (int d = 0; d < D; d++)
-                Vector128.Create(a[d], b[d], c[d], e[d]).Store(to + d * toRow + i);
-        }
-        for (; i < rows; i++)
-            for (int d = 0; d < D; d++)
-                to[d * toRow + i] = from[i * fromRow + d];
+        HostTranspose.Copy(from, fromRow, rows, D, to, toRow);
     }
 
-    /// <summary>The way back: to[i, d] = from[d, i] * factors[i].</summary>
-    internal static void UnpackTransposed(
+    /// <summary>
+    /// The way back: to[i, d] = from[d, i] * factors[i]. Rows of <paramref name="from"/> are whole vectors,
+    /// and scaled in place.
+    /// </summary>
+    internal static void UnpackTransposed<TWidth, TVector>(
         float* from, int fromRow, float* factors, int rows, int D, float* to, long stride)
+        where TVector : struct
+        where TWidth : struct, ISimd<TVector>
     {
-        for (int i = 0; i < rows; i++)
+        for (int lane = 0; lane < rows; lane += TWidth.Lanes)
         {
-            float* column = from + i, row = to + i * stride;
-            Vector128<float> factor = Vector128.Create(factors[i]);
-            int d = 0;
-            for (; d + 4 <= D; d += 4, column += 4 * fromRow)
-                (Vector128.Create(column[0], column[fromRow], column[2 * fromRow], column[3 * fromRow])
-                    * factor)
-                    .Store(row + d);
-            for (; d < D; d++, column += fromRow)
-                row[d] = column[0] * factors[i];
+            TVector factor = TWidth.Load(factors + lane);
+            for (int d = 0; d < D; d++)
+            {
+                float* at = from + d * fromRow + lane;
+                TWidth.Store(TWidth.Multiply(TWidth.Load(at), factor), at);
+            }
         }
+        HostTranspose.Copy(from, fromRow, D, rows, to, stride);
     }
 
     // Sixteen sums, two vectors and one broadcast live in 19 of AVX-512's 32 registers.

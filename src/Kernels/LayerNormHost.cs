@@ -1,6 +1,8 @@
 // LayerNorm on the host: the three bodies of LayerNormKernels in vectors, with the same argument order, plus
 // the row count that a kernel takes from its grid.
 
+using System.Runtime.CompilerServices;
+
 namespace HeadTap.Kernels;
 
 /// <summary>LayerNorm on the host; formulas and shapes as in <see cref="LayerNormKernels"/>.</summary>
@@ -136,21 +138,28 @@ public static unsafe class LayerNormHost
         {
             int lanes = TWidth.Lanes;
             long c = first;
+            // Two vectors side by side: four chains of additions, or each waits for the one before.
+            for (; c + 2 * lanes <= end; c += 2 * lanes)
+            {
+                TVector zero = TWidth.Create(0f);
+                TVector w0 = zero, w1 = zero, b0 = zero, b1 = zero;
+                for (int row = 0; row < rows; row++)
+                {
+                    long i = (long)row * C + c;
+                    TVector m = TWidth.Create(mean[row]), r = TWidth.Create(rstd[row]);
+                    Add<TWidth, TVector>(i, m, r, ref w0, ref b0);
+                    Add<TWidth, TVector>(i + lanes, m, r, ref w1, ref b1);
+                }
+                Store<TWidth, TVector>(c, w0, b0);
+                Store<TWidth, TVector>(c + lanes, w1, b1);
+            }
             for (; c + lanes <= end; c += lanes)
             {
                 TVector w = TWidth.Create(0f), b = TWidth.Create(0f);
                 for (int row = 0; row < rows; row++)
-                {
-                    long i = (long)row * C + c;
-                    TVector g = TWidth.Load(dY + i);
-                    TVector xhat = TWidth.Multiply(
-                        TWidth.Subtract(TWidth.Load(x + i), TWidth.Create(mean[row])),
-                        TWidth.Create(rstd[row]));
-                    w = TWidth.MultiplyAdd(g, xhat, w);
-                    b = TWidth.Add(b, g);
-                }
-                TWidth.Store(TWidth.Add(TWidth.Load(dWeight + c), w), dWeight + c);
-                TWidth.Store(TWidth.Add(TWidth.Load(dBias + c), b), dBias + c);
+                    Add<TWidth, TVector>((long)row * C + c,
+                        TWidth.Create(mean[row]), TWidth.Create(rstd[row]), ref w, ref b);
+                Store<TWidth, TVector>(c, w, b);
             }
             for (; c < end; c++)
             {
@@ -164,6 +173,25 @@ public static unsafe class LayerNormHost
                 dWeight[c] += w;
                 dBias[c] += b;
             }
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        void Add<TWidth, TVector>(long i, TVector mean, TVector rstd, ref TVector w, ref TVector b)
+            where TVector : struct
+            where TWidth : struct, ISimd<TVector>
+        {
+            TVector g = TWidth.Load(dY + i);
+            TVector xhat = TWidth.Multiply(TWidth.Subtract(TWidth.Load(x + i), mean), rstd);
+            w = TWidth.MultiplyAdd(g, xhat, w);
+            b = TWidth.Add(b, g);
+        }
+
+        void Store<TWidth, TVector>(long c, TVector w, TVector b)
+            where TVector : struct
+            where TWidth : struct, ISimd<TVector>
+        {
+            TWidth.Store(TWidth.Add(TWidth.Load(dWeight + c), w), dWeight + c);
+            TWidth.Store(TWidth.Add(TWidth.Load(dBias + c), b), dBias + c);
         }
     }
 }

@@ -24,7 +24,7 @@ readonly unsafe struct MatMulBlocks(float* x, float* weight, float* bias, float*
             _s, MatMulTile.Rows<TWidth, TVector>(), MatMulTile.Columns<TWidth, TVector>(), HostThreads.Count);
         MatMulBlocks product = this;
         HostThreads.For(plan.Items, item => product.Item<TWidth, TVector>(
-            item % plan.Blocks * plan.Rows, item / plan.Blocks * plan.Columns, plan));
+            item / plan.Chunks * plan.Rows, item % plan.Chunks * plan.Columns, plan));
     }
 
     void Item<TWidth, TVector>(int i, int j, MatMulPlan plan)

@@ -52,12 +52,30 @@ public static unsafe class MatMulHost
         {
             int lanes = TWidth.Lanes;
             long c = first;
+            // Four chains of additions, or each waits for the one before.
+            for (; c + 4 * lanes <= end; c += 4 * lanes)
+            {
+                TVector zero = TWidth.Create(0f);
+                TVector s0 = zero, s1 = zero, s2 = zero, s3 = zero;
+                float* from = dY + c;
+                for (int row = 0; row < rows; row++, from += N)
+                {
+                    s0 = TWidth.Add(s0, TWidth.Load(from));
+                    s1 = TWidth.Add(s1, TWidth.Load(from + lanes));
+                    s2 = TWidth.Add(s2, TWidth.Load(from + 2 * lanes));
+                    s3 = TWidth.Add(s3, TWidth.Load(from + 3 * lanes));
+                }
+                AddInto<TWidth, TVector>(s0, dBias + c);
+                AddInto<TWidth, TVector>(s1, dBias + c + lanes);
+                AddInto<TWidth, TVector>(s2, dBias + c + 2 * lanes);
+                AddInto<TWidth, TVector>(s3, dBias + c + 3 * lanes);
+            }
             for (; c + lanes <= end; c += lanes)
             {
                 TVector sum = TWidth.Create(0f);
                 for (int row = 0; row < rows; row++)
                     sum = TWidth.Add(sum, TWidth.Load(dY + (long)row * N + c));
-                TWidth.Store(TWidth.Add(TWidth.Load(dBias + c), sum), dBias + c);
+                AddInto<TWidth, TVector>(sum, dBias + c);
             }
             for (; c < end; c++)
             {
@@ -67,5 +85,10 @@ public static unsafe class MatMulHost
                 dBias[c] += sum;
             }
         }
+
+        static void AddInto<TWidth, TVector>(TVector sum, float* to)
+            where TVector : struct
+            where TWidth : struct, ISimd<TVector>
+            => TWidth.Store(TWidth.Add(TWidth.Load(to), sum), to);
     }
 }

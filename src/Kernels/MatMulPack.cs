@@ -1,6 +1,4 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
 
 namespace HeadTap.Kernels;
 
@@ -28,8 +26,8 @@ static unsafe class MatMulPack
             for (int t = 0; t < terms; t++)
                 new Span<float>(weight + t * wRow, columns)
                     .CopyTo(new Span<float>(panel + t * width, columns));
-        else if (wRow == 1 && Avx.IsSupported)
-            Transpose(weight, wColumn, terms, columns, panel, width);
+        else if (wRow == 1)
+            HostTranspose.Copy(weight, wColumn, columns, terms, panel, width);
         else
             for (int c = 0; c < columns; c++)
                 CopyColumn(weight + c * wColumn, wRow, 0, terms, panel + c, width);
@@ -74,47 +72,5 @@ static unsafe class MatMulPack
     {
         for (int t = first; t < end; t++)
             to[t * width] = from[t * stride];
-    }
-
-    static void Transpose(float* weight, long wColumn, int terms, int columns, float* panel, int width)
-    {
-        int c = 0;
-        for (; c + 8 <= columns; c += 8)
-        {
-            float* from = weight + c * wColumn;
-            int t = 0;
-            for (; t + 8 <= terms; t += 8)
-                Transpose8(from + t, wColumn, panel + t * width + c, width);
-            for (int r = 0; r < 8; r++)
-                CopyColumn(from + r * wColumn, 1, t, terms, panel + c + r, width);
-        }
-        for (; c < columns; c++)
-            CopyColumn(weight + c * wColumn, 1, 0, terms, panel + c, width);
-    }
-
-    // Two rows share a vector from the start, four apart, so no shuffle need cross its halves.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void Transpose8(float* from, long stride, float* to, int width)
-    {
-        Transpose4(from, stride, to, width);
-        Transpose4(from + 4, stride, to + 4 * width, width);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void Transpose4(float* from, long stride, float* to, int width)
-    {
-        float* lower = from + 4 * stride;
-        Vector256<float> r0 = Vector256.Create(Vector128.Load(from), Vector128.Load(lower));
-        Vector256<float> r1 = Vector256.Create(Vector128.Load(from + stride), Vector128.Load(lower + stride));
-        Vector256<float> r2 = Vector256.Create(
-            Vector128.Load(from + 2 * stride), Vector128.Load(lower + 2 * stride));
-        Vector256<float> r3 = Vector256.Create(
-            Vector128.Load(from + 3 * stride), Vector128.Load(lower + 3 * stride));
-        Vector256<double> a = Avx.UnpackLow(r0, r1).AsDouble(), b = Avx.UnpackHigh(r0, r1).AsDouble();
-        Vector256<double> c = Avx.UnpackLow(r2, r3).AsDouble(), d = Avx.UnpackHigh(r2, r3).AsDouble();
-        Avx.UnpackLow(a, c).AsSingle().Store(to);
-        Avx.UnpackHigh(a, c).AsSingle().Store(to + width);
-        Avx.UnpackLow(b, d).AsSingle().Store(to + 2 * width);
-        Avx.UnpackHigh(b, d).AsSingle().Store(to + 3 * width);
     }
 }

@@ -29,9 +29,13 @@ sealed class Gpt2Backward(
         FinalNorm(g);
         for (int l = model.Config.Layers - 1; l >= Math.Max(lowest, 0); l--)
         {
-            FeedForward(l, weights.Layers[l], g.Layers[l]);
-            if (l > lowest || AttentionIsNeeded(l, g.Layers[l], lowestSite))
-                Attention(l, weights.Layers[l], g.Layers[l]);
+            NamedBlock<Tensor> w = weights.Layers[l];
+            NamedBlock<Tensor?> block = g.Layers[l];
+            bool attention = l > lowest || AttentionIsNeeded(l, block, lowestSite);
+            bool norm = attention || NormIsNeeded(l, block, lowestSite);
+            FeedForward(l, w, block, norm);
+            if (attention)
+                Attention(l, w, block);
         }
         if (lowest < 0)
             Embed(g);
@@ -48,7 +52,7 @@ sealed class Gpt2Backward(
         FinalNorm(g);
         for (int l = model.Config.Layers - 1; l > layer; l--)
         {
-            FeedForward(l, weights.Layers[l], g.Layers[l]);
+            FeedForward(l, weights.Layers[l], g.Layers[l], norm: true);
             Attention(l, weights.Layers[l], g.Layers[l]);
         }
         Narrow(layer, weights.Layers[layer], g.Layers[layer]);
@@ -71,12 +75,15 @@ sealed class Gpt2Backward(
         ops.MatMulTransposed(dOut, w.OutWeight, d.Mlp);                      At(SiteKind.MlpPost, l, d.Mlp);
     }
 
-    void FeedForward(int l, NamedBlock<Tensor> w, NamedBlock<Tensor?> g)
+    // With norm down to the stream behind attention, else only as far as the neurons.
+    void FeedForward(int l, NamedBlock<Tensor> w, NamedBlock<Tensor?> g, bool norm)
     {
         Narrow(l, w, g);
         ops.ActivateBackward(model.Config.Activation, a.MlpPre[l], d.Mlp, d.Mlp);
         At(SiteKind.MlpPre, l, d.Mlp);
         WeightGradients(a.Ln2[l], d.Mlp, g.FcWeight, g.FcBias);
+        if (!norm)
+            return;
         ops.MatMulTransposed(d.Mlp, w.FcWeight, d.Norm);
         At(SiteKind.Ln2Normalized, l, d.Norm);
         ops.LayerNormBackward(a.ResidMid[l], w.Ln2Weight, a.Ln2Mean[l], a.Ln2Rstd[l],
@@ -155,6 +162,10 @@ sealed class Gpt2Backward(
     int LowestLayer(Site? lowest)
         => lowest is not { } site || site.Kind >= SiteKind.LnFinalScale ? model.Config.Layers
         : Site.InBlock(site.Kind) ? site.Layer : -1;
+
+    static bool NormIsNeeded(int l, NamedBlock<Tensor?> g, Site? lowestSite)
+        => g.Ln2Weight is not null || g.Ln2Bias is not null
+        || (lowestSite is { } site && site <= new Site(SiteKind.Ln2Normalized, l));
 
     static bool AttentionIsNeeded(int l, NamedBlock<Tensor?> g, Site? lowestSite)
         => g.Ln1Weight is not null || g.Ln1Bias is not null || g.QkvWeight is not null
