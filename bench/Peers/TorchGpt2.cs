@@ -7,16 +7,18 @@ using F = TorchSharp.torch.nn.functional;
 namespace HeadTap.Peers;
 
 /// <summary>
-/// GPT-2 as a PyTorch user writes it, with fused attention, over the weights of a HeadTap model.
+/// GPT-2 as a PyTorch user writes it, over the weights of a HeadTap model: with PyTorch's fused attention, or
+/// with scores, mask, softmax and mix one after the other.
 /// </summary>
 sealed class TorchGpt2
 {
     readonly Gpt2Config _config;
+    readonly bool _stepByStep;
     readonly Dictionary<string, Tensor> _p = [];
 
-    public TorchGpt2(Gpt2Model model)
+    public TorchGpt2(Gpt2Model model, bool stepByStep = false)
     {
-        _config = model.Config;
+        (_config, _stepByStep) = (model.Config, stepByStep);
         foreach (ParameterSlice slice in model.Parameters.Slices)
             _p[slice.Name] = new Parameter(tensor(model.Set[slice.Name].ToArray()).reshape(
                 [.. slice.Shape.Select(n => (long)n)]), true);
@@ -59,8 +61,9 @@ sealed class TorchGpt2
         (long B, long T, long H, long D) = (x.shape[0], x.shape[1], _config.Heads, _config.HeadWidth);
         Tensor[] qkv = Linear(x, $"h.{l}.attn.c_attn").split(_config.Width, -1);
         Tensor[] byHead = [.. qkv.Select(t => t.reshape(B, T, H, D).transpose(1, 2))];
-        Tensor z = F.scaled_dot_product_attention(byHead[0], byHead[1], byHead[2],
-            is_casual: true).transpose(1, 2);
+        Tensor z = (_stepByStep ? Attend(byHead[0], byHead[1], byHead[2])
+            : F.scaled_dot_product_attention(byHead[0], byHead[1], byHead[2], is_casual: true))
+            .transpose(1, 2);
         Tensor w = _p[$"h.{l}.attn.c_proj.weight"], b = _p[$"h.{l}.attn.c_proj.bias"];
         if (heads is Heads.None or Heads.Values)
         {
@@ -77,6 +80,14 @@ sealed class TorchGpt2
         }
         results!.Add(matmul(z.reshape(B * T, H, D).transpose(0, 1), perHead).transpose(0, 1).contiguous());
         return addmm(b, z.reshape(B * T, _config.Width), w, 1, 1).reshape(B, T, _config.Width);
+    }
+
+    static Tensor Attend(Tensor q, Tensor k, Tensor v)
+    {
+        long T = q.shape[2];
+        Tensor scores = q.matmul(k.transpose(-1, -2)) / Math.Sqrt(q.shape[3]);
+        Tensor causal = ones(T, T, dtype: ScalarType.Bool).tril();
+        return scores.masked_fill(causal.logical_not(), float.MinValue).softmax(-1).matmul(v);
     }
 
     Tensor Norm(Tensor x, string name)

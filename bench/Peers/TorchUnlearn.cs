@@ -6,28 +6,32 @@ using F = TorchSharp.torch.nn.functional;
 
 namespace HeadTap.Peers;
 
-/// <summary>TinyMem's training step and BalancedSubnet's, as a PyTorch user writes them.</summary>
+/// <summary>
+/// TinyMem's training step and BalancedSubnet's in PyTorch. Plain: attention step by step and masks from
+/// sorted scores, as the papers' formulas say. Otherwise with fused attention and a partial order of scores.
+/// </summary>
 sealed class TorchUnlearn
 {
     readonly TorchGpt2 _model;
     readonly Dictionary<string, (Tensor Weight, Parameter Scores)> _scores = [];
     readonly optim.Optimizer _optimizer;
     readonly double _ratio;
+    readonly bool _plain;
 
     /// <summary>All weights are trained by AdamW.</summary>
-    public TorchUnlearn(Gpt2Model model, AdamWOptions o)
+    public TorchUnlearn(Gpt2Model model, AdamWOptions o, bool plain)
     {
-        _model = new TorchGpt2(model);
+        _model = new TorchGpt2(model, stepByStep: plain);
         _optimizer = optim.AdamW(
             _model.Parameters, o.LearningRate, o.Beta1, o.Beta2, o.Epsilon, o.WeightDecay);
     }
 
     /// <summary>Scores of the MLP matrices are trained by SGD; every weight is frozen.</summary>
     public TorchUnlearn(
-        Gpt2Model model, IReadOnlyDictionary<string, float[]> scores, SgdStep o, double ratio)
+        Gpt2Model model, IReadOnlyDictionary<string, float[]> scores, SgdStep o, double ratio, bool plain)
     {
-        _model = new TorchGpt2(model);
-        _ratio = ratio;
+        _model = new TorchGpt2(model, stepByStep: plain);
+        (_ratio, _plain) = (ratio, plain);
         foreach (Tensor p in _model.Parameters)
             p.requires_grad_(false);
         foreach ((string name, float[] s) in scores)
@@ -48,9 +52,10 @@ sealed class TorchUnlearn
         using (no_grad())
             foreach ((string name, (Tensor w, Parameter s)) in _scores)
             {
-                Tensor mask = ones_like(s).flatten();
+                Tensor mask = ones_like(s).flatten(), magnitudes = s.abs().flatten();
                 int count = (int)(_ratio * s.NumberOfElements);
-                mask.index_fill_(0, s.abs().flatten().topk(count, -1, false, false).indexes, 0);
+                mask.index_fill_(0, _plain ? magnitudes.sort().Indices.narrow(0, 0, count)
+                    : magnitudes.topk(count, -1, false, false).indexes, 0);
                 masked[name] = (w * mask.reshape(w.shape)).requires_grad_(true);
                 _model.Replace(name, masked[name]);
             }

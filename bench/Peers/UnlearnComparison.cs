@@ -6,9 +6,9 @@ using TorchSharp;
 namespace HeadTap.Peers;
 
 /// <summary>
-/// Steps of TinyMem's training and of BalancedSubnet as the product takes them, beside PyTorch's, on the
-/// model of the experiment: 4 layers, width 128, 14 tokens. Losses of the first steps must agree before
-/// anything is timed.
+/// Steps of TinyMem's training and of BalancedSubnet as the product takes them, beside PyTorch's plain and
+/// fused forms, on the model of the experiment: 4 layers, width 128, 14 tokens. Losses of the first steps
+/// must agree before anything is timed.
 /// </summary>
 static class UnlearnComparison
 {
@@ -26,7 +26,7 @@ static class UnlearnComparison
     internal static void Run(ComputeDevice device, int repeats)
     {
         Console.WriteLine($"{"4 layers of width 128, ReLU, 14 tokens",-40} {"rows x T",9} {"HeadTap ms",11} "
-            + $"{"PyTorch ms",11} {"s / 1,000 rows",14} {"ratio",7}  spread");
+            + $"{"s / 1,000 rows",14}   PyTorch, ms and ratio: plain{"",20}fused");
         foreach ((int rows, int T) in s_shapes)
         {
             Training(device, rows, T, repeats);
@@ -41,10 +41,10 @@ static class UnlearnComparison
         {
             LearningRate = 1e-3f, Beta2 = 0.98f, WeightDecay = 0.1f, DecayOnlyMatrices = false,
         };
-        var peer = new TorchUnlearn(model, options);
+        TorchUnlearn[] peers = [new(model, options, plain: true), new(model, options, plain: false)];
         using var trainer = new RowTrainer(model, options, rows, T, seed: 1);
         int counted = rows * (T - 1);
-        Compare("training step, AdamW", rows, T, repeats, trainer.Learn, peer,
+        Compare("training step, AdamW", rows, T, repeats, trainer.Learn, peers,
             [.. Enumerable.Repeat(1f / counted, counted)]);
     }
 
@@ -58,7 +58,7 @@ static class UnlearnComparison
         var scores = names.ToDictionary(
             n => n, n => Supermask.FirstScores(model.Parameters[n], seed));
         SupermaskOptions options = SupermaskOptions.Of(new MethodOptions());
-        var peer = new TorchUnlearn(model, scores, options.Step, budget);
+        TorchUnlearn[] peers = [Peer(plain: true), Peer(plain: false)];
         using var mask = new Supermask(model, seed, budget);
         using var passes = new RowGradients(model, names, T);
         int forget = rows / 8, predicted = T - 1;
@@ -71,37 +71,53 @@ static class UnlearnComparison
             double loss = passes.AddWeighed(batch, b => ofRow[b]);
             mask.Step(passes.Gradients, options.Step);
             return loss;
-        }, peer, [.. Enumerable.Range(0, rows * predicted)
+        }, peers, [.. Enumerable.Range(0, rows * predicted)
             .Select(i => (float)(ofRow[i / predicted] / predicted))]);
+
+        TorchUnlearn Peer(bool plain) => new(model, scores, options.Step, budget, plain);
     }
 
     static void Compare(string work, int rows, int T, int repeats, Func<int[][], double> ours,
-        TorchUnlearn peer, float[] weights)
+        TorchUnlearn[] peers, float[] weights)
     {
         var random = new SeededRandom(2);
         using torch.Tensor w = torch.tensor(weights);
-        double[] a = new double[repeats], b = new double[repeats];
+        double[] mine = new double[repeats];
+        double[][] theirs = [.. peers.Select(_ => new double[repeats])];
         for (int r = -1; r < repeats; r++)
         {
             int[][][] batches = [.. Enumerable.Range(0, StepsOfTurn).Select(_ => Batch(random, rows, T))];
             torch.Tensor[] ids = [.. batches.Select(batch =>
                 torch.tensor([.. batch.SelectMany(row => row.Select(t => (long)t))]).reshape(rows, T))];
-            double[] one = [], other = [];
-            double mine = Time(() => one = [.. batches.Select(ours)]);
-            double theirs = Time(() => other = [.. ids.Select(x => peer.Step(x, w))]);
+            double[] losses = [];
+            double time = Time(() => losses = [.. batches.Select(ours)]);
+            if (r >= 0)
+                mine[r] = time;
+            for (int p = 0; p < peers.Length; p++)
+            {
+                double[] other = [];
+                time = Time(() => other = [.. ids.Select(x => peers[p].Step(x, w))]);
+                if (r >= 0)
+                    theirs[p][r] = time;
+                else if (!losses.Zip(other).All(l => Math.Abs(l.First - l.Second) <= 1e-4 * Math.Abs(l.Second)))
+                    throw new InvalidOperationException($"{work}: losses {string.Join(", ", losses)} and "
+                        + $"{string.Join(", ", other)} differ; nothing is timed.");
+            }
             foreach (torch.Tensor x in ids)
                 x.Dispose();
-            if (r >= 0)
-                (a[r], b[r]) = (mine, theirs);
-            else if (!one.Zip(other).All(l => Math.Abs(l.First - l.Second) <= 1e-4 * Math.Abs(l.Second)))
-                throw new InvalidOperationException($"{work}: losses {string.Join(", ", one)} and "
-                    + $"{string.Join(", ", other)} differ; nothing is timed.");
         }
-        double[] ratios = [.. a.Zip(b, (x, y) => y / x).Order()];
-        double step = Median(a) / StepsOfTurn;
-        Console.WriteLine($"{work,-40} {$"{rows} x {T}",9} {step,11:0.0} {Median(b) / StepsOfTurn,11:0.0} "
-            + $"{step * EpochRows / rows / 1000,14:0.00} {Median(ratios),7:0.00}  "
-            + $"{ratios[0]:0.00} to {ratios[^1]:0.00}");
+        double step = Median(mine) / StepsOfTurn;
+        Console.WriteLine($"{work,-40} {$"{rows} x {T}",9} {step,11:0.0} "
+            + $"{step * EpochRows / rows / 1000,14:0.00}   "
+            + string.Join("   ", theirs.Select(times => Beside(times, mine))));
+    }
+
+    // Median time of a step, median of the ratios of turns, and the least and largest ratio.
+    static string Beside(double[] theirs, double[] mine)
+    {
+        double[] ratios = [.. theirs.Zip(mine, (x, y) => x / y).Order()];
+        return $"{Median(theirs) / StepsOfTurn,7:0.0} {Median(ratios),5:0.00} "
+            + $"({ratios[0]:0.00} to {ratios[^1]:0.00})";
     }
 
     static int[][] Batch(SeededRandom random, int rows, int T)

@@ -30,7 +30,8 @@ public static unsafe class ActivationHost
     public static void ReluBackward(float* x, float* dY, float* dX, long length)
         => HostMap.Run(x, dY, dX, length, default(WherePositive));
 
-    readonly struct TanhForm : IHostMap
+    /// <summary>x / (1 + e^(-2u))</summary>
+    internal readonly struct TanhForm : IHostMap
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public TVector Of<TWidth, TVector>(TVector x)
@@ -46,7 +47,8 @@ public static unsafe class ActivationHost
         }
     }
 
-    readonly struct TanhFormSlope : IHostMap2
+    /// <summary>dY (s + x s (1 - s) 2u')</summary>
+    internal readonly struct TanhFormSlope : IHostMap2
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public TVector Of<TWidth, TVector>(TVector a, TVector dY)
@@ -71,7 +73,8 @@ public static unsafe class ActivationHost
         }
     }
 
-    readonly struct ExactForm : IHostMap
+    /// <summary>x Phi(x)</summary>
+    internal readonly struct ExactForm : IHostMap
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public TVector Of<TWidth, TVector>(TVector x)
@@ -80,7 +83,8 @@ public static unsafe class ActivationHost
             => TWidth.Multiply(x, NormalBelow<TWidth, TVector>(x, Density<TWidth, TVector>(x)));
     }
 
-    readonly struct ExactFormSlope : IHostMap2
+    /// <summary>dY (Phi(x) + x e^(-x^2/2) / sqrt(2 pi))</summary>
+    internal readonly struct ExactFormSlope : IHostMap2
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public TVector Of<TWidth, TVector>(TVector x, TVector dY)
@@ -94,7 +98,8 @@ public static unsafe class ActivationHost
         }
     }
 
-    readonly struct Positive : IHostMap
+    /// <summary>max(x, 0)</summary>
+    internal readonly struct Positive : IHostMap
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public TVector Of<TWidth, TVector>(TVector x)
@@ -103,7 +108,8 @@ public static unsafe class ActivationHost
             => TWidth.IfLess(x, TWidth.Create(0f), TWidth.Create(0f), x);
     }
 
-    readonly struct WherePositive : IHostMap2
+    /// <summary>dY where x is positive</summary>
+    internal readonly struct WherePositive : IHostMap2
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public TVector Of<TWidth, TVector>(TVector x, TVector dY)

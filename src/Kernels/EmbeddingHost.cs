@@ -6,7 +6,7 @@ namespace HeadTap.Kernels;
 /// <summary>Embedding on the host; formulas and shapes as in <see cref="EmbeddingKernels"/>.</summary>
 public static unsafe class EmbeddingHost
 {
-    const int ColumnsPerItem = 128;
+    const int ColumnsPerItem = 64;
 
     /// <summary>Writes y, or adds into it. Ids are -1 or in range: the caller has looked.</summary>
     public static void Gather(int* ids, float* table, float* y, int rows, int C, bool accumulate)

@@ -3,10 +3,12 @@ using System.Runtime.Intrinsics.X86;
 namespace HeadTap.Kernels;
 
 /// <summary>One product on the host, cut into items by a <see cref="MatMulPlan"/>.</summary>
-readonly unsafe struct MatMulBlocks(float* x, float* weight, float* bias, float* y, MatMulShape s)
+/// <typeparam name="TFinish">What is done with elements of y when they are summed.</typeparam>
+readonly unsafe struct MatMulBlocks<TFinish>(
+    float* x, float* weight, float* bias, float* y, MatMulShape s, TFinish finish)
+    where TFinish : struct, IHostBody
 {
-    /// <summary>Terms summed in registers before they are added to y.</summary>
-    internal const int BlockK = 256;
+    const int BlockK = MatMulHost.BlockK;
 
     // The last slots, so that a body that calls for a product has the others.
     const int PanelSlot = HostScratch.Slots - 1, ColumnsSlot = HostScratch.Slots - 2;
@@ -14,6 +16,7 @@ readonly unsafe struct MatMulBlocks(float* x, float* weight, float* bias, float*
 
     readonly float* _x = x, _weight = weight, _bias = bias, _y = y;
     readonly MatMulShape _s = s;
+    readonly TFinish _finish = finish;
 
     /// <summary>Runs all items on all threads.</summary>
     public void RunAll<TWidth, TVector>()
@@ -22,7 +25,7 @@ readonly unsafe struct MatMulBlocks(float* x, float* weight, float* bias, float*
     {
         var plan = MatMulPlan.Of(
             _s, MatMulTile.Rows<TWidth, TVector>(), MatMulTile.Columns<TWidth, TVector>(), HostThreads.Count);
-        MatMulBlocks product = this;
+        MatMulBlocks<TFinish> product = this;
         HostThreads.For(plan.Items, item => product.Item<TWidth, TVector>(
             item / plan.Chunks * plan.Rows, item % plan.Chunks * plan.Columns, plan));
     }
@@ -60,6 +63,8 @@ readonly unsafe struct MatMulBlocks(float* x, float* weight, float* bias, float*
             k += terms;
         }
         while (k < _s.K);
+        for (long row = i; row < endRow; row++)
+            _finish.Run<TWidth, TVector>(row * _s.YRow + j, row * _s.YRow + endColumn);
     }
 
     void Pack<TWidth, TVector>(int k, int terms, int j, int endColumn, float* panel)

@@ -4,6 +4,8 @@
 // panels two vectors wide by 256 terms, one at a time, and runs its rows of x over each (MatMulBlocks,
 // MatMulPack, MatMulTile). One row alone reads the weight in place (MatMulRow).
 //
+// What comes after a sum (residual, nonlinearity) is done item by item, while its part of y is in cache.
+//
 // Order of a sum: terms k in blocks of 256; a block's terms one after the other with fused multiply-adds,
 // from zero; block sums added to y in order, then the bias. It depends on k alone: not on M, N, the vector
 // width or the threads, so a row gives the same bits alone and in a batch.
@@ -15,6 +17,9 @@ namespace HeadTap.Kernels;
 /// <summary>The matrix product on the host; formulas and shapes as in <see cref="MatMulKernels"/>.</summary>
 public static unsafe class MatMulHost
 {
+    /// <summary>Terms summed in registers before they are added to y.</summary>
+    internal const int BlockK = 256;
+
     const int ColumnsPerItem = 64;
 
     /// <summary>Writes y, or adds into it; any strides (see <see cref="MatMulShape"/>).</summary>
@@ -25,18 +30,96 @@ public static unsafe class MatMulHost
     /// <param name="shape">Sizes and strides.</param>
     /// <remarks>May be called inside a host body: it then runs on the calling thread alone.</remarks>
     public static void Strided(float* x, float* weight, float* bias, float* y, in MatMulShape shape)
+        => Finished(x, weight, bias, y, shape, default(Unfinished));
+
+    /// <summary><see cref="Strided"/>, then y = residual + y; both are [M, N].</summary>
+    public static void Added(
+        float* x, float* weight, float* bias, float* y, in MatMulShape shape, float* residual)
+        => Finished(
+            x, weight, bias, y, shape, new HostMap.Pairs<ElementwiseHost.Plus>(residual, y, y, default));
+
+    /// <summary><see cref="Strided"/>, then y = f(y); y is [M, N].</summary>
+    /// <param name="x">First element of the left operand.</param>
+    /// <param name="weight">First element of the right operand.</param>
+    /// <param name="bias">[N], or null.</param>
+    /// <param name="y">First element of the result.</param>
+    /// <param name="shape">Sizes and strides.</param>
+    /// <param name="activation">f, of <see cref="MatMulEpilogue"/>'s.</param>
+    public static void Activated(
+        float* x, float* weight, float* bias, float* y, in MatMulShape shape, int activation)
+    {
+        switch (activation)
+        {
+            case MatMulEpilogue.GeluTanh:
+                Mapped(x, weight, bias, y, shape, default(ActivationHost.TanhForm));
+                break;
+            case MatMulEpilogue.GeluExact:
+                Mapped(x, weight, bias, y, shape, default(ActivationHost.ExactForm));
+                break;
+            default:
+                Mapped(x, weight, bias, y, shape, default(ActivationHost.Positive));
+                break;
+        }
+    }
+
+    /// <summary><see cref="Strided"/>, then y = y f'(input); both are [M, N].</summary>
+    /// <param name="x">First element of the left operand.</param>
+    /// <param name="weight">First element of the right operand.</param>
+    /// <param name="y">First element of the result.</param>
+    /// <param name="shape">Sizes and strides.</param>
+    /// <param name="activation">f, of <see cref="MatMulEpilogue"/>'s.</param>
+    /// <param name="input">What f was given.</param>
+    public static void Sloped(
+        float* x, float* weight, float* y, in MatMulShape shape, int activation, float* input)
+    {
+        switch (activation)
+        {
+            case MatMulEpilogue.GeluTanh:
+                Mapped(x, weight, y, shape, input, default(ActivationHost.TanhFormSlope));
+                break;
+            case MatMulEpilogue.GeluExact:
+                Mapped(x, weight, y, shape, input, default(ActivationHost.ExactFormSlope));
+                break;
+            default:
+                Mapped(x, weight, y, shape, input, default(ActivationHost.WherePositive));
+                break;
+        }
+    }
+
+    static void Mapped<TMap>(float* x, float* weight, float* bias, float* y, in MatMulShape shape, TMap map)
+        where TMap : struct, IHostMap
+        => Finished(x, weight, bias, y, shape, new HostMap.Elements<TMap>(y, y, map));
+
+    static void Mapped<TMap>(float* x, float* weight, float* y, in MatMulShape shape, float* input, TMap map)
+        where TMap : struct, IHostMap2
+        => Finished(x, weight, null, y, shape, new HostMap.Pairs<TMap>(input, y, y, map));
+
+    // The finish is a body over elements of y: it runs on each item's part as soon as that is summed.
+    static void Finished<TFinish>(
+        float* x, float* weight, float* bias, float* y, in MatMulShape shape, TFinish finish)
+        where TFinish : struct, IHostBody
     {
         if (MatMulRow.Fits(shape))
         {
             new MatMulRow(x, weight, bias, y, shape).RunAll();
+            HostSimd.Ranges(shape.N, HostMap.Grain, finish);
             return;
         }
-        var product = new MatMulBlocks(x, weight, bias, y, shape);
+        var product = new MatMulBlocks<TFinish>(x, weight, bias, y, shape, finish);
         switch (HostSimd.Width)
         {
             case 512: product.RunAll<Width512, Vector512<float>>(); break;
             case 256: product.RunAll<Width256, Vector256<float>>(); break;
             default: product.RunAll<Width128, Vector128<float>>(); break;
+        }
+    }
+
+    readonly struct Unfinished : IHostBody
+    {
+        public void Run<TWidth, TVector>(long first, long end)
+            where TVector : struct
+            where TWidth : struct, ISimd<TVector>
+        {
         }
     }
 

@@ -35,7 +35,7 @@ readonly record struct MatMulPlan(int Blocks, int Rows, int Chunks, int Columns,
         bool whole = s.K <= FewTerms && s.M > tile;
         int maxPanels = whole ? Math.Clamp(ChunkFloats / Math.Max(1, s.K * width), 1, MaxPanels) : MaxPanels;
         int fewestChunks = Parts(panels, maxPanels);
-        long useful = Math.Max(1, (long)s.M * s.N * s.K / ItemTerms);
+        long useful = Math.Max(1, (long)s.M * panels * width * s.K / ItemTerms);
         int items = (int)Math.Min(useful, (long)ItemsPerThread * threads);
 
         // Cycles an operand's element costs each item that reads it: fetched and perhaps copied.

@@ -29,7 +29,7 @@ readonly unsafe struct MatMulRow(float* x, float* weight, float* bias, float* y,
         int k = 0;
         do
         {
-            int terms = Math.Min(MatMulBlocks.BlockK, s.K - k);
+            int terms = Math.Min(MatMulHost.BlockK, s.K - k);
             new Span<float>(sums, columns).Clear();
             Block<TWidth, TVector>(x + k * s.XColumn, weight + k * s.WRow + first, terms, columns, sums);
             bool add = k > 0 || s.Accumulate != 0;

@@ -180,6 +180,24 @@ public class MatMulTests
         }
     }
 
+    // 300 rows by 70 columns: items of several blocks and chunks; one row goes another way.
+    [Test, Combinatorial]
+    public void Gradients_through_a_nonlinearity_have_the_bits_of_separate_ops(
+        [ValueSource(typeof(TestDevice), nameof(TestDevice.Quick))] string device,
+        [Values] Activation kind, [Values(1, 9, 300)] int rows)
+    {
+        using var run = new Run(device, (rows, 70, 20));
+        run.Ops.MatMulTransposed(run.DY, run.Weight, run.DX);
+        run.Ops.ActivateBackward(kind, run.X, run.DX, run.DX);
+        float[] separate = run.DX.ToArray();
+        run.Ops.Fill(run.DX, float.NaN);
+        run.Ops.MatMulTransposedActivateBackward(kind, run.DY, run.Weight, run.X, run.DX);
+        Assert.That(run.DX.ToArray(), Is.EqualTo(separate));
+        Assert.That(
+            () => run.Ops.MatMulTransposedActivateBackward(kind, run.DY, run.Weight, run.DY, run.DX),
+            Throws.ArgumentException.With.Message.StartsWith("MatMulTransposedActivateBackward: dY"));
+    }
+
     [Test]
     public void A_wrong_weight_is_named_in_the_error()
     {

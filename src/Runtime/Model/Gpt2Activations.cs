@@ -7,7 +7,7 @@ namespace HeadTap.Runtime;
 sealed class Gpt2Activations
 {
     readonly TensorArena _arena;
-    readonly bool _keep;
+    readonly bool _keep, _relu;
     readonly IReadOnlySet<Site> _recorded;
     readonly Dictionary<string, Tensor> _shared = new(StringComparer.Ordinal);
 
@@ -15,6 +15,7 @@ sealed class Gpt2Activations
         TensorArena arena, Gpt2Config config, int B, int T, bool keep, IReadOnlySet<Site> recorded)
     {
         (_arena, _keep, _recorded) = (arena, keep, recorded);
+        _relu = config.Activation == Activation.Relu;
         int rows = B * T, C = config.Width, L = config.Layers, I = config.Inner;
 
         Resid = new Tensor[L + 1];
@@ -48,6 +49,13 @@ sealed class Gpt2Activations
 
     /// <summary>Whether a backward pass will read them.</summary>
     internal bool Kept => _keep;
+
+    /// <summary>
+    /// Whether the backward pass finds what the nonlinearity of block <paramref name="l"/> was given in what
+    /// it gave: of ReLU it asks for the sign alone, which stands there unless neurons are edited.
+    /// </summary>
+    internal bool NeuronsTellTheirInputs(int l, SiteRecorder sites)
+        => _relu && !sites.Edits(SiteKind.MlpPost, l);
 
     /// <summary>[L + 1] of [B T, C]: the stream into each block, and out of the last.</summary>
     internal Tensor[] Resid { get; }

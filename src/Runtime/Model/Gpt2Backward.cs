@@ -68,18 +68,21 @@ sealed class Gpt2Backward(
     // Backward of Gpt2Forward.Narrow.
     void Narrow(int l, NamedBlock<Tensor> w, NamedBlock<Tensor?> g)
     {
-        At(SiteKind.ResidPost, l, d.Resid);
-
-        Tensor dOut = Branch(SiteKind.MlpOut, l);
-        WeightGradients(a.MlpPost[l], dOut, g.OutWeight, g.OutBias);
-        ops.MatMulTransposed(dOut, w.OutWeight, d.Mlp);                      At(SiteKind.MlpPost, l, d.Mlp);
+        ops.MatMulTransposed(Out(l, g), w.OutWeight, d.Mlp);                 At(SiteKind.MlpPost, l, d.Mlp);
     }
 
     // With norm down to the stream behind attention, else only as far as the neurons.
     void FeedForward(int l, NamedBlock<Tensor> w, NamedBlock<Tensor?> g, bool norm)
     {
-        Narrow(l, w, g);
-        ops.ActivateBackward(model.Config.Activation, a.MlpPre[l], d.Mlp, d.Mlp);
+        Tensor input = a.NeuronsTellTheirInputs(l, sites) ? a.MlpPost[l] : a.MlpPre[l];
+        if (Uses(SiteKind.MlpPost, l))
+        {
+            Narrow(l, w, g);
+            ops.ActivateBackward(model.Config.Activation, input, d.Mlp, d.Mlp);
+        }
+        else
+            ops.MatMulTransposedActivateBackward(
+                model.Config.Activation, Out(l, g), w.OutWeight, input, d.Mlp);
         At(SiteKind.MlpPre, l, d.Mlp);
         WeightGradients(a.Ln2[l], d.Mlp, g.FcWeight, g.FcBias);
         if (!norm)
@@ -89,6 +92,15 @@ sealed class Gpt2Backward(
         ops.LayerNormBackward(a.ResidMid[l], w.Ln2Weight, a.Ln2Mean[l], a.Ln2Rstd[l],
             d.Norm, d.Resid, g.Ln2Weight, g.Ln2Bias);
         At(SiteKind.ResidMid, l, d.Resid);
+    }
+
+    // The gradient of what the neurons give, once the weights behind them have theirs.
+    Tensor Out(int l, NamedBlock<Tensor?> g)
+    {
+        At(SiteKind.ResidPost, l, d.Resid);
+        Tensor dOut = Branch(SiteKind.MlpOut, l);
+        WeightGradients(a.MlpPost[l], dOut, g.OutWeight, g.OutBias);
+        return dOut;
     }
 
     void Attention(int l, NamedBlock<Tensor> w, NamedBlock<Tensor?> g)

@@ -131,7 +131,7 @@ sealed class Gpt2Forward(Gpt2Model model, Gpt2Activations a, SiteRecorder sites,
         ops.LayerNorm(a.ResidMid[l], w.Ln2Weight, w.Ln2Bias, a.Ln2[l], a.Ln2Mean[l], a.Ln2Rstd[l], eps);
         At(SiteKind.Ln2Scale, l, a.Ln2Rstd[l]);
         At(SiteKind.Ln2Normalized, l, a.Ln2[l]);
-        if (OnePass(SiteKind.MlpPre, l) && !a.Kept) // backward needs what the nonlinearity was given
+        if (OnePass(SiteKind.MlpPre, l) && (!a.Kept || a.NeuronsTellTheirInputs(l, sites)))
             ops.MatMulActivate(model.Config.Activation, a.Ln2[l], w.FcWeight, w.FcBias, a.MlpPost[l]);
         else
         {
@@ -186,8 +186,8 @@ sealed class Gpt2Forward(Gpt2Model model, Gpt2Activations a, SiteRecorder sites,
     }
 
     // A product whose output nobody looks at is added to the stream, or goes through the nonlinearity, as it
-    // is stored, to the same bits. The host does so afterwards: there the separate pass reads from cache.
-    bool OnePass(SiteKind output, int l) => !model.Device.IsHost && !sites.Uses(output, l);
+    // is stored, to the same bits.
+    bool OnePass(SiteKind output, int l) => !sites.Uses(output, l);
 
     // Behind the last attention nothing passes between tokens: where only the last ones' logits are wanted,
     // the others need not go on, three quarters of a block's arithmetic.

@@ -33,10 +33,7 @@ public sealed unsafe partial class Ops
     /// <param name="accumulate">Adds into y.</param>
     public void MatMulTransposed(Tensor x, Tensor weight, Tensor y, bool accumulate = false)
     {
-        Require(weight.Shape.Length == 2 && weight.Columns == x.Columns,
-            $"{weight} must have as many columns as {x}.");
-        Require(y.Columns == weight.Shape[0] && y.Rows == x.Rows,
-            $"{y} must have the rows of {x} and a column for each row of {weight}.");
+        RequireTransposed(x, weight, y);
         Product(x, weight, null, y, MatMulShape.Transposed(x.Rows, weight.Shape[0], x.Columns, accumulate));
     }
 
@@ -74,7 +71,7 @@ public sealed unsafe partial class Ops
 
     /// <summary>
     /// Writes <c>y = residual + (x @ weight + bias)</c>: the bits of <see cref="MatMul"/> and
-    /// <see cref="Add"/>. On ILGPU devices in one pass over y; y may be the residual.
+    /// <see cref="Add"/>, in one pass over y; on ILGPU devices y may be the residual.
     /// </summary>
     /// <param name="x">[..., K]</param>
     /// <param name="weight">[K, N]</param>
@@ -91,7 +88,7 @@ public sealed unsafe partial class Ops
 
     /// <summary>
     /// Writes <c>y = f(x @ weight + bias)</c>: the bits of <see cref="MatMul"/> and <see cref="Activate"/>.
-    /// On ILGPU devices in one pass; nothing holds what f was given.
+    /// In one pass; nothing holds what f was given.
     /// </summary>
     /// <param name="kind">f</param>
     /// <param name="x">[..., K]</param>
@@ -105,6 +102,32 @@ public sealed unsafe partial class Ops
         Product(x, weight, bias, y, shape, null, kind);
     }
 
+    /// <summary>
+    /// Writes <c>dX = (dY @ weight^T) * f'(x)</c>, the gradient through a layer and the nonlinearity before
+    /// it: the bits of <see cref="MatMulTransposed"/> and <see cref="ActivateBackward"/>. On the host in one
+    /// pass over dX.
+    /// </summary>
+    /// <param name="kind">f</param>
+    /// <param name="dY">[..., K]</param>
+    /// <param name="weight">[N, K]</param>
+    /// <param name="x">[..., N]: what f was given, as many rows as dY.</param>
+    /// <param name="dX">As x; not dY or weight.</param>
+    public void MatMulTransposedActivateBackward(
+        Activation kind, Tensor dY, Tensor weight, Tensor x, Tensor dX)
+    {
+        Require(x.Length == dX.Length, $"{x} must have the length of {dX}.");
+        if (!Host)
+        {
+            MatMulTransposed(dY, weight, dX);
+            ActivateBackward(kind, x, dX, dX);
+            return;
+        }
+        RequireTransposed(dY, weight, dX);
+        Begin();
+        MatMulHost.Sloped(dY.Pointer, weight.Pointer, dX.Pointer,
+            MatMulShape.Transposed(dY.Rows, weight.Shape[0], dY.Columns, false), EpilogueOf(kind), x.Pointer);
+    }
+
     /// <summary>Any form of the product; operands may be parts of tensors, begun by a slice.</summary>
     internal void Product(
         Tensor x, Tensor weight, Tensor? bias, Tensor y, in MatMulShape shape, Tensor? residual = null,
@@ -113,22 +136,34 @@ public sealed unsafe partial class Ops
         Begin();
         if (shape.M == 0 || shape.N == 0)
             return;
+        int f = activation is { } kind ? EpilogueOf(kind) : MatMulEpilogue.None;
         if (!Host)
         {
-            Launch(x, weight, bias, residual, y, shape, activation switch
-            {
-                null => MatMulEpilogue.None,
-                Activation.GeluTanh => MatMulEpilogue.GeluTanh,
-                Activation.GeluExact => MatMulEpilogue.GeluExact,
-                _ => MatMulEpilogue.Relu,
-            });
+            Launch(x, weight, bias, residual, y, shape, f);
             return;
         }
-        MatMulHost.Strided(x.Pointer, weight.Pointer, bias is null ? null : bias.Pointer, y.Pointer, shape);
-        if (activation is { } kind)
-            Activate(kind, y, y);
-        if (residual is not null)
-            AddInto(residual, y);
+        float* biases = bias is null ? null : bias.Pointer;
+        if (activation is not null)
+            MatMulHost.Activated(x.Pointer, weight.Pointer, biases, y.Pointer, shape, f);
+        else if (residual is not null)
+            MatMulHost.Added(x.Pointer, weight.Pointer, biases, y.Pointer, shape, residual.Pointer);
+        else
+            MatMulHost.Strided(x.Pointer, weight.Pointer, biases, y.Pointer, shape);
+    }
+
+    static int EpilogueOf(Activation kind) => kind switch
+    {
+        Activation.GeluTanh => MatMulEpilogue.GeluTanh,
+        Activation.GeluExact => MatMulEpilogue.GeluExact,
+        _ => MatMulEpilogue.Relu,
+    };
+
+    static void RequireTransposed(Tensor x, Tensor weight, Tensor y, [CallerMemberName] string op = "")
+    {
+        Require(weight.Shape.Length == 2 && weight.Columns == x.Columns,
+            $"{weight} must have as many columns as {x}.", op);
+        Require(y.Columns == weight.Shape[0] && y.Rows == x.Rows,
+            $"{y} must have the rows of {x} and a column for each row of {weight}.", op);
     }
 
     static void RequireProduct(

@@ -9,12 +9,11 @@ namespace HeadTap.Unlearn;
 /// </summary>
 public sealed class RowTrainer : IDisposable
 {
-    readonly Gpt2Model _model;
-    readonly AdamWOptions _optimizer;
+    readonly OptimizerState _optimizer;
+    readonly float _rate;
     readonly int _batchRows;
     readonly ulong _seed;
     readonly TensorArena _arena;
-    readonly ParameterSet _m, _v;
 
     /// <param name="model">Trained in place.</param>
     /// <param name="optimizer">Rate, decay and moments.</param>
@@ -30,15 +29,15 @@ public sealed class RowTrainer : IDisposable
         ArgumentNullException.ThrowIfNull(optimizer);
         if (optimizer.Problem() is { } problem)
             throw new UserException(problem);
-        (_model, _optimizer, _seed) = (model, optimizer, seed);
+        (_rate, _seed) = (optimizer.LearningRate, seed);
         _batchRows = OptionRange.AtLeastOne("batch-rows", batchRows);
         trained ??= model.Parameters.Slices.Select(s => s.Name).ToHashSet();
         Passes = new RowGradients(model, trained, longest);
         try
         {
             _arena = new TensorArena(model.Device, TensorArena.Measure(model.Device, a =>
-                (_, _) = (Moments(a, "m"), Moments(a, "v"))), "moments");
-            (_m, _v) = (Moments(_arena, "m"), Moments(_arena, "v"));
+                _ = new OptimizerState(a, model, Gradients, optimizer)), "moments");
+            _optimizer = new OptimizerState(_arena, model, Gradients, optimizer);
         }
         catch
         {
@@ -46,9 +45,6 @@ public sealed class RowTrainer : IDisposable
             Passes.Dispose();
             throw;
         }
-
-        ParameterSet Moments(TensorArena arena, string name)
-            => new(arena, model.Parameters, $"{name} of ", trained);
     }
 
     /// <summary>What a step goes along, downwards; zero when a step begins.</summary>
@@ -58,7 +54,7 @@ public sealed class RowTrainer : IDisposable
     public int Steps { get; private set; }
 
     /// <summary>Both moments of every trained parameter, for a checkpoint.</summary>
-    public IReadOnlyList<(string Name, ParameterSet Set)> State => [("m", _m), ("v", _v)];
+    public IReadOnlyList<(string Name, Tensor Tensor)> State => _optimizer.Tensors;
 
     /// <summary>Passes over rows that add into <see cref="Gradients"/>.</summary>
     internal RowGradients Passes { get; }
@@ -97,10 +93,7 @@ public sealed class RowTrainer : IDisposable
         if (!double.IsFinite(loss))
             throw new UserException($"step {Steps + 1}: the loss is {loss}; try a lower learning rate");
         Steps++;
-        foreach (ParameterSlice slice in Gradients.Set.Included)
-            _model.Ops.AdamW(_model.Set[slice.Name], Gradients.Set[slice.Name], _m[slice.Name],
-                _v[slice.Name], new AdamWStep(_optimizer.LearningRate, _optimizer.Beta1, _optimizer.Beta2,
-                    _optimizer.Epsilon, Decay(slice), Steps));
+        _optimizer.Step(_rate, Steps);
         Passes.Clear();
     }
 
@@ -113,7 +106,4 @@ public sealed class RowTrainer : IDisposable
         _arena.Dispose();
         Passes.Dispose();
     }
-
-    float Decay(ParameterSlice slice)
-        => _optimizer.DecayOnlyMatrices && slice.Shape.Length < 2 ? 0 : _optimizer.WeightDecay;
 }

@@ -163,8 +163,7 @@ public static class TinyMemRun
         [
             .. (Regulariser?.State ?? []).Select(s => ($"regulariser.{s.Name}", s.Tensor)),
             .. Model.Set.Included.Select(s => (s.Name, Model.Set[s.Name])),
-            .. Trainer.State.SelectMany(moment => moment.Set.Included.Select(s =>
-                ($"{moment.Name}.{s.Name}", moment.Set[s.Name]))),
+            .. Trainer.State,
         ];
     }
 }

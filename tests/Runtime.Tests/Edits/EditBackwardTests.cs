@@ -42,6 +42,19 @@ public class EditBackwardTests
         run.RequireAgreement();
     }
 
+    // Where nobody edits them, ReLU's gradient reads the sign of what the neurons give.
+    [TestCase(EditOperation.Scale), TestCase(EditOperation.Add)]
+    public void Edited_neurons_do_not_hide_what_relu_was_given(EditOperation operation)
+    {
+        using var run = new Backward("cpu512", TestModel.Small with { Activation = Activation.Relu });
+        run.Add(new Edit
+        {
+            Site = "blocks.*.mlp.hook_post", Operation = operation, Alpha = -1f,
+            Value = operation == EditOperation.Add ? EditValue.Numbers(Numbers.Normal(5, 28)) : null,
+        });
+        run.RequireAgreement();
+    }
+
     [Test]
     public void A_function_without_a_derivative_lets_gradients_pass_unchanged()
     {
@@ -66,9 +79,9 @@ public class EditBackwardTests
         readonly Gpt2Gradients _gradients;
         readonly List<(string, double[], float[], float[])> _parameters = [], _sites = [];
 
-        public Backward(string device)
+        public Backward(string device, Gpt2Config? config = null)
         {
-            Test = new TestModel(device);
+            Test = new TestModel(device, config);
             _rows = [Test.Tokens(1, 5), Test.Tokens(2, 2), Test.Tokens(3, 4)];
             _arena = new TensorArena(Test.Model.Device,
                 Gpt2Gradients.Length(Test.Model.Parameters, null) + 64);
