@@ -99,7 +99,8 @@ static class UnlearnComparison
                 time = Time(() => other = [.. ids.Select(x => peers[p].Step(x, w))]);
                 if (r >= 0)
                     theirs[p][r] = time;
-                else if (!losses.Zip(other).All(l => Math.Abs(l.First - l.Second) <= 1e-4 * Math.Abs(l.Second)))
+                else if (!losses.Zip(other).All(l =>
+                    Math.Abs(l.First - l.Second) <= 1e-4 * Math.Abs(l.Second)))
                     throw new InvalidOperationException($"{work}: losses {string.Join(", ", losses)} and "
                         + $"{string.Join(", ", other)} differ; nothing is timed.");
             }

@@ -1,4 +1,4 @@
-// SGD on the host.
+// SGD on the host: every weight takes the same instructions, as in AdamWHost.
 
 namespace HeadTap.Kernels;
 
@@ -17,9 +17,31 @@ public static unsafe class SgdHost
             where TVector : struct
             where TWidth : struct, ISimd<TVector>
         {
+            int rest = (int)((end - first) % TWidth.Lanes);
+            Vectors<TWidth, TVector>(first, end - rest);
+            if (rest == 0)
+                return;
             int lanes = TWidth.Lanes;
-            long i = first;
-            for (; i + lanes <= end; i += lanes)
+            long at = end - rest;
+            float* last = stackalloc float[3 * lanes];
+            new Span<float>(last, 3 * lanes).Clear();
+            float* lastBuffer = buffer == null ? null : last + 2 * lanes;
+            HostTile.CopyRow(gradient + at, rest, last);
+            HostTile.CopyRow(weight + at, rest, last + lanes);
+            if (buffer != null)
+                HostTile.CopyRow(buffer + at, rest, lastBuffer);
+            new Weights(last, last + lanes, lastBuffer, s).Vectors<TWidth, TVector>(0, lanes);
+            HostTile.CopyRow(last + lanes, rest, weight + at);
+            if (buffer != null)
+                HostTile.CopyRow(lastBuffer, rest, buffer + at);
+        }
+
+        // Whole ones.
+        void Vectors<TWidth, TVector>(long first, long end)
+            where TVector : struct
+            where TWidth : struct, ISimd<TVector>
+        {
+            for (long i = first; i < end; i += TWidth.Lanes)
             {
                 TVector w = TWidth.Load(weight + i);
                 TVector g = TWidth.MultiplyAdd(TWidth.Create(s.WeightDecay), w,
@@ -36,21 +58,6 @@ public static unsafe class SgdHost
                 }
                 TWidth.Store(TWidth.MultiplyAdd(TWidth.Create(-s.LearningRate), change, w), weight + i);
             }
-            for (; i < end; i++)
-                One(i);
-        }
-
-        void One(long i)
-        {
-            float g = gradient[i] * s.GradientScale + s.WeightDecay * weight[i];
-            float change = g;
-            if (buffer != null)
-            {
-                float b = s.Carry == 0f ? s.Gain * g : s.Carry * buffer[i] + s.Gain * g;
-                buffer[i] = b;
-                change = s.FromGradient * g + s.FromBuffer * b;
-            }
-            weight[i] -= s.LearningRate * change;
         }
     }
 }

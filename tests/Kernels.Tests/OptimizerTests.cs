@@ -122,6 +122,40 @@ public class OptimizerTests
             Throws.ArgumentException.With.Message.Contains("Sgd:"));
     }
 
+    // What lets an optimiser step through parameters that lie side by side at once.
+    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.All))]
+    public void Pieces_of_any_length_give_the_bits_of_one_call(string device)
+    {
+        int[] pieces = [1, 37, 16, 3, 72];
+        int n = pieces.Sum();
+        using var arena = new TensorArena(TestDevice.Open(device), 4096);
+        var ops = new Ops(arena.Device);
+        Tensor gradient = arena.Upload("gradient", Gradient(1, n), n);
+        Tensor[] one = State("one"), cut = State("cut");
+        Tensor[] sgdOne = State("one, sgd"), sgdCut = State("cut, sgd");
+        for (int t = 1; t <= 3; t++)
+        {
+            AdamWStep adam = Adam with { Step = t, GradientScale = 0.3f };
+            SgdStep sgd = SgdOptions[2] with { First = t == 1 };
+            ops.AdamW(one[0], gradient, one[1], one[2], adam);
+            ops.Sgd(sgdOne[0], gradient, sgdOne[1], sgd);
+            for (int i = 0, at = 0; i < pieces.Length; at += pieces[i++])
+            {
+                Tensor Piece(Tensor whole) => whole.Slice("piece", at, pieces[i]);
+                ops.AdamW(Piece(cut[0]), Piece(gradient), Piece(cut[1]), Piece(cut[2]), adam);
+                ops.Sgd(Piece(sgdCut[0]), Piece(gradient), Piece(sgdCut[1]), sgd);
+            }
+        }
+        foreach ((Tensor whole, Tensor parts) in one.Zip(cut).Concat(sgdOne.Zip(sgdCut)))
+            Assert.That(Bits(parts), Is.EqualTo(Bits(whole)), whole.Name);
+
+        Tensor[] State(string name) =>
+            [arena.Upload($"weight, {name}", Normal(1, n), n), arena.Cut($"m, {name}", n),
+                arena.Cut($"v, {name}", n)];
+
+        static int[] Bits(Tensor tensor) => [.. tensor.ToArray().Select(BitConverter.SingleToInt32Bits)];
+    }
+
     // Some gradients are zero, some tiny, some large.
     static float[] Gradient(int t, int n)
         => [.. Normal(10 + t, n).Select((g, i) => (i % 5) switch { 3 => 0f, 4 => g * 1e-6f, _ => g * 10 })];
