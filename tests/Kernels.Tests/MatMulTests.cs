@@ -198,6 +198,20 @@ public class MatMulTests
             Throws.ArgumentException.With.Message.StartsWith("MatMulTransposedActivateBackward: dY"));
     }
 
+    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.Quick))]
+    public void No_rows_are_nothing_to_do(string device)
+    {
+        using var arena = new TensorArena(TestDevice.Open(device), 256);
+        var ops = new Ops(arena.Device);
+        Tensor weight = arena.Cut("weight", 5, 3);
+        Tensor dY = arena.Cut("dY", 0, 3), x = arena.Cut("x", 0, 5), dX = arena.Cut("dX", 0, 5);
+        Assert.That(() =>
+        {
+            ops.MatMulTransposed(dY, weight, dX);
+            ops.MatMulTransposedActivateBackward(Activation.Relu, dY, weight, x, dX);
+        }, Throws.Nothing);
+    }
+
     [Test]
     public void A_wrong_weight_is_named_in_the_error()
     {

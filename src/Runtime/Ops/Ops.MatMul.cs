@@ -124,6 +124,8 @@ public sealed unsafe partial class Ops
         }
         RequireTransposed(dY, weight, dX);
         Begin();
+        if (dX.Length == 0)
+            return;
         MatMulHost.Sloped(dY.Pointer, weight.Pointer, dX.Pointer,
             MatMulShape.Transposed(dY.Rows, weight.Shape[0], dY.Columns, false), EpilogueOf(kind), x.Pointer);
     }
