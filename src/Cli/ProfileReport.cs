@@ -1,3 +1,4 @@
+using HeadTap.Jobs;
 using HeadTap.Runtime;
 
 namespace HeadTap.Cli;

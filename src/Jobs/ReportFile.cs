@@ -1,0 +1,15 @@
+using HeadTap.Runtime;
+
+namespace HeadTap.Jobs;
+
+/// <summary>Writes pages to files.</summary>
+public static class ReportFile
+{
+    /// <summary>Writes the page atomically.</summary>
+    /// <exception cref="UserException">The place cannot be written.</exception>
+    public static void Save(this HtmlReport page, string path)
+    {
+        ArgumentNullException.ThrowIfNull(page);
+        AtomicFile.WriteText(path, page.ToString());
+    }
+}
