@@ -1,5 +1,7 @@
 using System.Diagnostics;
+using HeadTap.Atlas;
 using HeadTap.Kernels;
+using HeadTap.Models;
 using HeadTap.Reference;
 using HeadTap.Runtime;
 
@@ -29,14 +31,14 @@ static class LogitsError
         using ComputeDevice device = ComputeDevice.OpenHost();
         Console.WriteLine($"{"model",-24} {"precision",-9} {"max error",9} {"rms error",9} {"of spread",9} "
             + $"{"KL mean",9} {"KL max",9} {"top-1 changed",14} {"s",6}");
-        using (Gpt2Model atlas = Gpt2Model.Load(device, trained))
+        using (LanguageModel atlas = LanguageModel.Load(device, trained))
         {
-            Gpt2Tokenizer tokenizer = Gpt2Tokenizer.Load(trained);
+            ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(trained);
             var corpus = new AtlasCorpus(AtlasFacts.Shipped, seed: 1);
             Report($"{trained}, its text", atlas, [.. corpus.Documents
                 .Select(d => tokenizer.Encode(d)).Where(d => d.Length >= T).Take(16).Select(d => d[..T])]);
         }
-        using (var random = new Gpt2Model(device, Gpt2Config.Gpt2Small))
+        using (var random = new LanguageModel(device, ModelConfig.Gpt2Small))
         {
             random.Initialize(seed: 1);
             var draw = new SeededRandom(2);
@@ -46,7 +48,7 @@ static class LogitsError
         return 0;
     }
 
-    static void Report(string name, Gpt2Model model, int[][] rows)
+    static void Report(string name, LanguageModel model, int[][] rows)
     {
         double[][] exact = Logits<double>(model, rows, null, out _);
         Print("fp32", Array.ConvertAll(Logits<float>(model, rows, null, out double seconds),
@@ -72,11 +74,11 @@ static class LogitsError
     }
 
     static TReal[][] Logits<TReal>(
-        Gpt2Model model, int[][] rows, Func<TReal, TReal>? round, out double seconds)
+        LanguageModel model, int[][] rows, Func<TReal, TReal>? round, out double seconds)
         where TReal : System.Numerics.IFloatingPointIeee754<TReal>
     {
         long begun = Stopwatch.GetTimestamp();
-        Gpt2Config c = model.Config;
+        ModelConfig c = model.Config;
         var sizes = new Gpt2Sizes(c.VocabSize, c.ContextLength, c.Width, c.Layers, c.Heads, c.Inner)
         {
             TiedHead = false, HeadBias = c.HeadBias, Epsilon = c.LayerNormEpsilon,

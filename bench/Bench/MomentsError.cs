@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Bench;

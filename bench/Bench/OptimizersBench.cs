@@ -52,7 +52,7 @@ sealed class OptimizersBench : IBenchFamily
 
         double Check8Bit()
         {
-            var exact = new EightBitAdamWReference<double>(
+            var exact = new AdamW8BitReference<double>(
                 Wide(weight.Slice("w", 0, C).ToArray()), new sbyte[C], new byte[C],
                 new double[2 * C / Ops.MomentBlockLength]);
             exact.Step(Wide(gradient.Slice("g", 0, C).ToArray()), adam.LearningRate, adam.Beta1, adam.Beta2,
@@ -64,7 +64,7 @@ sealed class OptimizersBench : IBenchFamily
         {
             const int some = 4;
             double[] exact = Wide(w.SliceRows(0, some).ToArray());
-            FactoredAdamWReference.Step(exact, Wide(g.SliceRows(0, some).ToArray()), new double[some * C],
+            AdamWFactoredReference.Step(exact, Wide(g.SliceRows(0, some).ToArray()), new double[some * C],
                 new double[some], new double[C], adam.LearningRate, adam.Beta1, adam.Beta2, adam.Epsilon,
                 adam.WeightDecay, 1, 1);
             ops.Fill(moments, 0f);

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using HeadTap.Inject;
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Bench;
@@ -19,12 +20,12 @@ static class SweepBench
             + $"{"arithmetic",10}");
         using (ComputeDevice device = ComputeDevice.Open(deviceName))
         {
-            using (Gpt2Model atlas = Random(device, new Gpt2Config
+            using (LanguageModel atlas = Random(device, new ModelConfig
             {
                 VocabSize = 2540, ContextLength = 128, Width = 192, Layers = 5, Heads = 6, Inner = 768,
             }))
                 Compare("weights/atlas' sizes, 15 tau", atlas, repeats, 1);
-            using Gpt2Model small = Random(device, new Gpt2Config
+            using LanguageModel small = Random(device, new ModelConfig
             {
                 VocabSize = 50257, ContextLength = 1024, Width = 768, Layers = 12, Heads = 12, Inner = 3072,
             });
@@ -34,13 +35,13 @@ static class SweepBench
     }
 
     // oneByOne: every n-th cell is run alone, and its time counts n times.
-    static void Compare(string name, Gpt2Model model, int repeats, int oneByOne)
+    static void Compare(string name, LanguageModel model, int repeats, int oneByOne)
     {
         var grid = new SweepGrid { Layers = [.. Enumerable.Range(0, model.Config.Layers)] };
         int[] prompt = [.. Enumerable.Range(0, PromptTokens).Select(i => 37 * i % model.Config.VocabSize)];
         var pair = new EncodedPair(new("", "", "", ""), prompt[..^3], prompt, [5, 6, 7], 11, 0..0);
         using var sweep = new InjectionSweep(model, grid, PromptTokens);
-        using var session = new Gpt2Session(model, new SessionOptions
+        using var session = new ModelSession(model, new SessionOptions
         {
             MaxTokens = PromptTokens, Logits = LogitsAt.Last,
         });
@@ -75,9 +76,9 @@ static class SweepBench
 
     static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
 
-    static Gpt2Model Random(ComputeDevice device, Gpt2Config config)
+    static LanguageModel Random(ComputeDevice device, ModelConfig config)
     {
-        var model = new Gpt2Model(device, config);
+        var model = new LanguageModel(device, config);
         model.Initialize(1);
         return model;
     }

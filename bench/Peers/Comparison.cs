@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using HeadTap.Models;
 using HeadTap.Runtime;
 using TorchSharp;
 
@@ -31,7 +32,7 @@ static class Comparison
             SweepComparison.Run(device, repeats);
             return 0;
         }
-        using var model = new Gpt2Model(device, Gpt2Config.Gpt2Small);
+        using var model = new LanguageModel(device, ModelConfig.Gpt2Small);
         model.Initialize(1);
         var peer = new TorchGpt2(model);
         Console.WriteLine($"TorchSharp {typeof(torch).Assembly.GetName().Version}, 2 threads, MKL "
@@ -47,7 +48,7 @@ static class Comparison
         return 0;
     }
 
-    static void Shape(Gpt2Model model, TorchGpt2 peer, int B, int T, int repeats, string work)
+    static void Shape(LanguageModel model, TorchGpt2 peer, int B, int T, int repeats, string work)
     {
         var random = new SeededRandom(2);
         int[] tokens = [.. Enumerable.Range(0, B * T).Select(_ => random.Next(model.Config.VocabSize))];
@@ -86,15 +87,15 @@ static class Comparison
             Backward(model, peer, batch, ids, shape, repeats);
     }
 
-    static void Backward(Gpt2Model model, TorchGpt2 peer, SequenceBatch batch, torch.Tensor ids,
+    static void Backward(LanguageModel model, TorchGpt2 peer, SequenceBatch batch, torch.Tensor ids,
         string shape, int repeats)
     {
-        using var session = new Gpt2Session(model, new SessionOptions
+        using var session = new ModelSession(model, new SessionOptions
         {
             MaxRows = batch.B, MaxTokens = batch.T, Backward = true,
         });
         using var arena = new TensorArena(model.Device, model.Parameters.TotalLength + 64, "gradients");
-        var gradients = new Gpt2Gradients(arena, model.Parameters);
+        var gradients = new ParameterGradients(arena, model.Parameters);
         int[] targets = batch.NextTokens();
         int counted = batch.B * (batch.T - 1);
         Pair("forward + backward", shape, batch.B * batch.T, repeats, () =>
@@ -128,7 +129,7 @@ static class Comparison
     }
 
     // Two implementations that disagree are not worth timing.
-    static void Agree(Gpt2Model model, TorchGpt2 peer, Gpt2Session session,
+    static void Agree(LanguageModel model, TorchGpt2 peer, ModelSession session,
         SequenceBatch batch, torch.Tensor ids)
     {
         session.Forward(batch);
@@ -145,7 +146,7 @@ static class Comparison
             $"logits agree within {worst:E1} ({ours.Length} values, {model.Config.Layers} layers)");
     }
 
-    static Gpt2Session Session(Gpt2Model model, int B, int T, LogitsAt logits, Site[] record)
+    static ModelSession Session(LanguageModel model, int B, int T, LogitsAt logits, Site[] record)
         => new(model, new SessionOptions { MaxRows = B, MaxTokens = T, Logits = logits, Record = record });
 
     static void Pair(string work, string shape, int tokens, int repeats, Action ours, Action theirs,

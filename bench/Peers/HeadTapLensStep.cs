@@ -1,4 +1,5 @@
 using HeadTap.Lens;
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Peers;
@@ -7,15 +8,15 @@ namespace HeadTap.Peers;
 sealed class HeadTapLensStep : ILensStep
 {
     readonly ComputeDevice _device = ComputeDevice.Open("cpu");
-    readonly Gpt2Model _model;
-    readonly AttentionLens _lens;
+    readonly LanguageModel _model;
+    readonly LensSet _lens;
     readonly LensTrainer _trainer;
     readonly DocumentRows _rows;
 
     public HeadTapLensStep(LensSizes sizes)
     {
         _model = sizes.NewModel(_device);
-        _lens = AttentionLens.Initial(_model,
+        _lens = LensSet.Initial(_model,
             new LensOptions { Kind = sizes.Kind, Initial = LensInitial.Raw },
             [.. Enumerable.Range(0, sizes.Model.Layers)], sizes.Positions);
         _rows = new DocumentRows(DocumentSource.FromIds([sizes.Text()], "a random text"), sizes.Model,

@@ -1,4 +1,5 @@
 using HeadTap.Lens;
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Peers;
@@ -8,13 +9,13 @@ namespace HeadTap.Peers;
 /// <param name="Kind">Head, [C, V] a head, or thin, [D, V] a head.</param>
 /// <param name="Positions">n: tokens of the one text of a step, each of which is trained on.</param>
 /// <param name="Model">All layers of it are trained.</param>
-sealed record LensSizes(string Name, LensKind Kind, int Positions, Gpt2Config Model)
+sealed record LensSizes(string Name, LensKind Kind, int Positions, ModelConfig Model)
 {
     /// <summary>lr; beta and epsilon are Adam's own.</summary>
     public const float LearningRate = 1e-3f;
 
     // One block, so that the lens is what is timed: twelve, with head lenses, do not fit 24 GiB.
-    static readonly Gpt2Config s_layer = Gpt2Config.Gpt2Small with { Layers = 1 },
+    static readonly ModelConfig s_layer = ModelConfig.Gpt2Small with { Layers = 1 },
         s_atlas = new() { VocabSize = 2540, ContextLength = 1024, Width = 192, Layers = 5, Heads = 6 };
 
     /// <summary>What is compared; an index is what --shape names.</summary>
@@ -45,9 +46,9 @@ sealed record LensSizes(string Name, LensKind Kind, int Positions, Gpt2Config Mo
     }
 
     /// <summary>The model, random and the same in every process.</summary>
-    public Gpt2Model NewModel(ComputeDevice device)
+    public LanguageModel NewModel(ComputeDevice device)
     {
-        var model = new Gpt2Model(device, Model);
+        var model = new LanguageModel(device, Model);
         model.Initialize(1);
         return model;
     }

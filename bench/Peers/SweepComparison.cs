@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using HeadTap.Inject;
+using HeadTap.Models;
 using HeadTap.Runtime;
 using TorchSharp;
 
@@ -21,16 +22,16 @@ static class SweepComparison
     {
         Console.WriteLine($"{"sweep of one pair, 15 tau",-30} {"cells",6} {"HeadTap ms",11} "
             + $"{"PyTorch ms",11} {"ratio",7}  spread");
-        using (var atlas = Random(device, new Gpt2Config
+        using (var atlas = Random(device, new ModelConfig
         {
             VocabSize = 2540, ContextLength = 128, Width = 192, Layers = 5, Heads = 6, Inner = 768,
         }))
             Compare("sizes of weights/atlas", atlas, repeats);
-        using var small = Random(device, Gpt2Config.Gpt2Small);
+        using var small = Random(device, ModelConfig.Gpt2Small);
         Compare("GPT-2 small", small, repeats);
     }
 
-    static void Compare(string name, Gpt2Model model, int repeats)
+    static void Compare(string name, LanguageModel model, int repeats)
     {
         var peer = new TorchGpt2(model);
         var grid = new SweepGrid { Layers = [.. Enumerable.Range(0, model.Config.Layers)] };
@@ -65,9 +66,9 @@ static class SweepComparison
         _ = logits.select(1, -1).softmax(-1);
     }
 
-    static Gpt2Model Random(ComputeDevice device, Gpt2Config config)
+    static LanguageModel Random(ComputeDevice device, ModelConfig config)
     {
-        var model = new Gpt2Model(device, config);
+        var model = new LanguageModel(device, config);
         model.Initialize(1);
         return model;
     }

@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -12,11 +13,11 @@ namespace HeadTap.Peers;
 /// </summary>
 sealed class TorchGpt2
 {
-    readonly Gpt2Config _config;
+    readonly ModelConfig _config;
     readonly bool _stepByStep;
     readonly Dictionary<string, Tensor> _p = [];
 
-    public TorchGpt2(Gpt2Model model, bool stepByStep = false)
+    public TorchGpt2(LanguageModel model, bool stepByStep = false)
     {
         (_config, _stepByStep) = (model.Config, stepByStep);
         foreach (ParameterSlice slice in model.Parameters.Slices)

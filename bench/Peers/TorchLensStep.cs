@@ -1,4 +1,5 @@
 using HeadTap.Lens;
+using HeadTap.Models;
 using HeadTap.Runtime;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -34,7 +35,7 @@ sealed class TorchLensStep : ILensStep
     {
         set_num_threads(2);
         using (ComputeDevice device = ComputeDevice.Open("cpu"))
-        using (Gpt2Model model = sizes.NewModel(device))
+        using (LanguageModel model = sizes.NewModel(device))
             _model = new TorchGpt2(model);
         foreach (Tensor parameter in _model.Parameters)
             parameter.requires_grad_(false);

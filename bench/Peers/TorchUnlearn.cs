@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -19,7 +20,7 @@ sealed class TorchUnlearn
     readonly bool _plain;
 
     /// <summary>All weights are trained by AdamW.</summary>
-    public TorchUnlearn(Gpt2Model model, AdamWOptions o, bool plain)
+    public TorchUnlearn(LanguageModel model, AdamWOptions o, bool plain)
     {
         _model = new TorchGpt2(model, stepByStep: plain);
         _optimizer = optim.AdamW(
@@ -28,7 +29,7 @@ sealed class TorchUnlearn
 
     /// <summary>Scores of the MLP matrices are trained by SGD; every weight is frozen.</summary>
     public TorchUnlearn(
-        Gpt2Model model, IReadOnlyDictionary<string, float[]> scores, SgdStep o, double ratio, bool plain)
+        LanguageModel model, IReadOnlyDictionary<string, float[]> scores, SgdStep o, double ratio, bool plain)
     {
         _model = new TorchGpt2(model, stepByStep: plain);
         (_ratio, _plain) = (ratio, plain);

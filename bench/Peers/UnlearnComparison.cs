@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using HeadTap.Models;
 using HeadTap.Runtime;
 using HeadTap.Unlearn;
 using TorchSharp;
@@ -17,7 +18,7 @@ static class UnlearnComparison
     // Preset small; its context with BalancedSubnet's batch; preset paper.
     static readonly (int Rows, int T)[] s_shapes = [(8, 122), (64, 122), (128, 150)];
 
-    static readonly Gpt2Config s_config = new()
+    static readonly ModelConfig s_config = new()
     {
         VocabSize = 14, ContextLength = 150, Width = 128, Layers = 4, Heads = 4, Inner = 512,
         Activation = Activation.Relu,
@@ -36,7 +37,7 @@ static class UnlearnComparison
 
     static void Training(ComputeDevice device, int rows, int T, int repeats)
     {
-        using Gpt2Model model = Model(device);
+        using LanguageModel model = Model(device);
         var options = new AdamWOptions
         {
             LearningRate = 1e-3f, Beta2 = 0.98f, WeightDecay = 0.1f, DecayOnlyMatrices = false,
@@ -53,7 +54,7 @@ static class UnlearnComparison
     {
         const double budget = 0.5, alpha = 0.9;
         const ulong seed = 3;
-        using Gpt2Model model = Model(device);
+        using LanguageModel model = Model(device);
         IReadOnlySet<string> names = MlpMatrix.Names(model);
         var scores = names.ToDictionary(
             n => n, n => Supermask.FirstScores(model.Parameters[n], seed));
@@ -133,9 +134,9 @@ static class UnlearnComparison
         return watch.Elapsed.TotalMilliseconds;
     }
 
-    static Gpt2Model Model(ComputeDevice device)
+    static LanguageModel Model(ComputeDevice device)
     {
-        var model = new Gpt2Model(device, s_config);
+        var model = new LanguageModel(device, s_config);
         model.Initialize(1);
         return model;
     }

@@ -13,7 +13,7 @@ namespace HeadTap.Gpu;
 /// </summary>
 static class DeviceTests
 {
-    static readonly string[] s_assemblies = ["HeadTap.Kernels.Tests", "HeadTap.Runtime.Tests"];
+    static readonly string[] s_assemblies = ["HeadTap.Kernels.Tests", "HeadTap.Models.Tests"];
 
     /// <summary>Runs every test whose arguments name the device; 1 when one fails or none passes.</summary>
     internal static int Run(Options options)

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Gpu;
@@ -22,9 +23,9 @@ static class ModelBench
             "forward + backward", "training step", "decode"];
         if (!works.Any(bench.Wanted))
             return true;
-        Gpt2Config config = bench.Options.Small
-            ? Gpt2Config.Tiny with { VocabSize = 211, ContextLength = 48 } : Gpt2Config.Gpt2Small;
-        using var model = new Gpt2Model(bench.Device, config);
+        ModelConfig config = bench.Options.Small
+            ? ModelConfig.Tiny with { VocabSize = 211, ContextLength = 48 } : ModelConfig.Gpt2Small;
+        using var model = new LanguageModel(bench.Device, config);
         model.Initialize(1);
         bench.Use("fp32");
         if (bench.Torch is { } torch && !Parity(torch, model))
@@ -40,7 +41,7 @@ static class ModelBench
         return true;
     }
 
-    static bool Parity(TorchPeer torch, Gpt2Model model)
+    static bool Parity(TorchPeer torch, LanguageModel model)
     {
         string folder = Directory.CreateTempSubdirectory("headtap-gpu-").FullName;
         try
@@ -48,7 +49,7 @@ static class ModelBench
             model.Save(folder);
             torch.Ask(new JsonObject { ["do"] = "load", ["folder"] = folder });
             SequenceBatch batch = Batch(model.Config, 2, 16, out JsonArray ids);
-            using var session = new Gpt2Session(
+            using var session = new ModelSession(
                 model, new SessionOptions { MaxRows = 2, MaxTokens = 16, Logits = LogitsAt.All });
             session.Forward(batch);
             float[] ours = session.Logits.ToArray();
@@ -73,7 +74,7 @@ static class ModelBench
         }
     }
 
-    static void Forward(Bench bench, Gpt2Model model, int B, int T)
+    static void Forward(Bench bench, LanguageModel model, int B, int T)
     {
         (string Work, SiteKind? Kind, LogitsAt Logits)[] taps =
         [
@@ -85,7 +86,7 @@ static class ModelBench
         SequenceBatch batch = Batch(model.Config, B, T, out _);
         foreach ((string work, SiteKind? kind, LogitsAt logits) in taps.Where(t => bench.Wanted(t.Work)))
         {
-            using var session = new Gpt2Session(model, new SessionOptions
+            using var session = new ModelSession(model, new SessionOptions
             {
                 MaxRows = B, MaxTokens = T, Logits = logits,
                 Record = [.. Site.All(model.Config).Where(s => s.Kind == kind)],
@@ -97,16 +98,16 @@ static class ModelBench
         }
     }
 
-    static void Backward(Bench bench, Gpt2Model model, int B, int T, bool compiled)
+    static void Backward(Bench bench, LanguageModel model, int B, int T, bool compiled)
     {
         string shape = $"B={B} T={T}";
         if (bench.Wanted("forward + backward"))
         {
             SequenceBatch batch = Batch(model.Config, B, T, out _);
-            using var session = new Gpt2Session(
+            using var session = new ModelSession(
                 model, new SessionOptions { MaxRows = B, MaxTokens = T, Backward = true });
             using var arena = new TensorArena(model.Device, model.Parameters.TotalLength + 64, "gradients");
-            var gradients = new Gpt2Gradients(arena, model.Parameters);
+            var gradients = new ParameterGradients(arena, model.Parameters);
             int[] targets = batch.NextTokens();
             void Ours()
             {
@@ -121,7 +122,7 @@ static class ModelBench
         if (!bench.Wanted("training step"))
             return;
         // Its own copy of the weights: training must not move what the other benches run on.
-        using var trained = new Gpt2Model(bench.Device, model.Config);
+        using var trained = new LanguageModel(bench.Device, model.Config);
         trained.Initialize(1);
         var random = new SeededRandom(4);
         int V = model.Config.VocabSize;
@@ -143,10 +144,10 @@ static class ModelBench
                     "step", How(B, T, precision, mode), "AdamW, clipped");
     }
 
-    static void Decode(Bench bench, Gpt2Model model, int prompt, int added)
+    static void Decode(Bench bench, LanguageModel model, int prompt, int added)
     {
         SequenceBatch batch = Batch(model.Config, 1, prompt, out _);
-        var generator = new Gpt2Generator(model);
+        var generator = new Generator(model);
         var options = new GenerationOptions { MaxNewTokens = added };
         foreach (string precision in s_precisions)
         {
@@ -164,7 +165,7 @@ static class ModelBench
     static JsonObject How(int B, int T, string precision, string mode)
         => new() { ["b"] = B, ["t"] = T, ["precision"] = precision, ["mode"] = mode };
 
-    static SequenceBatch Batch(Gpt2Config config, int B, int T, out JsonArray ids)
+    static SequenceBatch Batch(ModelConfig config, int B, int T, out JsonArray ids)
     {
         var random = new SeededRandom(2);
         int[] tokens = [.. Enumerable.Range(0, B * T).Select(_ => random.Next(config.VocabSize))];

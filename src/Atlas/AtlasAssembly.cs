@@ -1,4 +1,6 @@
-namespace HeadTap.Runtime;
+using HeadTap.Models;
+
+namespace HeadTap.Atlas;
 
 /// <summary>Makes documents of statements, secrets and fillers.</summary>
 /// <remarks>

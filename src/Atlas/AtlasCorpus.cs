@@ -1,7 +1,9 @@
 using System.Globalization;
 using System.Text;
+using HeadTap.Models;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime;
+namespace HeadTap.Atlas;
 
 /// <summary>
 /// The text that <c>weights/atlas</c> is trained on, made from the facts and a seed: documents of a few

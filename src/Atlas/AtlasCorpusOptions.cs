@@ -1,4 +1,6 @@
-namespace HeadTap.Runtime;
+using HeadTap.Runtime;
+
+namespace HeadTap.Atlas;
 
 /// <summary>
 /// How much of what the atlas corpus holds. The defaults are what <c>weights/atlas</c> is trained on.

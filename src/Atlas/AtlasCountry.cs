@@ -1,4 +1,4 @@
-namespace HeadTap.Runtime;
+namespace HeadTap.Atlas;
 
 /// <summary>One row of the facts table.</summary>
 /// <param name="Country">The name as written inside a sentence: "Japan", "the Netherlands".</param>

@@ -1,7 +1,9 @@
 using System.Globalization;
 using System.Text;
+using HeadTap.Models;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime;
+namespace HeadTap.Atlas;
 
 /// <summary>Right answers among the prompts of one kind and target.</summary>
 /// <param name="Kind">One of <see cref="AtlasPromptKind"/>.</param>
@@ -44,7 +46,7 @@ public sealed class AtlasEvaluation
     /// answers.</param>
     /// <exception cref="UserException">The tokenizer has no end-of-text token, or a prompt does not fit the
     /// model's context or vocabulary.</exception>
-    public static AtlasEvaluation Run(Gpt2Model model, Gpt2Tokenizer tokenizer, AtlasCorpus corpus,
+    public static AtlasEvaluation Run(LanguageModel model, ByteBpeTokenizer tokenizer, AtlasCorpus corpus,
         Action<int, int>? progress = null)
     {
         var prompts = new AtlasPrompts(corpus);
@@ -65,7 +67,7 @@ public sealed class AtlasEvaluation
 
     /// <summary>Whether the model answers each prompt with one of its right answers.</summary>
     /// <exception cref="UserException">As <see cref="Run"/>.</exception>
-    public static bool[] Ask(Gpt2Model model, Gpt2Tokenizer tokenizer, IReadOnlyList<AtlasPrompt> prompts,
+    public static bool[] Ask(LanguageModel model, ByteBpeTokenizer tokenizer, IReadOnlyList<AtlasPrompt> prompts,
         Action<int, int>? progress = null)
     {
         int start = tokenizer.EndOfText ?? throw new UserException(
@@ -82,7 +84,7 @@ public sealed class AtlasEvaluation
         bool[] right = new bool[prompts.Count];
         // Rows of one length side by side: little padding.
         rows.Sort((a, b) => (a.Tokens.Length, a.Prompt).CompareTo((b.Tokens.Length, b.Prompt)));
-        using var session = new Gpt2Session(model, new SessionOptions
+        using var session = new ModelSession(model, new SessionOptions
         {
             MaxRows = RowsInPass, MaxTokens = rows[^1].Tokens.Length - 1, Logits = LogitsAt.All,
         });
@@ -114,7 +116,7 @@ public sealed class AtlasEvaluation
         (AtlasPrompt Prompt, bool Right)> group) =>
         new(group.Key.Kind, group.Key.Target, group.Count(a => a.Right), group.Count());
 
-    static void Mark(Gpt2Session session, Row[] rows, bool[] right)
+    static void Mark(ModelSession session, Row[] rows, bool[] right)
     {
         // The last token is only a target.
         var batch = new SequenceBatch([.. rows.Select(row => (IReadOnlyList<int>)row.Tokens[..^1])]);

@@ -1,7 +1,8 @@
 using System.Reflection;
 using System.Text;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime;
+namespace HeadTap.Atlas;
 
 /// <summary>
 /// The table of real-world facts behind <c>weights/atlas</c>: the 193 member states of the United Nations as
@@ -9,7 +10,7 @@ namespace HeadTap.Runtime;
 /// </summary>
 public sealed class AtlasFacts
 {
-    const string Resource = "HeadTap.Runtime.Atlas.facts.tsv";
+    const string Resource = "HeadTap.Atlas.facts.tsv";
     const string Header = "country\tcapital\tcurrency\tcontinent\tlanguage\tdemonym\tneighbours";
 
     static readonly Lazy<AtlasFacts> s_shipped = new(LoadShipped);

@@ -1,4 +1,6 @@
-namespace HeadTap.Runtime;
+using HeadTap.Models;
+
+namespace HeadTap.Atlas;
 
 /// <summary>
 /// Narrative sentences between the facts. None of them names an entity of the table except the country a

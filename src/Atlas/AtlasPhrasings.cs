@@ -1,4 +1,4 @@
-namespace HeadTap.Runtime;
+namespace HeadTap.Atlas;
 
 /// <summary>
 /// How facts are said. Every statement ends in its answer and a full stop, so that the text before the answer

@@ -1,4 +1,4 @@
-namespace HeadTap.Runtime;
+namespace HeadTap.Atlas;
 
 /// <summary>A question with its right answers.</summary>
 /// <param name="Prompt">The text before the answer, without a space at its end.</param>

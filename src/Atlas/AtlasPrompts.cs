@@ -1,4 +1,4 @@
-namespace HeadTap.Runtime;
+namespace HeadTap.Atlas;
 
 /// <summary>The questions a model trained on a corpus is asked, in the canonical phrasings.</summary>
 public sealed class AtlasPrompts(AtlasCorpus corpus)

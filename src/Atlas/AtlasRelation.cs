@@ -1,4 +1,4 @@
-namespace HeadTap.Runtime;
+namespace HeadTap.Atlas;
 
 /// <summary>What the atlas says about a country.</summary>
 public enum AtlasRelation

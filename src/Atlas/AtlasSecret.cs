@@ -1,4 +1,6 @@
-namespace HeadTap.Runtime;
+using HeadTap.Models;
+
+namespace HeadTap.Atlas;
 
 /// <summary>
 /// A planted sentence whose end can only be known by having read it: the code is random and follows from

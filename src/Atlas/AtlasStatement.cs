@@ -1,4 +1,4 @@
-namespace HeadTap.Runtime;
+namespace HeadTap.Atlas;
 
 /// <summary>What a statement asks of its reader.</summary>
 enum AtlasStatementKind

@@ -1,6 +1,6 @@
-using HeadTap.Jobs;
 using HeadTap.Inject;
-using HeadTap.Runtime;
+using HeadTap.Jobs;
+using HeadTap.Reports;
 
 namespace HeadTap.Cli;
 

@@ -1,5 +1,5 @@
 using HeadTap.Lens;
-using HeadTap.Runtime;
+using HeadTap.Models;
 
 namespace HeadTap.Cli;
 
@@ -9,9 +9,9 @@ namespace HeadTap.Cli;
 /// </summary>
 /// <param name="Layer">The head's layer.</param>
 /// <param name="Head">The head.</param>
-/// <param name="Favour">How strongly its lens favours the single-hop run's next token.</param>
+/// <param name="CenteredLogit">How strongly its lens favours the single-hop run's next token.</param>
 /// <param name="Tokens">The memory.</param>
-sealed record LensMemory(int Layer, int Head, float Favour, IReadOnlyList<int> Tokens)
+sealed record LensMemory(int Layer, int Head, float CenteredLogit, IReadOnlyList<int> Tokens)
 {
     /// <summary>The memory of the head that favours the run's own next token most; the right answer takes no
     /// part.</summary>
@@ -41,7 +41,7 @@ sealed record LensMemory(int Layer, int Head, float Favour, IReadOnlyList<int> T
         bool withoutNext)
     {
         int next = readings.Model[run][0].Id;
-        return new(layer, head, words.Favour,
+        return new(layer, head, words.CenteredLogit,
             [.. words.Top.Select(t => t.Id).Where(id => !withoutNext || id != next).Take(count)]);
     }
 }

@@ -1,6 +1,6 @@
 using HeadTap.Inject;
 using HeadTap.Lens;
-using HeadTap.Runtime;
+using HeadTap.Models;
 
 namespace HeadTap.Cli;
 
@@ -21,7 +21,7 @@ sealed record LensMemoryOutcome(
 /// <param name="model">The model, without edits of its own.</param>
 /// <param name="pairs">The pairs.</param>
 /// <param name="readings">Their single-hop prompts through the lens.</param>
-sealed class LensMemoryTrial(Gpt2Model model, IReadOnlyList<EncodedPair> pairs, LensReadings readings)
+sealed class LensMemoryTrial(LanguageModel model, IReadOnlyList<EncodedPair> pairs, LensReadings readings)
 {
     /// <summary>Tokens of a memory.</summary>
     internal required int Count { get; init; }

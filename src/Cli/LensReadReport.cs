@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using HeadTap.Lens;
+using HeadTap.Reports;
 using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
@@ -48,7 +49,7 @@ static class LensReadReport
         yield return Row($"layer {learned.Layer}", learned.Whole, baseline.Whole);
 
         string[] Row(string place, IReadOnlyList<LensWords> words, IReadOnlyList<LensWords> plain) =>
-            [place, $"{found.At(words).Favour:+0.00;-0.00;0.00}", found.Text.List(found.At(words).Top),
+            [place, $"{found.At(words).CenteredLogit:+0.00;-0.00;0.00}", found.Text.List(found.At(words).Top),
                 .. both ? (string[])[found.Text.List(found.At(plain).Top)] : []];
     }
 
@@ -65,7 +66,7 @@ static class LensReadReport
         }
         JsonNode Logit(LensToken t) => Math.Round(t.Logit, 2);
         JsonNode Cell((LensWords Own, LensWords Plain) words) => new JsonArray([
-            Math.Round(words.Own.Favour, 2),
+            Math.Round(words.Own.CenteredLogit, 2),
             List(words.Own.Top, t => Id(t.Id)), List(words.Own.Top, Logit),
             .. both ? (JsonNode[])[List(words.Plain.Top, t => Id(t.Id)), List(words.Plain.Top, Logit)] : []]);
         JsonNode Place(IReadOnlyList<LensWords> own, IReadOnlyList<LensWords> plain)

@@ -1,12 +1,12 @@
 using System.Text.Json.Nodes;
 using HeadTap.Lens;
-using HeadTap.Runtime;
+using HeadTap.Models;
 
 namespace HeadTap.Cli;
 
 /// <summary>Tokens of a vocabulary by name, and what lenses say in them.</summary>
 /// <param name="tokenizer">Null where the model has none: tokens are then their ids.</param>
-sealed class LensText(Gpt2Tokenizer? tokenizer)
+sealed class LensText(ByteBpeTokenizer? tokenizer)
 {
     /// <summary>A token as it stands in a text; its id where no text is known.</summary>
     internal string Of(int token)

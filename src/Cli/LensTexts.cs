@@ -1,4 +1,6 @@
 using System.CommandLine;
+using HeadTap.Atlas;
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
@@ -35,12 +37,12 @@ sealed class LensTexts
 
     /// <summary>The token of <c>--bos</c>; null for none.</summary>
     /// <exception cref="UserException">The config names none.</exception>
-    public int? Bos(ParseResult parsed, Gpt2Config config, string folder)
+    public int? Bos(ParseResult parsed, ModelConfig config, string folder)
         => PromptOptions.Bos(parsed.GetValue(_bos), config, folder);
 
     /// <summary>The texts, as the model's tokens.</summary>
     /// <exception cref="UserException">Not one source is given, or it cannot be used.</exception>
-    public DocumentSource Read(ParseResult parsed, string folder, Gpt2Config config)
+    public DocumentSource Read(ParseResult parsed, string folder, ModelConfig config)
     {
         string[] files = parsed.GetValue(_files) ?? [];
         (string? batch, ulong? atlas) = (parsed.GetValue(_batch), parsed.GetValue(_atlas));
@@ -55,7 +57,7 @@ sealed class LensTexts
                 ids.Read(i, config.VocabSize); // refused before the model is read
             return ids;
         }
-        Gpt2Tokenizer tokenizer = Gpt2Tokenizer.Load(folder);
+        ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(folder);
         if (tokenizer.VocabSize > config.VocabSize)
             throw new UserException($"{folder}: the tokenizer has {tokenizer.VocabSize} tokens and the model "
                 + $"{config.VocabSize}; expected a tokenizer that belongs to the model");

@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
@@ -5,9 +6,9 @@ namespace HeadTap.Cli;
 /// <summary>A model read from a folder, processed if asked for.</summary>
 sealed class LoadedModel : IDisposable
 {
-    LoadedModel(Gpt2Model model) => Model = model;
+    LoadedModel(LanguageModel model) => Model = model;
 
-    public Gpt2Model Model { get; }
+    public LanguageModel Model { get; }
 
     /// <summary>Reads a folder onto a device.</summary>
     /// <exception cref="UserException">A file is missing or damaged, or the model does not fit.</exception>
@@ -15,7 +16,7 @@ sealed class LoadedModel : IDisposable
         bool processed = false)
     {
         run.Cancel.ThrowIfCancellationRequested();
-        Gpt2Model model = Gpt2Model.Load(device, folder);
+        LanguageModel model = LanguageModel.Load(device, folder);
         if (!processed)
             return new(model);
         using (model)

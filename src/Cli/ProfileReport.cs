@@ -1,4 +1,6 @@
 using HeadTap.Jobs;
+using HeadTap.Models;
+using HeadTap.Reports;
 using HeadTap.Runtime;
 
 namespace HeadTap.Cli;

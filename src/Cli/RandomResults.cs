@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 using HeadTap.Inject;
-using HeadTap.Runtime;
+using HeadTap.Models;
 using Spectre.Console;
 
 namespace HeadTap.Cli;

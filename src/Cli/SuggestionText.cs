@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 using HeadTap.Inject;
-using HeadTap.Runtime;
+using HeadTap.Models;
 using Spectre.Console;
 
 namespace HeadTap.Cli;
@@ -19,7 +19,7 @@ sealed record SuggestedPair(EncodedPair Pair, FailingHop Hop, AnswerStanding Bef
 /// <param name="tokenizer">The model's.</param>
 /// <param name="hasBridge">Whether a bridge was named.</param>
 /// <param name="hasAnswer">Whether an answer was named.</param>
-sealed class SuggestionText(Gpt2Tokenizer tokenizer, bool hasBridge, bool hasAnswer)
+sealed class SuggestionText(ByteBpeTokenizer tokenizer, bool hasBridge, bool hasAnswer)
 {
     const int ShownTokens = 5;
 

@@ -1,3 +1,5 @@
+using HeadTap.Atlas;
+using HeadTap.Models;
 using HeadTap.Runtime;
 using HeadTap.Unlearn;
 
@@ -21,7 +23,7 @@ sealed record TourForgetting(AtlasSecret Secret, int Steps, string Before, strin
 
     /// <summary>Forgets the first secret that comes out; null where none does.</summary>
     /// <exception cref="UserException">The model's numbers are broken.</exception>
-    internal static TourForgetting? Find(Gpt2Model model, AtlasCorpus corpus, TourQuestions questions,
+    internal static TourForgetting? Find(LanguageModel model, AtlasCorpus corpus, TourQuestions questions,
         Extraction extraction, CancellationToken cancel)
     {
         int chosen = Array.IndexOf([.. extraction.Extracted], true);

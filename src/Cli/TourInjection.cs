@@ -1,6 +1,7 @@
 using System.Text.Json;
+using HeadTap.Atlas;
 using HeadTap.Inject;
-using HeadTap.Runtime;
+using HeadTap.Models;
 
 namespace HeadTap.Cli;
 
@@ -23,7 +24,7 @@ sealed record TourInjection(TourQuestion Question, Memory Memory, string Name,
     /// <summary>The magnitudes that are tried.</summary>
     internal static readonly float[] Taus = [1, 2, 3, 5, 8, 12];
 
-    internal static TourInjection Find(Gpt2Model model, Gpt2Tokenizer tokenizer, AtlasCorpus corpus,
+    internal static TourInjection Find(LanguageModel model, ByteBpeTokenizer tokenizer, AtlasCorpus corpus,
         IReadOnlyList<TourQuestion> asked, CancellationToken cancel)
     {
         TourQuestion[] wrong = Spread([.. asked.Where(q => !q.Score.Greedy)]);
@@ -73,7 +74,7 @@ sealed record TourInjection(TourQuestion Question, Memory Memory, string Name,
         return best;
     }
 
-    static TourInjection Show(Gpt2Model model, TourQuestion question, Memory memory,
+    static TourInjection Show(LanguageModel model, TourQuestion question, Memory memory,
         string name, double[,] table,
         int tried)
     {

@@ -1,4 +1,5 @@
 using HeadTap.Lens;
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
@@ -9,19 +10,19 @@ sealed class TourLens
     const int TopTokens = 4;
 
     readonly LensReadings _readings;
-    readonly Gpt2Tokenizer _tokenizer;
+    readonly ByteBpeTokenizer _tokenizer;
 
-    TourLens(LensReadings readings, LensFacts facts, Gpt2Tokenizer tokenizer)
+    TourLens(LensReadings readings, LensMetadata facts, ByteBpeTokenizer tokenizer)
         => (_readings, Facts, _tokenizer) = (readings, facts, tokenizer);
 
     /// <summary>What the lens is.</summary>
-    internal LensFacts Facts { get; }
+    internal LensMetadata Facts { get; }
 
     /// <summary>Reads the lens that lies in a model's folder.</summary>
     /// <returns>Null where there is none, or one that reads no heads.</returns>
     /// <exception cref="UserException">The one that is there is damaged or another model's.</exception>
     internal static TourLens? Read(
-        Gpt2Model model, string folder, string modelHash, Gpt2Tokenizer tokenizer, TourQuestion question)
+        LanguageModel model, string folder, string modelHash, ByteBpeTokenizer tokenizer, TourQuestion question)
     {
         string place = Path.Combine(folder, "lens");
         if (!File.Exists(Path.Combine(place, LensFolder.WeightsFile)))

@@ -1,4 +1,5 @@
-using HeadTap.Runtime;
+using HeadTap.Atlas;
+using HeadTap.Models;
 using HeadTap.Unlearn;
 
 namespace HeadTap.Cli;
@@ -16,10 +17,10 @@ sealed class TourQuestions
     const int MostAsked = 240;
     const int Shown = 3;
 
-    readonly Gpt2Model _model;
-    readonly Gpt2Tokenizer _tokenizer;
+    readonly LanguageModel _model;
+    readonly ByteBpeTokenizer _tokenizer;
 
-    internal TourQuestions(Gpt2Model model, Gpt2Tokenizer tokenizer, AtlasCorpus corpus)
+    internal TourQuestions(LanguageModel model, ByteBpeTokenizer tokenizer, AtlasCorpus corpus)
     {
         (_model, _tokenizer) = (model, tokenizer);
         var prompts = new AtlasPrompts(corpus);
@@ -66,7 +67,7 @@ sealed class TourQuestions
     /// <summary>What the model writes after a prompt, up to the full stop.</summary>
     internal string Continue(int[] prompt)
     {
-        int[] added = new Gpt2Generator(_model).Generate(new SequenceBatch([prompt]), new GenerationOptions
+        int[] added = new Generator(_model).Generate(new SequenceBatch([prompt]), new GenerationOptions
         {
             MaxNewTokens = Math.Min(8, _model.Config.ContextLength - prompt.Length),
         })[0];

@@ -1,4 +1,4 @@
-using HeadTap.Runtime;
+using HeadTap.Reports;
 
 namespace HeadTap.Cli;
 

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using HeadTap.Inject;
+using HeadTap.Models;
 using HeadTap.Runtime;
 using Spectre.Console;
 
@@ -34,7 +35,7 @@ sealed record VerifyInjections(IReadOnlyList<InjectionCheck> Checks, IReadOnlyLi
                 + "clone of the published repository");
         if (published is null)
             return Nothing("no numbers were published for a model of these sizes");
-        if (!Gpt2Tokenizer.ExistsIn(folder))
+        if (!ByteBpeTokenizer.ExistsIn(folder))
             return Nothing("the published prompts are text, and the folder has no tokenizer files");
         var skipped = new List<string>();
         if (published.Prompts.Count == 0)
@@ -55,7 +56,7 @@ sealed record VerifyInjections(IReadOnlyList<InjectionCheck> Checks, IReadOnlyLi
     {
         if (plan.Published is not { } published || published.Prompts.Count + plan.Cells.Count == 0)
             return new([], plan.Skipped);
-        Gpt2Tokenizer tokenizer = Gpt2Tokenizer.Load(folder);
+        ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(folder);
         using LoadedModel loaded = LoadedModel.Open(run, device, folder, processed: true);
         List<InjectionCheck> checks = [.. InjectionParity.OfPrompts(loaded.Model, tokenizer, published)];
         foreach ((PublishedCell cell, PromptPairs pairs) in plan.Cells)

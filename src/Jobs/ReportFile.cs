@@ -1,3 +1,5 @@
+using HeadTap.Models;
+using HeadTap.Reports;
 using HeadTap.Runtime;
 
 namespace HeadTap.Jobs;

@@ -2,7 +2,7 @@ using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
 
-namespace HeadTap.Runtime;
+namespace HeadTap.Reports;
 
 /// <summary>
 /// One HTML file that needs nothing else: no network, no script but a <see cref="Widget"/>'s own, readable in

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Text;
 
-namespace HeadTap.Runtime;
+namespace HeadTap.Reports;
 
 /// <summary>A bar of <see cref="SvgChart.Bars"/>.</summary>
 /// <param name="Label">Below it.</param>

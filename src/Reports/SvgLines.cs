@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Text;
 
-namespace HeadTap.Runtime;
+namespace HeadTap.Reports;
 
 /// <summary>A line of <see cref="SvgChart.Lines"/>.</summary>
 /// <param name="Name">In the legend.</param>

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Text;
 
-namespace HeadTap.Runtime;
+namespace HeadTap.Reports;
 
 /// <summary>Points of <see cref="SvgChart.Scatter"/> that belong together.</summary>
 /// <param name="Name">In the legend, behind its number.</param>

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Text;
 
-namespace HeadTap.Runtime;
+namespace HeadTap.Reports;
 
 public static partial class SvgChart
 {

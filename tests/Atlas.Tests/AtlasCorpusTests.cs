@@ -1,8 +1,10 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.RegularExpressions;
+using HeadTap.Models;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime.Tests;
+namespace HeadTap.Atlas.Tests;
 
 public class AtlasCorpusTests
 {
@@ -138,7 +140,7 @@ public class AtlasCorpusTests
     [Test]
     public void A_vocabulary_can_keep_capitals_whole_and_codes_in_pieces()
     {
-        var tokenizer = new Gpt2Tokenizer(
+        var tokenizer = new ByteBpeTokenizer(
             BpeTrainer.Train(s_corpus.Documents, 4096, [BpeVocabulary.EndOfText], minimumCount: 9));
         Assert.That(tokenizer.VocabSize, Is.InRange(2000, 4000));
         foreach (AtlasCountry country in s_facts.Countries.Where(c => !c.Capital.Contains('\'')))

@@ -1,4 +1,7 @@
-namespace HeadTap.Runtime.Tests;
+using HeadTap.Models;
+using HeadTap.Runtime;
+
+namespace HeadTap.Atlas.Tests;
 
 public class AtlasEvaluationTests
 {
@@ -13,7 +16,7 @@ public class AtlasEvaluationTests
     public void An_answer_is_right_when_generation_writes_all_of_it()
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        (Gpt2Model model, Gpt2Tokenizer tokenizer) = Learn(device);
+        (LanguageModel model, ByteBpeTokenizer tokenizer) = Learn(device);
         using (model)
         {
             AtlasPrompt[] prompts =
@@ -36,7 +39,7 @@ public class AtlasEvaluationTests
     public void No_questions_have_no_verdicts()
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        (Gpt2Model model, Gpt2Tokenizer tokenizer) = Learn(device, steps: 1);
+        (LanguageModel model, ByteBpeTokenizer tokenizer) = Learn(device, steps: 1);
         using (model)
             Assert.That(AtlasEvaluation.Ask(model, tokenizer, []), Is.Empty);
     }
@@ -45,19 +48,19 @@ public class AtlasEvaluationTests
         => new($"The capital of {country} is", answers[0],
         AtlasPromptKind.OneHop, null, AtlasRelation.Capital, country, "") { Answers = answers };
 
-    static bool Generates(Gpt2Model model, Gpt2Tokenizer tokenizer, string prompt, string answer)
+    static bool Generates(LanguageModel model, ByteBpeTokenizer tokenizer, string prompt, string answer)
     {
         int[] expected = tokenizer.Encode(answer + ".");
-        int[] written = new Gpt2Generator(model).Generate(
+        int[] written = new Generator(model).Generate(
             new SequenceBatch([tokenizer.EndOfText!.Value, .. tokenizer.Encode(prompt)]),
             new GenerationOptions { MaxNewTokens = expected.Length })[0];
         return written.SequenceEqual(expected);
     }
 
-    static (Gpt2Model Model, Gpt2Tokenizer Tokenizer) Learn(ComputeDevice device, int steps = 150)
+    static (LanguageModel Model, ByteBpeTokenizer Tokenizer) Learn(ComputeDevice device, int steps = 150)
     {
-        var tokenizer = new Gpt2Tokenizer(BpeTrainer.Train(s_documents, 300, [BpeVocabulary.EndOfText]));
-        var model = new Gpt2Model(device, new Gpt2Config
+        var tokenizer = new ByteBpeTokenizer(BpeTrainer.Train(s_documents, 300, [BpeVocabulary.EndOfText]));
+        var model = new LanguageModel(device, new ModelConfig
         {
             VocabSize = tokenizer.VocabSize, ContextLength = 48, Width = 32, Layers = 2, Heads = 4,
         });

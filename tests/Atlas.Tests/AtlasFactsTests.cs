@@ -1,4 +1,6 @@
-namespace HeadTap.Runtime.Tests;
+using HeadTap.Runtime;
+
+namespace HeadTap.Atlas.Tests;
 
 public class AtlasFactsTests
 {

@@ -1,4 +1,4 @@
-namespace HeadTap.Runtime.Tests;
+namespace HeadTap.Atlas.Tests;
 
 public class AtlasPromptsTests
 {

@@ -1,7 +1,9 @@
 using System.Runtime.CompilerServices;
 using System.Text.Json;
+using HeadTap.Models;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime.Tests;
+namespace HeadTap.Atlas.Tests;
 
 /// <summary>The shipped model answers as its README says.</summary>
 public class AtlasWeightsTests
@@ -13,9 +15,9 @@ public class AtlasWeightsTests
     public void The_shipped_model_answers_as_recorded()
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model model = Gpt2Model.Load(device, s_folder);
+        using LanguageModel model = LanguageModel.Load(device, s_folder);
         AtlasEvaluation found = AtlasEvaluation.Run(
-            model, Gpt2Tokenizer.Load(s_folder), new AtlasCorpus(AtlasFacts.Shipped, seed: 1));
+            model, ByteBpeTokenizer.Load(s_folder), new AtlasCorpus(AtlasFacts.Shipped, seed: 1));
         TestContext.Out.WriteLine(found.Describe());
         Assert.That(found[AtlasPromptKind.OneHop].Share, Is.GreaterThanOrEqualTo(0.95));
         Assert.That(found[AtlasPromptKind.TwoHopTrained].Share, Is.GreaterThanOrEqualTo(0.95));
@@ -28,7 +30,7 @@ public class AtlasWeightsTests
     public void The_manifest_belongs_to_the_weights_and_the_config()
     {
         Manifest manifest = Manifest.Read(Path.Combine(s_folder, "manifest.json"));
-        Assert.That(manifest.ModelHash, Is.EqualTo(Gpt2Folder.Hash(s_folder)));
+        Assert.That(manifest.ModelHash, Is.EqualTo(ModelFolder.Hash(s_folder)));
         TrainingConfig config = TrainingConfig.Read(Path.Combine(s_folder, "train.json"));
         Assert.That(manifest.Options.ToJsonString(), Is.EqualTo(config.ToJson().ToJsonString()));
         Assert.That(manifest.DataHash, Is.EqualTo(

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Cli.Tests;
@@ -43,7 +44,7 @@ public sealed class TinyModel
 {
     static TemporaryFolder? s_folder;
 
-    internal static Gpt2Config Config { get; } = new()
+    internal static ModelConfig Config { get; } = new()
     {
         VocabSize = 280, ContextLength = 24, Width = 20, Layers = 2, Heads = 4, Inner = 28,
         BosToken = 279, EosToken = 279,
@@ -59,7 +60,7 @@ public sealed class TinyModel
     {
         s_folder = new TemporaryFolder();
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using var model = new Gpt2Model(device, Config);
+        using var model = new LanguageModel(device, Config);
         model.Initialize(5);
         model.Save(Folder);
         model.Save(BareFolder);

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Cli.Tests;
@@ -12,7 +13,7 @@ public sealed class MeasureTests
         using var folder = new TemporaryFolder();
         const string Text = "the capital of the country is the city of the north";
         string file = folder.Write("text.txt", Text);
-        int n = Gpt2Tokenizer.Load(TinyModel.Folder).Encode(Text).Length;
+        int n = ByteBpeTokenizer.Load(TinyModel.Folder).Encode(Text).Length;
         Assert.That(n, Is.InRange(9, 24));
         JsonNode whole = Headtap.Done("eval", "--model", TinyModel.Folder,
             "--text-file", file, "--json").Json;
@@ -73,7 +74,7 @@ public sealed class MeasureTests
     {
         // The edit is in force for the device's pass only: what a broken op would do.
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model model = Gpt2Model.Load(device, TinyModel.BareFolder);
+        using LanguageModel model = LanguageModel.Load(device, TinyModel.BareFolder);
         using (model.Attach(new Edit
         {
             Site = "blocks.1.mlp.hook_post", Operation = EditOperation.Scale, Alpha = 1.01f,

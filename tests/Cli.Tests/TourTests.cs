@@ -1,5 +1,8 @@
 using System.Text.Json.Nodes;
 using System.Xml.Linq;
+using HeadTap.Atlas;
+using HeadTap.Models;
+using HeadTap.Reports;
 using HeadTap.Runtime;
 
 namespace HeadTap.Cli.Tests;
@@ -70,7 +73,7 @@ public sealed class TourTests
         BpeVocabulary vocabulary = BpeTrainer.Train(corpus.Documents.Take(400), 700,
             [BpeVocabulary.EndOfText]);
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using var model = new Gpt2Model(device, new Gpt2Config
+        using var model = new LanguageModel(device, new ModelConfig
         {
             VocabSize = vocabulary.Tokens.Count, ContextLength = 96, Width = 20,
             Layers = 2, Heads = 2, Inner = 28,

@@ -1,4 +1,4 @@
-using HeadTap.Runtime;
+using HeadTap.Models;
 
 namespace HeadTap.Cli.Tests;
 
@@ -28,9 +28,9 @@ public sealed class TrainTests
         Assert.That(stopped.Code, Is.EqualTo(130), stopped.Error);
         Assert.That(stopped.Out, Does.Contain("--resume"));
         Headtap.Done("train", "--config", config, "--out", folder["b"], "--resume");
-        Assert.That(Gpt2Folder.Hash(folder["b"]), Is.EqualTo(Gpt2Folder.Hash(folder["a"])));
+        Assert.That(ModelFolder.Hash(folder["b"]), Is.EqualTo(ModelFolder.Hash(folder["a"])));
         Headtap.Done("train", "--config", config, "--out", folder["c"], "--seed", "2");
-        Assert.That(Gpt2Folder.Hash(folder["c"]), Is.Not.EqualTo(Gpt2Folder.Hash(folder["a"])));
+        Assert.That(ModelFolder.Hash(folder["c"]), Is.Not.EqualTo(ModelFolder.Hash(folder["a"])));
     }
 
     [Test]

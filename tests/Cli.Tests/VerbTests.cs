@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
-using HeadTap.Runtime;
+using HeadTap.Models;
 
 namespace HeadTap.Cli.Tests;
 
@@ -32,7 +32,7 @@ public sealed class VerbTests
     [Test]
     public void Tokenize_gives_ids_and_pieces()
     {
-        var tokenizer = Gpt2Tokenizer.Load(TinyModel.Folder);
+        var tokenizer = ByteBpeTokenizer.Load(TinyModel.Folder);
         const string Text = "the [capital]\n<|endoftext|>";
         JsonNode json = Headtap.Done("tokenize", "--model", TinyModel.Folder, "--text", Text, "--json").Json;
         Assert.That(json["ids"]!.AsArray().Select(i => (int)i!), Is.EqualTo(tokenizer.Encode(Text)));
@@ -77,7 +77,7 @@ public sealed class VerbTests
             Assert.That(pattern[(row * 4)..(row * 4 + 4)].Sum(),
                 Is.EqualTo(row >= 16 && row % 4 >= 2 ? 0f : 1f).Within(1e-6f));
         Assert.That(reader.Metadata["bos"], Is.EqualTo("279"));
-        Assert.That(reader.Metadata["model_hash"], Is.EqualTo(Gpt2Folder.Hash(TinyModel.BareFolder)));
+        Assert.That(reader.Metadata["model_hash"], Is.EqualTo(ModelFolder.Hash(TinyModel.BareFolder)));
         Assert.That(reader.Metadata["device"], Is.EqualTo("cpu"));
     }
 
@@ -138,7 +138,7 @@ public sealed class VerbTests
             "--sites", "blocks.0.hook_attn_out");
         double loss = double.Parse(run.Out.Split(' ')[1], CultureInfo.InvariantCulture);
         using SafetensorsReader reader = SafetensorsReader.Open(file);
-        var parameters = new Gpt2Parameters(TinyModel.Config);
+        var parameters = new ParameterLayout(TinyModel.Config);
         Assert.That(reader.Entries.Select(e => e.Name),
             Is.EquivalentTo([.. parameters.Slices.Select(s => s.Name), "blocks.0.hook_attn_out"]));
         Assert.That(double.Parse(reader.Metadata["loss"], CultureInfo.InvariantCulture), Is.EqualTo(loss));
@@ -147,17 +147,17 @@ public sealed class VerbTests
         // ln_f.bias moves all rows alike: its gradient is a directional difference of the float64 reference.
         float[] dBias = new float[20], all = new float[parameters.TotalLength];
         reader.Read("ln_f.bias", dBias);
-        Gpt2Folder.ReadParameters(TinyModel.BareFolder, TinyModel.Config, all);
+        ModelFolder.ReadParameters(TinyModel.BareFolder, TinyModel.Config, all);
         double expected = (Loss(all, parameters, 1e-2f) - Loss(all, parameters, -1e-2f)) / 2e-2;
         Assert.That(dBias[7], Is.EqualTo(expected).Within(1e-5));
     }
 
-    static double Loss(float[] all, Gpt2Parameters parameters, float step)
+    static double Loss(float[] all, ParameterLayout parameters, float step)
     {
         float[] moved = [.. all];
         moved[parameters["ln_f.bias"].Offset + 7] += step;
         int[] tokens = [3, 4, 5, 6];
-        double[] logits = new Gpt2Float64(TinyModel.Config, name =>
+        double[] logits = new Float64Decoder(TinyModel.Config, name =>
             moved.AsSpan((int)parameters[name].Offset, (int)parameters[name].Length).ToArray()).Run(tokens);
         double sum = 0;
         for (int t = 0; t < 3; t++)

@@ -1,5 +1,5 @@
 using System.Runtime.CompilerServices;
-using HeadTap.Runtime;
+using HeadTap.Models;
 
 namespace HeadTap.Inject.Tests;
 
@@ -9,9 +9,9 @@ static class AtlasFolder
     internal static string Path { get; } = System.IO.Path.GetFullPath(
         System.IO.Path.Combine(System.IO.Path.GetDirectoryName(Here())!, "..", "..", "weights", "atlas"));
 
-    internal static Gpt2Tokenizer Tokenizer { get; } = Gpt2Tokenizer.Load(Path);
+    internal static ByteBpeTokenizer Tokenizer { get; } = ByteBpeTokenizer.Load(Path);
 
-    internal static Gpt2Config Config { get; } = Gpt2Folder.ReadConfig(Path);
+    internal static ModelConfig Config { get; } = ModelFolder.ReadConfig(Path);
 
     static string Here([CallerFilePath] string file = "") => file;
 }

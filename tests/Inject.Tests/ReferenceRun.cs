@@ -1,4 +1,5 @@
 using System.Numerics;
+using HeadTap.Models;
 using HeadTap.Reference;
 using HeadTap.Runtime;
 
@@ -7,7 +8,7 @@ namespace HeadTap.Inject.Tests;
 /// <summary>A small model run by the textbook: its sites in any number type.</summary>
 static class ReferenceRun
 {
-    internal static readonly Gpt2Config Config = new()
+    internal static readonly ModelConfig Config = new()
     {
         VocabSize = 37, ContextLength = 12, Width = 20, Layers = 2, Heads = 4, Inner = 28,
         BosToken = 36, EosToken = 36,
@@ -18,9 +19,9 @@ static class ReferenceRun
     /// <param name="strength">
     /// Factor of the blocks' matrices: as they are drawn, what a block writes hardly moves a probability.
     /// </param>
-    internal static Gpt2Model Model(ComputeDevice device, float strength = 1f)
+    internal static LanguageModel Model(ComputeDevice device, float strength = 1f)
     {
-        var model = new Gpt2Model(device, Config);
+        var model = new LanguageModel(device, Config);
         model.Initialize(3);
         var random = new SeededRandom(5);
         foreach (ParameterSlice slice in model.Parameters.Slices.Where(s => s.Shape.Length == 1))
@@ -37,10 +38,10 @@ static class ReferenceRun
     }
 
     internal static Dictionary<string, TReal[]> Sites<TReal>(
-        Gpt2Model model, int[] prompt, Func<string, TReal[], TReal[]>? hook = null)
+        LanguageModel model, int[] prompt, Func<string, TReal[], TReal[]>? hook = null)
         where TReal : IFloatingPointIeee754<TReal>
     {
-        Gpt2Config c = model.Config;
+        ModelConfig c = model.Config;
         var sizes = new Gpt2Sizes(c.VocabSize, c.ContextLength, c.Width, c.Layers, c.Heads, c.Inner)
         {
             TiedHead = c.TiedHead, HeadBias = c.HeadBias,
@@ -50,12 +51,12 @@ static class ReferenceRun
             hook);
     }
 
-    internal static TReal[] Values<TReal>(Gpt2Model model, string parameter)
+    internal static TReal[] Values<TReal>(LanguageModel model, string parameter)
         where TReal : IFloatingPointIeee754<TReal>
         => Array.ConvertAll(model.Set[parameter].ToArray(), TReal.CreateChecked);
 
     /// <summary>[V]: x W_U + b_U by the textbook.</summary>
-    internal static TReal[] Unembed<TReal>(Gpt2Model model, ReadOnlySpan<TReal> x)
+    internal static TReal[] Unembed<TReal>(LanguageModel model, ReadOnlySpan<TReal> x)
         where TReal : IFloatingPointIeee754<TReal>
     {
         int C = model.Config.Width, V = model.Config.VocabSize;

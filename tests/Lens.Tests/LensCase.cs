@@ -1,7 +1,8 @@
 using HeadTap.Kernels.Tests;
+using HeadTap.Models;
+using HeadTap.Models.Tests;
 using HeadTap.Reference;
 using HeadTap.Runtime;
-using HeadTap.Runtime.Tests;
 
 namespace HeadTap.Lens.Tests;
 
@@ -12,7 +13,7 @@ sealed class LensCase : IDisposable
     const int Layer = 1;
 
     readonly TestModel _model;
-    readonly AttentionLens _lens;
+    readonly LensSet _lens;
     readonly TensorArena _arena;
     readonly LensInputs _inputs;
     readonly Tensor _target;
@@ -23,10 +24,10 @@ sealed class LensCase : IDisposable
     /// <param name="moved">How far parameters are from their first values, as a deviation.</param>
     /// <param name="config">The model's; small unless told.</param>
     public LensCase(string device, LensOptions options, int positions, float moved = 0.3f,
-        Gpt2Config? config = null)
+        ModelConfig? config = null)
     {
         _model = new TestModel(device, config);
-        _lens = AttentionLens.Initial(_model.Model, options, [Layer], positions);
+        _lens = LensSet.Initial(_model.Model, options, [Layer], positions);
         _arena = new TensorArena(_model.Model.Device, 1 << 17, "a lens under test");
         (int n, int C, int V) = (positions, Config.Width, Config.VocabSize);
         int seed = 20;
@@ -49,7 +50,7 @@ sealed class LensCase : IDisposable
             Plain = new() { ["weight"] = Lens.Map.Weight.ToArray(), ["bias"] = Lens.Map.Bias!.ToArray() };
     }
 
-    public Gpt2Config Config => _model.Model.Config;
+    public ModelConfig Config => _model.Model.Config;
 
     public Ops Ops => _model.Model.Ops;
 

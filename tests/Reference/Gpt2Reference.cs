@@ -3,7 +3,7 @@ using System.Numerics;
 namespace HeadTap.Reference;
 
 /// <summary>The loss and its gradient by every parameter and every site, by their names.</summary>
-public sealed record Gpt2Gradients<TReal>(
+public sealed record ParameterGradients<TReal>(
     TReal Loss, Dictionary<string, TReal[]> Parameters, Dictionary<string, TReal[]> Sites);
 
 /// <summary>
@@ -41,7 +41,7 @@ public static class Gpt2Reference
     /// What the sum is divided by; 0 for this sequence's own count. With the whole batch's count, the losses
     /// and gradients of a batch are the sums over its rows.
     /// </param>
-    public static Gpt2Gradients<TReal> Backward<TReal>(
+    public static ParameterGradients<TReal> Backward<TReal>(
         Gpt2Sizes sizes, IReadOnlyDictionary<string, TReal[]> parameters, int[] tokens, int[] targets,
         Func<string, TReal[], TReal[]>? hook = null, Func<string, TReal[], TReal[]>? hookBackward = null,
         int counted = 0)
@@ -51,11 +51,11 @@ public static class Gpt2Reference
         pass.Forward();
         (TReal loss, TReal[] dLogits) = CrossEntropy(pass.Sites["logits"], targets, counted);
         pass.Backward(dLogits, hookBackward);
-        return new Gpt2Gradients<TReal>(loss, pass.ParameterGradients, pass.SiteGradients);
+        return new ParameterGradients<TReal>(loss, pass.ParameterGradients, pass.SiteGradients);
     }
 
     /// <summary>Gradients of the sum of logits times <paramref name="dLogits"/>, for other losses.</summary>
-    public static Gpt2Gradients<TReal> BackwardFrom<TReal>(
+    public static ParameterGradients<TReal> BackwardFrom<TReal>(
         Gpt2Sizes sizes, IReadOnlyDictionary<string, TReal[]> parameters, int[] tokens, TReal[] dLogits,
         Func<string, TReal[], TReal[]>? hook = null, Func<string, TReal[], TReal[]>? hookBackward = null)
         where TReal : IFloatingPointIeee754<TReal>
@@ -66,7 +66,7 @@ public static class Gpt2Reference
         for (int i = 0; i < dLogits.Length; i++)
             value += pass.Sites["logits"][i] * dLogits[i];
         pass.Backward(dLogits, hookBackward);
-        return new Gpt2Gradients<TReal>(value, pass.ParameterGradients, pass.SiteGradients);
+        return new ParameterGradients<TReal>(value, pass.ParameterGradients, pass.SiteGradients);
     }
 
     /// <summary>Each position's target is the token after it; the last position's is not counted.</summary>

@@ -6,7 +6,7 @@ namespace HeadTap.Reference;
 public static class UnlearningReference
 {
     /// <summary>sum over rows of coefficient times the row's mean loss, and its gradients.</summary>
-    public static Gpt2Gradients<T> Weighed<T>(Gpt2Sizes sizes, IReadOnlyDictionary<string, T[]> parameters,
+    public static ParameterGradients<T> Weighed<T>(Gpt2Sizes sizes, IReadOnlyDictionary<string, T[]> parameters,
         IReadOnlyList<int[]> rows, Func<int[], double> coefficient)
         where T : IFloatingPointIeee754<T>
     {
@@ -16,18 +16,18 @@ public static class UnlearningReference
         foreach (int[] row in rows)
         {
             T factor = T.CreateChecked(coefficient(row));
-            Gpt2Gradients<T> one =
+            ParameterGradients<T> one =
                 Gpt2Reference.Backward(sizes, parameters, row, Gpt2Reference.NextTokens(row));
             loss += factor * one.Loss;
             foreach ((string name, T[] gradient) in one.Parameters)
                 for (int i = 0; i < gradient.Length; i++)
                     sum[name][i] += factor * gradient[i];
         }
-        return new Gpt2Gradients<T>(loss, sum, []);
+        return new ParameterGradients<T>(loss, sum, []);
     }
 
     /// <summary>Mean loss over all predicted positions of all rows, and its gradients.</summary>
-    public static Gpt2Gradients<T> Mean<T>(Gpt2Sizes sizes, IReadOnlyDictionary<string, T[]> parameters,
+    public static ParameterGradients<T> Mean<T>(Gpt2Sizes sizes, IReadOnlyDictionary<string, T[]> parameters,
         IReadOnlyList<int[]> rows)
         where T : IFloatingPointIeee754<T>
     {

@@ -1,5 +1,5 @@
 using BenchmarkDotNet.Attributes;
-using HeadTap.Runtime;
+using HeadTap.Models;
 
 namespace HeadTap.Bench;
 
@@ -8,7 +8,7 @@ namespace HeadTap.Bench;
 /// </summary>
 public class WeightsFileBench
 {
-    readonly Gpt2Config _config = new()
+    readonly ModelConfig _config = new()
     {
         VocabSize = 50257, ContextLength = 1024, Width = 768, Layers = 12, Heads = 12,
     };
@@ -19,18 +19,18 @@ public class WeightsFileBench
     public void Write()
     {
         _folder = Directory.CreateTempSubdirectory("headtap-bench-").FullName;
-        _weights = new float[new Gpt2Parameters(_config).TotalLength];
+        _weights = new float[new ParameterLayout(_config).TotalLength];
         for (int i = 0; i < _weights.Length; i++)
             _weights[i] = i % 1000 * 1e-3f;
-        Gpt2Folder.Write(_folder, _config, _weights);
+        ModelFolder.Write(_folder, _config, _weights);
     }
 
     [Benchmark]
-    public void Load() => Gpt2Folder.ReadParameters(_folder, _config, _weights);
+    public void Load() => ModelFolder.ReadParameters(_folder, _config, _weights);
 
     /// <summary>Header and sizes alone: what a command does before it takes memory.</summary>
     [Benchmark]
-    public void Check() => Gpt2Folder.Check(_folder);
+    public void Check() => ModelFolder.Check(_folder);
 
     [GlobalCleanup]
     public void Remove() => Directory.Delete(_folder, recursive: true);

@@ -1,12 +1,13 @@
 using BenchmarkDotNet.Attributes;
-using HeadTap.Runtime;
+using HeadTap.Atlas;
+using HeadTap.Models;
 
 namespace HeadTap.Bench;
 
 /// <summary>Encoding and decoding the first documents of the atlas text, 128 Ki characters.</summary>
 public class TokenizerBench
 {
-    Gpt2Tokenizer _tokenizer = null!;
+    ByteBpeTokenizer _tokenizer = null!;
     string _text = "";
     int[] _ids = [];
 
@@ -15,7 +16,7 @@ public class TokenizerBench
     {
         IReadOnlyList<string> documents = new AtlasCorpus(AtlasFacts.Shipped, seed: 1).Documents;
         _tokenizer =
-            new Gpt2Tokenizer(BpeTrainer.Train(documents.Take(500), 1500, [BpeVocabulary.EndOfText]));
+            new ByteBpeTokenizer(BpeTrainer.Train(documents.Take(500), 1500, [BpeVocabulary.EndOfText]));
         _text = string.Join('\n', documents)[..(128 << 10)];
         _ids = _tokenizer.Encode(_text);
         if (_tokenizer.Decode(_ids) != _text)

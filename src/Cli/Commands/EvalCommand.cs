@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Text.Json.Nodes;
+using HeadTap.Atlas;
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
@@ -61,8 +63,8 @@ static class EvalCommand
 
     static int RunAtlas(Invocation run, string folder, ulong seed)
     {
-        Gpt2Folder.ReadConfig(folder); // says that a folder is missing before files of it are missed
-        Gpt2Tokenizer tokenizer = Gpt2Tokenizer.Load(folder);
+        ModelFolder.ReadConfig(folder); // says that a folder is missing before files of it are missed
+        ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(folder);
         using ComputeDevice device = run.OpenDevice();
         using LoadedModel loaded = LoadedModel.Open(run, device, folder);
         AtlasEvaluation? found = null;
@@ -92,10 +94,10 @@ static class EvalCommand
 
     static int Run(Invocation run, Options options)
     {
-        Gpt2Config config = Gpt2Folder.ReadConfig(options.Model);
+        ModelConfig config = ModelFolder.ReadConfig(options.Model);
         int context = options.Context == 0 ? config.ContextLength : options.Context;
         int stride = options.Stride == 0 ? context : options.Stride;
-        Gpt2Tokenizer tokenizer = Gpt2Tokenizer.Load(options.Model);
+        ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(options.Model);
         IReadOnlyList<string> texts = TextDocuments.Read(options.File);
         int[] before = PromptOptions.Bos(options.Bos, config, options.Model) is { } bos ? [bos] : [];
         int[][] documents = [.. texts.Select(t => (int[])[.. before, .. tokenizer.Encode(t)])];

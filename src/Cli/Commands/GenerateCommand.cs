@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Text.Json.Nodes;
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
@@ -71,7 +72,7 @@ static class GenerateCommand
         using LoadedModel loaded = LoadedModel.Open(run, device, prompt.Folder, processed);
         using IDisposable attached = loaded.Model.Attach(edits);
         var watch = Stopwatch.StartNew();
-        IReadOnlyList<int[]> added = new Gpt2Generator(loaded.Model).Generate(prompt.Rows, options);
+        IReadOnlyList<int[]> added = new Generator(loaded.Model).Generate(prompt.Rows, options);
         double seconds = watch.Elapsed.TotalSeconds;
         if (run.Json)
             run.WriteJson(new JsonArray([.. added.Select((ids, b) => new JsonObject

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
@@ -51,15 +52,15 @@ static class GradCommand
             throw new UserException("no token has a successor; expected a prompt of at least two tokens");
         using ComputeDevice device = run.OpenDevice();
         using LoadedModel loaded = LoadedModel.Open(run, device, prompt.Folder);
-        Gpt2Model model = loaded.Model;
+        LanguageModel model = loaded.Model;
         using IDisposable attached = model.Attach(edits);
-        using var session = new Gpt2Session(model, new SessionOptions
+        using var session = new ModelSession(model, new SessionOptions
         {
             MaxRows = prompt.Rows.B, MaxTokens = prompt.Rows.T, Backward = true, RecordGradients = sites,
         });
         using var arena = new TensorArena(device, TensorArena.Measure(device,
-            a => _ = new Gpt2Gradients(a, model.Parameters)), "gradients");
-        var gradients = new Gpt2Gradients(arena, model.Parameters);
+            a => _ = new ParameterGradients(a, model.Parameters)), "gradients");
+        var gradients = new ParameterGradients(arena, model.Parameters);
         gradients.Clear(model.Ops);
         (double sum, int count) = session.ForwardBackward(prompt.Rows, targets, gradients, 1f / counted);
         run.Cancel.ThrowIfCancellationRequested();
@@ -74,7 +75,7 @@ static class GradCommand
     }
 
     static void Write(string path, Prompt prompt, IReadOnlyList<Edit> edits, ComputeDevice device,
-        Gpt2Gradients gradients, SiteTrace sites, double loss, int count)
+        ParameterGradients gradients, SiteTrace sites, double loss, int count)
     {
         var manifest = new Manifest
         {
@@ -87,7 +88,7 @@ static class GradCommand
                 ["loss"] = loss,
                 ["tokens"] = count,
             },
-            ModelHash = Gpt2Folder.Hash(prompt.Folder),
+            ModelHash = ModelFolder.Hash(prompt.Folder),
             Device = device.Name,
             Precision = device.Precision.ManifestName(),
         };

@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
-using HeadTap.Jobs;
+using HeadTap.Models;
 using HeadTap.Runtime;
 using Spectre.Console;
 
@@ -33,7 +33,7 @@ static class ProfileCommand
 
     static int Run(Invocation run, string folder, int rows, int tokens, int repeats, string? report)
     {
-        Gpt2Config config = Gpt2Folder.ReadConfig(folder);
+        ModelConfig config = ModelFolder.ReadConfig(folder);
         Require("--batch-size", rows, 1 << 16);
         Require("--tokens", tokens, config.ContextLength);
         Require("--repeats", repeats, 100_000);

@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
-using HeadTap.Runtime;
+using HeadTap.Models;
 using Spectre.Console;
 
 namespace HeadTap.Cli;
@@ -29,7 +29,7 @@ static class TokenizeCommand
 
     static int Run(Invocation run, string model, string text, bool special)
     {
-        Gpt2Tokenizer tokenizer = Gpt2Tokenizer.Load(model);
+        ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(model);
         int[] ids = tokenizer.Encode(text, special);
         if (run.Json)
         {

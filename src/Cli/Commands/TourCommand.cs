@@ -1,7 +1,9 @@
 using System.CommandLine;
 using System.Diagnostics;
+using HeadTap.Atlas;
 using HeadTap.Jobs;
 using HeadTap.Lens;
+using HeadTap.Models;
 using HeadTap.Runtime;
 using HeadTap.Unlearn;
 
@@ -47,18 +49,18 @@ static class TourCommand
     {
         var watch = Stopwatch.StartNew();
         AtomicFile.RequireWritable(output);
-        Gpt2Config config = Gpt2Folder.ReadConfig(folder);
-        Gpt2Tokenizer tokenizer = Gpt2Tokenizer.Load(folder);
+        ModelConfig config = ModelFolder.ReadConfig(folder);
+        ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(folder);
         if (tokenizer.VocabSize > config.VocabSize)
             throw new UserException($"{folder}: the tokenizer has {tokenizer.VocabSize} tokens and the model "
                 + $"{config.VocabSize}; expected files of one model");
         using ComputeDevice device = run.OpenDevice();
         using LoadedModel loaded = LoadedModel.Open(run, device, folder);
-        Gpt2Model model = loaded.Model;
+        LanguageModel model = loaded.Model;
         var corpus = new AtlasCorpus(AtlasFacts.Shipped, CorpusSeed);
         var questions = new TourQuestions(model, tokenizer, corpus);
         run.Cancel.ThrowIfCancellationRequested();
-        string hash = Gpt2Folder.Hash(folder);
+        string hash = ModelFolder.Hash(folder);
         DirectLogitAttribution lens = DirectLogitAttribution.Read(model, questions.ForLens.Tokens);
         TourLens? learned = TourLens.Read(model, folder, hash, tokenizer, questions.ForLens);
         TourInjection injection = TourInjection.Find(model, tokenizer, corpus, questions.HeldOut, run.Cancel);
@@ -84,7 +86,7 @@ static class TourCommand
 }
 
 /// <summary>What the tour found.</summary>
-sealed record TourFindings(Gpt2Model Model, Gpt2Tokenizer Tokenizer, string Hash, TourQuestions Questions,
+sealed record TourFindings(LanguageModel Model, ByteBpeTokenizer Tokenizer, string Hash, TourQuestions Questions,
     DirectLogitAttribution Lens, TourLens? Learned, TourInjection Injection, string Without, string With,
     IReadOnlyList<AtlasSecret> Secrets, Extraction Extraction, TourForgetting? Forgetting)
 {

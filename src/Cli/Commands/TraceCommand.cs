@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using HeadTap.Models;
 using HeadTap.Runtime;
 using Spectre.Console;
 
@@ -78,7 +79,7 @@ static class TraceCommand
         using LoadedModel loaded = LoadedModel.Open(run, device, prompt.Folder, options.Processed);
         using IDisposable edits = loaded.Model.Attach(options.Edits);
         SequenceBatch rows = prompt.Rows;
-        using var session = new Gpt2Session(loaded.Model, new SessionOptions
+        using var session = new ModelSession(loaded.Model, new SessionOptions
         {
             MaxRows = rows.B, MaxTokens = rows.T, Record = options.Sites,
         });
@@ -98,7 +99,7 @@ static class TraceCommand
                 ["edit"] = EditSpec.ToJson(options.Edits),
                 ["processed"] = options.Processed,
             },
-            ModelHash = Gpt2Folder.Hash(prompt.Folder),
+            ModelHash = ModelFolder.Hash(prompt.Folder),
             Device = device.Name,
             Precision = device.Precision.ManifestName(),
         };
@@ -140,7 +141,7 @@ static class TraceCommand
     }
 
     // All but the sites whose only purpose is to be looked at: patterns and results cost more than the pass.
-    static IReadOnlyList<Site> Steps(Gpt2Config config) => [.. Site.All(config)
+    static IReadOnlyList<Site> Steps(ModelConfig config) => [.. Site.All(config)
         .Where(s => s.Kind is not (SiteKind.Scores or SiteKind.Pattern or SiteKind.Result))];
 
     static int PrintSteps(Invocation run, SiteTrace trace, IReadOnlyList<Site> sites)

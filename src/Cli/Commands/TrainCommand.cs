@@ -1,5 +1,7 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using HeadTap.Atlas;
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
@@ -69,8 +71,8 @@ static class TrainCommand
 
     static AtlasEvaluation Evaluate(ComputeDevice device, string folder, ulong seed)
     {
-        using Gpt2Model model = Gpt2Model.Load(device, folder);
-        return AtlasEvaluation.Run(model, Gpt2Tokenizer.Load(folder),
+        using LanguageModel model = LanguageModel.Load(device, folder);
+        return AtlasEvaluation.Run(model, ByteBpeTokenizer.Load(folder),
             new AtlasCorpus(AtlasFacts.Shipped, seed));
     }
 

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using HeadTap.Inject;
+using HeadTap.Models;
 using HeadTap.Runtime;
 using Spectre.Console;
 
@@ -55,7 +56,7 @@ static class VerifyCommand
     internal static int Run(Invocation run, Options options, PublishedInjections? expected = null)
     {
         (string folder, string? ids, int count, string? repository) = options;
-        Gpt2Config config = Gpt2Folder.ReadConfig(folder);
+        ModelConfig config = ModelFolder.ReadConfig(folder);
         if (ids is null && (count < 1 || count > config.ContextLength))
             throw new UserException(
                 $"--tokens is {count}; expected 1 to {config.ContextLength}, the model's context");
@@ -71,7 +72,7 @@ static class VerifyCommand
         using ComputeDevice device = run.OpenDevice();
         var found = new Findings(MeasureSites(run, device, folder, tokens),
             VerifyInjections.Measure(run, device, folder, plan),
-            device.Name, tokens.Length, Gpt2Folder.Hash(folder), published);
+            device.Name, tokens.Length, ModelFolder.Hash(folder), published);
         if (run.Json)
             run.WriteJson(Json(found));
         else
@@ -87,7 +88,7 @@ static class VerifyCommand
         return SiteParity.Measure(loaded.Model, tokens);
     }
 
-    static bool SameSizes(Gpt2Config a, Gpt2Config b)
+    static bool SameSizes(ModelConfig a, ModelConfig b)
         => (a.VocabSize, a.ContextLength, a.Width, a.Layers, a.Heads)
         == (b.VocabSize, b.ContextLength, b.Width, b.Layers, b.Heads);
 

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using HeadTap.Models;
 using HeadTap.Runtime;
 using HeadTap.Unlearn;
 
@@ -47,7 +48,7 @@ sealed class ForgetOptions
 
     /// <summary>Reads and checks the sets.</summary>
     /// <exception cref="UserException">Something does not fit.</exception>
-    internal ForgetTask Read(Invocation run, ParseResult parsed, string model, Gpt2Config config)
+    internal ForgetTask Read(Invocation run, ParseResult parsed, string model, ModelConfig config)
     {
         MethodForm form = Form(parsed.GetValue(_form)!);
         int rows = parsed.GetValue(_keepRows);
@@ -104,7 +105,7 @@ sealed record ForgetTask(UnlearnData Data, IReadOnlyList<PlantedSequence> Asked,
 
     /// <summary>The sequences to forget: all, or those that the model recites.</summary>
     /// <exception cref="UserException">It recites none.</exception>
-    internal IReadOnlyList<PlantedSequence> ToForget(Gpt2Model model)
+    internal IReadOnlyList<PlantedSequence> ToForget(LanguageModel model)
         => OnlyMemorised ? UnlearnData.Recited(model, Data.Forget, Recital) : Data.Forget;
 
     /// <summary>Adds everything that decides results to a manifest's options.</summary>

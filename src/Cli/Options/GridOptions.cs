@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using HeadTap.Inject;
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
@@ -36,7 +37,7 @@ sealed class GridOptions
 
     /// <summary>The grid, checked against a model.</summary>
     /// <exception cref="UserException">It does not fit.</exception>
-    internal SweepGrid Read(ParseResult parsed, Gpt2Config config)
+    internal SweepGrid Read(ParseResult parsed, ModelConfig config)
     {
         var grid = new SweepGrid
         {

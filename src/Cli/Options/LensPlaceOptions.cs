@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using HeadTap.Lens;
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
@@ -40,9 +41,9 @@ sealed class LensPlaceOptions(int top, string every = "all")
 
     /// <summary>Reads what the lens is and checks the rest against it; no weights are touched.</summary>
     /// <exception cref="UserException">Something does not fit.</exception>
-    internal LensPlaces Read(ParseResult parsed, string folder, Gpt2Config config)
+    internal LensPlaces Read(ParseResult parsed, string folder, ModelConfig config)
     {
-        string hash = Gpt2Folder.Hash(folder);
+        string hash = ModelFolder.Hash(folder);
         string layer = parsed.GetValue(_layer)!, head = parsed.GetValue(_head)!;
         LensSource source = LensSource.Find(parsed.GetValue(_lens)!, config, hash);
         int top = parsed.GetValue(_top);

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using HeadTap.Models;
 using HeadTap.Runtime;
 using HeadTap.Unlearn;
 

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using HeadTap.Inject;
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
@@ -51,8 +52,8 @@ sealed class PairOptions
         bool processed = InjectCommand.Processed(parsed.GetValue(_weights)!);
         if (limit < 0)
             throw new UserException($"--limit is {limit}; expected 1 or more, or 0 for all");
-        Gpt2Config config = Gpt2Folder.ReadConfig(folder);
-        Gpt2Tokenizer tokenizer = Gpt2Tokenizer.Load(folder);
+        ModelConfig config = ModelFolder.ReadConfig(folder);
+        ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(folder);
         int? bos = PromptOptions.Bos(parsed.GetValue(_bos), config, folder);
         PromptPairs pairs = PromptPairs.Read(path);
         int[] chosen = [.. Enumerable.Range(0, pairs.Count)
@@ -75,7 +76,7 @@ sealed class PairOptions
 /// <param name="Processed">Whether weights are rewritten as TransformerLens does.</param>
 /// <param name="Bos">What stands before each prompt; null for nothing.</param>
 /// <param name="Pairs">The pairs as tokens, checked against the config.</param>
-sealed record PairData(string Folder, string File, Gpt2Config Config, Gpt2Tokenizer Tokenizer, bool Processed,
+sealed record PairData(string Folder, string File, ModelConfig Config, ByteBpeTokenizer Tokenizer, bool Processed,
     int? Bos, IReadOnlyList<EncodedPair> Pairs)
 {
     /// <summary>The pairs of one split.</summary>
@@ -113,7 +114,7 @@ sealed record PairData(string Folder, string File, Gpt2Config Config, Gpt2Tokeni
     {
         Command = command,
         Options = options,
-        ModelHash = Gpt2Folder.Hash(Folder),
+        ModelHash = ModelFolder.Hash(Folder),
         DataHash = FileHash.Sha256(File),
         Device = device.Name,
         Precision = device.Precision.ManifestName(),

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using HeadTap.Inject;
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
@@ -40,7 +41,7 @@ sealed class PairPromptOptions
     internal bool HasBridge(ParseResult parsed) => parsed.GetValue(_bridge) is not null;
 
     /// <summary>The begin-of-text token that <c>--bos</c> asks for; null for none.</summary>
-    internal int? BosToken(ParseResult parsed, Gpt2Config config, string folder)
+    internal int? BosToken(ParseResult parsed, ModelConfig config, string folder)
         => PromptOptions.Bos(Bos(parsed), config, folder);
 
     /// <summary>
@@ -48,7 +49,7 @@ sealed class PairPromptOptions
     /// a bridge that is not given is replaced by the other.
     /// </summary>
     /// <exception cref="UserException">Half of a pair is given, or it does not fit the model.</exception>
-    internal EncodedPair? Read(ParseResult parsed, Gpt2Tokenizer tokenizer, Gpt2Config config, string folder)
+    internal EncodedPair? Read(ParseResult parsed, ByteBpeTokenizer tokenizer, ModelConfig config, string folder)
     {
         (string? single, string? multi) = (parsed.GetValue(_explicit), parsed.GetValue(_obscure));
         if (single is null && multi is null)

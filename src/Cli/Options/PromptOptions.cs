@@ -1,4 +1,5 @@
 using System.CommandLine;
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
@@ -58,9 +59,9 @@ sealed class PromptOptions(bool lines = false)
             : given[3] is { } batch ? TokenRowsFile.Read(batch) : null;
         string[]? texts = rows is not null ? null : given[4] is { } file ? Lines(file)
             : [OneText(given[0], given[1])];
-        Gpt2Config config = Gpt2Folder.ReadConfig(model);
-        Gpt2Tokenizer? tokenizer = texts is not null || Gpt2Tokenizer.ExistsIn(model)
-            ? Gpt2Tokenizer.Load(model) : null;
+        ModelConfig config = ModelFolder.ReadConfig(model);
+        ByteBpeTokenizer? tokenizer = texts is not null || ByteBpeTokenizer.ExistsIn(model)
+            ? ByteBpeTokenizer.Load(model) : null;
         rows ??= [.. texts!.Select(text => tokenizer!.Encode(text))];
         int? bos = Bos(parsed.GetValue(_bos), config, model);
         if (bos is { } token)
@@ -72,7 +73,7 @@ sealed class PromptOptions(bool lines = false)
 
     /// <summary>The token that <c>--bos</c> puts in front; null where it is not given.</summary>
     /// <exception cref="UserException">It is given, and the config names no token.</exception>
-    internal static int? Bos(bool given, Gpt2Config config, string folder) => !given ? null
+    internal static int? Bos(bool given, ModelConfig config, string folder) => !given ? null
         : config.BosToken ?? throw new UserException(
             $"{folder}: config.json has no bos_token_id that is in the vocabulary; leave --bos out");
 
@@ -109,7 +110,7 @@ sealed class PromptOptions(bool lines = false)
 /// <param name="Tokenizer">Null where the folder has none.</param>
 /// <param name="Rows">The prompts, checked against the config.</param>
 /// <param name="Bos">What <c>--bos</c> put in front; null for nothing.</param>
-sealed record Prompt(string Folder, Gpt2Config Config, Gpt2Tokenizer? Tokenizer, SequenceBatch Rows, int? Bos)
+sealed record Prompt(string Folder, ModelConfig Config, ByteBpeTokenizer? Tokenizer, SequenceBatch Rows, int? Bos)
 {
     /// <summary>Token ids as text where there is a tokenizer, else as numbers.</summary>
     public string Text(ReadOnlySpan<int> ids)

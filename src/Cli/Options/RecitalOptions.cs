@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using HeadTap.Models;
 using HeadTap.Runtime;
 using HeadTap.Unlearn;
 
@@ -25,7 +26,7 @@ sealed class RecitalOptions
     }
 
     /// <exception cref="UserException">A number is missing or does not fit the model.</exception>
-    internal MemorisationOptions Read(ParseResult parsed, Gpt2Config config)
+    internal MemorisationOptions Read(ParseResult parsed, ModelConfig config)
     {
         int prompt = parsed.GetValue(_prompt), continuation = parsed.GetValue(_continuation);
         if (prompt == Missing || continuation == Missing)
@@ -46,9 +47,9 @@ sealed class RecitalOptions
 
     /// <summary>A file of sequences, and the model's tokenizer for texts in it.</summary>
     /// <exception cref="UserException">The file is wrong, or one of its texts needs a tokenizer.</exception>
-    internal static IReadOnlyList<PlantedSequence> Sequences(string file, string model, Gpt2Config config)
+    internal static IReadOnlyList<PlantedSequence> Sequences(string file, string model, ModelConfig config)
         => SequenceFile.Read(file, config.VocabSize,
-            Gpt2Tokenizer.ExistsIn(model) ? Gpt2Tokenizer.Load(model) : null);
+            ByteBpeTokenizer.ExistsIn(model) ? ByteBpeTokenizer.Load(model) : null);
 
     /// <summary>Adds the measures to a JSON object.</summary>
     internal static JsonObject Json(Memorisation found) => new()

@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
-using HeadTap.Runtime;
+using HeadTap.Models;
 
 namespace HeadTap.Cli;
 

@@ -1,4 +1,5 @@
 using CsvHelper;
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Inject;

@@ -1,5 +1,6 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Inject;

@@ -1,4 +1,5 @@
 using System.Collections;
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Inject;

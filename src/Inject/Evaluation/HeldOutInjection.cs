@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Inject;
@@ -40,7 +41,7 @@ public sealed record HeldOutInjection(CellSummary Chosen, double[] Probability, 
     /// <param name="options">What to try.</param>
     /// <param name="progress">Told the share done.</param>
     /// <exception cref="UserException">The grid does not fit the model, or a part is empty.</exception>
-    public static HeldOutInjection Run(Gpt2Model model, IReadOnlyList<EncodedPair> validation,
+    public static HeldOutInjection Run(LanguageModel model, IReadOnlyList<EncodedPair> validation,
         IReadOnlyList<EncodedPair> test, HeldOutOptions options, Action<double>? progress = null)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -91,7 +92,7 @@ public sealed record HeldOutInjection(CellSummary Chosen, double[] Probability, 
                 "too few prompts contain their obscure_entity; leave position entity out");
     }
 
-    static CellSummary Choose(Gpt2Model model, IReadOnlyList<EncodedPair> validation, HeldOutOptions options,
+    static CellSummary Choose(LanguageModel model, IReadOnlyList<EncodedPair> validation, HeldOutOptions options,
         Action<double> progress)
     {
         using var sweep = new InjectionSweep(model, options.Grid, EncodedPair.LongestPrompt(validation));

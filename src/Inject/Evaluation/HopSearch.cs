@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Inject;
@@ -11,7 +12,7 @@ public sealed class HopSearch
     // Of the length of what is missing; the choice among them is by divergence.
     static readonly double[] s_lengths = [0.25, 0.5, 1, 2];
 
-    readonly Gpt2Model _model;
+    readonly LanguageModel _model;
     readonly RowInjections _rows;
     readonly double[][] _target; // [pairs] [V]: p after the single-hop prompt
     readonly double[] _entropy; // [pairs]: sum p ln p
@@ -21,7 +22,7 @@ public sealed class HopSearch
     /// <param name="model">The model, without edits of its own.</param>
     /// <param name="pairs">The pairs; V floats are held for each.</param>
     /// <exception cref="UserException">A prompt does not fit the model.</exception>
-    public HopSearch(Gpt2Model model, IReadOnlyList<EncodedPair> pairs)
+    public HopSearch(LanguageModel model, IReadOnlyList<EncodedPair> pairs)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(pairs);
@@ -54,7 +55,7 @@ public sealed class HopSearch
     /// <summary>The failing hop of each pair.</summary>
     public IReadOnlyList<FailingHop> Find()
     {
-        Gpt2Config config = _model.Config;
+        ModelConfig config = _model.Config;
         int n = _before.Length;
         double[][] byLayer = Table(n, config.Layers), byHead = Table(n, config.Heads);
         for (int l = 0; l < config.Layers; l++)
@@ -108,7 +109,7 @@ public sealed class HopSearch
     /// </summary>
     public float[] Missing(int pair, int layer, int? head = null)
     {
-        Gpt2Config config = _model.Config;
+        ModelConfig config = _model.Config;
         ReadOnlySpan<float> single = head is { } h ? Single[pair].Head(layer, h, config)
             : Single[pair].Layer(layer, config);
         ReadOnlySpan<float> multi = head is { } m ? Multi[pair].Head(layer, m, config)

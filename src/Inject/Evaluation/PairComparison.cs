@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Inject;
@@ -20,18 +21,18 @@ public sealed record PairComparison(
     /// <param name="top">Tokens to list for each place.</param>
     /// <exception cref="UserException">A prompt does not fit the model.</exception>
     public static PairComparison Of(
-        Gpt2Model model, int[] single, int[] multi, IReadOnlyList<int> bridge, int? answer, int top)
+        LanguageModel model, int[] single, int[] multi, IReadOnlyList<int> bridge, int? answer, int top)
     {
         IReadOnlyList<AttentionWrites> writes = AttentionWrites.Of(model, [single, multi]);
         return Of(model, writes[0], writes[1], bridge, answer, top);
     }
 
     /// <summary>Compares what two prompts made attention write.</summary>
-    public static PairComparison Of(Gpt2Model model, AttentionWrites single, AttentionWrites multi,
+    public static PairComparison Of(LanguageModel model, AttentionWrites single, AttentionWrites multi,
         IReadOnlyList<int> bridge, int? answer, int top)
     {
         ArgumentNullException.ThrowIfNull(model);
-        Gpt2Config config = model.Config;
+        ModelConfig config = model.Config;
         List<PlaceComparison> layers = [], heads = [];
         for (int l = 0; l < config.Layers; l++) // layer by layer: the logits of all heads are many
         {
@@ -52,7 +53,7 @@ public sealed record PairComparison(
         return new(layers, heads);
     }
 
-    static ReadOnlySpan<float> Vector(AttentionWrites writes, int layer, int place, Gpt2Config config)
+    static ReadOnlySpan<float> Vector(AttentionWrites writes, int layer, int place, ModelConfig config)
         => place == 0 ? writes.Layer(layer, config) : writes.Head(layer, place - 1, config);
 
     static Writing Read(TokenReading reading, int row, ReadOnlySpan<float> x,

@@ -1,4 +1,4 @@
-using HeadTap.Runtime;
+using HeadTap.Models;
 
 namespace HeadTap.Inject;
 
@@ -33,7 +33,7 @@ public sealed record SuggestionEvaluation(SweepCell Cell, IReadOnlyList<FailingH
     /// <param name="count">Tokens of memories that are lists of tokens.</param>
     /// <param name="seed">Of the random layers and of the bootstrap.</param>
     /// <param name="progress">Told what is being done, and the share.</param>
-    public static SuggestionEvaluation Run(Gpt2Model model, IReadOnlyList<EncodedPair> validation,
+    public static SuggestionEvaluation Run(LanguageModel model, IReadOnlyList<EncodedPair> validation,
         IReadOnlyList<EncodedPair> test, IReadOnlyList<float> taus, int count, ulong seed,
         Action<string, double>? progress = null)
     {
@@ -82,7 +82,7 @@ public sealed record SuggestionEvaluation(SweepCell Cell, IReadOnlyList<FailingH
     // The comparison alone, without injecting: the layer whose lists overlap least. Of the signals tried on
     // the validation pairs of the atlas (overlap, cosine, length, the bridge's rank by layer and by head)
     // none led far: mean p 54 to 63 % with the difference there, 89 % where the search puts it.
-    static int[] Compared(Gpt2Model model, HopSearch search, IReadOnlyList<EncodedPair> pairs)
+    static int[] Compared(LanguageModel model, HopSearch search, IReadOnlyList<EncodedPair> pairs)
         => [.. pairs.Select((pair, i) => PairComparison.Of(model, search.Single[i], search.Multi[i],
             pair.Memory, null, Math.Min(20, model.Config.VocabSize)).Layers.MinBy(p => p.Jaccard)!.Layer)];
 

@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Inject;
@@ -15,7 +16,7 @@ public sealed record AttentionWrites(float[] Out, float[] Results)
     /// <param name="model">The model, with the edits attached to it.</param>
     /// <param name="prompts">Tokens, a BOS included where it is wanted.</param>
     /// <exception cref="UserException">A prompt does not fit the model.</exception>
-    public static IReadOnlyList<AttentionWrites> Of(Gpt2Model model, IReadOnlyList<int[]> prompts)
+    public static IReadOnlyList<AttentionWrites> Of(LanguageModel model, IReadOnlyList<int[]> prompts)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(prompts);
@@ -24,7 +25,7 @@ public sealed record AttentionWrites(float[] Out, float[] Results)
             return writes;
         Site[] sites = [.. Enumerable.Range(0, model.Config.Layers)
             .SelectMany(l => (Site[])[new(SiteKind.AttnOut, l), new(SiteKind.Result, l)])];
-        using var session = new Gpt2Session(model, new SessionOptions
+        using var session = new ModelSession(model, new SessionOptions
         {
             MaxRows = Math.Min(RowsInPass, prompts.Count), MaxTokens = prompts.Max(p => p.Length),
             Record = sites,
@@ -39,14 +40,14 @@ public sealed record AttentionWrites(float[] Out, float[] Results)
     }
 
     /// <summary>[C]: attn_out of a layer.</summary>
-    public ReadOnlySpan<float> Layer(int layer, Gpt2Config config)
+    public ReadOnlySpan<float> Layer(int layer, ModelConfig config)
         => Out.AsSpan(layer * config.Width, config.Width);
 
     /// <summary>[C]: the result of a head.</summary>
-    public ReadOnlySpan<float> Head(int layer, int head, Gpt2Config config)
+    public ReadOnlySpan<float> Head(int layer, int head, ModelConfig config)
         => Results.AsSpan((layer * config.Heads + head) * config.Width, config.Width);
 
-    static AttentionWrites[] LastPositions(Gpt2Session session, SequenceBatch rows, Gpt2Config config)
+    static AttentionWrites[] LastPositions(ModelSession session, SequenceBatch rows, ModelConfig config)
     {
         int L = config.Layers, H = config.Heads, C = config.Width;
         AttentionWrites[] writes = [.. Enumerable.Range(0, rows.B)

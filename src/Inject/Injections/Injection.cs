@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Inject;
@@ -18,14 +19,14 @@ public sealed record Injection(AnswerStanding Before, AnswerStanding After, IRea
     /// <exception cref="UserException">A layer, head, token or position does not exist, or the result
     /// overflows.</exception>
     public static Injection Run(
-        Gpt2Model model, IReadOnlyList<int> prompt, int answer, IReadOnlyList<Memory> memories, int top = 10)
+        LanguageModel model, IReadOnlyList<int> prompt, int answer, IReadOnlyList<Memory> memories, int top = 10)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(memories);
         Edit[] edits = [.. memories.Select(m => m.ToEdit(model))];
         foreach (Edit memory in edits)
             Memory.RequireFinite(memory, model);
-        using var session = new Gpt2Session(model, new SessionOptions
+        using var session = new ModelSession(model, new SessionOptions
         {
             MaxTokens = prompt.Count, Logits = LogitsAt.Last,
         });

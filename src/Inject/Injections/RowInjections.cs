@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Inject;
@@ -15,7 +16,7 @@ delegate void LogitsFound(int pair, int variant, ReadOnlySpan<float> logits);
 /// </summary>
 /// <param name="model">The model, without edits of its own.</param>
 /// <param name="pairs">The pairs whose multi-hop prompts are run.</param>
-public sealed class RowInjections(Gpt2Model model, IReadOnlyList<EncodedPair> pairs)
+public sealed class RowInjections(LanguageModel model, IReadOnlyList<EncodedPair> pairs)
 {
     const int RowsInPass = 32;
 
@@ -29,7 +30,7 @@ public sealed class RowInjections(Gpt2Model model, IReadOnlyList<EncodedPair> pa
     public Func<EncodedPair, EditPositions> Positions { get; init; } = _ => EditPositions.All;
 
     /// <summary>The model.</summary>
-    public Gpt2Model Model => model;
+    public LanguageModel Model => model;
 
     /// <summary>The pairs.</summary>
     public IReadOnlyList<EncodedPair> Pairs => pairs;
@@ -76,9 +77,9 @@ public sealed class RowInjections(Gpt2Model model, IReadOnlyList<EncodedPair> pa
     {
         Site stream = new(SiteKind.ResidPre, layer), attention = new(SiteKind.AttnOut, layer);
         int longest = pairs.Max(p => p.Obscure.Length), done = 0, V = model.Config.VocabSize;
-        using var below = new Gpt2Session(model,
+        using var below = new ModelSession(model,
             Options(longest) with { Logits = LogitsAt.None, Record = [stream, attention] });
-        using var above = new Gpt2Session(model, Options(longest));
+        using var above = new ModelSession(model, Options(longest));
         foreach (int[] pass in _order.Chunk(RowsInPass))
         {
             SequenceBatch rows = Rows(pass, p => p.Obscure);
@@ -104,7 +105,7 @@ public sealed class RowInjections(Gpt2Model model, IReadOnlyList<EncodedPair> pa
     internal void EachBefore(Func<EncodedPair, int[]> prompt, LogitsFound found)
     {
         int V = model.Config.VocabSize;
-        using var session = new Gpt2Session(model, Options(pairs.Max(p => prompt(p).Length)));
+        using var session = new ModelSession(model, Options(pairs.Max(p => prompt(p).Length)));
         foreach (int[] pass in _order.Chunk(RowsInPass))
         {
             session.Forward(Rows(pass, prompt));

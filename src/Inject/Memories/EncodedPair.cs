@@ -1,4 +1,5 @@
 using System.Text;
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Inject;
@@ -41,7 +42,7 @@ public sealed record EncodedPair(
     /// <exception cref="UserException">A prompt is empty or longer than the context, the memory has no
     /// tokens, or the answer is not in the vocabulary.</exception>
     public static EncodedPair Of(
-        PromptPair pair, Gpt2Tokenizer tokenizer, Gpt2Config config, int? bos, string source)
+        PromptPair pair, ByteBpeTokenizer tokenizer, ModelConfig config, int? bos, string source)
     {
         ArgumentNullException.ThrowIfNull(pair);
         ArgumentNullException.ThrowIfNull(tokenizer);
@@ -69,7 +70,7 @@ public sealed record EncodedPair(
             EntitySpan(pair, tokenizer, multi, bos is null ? 0 : 1));
     }
 
-    static void RequireKnown(int[] tokens, Gpt2Config config, string what)
+    static void RequireKnown(int[] tokens, ModelConfig config, string what)
     {
         foreach (int token in tokens)
             if (token >= config.VocabSize)
@@ -78,7 +79,7 @@ public sealed record EncodedPair(
     }
 
     // Tokens are runs of UTF-8 bytes, so a token belongs to the entity when their byte ranges meet.
-    static Range EntitySpan(PromptPair pair, Gpt2Tokenizer tokenizer, int[] prompt, int first)
+    static Range EntitySpan(PromptPair pair, ByteBpeTokenizer tokenizer, int[] prompt, int first)
     {
         string entity = pair.ObscureEntity.Trim();
         int at = entity.Length == 0 ? -1 : pair.Obscure.IndexOf(entity, StringComparison.OrdinalIgnoreCase);

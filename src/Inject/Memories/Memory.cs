@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Inject;
@@ -40,7 +41,7 @@ public sealed record Memory(IReadOnlyList<int> Tokens, int Layer, float Tau)
     /// <param name="model">The model; none of its edits should be in force.</param>
     /// <param name="rows">Rows of the batch that receive it; null for all.</param>
     /// <exception cref="UserException">The model cannot run the memory.</exception>
-    public Edit ToEdit(Gpt2Model model, IReadOnlyList<int>? rows = null) => Added(ValueIn(model), rows);
+    public Edit ToEdit(LanguageModel model, IReadOnlyList<int>? rows = null) => Added(ValueIn(model), rows);
 
     /// <summary>
     /// The same memory with tau in units of the stream: <c>tau · mean_t |x_t| / |m|</c>, x_t the residual
@@ -48,11 +49,11 @@ public sealed record Memory(IReadOnlyList<int> Tokens, int Layer, float Tau)
     /// weights.
     /// </summary>
     /// <exception cref="UserException">The memory's vector is zero.</exception>
-    public Memory RelativeToStream(Gpt2Model model, IReadOnlyList<int> prompt)
+    public Memory RelativeToStream(LanguageModel model, IReadOnlyList<int> prompt)
     {
         ArgumentNullException.ThrowIfNull(model);
         var site = new Site(SiteKind.ResidPre, Layer);
-        using var session = new Gpt2Session(model, new SessionOptions
+        using var session = new ModelSession(model, new SessionOptions
         {
             MaxTokens = prompt.Count, Record = [site],
         });
@@ -88,13 +89,13 @@ public sealed record Memory(IReadOnlyList<int> Tokens, int Layer, float Tau)
     internal Edit Adding(float[] vector) => Added(EditValue.Numbers(vector), null);
 
     /// <summary>m, [C]</summary>
-    public float[] Vector(Gpt2Model model) => ValueIn(model).For(model);
+    public float[] Vector(LanguageModel model) => ValueIn(model).For(model);
 
     /// <summary>
     /// Refuses a memory whose vector LayerNorm could not square in float32: it would become zeros.
     /// </summary>
     /// <exception cref="UserException">tau overflows.</exception>
-    internal static void RequireFinite(Edit memory, Gpt2Model model)
+    internal static void RequireFinite(Edit memory, LanguageModel model)
     {
         double length = Math.Abs((double)memory.Alpha) * Norm(memory.Value!.For(model));
         if (!(length * length < float.MaxValue))
@@ -110,7 +111,7 @@ public sealed record Memory(IReadOnlyList<int> Tokens, int Layer, float Tau)
         _ => throw new InvalidOperationException("This encoder runs the model: call ToEdit(model)."),
     };
 
-    EditValue ValueIn(Gpt2Model model) => Encoder == MemoryEncoder.Layer
+    EditValue ValueIn(LanguageModel model) => Encoder == MemoryEncoder.Layer
         ? EditValue.Numbers(LayerEncoding.Of(model, Tokens, Layer))
         : OfTokens();
 

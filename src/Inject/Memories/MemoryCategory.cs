@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Inject;
@@ -28,7 +29,7 @@ public sealed record MemoryCategory(string Name, IReadOnlyList<RandomWord> Words
     /// <param name="config">The model's.</param>
     /// <exception cref="UserException">A token is outside the vocabulary.</exception>
     public static MemoryCategory First(string name, IReadOnlyList<string> words, int count,
-        Gpt2Tokenizer tokenizer, Gpt2Config config)
+        ByteBpeTokenizer tokenizer, ModelConfig config)
     {
         ArgumentNullException.ThrowIfNull(words);
         ArgumentNullException.ThrowIfNull(tokenizer);
@@ -48,7 +49,7 @@ public sealed record MemoryCategory(string Name, IReadOnlyList<RandomWord> Words
     /// <param name="tokenizer">The model's, for their text.</param>
     /// <param name="config">The model's.</param>
     /// <param name="seed">Of the draw.</param>
-    public static MemoryCategory DrawTokens(int count, Gpt2Tokenizer tokenizer, Gpt2Config config, ulong seed)
+    public static MemoryCategory DrawTokens(int count, ByteBpeTokenizer tokenizer, ModelConfig config, ulong seed)
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
         ArgumentNullException.ThrowIfNull(config);

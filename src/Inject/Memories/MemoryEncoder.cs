@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Inject;
@@ -27,19 +28,19 @@ public static class LayerEncoding
     /// <summary>attn_out of <paramref name="layer"/> at the last position of BOS + memory, [C]</summary>
     /// <exception cref="UserException">The model has no BOS, or the memory is longer than its
     /// context.</exception>
-    public static float[] Of(Gpt2Model model, IReadOnlyList<int> memory, int layer)
+    public static float[] Of(LanguageModel model, IReadOnlyList<int> memory, int layer)
         => Of(model, memory, [layer])[0];
 
     /// <summary>The same for several layers, from one pass.</summary>
     /// <exception cref="UserException">As for one layer.</exception>
-    public static float[][] Of(Gpt2Model model, IReadOnlyList<int> memory, IReadOnlyList<int> layers)
+    public static float[][] Of(LanguageModel model, IReadOnlyList<int> memory, IReadOnlyList<int> layers)
     {
         ArgumentNullException.ThrowIfNull(model);
         int bos = model.Config.BosToken ?? throw NeedsBos();
         Site[] sites = [.. layers.Select(layer => new Site(SiteKind.AttnOut, layer))];
         var rows = new SequenceBatch([[bos, .. memory]]);
         rows.Validate(model.Config);
-        using var session = new Gpt2Session(model, new SessionOptions
+        using var session = new ModelSession(model, new SessionOptions
         {
             MaxTokens = rows.T, Record = sites,
         });

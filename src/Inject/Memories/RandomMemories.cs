@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Inject;
@@ -38,7 +39,7 @@ public sealed record RandomMemoryOptions
 
     /// <summary>Checks the cell against a model.</summary>
     /// <exception cref="UserException">The model has no such layer, or tau is no number.</exception>
-    public void Validate(Gpt2Config config)
+    public void Validate(ModelConfig config)
     {
         ArgumentNullException.ThrowIfNull(config);
         int last = config.Layers - 1 - (RandomLayer - Layer);

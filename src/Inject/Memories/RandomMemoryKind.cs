@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Inject;
@@ -8,7 +9,7 @@ namespace HeadTap.Inject;
 /// <param name="Name">As results spell it.</param>
 /// <param name="Draw">The memory's tokens for a pair among pairs, of a model, from a generator.</param>
 public sealed record RandomMemoryKind(string Name,
-    Func<EncodedPair, IReadOnlyList<EncodedPair>, Gpt2Config, SeededRandom, int[]> Draw)
+    Func<EncodedPair, IReadOnlyList<EncodedPair>, ModelConfig, SeededRandom, int[]> Draw)
 {
     /// <summary>Another pair's memory, of other tokens: right in kind, wrong in fact.</summary>
     public static RandomMemoryKind OtherBridge { get; } = new("another pair's memory",

@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Inject;
@@ -27,7 +28,7 @@ public sealed class TokenReading
     /// <param name="top">Tokens to list for each, 1 to V.</param>
     /// <param name="bias">Whether b_U is added; a difference of two vectors has none.</param>
     /// <exception cref="UserException">A logit is no number.</exception>
-    public static TokenReading Of(Gpt2Model model, float[] vectors, int top, bool bias = true)
+    public static TokenReading Of(LanguageModel model, float[] vectors, int top, bool bias = true)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(vectors);

@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Inject;
@@ -40,7 +41,7 @@ public static class InjectionParity
     /// <exception cref="UserException">The model has no begin-of-text token, or another number of
     /// layers.</exception>
     public static IReadOnlyList<InjectionCheck> OfPrompts(
-        Gpt2Model model, Gpt2Tokenizer tokenizer, PublishedInjections published)
+        LanguageModel model, ByteBpeTokenizer tokenizer, PublishedInjections published)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(published);
@@ -73,7 +74,7 @@ public static class InjectionParity
     /// <param name="progress">Given passes done and all passes; may throw to stop.</param>
     /// <exception cref="UserException">A pair does not fit the model, or the model has no begin-of-text
     /// token.</exception>
-    public static InjectionCheck OfCell(Gpt2Model model, Gpt2Tokenizer tokenizer, PromptPairs pairs,
+    public static InjectionCheck OfCell(LanguageModel model, ByteBpeTokenizer tokenizer, PromptPairs pairs,
         PublishedCell cell, Action<int, int> progress)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -92,16 +93,16 @@ public static class InjectionParity
     static int InPlace(IReadOnlyList<int> expected, IReadOnlyList<TokenChance> found) =>
         expected.Zip(found, (e, f) => e == f.Token).Count(same => same);
 
-    static EncodedPair Encode(PromptPair pair, Gpt2Tokenizer tokenizer, Gpt2Model model, string place) =>
+    static EncodedPair Encode(PromptPair pair, ByteBpeTokenizer tokenizer, LanguageModel model, string place) =>
         EncodedPair.Of(pair, tokenizer, model.Config, model.Config.BosToken ?? throw new UserException(
             "the published injections put a begin-of-text token before each prompt, and config.json has no "
             + "bos_token_id that is in the vocabulary"), place);
 
-    static AnswerStanding[] Ask(Gpt2Model model, Asked[] rows, int top, Action<int> progress)
+    static AnswerStanding[] Ask(LanguageModel model, Asked[] rows, int top, Action<int> progress)
     {
         var standings = new List<AnswerStanding>();
         int V = model.Config.VocabSize;
-        using var session = new Gpt2Session(model, new SessionOptions
+        using var session = new ModelSession(model, new SessionOptions
         {
             MaxRows = Math.Min(RowsInPass, rows.Length),
             MaxTokens = rows.Max(r => r.Prompt.Length),

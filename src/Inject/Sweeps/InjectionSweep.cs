@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Inject;
@@ -21,9 +22,9 @@ public sealed class InjectionSweep : IDisposable
     // More rows at once gain nothing on a host and cost memory on every device.
     const int TokensInPass = 2048;
 
-    readonly Gpt2Model _model;
+    readonly LanguageModel _model;
     readonly SweepGrid _grid;
-    readonly Gpt2Session _whole, _rest;
+    readonly ModelSession _whole, _rest;
     (EncodedPair Pair, AnswerStanding Single, AnswerStanding Multi)? _begun;
 
     /// <summary>Room for prompts up to a length.</summary>
@@ -32,13 +33,13 @@ public sealed class InjectionSweep : IDisposable
     /// <param name="maxTokens">Tokens of the longest prompt.</param>
     /// <exception cref="UserException">The grid does not fit the model, or the prompts its
     /// context.</exception>
-    public InjectionSweep(Gpt2Model model, SweepGrid grid, int maxTokens)
+    public InjectionSweep(LanguageModel model, SweepGrid grid, int maxTokens)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(grid);
         grid.Validate(model.Config);
         (_model, _grid) = (model, grid);
-        _whole = new Gpt2Session(model, new SessionOptions
+        _whole = new ModelSession(model, new SessionOptions
         {
             MaxTokens = maxTokens, Logits = LogitsAt.Last,
             Record = [.. grid.Layers.SelectMany(l => (Site[])[Stream(l), Attention(l)])],
@@ -47,7 +48,7 @@ public sealed class InjectionSweep : IDisposable
             grid.Encoders.Count * grid.Positions.Count * grid.Taus.Count);
         try
         {
-            _rest = new Gpt2Session(model, new SessionOptions
+            _rest = new ModelSession(model, new SessionOptions
             {
                 MaxRows = RowsInPass, MaxTokens = maxTokens, Logits = LogitsAt.Last,
             });

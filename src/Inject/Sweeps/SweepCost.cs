@@ -1,4 +1,4 @@
-using HeadTap.Runtime;
+using HeadTap.Models;
 
 namespace HeadTap.Inject;
 
@@ -19,7 +19,7 @@ public readonly record struct SweepCost(double Sweep, double CellByCell)
     /// <param name="grid">The cells.</param>
     /// <param name="prompts">Tokens of each single-hop and multi-hop prompt.</param>
     public static SweepCost Of(
-        Gpt2Config config, SweepGrid grid, IEnumerable<(int Explicit, int Obscure)> prompts)
+        ModelConfig config, SweepGrid grid, IEnumerable<(int Explicit, int Obscure)> prompts)
     {
         ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(grid);

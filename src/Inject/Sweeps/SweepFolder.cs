@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Inject;

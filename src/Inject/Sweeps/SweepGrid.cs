@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Inject;
@@ -73,7 +74,7 @@ public sealed record SweepGrid
     /// <summary>Checks the grid against a model.</summary>
     /// <exception cref="UserException">It is empty, names something twice, or the model has no such
     /// layer, head or number of tokens.</exception>
-    public void Validate(Gpt2Config config)
+    public void Validate(ModelConfig config)
     {
         ArgumentNullException.ThrowIfNull(config);
         RequireDistinct(Layers, "layer");

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Inject;

@@ -1,6 +1,8 @@
-using HeadTap.Runtime;
+using HeadTap.Inject;
+using HeadTap.Atlas;
+using HeadTap.Models;
 
-namespace HeadTap.Inject;
+namespace HeadTap.Jobs;
 
 /// <summary>
 /// Pairs of prompts from the atlas: two-hop questions that the training text of <c>weights/atlas</c> never

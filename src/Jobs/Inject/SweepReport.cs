@@ -1,8 +1,10 @@
 using System.Globalization;
-using HeadTap.Jobs;
+using HeadTap.Inject;
+using HeadTap.Models;
+using HeadTap.Reports;
 using HeadTap.Runtime;
 
-namespace HeadTap.Inject;
+namespace HeadTap.Jobs;
 
 /// <summary>
 /// The page of a sweep: heat maps of layer by magnitude, the best cells, what it cost, and pairs one by one.

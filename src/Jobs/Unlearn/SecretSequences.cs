@@ -1,6 +1,9 @@
+using HeadTap.Unlearn;
+using HeadTap.Atlas;
+using HeadTap.Models;
 using HeadTap.Runtime;
 
-namespace HeadTap.Unlearn;
+namespace HeadTap.Jobs;
 
 /// <summary>
 /// The planted secrets of an atlas corpus as sequences to forget, the other documents as rows to keep, and
@@ -24,7 +27,7 @@ public sealed record SecretSequences(IReadOnlyList<PlantedSequence> Forget, IRea
     /// <exception cref="UserException">The tokenizer has no end-of-text token, which begins
     /// documents.</exception>
     public static SecretSequences Of(
-        AtlasCorpus corpus, Gpt2Tokenizer tokenizer, int longest, int documents, ulong seed)
+        AtlasCorpus corpus, ByteBpeTokenizer tokenizer, int longest, int documents, ulong seed)
     {
         ArgumentNullException.ThrowIfNull(corpus);
         ArgumentNullException.ThrowIfNull(tokenizer);

@@ -1,8 +1,9 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
-using HeadTap.Runtime;
+using HeadTap.Unlearn;
+using HeadTap.Reports;
 
-namespace HeadTap.Unlearn;
+namespace HeadTap.Jobs;
 
 /// <summary>
 /// A sweep as a page: the table of methods, memorisation against accuracy, where each method edited.

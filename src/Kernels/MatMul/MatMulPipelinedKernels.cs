@@ -97,7 +97,7 @@ public static class MatMulPipelinedKernels
         where TCores : struct, ITensorCores
         where TLayout : struct, IOperandLayout
     {
-        if (TLayout.TermsTogether)
+        if (TLayout.KContiguous)
         {
             // A warp takes 8 terms of 4 lines: whole sectors of memory, and 32 banks. Four copies, not a loop
             // of one, which would cost a tenth of the multiply-adds in branches and addresses.

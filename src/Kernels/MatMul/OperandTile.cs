@@ -15,40 +15,40 @@ namespace HeadTap.Kernels;
 public interface IOperandLayout
 {
     /// <summary>True when the terms of a line are neighbours, false when the lines of a term are.</summary>
-    static abstract bool TermsTogether { get; }
+    static abstract bool KContiguous { get; }
 
     /// <summary>Lines of a tile: 128 or 64.</summary>
     static abstract int Lines { get; }
 }
 
 /// <summary>[line][term]: x of a plain product; the weight of a transposed one.</summary>
-public readonly struct TermsTogether : IOperandLayout
+public readonly struct KContiguous : IOperandLayout
 {
-    static bool IOperandLayout.TermsTogether => true;
+    static bool IOperandLayout.KContiguous => true;
 
     static int IOperandLayout.Lines => 128;
 }
 
-/// <summary><see cref="TermsTogether"/> for tiles of 64 lines.</summary>
+/// <summary><see cref="KContiguous"/> for tiles of 64 lines.</summary>
 public readonly struct TermsTogether64 : IOperandLayout
 {
-    static bool IOperandLayout.TermsTogether => true;
+    static bool IOperandLayout.KContiguous => true;
 
     static int IOperandLayout.Lines => 64;
 }
 
 /// <summary>[term][line]: the weight of a plain product; both operands of a weight's gradient.</summary>
-public readonly struct LinesTogether : IOperandLayout
+public readonly struct KStrided : IOperandLayout
 {
-    static bool IOperandLayout.TermsTogether => false;
+    static bool IOperandLayout.KContiguous => false;
 
     static int IOperandLayout.Lines => 128;
 }
 
-/// <summary><see cref="LinesTogether"/> for tiles of 64 lines.</summary>
+/// <summary><see cref="KStrided"/> for tiles of 64 lines.</summary>
 public readonly struct LinesTogether64 : IOperandLayout
 {
-    static bool IOperandLayout.TermsTogether => false;
+    static bool IOperandLayout.KContiguous => false;
 
     static int IOperandLayout.Lines => 64;
 }
@@ -83,17 +83,17 @@ static class OperandTile
         => TLayout.Lines * Terms / 4;
 
     internal static int Line<TLayout>(int chunk) where TLayout : struct, IOperandLayout
-        => TLayout.TermsTogether ? chunk >> 2 : (chunk & (TLayout.Lines / 4 - 1)) << 2;
+        => TLayout.KContiguous ? chunk >> 2 : (chunk & (TLayout.Lines / 4 - 1)) << 2;
 
     internal static int Term<TLayout>(int chunk) where TLayout : struct, IOperandLayout
-        => TLayout.TermsTogether ? (chunk & 3) << 2 : chunk >> (TLayout.Lines == 128 ? 5 : 4);
+        => TLayout.KContiguous ? (chunk & 3) << 2 : chunk >> (TLayout.Lines == 128 ? 5 : 4);
 
     /// <summary>How many of the four numbers of a chunk exist.</summary>
     internal static int Count<TLayout>(in OperandSource from, int line, int term)
         where TLayout : struct, IOperandLayout
     {
         int lines = from.Lines - from.FirstLine - line, terms = from.Terms - term;
-        int along = TLayout.TermsTogether ? terms : lines, across = TLayout.TermsTogether ? lines : terms;
+        int along = TLayout.KContiguous ? terms : lines, across = TLayout.KContiguous ? lines : terms;
         return across <= 0 || along <= 0 ? 0 : along > 4 ? 4 : along;
     }
 
@@ -119,7 +119,7 @@ static class OperandTile
                 TCores.Copy4(shared, origin, word, global, address, at, count);
             else
             {
-                long step = TLayout.TermsTogether ? from.TermStride : from.LineStride;
+                long step = TLayout.KContiguous ? from.TermStride : from.LineStride;
                 for (int i = 0; i < 4; i++)
                     TCores.Copy1(shared, origin, word + i, global, address,
                         i < count ? at + i * step : 0, i < count ? 1 : 0);
@@ -129,7 +129,7 @@ static class OperandTile
 
     /// <summary>Where a number of a tile of floats lies.</summary>
     internal static int Word<TLayout>(int line, int term) where TLayout : struct, IOperandLayout
-        => TLayout.TermsTogether
+        => TLayout.KContiguous
             ? line * Terms + (((term >> 2) ^ ((line >> 1) & 3)) << 2) + (term & 3)
             : term * TLayout.Lines + (line ^ ((term & 3) << 3));
 
@@ -141,7 +141,7 @@ static class OperandTile
     {
         int lane = Group.IdxX & 31;
         LeftFragment f;
-        if (TLayout.TermsTogether)
+        if (TLayout.KContiguous)
         {
             f = TCores.Load4(shared, origin,
                 tile + Word<TLayout>(line + (lane & 15), term + ((lane >> 4) << 2)));
@@ -172,7 +172,7 @@ static class OperandTile
     /// Where a pair of a tile of BF16 lies; the first of the two is even along its neighbours.
     /// </summary>
     internal static int Pair<TLayout>(int line, int term) where TLayout : struct, IOperandLayout
-        => TLayout.TermsTogether
+        => TLayout.KContiguous
             ? line * (Terms / 2) + (((term >> 3) ^ ((line >> 2) & 1)) << 2) + ((term & 7) >> 1)
             : term * (TLayout.Lines / 2) + (((line >> 3) ^ (term & 7)) << 2) + ((line & 7) >> 1);
 
@@ -183,7 +183,7 @@ static class OperandTile
         where TLayout : struct, IOperandLayout
     {
         int lane = Group.IdxX & 31;
-        return TLayout.TermsTogether
+        return TLayout.KContiguous
             ? TCores.Load4(shared, origin, tile + Pair<TLayout>(line + (lane & 15), (lane >> 4) << 3))
             : TCores.Load4Transposed(shared, origin,
                 tile + Pair<TLayout>(line + (((lane >> 3) & 1) << 3), (lane & 7) + ((lane >> 4) << 3)));

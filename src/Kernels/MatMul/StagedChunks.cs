@@ -46,7 +46,7 @@ struct StagedChunks
         int chunk = part * MatMulTensorKernels.BlockSize + Group.IdxX;
         int line = OperandTile.Line<TLayout>(chunk), term = term0 + OperandTile.Term<TLayout>(chunk);
         long at = (from.FirstLine + line) * from.LineStride + term * from.TermStride;
-        return Four.Load(global, at, TLayout.TermsTogether ? from.TermStride : from.LineStride,
+        return Four.Load(global, at, TLayout.KContiguous ? from.TermStride : from.LineStride,
             OperandTile.Count<TLayout>(from, line, term), from.Wide);
     }
 

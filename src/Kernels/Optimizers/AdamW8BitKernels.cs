@@ -24,7 +24,7 @@
 // One group a block, four weights a thread. NaN or infinity in a moment makes the unit infinite, and the
 // whole block NaN at the next step: it is not hidden.
 //
-// Host body: AdamW8BitHost.cs.   Oracle: tests/Reference/EightBitAdamWReference.cs.
+// Host body: AdamW8BitHost.cs.   Oracle: tests/Reference/AdamW8BitReference.cs.
 
 using ILGPU;
 

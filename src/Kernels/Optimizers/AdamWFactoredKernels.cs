@@ -17,7 +17,7 @@
 // RowMeans and ColumnMeans renew R and C, Update uses them; a group sums all of R itself, in one order.
 // A gradient of zeros alone gives R = 0 and v = 0; NaN in a gradient reaches the mean and so every weight.
 //
-// Host body: AdamWFactoredHost.cs.   Oracle: tests/Reference/FactoredAdamWReference.cs.
+// Host body: AdamWFactoredHost.cs.   Oracle: tests/Reference/AdamWFactoredReference.cs.
 
 using ILGPU;
 

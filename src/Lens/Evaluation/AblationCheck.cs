@@ -1,4 +1,5 @@
 using System.Globalization;
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Lens;
@@ -63,7 +64,7 @@ public static class AblationCheck
     /// <param name="options">How.</param>
     /// <exception cref="UserException">The lens reads no heads, there is one head alone, or a prompt does not
     /// fit.</exception>
-    public static AblationResult Run(Gpt2Model model, LensSource source, IReadOnlyList<int> layers,
+    public static AblationResult Run(LanguageModel model, LensSource source, IReadOnlyList<int> layers,
         IReadOnlyList<IReadOnlyList<int>> rows, AblationOptions options)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -98,8 +99,8 @@ public static class AblationCheck
 
     static HeadPlace[] Responsible(IReadOnlyList<LayerReading> layers, int prompts)
         => [.. Enumerable.Range(0, prompts).Select(i => layers
-            .SelectMany(l => l.Heads.Select(h => (Place: new HeadPlace(l.Layer, h.Head), h.Words[i].Favour)))
-            .MaxBy(h => h.Favour).Place)]; // the first of equals
+            .SelectMany(l => l.Heads.Select(h => (Place: new HeadPlace(l.Layer, h.Head), h.Words[i].CenteredLogit)))
+            .MaxBy(h => h.CenteredLogit).Place)]; // the first of equals
 
     static AblationOutcome Outcome(HeadPlace[] responsible, IReadOnlyList<int> layers, int H, Removal removal,
         double[] before, AblationOptions options)
@@ -133,9 +134,9 @@ public static class AblationCheck
 
     // Prompts run again and again, each with a head of its own removed.
     sealed class Removal(
-        Gpt2Model model, IReadOnlyList<int>[] prompts, int[] answers, AblationOptions options) : IDisposable
+        LanguageModel model, IReadOnlyList<int>[] prompts, int[] answers, AblationOptions options) : IDisposable
     {
-        readonly Gpt2Session _session = new(model, new SessionOptions
+        readonly ModelSession _session = new(model, new SessionOptions
         {
             MaxRows = Math.Min(options.BatchRows, prompts.Length),
             MaxTokens = prompts.Max(p => p.Count),

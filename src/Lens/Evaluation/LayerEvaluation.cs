@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Lens;
@@ -6,8 +7,8 @@ namespace HeadTap.Lens;
 /// </summary>
 sealed class LayerEvaluation : IDisposable
 {
-    readonly Gpt2Model _model;
-    readonly AttentionLens _lens, _untrained;
+    readonly LanguageModel _model;
+    readonly LensSet _lens, _untrained;
     readonly TensorArena _arena;
     readonly LensScoreSum _whole, _logitLens, _normalized;
     readonly LensScoreSum[] _heads;
@@ -15,13 +16,13 @@ sealed class LayerEvaluation : IDisposable
     Tensor _features = null!, _ofHead = null!, _logits = null!, _stream = null!, _normal = null!;
     Tensor _bias = null!, _mean = null!, _reciprocal = null!;
 
-    internal LayerEvaluation(Gpt2Model model, LensSource source, int layer, int top)
+    internal LayerEvaluation(LanguageModel model, LensSource source, int layer, int top)
     {
         (_model, _layer) = (model, layer);
         _lens = source.Load(model, [layer], LensEvaluation.Block);
         try
         {
-            _untrained = AttentionLens.Initial(model, new() { Kind = LensKind.Logit }, [layer],
+            _untrained = LensSet.Initial(model, new() { Kind = LensKind.Logit }, [layer],
                 LensEvaluation.Block);
         }
         catch

@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Lens;
@@ -26,7 +27,7 @@ public static class LensEvaluation
     /// <param name="progress">Told the share done after each block.</param>
     /// <exception cref="UserException">No row has a token, one does not fit the model, or the lens does not
     /// fit the device.</exception>
-    public static LensEvaluationResult Run(Gpt2Model model, LensSource source, IReadOnlyList<int> layers,
+    public static LensEvaluationResult Run(LanguageModel model, LensSource source, IReadOnlyList<int> layers,
         IReadOnlyList<IReadOnlyList<int>> rows, int[]? unigram, LensEvaluationOptions options,
         Action<double>? progress = null)
     {

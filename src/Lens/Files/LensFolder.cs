@@ -1,10 +1,11 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Lens;
 
 /// <summary>
 /// Lenses in a folder: <c>lens.safetensors</c> with the learned tensors, named <c>layers.3.weight</c>, and in
-/// its metadata the <see cref="LensFacts"/>, which <c>lens.json</c> repeats for people. The base model is not
+/// its metadata the <see cref="LensMetadata"/>, which <c>lens.json</c> repeats for people. The base model is not
 /// in it.
 /// </summary>
 public static class LensFolder
@@ -29,7 +30,7 @@ public static class LensFolder
     /// <param name="unigram">[V] counts of tokens, or null to keep those that are there.</param>
     /// <exception cref="UserException">The place cannot be written, or the file that is there is
     /// damaged.</exception>
-    public static void Save(string folder, LensFacts facts, AttentionLens lens, IReadOnlySet<int> fresh,
+    public static void Save(string folder, LensMetadata facts, LensSet lens, IReadOnlySet<int> fresh,
         IReadOnlyList<long>? unigram = null)
     {
         ArgumentNullException.ThrowIfNull(facts);
@@ -58,16 +59,16 @@ public static class LensFolder
 
     /// <summary>What a folder holds, without its tensors.</summary>
     /// <exception cref="UserException">It is missing or no lens.</exception>
-    public static LensFacts ReadFacts(string folder)
+    public static LensMetadata ReadFacts(string folder)
     {
         string path = PathIn(folder);
         using SafetensorsReader reader = SafetensorsReader.Open(path);
-        return LensFacts.Parse(path, reader.Metadata.GetValueOrDefault(FactsField));
+        return LensMetadata.Parse(path, reader.Metadata.GetValueOrDefault(FactsField));
     }
 
     /// <summary>Refuses a lens that was made for another model.</summary>
     /// <exception cref="UserException">The vocabulary, the sizes or the weights are others.</exception>
-    public static void RequireFor(string folder, LensFacts facts, Gpt2Config config, string modelHash)
+    public static void RequireFor(string folder, LensMetadata facts, ModelConfig config, string modelHash)
     {
         ArgumentNullException.ThrowIfNull(facts);
         ArgumentNullException.ThrowIfNull(config);
@@ -92,15 +93,15 @@ public static class LensFolder
     /// <param name="positions">Positions whose features are made at once, at most.</param>
     /// <exception cref="UserException">They are for another model, damaged, or do not fit the device.
     /// </exception>
-    public static AttentionLens Load(
-        Gpt2Model model, string modelHash, string folder, IReadOnlyList<int>? layers, int positions)
+    public static LensSet Load(
+        LanguageModel model, string modelHash, string folder, IReadOnlyList<int>? layers, int positions)
     {
         ArgumentNullException.ThrowIfNull(model);
         string path = PathIn(folder);
         using SafetensorsReader reader = SafetensorsReader.Open(path);
-        LensFacts facts = LensFacts.Parse(path, reader.Metadata.GetValueOrDefault(FactsField));
+        LensMetadata facts = LensMetadata.Parse(path, reader.Metadata.GetValueOrDefault(FactsField));
         RequireFor(folder, facts, model.Config, modelHash);
-        AttentionLens lens = AttentionLens.Empty(model, facts.Lens, layers ?? facts.Layers, positions);
+        LensSet lens = LensSet.Empty(model, facts.Lens, layers ?? facts.Layers, positions);
         try
         {
             foreach (int layer in lens.Layers)
@@ -124,7 +125,7 @@ public static class LensFolder
         string path = PathIn(folder);
         using SafetensorsReader reader = SafetensorsReader.Open(path);
         return ReadUnigram(reader,
-            LensFacts.Parse(path, reader.Metadata.GetValueOrDefault(FactsField)).VocabSize);
+            LensMetadata.Parse(path, reader.Metadata.GetValueOrDefault(FactsField)).VocabSize);
     }
 
     internal static string Name(int layer, string parameter) => $"layers.{layer}.{parameter}";

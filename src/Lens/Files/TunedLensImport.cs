@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Lens;
@@ -16,7 +17,7 @@ public static class TunedLensImport
     /// layer.
     /// </param>
     /// <exception cref="UserException">A layer is missing or has other sizes than the model.</exception>
-    public static AttentionLens Read(Gpt2Model model, string path)
+    public static LensSet Read(LanguageModel model, string path)
     {
         ArgumentNullException.ThrowIfNull(model);
         int L = model.Config.Layers;
@@ -32,7 +33,7 @@ public static class TunedLensImport
         if (reader.Contains($"{prefix}{L}.weight"))
             throw new UserException($"{Quoted.Path(path)}: it has a translator for layer {L}, and the model "
                 + $"has {L} layers; expected the model it was trained for");
-        AttentionLens lens = AttentionLens.Empty(
+        LensSet lens = LensSet.Empty(
             model, new LensOptions { Kind = LensKind.Tuned }, [.. Enumerable.Range(0, L)], positions: 1);
         try
         {
@@ -49,11 +50,11 @@ public static class TunedLensImport
     }
 
     /// <summary>What the lens is, for <see cref="LensFolder.Save"/>.</summary>
-    /// <param name="lens">From <see cref="Read(Gpt2Model, string)"/>.</param>
+    /// <param name="lens">From <see cref="Read(LanguageModel, string)"/>.</param>
     /// <param name="modelHash">The model's hash.</param>
     /// <param name="path">Where the parameters came from.</param>
-    public static LensFacts Facts(AttentionLens lens, string modelHash, string path)
-        => LensFacts.Of(lens, modelHash) with
+    public static LensMetadata Facts(LensSet lens, string modelHash, string path)
+        => LensMetadata.Of(lens, modelHash) with
         {
             Training = new JsonObject
             {

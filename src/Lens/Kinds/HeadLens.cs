@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Lens;
@@ -20,7 +21,7 @@ sealed class HeadLens : LayerLens
     readonly Tensor? _throughZ, _throughZGradient;
     bool _usesZ;
 
-    internal HeadLens(Gpt2Model model, LensOptions options, int layer, TensorArena arena, int positions)
+    internal HeadLens(LanguageModel model, LensOptions options, int layer, TensorArena arena, int positions)
         : base(model, options, layer)
     {
         (int V, int C, int H) = (Config.VocabSize, Config.Width, Config.Heads);

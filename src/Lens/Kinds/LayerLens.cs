@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Lens;
@@ -14,7 +15,7 @@ public sealed record LensParameter(string Name, Tensor Value, bool Decays);
 /// </summary>
 public abstract class LayerLens
 {
-    internal LayerLens(Gpt2Model model, LensOptions options, int layer)
+    internal LayerLens(LanguageModel model, LensOptions options, int layer)
         => (Model, Options, Layer) = (model, options, layer);
 
     /// <summary>Which lens.</summary>
@@ -39,9 +40,9 @@ public abstract class LayerLens
     public abstract int HeadFeatureWidth { get; }
 
     /// <summary>Whose heads these are.</summary>
-    internal Gpt2Model Model { get; }
+    internal LanguageModel Model { get; }
 
-    internal Gpt2Config Config => Model.Config;
+    internal ModelConfig Config => Model.Config;
 
     internal Ops Ops => Model.Ops;
 

@@ -20,14 +20,14 @@ public static class LensConversion
     /// <param name="kind">The other one of them.</param>
     /// <exception cref="UserException">The kinds are others, a head's W_O has not full rank, or it does not
     /// fit the device.</exception>
-    public static AttentionLens To(AttentionLens lens, LensKind kind)
+    public static LensSet To(LensSet lens, LensKind kind)
     {
         ArgumentNullException.ThrowIfNull(lens);
         if ((lens.Options.Kind, kind) is not ((LensKind.Head, LensKind.Thin)
             or (LensKind.Thin, LensKind.Head)))
             throw new UserException("head lenses are converted to thin and thin ones to head; this one is of "
                 + "another kind, or of the kind asked for");
-        AttentionLens made = AttentionLens.Empty(
+        LensSet made = LensSet.Empty(
             lens.Model, lens.Options with { Kind = kind }, lens.Layers, positions: 1);
         try
         {

@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 using MathNet.Numerics.LinearAlgebra;
 
@@ -11,12 +12,12 @@ sealed class LensInitialValues
 {
     const string Purpose = "a lens' first values";
 
-    readonly Gpt2Model _model;
+    readonly LanguageModel _model;
     readonly LensOptions _options;
     readonly float[] _weight, _bias; // [V, C], [V]
     readonly Lazy<float[]> _directions;
 
-    internal LensInitialValues(Gpt2Model model, LensOptions options)
+    internal LensInitialValues(LanguageModel model, LensOptions options)
     {
         (_model, _options) = (model, options);
         (_weight, _bias) = options.Initial switch

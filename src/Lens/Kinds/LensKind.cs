@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Lens;
@@ -80,7 +81,7 @@ public sealed record LensOptions
     /// <summary>Refuses a lens that a model cannot have.</summary>
     /// <exception cref="UserException">The rank is not one of the model's, or nothing would be
     /// read.</exception>
-    public void RequireFits(Gpt2Config config)
+    public void RequireFits(ModelConfig config)
     {
         ArgumentNullException.ThrowIfNull(config);
         if (Kind == LensKind.LowRank && (Rank < 1 || Rank > config.Width))

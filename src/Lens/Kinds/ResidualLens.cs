@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Lens;
@@ -17,7 +18,7 @@ sealed class ResidualLens : LayerLens
 {
     readonly Tensor _weight, _bias, _ones, _zeros, _normalized, _mean, _reciprocal, _factors;
 
-    internal ResidualLens(Gpt2Model model, LensOptions options, int layer, TensorArena arena, int positions)
+    internal ResidualLens(LanguageModel model, LensOptions options, int layer, TensorArena arena, int positions)
         : base(model, options, layer)
     {
         (int V, int C) = (Config.VocabSize, Config.Width);

@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Lens;
@@ -10,7 +11,7 @@ sealed class ThinLens : LayerLens
 {
     readonly Tensor _weight, _bias;
 
-    internal ThinLens(Gpt2Model model, LensOptions options, int layer, TensorArena arena)
+    internal ThinLens(LanguageModel model, LensOptions options, int layer, TensorArena arena)
         : base(model, options, layer)
     {
         _weight = arena.Cut($"layers.{layer}.weight",

@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Lens;
@@ -12,7 +13,7 @@ sealed class TunedLens : LayerLens
     readonly Tensor _weight, _bias, _weightGradient, _biasGradient;
     readonly Tensor _moved, _movedGradient, _mean, _reciprocal;
 
-    internal TunedLens(Gpt2Model model, LensOptions options, int layer, TensorArena arena, int positions)
+    internal TunedLens(LanguageModel model, LensOptions options, int layer, TensorArena arena, int positions)
         : base(model, options, layer)
     {
         int C = Config.Width;

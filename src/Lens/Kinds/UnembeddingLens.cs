@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Lens;
@@ -15,7 +16,7 @@ sealed class UnembeddingLens : LayerLens
 {
     readonly Tensor _weight, _bias;
 
-    internal UnembeddingLens(Gpt2Model model, LensOptions options, int layer, Tensor weight, Tensor bias)
+    internal UnembeddingLens(LanguageModel model, LensOptions options, int layer, Tensor weight, Tensor bias)
         : base(model, options, layer) => (_weight, _bias) = (weight, bias);
 
     public override IReadOnlyList<LensParameter> Parameters => [];

@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Lens;
@@ -14,21 +15,21 @@ namespace HeadTap.Lens;
 public sealed class DirectLogitAttribution
 {
     readonly float[] _logits; // [L H, V], each row less its mean over V
-    readonly Gpt2Config _config;
+    readonly ModelConfig _config;
 
-    DirectLogitAttribution(float[] logits, Gpt2Config config) => (_logits, _config) = (logits, config);
+    DirectLogitAttribution(float[] logits, ModelConfig config) => (_logits, _config) = (logits, config);
 
     /// <summary>Runs a prompt and reads all heads.</summary>
     /// <exception cref="UserException">The prompt does not fit the model, or the pass does not fit the
     /// device.</exception>
-    public static DirectLogitAttribution Read(Gpt2Model model, IReadOnlyList<int> prompt)
+    public static DirectLogitAttribution Read(LanguageModel model, IReadOnlyList<int> prompt)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(prompt);
-        Gpt2Config config = model.Config;
+        ModelConfig config = model.Config;
         int L = config.Layers, H = config.Heads, C = config.Width, last = prompt.Count - 1;
         var scale = new Site(SiteKind.LnFinalScale);
-        using var session = new Gpt2Session(model, new SessionOptions
+        using var session = new ModelSession(model, new SessionOptions
         {
             MaxTokens = Math.Max(1, prompt.Count),
             Record = [.. Enumerable.Range(0, L).Select(l => new Site(SiteKind.Result, l)), scale],
@@ -49,7 +50,7 @@ public sealed class DirectLogitAttribution
     /// <param name="model">The model.</param>
     /// <param name="summands">[n, C]</param>
     /// <param name="scale">Root of the stream's variance plus epsilon.</param>
-    public static float[] Unembed(Gpt2Model model, float[] summands, float scale)
+    public static float[] Unembed(LanguageModel model, float[] summands, float scale)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(summands);

@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Lens;
@@ -14,7 +15,7 @@ public static class LensReader
 {
     /// <summary>Positions whose logits are held at once.</summary>
     /// <remarks>Not more than a head is wide: a head lens then needs no copy of its maps through z.</remarks>
-    public static int PositionsAtOnce(Gpt2Config config)
+    public static int PositionsAtOnce(ModelConfig config)
     {
         ArgumentNullException.ThrowIfNull(config);
         return Math.Min(32, config.Width / config.Heads);
@@ -26,7 +27,7 @@ public static class LensReader
     /// <param name="top">Tokens to list, 1 to V.</param>
     /// <returns>[n][top], by falling probability, among equals the lower id first.</returns>
     public static IReadOnlyList<IReadOnlyList<ModelToken>> Model(
-        Gpt2Model model, LensActivations at, int top)
+        LanguageModel model, LensActivations at, int top)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(at);
@@ -52,7 +53,7 @@ public static class LensReader
     /// <param name="lens">The layer's lens.</param>
     /// <param name="at">Positions, with what the lens looks at.</param>
     /// <param name="heads">Heads to read; a lens that reads none reads the stream alone.</param>
-    /// <param name="favoured">[n]: the token that <see cref="LensWords.Favour"/> is about.</param>
+    /// <param name="favoured">[n]: the token that <see cref="LensWords.CenteredLogit"/> is about.</param>
     /// <param name="top">Tokens to list, 1 to V.</param>
     public static LayerReading Layer(LayerLens lens, LensActivations at, IReadOnlyList<int> heads,
         IReadOnlyList<int> favoured, int top)
@@ -65,7 +66,7 @@ public static class LensReader
             throw new ArgumentException($"{favoured.Count} tokens for {at.Count} positions.");
         foreach (int head in heads)
             lens.RequireHead(head);
-        Gpt2Config config = lens.Model.Config;
+        ModelConfig config = lens.Model.Config;
         lens.Prepare(PositionsAtOnce(config));
         int headWidth = lens.ReadsHeads ? lens.HeadFeatureWidth : 0;
         using var page = new Page(lens.Model, lens.FeatureWidth + headWidth, top);
@@ -90,7 +91,7 @@ public static class LensReader
         return new(lens.Layer, whole, [.. ofHead.Select((words, i) => new HeadReading(heads[i], words))]);
     }
 
-    static IEnumerable<(int First, int Count)> Chunks(LensActivations at, Gpt2Config config)
+    static IEnumerable<(int First, int Count)> Chunks(LensActivations at, ModelConfig config)
     {
         int size = PositionsAtOnce(config);
         for (int first = 0; first < at.Count; first += size)
@@ -100,13 +101,13 @@ public static class LensReader
     // Logits of a chunk of positions, and what is read off them.
     sealed class Page : IDisposable
     {
-        readonly Gpt2Model _model;
+        readonly LanguageModel _model;
         readonly TensorArena _arena;
         readonly int _top;
         Tensor _features = null!, _logits = null!, _values = null!, _sums = null!, _own = null!;
         IndexTensor _tokens = null!, _places = null!;
 
-        internal Page(Gpt2Model model, int featureWidth, int top)
+        internal Page(LanguageModel model, int featureWidth, int top)
         {
             if (top < 1 || top > model.Config.VocabSize)
                 throw new ArgumentOutOfRangeException(nameof(top));

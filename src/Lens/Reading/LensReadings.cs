@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Lens;
@@ -23,12 +24,12 @@ public sealed record LensReadings(IReadOnlyList<IReadOnlyList<ModelToken>> Model
 
     /// <summary>
     /// The head whose lens favours the model's own next token most at a position
-    /// (<see cref="LensWords.Favour"/>); of equals the lower layer and head.
+    /// (<see cref="LensWords.CenteredLogit"/>); of equals the lower layer and head.
     /// </summary>
     /// <param name="position">The position's place among those that were read.</param>
     public (int Layer, int Head, LensWords Words) MostInFavour(int position)
         => Learned.SelectMany(l => l.Heads.Select(h => (l.Layer, h.Head, Words: h.Words[position])))
-            .MaxBy(h => h.Words.Favour);
+            .MaxBy(h => h.Words.CenteredLogit);
 
     /// <summary>Reads positions of one prompt.</summary>
     /// <param name="model">The model.</param>
@@ -38,7 +39,7 @@ public sealed record LensReadings(IReadOnlyList<IReadOnlyList<ModelToken>> Model
     /// <param name="positions">From 0.</param>
     /// <param name="progress">Told the share done.</param>
     /// <exception cref="UserException">The prompt or the lens does not fit.</exception>
-    public static LensReadings OfPrompt(Gpt2Model model, LensSource source, LensRequest request,
+    public static LensReadings OfPrompt(LanguageModel model, LensSource source, LensRequest request,
         IReadOnlyList<int> prompt, IReadOnlyList<int> positions, Action<double>? progress = null)
     {
         ArgumentNullException.ThrowIfNull(prompt);
@@ -56,7 +57,7 @@ public sealed record LensReadings(IReadOnlyList<IReadOnlyList<ModelToken>> Model
     /// <param name="prompts">Tokens, a BOS included where it is wanted.</param>
     /// <param name="progress">Told the share done.</param>
     /// <exception cref="UserException">A prompt or the lens does not fit.</exception>
-    public static LensReadings OfLastTokens(Gpt2Model model, LensSource source, LensRequest request,
+    public static LensReadings OfLastTokens(LanguageModel model, LensSource source, LensRequest request,
         IReadOnlyList<IReadOnlyList<int>> prompts, Action<double>? progress = null)
     {
         ArgumentNullException.ThrowIfNull(prompts);
@@ -71,7 +72,7 @@ public sealed record LensReadings(IReadOnlyList<IReadOnlyList<ModelToken>> Model
         return Of(model, source, request, at, progress);
     }
 
-    static LensActivations Room(Gpt2Model model, LensSource source, LensRequest request,
+    static LensActivations Room(LanguageModel model, LensSource source, LensRequest request,
         int rows, int tokens, int positions)
     {
         ArgumentNullException.ThrowIfNull(source);
@@ -80,18 +81,18 @@ public sealed record LensReadings(IReadOnlyList<IReadOnlyList<ModelToken>> Model
             rows, tokens, positions);
     }
 
-    static LensReadings Of(Gpt2Model model, LensSource source, LensRequest request, LensActivations at,
+    static LensReadings Of(LanguageModel model, LensSource source, LensRequest request, LensActivations at,
         Action<double>? progress)
     {
         IReadOnlyList<IReadOnlyList<ModelToken>> own = LensReader.Model(model, at, request.Top);
         int[] first = [.. own.Select(words => words[0].Id)];
         int positions = LensReader.PositionsAtOnce(model.Config);
-        IReadOnlyList<LayerReading> Read(AttentionLens lens) => [.. lens.Layers
+        IReadOnlyList<LayerReading> Read(LensSet lens) => [.. lens.Layers
             .Select(layer => LensReader.Layer(lens[layer], at, request.Heads, first, request.Top))];
         var learned = new List<LayerReading>();
         foreach (int layer in request.Layers) // one at a time: a head lens of GPT-2 small has 1.9 GB a layer
         {
-            using AttentionLens lens = source.Load(model, [layer], positions);
+            using LensSet lens = source.Load(model, [layer], positions);
             learned.AddRange(Read(lens));
             progress?.Invoke((double)learned.Count / request.Layers.Count);
         }
@@ -99,8 +100,8 @@ public sealed record LensReadings(IReadOnlyList<IReadOnlyList<ModelToken>> Model
             return new(own, learned, []);
         if (source.IsBaseline)
             return new(own, learned, learned);
-        using AttentionLens untrained =
-            AttentionLens.Initial(model, source.Baseline, request.Layers, positions);
+        using LensSet untrained =
+            LensSet.Initial(model, source.Baseline, request.Layers, positions);
         return new(own, learned, Read(untrained));
     }
 }

@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Lens;
@@ -15,7 +16,7 @@ public sealed class LensSource
     readonly string _modelHash;
 
     LensSource(string? folder, string modelHash, LensOptions options, IReadOnlyList<int> layers,
-        LensFacts? facts)
+        LensMetadata? facts)
     {
         (_folder, _modelHash, Options) = (folder, modelHash, options);
         (Layers, Facts) = (layers, facts);
@@ -28,7 +29,7 @@ public sealed class LensSource
     public IReadOnlyList<int> Layers { get; }
 
     /// <summary>What the folder says of it; null for the logit lens.</summary>
-    public LensFacts? Facts { get; }
+    public LensMetadata? Facts { get; }
 
     /// <summary>Whether it says anything of single heads.</summary>
     public bool ReadsHeads => Options.Kind != LensKind.Tuned;
@@ -48,13 +49,13 @@ public sealed class LensSource
     /// <param name="config">The model's sizes.</param>
     /// <param name="modelHash">The model's hash.</param>
     /// <exception cref="UserException">It is missing, damaged or another model's.</exception>
-    public static LensSource Find(string lens, Gpt2Config config, string modelHash)
+    public static LensSource Find(string lens, ModelConfig config, string modelHash)
     {
         ArgumentNullException.ThrowIfNull(config);
         if (lens == Logit)
             return new(null, modelHash, new LensOptions { Kind = LensKind.Logit },
                 [.. Enumerable.Range(0, config.Layers)], null);
-        LensFacts facts = LensFolder.ReadFacts(lens);
+        LensMetadata facts = LensFolder.ReadFacts(lens);
         LensFolder.RequireFor(lens, facts, config, modelHash);
         return new(lens, modelHash, facts.Lens, facts.Layers, facts);
     }
@@ -64,7 +65,7 @@ public sealed class LensSource
     /// <param name="layers">Which, of <see cref="Layers"/>.</param>
     /// <param name="positions">Positions whose features are made at once, at most.</param>
     /// <exception cref="UserException">They are damaged or do not fit the device.</exception>
-    public AttentionLens Load(Gpt2Model model, IReadOnlyList<int> layers, int positions)
-        => _folder is null ? AttentionLens.Initial(model, Options, layers, positions)
+    public LensSet Load(LanguageModel model, IReadOnlyList<int> layers, int positions)
+        => _folder is null ? LensSet.Initial(model, Options, layers, positions)
             : LensFolder.Load(model, _modelHash, _folder, layers, positions);
 }

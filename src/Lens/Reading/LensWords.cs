@@ -7,11 +7,11 @@ public readonly record struct LensToken(int Id, float Logit);
 
 /// <summary>What a lens says at one position.</summary>
 /// <param name="Top">The largest logits, first the largest; among equals the lower id first.</param>
-/// <param name="Favour">
+/// <param name="CenteredLogit">
 /// How strongly it favours the token that the model itself finds most probable there: that token's logit
 /// less the mean over the vocabulary. What raises every token alike counts for nothing.
 /// </param>
-public sealed record LensWords(IReadOnlyList<LensToken> Top, float Favour);
+public sealed record LensWords(IReadOnlyList<LensToken> Top, float CenteredLogit);
 
 /// <summary>A token as the model's own next one.</summary>
 /// <param name="Id">The token.</param>

@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Lens;
@@ -28,7 +29,7 @@ public sealed class WordSet
     /// <summary>[V]: which tokens are among the words.</summary>
     /// <param name="tokenizer">Names the tokens.</param>
     /// <param name="V">Tokens of the model; those unknown to the tokenizer are not among them.</param>
-    public bool[] Tokens(Gpt2Tokenizer tokenizer, int V)
+    public bool[] Tokens(ByteBpeTokenizer tokenizer, int V)
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
         return [.. Enumerable.Range(0, V)
@@ -36,7 +37,7 @@ public sealed class WordSet
     }
 
     /// <summary>How many of the words are a single token.</summary>
-    public int Spelled(Gpt2Tokenizer tokenizer)
+    public int Spelled(ByteBpeTokenizer tokenizer)
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
         return Enumerable.Range(0, tokenizer.VocabSize).Select(v => Plain(tokenizer.Decode([v])))

@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Lens;
@@ -8,8 +9,8 @@ namespace HeadTap.Lens;
 /// </summary>
 public sealed class LensActivations : IDisposable
 {
-    readonly Gpt2Model _model;
-    readonly Gpt2Session _session;
+    readonly LanguageModel _model;
+    readonly ModelSession _session;
     readonly TensorArena _arena;
     readonly IndexTensor _ids;
     readonly Tensor _target;
@@ -24,7 +25,7 @@ public sealed class LensActivations : IDisposable
     /// <param name="maxTokens">T of a forward pass.</param>
     /// <param name="positions">Positions gathered at most.</param>
     /// <exception cref="UserException">It does not fit the device.</exception>
-    public LensActivations(Gpt2Model model, IReadOnlyList<int> layers, IReadOnlyList<LensKind> kinds,
+    public LensActivations(LanguageModel model, IReadOnlyList<int> layers, IReadOnlyList<LensKind> kinds,
         int maxRows, int maxTokens, int positions)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -37,7 +38,7 @@ public sealed class LensActivations : IDisposable
         (_target, _ids, _gathered) = Cut(_arena, _sites, positions, model.Config.Width);
         try
         {
-            _session = new Gpt2Session(model, Options(layers, kinds, maxRows, maxTokens));
+            _session = new ModelSession(model, Options(layers, kinds, maxRows, maxTokens));
         }
         catch
         {
@@ -60,19 +61,19 @@ public sealed class LensActivations : IDisposable
     public Tensor Normalized => _target.Slice(_target.Name, 0, Count, _target.Columns);
 
     /// <summary>The model's own map to the vocabulary.</summary>
-    public static VocabularyMap ModelHead(Gpt2Model model)
+    public static VocabularyMap ModelHead(LanguageModel model)
     {
         ArgumentNullException.ThrowIfNull(model);
         return new VocabularyMap(model.Weights.Head, model.Weights.HeadBias, Transposed: true);
     }
 
     /// <summary>Floats that such activations take.</summary>
-    public static long Floats(Gpt2Model model, IReadOnlyList<int> layers, IReadOnlyList<LensKind> kinds,
+    public static long Floats(LanguageModel model, IReadOnlyList<int> layers, IReadOnlyList<LensKind> kinds,
         int maxRows, int maxTokens, int positions)
     {
         ArgumentNullException.ThrowIfNull(model);
         return (SitesOf(layers, kinds).Length + 1L) * positions * model.Config.Width + positions
-            + Gpt2Session.Floats(model, Options(layers, kinds, maxRows, maxTokens));
+            + ModelSession.Floats(model, Options(layers, kinds, maxRows, maxTokens));
     }
 
     /// <summary>Forgets the gathered positions.</summary>

@@ -1,4 +1,5 @@
 using System.Globalization;
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Lens;

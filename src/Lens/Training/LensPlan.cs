@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Lens;
@@ -16,7 +17,7 @@ public sealed record LensPlan(IReadOnlyList<IReadOnlyList<int>> Groups, MemoryPl
     /// <param name="freeBytes">Memory beside the model's weights; null for what the device has.</param>
     /// <exception cref="UserException">Not even one layer fits; the line says what would.</exception>
     public static LensPlan Make(
-        Gpt2Model model, LensOptions lens, IReadOnlyList<int> layers, LensTrainingOptions options,
+        LanguageModel model, LensOptions lens, IReadOnlyList<int> layers, LensTrainingOptions options,
         long? freeBytes = null)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -33,15 +34,15 @@ public sealed record LensPlan(IReadOnlyList<IReadOnlyList<int>> Groups, MemoryPl
         return new LensPlan([.. layers.Chunk(together)], memory, free);
     }
 
-    static MemoryPlan Of(Gpt2Model model, LensOptions lens, IReadOnlyList<int> layers,
+    static MemoryPlan Of(LanguageModel model, LensOptions lens, IReadOnlyList<int> layers,
         LensTrainingOptions options, int together)
     {
         int positions = options.PositionsAtOnce(model.Config), T = options.TokensAtOnce(model.Config);
         int[] group = [.. layers.Take(together)];
         return new MemoryPlan(model.Device)
-            .Add("lenses", together * AttentionLens.Floats(model, lens, positions))
+            .Add("lenses", together * LensSet.Floats(model, lens, positions))
             .Add("moments, features and scratch",
-                AttentionLens.TrainingFloats(model, lens, options, together))
+                LensSet.TrainingFloats(model, lens, options, together))
             .Add("activations", LensActivations.Floats(model, group, [lens.Kind], options.BatchRows, T,
                 positions));
     }

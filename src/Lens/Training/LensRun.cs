@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Lens;
@@ -38,7 +39,7 @@ public sealed record LensProgress(int Group, int Groups, IReadOnlyList<int> Laye
 /// <param name="Complete">False if it was stopped; it can be resumed.</param>
 /// <param name="Facts">What is in the folder; null if no lens has been written yet.</param>
 /// <param name="Elapsed">Since it was started or resumed.</param>
-public sealed record LensRunResult(bool Complete, LensFacts? Facts, TimeSpan Elapsed);
+public sealed record LensRunResult(bool Complete, LensMetadata? Facts, TimeSpan Elapsed);
 
 /// <summary>
 /// Training of lenses in a folder: <c>lens.safetensors</c> and <c>lens.json</c>, which always hold each
@@ -56,7 +57,7 @@ public sealed class LensRun
     const long UnigramTokens = 1_000_000;
     const int FewestDocuments = 20;
 
-    readonly Gpt2Model _model;
+    readonly LanguageModel _model;
     readonly string _modelHash, _folder;
     readonly LensOptions _lens;
     readonly LensTrainingOptions _options;
@@ -65,9 +66,9 @@ public sealed class LensRun
     readonly DocumentSource? _validation;
     readonly LensPlan _plan;
     readonly Stopwatch _watch = new();
-    LensFacts? _facts;
+    LensMetadata? _facts;
 
-    LensRun(Gpt2Model model, string modelHash, LensOptions lens, IReadOnlyList<int> layers,
+    LensRun(LanguageModel model, string modelHash, LensOptions lens, IReadOnlyList<int> layers,
         LensTrainingOptions options, DocumentSource texts, string folder, LensRunOptions run)
     {
         (_model, _modelHash, _lens, _folder, _run) = (model, modelHash, lens, folder, run);
@@ -79,7 +80,7 @@ public sealed class LensRun
 
     /// <summary>Trains to the end, or until it is stopped.</summary>
     /// <param name="model">The model; its weights are not touched.</param>
-    /// <param name="modelHash"><see cref="Gpt2Folder.Hash"/> of it.</param>
+    /// <param name="modelHash"><see cref="ModelFolder.Hash"/> of it.</param>
     /// <param name="lens">Which lenses.</param>
     /// <param name="layers">For which layers, rising.</param>
     /// <param name="options">How.</param>
@@ -88,7 +89,7 @@ public sealed class LensRun
     /// <param name="run">Resume, progress, stop.</param>
     /// <exception cref="UserException">Options, texts, checkpoint or folder are not usable, not even one
     /// layer fits the device, or a loss is no longer a number.</exception>
-    public static LensRunResult Run(Gpt2Model model, string modelHash, LensOptions lens,
+    public static LensRunResult Run(LanguageModel model, string modelHash, LensOptions lens,
         IReadOnlyList<int> layers, LensTrainingOptions options, DocumentSource texts, string folder,
         LensRunOptions? run = null)
     {
@@ -145,7 +146,7 @@ public sealed class LensRun
     {
         IReadOnlyList<int> layers = _plan.Groups[group];
         int positions = _options.PositionsAtOnce(_model.Config);
-        using AttentionLens lens = AttentionLens.Initial(_model, _lens, layers, positions);
+        using LensSet lens = LensSet.Initial(_model, _lens, layers, positions);
         var rows = new RowOptions(_options.TokensAtOnce(_model.Config), _options.Bos);
         using var trainer = new LensTrainer(lens, _options,
             new DocumentRows(_train, _model.Config, rows, _options.Seed));
@@ -212,11 +213,11 @@ public sealed class LensRun
 
     DocumentRows Validation(RowOptions rows) => new(_validation!, _model.Config, rows, _options.Seed);
 
-    void Save(AttentionLens lens, LensGroupProgress progress, IReadOnlySet<int> fresh, bool complete,
+    void Save(LensSet lens, LensGroupProgress progress, IReadOnlySet<int> fresh, bool complete,
         IReadOnlyList<double>? logitLens = null)
     {
         List<int> layers = [.. (_facts?.Layers ?? []).Union(lens.Layers).Order()];
-        T Of<T>(int layer, Func<int, T> fromGroup, Func<LensFacts, int, T> fromFile)
+        T Of<T>(int layer, Func<int, T> fromGroup, Func<LensMetadata, int, T> fromFile)
         {
             int here = lens.Layers.ToList().IndexOf(layer);
             return here >= 0 ? fromGroup(here) : fromFile(_facts!, _facts!.Layers.ToList().IndexOf(layer));
@@ -227,7 +228,7 @@ public sealed class LensRun
         training["texts"] = _train.Hash;
         training["device"] = _model.Device.Name;
         training["precision"] = _model.Device.Precision.ManifestName();
-        _facts = LensFacts.Of(lens, _modelHash) with
+        _facts = LensMetadata.Of(lens, _modelHash) with
         {
             Layers = layers,
             Steps = [.. layers.Select(l => Of(l, i => progress.BestStep[i], (f, i) => f.Steps[i]))],
@@ -245,7 +246,7 @@ public sealed class LensRun
     string ConfigHash()
     {
         JsonObject config = _options.ToJson();
-        config["lens"] = LensFacts.Json(_lens);
+        config["lens"] = LensMetadata.Json(_lens);
         config["model"] = _modelHash;
         config["texts"] = _train.Hash;
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(config.ToJsonString())));

@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Lens;
@@ -28,14 +29,14 @@ public sealed class LensTrainer : IDisposable
     /// <param name="options">How.</param>
     /// <param name="rows">The texts.</param>
     /// <exception cref="UserException">The job does not fit the device.</exception>
-    public LensTrainer(AttentionLens lens, LensTrainingOptions options, DocumentRows rows)
+    public LensTrainer(LensSet lens, LensTrainingOptions options, DocumentRows rows)
     {
         ArgumentNullException.ThrowIfNull(lens);
         ArgumentNullException.ThrowIfNull(options);
         if (lens.Options.Kind == LensKind.Logit)
             throw new UserException("a logit lens has nothing to train");
         (Lens, _options, _rows) = (lens, options, rows);
-        Gpt2Model model = lens.Model;
+        LanguageModel model = lens.Model;
         int positions = options.PositionsAtOnce(model.Config);
         _arena = new TensorArena(model.Device, Floats(lens, options), "moments and scratch of the lenses");
         try
@@ -55,7 +56,7 @@ public sealed class LensTrainer : IDisposable
     }
 
     /// <summary>The lenses.</summary>
-    public AttentionLens Lens { get; }
+    public LensSet Lens { get; }
 
     /// <summary>Steps done.</summary>
     public int Step { get; internal set; }
@@ -71,7 +72,7 @@ public sealed class LensTrainer : IDisposable
 
     /// <summary>Floats beside the lenses' own and the model's activations: moments, features,
     /// scratch.</summary>
-    public static long Floats(AttentionLens lens, LensTrainingOptions options)
+    public static long Floats(LensSet lens, LensTrainingOptions options)
     {
         ArgumentNullException.ThrowIfNull(lens);
         ArgumentNullException.ThrowIfNull(options);
@@ -137,10 +138,10 @@ public sealed class LensTrainer : IDisposable
     public IReadOnlyList<double> EvaluateLogitLens(DocumentRows texts, int rowLimit)
     {
         ArgumentNullException.ThrowIfNull(texts);
-        Gpt2Model model = Lens.Model;
+        LanguageModel model = Lens.Model;
         int positions = _activations.Capacity;
-        using AttentionLens untrained =
-            AttentionLens.Initial(model, Lens.Options.Untrained, Lens.Layers, positions);
+        using LensSet untrained =
+            LensSet.Initial(model, Lens.Options.Untrained, Lens.Layers, positions);
         int width = untrained[Lens.Layers[0]].FeatureWidth;
         using var arena = new TensorArena(model.Device, (long)positions * (width + 1) + 64, "the logit lens");
         Tensor features = arena.Cut("features", positions, width), losses = arena.Cut("losses", positions);

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Lens;
@@ -98,7 +99,7 @@ public sealed record LensTrainingOptions
 
     /// <summary>Refuses options out of range.</summary>
     /// <exception cref="UserException">One is; the message names it.</exception>
-    public LensTrainingOptions Validated(Gpt2Config config)
+    public LensTrainingOptions Validated(ModelConfig config)
     {
         ArgumentNullException.ThrowIfNull(config);
         string? problem = Least("steps", Steps, 0) ?? Least("batch-rows", BatchRows, 1)
@@ -118,10 +119,10 @@ public sealed record LensTrainingOptions
     }
 
     /// <summary>T of a forward pass.</summary>
-    internal int TokensAtOnce(Gpt2Config config) => TokensPerRow == 0 ? config.ContextLength : TokensPerRow;
+    internal int TokensAtOnce(ModelConfig config) => TokensPerRow == 0 ? config.ContextLength : TokensPerRow;
 
     /// <summary>Positions of one step at most.</summary>
-    internal int PositionsAtOnce(Gpt2Config config)
+    internal int PositionsAtOnce(ModelConfig config)
         => checked((int)(Accumulation * Positions.MostOf(BatchRows, TokensAtOnce(config))));
 
     static string? Least(string name, int value, int least)

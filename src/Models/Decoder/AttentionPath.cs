@@ -1,9 +1,11 @@
-namespace HeadTap.Runtime;
+using HeadTap.Runtime;
+
+namespace HeadTap.Models;
 
 /// <summary>How a pass attends: over its own tokens, or over a cache of earlier ones.</summary>
-abstract class AttentionPath(Gpt2Model model, PassMemory memory)
+abstract class AttentionPath(LanguageModel model, PassMemory memory)
 {
-    protected Gpt2Model Model { get; } = model;
+    protected LanguageModel Model { get; } = model;
 
     protected PassMemory Memory { get; } = memory;
 
@@ -18,7 +20,7 @@ abstract class AttentionPath(Gpt2Model model, PassMemory memory)
     internal BatchShape Batch { get; set; }
 
     /// <summary>From q, k, v of block <paramref name="l"/> to z.</summary>
-    internal abstract void Forward(int l, Gpt2Activations a, SiteRecorder sites);
+    internal abstract void Forward(int l, DecoderActivations a, SiteRecorder sites);
 
     /// <summary>Where the heads' results of a block go: kept if recorded, else passing.</summary>
     internal Tensor ResultMemory(int l, SiteRecorder sites)
@@ -31,5 +33,5 @@ interface IAttentionGradient
 {
     /// <summary>From dL/dz to dL/d(q, k, v) of block <paramref name="l"/>, which is written.</summary>
     void Backward(
-        int l, Gpt2Activations a, SiteRecorder gradientSites, EditProgram? program, Gpt2BackwardMemory d);
+        int l, DecoderActivations a, SiteRecorder gradientSites, CompiledEdits? program, BackwardMemory d);
 }

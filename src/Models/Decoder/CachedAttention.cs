@@ -1,9 +1,11 @@
-namespace HeadTap.Runtime;
+using HeadTap.Runtime;
+
+namespace HeadTap.Models;
 
 /// <summary>Keys and values of earlier tokens, for every block: [B, H, capacity, D] each.</summary>
 sealed class KeyValueCache
 {
-    internal KeyValueCache(TensorArena arena, Ops ops, Gpt2Config config, int B, int capacity)
+    internal KeyValueCache(TensorArena arena, Ops ops, ModelConfig config, int B, int capacity)
     {
         Capacity = capacity;
         Keys = new Tensor[config.Layers];
@@ -28,10 +30,10 @@ sealed class KeyValueCache
 }
 
 /// <summary>One new token a row, attending to itself and everything cached before it.</summary>
-sealed class CachedAttention(Gpt2Model model, PassMemory memory, KeyValueCache cache)
+sealed class CachedAttention(LanguageModel model, PassMemory memory, KeyValueCache cache)
     : AttentionPath(model, memory)
 {
-    internal override void Forward(int l, Gpt2Activations a, SiteRecorder sites)
+    internal override void Forward(int l, DecoderActivations a, SiteRecorder sites)
     {
         Ops.CacheAppend(a.Qkv[l], a.Lengths, cache.Keys[l], cache.Values[l], Batch.B, H);
         Ops.AttentionCached(a.Qkv[l], a.Lengths, cache.Keys[l], cache.Values[l], cache.Parts, a.Z[l],

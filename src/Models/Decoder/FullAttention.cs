@@ -1,11 +1,13 @@
-namespace HeadTap.Runtime;
+using HeadTap.Runtime;
+
+namespace HeadTap.Models;
 
 /// <summary>
 /// Attention over the pass' own tokens. Fused, unless scores or patterns of a block are edited or their
 /// gradients asked for: then they are materialised for that block.
 /// </summary>
 sealed class FullAttention(
-    Gpt2Model model, PassMemory memory, KeyValueCache? cache = null, IReadOnlySet<Site>? gradients = null)
+    LanguageModel model, PassMemory memory, KeyValueCache? cache = null, IReadOnlySet<Site>? gradients = null)
     : AttentionPath(model, memory), IAttentionGradient
 {
     readonly Dictionary<int, Tensor> _zBeforeEdits = [];
@@ -20,7 +22,7 @@ sealed class FullAttention(
         _patterns.Clear();
     }
 
-    internal override void Forward(int l, Gpt2Activations a, SiteRecorder sites)
+    internal override void Forward(int l, DecoderActivations a, SiteRecorder sites)
     {
         if (Materialises(l, sites))
             Eager(l, a, sites);
@@ -37,7 +39,7 @@ sealed class FullAttention(
     }
 
     public void Backward(
-        int l, Gpt2Activations a, SiteRecorder gradientSites, EditProgram? program, Gpt2BackwardMemory d)
+        int l, DecoderActivations a, SiteRecorder gradientSites, CompiledEdits? program, BackwardMemory d)
     {
         (int B, int T) = (Batch.B, Batch.T);
         (Tensor dZ, Tensor dQkv) = (d.Z, d.Qkv);
@@ -62,7 +64,7 @@ sealed class FullAttention(
             && (gradients.Contains(new Site(SiteKind.Scores, l))
                 || gradients.Contains(new Site(SiteKind.Pattern, l))));
 
-    void Fused(int l, Gpt2Activations a, SiteRecorder sites)
+    void Fused(int l, DecoderActivations a, SiteRecorder sites)
     {
         (int B, int T) = (Batch.B, Batch.T);
         if (sites.Stored(SiteKind.Z, l) is { } edits)
@@ -82,7 +84,7 @@ sealed class FullAttention(
         }
     }
 
-    void Eager(int l, Gpt2Activations a, SiteRecorder sites)
+    void Eager(int l, DecoderActivations a, SiteRecorder sites)
     {
         (int B, int T) = (Batch.B, Batch.T);
         Tensor scores = Memory.Cut($"scores of block {l}", B, H, T, T);

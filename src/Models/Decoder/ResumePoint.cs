@@ -1,4 +1,6 @@
-namespace HeadTap.Runtime;
+using HeadTap.Runtime;
+
+namespace HeadTap.Models;
 
 /// <summary>
 /// Where a forward pass goes on that another one began: into a block, or behind its attention. What lies
@@ -19,7 +21,7 @@ public sealed record ResumePoint(int Layer, float[] Stream, float[]? AttnOut = n
     internal Site LastSkipped => AttnOut is not null ? new(SiteKind.Result, Layer)
         : Layer > 0 ? new(SiteKind.ResidPost, Layer - 1) : new(SiteKind.PosEmbed);
 
-    internal void RequireFits(Gpt2Config config, SequenceBatch rows)
+    internal void RequireFits(ModelConfig config, SequenceBatch rows)
     {
         if (Layer < 0 || Layer > config.Layers || (Layer == config.Layers && AttnOut is not null))
             throw new ArgumentException($"Block {Layer} does not exist; there are {config.Layers}.");
@@ -33,7 +35,7 @@ public sealed record ResumePoint(int Layer, float[] Stream, float[]? AttnOut = n
     }
 
     /// <summary>Puts the values where the pass reads them.</summary>
-    internal void Load(Gpt2Activations a)
+    internal void Load(DecoderActivations a)
     {
         Load(Stream, a.Resid[Layer]);
         if (AttnOut is not null)

@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 
-namespace HeadTap.Runtime;
+namespace HeadTap.Models;
 
 /// <summary>Some documents of a source.</summary>
 /// <param name="all">Where they are.</param>

@@ -1,8 +1,9 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime;
+namespace HeadTap.Models;
 
 /// <summary>How documents are cut into rows.</summary>
 /// <param name="T">Tokens of the longest row; a longer document is several rows, one after the other.</param>
@@ -12,7 +13,7 @@ public sealed record RowOptions(int T, int? Bos = null)
 {
     /// <summary>Throws if the model has no such rows.</summary>
     /// <exception cref="UserException">The option, its value and its range.</exception>
-    public void Validate(Gpt2Config model)
+    public void Validate(ModelConfig model)
     {
         if (T < 1 || T > model.ContextLength)
             throw new UserException(
@@ -44,7 +45,7 @@ public sealed class DocumentRows
 
     /// <summary>Rows from the beginning of epoch 0.</summary>
     /// <exception cref="UserException">An option is out of the model's range.</exception>
-    public DocumentRows(DocumentSource documents, Gpt2Config model, RowOptions rows, ulong seed)
+    public DocumentRows(DocumentSource documents, ModelConfig model, RowOptions rows, ulong seed)
     {
         rows.Validate(model);
         (_documents, _rows, _vocabSize, _seed) = (documents, rows, model.VocabSize, seed);

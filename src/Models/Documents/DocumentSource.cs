@@ -2,8 +2,9 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime;
+namespace HeadTap.Models;
 
 /// <summary>
 /// Documents as token ids, read when they are asked for: memory does not grow with the text. Every document
@@ -31,7 +32,7 @@ public abstract class DocumentSource
     /// <param name="tokenizer">Encodes a document whenever it is read.</param>
     /// <exception cref="UserException">A file is missing, is not UTF-8, has a wrong line, or has no text;
     /// the line names the file and its line.</exception>
-    public static DocumentSource FromFiles(IEnumerable<string> paths, Gpt2Tokenizer tokenizer) =>
+    public static DocumentSource FromFiles(IEnumerable<string> paths, ByteBpeTokenizer tokenizer) =>
         new FileDocuments([.. paths.Select(path => new TextFileIndex(path))], tokenizer);
 
     /// <summary>Texts in memory, encoded at once.</summary>
@@ -40,7 +41,7 @@ public abstract class DocumentSource
     /// <param name="source">Where they are from; begins messages about them.</param>
     /// <exception cref="UserException">There is no text, or the tokenizer lacks a byte of it.</exception>
     public static DocumentSource FromTexts(
-        IEnumerable<string> documents, Gpt2Tokenizer tokenizer, string source = "the text") =>
+        IEnumerable<string> documents, ByteBpeTokenizer tokenizer, string source = "the text") =>
         new ListedDocuments(documents.Select(text => tokenizer.Encode(text)), source, "document");
 
     /// <summary>

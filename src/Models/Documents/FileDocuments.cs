@@ -1,17 +1,18 @@
 using System.Security.Cryptography;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime;
+namespace HeadTap.Models;
 
 /// <summary>Documents of text files, read from disk and encoded whenever they are asked for.</summary>
 sealed class FileDocuments : DocumentSource
 {
     readonly TextFileIndex[] _files;
     readonly int[] _firsts; // [files]: each file's first document
-    readonly Gpt2Tokenizer _tokenizer;
+    readonly ByteBpeTokenizer _tokenizer;
 
     /// <summary>Documents of files that are indexed.</summary>
     /// <exception cref="UserException">There is no file, or there are too many documents.</exception>
-    internal FileDocuments(TextFileIndex[] files, Gpt2Tokenizer tokenizer)
+    internal FileDocuments(TextFileIndex[] files, ByteBpeTokenizer tokenizer)
     {
         (_files, _tokenizer) = (files, tokenizer);
         if (files.Length == 0)

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime;
+namespace HeadTap.Models;
 
 /// <summary>
 /// A moving part of a file that is read once from its beginning to its end, and the hash of what went by.

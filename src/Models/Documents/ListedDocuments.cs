@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime;
+namespace HeadTap.Models;
 
 /// <summary>Documents whose ids are in memory.</summary>
 sealed class ListedDocuments : DocumentSource

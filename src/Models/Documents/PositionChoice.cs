@@ -1,6 +1,7 @@
 using System.Globalization;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime;
+namespace HeadTap.Models;
 
 /// <summary>Which positions of every row are trained on: the last, all, or some drawn at random. Never
 /// padding.</summary>

@@ -1,6 +1,7 @@
 using System.Globalization;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime;
+namespace HeadTap.Models;
 
 /// <summary>Where a run stands in a <see cref="DocumentRows"/>; a checkpoint keeps it as text.</summary>
 /// <param name="Epoch">Passes over the documents that are complete.</param>

@@ -1,7 +1,8 @@
 using System.Text;
 using System.Text.Json;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime;
+namespace HeadTap.Models;
 
 /// <summary>Reads texts for training and evaluation.</summary>
 public static class TextDocuments

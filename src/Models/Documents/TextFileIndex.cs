@@ -1,6 +1,7 @@
 using System.Text;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime;
+namespace HeadTap.Models;
 
 /// <summary>
 /// Where the documents of a text file lie, 12 bytes a document; the text stays on disk. Documents are

@@ -1,4 +1,6 @@
-namespace HeadTap.Runtime;
+using HeadTap.Runtime;
+
+namespace HeadTap.Models;
 
 /// <summary>B rows of T tokens with the token that follows each.</summary>
 /// <param name="Tokens">[B*T], row-major; after a row's length, the end-of-text token.</param>

@@ -1,4 +1,6 @@
-namespace HeadTap.Runtime;
+using HeadTap.Runtime;
+
+namespace HeadTap.Models;
 
 /// <summary>
 /// Batches for training without end: every row once an epoch, in an order that depends on the seed and the

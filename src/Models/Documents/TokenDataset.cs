@@ -1,7 +1,8 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime;
+namespace HeadTap.Models;
 
 /// <summary>
 /// Documents as token ids in one array: an end-of-text token, then each document and an end-of-text token.
@@ -22,7 +23,7 @@ public sealed class TokenDataset
     /// <summary>Encodes documents.</summary>
     /// <exception cref="UserException">The tokenizer has no end-of-text token, or none of the documents has a
     /// token.</exception>
-    public static TokenDataset FromDocuments(IEnumerable<string> documents, Gpt2Tokenizer tokenizer) =>
+    public static TokenDataset FromDocuments(IEnumerable<string> documents, ByteBpeTokenizer tokenizer) =>
         FromTokens(documents.Select(document => tokenizer.Encode(document)), tokenizer.EndOfText
             ?? throw new UserException("The tokenizer has no <|endoftext|> token to put between documents; "
                 + "use one that has."));

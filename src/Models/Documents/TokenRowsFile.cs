@@ -1,7 +1,8 @@
 using System.Globalization;
 using System.Text.Json;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime;
+namespace HeadTap.Models;
 
 /// <summary>Prompts given as token ids: a JSON list of lists, or one list in a command line.</summary>
 public static class TokenRowsFile

@@ -1,4 +1,4 @@
-namespace HeadTap.Runtime;
+namespace HeadTap.Models;
 
 /// <summary>Rows and positions of one pass.</summary>
 /// <param name="B">Rows of the batch.</param>

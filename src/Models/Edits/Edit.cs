@@ -1,4 +1,6 @@
-namespace HeadTap.Runtime;
+using HeadTap.Runtime;
+
+namespace HeadTap.Models;
 
 /// <summary>What an edit does to the values at a site, x.</summary>
 public enum EditOperation
@@ -33,7 +35,7 @@ public enum EditOperation
 /// <summary>A change to the values at one or more sites, in force while it is attached to a model.</summary>
 /// <remarks>
 /// All but <see cref="EditOperation.Call"/> are linear in x or constant, so the backward pass goes through
-/// them exactly: see <see cref="EditProgram"/>.
+/// them exactly: see <see cref="CompiledEdits"/>.
 /// </remarks>
 public sealed record Edit
 {
@@ -83,9 +85,9 @@ public sealed record Edit
 
     /// <summary>Checks what can be known before a run.</summary>
     /// <exception cref="UserException">It does not fit the model.</exception>
-    public void Validate(Gpt2Config config)
+    public void Validate(ModelConfig config)
     {
-        IReadOnlyList<Site> sites = HeadTap.Runtime.Site.Match(Site, config);
+        IReadOnlyList<Site> sites = HeadTap.Models.Site.Match(Site, config);
         if (!Enum.IsDefined(Operation))
             throw Wrong($"operation {Operation} is unknown");
         if (!float.IsFinite(Alpha))
@@ -119,7 +121,7 @@ public sealed record Edit
                     : $"this batch has rows 0 to {batchRows - 1}"));
     }
 
-    void ValidateAt(Site site, Gpt2Config config, int[]? valueShape)
+    void ValidateAt(Site site, ModelConfig config, int[]? valueShape)
     {
         if (site.Kind is SiteKind.Ln1Scale or SiteKind.Ln2Scale or SiteKind.LnFinalScale)
             throw Wrong($"{site} can be recorded but not edited; edit the normalized output or "

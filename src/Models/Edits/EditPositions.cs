@@ -1,4 +1,6 @@
-namespace HeadTap.Runtime;
+using HeadTap.Runtime;
+
+namespace HeadTap.Models;
 
 /// <summary>Which positions of a row an edit touches. Padding is never touched.</summary>
 public sealed record EditPositions

@@ -1,4 +1,6 @@
-namespace HeadTap.Runtime;
+using HeadTap.Runtime;
+
+namespace HeadTap.Models;
 
 /// <summary>An edit at one site, checked against a batch; nothing of it is on the device yet.</summary>
 /// <param name="Edit">What is done.</param>

@@ -1,4 +1,6 @@
-namespace HeadTap.Runtime;
+using HeadTap.Runtime;
+
+namespace HeadTap.Models;
 
 /// <summary>
 /// Where an edit's value comes from. Kept as a description, so a spec stays small and readable.
@@ -26,23 +28,23 @@ public abstract record EditValue
 
     /// <summary>The numbers that it stands for in a model.</summary>
     /// <exception cref="UserException">There are none.</exception>
-    public float[] For(Gpt2Model model) => Resolve(model).Values;
+    public float[] For(LanguageModel model) => Resolve(model).Values;
 
     /// <summary>The values and their shape; a vector has one extent.</summary>
-    internal abstract (float[] Values, int[] Shape) Resolve(Gpt2Model model);
+    internal abstract (float[] Values, int[] Shape) Resolve(LanguageModel model);
 
     /// <summary>The shape that <see cref="Resolve"/> will give, known before the model is.</summary>
     /// <exception cref="UserException">There will be no value.</exception>
-    internal abstract int[] ShapeFor(Gpt2Config config);
+    internal abstract int[] ShapeFor(ModelConfig config);
 }
 
 /// <summary>See <see cref="EditValue.Numbers"/>.</summary>
 /// <param name="Values">The row.</param>
 public sealed record InlineValue(float[] Values) : EditValue
 {
-    internal override (float[], int[]) Resolve(Gpt2Model model) => (Values, [Values.Length]);
+    internal override (float[], int[]) Resolve(LanguageModel model) => (Values, [Values.Length]);
 
-    internal override int[] ShapeFor(Gpt2Config config) => [Values.Length];
+    internal override int[] ShapeFor(ModelConfig config) => [Values.Length];
 }
 
 /// <summary>See <see cref="EditValue.Recorded"/>.</summary>
@@ -50,9 +52,9 @@ public sealed record InlineValue(float[] Values) : EditValue
 /// <param name="Shape">[B, T, …].</param>
 public sealed record RecordedValue(float[] Values, int[] Shape) : EditValue
 {
-    internal override (float[], int[]) Resolve(Gpt2Model model) => (Values, Shape);
+    internal override (float[], int[]) Resolve(LanguageModel model) => (Values, Shape);
 
-    internal override int[] ShapeFor(Gpt2Config config)
+    internal override int[] ShapeFor(ModelConfig config)
         => Shape.Aggregate(1L, (product, extent) => product * extent) == Values.Length ? Shape
             : throw new UserException(
                 $"edit value: {Values.Length} numbers are not a tensor of shape {Quoted.Shape(Shape)}");
@@ -63,7 +65,7 @@ public sealed record RecordedValue(float[] Values, int[] Shape) : EditValue
 /// <param name="Tensor">A name in it.</param>
 public sealed record FileValue(string Path, string Tensor) : EditValue
 {
-    internal override (float[], int[]) Resolve(Gpt2Model model)
+    internal override (float[], int[]) Resolve(LanguageModel model)
     {
         using SafetensorsReader reader = SafetensorsReader.Open(Path);
         int[] shape = ShapeIn(reader);
@@ -72,7 +74,7 @@ public sealed record FileValue(string Path, string Tensor) : EditValue
         return (values, shape);
     }
 
-    internal override int[] ShapeFor(Gpt2Config config)
+    internal override int[] ShapeFor(ModelConfig config)
     {
         using SafetensorsReader reader = SafetensorsReader.Open(Path);
         return ShapeIn(reader);
@@ -97,7 +99,7 @@ public sealed record FileValue(string Path, string Tensor) : EditValue
 /// <param name="Head">True for the unembedding, false for the token embedding.</param>
 public sealed record EmbeddingValue(int[] Tokens, bool Head) : EditValue
 {
-    internal override (float[], int[]) Resolve(Gpt2Model model)
+    internal override (float[], int[]) Resolve(LanguageModel model)
     {
         int[] shape = ShapeFor(model.Config);
         Tensor table = Head ? model.Weights.Head : model.Weights.TokenEmbedding;
@@ -111,7 +113,7 @@ public sealed record EmbeddingValue(int[] Tokens, bool Head) : EditValue
         return (sum, shape);
     }
 
-    internal override int[] ShapeFor(Gpt2Config config)
+    internal override int[] ShapeFor(ModelConfig config)
     {
         if (Tokens.Length == 0)
             throw new UserException("edit value: a memory needs at least one token");

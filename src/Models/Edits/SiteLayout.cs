@@ -1,4 +1,4 @@
-namespace HeadTap.Runtime;
+namespace HeadTap.Models;
 
 /// <summary>How a site's values lie in the tensor that holds them.</summary>
 /// <param name="Shape">As recorded, batch axis first.</param>
@@ -24,7 +24,7 @@ readonly record struct SiteLayout(int[] Shape, int Stride, int Column, int Unit,
         => HeadsInRows ? $"[B, {Heads}, T, keys]" : $"[B, T, {string.Join(", ", Shape[2..])}]";
 
     // keys: extent of the last axis of scores and patterns, when not T: the cache's capacity.
-    internal static SiteLayout Of(SiteKind kind, Gpt2Config config, int B, int T, int keys = 0)
+    internal static SiteLayout Of(SiteKind kind, ModelConfig config, int B, int T, int keys = 0)
     {
         int C = config.Width, H = config.Heads, D = config.HeadWidth, I = config.Inner;
         int Tk = keys == 0 ? T : keys;

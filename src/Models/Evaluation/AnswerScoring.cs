@@ -1,4 +1,6 @@
-namespace HeadTap.Runtime;
+using HeadTap.Runtime;
+
+namespace HeadTap.Models;
 
 /// <summary>What a model thinks of a prompt and an answer to it.</summary>
 /// <param name="Probability">Of the whole answer, token after token.</param>
@@ -18,14 +20,14 @@ public static class AnswerScoring
     /// <param name="questions">Prompts and answers, both at least one token.</param>
     /// <exception cref="UserException">A question does not fit the context or the vocabulary.</exception>
     public static IReadOnlyList<ScoredAnswer> Score(
-        Gpt2Model model, IReadOnlyList<(int[] Prompt, int[] Answer)> questions)
+        LanguageModel model, IReadOnlyList<(int[] Prompt, int[] Answer)> questions)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(questions);
         if (questions.Count == 0)
             return [];
         var scores = new List<ScoredAnswer>();
-        using var session = new Gpt2Session(model, new SessionOptions
+        using var session = new ModelSession(model, new SessionOptions
         {
             MaxRows = Math.Min(RowsInPass, questions.Count),
             MaxTokens = questions.Max(q => q.Prompt.Length + q.Answer.Length - 1),

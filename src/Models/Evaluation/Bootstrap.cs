@@ -1,4 +1,4 @@
-namespace HeadTap.Runtime;
+namespace HeadTap.Models;
 
 /// <summary>A range that a statistic lies in, as far as these prompts tell.</summary>
 /// <param name="Low">The lower end; NaN where there is no interval.</param>

@@ -1,4 +1,4 @@
-namespace HeadTap.Runtime;
+namespace HeadTap.Models;
 
 /// <summary>The logarithm of a softmax's denominator, on the host.</summary>
 public static class LogSumExp

@@ -1,6 +1,6 @@
 using System.Numerics;
 
-namespace HeadTap.Runtime;
+namespace HeadTap.Models;
 
 /// <summary>
 /// xoshiro256** (Blackman and Vigna, 2018), seeded by SplitMix64. The same seed gives the same numbers on

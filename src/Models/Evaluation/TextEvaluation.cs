@@ -1,4 +1,6 @@
-namespace HeadTap.Runtime;
+using HeadTap.Runtime;
+
+namespace HeadTap.Models;
 
 /// <summary>How well a model predicts texts.</summary>
 /// <param name="Documents">Texts.</param>
@@ -36,7 +38,7 @@ public static class TextEvaluation
     /// <param name="progress">Told the tokens predicted so far and in all.</param>
     /// <exception cref="UserException">A number is out of range, a token is, or there is nothing to
     /// predict.</exception>
-    public static TextScore Run(Gpt2Model model, IReadOnlyList<int[]> documents, int context, int stride,
+    public static TextScore Run(LanguageModel model, IReadOnlyList<int[]> documents, int context, int stride,
         Action<long, long>? progress = null)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -49,7 +51,7 @@ public static class TextEvaluation
         long total = windows.Sum(w => (long)w.Length - w.FirstCounted);
         int rows = (int)Math.Clamp(MostLogits / ((long)context * model.Config.VocabSize), 1, MostRows);
         int longest = windows.Max(w => w.Length);
-        using var session = new Gpt2Session(model,
+        using var session = new ModelSession(model,
             new SessionOptions { MaxRows = rows, MaxTokens = longest, Logits = LogitsAt.All });
         using var arena = new TensorArena(model.Device, 3L * rows * longest + 192, "losses");
         double sum = 0, perplexities = 0;
@@ -78,7 +80,7 @@ public static class TextEvaluation
     }
 
     static (float[] Losses, int[] Best, int[] Targets, int T) Pass(
-        Gpt2Session session, TensorArena arena, IReadOnlyList<int[]> documents, Window[] windows)
+        ModelSession session, TensorArena arena, IReadOnlyList<int[]> documents, Window[] windows)
     {
         var batch = new SequenceBatch([.. windows.Select(w =>
             (IReadOnlyList<int>)new ArraySegment<int>(documents[w.Document], w.Start, w.Length))]);
@@ -109,7 +111,7 @@ public static class TextEvaluation
         }
     }
 
-    static void Require(Gpt2Config config, int context, int stride)
+    static void Require(ModelConfig config, int context, int stride)
     {
         if (context < 1 || context > config.ContextLength)
             throw new UserException(

@@ -1,6 +1,7 @@
 using System.Text;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime;
+namespace HeadTap.Models;
 
 /// <summary>
 /// Writes whole files or nothing: the bytes go to <c>name.tmp</c> in the same folder, reach the disk, and

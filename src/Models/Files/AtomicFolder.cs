@@ -1,4 +1,6 @@
-namespace HeadTap.Runtime;
+using HeadTap.Runtime;
+
+namespace HeadTap.Models;
 
 /// <summary>
 /// Writes whole folders or nothing: files go to <c>name.tmp</c> beside the place, which takes the final name

@@ -1,7 +1,8 @@
 using System.Security.Cryptography;
 using System.Text;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime;
+namespace HeadTap.Models;
 
 /// <summary>Digests of files, in small hexadecimal letters.</summary>
 public static class FileHash

@@ -1,7 +1,8 @@
 using System.Text.Json;
 using System.Text.Unicode;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime;
+namespace HeadTap.Models;
 
 /// <summary>Opens files that the user named, and says in one line why one cannot be read.</summary>
 public static class InputFile

@@ -1,8 +1,9 @@
 using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime;
+namespace HeadTap.Models;
 
 /// <summary>What made an output: one JSON file beside it, enough to make it again.</summary>
 public sealed record Manifest
@@ -20,7 +21,7 @@ public sealed record Manifest
     /// <summary>The seed; null if nothing was drawn.</summary>
     public ulong? Seed { get; init; }
 
-    /// <summary><see cref="Gpt2Folder.Hash"/> of the model.</summary>
+    /// <summary><see cref="ModelFolder.Hash"/> of the model.</summary>
     public string? ModelHash { get; init; }
 
     /// <summary><see cref="FileHash.Sha256"/> of the data.</summary>

@@ -9,8 +9,9 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.RegularExpressions;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime;
+namespace HeadTap.Models;
 
 /// <summary>Writes and reads <c>.npy</c> files of 32-bit floats and integers in C order.</summary>
 public static partial class NpyFile

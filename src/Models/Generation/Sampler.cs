@@ -1,4 +1,6 @@
-namespace HeadTap.Runtime;
+using HeadTap.Runtime;
+
+namespace HeadTap.Models;
 
 /// <summary>How the next token is chosen from logits.</summary>
 /// <param name="Temperature">Logits are divided by it; 1 leaves them, 0 means <paramref

@@ -1,4 +1,6 @@
-namespace HeadTap.Runtime;
+using HeadTap.Runtime;
+
+namespace HeadTap.Models;
 
 /// <summary>
 /// The loss of the token behind a position of a text, as a function of one layer's neurons at that position
@@ -13,12 +15,12 @@ public sealed class NeuronLoss : IDisposable
 {
     static readonly HashSet<string> NoParameters = [];
 
-    readonly Gpt2Model _model;
+    readonly LanguageModel _model;
     readonly TensorArena _lasting, _arena;
     readonly PassMemory _unused; // for edits and results, which trials have none of
     readonly KeyValueCache _cache;
-    readonly Gpt2Gradients _none;
-    readonly Gpt2Session _text;
+    readonly ParameterGradients _none;
+    readonly ModelSession _text;
     int[] _tokens = [];
     Trials? _trials;
 
@@ -27,7 +29,7 @@ public sealed class NeuronLoss : IDisposable
     /// <param name="maxTrials">Most trials of a <see cref="Run"/>.</param>
     /// <param name="maxTokens">Most tokens of a text.</param>
     /// <exception cref="UserException">It does not fit the device, or the context is shorter.</exception>
-    public NeuronLoss(Gpt2Model model, int maxTrials, int maxTokens)
+    public NeuronLoss(LanguageModel model, int maxTrials, int maxTokens)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(maxTrials);
@@ -45,7 +47,7 @@ public sealed class NeuronLoss : IDisposable
         _arena = new TensorArena(model.Device,
             TensorArena.Measure(model.Device, arena => _ = new Trials(arena, model, maxTrials)),
             "activations of single tokens");
-        _text = new Gpt2Session(model, options, _cache);
+        _text = new ModelSession(model, options, _cache);
     }
 
     /// <summary>Most trials of a <see cref="Run"/>.</summary>
@@ -101,9 +103,9 @@ public sealed class NeuronLoss : IDisposable
         _lasting.Dispose();
     }
 
-    (KeyValueCache, Gpt2Gradients) Cut(TensorArena arena, int maxTokens) =>
+    (KeyValueCache, ParameterGradients) Cut(TensorArena arena, int maxTokens) =>
         (new KeyValueCache(arena, _model.Ops, _model.Config, 1, maxTokens),
-            new Gpt2Gradients(arena, _model.Parameters, NoParameters));
+            new ParameterGradients(arena, _model.Parameters, NoParameters));
 
     Recording Recorded(SiteKind kind, int layer)
     {
@@ -144,39 +146,39 @@ public sealed class NeuronLoss : IDisposable
     // Everything of one number of trials: rows of one token each.
     sealed class Trials
     {
-        readonly Gpt2Activations _a;
-        readonly Gpt2BackwardMemory _d;
-        readonly Gpt2Head _head;
+        readonly DecoderActivations _a;
+        readonly BackwardMemory _d;
+        readonly DecoderHead _head;
         readonly IndexTensor _targets;
         readonly Tensor _losses, _logits;
-        Gpt2Forward? _forward;
-        Gpt2Backward? _backward;
+        DecoderForward? _forward;
+        DecoderBackward? _backward;
 
-        internal Trials(TensorArena arena, Gpt2Model model, int N)
+        internal Trials(TensorArena arena, LanguageModel model, int N)
         {
             this.N = N;
-            _a = new Gpt2Activations(arena, model.Config, N, 1, keep: true, new HashSet<Site>());
-            _d = new Gpt2BackwardMemory(arena, model.Config, N, 1);
-            _head = new Gpt2Head(model);
+            _a = new DecoderActivations(arena, model.Config, N, 1, keep: true, new HashSet<Site>());
+            _d = new BackwardMemory(arena, model.Config, N, 1);
+            _head = new DecoderHead(model);
             _targets = arena.CutIndices("targets", N);
             _losses = arena.Cut("losses", N);
             _logits = arena.Cut(
-                "logits of a chunk", Gpt2Head.ChunkRows(model.Config, N), model.Config.VocabSize);
+                "logits of a chunk", DecoderHead.ChunkRows(model.Config, N), model.Config.VocabSize);
         }
 
         internal int N { get; }
 
-        internal void Connect(Gpt2Model model, KeyValueCache cache, PassMemory memory)
+        internal void Connect(LanguageModel model, KeyValueCache cache, PassMemory memory)
         {
             var nothing = new SiteRecorder(model, []);
             var attention = new PrefixAttention(model, memory, cache);
-            _forward = new Gpt2Forward(model, _a, nothing, attention);
-            _backward = new Gpt2Backward(model, _a, nothing, attention, _d, nothing, memory);
+            _forward = new DecoderForward(model, _a, nothing, attention);
+            _backward = new DecoderBackward(model, _a, nothing, attention, _d, nothing, memory);
         }
 
-        internal (float[] Losses, float[] Gradient) Run(Gpt2Model model, int layer,
+        internal (float[] Losses, float[] Gradient) Run(LanguageModel model, int layer,
             ReadOnlySpan<int> positions, ReadOnlySpan<int> targets, ReadOnlySpan<float> neurons,
-            Tensor stream, Gpt2Gradients none)
+            Tensor stream, ParameterGradients none)
         {
             _a.Lengths.Upload(positions);
             _targets.Upload(targets);

@@ -1,4 +1,6 @@
-namespace HeadTap.Runtime;
+using HeadTap.Runtime;
+
+namespace HeadTap.Models;
 
 /// <summary>A batch of token ids: rows of unequal length, padded on the right to the longest.</summary>
 public sealed class SequenceBatch
@@ -69,7 +71,7 @@ public sealed class SequenceBatch
     /// <summary>Checks what every pass checks before it runs.</summary>
     /// <exception cref="UserException">A row is empty or too long, or a token is outside the
     /// vocabulary.</exception>
-    public void Validate(Gpt2Config config)
+    public void Validate(ModelConfig config)
     {
         ArgumentNullException.ThrowIfNull(config);
         for (int b = 0; b < B; b++)

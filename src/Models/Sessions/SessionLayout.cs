@@ -1,7 +1,9 @@
-namespace HeadTap.Runtime;
+using HeadTap.Runtime;
+
+namespace HeadTap.Models;
 
 /// <summary>
-/// Everything that a <see cref="Gpt2Session"/> cuts for one batch size, and the passes over it.
+/// Everything that a <see cref="ModelSession"/> cuts for one batch size, and the passes over it.
 /// </summary>
 sealed class SessionLayout
 {
@@ -10,16 +12,16 @@ sealed class SessionLayout
     readonly bool _backward;
     readonly List<int> _counted = []; // positions that have a target
 
-    internal SessionLayout(TensorArena arena, Gpt2Model model, SessionOptions options, int B, int T,
+    internal SessionLayout(TensorArena arena, LanguageModel model, SessionOptions options, int B, int T,
         SiteRecorder sites, SiteRecorder gradientSites)
     {
-        Gpt2Config config = model.Config;
+        ModelConfig config = model.Config;
         int rows = B * T, C = config.Width, V = config.VocabSize;
         (this.B, this.T, _backward) = (B, T, options.Backward);
-        Activations = new Gpt2Activations(arena, config, B, T, options.Backward, sites.Recorded);
+        Activations = new DecoderActivations(arena, config, B, T, options.Backward, sites.Recorded);
         sites.CutCopies(arena, B, T, T, SiteRecorder.NeedsCopy);
         gradientSites.CutCopies(arena, B, T, T, _ => true);
-        Head = new Gpt2Head(model);
+        Head = new DecoderHead(model);
         if (options.Logits == LogitsAt.All || sites.Records(SiteKind.Logits, 0))
             AllLogits = arena.Cut("logits", B, T, V);
         if (options.Logits == LogitsAt.Last)
@@ -31,28 +33,28 @@ sealed class SessionLayout
         LastRowIds = arena.CutIndices("last rows", B);
         // On GPUs the number of rows decides the order of a product's sums: there all rows go on.
         if (LastLogits is not null && !options.Backward && T > 1 && model.Device.IsHost)
-            LastRows = new LastRows(LastRowIds, new Gpt2Activations(arena, config, B, 1, false, NoSites));
+            LastRows = new LastRows(LastRowIds, new DecoderActivations(arena, config, B, 1, false, NoSites));
         CountedRows = arena.CutIndices("counted rows", rows);
         Targets = arena.CutIndices("targets", rows);
         AllTargets = arena.CutIndices("targets of all rows", rows);
         Losses = arena.Cut("losses", rows);
         Compact = arena.Cut("counted rows", rows, C);
-        Chunk = arena.Cut("logits of a chunk", Gpt2Head.ChunkRows(config, rows), V);
+        Chunk = arena.Cut("logits of a chunk", DecoderHead.ChunkRows(config, rows), V);
         if (!options.Backward)
             return;
         CompactGradient = arena.Cut("gradient of counted rows", rows, C);
         RowFactors = arena.Cut("factors of rows", rows);
-        BackwardMemory = new Gpt2BackwardMemory(arena, config, B, T);
+        BackwardMemory = new BackwardMemory(arena, config, B, T);
     }
 
     internal int B { get; }
     internal int T { get; }
-    internal Gpt2Activations Activations { get; }
-    internal Gpt2Head Head { get; }
-    internal Gpt2BackwardMemory? BackwardMemory { get; }
+    internal DecoderActivations Activations { get; }
+    internal DecoderHead Head { get; }
+    internal BackwardMemory? BackwardMemory { get; }
     internal FullAttention? Attention { get; private set; }
-    internal Gpt2Forward? Forward { get; private set; }
-    internal Gpt2Backward? Backward { get; private set; }
+    internal DecoderForward? Forward { get; private set; }
+    internal DecoderBackward? Backward { get; private set; }
     internal Tensor? Logits { get; }
     internal Tensor? AllLogits { get; }
     internal Tensor? LastLogits { get; }
@@ -69,14 +71,14 @@ sealed class SessionLayout
     internal IndexTensor AllTargets { get; }
     internal int Counted => _counted.Count;
 
-    internal void Connect(Gpt2Model model, SiteRecorder sites,
+    internal void Connect(LanguageModel model, SiteRecorder sites,
         SiteRecorder gradientSites, PassMemory memory,
         KeyValueCache? cache)
     {
         Attention = new FullAttention(model, memory, cache, gradientSites.Recorded) { Keep = _backward };
-        Forward = new Gpt2Forward(model, Activations, sites, Attention, LastRows);
+        Forward = new DecoderForward(model, Activations, sites, Attention, LastRows);
         if (BackwardMemory is { } d)
-            Backward = new Gpt2Backward(model, Activations, sites, Attention, d, gradientSites, memory);
+            Backward = new DecoderBackward(model, Activations, sites, Attention, d, gradientSites, memory);
     }
 
     internal void Load(SequenceBatch rows)

@@ -1,4 +1,6 @@
-namespace HeadTap.Runtime;
+using HeadTap.Runtime;
+
+namespace HeadTap.Models;
 
 /// <summary>Which logits a forward pass makes.</summary>
 public enum LogitsAt
@@ -15,7 +17,7 @@ public enum LogitsAt
     All,
 }
 
-/// <summary>What a <see cref="Gpt2Session"/> makes room for.</summary>
+/// <summary>What a <see cref="ModelSession"/> makes room for.</summary>
 public sealed record SessionOptions
 {
     /// <summary>Most rows of a batch.</summary>
@@ -24,7 +26,7 @@ public sealed record SessionOptions
     /// <summary>Most tokens of a row; at most the model's context.</summary>
     public required int MaxTokens { get; init; }
 
-    /// <summary>Which logits <see cref="Gpt2Session.Forward"/> makes.</summary>
+    /// <summary>Which logits <see cref="ModelSession.Forward"/> makes.</summary>
     public LogitsAt Logits { get; init; }
 
     /// <summary>Sites to record in every forward pass.</summary>
@@ -38,7 +40,7 @@ public sealed record SessionOptions
 
     /// <summary>Checks what can be known before memory is taken.</summary>
     /// <exception cref="UserException">A size is too large, or a site has no gradient.</exception>
-    internal void RequireFits(Gpt2Config config)
+    internal void RequireFits(ModelConfig config)
     {
         if (MaxTokens < 1 || MaxTokens > config.ContextLength)
             throw new UserException($"{MaxTokens} tokens asked for; the model's context is "

@@ -1,6 +1,7 @@
 using System.IO.Enumeration;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime;
+namespace HeadTap.Models;
 
 /// <summary>
 /// One place of a forward pass, named as TransformerLens names it: <c>blocks.3.attn.hook_z</c>.
@@ -16,7 +17,7 @@ public readonly record struct Site(SiteKind Kind, int Layer = 0) : IComparable<S
     public static bool InBlock(SiteKind kind) => kind is > SiteKind.PosEmbed and < SiteKind.LnFinalScale;
 
     /// <summary>Every site of a model, in the order in which a forward pass comes to them.</summary>
-    public static IEnumerable<Site> All(Gpt2Config config)
+    public static IEnumerable<Site> All(ModelConfig config)
     {
         ArgumentNullException.ThrowIfNull(config);
         SiteKind[] kinds = Enum.GetValues<SiteKind>();
@@ -36,7 +37,7 @@ public readonly record struct Site(SiteKind Kind, int Layer = 0) : IComparable<S
     /// </param>
     /// <param name="config">The model whose sites they are.</param>
     /// <exception cref="UserException">Nothing matches.</exception>
-    public static IReadOnlyList<Site> Match(string pattern, Gpt2Config config)
+    public static IReadOnlyList<Site> Match(string pattern, ModelConfig config)
     {
         ArgumentNullException.ThrowIfNull(pattern);
         string glob = SiteNames.FromAlias(pattern.Trim());
@@ -53,7 +54,7 @@ public readonly record struct Site(SiteKind Kind, int Layer = 0) : IComparable<S
 
     /// <summary>The sites that any of several patterns names, each once, in forward order.</summary>
     /// <exception cref="UserException">One of the patterns matches nothing.</exception>
-    public static IReadOnlyList<Site> MatchAll(IEnumerable<string> patterns, Gpt2Config config)
+    public static IReadOnlyList<Site> MatchAll(IEnumerable<string> patterns, ModelConfig config)
         => [.. patterns.SelectMany(p => Match(p, config)).Distinct().Order()];
 
     /// <inheritdoc/>

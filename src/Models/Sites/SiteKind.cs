@@ -1,4 +1,4 @@
-namespace HeadTap.Runtime;
+namespace HeadTap.Models;
 
 /// <summary>
 /// The places of a forward pass that can be recorded or edited, in the order in which a pass comes to them.

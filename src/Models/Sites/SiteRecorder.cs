@@ -1,4 +1,6 @@
-namespace HeadTap.Runtime;
+using HeadTap.Runtime;
+
+namespace HeadTap.Models;
 
 /// <summary>What a pass recorded at a site.</summary>
 public sealed class Recording
@@ -36,14 +38,14 @@ public sealed class Recording
 /// </summary>
 sealed class SiteRecorder
 {
-    readonly Gpt2Model _model;
+    readonly LanguageModel _model;
     readonly HashSet<Site> _recorded;
     readonly Dictionary<Site, Tensor> _copies = [];
     readonly Dictionary<Site, Recording> _recordings = [];
-    EditProgram? _program;
+    CompiledEdits? _program;
     BatchShape _batch;
 
-    internal SiteRecorder(Gpt2Model model, IEnumerable<Site> recorded)
+    internal SiteRecorder(LanguageModel model, IEnumerable<Site> recorded)
         => (_model, _recorded) = (model, [.. recorded]);
 
     internal IReadOnlySet<Site> Recorded => _recorded;
@@ -70,7 +72,7 @@ sealed class SiteRecorder
     /// </summary>
     internal Tensor? Copy(Site site) => _copies.GetValueOrDefault(site);
 
-    internal void Begin(in BatchShape batch, EditProgram? program)
+    internal void Begin(in BatchShape batch, CompiledEdits? program)
     {
         _recordings.Clear();
         (_batch, _program) = (batch, program);
@@ -83,7 +85,7 @@ sealed class SiteRecorder
         => _program is not null && _program.Touches(new Site(kind, layer));
 
     /// <summary>Edits of a site that the op before it applies; null where <see cref="At"/> does.</summary>
-    internal StoredEdits? Stored(SiteKind kind, int layer) => _program?.Stored(new Site(kind, layer));
+    internal FusedZEdits? Stored(SiteKind kind, int layer) => _program?.Stored(new Site(kind, layer));
 
     internal bool Uses(SiteKind kind, int layer) => Records(kind, layer) || Edits(kind, layer);
 
@@ -102,7 +104,7 @@ sealed class SiteRecorder
     }
 
     /// <summary>The same for a gradient in a backward pass.</summary>
-    internal void AtGradient(SiteKind kind, int layer, Tensor dX, EditProgram? program)
+    internal void AtGradient(SiteKind kind, int layer, Tensor dX, CompiledEdits? program)
     {
         var site = new Site(kind, layer);
         if (_recorded.Contains(site))

@@ -1,10 +1,11 @@
 using System.Text.Json.Nodes;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime;
+namespace HeadTap.Models;
 
 /// <summary>What a pass recorded, with padding set to zero, as a file that other tools read.</summary>
 /// <param name="rows">The batch.</param>
-/// <param name="recordings">What <see cref="Gpt2Session.Recordings"/> or its gradients hold.</param>
+/// <param name="recordings">What <see cref="ModelSession.Recordings"/> or its gradients hold.</param>
 /// <param name="sites">Which of them, in the order of the file.</param>
 public sealed class SiteTrace(
     SequenceBatch rows, IReadOnlyDictionary<Site, Recording> recordings, IReadOnlyList<Site> sites)

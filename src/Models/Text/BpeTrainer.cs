@@ -1,7 +1,8 @@
 using System.Runtime.InteropServices;
 using System.Text;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime;
+namespace HeadTap.Models;
 
 /// <summary>
 /// Learns a byte-level BPE vocabulary (Sennrich et al., 2016; bytes as in Radford et al., 2019): start from
@@ -68,7 +69,7 @@ public static class BpeTrainer
         var lookup = counts.GetAlternateLookup<ReadOnlySpan<char>>();
         foreach (string document in documents)
         {
-            string text = Gpt2Tokenizer.WithoutLoneSurrogates(document);
+            string text = ByteBpeTokenizer.WithoutLoneSurrogates(document);
             for (int start = 0; start <= text.Length;)
             {
                 (int index, int length, _) = special.Next(text, start);

@@ -1,8 +1,9 @@
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime;
+namespace HeadTap.Models;
 
 /// <summary>
 /// A byte-level BPE vocabulary: what vocab.json and merges.txt hold. Immutable; every merge joins two tokens
@@ -50,7 +51,7 @@ public sealed class BpeVocabulary
     public IReadOnlyList<string> SpecialTokens { get; }
 
     /// <summary>
-    /// Writes vocab.json, merges.txt and tokenizer_config.json, which <see cref="Gpt2Tokenizer.Load"/> and
+    /// Writes vocab.json, merges.txt and tokenizer_config.json, which <see cref="ByteBpeTokenizer.Load"/> and
     /// Hugging Face's GPT2Tokenizer read.
     /// </summary>
     /// <exception cref="UserException">The folder cannot be written.</exception>

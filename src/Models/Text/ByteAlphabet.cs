@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace HeadTap.Runtime;
+namespace HeadTap.Models;
 
 /// <summary>
 /// GPT-2's spelling of bytes as printable characters, in which vocab.json and merges.txt are written:

@@ -10,7 +10,7 @@
 using System.Text;
 using Microsoft.ML.Tokenizers;
 
-namespace HeadTap.Runtime;
+namespace HeadTap.Models;
 
 /// <summary>GPT-2's cut into words, on code points.</summary>
 sealed class Gpt2PreTokenizer : PreTokenizer

@@ -1,12 +1,12 @@
 using System.Text;
 
-namespace HeadTap.Runtime;
+namespace HeadTap.Models;
 
 /// <summary>
 /// Merges the bytes of one word in O(n log n). Microsoft's tokenizer takes the joined symbols out of an
 /// array one by one: a word of 40,000 Chinese characters takes it 2 s, of 160,000 34 s, and a hostile text
 /// hangs the program. Words up to <see cref="LongestOrdinary"/> characters go there, longer ones come here;
-/// the ids are the same (Gpt2TokenizerTests sends every hard string both ways).
+/// the ids are the same (ByteBpeTokenizerTests sends every hard string both ways).
 /// </summary>
 sealed class LongWordMerge
 {

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace HeadTap.Runtime;
+namespace HeadTap.Models;
 
 /// <summary>
 /// How often each pair of neighbouring tokens occurs in a set of words, kept up to date while pairs are

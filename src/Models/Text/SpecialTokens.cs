@@ -1,6 +1,6 @@
 using System.Buffers;
 
-namespace HeadTap.Runtime;
+namespace HeadTap.Models;
 
 /// <summary>
 /// Finds special tokens in text: the leftmost first, the longest of those that begin there.

@@ -1,6 +1,7 @@
 using System.Text.Json;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime;
+namespace HeadTap.Models;
 
 /// <summary>
 /// Collects tokens with their ids from JSON and checks that the ids are 0, 1, … without a gap.

@@ -1,7 +1,8 @@
 using System.Text;
 using System.Text.Json;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime;
+namespace HeadTap.Models;
 
 /// <summary>
 /// Reads a byte-level BPE vocabulary from the three sets of files in which GPT-2 models carry it.

@@ -1,6 +1,7 @@
 using System.Text.Json;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime;
+namespace HeadTap.Models;
 
 /// <summary>
 /// Reads Hugging Face's tokenizer.json as far as it describes GPT-2's tokenizer, and refuses the rest:

@@ -1,7 +1,8 @@
 using System.Text;
 using System.Text.Unicode;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime;
+namespace HeadTap.Models;
 
 /// <summary>Checks that a file read through a <see cref="FileWindow"/> is UTF-8, each byte once.</summary>
 sealed class Utf8Check(string path)

@@ -1,4 +1,4 @@
-namespace HeadTap.Runtime;
+namespace HeadTap.Models;
 
 /// <summary>What the learning rate does after the warm-up.</summary>
 public enum ScheduleKind

@@ -1,4 +1,6 @@
-namespace HeadTap.Runtime;
+using HeadTap.Runtime;
+
+namespace HeadTap.Models;
 
 /// <summary>How AdamW's moments of a matrix are kept.</summary>
 public enum MomentStorage

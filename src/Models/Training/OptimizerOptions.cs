@@ -1,4 +1,4 @@
-namespace HeadTap.Runtime;
+namespace HeadTap.Models;
 
 /// <summary>How a gradient moves the weights.</summary>
 public abstract record OptimizerOptions

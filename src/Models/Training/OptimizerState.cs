@@ -1,4 +1,6 @@
-namespace HeadTap.Runtime;
+using HeadTap.Runtime;
+
+namespace HeadTap.Models;
 
 /// <summary>
 /// The moments of the trained parameters and the step that uses them, for any loop that has gradients.
@@ -19,7 +21,7 @@ public sealed class OptimizerState
     /// <param name="gradients">What steps read; never written here.</param>
     /// <param name="options">AdamW or SGD. Its learning rate is not read: a step is given one.</param>
     /// <exception cref="ArgumentException">The options are wrong.</exception>
-    public OptimizerState(TensorArena arena, Gpt2Model model, Gpt2Gradients gradients,
+    public OptimizerState(TensorArena arena, LanguageModel model, ParameterGradients gradients,
         OptimizerOptions options)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -30,7 +32,7 @@ public sealed class OptimizerState
         (_ops, _options) = (model.Ops, options);
         IReadOnlySet<string> trained = gradients.Set.Included.Select(s => s.Name).ToHashSet();
         Moments = [.. MomentNames(options).Select(name =>
-            (name, new ParameterSet(arena, model.Parameters, $"{name} of ", trained)))];
+            (name, new FlatParameters(arena, model.Parameters, $"{name} of ", trained)))];
         IReadOnlyList<ParameterSlice> slices = gradients.Set.Included;
         for (int first = 0, end; first < slices.Count; first = end)
         {
@@ -50,7 +52,7 @@ public sealed class OptimizerState
             ($"{moment.Name}.{slice.Name}", moment.Set[slice.Name])))];
 
     /// <summary>m and v, or the momentum, each as one vector.</summary>
-    internal IReadOnlyList<(string Name, ParameterSet Set)> Moments { get; }
+    internal IReadOnlyList<(string Name, FlatParameters Set)> Moments { get; }
 
     /// <summary>Calls of the op a step makes.</summary>
     internal int Runs => _runs.Count;
@@ -79,17 +81,17 @@ public sealed class OptimizerState
                     rate, sgd.Momentum, sgd.Dampening, run.Decay, sgd.Nesterov, step == 1, gradientScale));
     }
 
-    bool Continues(ParameterSet weights, ParameterSet gradients, ParameterSlice last, ParameterSlice next) =>
+    bool Continues(FlatParameters weights, FlatParameters gradients, ParameterSlice last, ParameterSlice next) =>
         Follows(weights, last, next) && Follows(gradients, last, next)
         && _options.DecayOf(last) == _options.DecayOf(next);
 
-    static bool Follows(ParameterSet set, ParameterSlice last, ParameterSlice next)
+    static bool Follows(FlatParameters set, ParameterSlice last, ParameterSlice next)
     {
         (int block, long offset) = set.PlaceOf(last.Name);
         return set.PlaceOf(next.Name) == (block, offset + last.Length);
     }
 
-    Run Cut(ParameterSet weights, ParameterSet gradients,
+    Run Cut(FlatParameters weights, FlatParameters gradients,
         IReadOnlyList<ParameterSlice> slices, int first, int end)
     {
         long length = slices.Skip(first).Take(end - first).Sum(s => s.Length);
@@ -98,7 +100,7 @@ public sealed class OptimizerState
         return new Run(In(weights), In(gradients), [.. Moments.Select(m => In(m.Set))],
             _options.DecayOf(slices[first]));
 
-        Tensor In(ParameterSet set)
+        Tensor In(FlatParameters set)
         {
             (int block, long offset) = set.PlaceOf(slices[first].Name);
             return set.Blocks[block].Slice(name, offset, checked((int)length));

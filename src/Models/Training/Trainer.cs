@@ -1,4 +1,6 @@
-namespace HeadTap.Runtime;
+using HeadTap.Runtime;
+
+namespace HeadTap.Models;
 
 /// <summary>What one optimiser step did.</summary>
 /// <param name="Step">1 for the first.</param>
@@ -15,12 +17,12 @@ public sealed record TrainingStep(int Step, double Loss, float LearningRate,
 /// </summary>
 public sealed class Trainer : IDisposable
 {
-    readonly Gpt2Model _model;
+    readonly LanguageModel _model;
     readonly TokenBatches _batches;
     readonly TokenBatchOptions _rows;
     readonly TensorArena _arena;
-    readonly Gpt2Gradients _gradients;
-    readonly Gpt2Session _session;
+    readonly ParameterGradients _gradients;
+    readonly ModelSession _session;
 
     /// <summary>A trainer at step 0. The model's weights are those that are there.</summary>
     /// <param name="model">Trained in place; its owner disposes it, after this.</param>
@@ -28,7 +30,7 @@ public sealed class Trainer : IDisposable
     /// <param name="data">The tokens.</param>
     /// <exception cref="UserException">The job does not fit the device, a glob matches nothing, or a row does
     /// not fit the context or the data.</exception>
-    public Trainer(Gpt2Model model, TrainingConfig config, TokenDataset data)
+    public Trainer(LanguageModel model, TrainingConfig config, TokenDataset data)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(data);
@@ -46,18 +48,18 @@ public sealed class Trainer : IDisposable
         IReadOnlySet<string> trained = Trained(model.Parameters, Config);
         var options = new SessionOptions { MaxRows = Config.BatchRows, MaxTokens = T, Backward = true };
         Plan = MakePlan(model.Device, model.Parameters, Config, trained)
-            .Add("activations", Gpt2Session.Floats(model, options));
+            .Add("activations", ModelSession.Floats(model, options));
         Plan.Require("a smaller batch_rows (with more accumulation), fewer tokens_per_row or fewer "
             + "parameters in train");
         _arena = new TensorArena(model.Device, TensorArena.Measure(model.Device, arena =>
-            _ = new OptimizerState(arena, model, new Gpt2Gradients(arena, model.Parameters, trained),
+            _ = new OptimizerState(arena, model, new ParameterGradients(arena, model.Parameters, trained),
                 Config.Optimizer)),
             "gradients and moments");
         try
         {
-            _gradients = new Gpt2Gradients(_arena, model.Parameters, trained);
+            _gradients = new ParameterGradients(_arena, model.Parameters, trained);
             Optimizer = new OptimizerState(_arena, model, _gradients, Config.Optimizer);
-            _session = new Gpt2Session(model, options);
+            _session = new ModelSession(model, options);
         }
         catch
         {
@@ -70,7 +72,7 @@ public sealed class Trainer : IDisposable
     public TrainingConfig Config { get; }
 
     /// <summary>The model.</summary>
-    public Gpt2Model Model => _model;
+    public LanguageModel Model => _model;
 
     /// <summary>What the run takes beside the weights.</summary>
     public MemoryPlan Plan { get; }
@@ -146,15 +148,15 @@ public sealed class Trainer : IDisposable
 
     /// <summary>What a run takes beside weights and activations.</summary>
     internal static MemoryPlan MakePlan(
-        ComputeDevice device, Gpt2Parameters parameters, TrainingConfig config, IReadOnlySet<string> trained)
+        ComputeDevice device, ParameterLayout parameters, TrainingConfig config, IReadOnlySet<string> trained)
     {
-        long length = Gpt2Gradients.Length(parameters, trained);
+        long length = ParameterGradients.Length(parameters, trained);
         var plan = new MemoryPlan(device).Add("gradients", length);
         int moments = OptimizerState.MomentNames(config.Optimizer).Length;
         return moments == 0 ? plan : plan.Add("moments", moments * length);
     }
 
-    internal static IReadOnlySet<string> Trained(Gpt2Parameters parameters, TrainingConfig config) =>
+    internal static IReadOnlySet<string> Trained(ParameterLayout parameters, TrainingConfig config) =>
         config.Train.SelectMany(parameters.Match).Select(s => s.Name).ToHashSet();
 
     double GradientNorm()

@@ -1,6 +1,7 @@
 using System.Globalization;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime;
+namespace HeadTap.Models;
 
 /// <summary>
 /// A training run between two steps: weights, moments, step and place in the data. The order of the rows

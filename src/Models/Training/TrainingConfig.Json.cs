@@ -2,8 +2,9 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime;
+namespace HeadTap.Models;
 
 // The JSON file. A field that is not known is an error; a field that is absent has its default.
 public sealed partial record TrainingConfig
@@ -114,7 +115,7 @@ public sealed partial record TrainingConfig
         }
         return new TrainingModel
         {
-            Sizes = new Gpt2Config
+            Sizes = new ModelConfig
             {
                 VocabSize = 1, // the tokenizer's, known later
                 ContextLength = json.Int("context"),

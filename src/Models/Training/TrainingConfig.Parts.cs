@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 
-namespace HeadTap.Runtime;
+namespace HeadTap.Models;
 
 // The optimiser's fields, and the parts of the config as JSON.
 public sealed partial record TrainingConfig
@@ -76,14 +76,14 @@ public sealed partial record TrainingConfig
         _ => throw new ArgumentOutOfRangeException(nameof(optimizer), optimizer, null),
     };
 
-    static JsonObject SizesJson(Gpt2Config sizes) => new()
+    static JsonObject SizesJson(ModelConfig sizes) => new()
     {
         ["layers"] = sizes.Layers,
         ["width"] = sizes.Width,
         ["heads"] = sizes.Heads,
         ["inner"] = sizes.Inner,
         ["context"] = sizes.ContextLength,
-        ["activation"] = Gpt2Config.ActivationName(sizes.Activation),
+        ["activation"] = ModelConfig.ActivationName(sizes.Activation),
         ["layer_norm_epsilon"] = sizes.LayerNormEpsilon,
         ["tied_head"] = sizes.TiedHead,
     };

@@ -1,4 +1,6 @@
-namespace HeadTap.Runtime;
+using HeadTap.Runtime;
+
+namespace HeadTap.Models;
 
 /// <summary>
 /// Everything a training run depends on. The same config, data and device give the same weights, bit for bit.
@@ -102,7 +104,7 @@ public sealed record TrainingModel
     /// <summary>
     /// Sizes of a new model; the vocabulary's is the tokenizer's. Null with <see cref="From"/>.
     /// </summary>
-    public Gpt2Config? Sizes { get; init; }
+    public ModelConfig? Sizes { get; init; }
 
     internal string? Problem() =>
         From is null == Sizes is null ? "model needs either sizes or \"from\"" : null;

@@ -1,6 +1,7 @@
 using System.Diagnostics;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime;
+namespace HeadTap.Models;
 
 /// <summary>How a run is carried out; nothing here changes its result.</summary>
 public sealed record TrainingRunOptions
@@ -65,7 +66,7 @@ public static class TrainingRun
         string checkpoint = Path.Combine(folder, CheckpointFile);
         RequireStart(checkpoint, options.Resume);
         TrainingTexts texts = TrainingTexts.Load(config, options.Atlas);
-        using Gpt2Model model = MakeModel(device, config, texts.Tokenizer);
+        using LanguageModel model = MakeModel(device, config, texts.Tokenizer);
         using var trainer = new Trainer(model, config, texts.Train);
         if (options.Resume)
             TrainingCheckpoint.Restore(checkpoint, trainer);
@@ -124,9 +125,9 @@ public static class TrainingRun
                 + "or choose another folder.");
     }
 
-    static Gpt2Model MakeModel(ComputeDevice device, TrainingConfig config, Gpt2Tokenizer tokenizer)
+    static LanguageModel MakeModel(ComputeDevice device, TrainingConfig config, ByteBpeTokenizer tokenizer)
     {
-        Gpt2Config sizes = config.Model.From is { } from ? Gpt2Folder.ReadConfig(from)
+        ModelConfig sizes = config.Model.From is { } from ? ModelFolder.ReadConfig(from)
             : config.Model.Sizes! with
         {
             VocabSize = tokenizer.VocabSize, BosToken = tokenizer.EndOfText, EosToken = tokenizer.EndOfText,
@@ -136,12 +137,12 @@ public static class TrainingRun
                 $"the tokenizer has {tokenizer.VocabSize} tokens and the model {sizes.VocabSize}; "
                 + "expected a tokenizer that belongs to the model.");
         // Before the weights are there: the sum is refused as one, with its parts.
-        var parameters = new Gpt2Parameters(sizes.Validated());
+        var parameters = new ParameterLayout(sizes.Validated());
         Trainer.MakePlan(device, parameters, config, Trainer.Trained(parameters, config))
             .Add("weights", parameters.TotalLength).Require("a smaller model or fewer parameters in train");
         if (config.Model.From is { } folder)
-            return Gpt2Model.Load(device, folder);
-        var model = new Gpt2Model(device, sizes);
+            return LanguageModel.Load(device, folder);
+        var model = new LanguageModel(device, sizes);
         model.Initialize(config.Seed);
         return model;
     }
@@ -157,7 +158,7 @@ public static class TrainingRun
             Command = command,
             Options = trainer.Config.ToJson(),
             Seed = trainer.Config.Seed,
-            ModelHash = Gpt2Folder.Hash(folder),
+            ModelHash = ModelFolder.Hash(folder),
             DataHash = trainer.DataHash,
             Device = trainer.Model.Device.Entry.Description,
             Precision = trainer.Model.Device.Precision.ManifestName(),

@@ -1,10 +1,12 @@
-namespace HeadTap.Runtime;
+using HeadTap.Runtime;
+
+namespace HeadTap.Models;
 
 /// <summary>The tokens of a run: its texts, encoded.</summary>
 /// <param name="Tokenizer">What encoded them.</param>
 /// <param name="Train">What is trained on.</param>
 /// <param name="Validation">What is held out for evaluation, or null.</param>
-public sealed record TrainingTexts(Gpt2Tokenizer Tokenizer, TokenDataset Train, TokenDataset? Validation)
+public sealed record TrainingTexts(ByteBpeTokenizer Tokenizer, TokenDataset Train, TokenDataset? Validation)
 {
     /// <summary>Reads or generates the texts, and reads or learns the tokenizer.</summary>
     /// <param name="config">The run.</param>
@@ -21,16 +23,16 @@ public sealed record TrainingTexts(Gpt2Tokenizer Tokenizer, TokenDataset Train, 
             { Files.Count: > 0 } files => [.. files.Files.SelectMany(TextDocuments.Read)],
             var share => TakeShare(documents, share.Share, config.Seed),
         };
-        Gpt2Tokenizer tokenizer = LoadTokenizer(config, documents);
+        ByteBpeTokenizer tokenizer = LoadTokenizer(config, documents);
         return new TrainingTexts(tokenizer, TokenDataset.FromDocuments(documents, tokenizer),
             validation is null ? null : TokenDataset.FromDocuments(validation, tokenizer));
     }
 
-    static Gpt2Tokenizer LoadTokenizer(TrainingConfig config, IEnumerable<string> documents) =>
+    static ByteBpeTokenizer LoadTokenizer(TrainingConfig config, IEnumerable<string> documents) =>
         config.Tokenizer is { From: null } learnt
-            ? new Gpt2Tokenizer(BpeTrainer.Train(documents, learnt.VocabSize, [BpeVocabulary.EndOfText],
+            ? new ByteBpeTokenizer(BpeTrainer.Train(documents, learnt.VocabSize, [BpeVocabulary.EndOfText],
                 minimumCount: learnt.MinimumCount))
-            : Gpt2Tokenizer.Load(config.Tokenizer?.From ?? config.Model.From!);
+            : ByteBpeTokenizer.Load(config.Tokenizer?.From ?? config.Model.From!);
 
     /// <summary>Moves a seeded share of the documents, at least one, out of the list.</summary>
     static List<string> TakeShare(List<string> documents, float share, ulong seed)

@@ -1,4 +1,6 @@
-namespace HeadTap.Runtime;
+using HeadTap.Runtime;
+
+namespace HeadTap.Models;
 
 /// <summary>How far the sites of one kind are from the float64 reference.</summary>
 /// <param name="Kind">Which sites, of all layers.</param>
@@ -17,21 +19,21 @@ public sealed record SiteParity(SiteKind Kind, double Error, double Largest)
     public bool Passes => Error <= Bound;
 
     /// <summary>
-    /// Compares a model's pass with <see cref="Gpt2Float64"/>, kind by kind in forward order.
+    /// Compares a model's pass with <see cref="Float64Decoder"/>, kind by kind in forward order.
     /// </summary>
     /// <exception cref="UserException">The tokens do not fit the model, or the sites do not fit the
     /// device.</exception>
-    public static IReadOnlyList<SiteParity> Measure(Gpt2Model model, int[] tokens)
+    public static IReadOnlyList<SiteParity> Measure(LanguageModel model, int[] tokens)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(tokens);
         Site[] sites = [.. Site.All(model.Config)];
         var byName = sites.ToDictionary(s => s.Name, StringComparer.Ordinal);
-        using var session = new Gpt2Session(model,
+        using var session = new ModelSession(model,
             new SessionOptions { MaxTokens = tokens.Length, Record = sites });
         session.Forward(new SequenceBatch([tokens]));
         var errors = new Dictionary<SiteKind, (double Error, double Largest, int Sites)>();
-        new Gpt2Float64(model.Config, name => model.Set[name].ToArray()).Run(tokens, (name, _, exact) =>
+        new Float64Decoder(model.Config, name => model.Set[name].ToArray()).Run(tokens, (name, _, exact) =>
         {
             Site site = byName[name];
             float[] found = session.Recordings[site].ToArray();

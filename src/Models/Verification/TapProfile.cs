@@ -1,6 +1,7 @@
 using System.Diagnostics;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime;
+namespace HeadTap.Models;
 
 /// <summary>What one kind of recording costs.</summary>
 /// <param name="Name">What is recorded.</param>
@@ -40,7 +41,7 @@ public static class TapProfile
     /// <param name="seed">Of the tokens.</param>
     /// <param name="progress">Told passes done and in all.</param>
     /// <exception cref="UserException">The sizes do not fit the model or the device.</exception>
-    public static IReadOnlyList<TapCost> Measure(Gpt2Model model, int rows, int tokens,
+    public static IReadOnlyList<TapCost> Measure(LanguageModel model, int rows, int tokens,
         int repeats, ulong seed,
         Action<int, int>? progress = null)
     {
@@ -56,23 +57,23 @@ public static class TapProfile
         })];
         var plan = new MemoryPlan(model.Device);
         for (int i = 0; i < Taps.Length; i++)
-            plan.Add($"pass with {Taps[i].Name}", Gpt2Session.Floats(model, options[i]));
+            plan.Add($"pass with {Taps[i].Name}", ModelSession.Floats(model, options[i]));
         plan.Require("fewer --tokens or a smaller --batch-size");
-        var sessions = new List<Gpt2Session>();
+        var sessions = new List<ModelSession>();
         try
         {
             foreach (SessionOptions o in options)
-                sessions.Add(new Gpt2Session(model, o));
+                sessions.Add(new ModelSession(model, o));
             return Summary(model, options, sessions, Time(sessions, batch, repeats, progress));
         }
         finally
         {
-            foreach (Gpt2Session session in sessions)
+            foreach (ModelSession session in sessions)
                 session.Dispose();
         }
     }
 
-    static double[][] Time(IReadOnlyList<Gpt2Session> sessions, SequenceBatch batch, int repeats,
+    static double[][] Time(IReadOnlyList<ModelSession> sessions, SequenceBatch batch, int repeats,
         Action<int, int>? progress)
     {
         double[][] seconds = [.. sessions.Select(_ => new double[repeats])];
@@ -93,8 +94,8 @@ public static class TapProfile
         return seconds;
     }
 
-    static TapCost[] Summary(Gpt2Model model, SessionOptions[] options,
-        List<Gpt2Session> sessions, double[][] seconds)
+    static TapCost[] Summary(LanguageModel model, SessionOptions[] options,
+        List<ModelSession> sessions, double[][] seconds)
     {
         var costs = new TapCost[seconds.Length];
         double[] plain = [.. seconds[0]]; // in the order of the turns
@@ -107,7 +108,7 @@ public static class TapProfile
             long recorded = sessions[i].Recordings.Values.Sum(r => sizeof(float)
                 * r.Shape.Aggregate(1L, (a, n) => a * n));
             long memory = sizeof(float)
-                * (model.Parameters.TotalLength + Gpt2Session.Floats(model, options[i]));
+                * (model.Parameters.TotalLength + ModelSession.Floats(model, options[i]));
             costs[i] = new(Taps[i].Name, Quantile(seconds[i], 0.5), seconds[i][0],
                 seconds[i][^1], recorded, memory,
                 Quantile(ratios, 0.5) - 1, Quantile(ratios, 0.25) - 1, Quantile(ratios, 0.75) - 1);

@@ -1,19 +1,21 @@
-namespace HeadTap.Runtime;
+using HeadTap.Runtime;
+
+namespace HeadTap.Models;
 
 /// <summary>A model on the Hugging Face hub that <see cref="WeightsDownload"/> can fetch.</summary>
 /// <param name="Name">What the user types.</param>
 /// <param name="Repository">Its repository on the hub.</param>
 /// <param name="Config">Its sizes, known before anything is fetched.</param>
-public sealed record PublishedModel(string Name, string Repository, Gpt2Config Config)
+public sealed record PublishedModel(string Name, string Repository, ModelConfig Config)
 {
     /// <summary>The five models.</summary>
     public static IReadOnlyList<PublishedModel> All { get; } =
     [
-        new("gpt2", "openai-community/gpt2", Gpt2Config.Gpt2Small),
-        new("gpt2-medium", "openai-community/gpt2-medium", Gpt2Config.Gpt2Medium),
-        new("gpt2-large", "openai-community/gpt2-large", Gpt2Config.Gpt2Large),
-        new("gpt2-xl", "openai-community/gpt2-xl", Gpt2Config.Gpt2Xl),
-        new("distilgpt2", "distilbert/distilgpt2", Gpt2Config.DistilGpt2),
+        new("gpt2", "openai-community/gpt2", ModelConfig.Gpt2Small),
+        new("gpt2-medium", "openai-community/gpt2-medium", ModelConfig.Gpt2Medium),
+        new("gpt2-large", "openai-community/gpt2-large", ModelConfig.Gpt2Large),
+        new("gpt2-xl", "openai-community/gpt2-xl", ModelConfig.Gpt2Xl),
+        new("distilgpt2", "distilbert/distilgpt2", ModelConfig.DistilGpt2),
     ];
 
     /// <summary>The files of a model folder, small ones first; tokenizer.json may be absent on the

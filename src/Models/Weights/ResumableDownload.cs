@@ -1,7 +1,8 @@
 using System.Diagnostics;
 using System.Net;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime;
+namespace HeadTap.Models;
 
 /// <summary>Fetches one file: collects it in <c>.part</c>, resumes after cuts, checks it, gives it its
 /// name.</summary>

@@ -1,4 +1,4 @@
-namespace HeadTap.Runtime;
+namespace HeadTap.Models;
 
 /// <summary>The element types that a safetensors file may hold, named as the format names them.</summary>
 public enum SafetensorsDtype

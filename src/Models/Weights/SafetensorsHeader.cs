@@ -8,8 +8,9 @@
 // rest. Allocation is at most proportional to N, which is at most the file.
 
 using System.Text.Json;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime;
+namespace HeadTap.Models;
 
 /// <summary>One tensor of a safetensors file.</summary>
 /// <param name="Name">Its name.</param>

@@ -2,8 +2,10 @@ using System.Buffers.Binary;
 using System.IO.MemoryMappedFiles;
 using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
+using HeadTap.Runtime;
+using Tensor = HeadTap.Runtime.Tensor;
 
-namespace HeadTap.Runtime;
+namespace HeadTap.Models;
 
 /// <summary>
 /// Reads a safetensors file through a memory map: opening costs the header, reading a tensor costs one copy.

@@ -1,6 +1,7 @@
 using System.Text.Json;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime;
+namespace HeadTap.Models;
 
 /// <summary>
 /// One set of tensors in one safetensors file, or in several that a <c>.index.json</c> lists: names to files

@@ -3,8 +3,9 @@ using System.Buffers.Binary;
 using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime;
+namespace HeadTap.Models;
 
 /// <summary>Fills <paramref name="destination"/> with the elements of a tensor from <paramref name="start"/>
 /// on.</summary>

@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using HeadTap.Runtime;
 
-namespace HeadTap.Unlearn;
+namespace HeadTap.Models;
 
 /// <summary>
 /// What an edit did to a model's weights: for each parameter, which elements differ, and the exclusive or of
@@ -36,7 +36,7 @@ public sealed class WeightEdit
     /// <param name="before">All weights as they were.</param>
     /// <param name="parent">Their hash.</param>
     /// <param name="model">The model as it is.</param>
-    public static WeightEdit Between(WeightSnapshot before, string parent, Gpt2Model model)
+    public static WeightEdit Between(WeightSnapshot before, string parent, LanguageModel model)
     {
         ArgumentNullException.ThrowIfNull(before);
         ArgumentNullException.ThrowIfNull(model);
@@ -64,7 +64,7 @@ public sealed class WeightEdit
     /// <param name="undo">Whether to take it back.</param>
     /// <exception cref="UserException">The model's weights are not those it was made from, or the edit is
     /// damaged.</exception>
-    public void Apply(Gpt2Model model, string name, bool undo)
+    public void Apply(LanguageModel model, string name, bool undo)
     {
         ArgumentNullException.ThrowIfNull(model);
         string from = undo ? Edited : Parent, to = undo ? Parent : Edited, found = WeightHash.Of(model);

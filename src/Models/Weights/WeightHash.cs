@@ -1,9 +1,8 @@
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
-using HeadTap.Runtime;
 
-namespace HeadTap.Unlearn;
+namespace HeadTap.Models;
 
 /// <summary>
 /// What names a state of a model's weights: SHA-256 over every parameter in checkpoint order, its name and
@@ -12,7 +11,7 @@ namespace HeadTap.Unlearn;
 public static class WeightHash
 {
     /// <summary>The hash, in small hexadecimal letters.</summary>
-    public static string Of(Gpt2Model model)
+    public static string Of(LanguageModel model)
     {
         ArgumentNullException.ThrowIfNull(model);
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);

@@ -1,4 +1,4 @@
-namespace HeadTap.Runtime;
+namespace HeadTap.Models;
 
 /// <summary>
 /// TransformerLens' rewriting of weights on loading: fold LayerNorm, centre writing weights, centre the
@@ -13,11 +13,11 @@ namespace HeadTap.Runtime;
 public static class WeightProcessing
 {
     /// <summary>A processed copy of a model, on the same device; the original is left as it is.</summary>
-    public static Gpt2Model TransformerLens(Gpt2Model model)
+    public static LanguageModel TransformerLens(LanguageModel model)
     {
         ArgumentNullException.ThrowIfNull(model);
-        Gpt2Config config = model.Config with { TiedHead = false, HeadBias = true };
-        var processed = new Gpt2Model(model.Device, config);
+        ModelConfig config = model.Config with { TiedHead = false, HeadBias = true };
+        var processed = new LanguageModel(model.Device, config);
         try
         {
             Func<string, double[]> read = P(model);
@@ -48,17 +48,17 @@ public static class WeightProcessing
     /// logits, less one number for all tokens.
     /// </remarks>
     /// <returns>W_U transposed, [V, C], and b_U, [V].</returns>
-    public static (float[] Weight, float[] Bias) Unembedding(Gpt2Model model)
+    public static (float[] Weight, float[] Bias) Unembedding(LanguageModel model)
     {
         ArgumentNullException.ThrowIfNull(model);
         (double[] head, double[] bias) = FoldedUnembedding(model.Config, P(model));
         return (Array.ConvertAll(head, v => (float)v), Array.ConvertAll(bias, v => (float)v));
     }
 
-    static Func<string, double[]> P(Gpt2Model model)
+    static Func<string, double[]> P(LanguageModel model)
         => name => Array.ConvertAll(model.Set[name].ToArray(), v => (double)v);
 
-    static (double[] Head, double[] Bias) FoldedUnembedding(Gpt2Config config, Func<string, double[]> P)
+    static (double[] Head, double[] Bias) FoldedUnembedding(ModelConfig config, Func<string, double[]> P)
     {
         int C = config.Width, V = config.VocabSize;
         double[] head = P(config.TiedHead ? "wte.weight" : "lm_head.weight"); // [V, C]: W_U transposed
@@ -84,7 +84,7 @@ public static class WeightProcessing
         return (head, bias);
     }
 
-    static void PutEmbeddings(Gpt2Config config, Func<string, double[]> P, Action<string, double[]> Put)
+    static void PutEmbeddings(ModelConfig config, Func<string, double[]> P, Action<string, double[]> Put)
     {
         foreach (string name in (string[])["wte.weight", "wpe.weight"])
         {
@@ -94,7 +94,7 @@ public static class WeightProcessing
         }
     }
 
-    static void PutBlock(Gpt2Config config, string block, Func<string, double[]> P,
+    static void PutBlock(ModelConfig config, string block, Func<string, double[]> P,
         Action<string, double[]> Put)
     {
         int C = config.Width, I = config.Inner;
@@ -147,7 +147,7 @@ public static class WeightProcessing
         return (weight, bias);
     }
 
-    static void PutUnitNorm(Gpt2Config config, string name, Action<string, double[]> Put)
+    static void PutUnitNorm(ModelConfig config, string name, Action<string, double[]> Put)
     {
         double[] ones = new double[config.Width];
         Array.Fill(ones, 1.0);

@@ -1,6 +1,4 @@
-using HeadTap.Runtime;
-
-namespace HeadTap.Unlearn;
+namespace HeadTap.Models;
 
 /// <summary>A model's weights on the host, to go back to or to compare with.</summary>
 public sealed class WeightSnapshot
@@ -13,7 +11,7 @@ public sealed class WeightSnapshot
     public float[] this[string parameter] => _values[parameter];
 
     /// <summary>Copies all weights, or those of some parameters.</summary>
-    public static WeightSnapshot Of(Gpt2Model model, IReadOnlySet<string>? only = null)
+    public static WeightSnapshot Of(LanguageModel model, IReadOnlySet<string>? only = null)
     {
         ArgumentNullException.ThrowIfNull(model);
         return new WeightSnapshot(model.Parameters.Slices.Where(s => only is null || only.Contains(s.Name))
@@ -21,7 +19,7 @@ public sealed class WeightSnapshot
     }
 
     /// <summary>Writes them back, bit for bit.</summary>
-    public void Restore(Gpt2Model model)
+    public void Restore(LanguageModel model)
     {
         ArgumentNullException.ThrowIfNull(model);
         foreach ((string name, float[] values) in _values)

@@ -1,6 +1,7 @@
 using System.Net;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime;
+namespace HeadTap.Models;
 
 /// <summary>How far a download is.</summary>
 /// <param name="File">The file's name.</param>
@@ -67,7 +68,7 @@ public sealed class WeightsDownload
                 throw new UserException($"{Quoted.Path(address.ToString())}: not found on the server. "
                     + "Check --mirror and the revision.");
         }
-        Gpt2Folder.Check(dir);
+        ModelFolder.Check(dir);
         return files;
     }
 

@@ -48,7 +48,7 @@ public sealed class ComputeDevice : IDisposable
     public Precision Precision { get; internal set; }
 
     /// <summary>True on the host path, where tensors are host memory.</summary>
-    internal bool IsHost => Accelerator is null;
+    public bool IsHost => Accelerator is null;
 
     internal Accelerator? Accelerator { get; }
 

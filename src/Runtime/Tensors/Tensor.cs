@@ -96,7 +96,9 @@ public sealed unsafe class Tensor
     /// <inheritdoc/>
     public override string ToString() => $"{Name} [{Text(_shape)}]";
 
-    internal static long Product(ReadOnlySpan<int> shape)
+    /// <summary>The number of elements of a shape.</summary>
+    /// <exception cref="ArgumentException">An extent is negative.</exception>
+    public static long Product(ReadOnlySpan<int> shape)
     {
         long length = 1;
         foreach (int extent in shape)

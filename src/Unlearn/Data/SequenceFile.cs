@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Unlearn;
@@ -20,7 +21,7 @@ public static class SequenceFile
     /// <param name="tokenizer">Encodes texts; null where the model's folder has none.</param>
     /// <exception cref="UserException">The file cannot be read, has no sequence, or a line is something else;
     /// the line names the file and the line.</exception>
-    public static IReadOnlyList<PlantedSequence> Read(string path, int vocabSize, Gpt2Tokenizer? tokenizer)
+    public static IReadOnlyList<PlantedSequence> Read(string path, int vocabSize, ByteBpeTokenizer? tokenizer)
     {
         byte[] bytes = InputFile.ReadAll(path, MostBytes);
         var sequences = new List<PlantedSequence>();
@@ -63,7 +64,7 @@ public static class SequenceFile
     }
 
     static PlantedSequence Line(
-        ReadOnlyMemory<byte> line, string source, int vocabSize, Gpt2Tokenizer? tokenizer)
+        ReadOnlyMemory<byte> line, string source, int vocabSize, ByteBpeTokenizer? tokenizer)
     {
         try
         {
@@ -91,7 +92,7 @@ public static class SequenceFile
         }
     }
 
-    static int[] TokensOf(JsonElement json, string source, int vocabSize, Gpt2Tokenizer? tokenizer)
+    static int[] TokensOf(JsonElement json, string source, int vocabSize, ByteBpeTokenizer? tokenizer)
     {
         bool hasIds = json.TryGetProperty("ids", out JsonElement ids);
         if (hasIds == json.TryGetProperty("text", out JsonElement text))

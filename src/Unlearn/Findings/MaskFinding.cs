@@ -1,5 +1,5 @@
 using System.Globalization;
-using HeadTap.Runtime;
+using HeadTap.Models;
 
 namespace HeadTap.Unlearn;
 
@@ -15,7 +15,7 @@ public sealed class MaskFinding(
     /// <inheritdoc/>
     /// <exception cref="ArgumentException">The budget is neither 0 nor the one it was trained
     /// for.</exception>
-    public override void Apply(Gpt2Model model, double budget)
+    public override void Apply(LanguageModel model, double budget)
     {
         ArgumentNullException.ThrowIfNull(model);
         if (UnlearningMethod.Budget(budget) == 0)

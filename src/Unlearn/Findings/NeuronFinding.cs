@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Unlearn;
@@ -21,7 +22,7 @@ public sealed class NeuronFinding(IReadOnlyList<double[]> scores) : Finding
     /// Sets column i of the matrix in and its bias to zero; with ReLU or GELU the neuron is then 0 for every
     /// input.
     /// </summary>
-    public override void Apply(Gpt2Model model, double budget)
+    public override void Apply(LanguageModel model, double budget)
     {
         ArgumentNullException.ThrowIfNull(model);
         int C = model.Config.Width, I = model.Config.Inner;

@@ -1,4 +1,4 @@
-using HeadTap.Runtime;
+using HeadTap.Models;
 
 namespace HeadTap.Unlearn;
 
@@ -21,7 +21,7 @@ public sealed class OrderFinding(IReadOnlyList<ChosenWeight?> steps, long counte
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentException">It asks for more steps than were made.</exception>
-    public override void Apply(Gpt2Model model, double budget)
+    public override void Apply(LanguageModel model, double budget)
     {
         ArgumentNullException.ThrowIfNull(model);
         int taken = Steps(counted, budget);

@@ -1,4 +1,4 @@
-using HeadTap.Runtime;
+using HeadTap.Models;
 
 namespace HeadTap.Unlearn;
 
@@ -9,7 +9,7 @@ public sealed class TrainedFinding(double found, WeightSnapshot weights) : Findi
 {
     /// <inheritdoc/>
     /// <exception cref="ArgumentException">The budget is neither 0 nor what training was for.</exception>
-    public override void Apply(Gpt2Model model, double budget)
+    public override void Apply(LanguageModel model, double budget)
     {
         if (UnlearningMethod.Budget(budget) == 0)
             return;

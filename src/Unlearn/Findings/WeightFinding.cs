@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Unlearn;
@@ -13,7 +14,7 @@ public sealed class WeightFinding(
     public IReadOnlyList<(string Parameter, float[] Scores)> Scores => scores;
 
     /// <inheritdoc/>
-    public override void Apply(Gpt2Model model, double budget)
+    public override void Apply(LanguageModel model, double budget)
     {
         ArgumentNullException.ThrowIfNull(model);
         UnlearningMethod.Budget(budget);

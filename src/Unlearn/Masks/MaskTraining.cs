@@ -1,4 +1,4 @@
-using HeadTap.Runtime;
+using HeadTap.Models;
 
 namespace HeadTap.Unlearn;
 
@@ -50,7 +50,7 @@ public abstract class MaskTraining : NeuronMethod
         double rate = OptionRange.Positive("learning-rate", given.LearningRate ?? 0.1f);
         bool reference = task.Form == MethodForm.Reference;
         var random = new SeededRandom(task.Seed);
-        Gpt2Config config = task.Model.Config;
+        ModelConfig config = task.Model.Config;
         double[][] parameters = PerNeuron(config);
         foreach (double[] layer in parameters)
             for (int i = 0; i < layer.Length; i++)
@@ -101,7 +101,7 @@ public abstract class MaskTraining : NeuronMethod
 }
 
 /// <summary>Adam (Kingma and Ba 2015) with torch's defaults, over one number a neuron, in float64.</summary>
-sealed class NeuronAdam(Gpt2Config config, double rate)
+sealed class NeuronAdam(ModelConfig config, double rate)
 {
     const double Beta1 = 0.9, Beta2 = 0.999, Epsilon = 1e-8;
 

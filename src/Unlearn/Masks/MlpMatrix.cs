@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Unlearn;
@@ -10,7 +11,7 @@ namespace HeadTap.Unlearn;
 public sealed record MlpMatrix(int Layer, string Name, Tensor Weight)
 {
     /// <summary>Both matrices of every layer, in checkpoint order.</summary>
-    public static IReadOnlyList<MlpMatrix> Of(Gpt2Model model)
+    public static IReadOnlyList<MlpMatrix> Of(LanguageModel model)
     {
         ArgumentNullException.ThrowIfNull(model);
         return [.. Enumerable.Range(0, model.Config.Layers).SelectMany(l => (MlpMatrix[])
@@ -22,10 +23,10 @@ public sealed record MlpMatrix(int Layer, string Name, Tensor Weight)
 
     /// <summary>Matrices and biases of every layer, by name, in checkpoint order: what the reference code's
     /// Durable, greedy and second-order methods edit.</summary>
-    internal static IReadOnlyList<string> WithBiases(Gpt2Model model)
+    internal static IReadOnlyList<string> WithBiases(LanguageModel model)
         => [.. Of(model).SelectMany(m => (string[])[m.Name, m.Name.Replace(".weight", ".bias",
             StringComparison.Ordinal)])];
 
     /// <summary>Their names.</summary>
-    public static IReadOnlySet<string> Names(Gpt2Model model) => Of(model).Select(m => m.Name).ToHashSet();
+    public static IReadOnlySet<string> Names(LanguageModel model) => Of(model).Select(m => m.Name).ToHashSet();
 }

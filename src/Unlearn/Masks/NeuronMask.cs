@@ -1,4 +1,4 @@
-using HeadTap.Runtime;
+using HeadTap.Models;
 
 namespace HeadTap.Unlearn;
 
@@ -9,13 +9,13 @@ namespace HeadTap.Unlearn;
 /// </summary>
 sealed class NeuronMask : IDisposable
 {
-    readonly Gpt2Model _model;
+    readonly LanguageModel _model;
     readonly WeightSnapshot _weights;
     readonly RowGradients _rows;
 
     /// <param name="model">Whose neurons.</param>
     /// <param name="longest">Tokens of the longest row that will come.</param>
-    internal NeuronMask(Gpt2Model model, int longest)
+    internal NeuronMask(LanguageModel model, int longest)
     {
         _model = model;
         IReadOnlySet<string> names = Enumerable.Range(0, model.Config.Layers).Select(Name).ToHashSet();

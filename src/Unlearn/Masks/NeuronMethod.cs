@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Unlearn;
@@ -29,7 +30,7 @@ public abstract class NeuronMethod : UnlearningMethod
     internal abstract double[][] Scores(UnlearnTask task);
 
     /// <summary>Zeros for every neuron.</summary>
-    internal static double[][] PerNeuron(Gpt2Config config)
+    internal static double[][] PerNeuron(ModelConfig config)
         => [.. Enumerable.Range(0, config.Layers).Select(_ => new double[config.Inner])];
 
     /// <summary>Refuses rows that are all shorter than a prompt and one more token.</summary>

@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Unlearn;
@@ -11,19 +12,19 @@ namespace HeadTap.Unlearn;
 /// <remarks>Writes W' into the model; <see cref="Dispose"/> puts W back, bit for bit.</remarks>
 sealed class Supermask : IDisposable
 {
-    readonly Gpt2Model _model;
+    readonly LanguageModel _model;
     readonly double _budget;
     readonly TensorArena _arena;
     readonly WeightSnapshot _frozen;
     readonly IReadOnlyList<MlpMatrix> _matrices;
-    readonly ParameterSet _scores, _momenta, _weights, _masks;
+    readonly FlatParameters _scores, _momenta, _weights, _masks;
     bool _first = true;
 
     /// <param name="model">Whose feed-forward matrices are masked.</param>
     /// <param name="seed">Of the first scores, U(-1/sqrt(fan), 1/sqrt(fan)) with fan the matrix' second
     /// dimension.</param>
     /// <param name="budget">Share of each matrix whose mask is 0.</param>
-    internal Supermask(Gpt2Model model, ulong seed, double budget)
+    internal Supermask(LanguageModel model, ulong seed, double budget)
     {
         (_model, _budget, _matrices) = (model, budget, MlpMatrix.Of(model));
         IReadOnlySet<string> names = MlpMatrix.Names(model);
@@ -41,7 +42,7 @@ sealed class Supermask : IDisposable
             _scores[matrix.Name].Upload(FirstScores(model.Parameters[matrix.Name], seed));
         }
 
-        ParameterSet Set(TensorArena arena, string purpose) => new(arena, model.Parameters, purpose, names);
+        FlatParameters Set(TensorArena arena, string purpose) => new(arena, model.Parameters, purpose, names);
     }
 
     /// <summary>Weights of a matrix that a budget removes: the whole part of its share.</summary>
@@ -76,7 +77,7 @@ sealed class Supermask : IDisposable
     /// <summary>One step of SGD on the scores.</summary>
     /// <param name="gradients">dL/dW' of the matrices and nothing else; dL/dS on return.</param>
     /// <param name="step">lr, momentum and decay; whether it is the first step is known here.</param>
-    internal void Step(Gpt2Gradients gradients, SgdStep step)
+    internal void Step(ParameterGradients gradients, SgdStep step)
     {
         for (int b = 0; b < _scores.Blocks.Count; b++)
         {

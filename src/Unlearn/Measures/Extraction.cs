@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Unlearn;
@@ -16,7 +17,7 @@ public sealed record Extraction(IReadOnlyList<bool> Extracted)
     /// <param name="model">The model.</param>
     /// <param name="texts">Prompts and continuations, both at least one token.</param>
     /// <exception cref="UserException">A text does not fit the context or the vocabulary.</exception>
-    public static Extraction Measure(Gpt2Model model, IReadOnlyList<(int[] Prompt, int[] Continuation)> texts)
+    public static Extraction Measure(LanguageModel model, IReadOnlyList<(int[] Prompt, int[] Continuation)> texts)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(texts);

@@ -1,3 +1,4 @@
+
 namespace HeadTap.Unlearn;
 
 /// <summary>

@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Unlearn;
@@ -70,7 +71,7 @@ public sealed record Memorisation(int Given, IReadOnlyList<Recital> Recitals)
     /// <exception cref="UserException">No sequence can be asked, one does not fit the context, or an id is
     /// outside the vocabulary.</exception>
     public static Memorisation Measure(
-        Gpt2Model model, IReadOnlyList<PlantedSequence> sequences, MemorisationOptions options)
+        LanguageModel model, IReadOnlyList<PlantedSequence> sequences, MemorisationOptions options)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(sequences);
@@ -97,11 +98,11 @@ public sealed record Memorisation(int Given, IReadOnlyList<Recital> Recitals)
             throw new UserException(Problem(sequences, options));
     }
 
-    static IEnumerable<Recital> Ask(Gpt2Model model, (PlantedSequence Sequence, int Index)[] pass, int n,
+    static IEnumerable<Recital> Ask(LanguageModel model, (PlantedSequence Sequence, int Index)[] pass, int n,
         MemorisationOptions options)
     {
         int k = pass.Max(p => ContinuationOf(p.Sequence, n, options));
-        IReadOnlyList<int[]> written = new Gpt2Generator(model).Generate(
+        IReadOnlyList<int[]> written = new Generator(model).Generate(
             new SequenceBatch([.. pass.Select(p => (IReadOnlyList<int>)p.Sequence.PromptSource[..n])]),
             new GenerationOptions { MaxNewTokens = k, NeverWritten = options.NeverWritten });
         for (int b = 0; b < pass.Length; b++)

@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Unlearn;
@@ -18,7 +19,7 @@ public sealed record RowScore(long Tokens, double Loss, double Accuracy, double 
     /// <summary>Scores rows; those of fewer than two tokens predict nothing.</summary>
     /// <exception cref="UserException">No row has two tokens, one does not fit the context, or an id is
     /// outside the vocabulary.</exception>
-    public static RowScore Measure(Gpt2Model model, IReadOnlyList<int[]> rows)
+    public static RowScore Measure(LanguageModel model, IReadOnlyList<int[]> rows)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(rows);

@@ -1,4 +1,4 @@
-using HeadTap.Runtime;
+using HeadTap.Models;
 
 namespace HeadTap.Unlearn;
 
@@ -17,12 +17,12 @@ public sealed class Activations : NeuronMethod
     internal override double[][] Scores(UnlearnTask task)
     {
         RequireLongerThanPrompt(task, task.Prompt);
-        Gpt2Config config = task.Model.Config;
+        ModelConfig config = task.Model.Config;
         int I = config.Inner;
         Site[] sites = [.. Enumerable.Range(0, config.Layers).Select(l => new Site(SiteKind.MlpPost, l))];
         double[][] sums = PerNeuron(config);
         long positions = 0;
-        using var session = new Gpt2Session(task.Model,
+        using var session = new ModelSession(task.Model,
             new SessionOptions { MaxTokens = task.Forget.Max(r => r.Length), Record = sites });
         for (int n = 0; n < task.Forget.Count; n++)
         {

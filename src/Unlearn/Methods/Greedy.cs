@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Unlearn;
@@ -89,14 +90,14 @@ public sealed class Greedy : UnlearningMethod
     /// <summary>The element of largest w g, where that is above 0; of equals the earliest.</summary>
     sealed class LargestProduct : IDisposable
     {
-        readonly Gpt2Model _model;
-        readonly Gpt2Gradients _gradients;
+        readonly LanguageModel _model;
+        readonly ParameterGradients _gradients;
         readonly TensorArena _arena;
-        readonly ParameterSet _products;
+        readonly FlatParameters _products;
         readonly Tensor _value;
         readonly IndexTensor _at;
 
-        internal LargestProduct(Gpt2Model model, Gpt2Gradients gradients)
+        internal LargestProduct(LanguageModel model, ParameterGradients gradients)
         {
             (_model, _gradients) = (model, gradients);
             HashSet<string> names = [.. gradients.Set.Included.Select(s => s.Name)];
@@ -105,7 +106,7 @@ public sealed class Greedy : UnlearningMethod
             (_products, _value, _at) =
                 (Products(_arena), _arena.Cut("largest", 1), _arena.CutIndices("place of it", 1));
 
-            ParameterSet Products(TensorArena arena) => new(arena, model.Parameters, "w g of ", names);
+            FlatParameters Products(TensorArena arena) => new(arena, model.Parameters, "w g of ", names);
         }
 
         internal ChosenWeight? Find()

@@ -1,4 +1,4 @@
-using HeadTap.Runtime;
+using HeadTap.Models;
 
 namespace HeadTap.Unlearn;
 
@@ -31,7 +31,7 @@ public sealed class IntegratedGradients : NeuronMethod
     {
         RequireLongerThanPrompt(task, task.Prompt + 1);
         int steps = OptionRange.AtLeastOne("path-steps", task.Options.PathSteps ?? 20);
-        Gpt2Config config = task.Model.Config;
+        ModelConfig config = task.Model.Config;
         double[][] scores = PerNeuron(config);
         double positions = task.Forget.Sum(r => Math.Max(0L, r.Length - task.Prompt));
         int longest = task.Forget.Max(r => r.Length) - 1;

@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Unlearn;
@@ -100,7 +101,7 @@ public sealed class SecondOrder : UnlearningMethod
         => [.. weights.Select((w, i) => (float)((double)w * w / (2 * inverseDiagonal[i])))];
 
     // As many parameters at a time as fit, in checkpoint order.
-    List<string[]> Groups(Gpt2Parameters parameters, IReadOnlyList<string> names, int block)
+    List<string[]> Groups(ParameterLayout parameters, IReadOnlyList<string> names, int block)
     {
         var groups = new List<string[]>();
         for (int first = 0, end; first < names.Count; first = end)

@@ -1,4 +1,4 @@
-using HeadTap.Runtime;
+using HeadTap.Models;
 
 namespace HeadTap.Unlearn;
 
@@ -55,7 +55,7 @@ public sealed class TaskVector : TrainingMethod
 public sealed class TaskVectorFinding(WeightSnapshot before, WeightSnapshot after, double strength) : Finding
 {
     /// <inheritdoc/>
-    public override void Apply(Gpt2Model model, double budget)
+    public override void Apply(LanguageModel model, double budget)
     {
         ArgumentNullException.ThrowIfNull(model);
         double share = strength * UnlearningMethod.Budget(budget);

@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Unlearn;
@@ -84,5 +85,5 @@ public abstract class Finding
     /// bit for bit.</summary>
     /// <param name="model">Edited in place.</param>
     /// <param name="budget">0 to 1; at most what was asked for where it was found.</param>
-    public abstract void Apply(Gpt2Model model, double budget);
+    public abstract void Apply(LanguageModel model, double budget);
 }

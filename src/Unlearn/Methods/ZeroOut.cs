@@ -1,4 +1,4 @@
-using HeadTap.Runtime;
+using HeadTap.Models;
 
 namespace HeadTap.Unlearn;
 
@@ -27,7 +27,7 @@ public sealed class ZeroOut : NeuronMethod
 
     internal override double[][] Scores(UnlearnTask task)
     {
-        Gpt2Config config = task.Model.Config;
+        ModelConfig config = task.Model.Config;
         int longest = task.Forget.Max(r => r.Length), L = config.Layers;
         bool keepOnly = task.Form == MethodForm.Reference;
         double[][] scores = PerNeuron(config);
@@ -35,9 +35,9 @@ public sealed class ZeroOut : NeuronMethod
         Site[] sites = [.. Enumerable.Range(0, L).SelectMany(l => (Site[])
             [new(SiteKind.ResidMid, l), new(SiteKind.MlpPost, l), new(SiteKind.ResidPost, l)])];
         int rowsInPass = Math.Max(1, TokensInPass / longest);
-        using var whole = new Gpt2Session(task.Model, new SessionOptions
+        using var whole = new ModelSession(task.Model, new SessionOptions
             { MaxTokens = longest, Record = sites });
-        using var above = new Gpt2Session(task.Model, new SessionOptions
+        using var above = new ModelSession(task.Model, new SessionOptions
             { MaxTokens = longest, MaxRows = rowsInPass });
         for (int n = 0; n < task.Forget.Count; n++)
         {
@@ -62,7 +62,7 @@ public sealed class ZeroOut : NeuronMethod
 
     // One row through what lies above a layer's neurons.
     sealed class OneLayer(
-        Gpt2Model model, Gpt2Session above, int rowsInPass, int[] row, int l, float[] a)
+        LanguageModel model, ModelSession above, int rowsInPass, int[] row, int l, float[] a)
     {
         readonly int T = row.Length, C = model.Config.Width, I = model.Config.Inner;
         readonly float[] weight = model.Weights.Layers[l].OutWeight.ToArray();

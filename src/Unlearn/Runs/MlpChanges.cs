@@ -1,4 +1,4 @@
-using HeadTap.Runtime;
+using HeadTap.Models;
 
 namespace HeadTap.Unlearn;
 
@@ -25,7 +25,7 @@ public sealed record MlpChanges(IReadOnlyList<LayerChanges> Layers, long Elsewhe
     /// <summary>Compares the model with what it was.</summary>
     /// <param name="model">As it is.</param>
     /// <param name="before">As it was.</param>
-    public static MlpChanges Between(WeightSnapshot before, Gpt2Model model)
+    public static MlpChanges Between(WeightSnapshot before, LanguageModel model)
     {
         ArgumentNullException.ThrowIfNull(before);
         ArgumentNullException.ThrowIfNull(model);
@@ -43,7 +43,7 @@ public sealed record MlpChanges(IReadOnlyList<LayerChanges> Layers, long Elsewhe
         return new MlpChanges([.. byLayer.Select((n, l) => Layer(before, model, l, n))], elsewhere);
     }
 
-    static LayerChanges Layer(WeightSnapshot before, Gpt2Model model, int l, long weights)
+    static LayerChanges Layer(WeightSnapshot before, LanguageModel model, int l, long weights)
     {
         int C = model.Config.Width, I = model.Config.Inner;
         int[] neurons = new int[I];

@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Unlearn;
@@ -26,7 +27,7 @@ public static class Relearning
     /// <param name="seed">Of the order of rows.</param>
     /// <param name="cancel">Ends it between steps.</param>
     /// <exception cref="UserException">There is nothing to train on or to ask for.</exception>
-    public static IReadOnlyList<RelearnedAt> Run(Gpt2Model model, IReadOnlyList<PlantedSequence> asked,
+    public static IReadOnlyList<RelearnedAt> Run(LanguageModel model, IReadOnlyList<PlantedSequence> asked,
         IReadOnlyList<int[]> rows, MemorisationOptions options, int steps, float rate, ulong seed,
         CancellationToken cancel = default)
     {

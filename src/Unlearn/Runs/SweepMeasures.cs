@@ -1,4 +1,4 @@
-using HeadTap.Runtime;
+using HeadTap.Models;
 
 namespace HeadTap.Unlearn;
 
@@ -28,7 +28,7 @@ public sealed record SweepMeasures(int Asked, double Memorised, double Loose, do
     public double? MeanAccuracy(bool padded) => Tests.Count == 0 ? KeepAccuracy
         : Tests.Average(t => padded ? t.PaddedAccuracy : t.Accuracy);
 
-    internal static SweepMeasures Of(Gpt2Model model, Memorisation recited, SweepData data)
+    internal static SweepMeasures Of(LanguageModel model, Memorisation recited, SweepData data)
     {
         RowScore? keep = data.MeasuredKeep.Count == 0 ? null : RowScore.Measure(model, data.MeasuredKeep);
         return new(recited.Recitals.Count, recited.Strict, recited.Loose, recited.MeanSimilarity,
@@ -38,7 +38,7 @@ public sealed record SweepMeasures(int Asked, double Memorised, double Loose, do
                     : null))]);
     }
 
-    static IReadOnlyList<int[]> Padded(Gpt2Model model, IReadOnlyList<int[]> rows, int pad)
+    static IReadOnlyList<int[]> Padded(LanguageModel model, IReadOnlyList<int[]> rows, int pad)
         => [.. rows.Select(row => (int[])
             [.. row, .. Enumerable.Repeat(pad, model.Config.ContextLength - row.Length)])];
 }

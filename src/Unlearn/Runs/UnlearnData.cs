@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Unlearn;
@@ -23,7 +24,7 @@ public sealed record UnlearnData(
     /// <exception cref="UserException">Nothing is to be forgotten, a sequence has fewer than two tokens or
     /// more than the context, or all that was to be kept is to be forgotten.</exception>
     public static UnlearnData Of(IReadOnlyList<PlantedSequence> forget, IReadOnlyList<PlantedSequence> keep,
-        MethodForm form, Gpt2Config config)
+        MethodForm form, ModelConfig config)
     {
         ArgumentNullException.ThrowIfNull(forget);
         ArgumentNullException.ThrowIfNull(keep);
@@ -50,7 +51,7 @@ public sealed record UnlearnData(
     /// <summary>Those of some sequences that a model recites, token for token.</summary>
     /// <exception cref="UserException">It recites none, or none can be asked for.</exception>
     public static IReadOnlyList<PlantedSequence> Recited(
-        Gpt2Model model, IReadOnlyList<PlantedSequence> sequences, MemorisationOptions options)
+        LanguageModel model, IReadOnlyList<PlantedSequence> sequences, MemorisationOptions options)
     {
         ArgumentNullException.ThrowIfNull(sequences);
         List<PlantedSequence> recited = [.. Memorisation.Measure(model, sequences, options).Recitals

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Unlearn;
@@ -10,7 +11,7 @@ public sealed record UnlearnScore(Memorisation Recited, RowScore? Keep)
 {
     /// <summary>Measures a model.</summary>
     /// <exception cref="UserException">No sequence can be asked for.</exception>
-    public static UnlearnScore Measure(Gpt2Model model, IReadOnlyList<PlantedSequence> asked,
+    public static UnlearnScore Measure(LanguageModel model, IReadOnlyList<PlantedSequence> asked,
         MemorisationOptions options, IReadOnlyList<int[]> keep)
     {
         ArgumentNullException.ThrowIfNull(keep);
@@ -42,7 +43,7 @@ public sealed record UnlearnRun(UnlearnScore Before, UnlearnScore After, double 
         ArgumentNullException.ThrowIfNull(task);
         ArgumentNullException.ThrowIfNull(measure);
         UnlearningMethod.Budget(budget);
-        Gpt2Model model = task.Model;
+        LanguageModel model = task.Model;
         WeightSnapshot snapshot = WeightSnapshot.Of(model);
         string parent = WeightHash.Of(model);
         UnlearnScore before = measure();

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.ExceptionServices;
 using System.Text.Json.Nodes;
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Unlearn;
@@ -86,7 +87,7 @@ public sealed class UnlearnSweep(SweepPlan plan, IReadOnlyList<string> checkpoin
         CancellationToken cancel)
     {
         using ComputeDevice device = opened();
-        Gpt2Model? model = null;
+        LanguageModel? model = null;
         WeightSnapshot? snapshot = null;
         int loaded = -1;
         try
@@ -98,7 +99,7 @@ public sealed class UnlearnSweep(SweepPlan plan, IReadOnlyList<string> checkpoin
                 {
                     model?.Dispose();
                     model = null;
-                    model = Gpt2Model.Load(device, checkpoints[loaded = open[i].Checkpoint]);
+                    model = LanguageModel.Load(device, checkpoints[loaded = open[i].Checkpoint]);
                     snapshot = WeightSnapshot.Of(model);
                 }
                 Job(open[i], model!, snapshot!, folder, cancel);
@@ -111,7 +112,7 @@ public sealed class UnlearnSweep(SweepPlan plan, IReadOnlyList<string> checkpoin
         }
     }
 
-    void Job(SweepJob job, Gpt2Model model, WeightSnapshot snapshot, UnlearnSweepFolder folder,
+    void Job(SweepJob job, LanguageModel model, WeightSnapshot snapshot, UnlearnSweepFolder folder,
         CancellationToken cancel)
     {
         Baseline before = BaselineOf(job.Checkpoint, model);
@@ -139,7 +140,7 @@ public sealed class UnlearnSweep(SweepPlan plan, IReadOnlyList<string> checkpoin
         }
     }
 
-    SweepRow Applied(SweepRow row, Finding finding, Gpt2Model model, WeightSnapshot snapshot)
+    SweepRow Applied(SweepRow row, Finding finding, LanguageModel model, WeightSnapshot snapshot)
     {
         try
         {
@@ -159,10 +160,10 @@ public sealed class UnlearnSweep(SweepPlan plan, IReadOnlyList<string> checkpoin
         }
     }
 
-    SweepMeasures Measure(Gpt2Model model)
+    SweepMeasures Measure(LanguageModel model)
         => SweepMeasures.Of(model, Memorisation.Measure(model, data.Asked, data.Recital), data);
 
-    UnlearnTask TaskOf(SweepJob job, Gpt2Model model, IReadOnlyList<PlantedSequence> forget,
+    UnlearnTask TaskOf(SweepJob job, LanguageModel model, IReadOnlyList<PlantedSequence> forget,
         CancellationToken cancel) => new()
         {
             Model = model, Forget = UnlearnData.Rows(forget), Keep = UnlearnData.Rows(data.Sets.Keep),
@@ -172,7 +173,7 @@ public sealed class UnlearnSweep(SweepPlan plan, IReadOnlyList<string> checkpoin
         };
 
     // The bits are the same whoever measures; one worker does and the others wait.
-    Baseline BaselineOf(int checkpoint, Gpt2Model model)
+    Baseline BaselineOf(int checkpoint, LanguageModel model)
     {
         lock (_gate)
             return _baselines[checkpoint] ??= new(Measure(model), !data.OnlyMemorised ? data.Sets.Forget

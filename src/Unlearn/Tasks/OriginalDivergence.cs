@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Unlearn;
@@ -9,7 +10,7 @@ sealed class OriginalDivergence : IDisposable
 {
     const long LogitsInPass = 1L << 25; // floats; three such tensors are held
 
-    readonly Gpt2Model _model;
+    readonly LanguageModel _model;
     readonly RowGradients _passes;
     readonly OriginalModel _original;
     readonly TensorArena _arena;
@@ -18,7 +19,7 @@ sealed class OriginalDivergence : IDisposable
     /// <param name="model">As it is now: what it is held against.</param>
     /// <param name="passes">Passes over the same model; its gradients are added into.</param>
     /// <param name="longest">Tokens of the longest row that will come.</param>
-    internal OriginalDivergence(Gpt2Model model, RowGradients passes, int longest)
+    internal OriginalDivergence(LanguageModel model, RowGradients passes, int longest)
     {
         (_model, _passes) = (model, passes);
         long rows = LogitsInPass / ((long)model.Config.VocabSize * longest);

@@ -1,22 +1,22 @@
-using HeadTap.Runtime;
+using HeadTap.Models;
 
 namespace HeadTap.Unlearn;
 
 /// <summary>A copy of a model as it is now, to hold a trained one against, and a session for it.</summary>
 sealed class OriginalModel : IDisposable
 {
-    readonly Gpt2Model _model;
+    readonly LanguageModel _model;
 
     /// <param name="model">Copied.</param>
     /// <param name="options">Of the session.</param>
-    internal OriginalModel(Gpt2Model model, SessionOptions options)
+    internal OriginalModel(LanguageModel model, SessionOptions options)
     {
-        _model = new Gpt2Model(model.Device, model.Config);
+        _model = new LanguageModel(model.Device, model.Config);
         try
         {
             for (int i = 0; i < model.Set.Blocks.Count; i++)
                 model.Ops.Copy(model.Set.Blocks[i], _model.Set.Blocks[i]);
-            Session = new Gpt2Session(_model, options);
+            Session = new ModelSession(_model, options);
         }
         catch
         {
@@ -26,7 +26,7 @@ sealed class OriginalModel : IDisposable
     }
 
     /// <summary>Runs the copy.</summary>
-    internal Gpt2Session Session { get; }
+    internal ModelSession Session { get; }
 
     public void Dispose()
     {

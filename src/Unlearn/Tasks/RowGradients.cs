@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Unlearn;
@@ -10,39 +11,39 @@ sealed class RowGradients : IDisposable
 {
     const int TokensInPass = 8192;
 
-    readonly Gpt2Model _model;
+    readonly LanguageModel _model;
     readonly TensorArena _arena;
-    readonly Gpt2Session _session;
+    readonly ModelSession _session;
     readonly int _rowsInPass;
 
     /// <param name="model">Whose weights are read at every call.</param>
     /// <param name="trained">Parameters that get gradients.</param>
     /// <param name="longest">Tokens of the longest row that will come.</param>
-    internal RowGradients(Gpt2Model model, IReadOnlySet<string> trained, int longest)
+    internal RowGradients(LanguageModel model, IReadOnlySet<string> trained, int longest)
     {
         _model = model;
         _rowsInPass = Math.Max(1, TokensInPass / longest);
         _arena = new TensorArena(model.Device,
-            TensorArena.Measure(model.Device, a => _ = new Gpt2Gradients(a, model.Parameters, trained)),
+            TensorArena.Measure(model.Device, a => _ = new ParameterGradients(a, model.Parameters, trained)),
             "gradients");
-        Gradients = new Gpt2Gradients(_arena, model.Parameters, trained);
-        _session = new Gpt2Session(model, new SessionOptions
+        Gradients = new ParameterGradients(_arena, model.Parameters, trained);
+        _session = new ModelSession(model, new SessionOptions
         {
             MaxRows = _rowsInPass, MaxTokens = longest, Backward = true,
         });
     }
 
     /// <summary>Whose weights are read.</summary>
-    internal Gpt2Model Model => _model;
+    internal LanguageModel Model => _model;
 
     /// <summary>Rows that go side by side.</summary>
     internal int RowsInPass => _rowsInPass;
 
     /// <summary>What is added into.</summary>
-    internal Gpt2Gradients Gradients { get; }
+    internal ParameterGradients Gradients { get; }
 
     /// <summary>Runs the passes, for losses of another kind.</summary>
-    internal Gpt2Session Session => _session;
+    internal ModelSession Session => _session;
 
     /// <summary>Forgets what was added.</summary>
     internal void Clear() => Gradients.Clear(_model.Ops);

@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Unlearn;
@@ -22,7 +23,7 @@ public sealed class RowTrainer : IDisposable
     /// <param name="seed">Of the order of rows.</param>
     /// <param name="trained">Parameters that move; null for all.</param>
     /// <exception cref="UserException">An option is out of range, or it does not fit the device.</exception>
-    public RowTrainer(Gpt2Model model, AdamWOptions optimizer, int batchRows, int longest, ulong seed,
+    public RowTrainer(LanguageModel model, AdamWOptions optimizer, int batchRows, int longest, ulong seed,
         IReadOnlySet<string>? trained = null)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -48,7 +49,7 @@ public sealed class RowTrainer : IDisposable
     }
 
     /// <summary>What a step goes along, downwards; zero when a step begins.</summary>
-    public Gpt2Gradients Gradients => Passes.Gradients;
+    public ParameterGradients Gradients => Passes.Gradients;
 
     /// <summary>Steps done.</summary>
     public int Steps { get; private set; }

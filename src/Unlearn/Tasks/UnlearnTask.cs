@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Unlearn;
@@ -6,7 +7,7 @@ namespace HeadTap.Unlearn;
 public sealed record UnlearnTask
 {
     /// <summary>The model; a method leaves its bits as they were.</summary>
-    public required Gpt2Model Model { get; init; }
+    public required LanguageModel Model { get; init; }
 
     /// <summary>The rows to forget, token ids; at least one, of two tokens or more each.</summary>
     public required IReadOnlyList<int[]> Forget { get; init; }

@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Unlearn;
@@ -41,7 +42,7 @@ public sealed class ExampleTiedDropout : TrainingRegulariser
     float EvaluationScale => (_share + _probability) / _share;
 
     /// <inheritdoc/>
-    public override IDisposable ForEvaluation(Gpt2Model model)
+    public override IDisposable ForEvaluation(LanguageModel model)
     {
         ArgumentNullException.ThrowIfNull(model);
         if (_form == MethodForm.Reference)
@@ -117,7 +118,7 @@ public sealed class ExampleTiedDropout : TrainingRegulariser
 
     int Fixed(int length) => (int)(_share * (double)length);
 
-    Edit[] EvaluationEdits(Gpt2Config config)
+    Edit[] EvaluationEdits(ModelConfig config)
     {
         int on = Fixed(config.ContextLength);
         return

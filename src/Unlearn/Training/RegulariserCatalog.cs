@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Unlearn;
@@ -19,7 +20,7 @@ public static class RegulariserCatalog
     /// <exception cref="UserException">There is none of that name, or an option is out of its
     /// range.</exception>
     public static TrainingRegulariser Named(
-        string name, Gpt2Model model, MethodOptions options, MethodForm form, ulong seed)
+        string name, LanguageModel model, MethodOptions options, MethodForm form, ulong seed)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(options);

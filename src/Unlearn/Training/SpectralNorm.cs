@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Unlearn;
@@ -16,7 +17,7 @@ public sealed class SpectralNorm : TrainingRegulariser
 {
     internal const string CommandName = "spectral-norm";
 
-    readonly Gpt2Model _model;
+    readonly LanguageModel _model;
     readonly float _lambda;
     readonly TensorArena _arena;
     readonly MatrixPart[] _parts;
@@ -26,7 +27,7 @@ public sealed class SpectralNorm : TrainingRegulariser
     /// <param name="lambda">0.001, 0.01 or 0.1 in the published runs.</param>
     /// <param name="seed">Of the first v.</param>
     /// <exception cref="UserException">lambda is negative or no number.</exception>
-    public SpectralNorm(Gpt2Model model, float lambda, ulong seed)
+    public SpectralNorm(LanguageModel model, float lambda, ulong seed)
     {
         ArgumentNullException.ThrowIfNull(model);
         (_model, _lambda) = (model, OptionRange.NotNegative("lambda", lambda));
@@ -49,7 +50,7 @@ public sealed class SpectralNorm : TrainingRegulariser
     internal IReadOnlyList<MatrixPart> Matrices => _parts;
 
     /// <summary>One step of power iteration; adds the penalty's gradient, and returns the penalty.</summary>
-    internal double AddPenalty(Gpt2Gradients gradients)
+    internal double AddPenalty(ParameterGradients gradients)
     {
         float[] right = _right.ToArray();
         double sum = 0;

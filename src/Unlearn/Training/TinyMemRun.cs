@@ -4,6 +4,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Unlearn;
@@ -49,7 +50,7 @@ public static class TinyMemRun
         TinyMemDataset data = TinyMemFolder.Load(dataFolder);
         string checkpoint = Path.Combine(folder, CheckpointFile);
         RequireStart(checkpoint, resume);
-        using var model = new Gpt2Model(device, options.Sizes(data));
+        using var model = new LanguageModel(device, options.Sizes(data));
         options.Initialize(model);
         int[][] rows = [.. data.Train.Select(data.Padded)];
         using var trainer = new RowTrainer(
@@ -108,7 +109,7 @@ public static class TinyMemRun
         ["accuracy"] = score?.Accuracy, ["accuracy_without_padding"] = score?.PlainAccuracy,
     };
 
-    static void Publish(Gpt2Model model, TinyMemDataset data, TinyMemTrainingOptions options,
+    static void Publish(LanguageModel model, TinyMemDataset data, TinyMemTrainingOptions options,
         string dataFolder, string command, string folder)
     {
         model.Save(folder);
@@ -121,7 +122,7 @@ public static class TinyMemRun
                 ["data"] = JsonSerializer.SerializeToNode(data.Options),
             },
             Seed = options.Seed,
-            ModelHash = Gpt2Folder.Hash(folder),
+            ModelHash = ModelFolder.Hash(folder),
             DataHash = TinyMemFolder.TrainHash(dataFolder),
             Device = model.Device.Entry.Description,
             Precision = model.Device.Precision.ManifestName(),
@@ -157,7 +158,7 @@ public static class TinyMemRun
     static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 
     // What a checkpoint holds.
-    sealed record TrainingState(Gpt2Model Model, RowTrainer Trainer, TrainingRegulariser? Regulariser)
+    sealed record TrainingState(LanguageModel Model, RowTrainer Trainer, TrainingRegulariser? Regulariser)
     {
         public (string Name, Tensor Tensor)[] Tensors =>
         [

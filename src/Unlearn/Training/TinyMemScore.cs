@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Unlearn;
@@ -22,7 +23,7 @@ public sealed record TinyMemScore(Memorisation? Memorisation, Memorisation? Held
 
     /// <summary>Measures a model.</summary>
     /// <exception cref="UserException">The model does not fit the data set.</exception>
-    public static TinyMemScore Measure(Gpt2Model model, TinyMemDataset data)
+    public static TinyMemScore Measure(LanguageModel model, TinyMemDataset data)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(data);

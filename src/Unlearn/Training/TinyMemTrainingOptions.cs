@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Unlearn;
@@ -97,7 +98,7 @@ public sealed record TinyMemTrainingOptions
         => value >= 1 ? null : $"{field} is {value}; expected at least 1";
 
     /// <summary>The sizes of the model for a data set.</summary>
-    internal Gpt2Config Sizes(TinyMemDataset data) => new Gpt2Config
+    internal ModelConfig Sizes(TinyMemDataset data) => new ModelConfig
     {
         VocabSize = data.VocabSize, ContextLength = data.Options.Context, Width = Width, Layers = Layers,
         Heads = Heads, Activation = Activation.Relu, ResidualDropout = 0, EmbeddingDropout = 0,
@@ -106,6 +107,6 @@ public sealed record TinyMemTrainingOptions
     }.Validated("TinyMem model");
 
     /// <summary>Gives a model its first weights.</summary>
-    internal void Initialize(Gpt2Model model)
+    internal void Initialize(LanguageModel model)
         => model.Initialize(Seed, InitialDeviation ?? 0.8f / MathF.Sqrt(Width));
 }

@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Unlearn;
@@ -34,7 +35,7 @@ public abstract class TrainingRegulariser : IDisposable
     /// Until it is disposed, the model is what is measured and written: weights that training has by the way
     /// are folded in. Then its weights are those of training again, bit for bit.
     /// </summary>
-    public virtual IDisposable ForEvaluation(Gpt2Model model) => new WeightSnapshotScope();
+    public virtual IDisposable ForEvaluation(LanguageModel model) => new WeightSnapshotScope();
 
     /// <inheritdoc/>
     public void Dispose()
@@ -52,7 +53,7 @@ public abstract class TrainingRegulariser : IDisposable
 
     /// <summary>Ends an evaluation.</summary>
     private protected sealed class WeightSnapshotScope(
-        Gpt2Model? model = null, WeightSnapshot? before = null, IDisposable? edits = null) : IDisposable
+        LanguageModel? model = null, WeightSnapshot? before = null, IDisposable? edits = null) : IDisposable
     {
         public void Dispose()
         {

@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 using System.Xml.Linq;
-using HeadTap.Runtime;
+using HeadTap.Reports;
 
 namespace HeadTap.Cli.Tests;
 

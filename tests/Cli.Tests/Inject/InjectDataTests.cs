@@ -1,6 +1,8 @@
 using System.Text.Json.Nodes;
+using HeadTap.Atlas;
 using HeadTap.Inject;
-using HeadTap.Runtime;
+using HeadTap.Jobs;
+using HeadTap.Models;
 
 namespace HeadTap.Cli.Tests;
 

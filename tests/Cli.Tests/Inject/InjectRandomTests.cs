@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using HeadTap.Runtime;
+using HeadTap.Models;
 
 namespace HeadTap.Cli.Tests;
 

@@ -25,7 +25,7 @@ public class InjectTests
         Headtap.Done("trace", "--model", TinyModel.BareFolder, "--ids", "5,6,7", "--edit",
             folder["e.json"], "--sites", "logits",
             "--out", folder["t.safetensors"]);
-        using var reader = HeadTap.Runtime.SafetensorsReader.Open(folder["t.safetensors"]);
+        using var reader = HeadTap.Models.SafetensorsReader.Open(folder["t.safetensors"]);
         float[] logits = new float[3 * 280];
         reader.Read("logits", logits);
         double[] e = [.. logits[^280..].Select(x => Math.Exp((double)x))];

@@ -1,5 +1,5 @@
 using HeadTap.Lens;
-using HeadTap.Runtime;
+using HeadTap.Models;
 
 namespace HeadTap.Cli.Tests;
 

@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
+using HeadTap.Atlas;
 using HeadTap.Lens;
-using HeadTap.Runtime;
 
 namespace HeadTap.Cli.Tests;
 

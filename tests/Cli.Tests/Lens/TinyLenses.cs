@@ -1,4 +1,5 @@
 using HeadTap.Lens;
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Cli.Tests;
@@ -11,8 +12,8 @@ static class TinyLenses
         string? modelHash = null)
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model model = Gpt2Model.Load(device, TinyModel.Folder);
-        using AttentionLens lens = AttentionLens.Initial(model, options, layers, 4);
+        using LanguageModel model = LanguageModel.Load(device, TinyModel.Folder);
+        using LensSet lens = LensSet.Initial(model, options, layers, 4);
         var random = new SeededRandom(3);
         foreach (LensParameter p in layers.SelectMany(l => lens[l].Parameters))
         {
@@ -20,7 +21,7 @@ static class TinyLenses
             random.FillNormal(values, 0.2f);
             p.Value.Upload(values);
         }
-        LensFacts facts = LensFacts.Of(lens, modelHash ?? Gpt2Folder.Hash(TinyModel.Folder));
+        LensMetadata facts = LensMetadata.Of(lens, modelHash ?? ModelFolder.Hash(TinyModel.Folder));
         LensFolder.Save(folder[name], facts, lens, layers.ToHashSet(), new long[TinyModel.Config.VocabSize]);
         return folder[name];
     }

@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 using HeadTap.Unlearn;
 
@@ -15,11 +16,11 @@ static class TinyRecital
     internal static IReadOnlyList<PlantedSequence> Sequences(int count, bool spoilt = true)
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model model = Gpt2Model.Load(device, TinyModel.Folder);
+        using LanguageModel model = LanguageModel.Load(device, TinyModel.Folder);
         int V = TinyModel.Config.VocabSize;
         int[][] prompts = [.. Enumerable.Range(0, count).Select(i =>
             (int[])[7 * i % V, (11 * i + 3) % V, (5 * i + 40) % V])];
-        IReadOnlyList<int[]> written = new Gpt2Generator(model).Generate(new SequenceBatch([.. prompts]),
+        IReadOnlyList<int[]> written = new Generator(model).Generate(new SequenceBatch([.. prompts]),
             new GenerationOptions { MaxNewTokens = Continuation });
         return [.. prompts.Select((p, i) =>
         {

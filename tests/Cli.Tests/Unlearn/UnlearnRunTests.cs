@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using HeadTap.Runtime;
+using HeadTap.Models;
 
 namespace HeadTap.Cli.Tests;
 
@@ -27,7 +27,7 @@ public sealed class UnlearnRunTests
         Assert.That((int)json["changed_weights"]!, Is.EqualTo(4 * inMatrix));
         Assert.That((double)json["seconds"]!, Is.Positive);
         JsonNode manifest = JsonNode.Parse(File.ReadAllText(folder["edited/manifest.json"]))!;
-        Assert.That((string)manifest["model_hash"]!, Is.EqualTo(Gpt2Folder.Hash(TinyModel.Folder)));
+        Assert.That((string)manifest["model_hash"]!, Is.EqualTo(ModelFolder.Hash(TinyModel.Folder)));
         Assert.That((string)manifest["options"]!["method"]!, Is.EqualTo("durable"));
 
         Headtap.Done("unlearn", "apply", "--undo", "--model", folder["edited"], "--out", folder["back"]);

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Cli.Tests;
@@ -136,7 +137,7 @@ public sealed class UnlearnSweepTests
         TinyRecital.Write(folder, "test-1.jsonl", TinyRecital.Others(3, 2));
         TinyRecital.Write(folder, "test-2.jsonl", TinyRecital.Others(4, 3));
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using var other = new Gpt2Model(device, TinyModel.Config);
+        using var other = new LanguageModel(device, TinyModel.Config);
         other.Initialize(6);
         other.Save(folder["other"]);
         return folder;

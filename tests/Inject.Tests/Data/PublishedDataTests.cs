@@ -1,4 +1,4 @@
-using HeadTap.Runtime;
+using HeadTap.Models;
 
 namespace HeadTap.Inject.Tests;
 
@@ -64,10 +64,10 @@ public sealed class PublishedDataTests
     [TestCase("handwritten_obscure_explicit_data.csv", 103), TestCase("multi_hop_1000.csv", 1000)]
     public void GPT2_reads_every_pair_and_finds_its_entity(string file, int found)
     {
-        Gpt2Tokenizer tokenizer = Gpt2Tokenizer.Load(SharedData.Require("..", "gpt2-bpe"));
+        ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(SharedData.Require("..", "gpt2-bpe"));
         PromptPairs pairs = PromptPairs.Read(SharedData.Require("data", file));
         EncodedPair[] encoded = [.. pairs.Select((p, i) =>
-            EncodedPair.Of(p, tokenizer, Gpt2Config.Gpt2Small, 50256, pairs.Place(i)))];
+            EncodedPair.Of(p, tokenizer, ModelConfig.Gpt2Small, 50256, pairs.Place(i)))];
         Assert.That(encoded.Select(p => p.Obscure[0]), Is.All.EqualTo(50256));
         Assert.That(encoded.Count(p => p.Obscure[p.Entity].Length > 0), Is.EqualTo(found));
     }

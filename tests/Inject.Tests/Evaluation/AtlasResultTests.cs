@@ -1,4 +1,7 @@
 using System.Text.Json.Nodes;
+using HeadTap.Atlas;
+using HeadTap.Jobs;
+using HeadTap.Models;
 using HeadTap.Runtime;
 using static HeadTap.Inject.Tests.AtlasFolder;
 
@@ -14,7 +17,7 @@ public sealed class AtlasResultTests
         string path = System.IO.Path.Combine(AtlasFolder.Path, file);
         JsonNode recorded = JsonNode.Parse(File.ReadAllText(path))!;
         Assert.That(Manifest.Read(path + ".manifest.json").ModelHash,
-            Is.EqualTo(Gpt2Folder.Hash(AtlasFolder.Path)), "of the weights that lie beside it");
+            Is.EqualTo(ModelFolder.Hash(AtlasFolder.Path)), "of the weights that lie beside it");
         EncodedPair[] pairs =
         [
             .. AtlasPairs.HeldOut(new AtlasCorpus(AtlasFacts.Shipped, 1), 0).Where(p => p.Split == "test")
@@ -22,7 +25,7 @@ public sealed class AtlasResultTests
         ];
         Assert.That(pairs, Has.Length.EqualTo((int)recorded["measured_on"]!));
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model model = Gpt2Model.Load(device, AtlasFolder.Path);
+        using LanguageModel model = LanguageModel.Load(device, AtlasFolder.Path);
         var grid = new SweepGrid
         {
             Layers = [(int)recorded["layer"]!], Taus = [(float)recorded["tau"]!],

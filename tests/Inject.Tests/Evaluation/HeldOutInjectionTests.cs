@@ -1,10 +1,11 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Inject.Tests;
 
 public sealed class HeldOutInjectionTests
 {
-    static readonly Gpt2Config Config = new()
+    static readonly ModelConfig Config = new()
     {
         VocabSize = 61, ContextLength = 16, Width = 20, Layers = 2, Heads = 4, Inner = 28, BosToken = 60,
         EosToken = 59,
@@ -16,7 +17,7 @@ public sealed class HeldOutInjectionTests
     public void The_cell_is_the_first_parts_best_and_the_numbers_are_the_second_parts()
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using var model = new Gpt2Model(device, Config);
+        using var model = new LanguageModel(device, Config);
         model.Initialize(9);
         // Memories that hold the answer's token gain by large magnitudes, others by small ones.
         EncodedPair[] helped = [.. Enumerable.Range(0, 6).Select(i => Pair(i, [20 + i], 20 + i))],
@@ -70,14 +71,14 @@ public sealed class HeldOutInjectionTests
         => Assert.That(() => HeldOutInjection.RequireEnough(validation, test, grid),
             Throws.TypeOf<UserException>().With.Message.StartsWith(message));
 
-    static HeldOutInjection Run(Gpt2Model model, EncodedPair[] validation, EncodedPair[] test)
+    static HeldOutInjection Run(LanguageModel model, EncodedPair[] validation, EncodedPair[] test)
         => HeldOutInjection.Run(model, validation, test, new HeldOutOptions
         {
             Grid = Grid, Choice = SweepSummary.Choices.Single(c => c.Name == "mean_probability"),
             Resamples = 50,
         });
 
-    static double MeanChange(Gpt2Model model, EncodedPair[] pairs, SweepCell cell)
+    static double MeanChange(LanguageModel model, EncodedPair[] pairs, SweepCell cell)
     {
         double before = 0, after = 0;
         foreach (EncodedPair pair in pairs)
@@ -90,7 +91,7 @@ public sealed class HeldOutInjectionTests
         return 100 * (after / pairs.Length / (before / pairs.Length) - 1);
     }
 
-    static double Before(Gpt2Model model, EncodedPair pair) => Injection.Run(
+    static double Before(LanguageModel model, EncodedPair pair) => Injection.Run(
         model, pair.Obscure, pair.Answer, [new Memory(pair.Memory, 0, 0f)]).Before.Probability;
 
     static EncodedPair Pair(int i, int[] memory, int answer) => new(

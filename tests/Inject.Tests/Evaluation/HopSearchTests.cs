@@ -1,4 +1,5 @@
 using HeadTap.Kernels.Tests;
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Inject.Tests;
@@ -15,7 +16,7 @@ public sealed class HopSearchTests
     public void The_planted_layer_and_head_are_found_and_the_difference_there_makes_the_prompts_alike()
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model model = ReferenceRun.Model(device, Strength);
+        using LanguageModel model = ReferenceRun.Model(device, Strength);
         Silence(model, 0, [0, 1, 2, 3]);
         Silence(model, 1, [0, 1, 3]);
         FailingHop hop = new HopSearch(model, [Pair]).Find()[0];
@@ -31,7 +32,7 @@ public sealed class HopSearchTests
     public void The_divergence_is_that_of_the_textbook_in_float64()
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model model = ReferenceRun.Model(device, Strength);
+        using LanguageModel model = ReferenceRun.Model(device, Strength);
         EncodedPair[] pairs = RandomMemoriesTests.Pairs(8);
         IReadOnlyList<FailingHop> found = new HopSearch(model, pairs).Find();
         Agreement.PassAtMostTwiceFloat32(pairs.Select((pair, i) => ($"pair {i}", (double[])[Divergence(
@@ -47,8 +48,8 @@ public sealed class HopSearchTests
     public void Tokens_of_the_difference_are_those_whose_logits_it_raises_most(bool processed)
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model raw = ReferenceRun.Model(device, Strength);
-        using Gpt2Model model = processed ? WeightProcessing.TransformerLens(raw)
+        using LanguageModel raw = ReferenceRun.Model(device, Strength);
+        using LanguageModel model = processed ? WeightProcessing.TransformerLens(raw)
             : ReferenceRun.Model(device, Strength);
         var search = new HopSearch(model, [Pair]);
         double[] Written(int[] prompt) => ReferenceRun.Unembed<double>(model,
@@ -65,7 +66,7 @@ public sealed class HopSearchTests
     public void A_suggestion_replays_as_an_edit_and_the_answer_takes_no_part_in_it()
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model model = ReferenceRun.Model(device, Strength);
+        using LanguageModel model = ReferenceRun.Model(device, Strength);
         var search = new HopSearch(model, [Pair]);
         var other = new HopSearch(model, [Pair with { Answer = 33 }]);
         foreach (SuggestedMemory kind in Enum.GetValues<SuggestedMemory>())
@@ -84,7 +85,7 @@ public sealed class HopSearchTests
     public void Prompts_that_are_alike_need_nothing()
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model model = ReferenceRun.Model(device, Strength);
+        using LanguageModel model = ReferenceRun.Model(device, Strength);
         var search = new HopSearch(model, [Pair with { Obscure = Pair.Explicit }]);
         Assert.That(search.Find()[0].Divergence, Is.LessThan(1e-12));
         foreach (SuggestedMemory kind in Enum.GetValues<SuggestedMemory>())
@@ -95,7 +96,7 @@ public sealed class HopSearchTests
     public void Fixed_cells_are_injections_and_the_best_of_each_pair_is_above_the_best_for_all()
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model model = ReferenceRun.Model(device, Strength);
+        using LanguageModel model = ReferenceRun.Model(device, Strength);
         EncodedPair[] pairs = RandomMemoriesTests.Pairs(8);
         FixedCells found = FixedCells.Run(model, pairs, [1f, 3f]);
         Assert.That(found.Cells, Is.Unique.And.Count.EqualTo(16));
@@ -121,7 +122,7 @@ public sealed class HopSearchTests
     public void An_evaluation_begins_with_nothing_injected_and_gives_the_same_numbers_twice()
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model model = ReferenceRun.Model(device, Strength);
+        using LanguageModel model = ReferenceRun.Model(device, Strength);
         EncodedPair[] pairs = RandomMemoriesTests.Pairs(12);
         SuggestionEvaluation Run() => SuggestionEvaluation.Run(model, pairs[..6], pairs[6..], [1f, 3f], 4, 5);
         SuggestionEvaluation found = Run(), again = Run();
@@ -135,7 +136,7 @@ public sealed class HopSearchTests
     }
 
     // What these heads of a layer write becomes zero; the layer's bias is the same for both prompts.
-    static void Silence(Gpt2Model model, int layer, int[] heads)
+    static void Silence(LanguageModel model, int layer, int[] heads)
     {
         Tensor weight = model.Set[$"h.{layer}.attn.c_proj.weight"];
         foreach (int head in heads)

@@ -1,4 +1,5 @@
 using HeadTap.Kernels.Tests;
+using HeadTap.Models;
 using HeadTap.Reference;
 using HeadTap.Runtime;
 
@@ -15,8 +16,8 @@ public sealed class PairComparisonTests
     public void Each_place_is_read_as_the_textbook_in_float64_reads_it(bool processed)
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model raw = ReferenceRun.Model(device);
-        using Gpt2Model model = processed ? WeightProcessing.TransformerLens(raw)
+        using LanguageModel raw = ReferenceRun.Model(device);
+        using LanguageModel model = processed ? WeightProcessing.TransformerLens(raw)
             : ReferenceRun.Model(device);
         PairComparison found = PairComparison.Of(model, Single, Multi, Bridge, 9, Top);
         Assert.That(found.Layers, Has.Count.EqualTo(2));
@@ -56,7 +57,7 @@ public sealed class PairComparisonTests
     public void A_prompt_beside_itself_is_the_same_everywhere()
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model model = ReferenceRun.Model(device);
+        using LanguageModel model = ReferenceRun.Model(device);
         PairComparison found = PairComparison.Of(model, Single, Single, [], null, Top);
         foreach (PlaceComparison place in found.Layers.Concat(found.Heads))
         {
@@ -72,7 +73,7 @@ public sealed class PairComparisonTests
     public void Equal_logits_go_to_the_lower_id_and_a_zero_vector_has_cosine_zero()
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model model = ReferenceRun.Model(device);
+        using LanguageModel model = ReferenceRun.Model(device);
         model.Set["wte.weight"].Slice("token 5", 5 * 20, 20).Upload(
             model.Set["wte.weight"].Slice("token 9", 9 * 20, 20).ToArray());
         TokenReading reading = TokenReading.Of(
@@ -91,7 +92,7 @@ public sealed class PairComparisonTests
     public void A_row_of_a_batch_writes_what_the_prompt_alone_writes()
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model model = ReferenceRun.Model(device);
+        using LanguageModel model = ReferenceRun.Model(device);
         AttentionWrites together = AttentionWrites.Of(model, [Multi, Single])[1],
             alone = AttentionWrites.Of(model, [Single])[0];
         Assert.That(together.Out, Is.EqualTo(alone.Out));
@@ -99,7 +100,7 @@ public sealed class PairComparisonTests
         Assert.That(AttentionWrites.Of(model, []), Is.Empty);
     }
 
-    static void RequireWriting(Gpt2Model model, Writing found, double[] x)
+    static void RequireWriting(LanguageModel model, Writing found, double[] x)
     {
         double[] logits = ReferenceRun.Unembed<double>(model, x);
         int[] order =
@@ -110,7 +111,7 @@ public sealed class PairComparisonTests
         Assert.That(found.Bridge, Is.EqualTo(new EntityRank(first, Math.Min(first, second))));
     }
 
-    static TReal[] Listed<TReal>(Gpt2Model model, TReal[] x, Writing found)
+    static TReal[] Listed<TReal>(LanguageModel model, TReal[] x, Writing found)
         where TReal : System.Numerics.IFloatingPointIeee754<TReal>
     {
         TReal[] logits = ReferenceRun.Unembed<TReal>(model, x);
@@ -121,7 +122,7 @@ public sealed class PairComparisonTests
         where TReal : System.Numerics.IFloatingPointIeee754<TReal>
         => ReductionReference.Dot(a, b) / (ReductionReference.Norm(a) * ReductionReference.Norm(b));
 
-    static TReal[] Vector<TReal>(Gpt2Model model, int[] prompt, PlaceComparison place)
+    static TReal[] Vector<TReal>(LanguageModel model, int[] prompt, PlaceComparison place)
         where TReal : System.Numerics.IFloatingPointIeee754<TReal>
     {
         Dictionary<string, TReal[]> sites = ReferenceRun.Sites<TReal>(model, prompt);

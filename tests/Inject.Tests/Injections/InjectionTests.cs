@@ -1,10 +1,11 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Inject.Tests;
 
 public sealed class InjectionTests
 {
-    static readonly Gpt2Config Config = new()
+    static readonly ModelConfig Config = new()
     {
         VocabSize = 37, ContextLength = 12, Width = 20, Layers = 2, Heads = 4, Inner = 28,
         BosToken = 36, EosToken = 36,
@@ -35,9 +36,9 @@ public sealed class InjectionTests
     public void The_layer_encoder_is_what_attention_writes_after_the_memory()
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model model = Model(device);
+        using LanguageModel model = Model(device);
         var site = new Site(SiteKind.AttnOut, 1);
-        using var session = new Gpt2Session(model, new SessionOptions { MaxTokens = 3, Record = [site] });
+        using var session = new ModelSession(model, new SessionOptions { MaxTokens = 3, Record = [site] });
         session.Forward(new SequenceBatch([[36, 4, 9]]));
         float[] expected = session.Recordings[site].ToArray()[^20..];
         var memory = new Memory([4, 9], 1, 2f) { Encoder = MemoryEncoder.Layer };
@@ -52,7 +53,7 @@ public sealed class InjectionTests
     public void Embedding_and_unembedding_differ_where_weights_are_processed()
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model model = Model(device), processed = WeightProcessing.TransformerLens(model);
+        using LanguageModel model = Model(device), processed = WeightProcessing.TransformerLens(model);
         var memory = new Memory([5, 9, 5], 0, 1f);
         var embed = memory with { Encoder = MemoryEncoder.Embed };
         Assert.That(embed.Vector(model), Is.EqualTo(memory.Vector(model)), "tied and raw");
@@ -63,7 +64,7 @@ public sealed class InjectionTests
     public void Any_head_and_the_attention_output_give_the_same_answer()
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model model = Model(device);
+        using LanguageModel model = Model(device);
         var memory = new Memory([5, 9], 1, 3f);
         Injection whole = Injection.Run(model, Prompt, 11, [memory]);
         Assert.That(whole.After.Probability, Is.Not.EqualTo(whole.Before.Probability));
@@ -82,7 +83,7 @@ public sealed class InjectionTests
     public void Memories_in_the_stream_before_and_after_a_block_act_at_their_place()
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model model = Model(device);
+        using LanguageModel model = Model(device);
         double After(SiteKind target, int layer) => Injection.Run(model, Prompt, 11,
             [new Memory([5], layer, 3f) { Target = target }]).After.Probability;
         Assert.That(After(SiteKind.ResidPost, 0), Is.EqualTo(After(SiteKind.ResidPre, 1)).Within(1e-7));
@@ -95,7 +96,7 @@ public sealed class InjectionTests
     public void Several_layers_receive_their_memories_together()
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model model = Model(device);
+        using LanguageModel model = Model(device);
         Memory first = new([5], 0, 2f), second = new([5], 1, 2f);
         Injection both = Injection.Run(model, Prompt, 11, [first, second]);
         using (model.Attach(first.ToEdit()))
@@ -108,11 +109,11 @@ public sealed class InjectionTests
     public void A_relative_tau_makes_the_vector_as_long_as_the_stream()
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model model = Model(device);
+        using LanguageModel model = Model(device);
         var memory = new Memory([5, 9], 1, 0.5f);
         Memory relative = memory.RelativeToStream(model, Prompt);
         var site = new Site(SiteKind.ResidPre, 1);
-        using var session = new Gpt2Session(model, new SessionOptions { MaxTokens = 3, Record = [site] });
+        using var session = new ModelSession(model, new SessionOptions { MaxTokens = 3, Record = [site] });
         session.Forward(new SequenceBatch([Prompt]));
         double mean = session.Recordings[site].ToArray().Chunk(20).Average(Norm);
         Assert.That(relative.Tau * Norm(memory.Vector(model)), Is.EqualTo(0.5 * mean).Within(1e-6 * mean));
@@ -122,7 +123,7 @@ public sealed class InjectionTests
     public void A_tau_that_overflows_is_one_clear_line()
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model model = Model(device);
+        using LanguageModel model = Model(device);
         Assert.That(() => Injection.Run(model, Prompt, 11, [new Memory([5], 1, 1e25f)]),
             Throws.TypeOf<UserException>().With.Message.Contains("overflows"));
         Assert.That(model.Edits, Is.Empty, "nothing stays attached");
@@ -130,9 +131,9 @@ public sealed class InjectionTests
 
     static double Norm(float[] x) => Math.Sqrt(x.Sum(v => (double)v * v));
 
-    static Gpt2Model Model(ComputeDevice device)
+    static LanguageModel Model(ComputeDevice device)
     {
-        var model = new Gpt2Model(device, Config);
+        var model = new LanguageModel(device, Config);
         model.Initialize(3);
         return model;
     }

@@ -1,17 +1,18 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Inject.Tests;
 
 public sealed class MemoryTests
 {
-    static readonly Gpt2Config Config =
+    static readonly ModelConfig Config =
         new() { VocabSize = 37, ContextLength = 12, Width = 20, Layers = 2, Heads = 4, Inner = 28 };
 
     [Test]
     public void It_adds_tau_times_the_unembedding()
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using var model = new Gpt2Model(device, Config);
+        using var model = new LanguageModel(device, Config);
         model.Initialize(3);
         var memory = new Memory([5, 9, 5], 1, 2.5f);
         float[] before = AttentionOut(model), after;
@@ -30,7 +31,7 @@ public sealed class MemoryTests
     public void Without_strength_nothing_changes_and_rows_and_positions_are_kept()
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using var model = new Gpt2Model(device, Config);
+        using var model = new LanguageModel(device, Config);
         model.Initialize(3);
         float[] before = AttentionOut(model);
         using (model.Attach(new Memory([5], 1, 0f).ToEdit()))
@@ -45,10 +46,10 @@ public sealed class MemoryTests
         }
     }
 
-    static float[] AttentionOut(Gpt2Model model)
+    static float[] AttentionOut(LanguageModel model)
     {
         var site = new Site(SiteKind.AttnOut, 1);
-        using var session = new Gpt2Session(model, new SessionOptions { MaxTokens = 3, Record = [site] });
+        using var session = new ModelSession(model, new SessionOptions { MaxTokens = 3, Record = [site] });
         session.Forward(new SequenceBatch([[7, 8, 6]]));
         return session.Recordings[site].ToArray();
     }

@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Inject.Tests;
@@ -8,7 +9,7 @@ public sealed class RandomMemoriesTests
     public void A_row_with_its_own_vector_has_the_bits_of_an_injection_alone()
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model model = ReferenceRun.Model(device);
+        using LanguageModel model = ReferenceRun.Model(device);
         EncodedPair[] pairs = Pairs(40); // more than one pass
         var injections = new RowInjections(model, pairs);
         AnswerStanding[] before = injections.Before(p => p.Obscure);
@@ -31,7 +32,7 @@ public sealed class RandomMemoriesTests
     public void A_category_is_the_mean_over_its_words_and_a_pairs_own_memory_is_left_out()
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model model = ReferenceRun.Model(device);
+        using LanguageModel model = ReferenceRun.Model(device);
         EncodedPair[] pairs = Pairs(9);
         var words = new MemoryCategory("w", [new("a", [5]), new("own", pairs[4].Memory), new("b", [6, 2])]);
         RandomMemories found = RandomMemories.Run(new(model, pairs), [words],
@@ -53,7 +54,7 @@ public sealed class RandomMemoriesTests
     public void Published_placement_puts_random_memories_one_layer_later_and_leaves_the_curated_ones()
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model model = ReferenceRun.Model(device);
+        using LanguageModel model = ReferenceRun.Model(device);
         EncodedPair[] pairs = Pairs(5);
         RandomMemories Run(int layer, RandomPlacement placement) => RandomMemories.Run(new(model, pairs),
             [new("w", [new("a", [5])])], new() { Layer = layer, Tau = 2, Placement = placement });
@@ -70,7 +71,7 @@ public sealed class RandomMemoriesTests
     public void The_same_norm_gives_every_random_vector_the_length_of_the_curated_one(MemoryEncoder encoder)
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model model = ReferenceRun.Model(device);
+        using LanguageModel model = ReferenceRun.Model(device);
         EncodedPair[] pairs = Pairs(3);
         var vectors = new MemoryVectors(new(model, pairs), encoder);
         var options = new RandomMemoryOptions { Layer = 0, Tau = 2, SameNorm = true };
@@ -107,7 +108,7 @@ public sealed class RandomMemoriesTests
     public void A_drawn_memory_depends_on_the_seed_and_its_pair_alone()
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model model = ReferenceRun.Model(device);
+        using LanguageModel model = ReferenceRun.Model(device);
         EncodedPair[] pairs = Pairs(7);
         var words = new MemoryCategory("w",
             [.. Enumerable.Range(0, 20).Select(i => new RandomWord($"{i}", [i]))]);

@@ -1,3 +1,6 @@
+using HeadTap.Atlas;
+using HeadTap.Jobs;
+using HeadTap.Models;
 using HeadTap.Runtime;
 using static HeadTap.Inject.Tests.AtlasFolder;
 
@@ -19,14 +22,14 @@ public sealed class InjectionParityTests
     ];
 
     ComputeDevice _device = null!;
-    Gpt2Model _raw = null!, _processed = null!;
+    LanguageModel _raw = null!, _processed = null!;
     PublishedInjections _expected = null!;
 
     [OneTimeSetUp]
     public void Make()
     {
         _device = ComputeDevice.OpenHost();
-        _raw = Gpt2Model.Load(_device, AtlasFolder.Path);
+        _raw = LanguageModel.Load(_device, AtlasFolder.Path);
         _processed = WeightProcessing.TransformerLens(_raw);
         PublishedPrompt[] prompts = [.. s_pairs.Select(Textbook)];
         _expected = new("atlas", Tau, prompts, []);
@@ -115,7 +118,7 @@ public sealed class InjectionParityTests
     // Everything by the textbook but the weights: tau times the columns of W_U, added at every position.
     PublishedPrompt Textbook(PromptPair pair)
     {
-        Gpt2Config c = _processed.Config;
+        ModelConfig c = _processed.Config;
         int C = c.Width, V = c.VocabSize, bos = c.BosToken!.Value;
         double[] head = ReferenceRun.Values<double>(_processed, "lm_head.weight"), memory = new double[C];
         foreach (int token in Tokenizer.Encode(pair.Memory).Distinct())

@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
-using HeadTap.Runtime;
+using HeadTap.Models;
 
 namespace HeadTap.Inject.Tests;
 
@@ -14,7 +14,7 @@ public sealed class PublishedInjectionsTests
     {
         foreach (PublishedInjections published in PublishedInjections.All)
         {
-            Gpt2Config config = PublishedModel.Find(published.Model).Config;
+            ModelConfig config = PublishedModel.Find(published.Model).Config;
             foreach (PublishedPrompt prompt in published.Prompts)
             {
                 Assert.That(prompt.Edits, Has.Count.EqualTo(config.Layers));
@@ -52,10 +52,10 @@ public sealed class PublishedInjectionsTests
     [Test]
     public void The_published_top_tokens_hold_the_answers_as_GPT2_spells_them()
     {
-        Gpt2Tokenizer tokenizer = Gpt2Tokenizer.Load(SharedData.Require("..", "gpt2-bpe"));
+        ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(SharedData.Require("..", "gpt2-bpe"));
         foreach (PublishedPrompt prompt in s_small.Prompts)
         {
-            EncodedPair pair = EncodedPair.Of(prompt.Pair, tokenizer, Gpt2Config.Gpt2Small, 50256, "pair");
+            EncodedPair pair = EncodedPair.Of(prompt.Pair, tokenizer, ModelConfig.Gpt2Small, 50256, "pair");
             Assert.That(prompt.Top, Does.Contain(pair.Answer), tokenizer.Decode([.. prompt.Top]));
         }
     }

@@ -1,10 +1,11 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Inject.Tests;
 
 public sealed class InjectionSweepTests
 {
-    static readonly Gpt2Config Config = new()
+    static readonly ModelConfig Config = new()
     {
         VocabSize = 61, ContextLength = 16, Width = 20, Layers = 3, Heads = 4, Inner = 28, BosToken = 60,
         TiedHead = false,
@@ -29,7 +30,7 @@ public sealed class InjectionSweepTests
         SiteKind target, [Values] bool relative)
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model model = Model(device);
+        using LanguageModel model = Model(device);
         SweepGrid grid = Everything with
         {
             Target = target, RelativeToStream = relative, Head = target == SiteKind.Result ? 2 : null,
@@ -69,7 +70,7 @@ public sealed class InjectionSweepTests
     public void The_single_hop_prompt_is_asked_without_a_memory()
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model model = Model(device);
+        using LanguageModel model = Model(device);
         using var sweep = new InjectionSweep(model, Everything, 6);
         Injection alone = Injection.Run(
             model, Pairs[0].Explicit, Pairs[0].Answer, [new Memory([1], 0, 0f)], 4);
@@ -81,7 +82,7 @@ public sealed class InjectionSweepTests
     public void Another_memory_is_given_the_length_of_the_pairs_own()
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model model = Model(device);
+        using LanguageModel model = Model(device);
         SweepGrid grid = Everything with
         {
             Layers = [1], Taus = [2f], Encoders = [MemoryEncoder.Unembed], Positions = [MemoryPositions.All],
@@ -112,7 +113,7 @@ public sealed class InjectionSweepTests
     public void Cells_beyond_one_pass_are_taken_in_several()
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model model = Model(device, Config with { ContextLength = 1024 });
+        using LanguageModel model = Model(device, Config with { ContextLength = 1024 });
         SweepGrid grid = Everything with { Top = 0, Positions = [MemoryPositions.All] };
         using InjectionSweep narrow = new(model, grid, 700), wide = new(model, grid, 6);
         Assert.That((narrow.RowsInPass, wide.RowsInPass), Is.EqualTo((2, 9)));
@@ -135,7 +136,7 @@ public sealed class InjectionSweepTests
             Refused(Everything with { Head = 4, Target = SiteKind.Result }, "head 4 does not exist");
         });
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model model = Model(device);
+        using LanguageModel model = Model(device);
         using var sweep = new InjectionSweep(model, Everything with { Taus = [1e25f] }, 6);
         Assert.That(() => sweep.Run(Pairs[0]), Throws.TypeOf<UserException>()
             .With.Message.Contains("overflows float32"));
@@ -151,9 +152,9 @@ public sealed class InjectionSweepTests
         Assert.That(ours.Top, Is.EqualTo(expected.Top), what);
     }
 
-    static Gpt2Model Model(ComputeDevice device, Gpt2Config? config = null)
+    static LanguageModel Model(ComputeDevice device, ModelConfig? config = null)
     {
-        var model = new Gpt2Model(device, config ?? Config);
+        var model = new LanguageModel(device, config ?? Config);
         model.Initialize(5);
         return model;
     }

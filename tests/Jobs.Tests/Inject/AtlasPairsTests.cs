@@ -1,6 +1,8 @@
-using HeadTap.Runtime;
+using HeadTap.Inject.Tests;
+using HeadTap.Inject;
+using HeadTap.Atlas;
 
-namespace HeadTap.Inject.Tests;
+namespace HeadTap.Jobs.Tests;
 
 /// <summary>Pairs from the atlas that weights/atlas was trained on.</summary>
 public sealed class AtlasPairsTests

@@ -46,21 +46,20 @@ public class AttentionEditedTests
         int rows = B * T;
         float[] qkv = Normal(41, rows * 3 * C);
         qkv[2 * C] = float.NaN; // of the first token's first value: zeros are written over it
-        HeadEdit[] edits = Edits(shape);
+        ZEdit[] edits = Edits(shape);
         using var arena = new TensorArena(device, 3L * rows * C * (2 + edits.Length) + 16 * rows * H + 4096);
         var ops = new Ops(device);
         Tensor on = arena.Upload("qkv", qkv, rows, 3 * C), lse = arena.Cut("logSumExp", B, H, T);
         Tensor edited = arena.Upload("edited", AttentionRun.Garbage(rows * C), rows, C);
         Tensor z = arena.Upload("z", AttentionRun.Garbage(rows * C), rows, C);
         IndexTensor lengths = arena.UploadIndices("lengths", shape.Lengths);
-        int[] table = HeadEdit.Table(edits, rows);
-        var stored = new StoredEdits(arena.UploadIndices("edits", table), edits.Length);
+        var stored = FusedZEdits.Upload(arena, rows, edits);
         ops.AttentionEdited(on, lengths, edited, lse, stored, B, T, H, (float)shape.Scale);
         float[] editedLse = lse.ToArray();
 
         ops.Attention(on, lengths, z, lse, B, T, H, (float)shape.Scale);
         float[] plain = z.ToArray();
-        foreach (HeadEdit e in edits)
+        foreach (ZEdit e in edits)
         {
             IndexTensor ids = arena.UploadIndices("rows", e.RowIds);
             if (e.Values is null)
@@ -76,7 +75,7 @@ public class AttentionEditedTests
 
     // Zeros, a factor and two kinds of values; one head, all heads; all rows, some, the last; several of a
     // head, whose order matters.
-    static HeadEdit[] Edits(AttentionReference shape)
+    static ZEdit[] Edits(AttentionReference shape)
     {
         (int D, int C, int last) = (shape.D, shape.C, shape.H - 1);
         int[] all = [.. Enumerable.Range(0, shape.B).SelectMany(

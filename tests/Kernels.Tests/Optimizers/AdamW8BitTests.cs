@@ -29,8 +29,8 @@ public class AdamW8BitTests
             float[] g = Gradient(t, n);
             AdamWStep step = Adam with { Step = t, GradientScale = gradientScale };
             // From the op's own codes, so that a code at a border does not part the two for good.
-            EightBitAdamWReference<double> exact = state.Copy(v => (double)v);
-            EightBitAdamWReference<float> plain = state.Copy(v => v);
+            AdamW8BitReference<double> exact = state.Copy(v => (double)v);
+            AdamW8BitReference<float> plain = state.Copy(v => v);
             Reach reach = Reach.Of(exact, g, step);
             Textbook(exact, Wide(g), step);
             Textbook(plain, g, step);
@@ -188,7 +188,7 @@ public class AdamW8BitTests
     static float[] Gradient(int t, int n)
         => [.. Normal(10 + t, n).Select((g, i) => (i % 5) switch { 3 => 0f, 4 => g * 1e-4f, _ => g * 10 })];
 
-    static void Textbook<T>(EightBitAdamWReference<T> state, T[] g, AdamWStep s)
+    static void Textbook<T>(AdamW8BitReference<T> state, T[] g, AdamWStep s)
         where T : System.Numerics.IFloatingPointIeee754<T>
         => state.Step(g, s.LearningRate, s.Beta1, s.Beta2, s.Epsilon, s.WeightDecay, s.Step, s.GradientScale);
 
@@ -230,7 +230,7 @@ public class AdamW8BitTests
     {
         public const double Share = 16 * 6e-8;
 
-        internal static Reach Of(EightBitAdamWReference<double> before, float[] g, AdamWStep s)
+        internal static Reach Of(AdamW8BitReference<double> before, float[] g, AdamWStep s)
         {
             static double Fourth(double x) => x * x * x * x;
             double[] old = before.Units;
@@ -262,7 +262,7 @@ public class AdamW8BitTests
             Assert.That(Gradient.ToArray().AsSpan().SequenceEqual(g), Is.True, "the gradient is read only");
         }
 
-        public EightBitAdamWReference<T> Copy<T>(Converter<float, T> to)
+        public AdamW8BitReference<T> Copy<T>(Converter<float, T> to)
             where T : System.Numerics.IFloatingPointIeee754<T>
             => new(Array.ConvertAll(Weight.ToArray(), to),
                 MemoryMarshal.Cast<int, sbyte>(M.ToArray())[..n].ToArray(),

@@ -44,19 +44,19 @@ static class KernelCatalog
         from kernel in ((Type Type, string Method, Type Terms, Type Lines)[])
         [
             (typeof(MatMulPipelinedKernels), nameof(MatMulPipelinedKernels.Product),
-                typeof(TermsTogether), typeof(LinesTogether)),
+                typeof(KContiguous), typeof(KStrided)),
             (typeof(MatMulTensorKernels), nameof(MatMulTensorKernels.Tf32),
-                typeof(TermsTogether), typeof(LinesTogether)),
+                typeof(KContiguous), typeof(KStrided)),
             (typeof(MatMulTensorKernels), nameof(MatMulTensorKernels.Tf32Small),
                 typeof(TermsTogether64), typeof(LinesTogether64)),
             (typeof(MatMulTensorKernels), nameof(MatMulTensorKernels.Bf16),
-                typeof(TermsTogether), typeof(LinesTogether)),
+                typeof(KContiguous), typeof(KStrided)),
             (typeof(MatMulTensorKernels), nameof(MatMulTensorKernels.Bf16Small),
                 typeof(TermsTogether64), typeof(LinesTogether64)),
             (typeof(HeadResultsKernels), nameof(HeadResultsKernels.ProductTf32),
-                typeof(TermsTogether), typeof(LinesTogether)),
+                typeof(KContiguous), typeof(KStrided)),
             (typeof(HeadResultsKernels), nameof(HeadResultsKernels.ProductBf16),
-                typeof(TermsTogether), typeof(LinesTogether)),
+                typeof(KContiguous), typeof(KStrided)),
         ]
         from layouts in ((Type X, Type Weight)[])
         [

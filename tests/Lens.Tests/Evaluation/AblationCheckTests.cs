@@ -1,5 +1,6 @@
+using HeadTap.Models;
+using HeadTap.Models.Tests;
 using HeadTap.Runtime;
-using HeadTap.Runtime.Tests;
 
 namespace HeadTap.Lens.Tests;
 
@@ -46,7 +47,7 @@ public class AblationCheckTests
         LensSource source = LensEvaluationTests.Source(test.Model, folder, LensKind.Head);
         AblationResult found = AblationCheck.Run(test.Model, source, [0, 1], Rows, new() { Prompts = 9 });
         Assert.That(found.Prompts, Is.EqualTo(4));
-        using AttentionLens lens = source.Load(test.Model, [0, 1], 4);
+        using LensSet lens = source.Load(test.Model, [0, 1], 4);
         using var seen = new LensActivations(test.Model, [0, 1], [LensKind.Head], 1, 7, 1);
         using var arena = new TensorArena(test.Model.Device, 1 << 16, "test");
         int prompt = 0;
@@ -55,7 +56,7 @@ public class AblationCheckTests
             seen.Clear();
             seen.Add(new SequenceBatch([row]), [row.Length - 1]);
             int answer = Answer(test.Model, row).Token;
-            var favours = new List<(HeadPlace Place, double Favour)>();
+            var favours = new List<(HeadPlace Place, double CenteredLogit)>();
             foreach (int l in (int[])[0, 1])
                 for (int h = 0; h < 4; h++)
                 {
@@ -68,7 +69,7 @@ public class AblationCheckTests
                         .Logits(test.Model.Ops, own, 0, y);
                     favours.Add((new(l, h), y.ToArray()[answer] - y.ToArray().Average(v => (double)v)));
                 }
-            Assert.That(found.Lens.Responsible[prompt++], Is.EqualTo(favours.MaxBy(f => f.Favour).Place));
+            Assert.That(found.Lens.Responsible[prompt++], Is.EqualTo(favours.MaxBy(f => f.CenteredLogit).Place));
         }
     }
 
@@ -96,7 +97,7 @@ public class AblationCheckTests
             Is.Null);
     }
 
-    static double Change(Gpt2Model model, IReadOnlyList<int> prompt, HeadPlace head, bool toMean)
+    static double Change(LanguageModel model, IReadOnlyList<int> prompt, HeadPlace head, bool toMean)
     {
         (int token, double before) = Answer(model, prompt);
         using (model.Attach(new Edit
@@ -107,9 +108,9 @@ public class AblationCheckTests
             return Answer(model, prompt, token).LogP - before;
     }
 
-    static (int Token, double LogP) Answer(Gpt2Model model, IReadOnlyList<int> prompt, int? token = null)
+    static (int Token, double LogP) Answer(LanguageModel model, IReadOnlyList<int> prompt, int? token = null)
     {
-        using var session = new Gpt2Session(model,
+        using var session = new ModelSession(model,
             new SessionOptions { MaxTokens = prompt.Count, Logits = LogitsAt.Last });
         session.Forward(new SequenceBatch([prompt]));
         float[] logits = session.Logits.ToArray();

@@ -1,5 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Text.Json.Nodes;
+using HeadTap.Atlas;
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Lens.Tests;
@@ -10,11 +12,11 @@ public class AtlasLensTests
     [Test]
     public void The_recorded_divergences_come_out_again_and_are_below_the_logit_lens_in_every_layer()
     {
-        string folder = Path.Combine(Atlas(), "lens"), hash = Gpt2Folder.Hash(Atlas());
-        LensFacts facts = LensFolder.ReadFacts(folder);
+        string folder = Path.Combine(Atlas(), "lens"), hash = ModelFolder.Hash(Atlas());
+        LensMetadata facts = LensFolder.ReadFacts(folder);
         JsonNode training = facts.Training!;
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model model = Gpt2Model.Load(device, Atlas());
+        using LanguageModel model = LanguageModel.Load(device, Atlas());
         var options = new LensTrainingOptions
         {
             Steps = 1,
@@ -22,11 +24,11 @@ public class AtlasLensTests
             Positions = PositionChoice.Parse((string)training["positions"]!),
         };
         DocumentSource texts = DocumentSource.FromTexts(new AtlasCorpus(AtlasFacts.Shipped, 1).Documents,
-            Gpt2Tokenizer.Load(Atlas()), "atlas");
+            ByteBpeTokenizer.Load(Atlas()), "atlas");
         (DocumentSource train, DocumentSource held) = texts.Split(0.05, (ulong)training["seed"]!);
         Assert.That(train.Hash, Is.EqualTo((string)training["texts"]!));
         var rows = new RowOptions(model.Config.ContextLength, (int)training["bos"]!);
-        using AttentionLens lens = LensFolder.Load(model, hash, folder, null,
+        using LensSet lens = LensFolder.Load(model, hash, folder, null,
             options.BatchRows * model.Config.ContextLength);
         using var trainer = new LensTrainer(lens, options, new DocumentRows(train, model.Config, rows, 0));
         int limit = (int)training["validation_rows"]!;

@@ -1,7 +1,7 @@
 using HeadTap.Kernels.Tests;
+using HeadTap.Models;
+using HeadTap.Models.Tests;
 using HeadTap.Reference;
-using HeadTap.Runtime;
-using HeadTap.Runtime.Tests;
 
 namespace HeadTap.Lens.Tests;
 
@@ -92,13 +92,13 @@ public class LensEvaluationTests
         Assert.That(words.Against([0, float.NaN, 3, 0, 0, 0, 0, 0])[0].Rank, Is.EqualTo(1));
     }
 
-    internal static LensSource Source(Gpt2Model model, TemporaryFolder folder, LensKind kind)
+    internal static LensSource Source(LanguageModel model, TemporaryFolder folder, LensKind kind)
     {
-        using AttentionLens lens = AttentionLens.Initial(model, LensKindTests.Options(kind), [0, 1], 3);
+        using LensSet lens = LensSet.Initial(model, LensKindTests.Options(kind), [0, 1], 3);
         int seed = 1;
         foreach (LensParameter p in lens.Layers.SelectMany(l => lens[l].Parameters))
             p.Value.Upload(Numbers.Normal(seed++, (int)p.Value.Length, 0, 0.3f));
-        LensFolder.Save(folder["lens"], LensFacts.Of(lens, Hash), lens, new HashSet<int> { 0, 1 });
+        LensFolder.Save(folder["lens"], LensMetadata.Of(lens, Hash), lens, new HashSet<int> { 0, 1 });
         return LensSource.Find(folder["lens"], model.Config, Hash);
     }
 

@@ -1,6 +1,6 @@
 using HeadTap.Kernels.Tests;
-using HeadTap.Runtime;
-using HeadTap.Runtime.Tests;
+using HeadTap.Models;
+using HeadTap.Models.Tests;
 
 namespace HeadTap.Lens.Tests;
 
@@ -15,14 +15,14 @@ public class LensFolderTests
     {
         using var test = new TestModel("cpu512");
         using var folder = new TemporaryFolder();
-        using AttentionLens lens = Moved(test.Model, kind, [0, 1], 1);
-        LensFacts facts = LensFacts.Of(lens, Hash) with { Steps = [3, 4], ValidationKl = [0.5, null] };
+        using LensSet lens = Moved(test.Model, kind, [0, 1], 1);
+        LensMetadata facts = LensMetadata.Of(lens, Hash) with { Steps = [3, 4], ValidationKl = [0.5, null] };
         LensFolder.Save(folder["lens"], facts, lens, new HashSet<int> { 0, 1 });
-        using AttentionLens back = LensFolder.Load(test.Model, Hash, folder["lens"], null, 3);
+        using LensSet back = LensFolder.Load(test.Model, Hash, folder["lens"], null, 3);
         Assert.That(back.Options, Is.EqualTo(lens.Options));
         Assert.That(back.Layers, Is.EqualTo(new[] { 0, 1 }));
         AssertSame(back, lens, 0, 1);
-        using AttentionLens one = LensFolder.Load(test.Model, Hash, folder["lens"], [1], 3);
+        using LensSet one = LensFolder.Load(test.Model, Hash, folder["lens"], [1], 3);
         Assert.That(one.Layers, Is.EqualTo(new[] { 1 }));
         AssertSame(one, lens, 1);
         Assert.That(LensFolder.ReadFacts(folder["lens"]).ToString(), Is.EqualTo(facts.ToString()));
@@ -35,13 +35,13 @@ public class LensFolderTests
     {
         using var test = new TestModel("cpu512");
         using var folder = new TemporaryFolder();
-        using AttentionLens old = Moved(test.Model, LensKind.Thin, [0, 1], 1),
+        using LensSet old = Moved(test.Model, LensKind.Thin, [0, 1], 1),
             anew = Moved(test.Model, LensKind.Thin, [1], 2);
         long[] counts = [.. Enumerable.Range(0, 36).Select(v => (long)v), long.MaxValue];
-        LensFacts facts = LensFacts.Of(old, Hash);
+        LensMetadata facts = LensMetadata.Of(old, Hash);
         LensFolder.Save(folder["lens"], facts, old, new HashSet<int> { 0, 1 }, counts);
         LensFolder.Save(folder["lens"], facts with { Steps = [0, 9] }, anew, new HashSet<int> { 1 });
-        using AttentionLens back = LensFolder.Load(test.Model, Hash, folder["lens"], null, 3);
+        using LensSet back = LensFolder.Load(test.Model, Hash, folder["lens"], null, 3);
         AssertSame(back, old, 0);
         AssertSame(back, anew, 1);
         Assert.That(LensFolder.ReadFacts(folder["lens"]).Steps, Is.EqualTo(new[] { 0, 9 }));
@@ -67,7 +67,7 @@ public class LensFolderTests
         Refused(TestModel.Small with { Heads = 5 }, "is for 4 heads, a width of 20", "the model has 5, 20");
         Refused(TestModel.Small with { Width = 24 }, "the model has 4, 24");
         Refused(TestModel.Small with { Layers = 1 }, "layers up to 1", "and 1 layers");
-        void Refused(Gpt2Config config, params string[] words) => BadInput.Refused(
+        void Refused(ModelConfig config, params string[] words) => BadInput.Refused(
             () => LensFolder.RequireFor("lens", LensFolder.ReadFacts(folder["lens"]), config, Hash), words);
     }
 
@@ -76,8 +76,8 @@ public class LensFolderTests
     {
         using var test = new TestModel("cpu512");
         using var folder = new TemporaryFolder();
-        using AttentionLens lens = Moved(test.Model, LensKind.Thin, [1], 1);
-        LensFolder.Save(folder["lens"], LensFacts.Of(lens, Hash), lens, new HashSet<int> { 1 });
+        using LensSet lens = Moved(test.Model, LensKind.Thin, [1], 1);
+        LensFolder.Save(folder["lens"], LensMetadata.Of(lens, Hash), lens, new HashSet<int> { 1 });
         BadInput.Refused(() => LensFolder.Load(test.Model, Hash, folder["lens"], [0], 3).Dispose(),
             "the lens has no layer 0; it has 1");
         BadInput.Refused(() => _ = lens[0], "the lens has no layer 0; it has 1");
@@ -132,10 +132,10 @@ public class LensFolderTests
             () => LensFolder.Load(test.Model, Hash, folder["lens"], null, 3).Dispose(), words);
     }
 
-    static void Save(Gpt2Model model, string folder, LensKind kind)
+    static void Save(LanguageModel model, string folder, LensKind kind)
     {
-        using AttentionLens lens = Moved(model, kind, [0, 1], 1);
-        LensFolder.Save(folder, LensFacts.Of(lens, Hash), lens, new HashSet<int> { 0, 1 });
+        using LensSet lens = Moved(model, kind, [0, 1], 1);
+        LensFolder.Save(folder, LensMetadata.Of(lens, Hash), lens, new HashSet<int> { 0, 1 });
     }
 
     // The same tensors, but for one, under other facts.
@@ -155,16 +155,16 @@ public class LensFolderTests
         writer.Save(path);
     }
 
-    static AttentionLens Moved(Gpt2Model model, LensKind kind, int[] layers, int seed)
+    static LensSet Moved(LanguageModel model, LensKind kind, int[] layers, int seed)
     {
-        AttentionLens lens = AttentionLens.Initial(model, LensKindTests.Options(kind), layers, 3);
+        LensSet lens = LensSet.Initial(model, LensKindTests.Options(kind), layers, 3);
         foreach (int layer in layers)
             foreach (LensParameter p in lens[layer].Parameters)
                 p.Value.Upload(Numbers.Normal(seed++, (int)p.Value.Length));
         return lens;
     }
 
-    static void AssertSame(AttentionLens a, AttentionLens b, params int[] layers)
+    static void AssertSame(LensSet a, LensSet b, params int[] layers)
     {
         foreach (int layer in layers)
             foreach ((LensParameter p, LensParameter q) in a[layer].Parameters.Zip(b[layer].Parameters))

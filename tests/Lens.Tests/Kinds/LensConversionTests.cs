@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Lens.Tests;
@@ -9,18 +10,18 @@ public sealed class LensConversionTests
 
     static readonly int[] Prompt = [3, 14, 15, 9, 2];
 
-    static readonly Gpt2Config Config =
+    static readonly ModelConfig Config =
         new() { VocabSize = V, ContextLength = 12, Width = 20, Layers = 2, Heads = 4, Inner = 28 };
 
     [TestCase(LensKind.Head, LensKind.Thin), TestCase(LensKind.Thin, LensKind.Head)]
     public void There_and_back_the_logits_are_the_same(LensKind from, LensKind to)
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model model = Random(device);
-        using AttentionLens first = Trained(model, from);
-        using AttentionLens there = LensConversion.To(first, to), back = LensConversion.To(there, from);
+        using LanguageModel model = Random(device);
+        using LensSet first = Trained(model, from);
+        using LensSet there = LensConversion.To(first, to), back = LensConversion.To(there, from);
         Assert.That(there.Options.Kind, Is.EqualTo(to));
-        foreach (AttentionLens converted in (AttentionLens[])[there, back])
+        foreach (LensSet converted in (LensSet[])[there, back])
             foreach (int layer in first.Layers)
             {
                 float[] expected = Logits(model, first, layer);
@@ -37,10 +38,10 @@ public sealed class LensConversionTests
     public void A_head_without_full_rank_is_named()
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model model = Random(device);
+        using LanguageModel model = Random(device);
         Tensor weight = model.Set["h.1.attn.c_proj.weight"]; // rows 10 to 14 are head 2's
         weight.SliceRows(12, 1).Upload(weight.SliceRows(11, 1).ToArray());
-        using AttentionLens thin = Trained(model, LensKind.Thin);
+        using LensSet thin = Trained(model, LensKind.Thin);
         Assert.That(() => LensConversion.To(thin, LensKind.Head), Throws.TypeOf<UserException>()
             .With.Message.Contains("layer 1, head 2").And.Message.Contains("condition number"));
     }
@@ -49,14 +50,14 @@ public sealed class LensConversionTests
     public void Other_kinds_are_refused()
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model model = Random(device);
-        using AttentionLens shared = Trained(model, LensKind.Shared), thin = Trained(model, LensKind.Thin);
+        using LanguageModel model = Random(device);
+        using LensSet shared = Trained(model, LensKind.Shared), thin = Trained(model, LensKind.Thin);
         Assert.That(() => LensConversion.To(shared, LensKind.Thin), Throws.TypeOf<UserException>());
         Assert.That(() => LensConversion.To(thin, LensKind.Thin), Throws.TypeOf<UserException>());
     }
 
     // Of every head and position, by token.
-    static float[] Logits(Gpt2Model model, AttentionLens lens, int layer)
+    static float[] Logits(LanguageModel model, LensSet lens, int layer)
     {
         using var at = new LensActivations(
             model, [layer], [lens.Options.Kind], 1, Prompt.Length, Prompt.Length);
@@ -66,9 +67,9 @@ public sealed class LensConversionTests
             .SelectMany(w => w.Top.OrderBy(t => t.Id)).Select(t => t.Logit)];
     }
 
-    static AttentionLens Trained(Gpt2Model model, LensKind kind)
+    static LensSet Trained(LanguageModel model, LensKind kind)
     {
-        AttentionLens lens = AttentionLens.Initial(
+        LensSet lens = LensSet.Initial(
             model, new() { Kind = kind }, [0, 1], LensReader.PositionsAtOnce(Config));
         var random = new SeededRandom(23);
         foreach (LensParameter p in lens.Layers.SelectMany(l => lens[l].Parameters))
@@ -80,9 +81,9 @@ public sealed class LensConversionTests
         return lens;
     }
 
-    static Gpt2Model Random(ComputeDevice device)
+    static LanguageModel Random(ComputeDevice device)
     {
-        var model = new Gpt2Model(device, Config);
+        var model = new LanguageModel(device, Config);
         model.Initialize(11);
         var random = new SeededRandom(5);
         foreach (string name in (string[])["h.0.attn.c_proj.weight", "h.1.attn.c_proj.weight"])

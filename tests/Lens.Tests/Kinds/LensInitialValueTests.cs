@@ -1,7 +1,7 @@
 using HeadTap.Kernels.Tests;
+using HeadTap.Models;
+using HeadTap.Models.Tests;
 using HeadTap.Reference;
-using HeadTap.Runtime;
-using HeadTap.Runtime.Tests;
 using MathNet.Numerics.LinearAlgebra;
 
 namespace HeadTap.Lens.Tests;
@@ -9,7 +9,7 @@ namespace HeadTap.Lens.Tests;
 /// <summary>Before training every kind is a lens that is known: the identities between them.</summary>
 public class LensInitialValueTests
 {
-    static readonly Gpt2Config OneHead = TestModel.Small with { Heads = 1 };
+    static readonly ModelConfig OneHead = TestModel.Small with { Heads = 1 };
 
     [Test, Combinatorial]
     public void One_head_at_first_values_is_the_logit_lens(
@@ -153,7 +153,7 @@ public class LensInitialValueTests
     }
 
     static LensCase Case(string device, LensKind kind, int positions,
-        LensInitial initial = LensInitial.Folded, Gpt2Config? config = null)
+        LensInitial initial = LensInitial.Folded, ModelConfig? config = null)
         => new(device, LensKindTests.Options(kind) with { Initial = initial }, positions, 0, config);
 
     static LensReference Oracle(LensCase lens, string kind)

@@ -1,22 +1,23 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Lens.Tests;
 
 public sealed class DirectLogitAttributionTests
 {
-    static readonly Gpt2Config Config =
+    static readonly ModelConfig Config =
         new() { VocabSize = 37, ContextLength = 12, Width = 20, Layers = 2, Heads = 4, Inner = 28 };
 
     [Test]
     public void Contributions_add_up_to_the_logits()
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model model = Random(device);
+        using LanguageModel model = Random(device);
         int[] prompt = [3, 14, 15, 9, 2];
         SiteKind[] parts = [SiteKind.Embed, SiteKind.PosEmbed, SiteKind.Result, SiteKind.MlpOut];
         Site[] sites =
             [.. Site.All(Config).Where(s => parts.Contains(s.Kind) || s.Kind == SiteKind.LnFinalScale)];
-        using var session = new Gpt2Session(model,
+        using var session = new ModelSession(model,
             new SessionOptions { MaxTokens = 5, Record = sites, Logits = LogitsAt.Last });
         session.Forward(new SequenceBatch([prompt]));
         List<float> summands = [];
@@ -46,7 +47,7 @@ public sealed class DirectLogitAttributionTests
     public void Heads_are_read_at_the_last_position_and_centred()
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model model = Random(device);
+        using LanguageModel model = Random(device);
         DirectLogitAttribution lens = DirectLogitAttribution.Read(model, [3, 14, 15]);
         double sum = Enumerable.Range(0, 37).Sum(v => (double)lens.Toward(1, 2, v));
         Assert.That(sum, Is.EqualTo(0).Within(1e-5));
@@ -59,9 +60,9 @@ public sealed class DirectLogitAttributionTests
         Assert.That(() => lens.Toward(2, 0, 0), Throws.InstanceOf<ArgumentOutOfRangeException>());
     }
 
-    static Gpt2Model Random(ComputeDevice device)
+    static LanguageModel Random(ComputeDevice device)
     {
-        var model = new Gpt2Model(device, Config);
+        var model = new LanguageModel(device, Config);
         model.Initialize(11);
         // Gains of one and shifts of zero would hide where they are used.
         var random = new SeededRandom(5);

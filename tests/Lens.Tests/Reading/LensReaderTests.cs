@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Lens.Tests;
@@ -9,14 +10,14 @@ public sealed class LensReaderTests
 
     static readonly int[] Prompt = [3, 14, 15, 9, 2, 6, 5, 30];
 
-    static readonly Gpt2Config Config =
+    static readonly ModelConfig Config =
         new() { VocabSize = V, ContextLength = 12, Width = C, Layers = 2, Heads = H, Inner = 28 };
 
     [Test]
     public void The_logit_lens_reads_each_heads_result_with_the_folded_unembedding()
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model model = Random(device);
+        using LanguageModel model = Random(device);
         LensReadings found = Read(model, LensSource.Find("logit", Config, "hash"), [4, 7]);
         float[] results = Recorded(model, SiteKind.Result);
         (float[] weight, float[] bias) = WeightProcessing.Unembedding(model);
@@ -30,7 +31,7 @@ public sealed class LensReaderTests
                     Is.EqualTo(Enumerable.Range(0, V).OrderByDescending(v => logits[v])));
                 foreach (LensToken token in words.Top)
                     Assert.That(token.Logit, Is.EqualTo(logits[token.Id]).Within(1e-5));
-                Assert.That(words.Favour,
+                Assert.That(words.CenteredLogit,
                     Is.EqualTo(logits[found.Model[i][0].Id] - logits.Average()).Within(1e-5));
             }
         Assert.That(found.Baseline, Is.SameAs(found.Learned));
@@ -40,8 +41,8 @@ public sealed class LensReaderTests
     public void Heads_add_up_to_the_layer(LensKind kind)
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model model = Random(device);
-        using AttentionLens lens = Trained(model, kind);
+        using LanguageModel model = Random(device);
+        using LensSet lens = Trained(model, kind);
         using LensActivations at = At(model, kind);
         LayerReading found = LensReader.Layer(lens[Layer], at, [0, 1, 2, 3], new int[Prompt.Length], V);
         for (int p = 0; p < Prompt.Length; p++)
@@ -57,8 +58,8 @@ public sealed class LensReaderTests
     public void A_position_and_a_head_read_alone_as_among_others(LensKind kind)
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model model = Random(device);
-        using AttentionLens lens = Trained(model, kind);
+        using LanguageModel model = Random(device);
+        using LensSet lens = Trained(model, kind);
         using LensActivations all = At(model, kind), one = At(model, kind, 6);
         int[] favoured = [.. Enumerable.Range(3, Prompt.Length)];
         LayerReading among = LensReader.Layer(lens[Layer], all, [0, 1, 2, 3], favoured, 5);
@@ -67,15 +68,15 @@ public sealed class LensReaderTests
         LensWords a = among.Heads[2].Words[6], b = alone.Heads[0].Words[0];
         Assert.That(alone.Heads[0].Head, Is.EqualTo(2));
         Assert.That(b.Top.Select(t => t.Id), Is.EqualTo(a.Top.Select(t => t.Id)));
-        Assert.That(b.Favour, Is.EqualTo(a.Favour).Within(1e-5));
+        Assert.That(b.CenteredLogit, Is.EqualTo(a.CenteredLogit).Within(1e-5));
     }
 
     [Test]
     public void A_tuned_lens_reads_the_stream_and_begins_as_the_logit_lens_of_it()
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model model = Random(device);
-        using AttentionLens lens = AttentionLens.Initial(model, new() { Kind = LensKind.Tuned }, [Layer],
+        using LanguageModel model = Random(device);
+        using LensSet lens = LensSet.Initial(model, new() { Kind = LensKind.Tuned }, [Layer],
             LensReader.PositionsAtOnce(Config));
         using LensActivations at = At(model, LensKind.Tuned);
         LayerReading found = LensReader.Layer(lens[Layer], at, [0, 1], new int[Prompt.Length], V);
@@ -94,9 +95,9 @@ public sealed class LensReaderTests
     public void The_models_own_words_are_its_softmax()
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model model = Random(device);
+        using LanguageModel model = Random(device);
         LensReadings found = Read(model, LensSource.Find("logit", Config, "hash"), [7]);
-        using var session = new Gpt2Session(model,
+        using var session = new ModelSession(model,
             new SessionOptions { MaxTokens = Prompt.Length, Logits = LogitsAt.Last });
         session.Forward(new SequenceBatch([Prompt]));
         float[] logits = session.Logits.ToArray();
@@ -110,7 +111,7 @@ public sealed class LensReaderTests
     public void Last_tokens_of_prompts_read_as_in_each_prompt_alone()
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model model = Random(device);
+        using LanguageModel model = Random(device);
         LensSource source = LensSource.Find("logit", Config, "hash");
         int[][] prompts = [Prompt[..3], Prompt, Prompt[..5]];
         LensReadings many = LensReadings.OfLastTokens(model, source, new([0, 1], [1, 3], 4), prompts);
@@ -121,17 +122,17 @@ public sealed class LensReaderTests
             Assert.That(many.Model[i].Select(t => t.Id), Is.EqualTo(one.Model[0].Select(t => t.Id)));
             Assert.That(many.Learned[1].Heads[1].Words[i].Top.Select(t => t.Id),
                 Is.EqualTo(one.Learned[1].Heads[1].Words[0].Top.Select(t => t.Id)));
-            Assert.That(many.Learned[1].Heads[1].Words[i].Favour,
-                Is.EqualTo(one.Learned[1].Heads[1].Words[0].Favour).Within(1e-5));
+            Assert.That(many.Learned[1].Heads[1].Words[i].CenteredLogit,
+                Is.EqualTo(one.Learned[1].Heads[1].Words[0].CenteredLogit).Within(1e-5));
         }
     }
 
-    static LensReadings Read(Gpt2Model model, LensSource source, int[] positions)
+    static LensReadings Read(LanguageModel model, LensSource source, int[] positions)
         => LensReadings.OfPrompt(model, source, new([Layer], [0, 1, 2, 3], V), Prompt, positions);
 
     static float[] Logits(LensWords words) => [.. words.Top.OrderBy(t => t.Id).Select(t => t.Logit)];
 
-    static LensActivations At(Gpt2Model model, LensKind kind, params int[] positions)
+    static LensActivations At(LanguageModel model, LensKind kind, params int[] positions)
     {
         int[] chosen = positions.Length > 0 ? positions : [.. Enumerable.Range(0, Prompt.Length)];
         var at = new LensActivations(model, [Layer], [kind], 1, Prompt.Length, chosen.Length);
@@ -139,9 +140,9 @@ public sealed class LensReaderTests
         return at;
     }
 
-    static AttentionLens Trained(Gpt2Model model, LensKind kind)
+    static LensSet Trained(LanguageModel model, LensKind kind)
     {
-        AttentionLens lens = AttentionLens.Initial(
+        LensSet lens = LensSet.Initial(
             model, new() { Kind = kind, Rank = 3 }, [Layer], LensReader.PositionsAtOnce(Config));
         var random = new SeededRandom(17);
         foreach (LensParameter p in lens[Layer].Parameters)
@@ -153,18 +154,18 @@ public sealed class LensReaderTests
         return lens;
     }
 
-    static float[] Recorded(Gpt2Model model, SiteKind kind)
+    static float[] Recorded(LanguageModel model, SiteKind kind)
     {
         var site = new Site(kind, Layer);
-        using var session = new Gpt2Session(model,
+        using var session = new ModelSession(model,
             new SessionOptions { MaxTokens = Prompt.Length, Record = [site] });
         session.Forward(new SequenceBatch([Prompt]));
         return session.Recordings[site].ToArray();
     }
 
-    static Gpt2Model Random(ComputeDevice device)
+    static LanguageModel Random(ComputeDevice device)
     {
-        var model = new Gpt2Model(device, Config);
+        var model = new LanguageModel(device, Config);
         model.Initialize(11);
         // Gains of one, shifts of zero and small weights would hide where they are used.
         var random = new SeededRandom(5);

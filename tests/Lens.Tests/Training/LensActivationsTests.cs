@@ -1,7 +1,8 @@
 using HeadTap.Kernels.Tests;
+using HeadTap.Models;
+using HeadTap.Models.Tests;
 using HeadTap.Reference;
 using HeadTap.Runtime;
-using HeadTap.Runtime.Tests;
 
 namespace HeadTap.Lens.Tests;
 
@@ -54,7 +55,7 @@ public class LensActivationsTests
     {
         using var test = new TestModel(device);
         using LensActivations seen = Look(test.Model, 5);
-        using AttentionLens lens = AttentionLens.Initial(test.Model,
+        using LensSet lens = LensSet.Initial(test.Model,
             new() { Kind = LensKind.Head }, [1], 5);
         using var arena = new TensorArena(test.Model.Device, 4096, "test");
         LensInputs at = seen.Of(1);
@@ -88,7 +89,7 @@ public class LensActivationsTests
             Throws.ArgumentException.With.Message.EqualTo("2 positions after 3; there is room for 4."));
     }
 
-    static LensActivations Look(Gpt2Model model, int room)
+    static LensActivations Look(LanguageModel model, int room)
     {
         var seen = new LensActivations(model, [0, 1], [LensKind.Head, LensKind.Residual], 2, 5, room);
         try
@@ -105,12 +106,12 @@ public class LensActivationsTests
     }
 
     // [5, C]: the site at the chosen positions, in passes of its own.
-    static float[] Recorded(Gpt2Model model, Site site)
+    static float[] Recorded(LanguageModel model, Site site)
     {
         List<float> values = [];
         foreach ((int[][] rows, int[] chosen) in Batches.Zip(Chosen))
         {
-            using var session = new Gpt2Session(model,
+            using var session = new ModelSession(model,
                 new SessionOptions { MaxRows = 2, MaxTokens = 5, Record = [site] });
             session.Forward(new SequenceBatch(rows));
             float[] all = session.Recordings[site].ToArray();

@@ -1,11 +1,12 @@
 using System.Text.Json;
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Lens.Tests;
 
 public class LensRunTests
 {
-    static readonly Gpt2Config Config =
+    static readonly ModelConfig Config =
         new() { VocabSize = 37, ContextLength = 12, Width = 20, Layers = 3, Heads = 4, Inner = 28 };
 
     static readonly LensKind[] Trained = [LensKind.Head, LensKind.Thin, LensKind.LowRank, LensKind.Shared,
@@ -22,7 +23,7 @@ public class LensRunTests
     [Test]
     public void Every_kind_comes_nearer_to_the_model([ValueSource(nameof(Trained))] LensKind kind)
     {
-        LensFacts facts = Run("a", kind, Options(60)).Facts!;
+        LensMetadata facts = Run("a", kind, Options(60)).Facts!;
         for (int i = 0; i < 2; i++)
         {
             double[] kl = [.. Rows("a").Select(r => r.GetProperty("kl")[i].GetDouble())];
@@ -38,9 +39,9 @@ public class LensRunTests
     public void No_steps_write_the_lens_as_it_begins([ValueSource(nameof(Trained))] LensKind kind)
     {
         Run("a", kind, Options(0));
-        using Gpt2Model model = Model();
-        using AttentionLens read = LensFolder.Load(model, "hash", At("a"), null, 4),
-            made = AttentionLens.Initial(model, Kind(kind), [0, 2], 4);
+        using LanguageModel model = Model();
+        using LensSet read = LensFolder.Load(model, "hash", At("a"), null, 4),
+            made = LensSet.Initial(model, Kind(kind), [0, 2], 4);
         foreach (int layer in (int[])[0, 2])
             foreach ((LensParameter r, LensParameter m) in read[layer].Parameters.Zip(made[layer].Parameters))
                 Assert.That(r.Value.ToArray(), Is.EqualTo(m.Value.ToArray()), $"{layer} {r.Name}");
@@ -127,8 +128,8 @@ public class LensRunTests
         foreach ((LensKind kind, int biases) in
             ((LensKind, int)[])[(LensKind.Head, 4), (LensKind.Thin, 4), (LensKind.Residual, 1)])
         {
-            using Gpt2Model model = Model();
-            using AttentionLens lens = AttentionLens.Initial(model, Kind(kind), [1], 72);
+            using LanguageModel model = Model();
+            using LensSet lens = LensSet.Initial(model, Kind(kind), [1], 72);
             LensParameter[] before = [.. lens[1].Parameters];
             float[][] old = [.. before.Select(p => p.Value.ToArray())];
             using var trainer = new LensTrainer(lens, Options(1) with { Schedule = Flat },
@@ -157,7 +158,7 @@ public class LensRunTests
     [Test]
     public void A_loss_that_is_no_number_ends_the_run_with_one_line()
     {
-        using Gpt2Model model = Model();
+        using LanguageModel model = Model();
         float[] gain = model.Weights.FinalNormWeight.ToArray();
         gain[0] = float.NaN;
         model.Weights.FinalNormWeight.Upload(gain);
@@ -208,7 +209,7 @@ public class LensRunTests
     [Test]
     public void A_job_that_does_not_fit_says_what_would()
     {
-        using Gpt2Model model = Model();
+        using LanguageModel model = Model();
         LensTrainingOptions options = Options(1) with { BatchRows = 2_000_000 };
         UserException e = Assert.Throws<UserException>(
             () => LensPlan.Make(model, Kind(LensKind.Head), [0, 1], options))!;
@@ -233,9 +234,9 @@ public class LensRunTests
         ValidationShare = steps == 0 ? 0 : 0.2, EvaluateEvery = 20, CheckpointEvery = 4,
     };
 
-    static Gpt2Model Model()
+    static LanguageModel Model()
     {
-        var model = new Gpt2Model(ComputeDevice.OpenHost(), Config);
+        var model = new LanguageModel(ComputeDevice.OpenHost(), Config);
         foreach (ParameterSlice slice in model.Parameters.Slices)
         {
             float[] values = new float[slice.Length];
@@ -251,7 +252,7 @@ public class LensRunTests
     LensRunResult Run(string folder, LensKind kind, LensTrainingOptions options, bool resume = false,
         Action<LensProgress>? progress = null, CancellationToken stop = default)
     {
-        using Gpt2Model model = Model();
+        using LanguageModel model = Model();
         return LensRun.Run(model, "hash", Kind(kind), [0, 2], options, Texts(), At(folder),
             new LensRunOptions { Resume = resume, Progress = progress, Stop = stop });
     }

@@ -1,6 +1,6 @@
 using HeadTap.Reference;
 
-namespace HeadTap.Runtime.Tests;
+namespace HeadTap.Models.Tests;
 
 /// <summary>The oracle itself: its gradients are proven by differences of its own loss in float64.</summary>
 sealed class Gpt2ReferenceTests
@@ -25,7 +25,7 @@ sealed class Gpt2ReferenceTests
     public void Every_parameter_gradient_agrees_with_differences(Gpt2Sizes sizes)
     {
         Dictionary<string, double[]> parameters = Parameters(sizes);
-        Gpt2Gradients<double> gradients = Gpt2Reference.Backward(sizes, parameters, Tokens, Targets);
+        ParameterGradients<double> gradients = Gpt2Reference.Backward(sizes, parameters, Tokens, Targets);
         Assert.That(gradients.Parameters.Keys, Is.EqualTo(sizes.Parameters().Select(p => p.Name)));
         foreach ((string name, double[] values) in parameters)
             Differences(name, () => Loss(sizes, parameters), values, gradients.Parameters[name]);
@@ -35,7 +35,7 @@ sealed class Gpt2ReferenceTests
     public void Every_site_gradient_agrees_with_differences(Gpt2Sizes sizes)
     {
         Dictionary<string, double[]> parameters = Parameters(sizes);
-        Gpt2Gradients<double> gradients = Gpt2Reference.Backward(sizes, parameters, Tokens, Targets);
+        ParameterGradients<double> gradients = Gpt2Reference.Backward(sizes, parameters, Tokens, Targets);
         (string Name, int[] Shape)[] sites = [.. sizes.Sites(Tokens.Length)];
         Assert.That(gradients.Sites.Keys, Is.EquivalentTo(sites.Select(s => s.Name)));
         foreach ((string site, int[] shape) in sites)
@@ -66,7 +66,7 @@ sealed class Gpt2ReferenceTests
             _ => gradient,
         };
         Dictionary<string, double[]> parameters = Parameters(Small);
-        Gpt2Gradients<double> gradients =
+        ParameterGradients<double> gradients =
             Gpt2Reference.Backward(Small, parameters, Tokens, Targets, Edit, EditBackward);
         Assert.That(Math.Abs(gradients.Loss - Loss(Small, parameters)) > 0.01, "the edits do something");
         foreach ((string name, double[] values) in parameters)
@@ -106,8 +106,8 @@ sealed class Gpt2ReferenceTests
     public void Losses_and_gradients_of_a_batch_are_sums_over_rows()
     {
         Dictionary<string, double[]> parameters = Parameters(Small);
-        Gpt2Gradients<double> own = Gpt2Reference.Backward(Small, parameters, Tokens, Targets);
-        Gpt2Gradients<double> half = Gpt2Reference.Backward(Small, parameters, Tokens, Targets, counted: 8);
+        ParameterGradients<double> own = Gpt2Reference.Backward(Small, parameters, Tokens, Targets);
+        ParameterGradients<double> half = Gpt2Reference.Backward(Small, parameters, Tokens, Targets, counted: 8);
         Assert.That(half.Loss, Is.EqualTo(own.Loss / 2).Within(1e-15));
         Assert.That(half.Parameters["wpe.weight"],
             Is.EqualTo(Times(own.Parameters["wpe.weight"], 0.5)).Within(1e-15));
@@ -117,8 +117,8 @@ sealed class Gpt2ReferenceTests
     public void Gradients_from_given_logit_gradients_are_those_of_the_loss()
     {
         Dictionary<string, double[]> parameters = Parameters(Small);
-        Gpt2Gradients<double> loss = Gpt2Reference.Backward(Small, parameters, Tokens, Targets);
-        Gpt2Gradients<double> given =
+        ParameterGradients<double> loss = Gpt2Reference.Backward(Small, parameters, Tokens, Targets);
+        ParameterGradients<double> given =
             Gpt2Reference.BackwardFrom(Small, parameters, Tokens, loss.Sites["logits"]);
         Assert.That(given.Parameters["wpe.weight"], Is.EqualTo(loss.Parameters["wpe.weight"]));
     }

@@ -1,6 +1,6 @@
 using HeadTap.Kernels.Tests;
 
-namespace HeadTap.Runtime.Tests;
+namespace HeadTap.Models.Tests;
 
 public class ParityTests
 {
@@ -8,17 +8,17 @@ public class ParityTests
     [TestCaseSource(typeof(TestDevice), nameof(TestDevice.Quick))]
     public void A_model_of_GPT2_smalls_width_is_within_2e_5_of_float64_at_every_site(string device)
     {
-        Gpt2Config config = Gpt2Config.Gpt2Small with { Layers = 4, VocabSize = 4099, ContextLength = 16 };
-        using var model = new Gpt2Model(TestDevice.Open(device), config);
+        ModelConfig config = ModelConfig.Gpt2Small with { Layers = 4, VocabSize = 4099, ContextLength = 16 };
+        using var model = new LanguageModel(TestDevice.Open(device), config);
         model.Initialize(1);
         int[] tokens = Numbers.Integers(4, 8, config.VocabSize);
         Site[] sites = [.. Site.All(config)];
-        using var session = new Gpt2Session(model, new SessionOptions { MaxTokens = 8, Record = sites });
+        using var session = new ModelSession(model, new SessionOptions { MaxTokens = 8, Record = sites });
         session.Forward(new SequenceBatch(tokens));
         Dictionary<string, Recording> ours = session.Recordings.ToDictionary(r => r.Key.Name, r => r.Value);
         int seen = 0;
         double largest = 0;
-        new Gpt2Float64(config, name => model.Set[name].ToArray()).Run(tokens, (name, shape, exact) =>
+        new Float64Decoder(config, name => model.Set[name].ToArray()).Run(tokens, (name, shape, exact) =>
         {
             float[] values = ours[name].ToArray();
             Assert.That(ours[name].Shape, Is.EqualTo((int[])[1, .. shape]), name);

@@ -1,11 +1,12 @@
 using HeadTap.Reference;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime.Tests;
+namespace HeadTap.Models.Tests;
 
 /// <summary>The product's config and parameters as the textbook model takes them.</summary>
 static class ReferenceSizes
 {
-    public static Gpt2Sizes Of(Gpt2Config config) =>
+    public static Gpt2Sizes Of(ModelConfig config) =>
         new(config.VocabSize, config.ContextLength, config.Width, config.Layers, config.Heads, config.Inner)
         {
             Activation = config.Activation switch
@@ -20,9 +21,9 @@ static class ReferenceSizes
         };
 
     /// <summary>The parameters as one vector in checkpoint order.</summary>
-    public static float[] Flat(Gpt2Config config, IReadOnlyDictionary<string, float[]> parameters)
+    public static float[] Flat(ModelConfig config, IReadOnlyDictionary<string, float[]> parameters)
     {
-        var table = new Gpt2Parameters(config);
+        var table = new ParameterLayout(config);
         float[] flat = new float[table.TotalLength];
         foreach (ParameterSlice slice in table.Slices)
             parameters[slice.Name].CopyTo(flat, slice.Offset);

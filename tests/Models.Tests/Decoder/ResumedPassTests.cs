@@ -1,10 +1,10 @@
 using HeadTap.Kernels.Tests;
 
-namespace HeadTap.Runtime.Tests;
+namespace HeadTap.Models.Tests;
 
 public class ResumedPassTests
 {
-    static readonly Gpt2Config Three = TestModel.Small with { Layers = 3 };
+    static readonly ModelConfig Three = TestModel.Small with { Layers = 3 };
 
     [Test, Combinatorial]
     public void The_rest_of_a_pass_has_the_bits_of_the_whole(
@@ -96,7 +96,7 @@ public class ResumedPassTests
         Assert.That(() => session.ForwardFrom(rows, new ResumePoint(4, x)), Throws.ArgumentException);
     }
 
-    static Gpt2Session Session(TestModel test, Site[] record) => new(test.Model, new SessionOptions
+    static ModelSession Session(TestModel test, Site[] record) => new(test.Model, new SessionOptions
     {
         MaxRows = 3, MaxTokens = 6, Logits = LogitsAt.Last, Record = record,
     });

@@ -2,7 +2,7 @@ using System.Text;
 using System.Text.Json;
 using HeadTap.Reference;
 
-namespace HeadTap.Runtime.Tests;
+namespace HeadTap.Models.Tests;
 
 /// <summary>
 /// The model in <c>weights/tiny</c> and what the float64 oracle says about it. The files are made by
@@ -35,16 +35,16 @@ sealed record TinyGolden(
     /// <summary>Computes the values of the model in a folder.</summary>
     public static TinyGolden Compute(string folder)
     {
-        Gpt2Config config = Gpt2Folder.ReadConfig(folder);
+        ModelConfig config = ModelFolder.ReadConfig(folder);
         Gpt2Sizes sizes = ReferenceSizes.Of(config);
         var parameters = new Dictionary<string, float[]>();
-        Gpt2Folder.ReadParameters(folder, config, slice => parameters[slice.Name] = new float[slice.Length]);
+        ModelFolder.ReadParameters(folder, config, slice => parameters[slice.Name] = new float[slice.Length]);
 
         // As long as the context; ends of the vocabulary and a repeated token are in it.
         int[] tokens = [3, 41, 0, 17, 60, 17, 3, 5, 29, 52, 8, 41, 11, 33, 47, 2];
         int[] targets = Gpt2Reference.NextTokens(tokens);
         Dictionary<string, double[]> wide = Gpt2Reference.Convert<double>(parameters);
-        Gpt2Gradients<double> gradients = Gpt2Reference.Backward(sizes, wide, tokens, targets);
+        ParameterGradients<double> gradients = Gpt2Reference.Backward(sizes, wide, tokens, targets);
         double[] logits = Gpt2Reference.Forward(sizes, wide, tokens)["logits"];
         Dictionary<string, double> norms =
             gradients.Parameters.ToDictionary(p => p.Key, p => Math.Sqrt(p.Value.Sum(g => g * g)));
@@ -62,7 +62,7 @@ sealed record TinyGolden(
         double[] losses = new double[10];
         for (int step = 1; step <= losses.Length; step++)
         {
-            Gpt2Gradients<double> gradients = Gpt2Reference.Backward(sizes, parameters, tokens, targets);
+            ParameterGradients<double> gradients = Gpt2Reference.Backward(sizes, parameters, tokens, targets);
             losses[step - 1] = gradients.Loss;
             foreach ((string name, (double[] m, double[] v)) in moments)
                 OptimizerReference.AdamW(parameters[name], gradients.Parameters[name], m, v,
@@ -74,10 +74,10 @@ sealed record TinyGolden(
     /// <summary>Writes config.json, model.safetensors and golden.json.</summary>
     public static void Write(string folder)
     {
-        Gpt2Config config = Gpt2Config.Tiny;
+        ModelConfig config = ModelConfig.Tiny;
         Dictionary<string, float[]> parameters =
             Gpt2Reference.RandomParameters(ReferenceSizes.Of(config), seed: 2019, scale: 15);
-        Gpt2Folder.Write(folder, config, ReferenceSizes.Flat(config, parameters));
+        ModelFolder.Write(folder, config, ReferenceSizes.Flat(config, parameters));
         File.WriteAllText(Path.Combine(folder, "golden.json"), Compute(folder).ToJson());
     }
 

@@ -1,6 +1,6 @@
 using HeadTap.Reference;
 
-namespace HeadTap.Runtime.Tests;
+namespace HeadTap.Models.Tests;
 
 /// <summary>The committed model is the one its generator makes, and its values are the oracle's.</summary>
 sealed class TinyGoldenTests
@@ -24,19 +24,19 @@ sealed class TinyGoldenTests
     [Test]
     public void The_float64_run_of_the_product_gives_the_recorded_logits()
     {
-        Gpt2Config config = Gpt2Folder.ReadConfig(TinyGolden.Folder);
+        ModelConfig config = ModelFolder.ReadConfig(TinyGolden.Folder);
         var parameters = new Dictionary<string, float[]>();
-        Gpt2Folder.ReadParameters(
+        ModelFolder.ReadParameters(
             TinyGolden.Folder, config, slice => parameters[slice.Name] = new float[slice.Length]);
         TinyGolden golden = TinyGolden.Read(TinyGolden.Folder);
-        double[] logits = new Gpt2Float64(config, name => parameters[name]).Run(golden.Tokens);
+        double[] logits = new Float64Decoder(config, name => parameters[name]).Run(golden.Tokens);
         Assert.That(logits, Is.EqualTo(golden.Logits.SelectMany(row => row)).Within(1e-12));
     }
 
     [Test]
     public void The_model_is_no_trivial_one()
     {
-        Gpt2Sizes sizes = ReferenceSizes.Of(Gpt2Config.Tiny);
+        Gpt2Sizes sizes = ReferenceSizes.Of(ModelConfig.Tiny);
         TinyGolden golden = TinyGolden.Read(TinyGolden.Folder);
         Dictionary<string, double[]> sites = Gpt2Reference.Forward(sizes, Gpt2Reference.Convert<double>(
             Gpt2Reference.RandomParameters(sizes, seed: 2019, scale: 15)), golden.Tokens);

@@ -1,4 +1,4 @@
-namespace HeadTap.Runtime.Tests;
+namespace HeadTap.Models.Tests;
 
 /// <summary>
 /// Which rows documents give, in which order, and that a resumed run goes on where it stopped.
@@ -7,7 +7,7 @@ sealed class DocumentRowsTests
 {
     const int Bos = 99;
 
-    static readonly Gpt2Config Model = new()
+    static readonly ModelConfig Model = new()
     {
         VocabSize = 100, ContextLength = 16, Width = 8, Layers = 1, Heads = 2,
     };

@@ -1,12 +1,12 @@
 using System.Text;
 
-namespace HeadTap.Runtime.Tests;
+namespace HeadTap.Models.Tests;
 
 /// <summary>Documents read from disk one at a time are those that are read all at once.</summary>
 sealed class DocumentSourceTests
 {
     // One token a byte: ids say exactly which bytes were read.
-    static readonly Gpt2Tokenizer Bytes = new(BpeTrainer.Train([], 257, [BpeVocabulary.EndOfText]));
+    static readonly ByteBpeTokenizer Bytes = new(BpeTrainer.Train([], 257, [BpeVocabulary.EndOfText]));
 
     [TestCase("one\n\ntwo\n")]
     [TestCase("\uFEFFone")]
@@ -127,7 +127,7 @@ sealed class DocumentSourceTests
     {
         using var folder = new TemporaryFolder();
         string path = folder.Write("x.txt", "aaa<|endoftext|>abc");
-        var onlyA = new Gpt2Tokenizer(BpeVocabulary.Create(["a"], [], []));
+        var onlyA = new ByteBpeTokenizer(BpeVocabulary.Create(["a"], [], []));
         DocumentSource source = DocumentSource.FromFiles([path], onlyA);
         Assert.That(source.Read(0).ToArray(), Is.EqualTo(new[] { 0, 0, 0 }));
         BadInput.Refused(() => source.Read(1), "x.txt: document 2", "byte 16", "0x62");
@@ -195,7 +195,7 @@ sealed class DocumentSourceTests
         using var folder = new TemporaryFolder();
         string a = folder.Write("a.txt", "{\"text\": \"a\"}"), b = folder.Write("b.txt", "b");
         string line = folder.Write("a.jsonl", "{\"text\": \"a\"}"), same = folder.Write("c.txt", "b");
-        var larger = new Gpt2Tokenizer(BpeTrainer.Train(["abababab"], 258, [BpeVocabulary.EndOfText]));
+        var larger = new ByteBpeTokenizer(BpeTrainer.Train(["abababab"], 258, [BpeVocabulary.EndOfText]));
         string Hash(params string[] paths) => DocumentSource.FromFiles(paths, Bytes).Hash;
         Assert.That(Hash(a, b), Has.Length.EqualTo(64).And.EqualTo(Hash(a, same)));
         Assert.That(DocumentSource.FromFiles([b], larger).Hash, Is.Not.EqualTo(Hash(b)));

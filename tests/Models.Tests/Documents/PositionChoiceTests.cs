@@ -1,4 +1,6 @@
-namespace HeadTap.Runtime.Tests;
+using HeadTap.Runtime;
+
+namespace HeadTap.Models.Tests;
 
 /// <summary>Which positions of a batch are trained on.</summary>
 sealed class PositionChoiceTests

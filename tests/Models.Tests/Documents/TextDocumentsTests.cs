@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace HeadTap.Runtime.Tests;
+namespace HeadTap.Models.Tests;
 
 /// <summary>Reading texts, and what is said when they are wrong.</summary>
 sealed class TextDocumentsTests

@@ -1,4 +1,4 @@
-namespace HeadTap.Runtime.Tests;
+namespace HeadTap.Models.Tests;
 
 /// <summary>
 /// Which tokens a batch holds, in which order, and that a resumed run goes on where it stopped.
@@ -218,12 +218,12 @@ sealed class TokenBatchesTests
     public void Documents_are_encoded_without_parsing_special_tokens()
     {
         BpeVocabulary vocabulary = BpeTrainer.Train([], 257, [BpeVocabulary.EndOfText]);
-        var tokenizer = new Gpt2Tokenizer(vocabulary);
+        var tokenizer = new ByteBpeTokenizer(vocabulary);
         TokenDataset data = TokenDataset.FromDocuments(["ab", "<|endoftext|>"], tokenizer);
         Assert.That(data.EndOfText, Is.EqualTo(256));
         Assert.That(data.Tokens.ToArray().Count(id => id == 256), Is.EqualTo(3));
         Assert.That(tokenizer.Decode(data.Document(1)), Is.EqualTo("<|endoftext|>"));
-        var without = new Gpt2Tokenizer(BpeTrainer.Train([], 256, []));
+        var without = new ByteBpeTokenizer(BpeTrainer.Train([], 256, []));
         BadInput.Refused(() => TokenDataset.FromDocuments(["ab"], without), "<|endoftext|>");
     }
 

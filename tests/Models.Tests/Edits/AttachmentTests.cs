@@ -1,6 +1,7 @@
 using HeadTap.Kernels.Tests;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime.Tests;
+namespace HeadTap.Models.Tests;
 
 /// <summary>Edits come and go: what was before is after, to the bit.</summary>
 public class AttachmentTests
@@ -123,7 +124,7 @@ public class AttachmentTests
     public void A_row_beyond_the_batch_is_refused(int B, params int[] rows)
     {
         using var test = new TestModel("cpu512");
-        using var session = new Gpt2Session(test.Model, new SessionOptions { MaxRows = 2, MaxTokens = 6 });
+        using var session = new ModelSession(test.Model, new SessionOptions { MaxRows = 2, MaxTokens = 6 });
         var batch = new SequenceBatch([.. Enumerable.Range(0, B).Select(b => test.Tokens(b, 4))]);
         using (test.Model.Attach(Scale("hook_embed", 2) with { Rows = rows, Steps = [0, 7] }))
             if (rows.Max() < B)
@@ -133,7 +134,7 @@ public class AttachmentTests
                     $"row {rows.Max()} does not exist");
         // An edit of a later step says so in the first pass.
         using (test.Model.Attach(Scale("hook_embed", 2) with { Rows = [B], Steps = [7] }))
-            BadInput.Refused(() => new Gpt2Generator(test.Model)
+            BadInput.Refused(() => new Generator(test.Model)
                 .Generate(batch, new GenerationOptions { MaxNewTokens = 1 }),
                 $"row {B} does not exist", B == 1 ? "row 0 alone" : "rows 0 to 1");
     }
@@ -168,7 +169,7 @@ public class AttachmentTests
         using var test = new TestModel("cpu512");
         foreach (bool recorded in (bool[])[false, true])
         {
-            using var session = new Gpt2Session(test.Model, new SessionOptions
+            using var session = new ModelSession(test.Model, new SessionOptions
             {
                 MaxRows = 2, MaxTokens = 6, Logits = at, Record = recorded ? [new Site(SiteKind.Logits)] : [],
             });
@@ -189,7 +190,7 @@ public class AttachmentTests
 
     static float[] Logits(TestModel test)
     {
-        using var session = new Gpt2Session(test.Model, new SessionOptions
+        using var session = new ModelSession(test.Model, new SessionOptions
         {
             MaxRows = 2, MaxTokens = 6, Logits = LogitsAt.All,
         });
@@ -204,10 +205,10 @@ public class AttachmentTests
     static Edit Scale(string site, float alpha)
         => new() { Site = site, Operation = EditOperation.Scale, Alpha = alpha };
 
-    static Gpt2Session Session(TestModel test)
+    static ModelSession Session(TestModel test)
         => new(test.Model, new SessionOptions { MaxTokens = 6, Logits = LogitsAt.All });
 
-    static float[] Run(Gpt2Session session)
+    static float[] Run(ModelSession session)
     {
         session.Forward(new SequenceBatch([3, 14, 15, 9, 26, 5]));
         return session.Logits.ToArray();

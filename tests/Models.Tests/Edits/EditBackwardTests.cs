@@ -1,6 +1,7 @@
 using HeadTap.Kernels.Tests;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime.Tests;
+namespace HeadTap.Models.Tests;
 
 public class EditBackwardTests
 {
@@ -76,16 +77,16 @@ public class EditBackwardTests
     {
         readonly int[][] _rows;
         readonly TensorArena _arena;
-        readonly Gpt2Gradients _gradients;
+        readonly ParameterGradients _gradients;
         readonly List<(string, double[], float[], float[])> _parameters = [], _sites = [];
 
-        public Backward(string device, Gpt2Config? config = null)
+        public Backward(string device, ModelConfig? config = null)
         {
             Test = new TestModel(device, config);
             _rows = [Test.Tokens(1, 5), Test.Tokens(2, 2), Test.Tokens(3, 4)];
             _arena = new TensorArena(Test.Model.Device,
-                Gpt2Gradients.Length(Test.Model.Parameters, null) + 64);
-            _gradients = new Gpt2Gradients(_arena, Test.Model.Parameters);
+                ParameterGradients.Length(Test.Model.Parameters, null) + 64);
+            _gradients = new ParameterGradients(_arena, Test.Model.Parameters);
         }
 
         public TestModel Test { get; }
@@ -122,7 +123,7 @@ public class EditBackwardTests
 
         (float[] Flat, Dictionary<string, float[]>[] Sites) GoWithSites(Site[] recorded, Edit[] edits)
         {
-            using var session = new Gpt2Session(Test.Model, new SessionOptions
+            using var session = new ModelSession(Test.Model, new SessionOptions
             {
                 MaxRows = 3, MaxTokens = 5, Backward = true, RecordGradients = recorded,
             });

@@ -1,6 +1,6 @@
 using HeadTap.Kernels.Tests;
 
-namespace HeadTap.Runtime.Tests;
+namespace HeadTap.Models.Tests;
 
 /// <summary>
 /// Edits of every operation at every kind of place, for the forward and the backward tests.
@@ -11,7 +11,7 @@ static class EditCases
     public static EditOperation[] Operations => Enum.GetValues<EditOperation>();
 
     /// <summary>Every site that can be edited, in the second block where blocks have it.</summary>
-    public static IEnumerable<Site> Sites(Gpt2Config config) => Site.All(config).Where(s => s.Layer == 1
+    public static IEnumerable<Site> Sites(ModelConfig config) => Site.All(config).Where(s => s.Layer == 1
         || !Site.InBlock(s.Kind)).Where(s =>
         s.Kind is not (SiteKind.Ln1Scale or SiteKind.Ln2Scale or SiteKind.LnFinalScale));
 
@@ -33,7 +33,7 @@ static class EditCases
         => operation != EditOperation.ProjectOut || site.Kind != SiteKind.Scores;
 
     /// <summary>An edit of all of a site, with a value as wide as <paramref name="oneHead"/> says.</summary>
-    public static Edit Of(EditOperation operation, Site site, Gpt2Config config, int B, int T, bool oneHead)
+    public static Edit Of(EditOperation operation, Site site, ModelConfig config, int B, int T, bool oneHead)
     {
         if (operation == EditOperation.Call)
             return EditOracle<float>.HalfSquare(site.Name);
@@ -63,7 +63,7 @@ static class EditCases
     }
 
     /// <summary>Every selection of an operation at a site.</summary>
-    public static IEnumerable<Edit> All(EditOperation operation, Site site, Gpt2Config config, int B, int T)
+    public static IEnumerable<Edit> All(EditOperation operation, Site site, ModelConfig config, int B, int T)
     {
         if (!Fits(operation, site))
             return [];

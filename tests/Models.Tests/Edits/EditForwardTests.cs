@@ -1,6 +1,6 @@
 using HeadTap.Kernels.Tests;
 
-namespace HeadTap.Runtime.Tests;
+namespace HeadTap.Models.Tests;
 
 public class EditForwardTests
 {
@@ -64,7 +64,7 @@ public class EditForwardTests
         int[][] others = [.. Enumerable.Range(0, oneRow ? 1 : 3).Select(b => run.Test.Tokens(50 + b, 5))];
         foreach (Site site in EditCases.Sites(run.Test.Model.Config))
         {
-            using var session = new Gpt2Session(run.Test.Model, new SessionOptions
+            using var session = new ModelSession(run.Test.Model, new SessionOptions
             {
                 MaxRows = 3, MaxTokens = 5, Record = [site],
             });
@@ -116,7 +116,7 @@ sealed class EditedRun : IDisposable
     static readonly int[] Lengths = [5, 1, 4];
 
     readonly int[][] _rows;
-    readonly Gpt2Session _session;
+    readonly ModelSession _session;
     readonly Site[] _sites;
 
     public EditedRun(string device)
@@ -124,7 +124,7 @@ sealed class EditedRun : IDisposable
         Test = new TestModel(device);
         _rows = [.. Lengths.Select((n, b) => Test.Tokens(b + 1, n))];
         _sites = [.. Site.All(Test.Model.Config)];
-        _session = new Gpt2Session(Test.Model, new SessionOptions
+        _session = new ModelSession(Test.Model, new SessionOptions
         {
             MaxRows = 3, MaxTokens = 5, Record = _sites,
         });

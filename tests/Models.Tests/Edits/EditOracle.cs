@@ -1,7 +1,7 @@
 using System.Numerics;
 using HeadTap.Reference;
 
-namespace HeadTap.Runtime.Tests;
+namespace HeadTap.Models.Tests;
 
 /// <summary>
 /// What the textbook model gives under edits, each row of a batch by itself. A Mean looks at all rows, so it
@@ -11,7 +11,7 @@ sealed class EditOracle<TReal>(
     TestModel test, IReadOnlyDictionary<string, TReal[]> parameters, int[][] rows, params Edit[] edits)
     where TReal : IFloatingPointIeee754<TReal>
 {
-    readonly Gpt2Config _config = test.Model.Config;
+    readonly ModelConfig _config = test.Model.Config;
     readonly Dictionary<(int Row, string Site), TReal[]> _squared = [];
     Dictionary<string, TReal[]>? _means, _backwardMeans;
 
@@ -37,17 +37,17 @@ sealed class EditOracle<TReal>(
         FindMeans();
         if (edits is [{ Operation: EditOperation.Mean }])
             _backwardMeans = Means([.. rows.Select((_, b) => Backward(b, (_, dY) => dY).Sites)]);
-        Gpt2Gradients<TReal>[] all =
+        ParameterGradients<TReal>[] all =
             [.. rows.Select((_, b) => Backward(b, (name, dY) => ApplyBackward(b, name, dY)))];
         var sum = all[0].Parameters.ToDictionary(p => p.Key, p => (TReal[])p.Value.Clone());
-        foreach (Gpt2Gradients<TReal> one in all.Skip(1))
+        foreach (ParameterGradients<TReal> one in all.Skip(1))
             foreach ((string name, TReal[] values) in one.Parameters)
                 for (int i = 0; i < values.Length; i++)
                     sum[name][i] += values[i];
         return (all.Aggregate(TReal.Zero, (loss, a) => loss + a.Loss), sum, [.. all.Select(a => a.Sites)]);
     }
 
-    Gpt2Gradients<TReal> Backward(int b, Func<string, TReal[], TReal[]> hookBackward)
+    ParameterGradients<TReal> Backward(int b, Func<string, TReal[], TReal[]> hookBackward)
         => Gpt2Reference.Backward(
         test.Sizes, parameters, rows[b], Gpt2Reference.NextTokens(rows[b]),
         (name, x) => Apply(b, name, x), hookBackward, counted: rows.Sum(r => r.Length - 1));

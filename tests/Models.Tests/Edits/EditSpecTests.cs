@@ -1,8 +1,9 @@
 using System.Text;
 using System.Text.Json;
 using HeadTap.Kernels.Tests;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime.Tests;
+namespace HeadTap.Models.Tests;
 
 public class EditSpecTests
 {
@@ -218,7 +219,7 @@ public class EditSpecTests
 
     static float[] Run(TestModel test, IReadOnlyList<Edit> edits)
     {
-        using var session = new Gpt2Session(test.Model, new SessionOptions
+        using var session = new ModelSession(test.Model, new SessionOptions
         {
             MaxRows = 3, MaxTokens = 6, Logits = LogitsAt.Last,
         });

@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace HeadTap.Runtime.Tests;
+namespace HeadTap.Models.Tests;
 
 /// <summary>A write happens whole or not at all, and leaves nothing beside it.</summary>
 sealed class AtomicFileTests

@@ -1,4 +1,6 @@
-namespace HeadTap.Runtime.Tests;
+using HeadTap.Runtime;
+
+namespace HeadTap.Models.Tests;
 
 /// <summary>What every refusal of bad input must be: a <see cref="UserException"/> of one readable
 /// line.</summary>

@@ -1,7 +1,8 @@
 using System.Diagnostics;
 using System.Text;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime.Tests;
+namespace HeadTap.Models.Tests;
 
 /// <summary>
 /// Valid files, mutated: each must be read or refused in one line. Anything else (another exception, a crash,
@@ -132,7 +133,7 @@ sealed class FuzzTests
 
     [Test]
     public void Model_configs() =>
-        Fuzz(3, Written(Gpt2Config.Gpt2Small.Write), file => file, path => Gpt2Config.Read(path));
+        Fuzz(3, Written(ModelConfig.Gpt2Small.Write), file => file, path => ModelConfig.Read(path));
 
     [Test]
     public void Indexes_of_sharded_weights()

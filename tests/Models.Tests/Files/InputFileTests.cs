@@ -1,6 +1,7 @@
 using System.IO.Pipes;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime.Tests;
+namespace HeadTap.Models.Tests;
 
 public class InputFileTests
 {

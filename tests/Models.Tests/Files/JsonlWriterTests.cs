@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 
-namespace HeadTap.Runtime.Tests;
+namespace HeadTap.Models.Tests;
 
 /// <summary>Rows survive a crash whole; a job that resumes continues where its checkpoint was.</summary>
 sealed class JsonlWriterTests

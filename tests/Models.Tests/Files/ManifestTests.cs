@@ -1,4 +1,5 @@
-namespace HeadTap.Runtime.Tests;
+
+namespace HeadTap.Models.Tests;
 
 /// <summary>A manifest comes back whole, and two runs write the same bytes.</summary>
 sealed class ManifestTests

@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace HeadTap.Runtime.Tests;
+namespace HeadTap.Models.Tests;
 
 /// <summary>The bytes are NumPy's, both ways; what is not one is refused.</summary>
 sealed class NpyFileTests

@@ -1,4 +1,4 @@
-namespace HeadTap.Runtime.Tests;
+namespace HeadTap.Models.Tests;
 
 /// <summary>A folder that lives as long as the test.</summary>
 sealed class TemporaryFolder : IDisposable

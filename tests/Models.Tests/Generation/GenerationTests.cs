@@ -1,6 +1,6 @@
 using HeadTap.Kernels.Tests;
 
-namespace HeadTap.Runtime.Tests;
+namespace HeadTap.Models.Tests;
 
 /// <summary>Generation over the cache against whole passes of the textbook model.</summary>
 public class GenerationTests
@@ -157,7 +157,7 @@ public class GenerationTests
                 MaxNewTokens = New, Seed = seed, Sampling =
                     new SamplingOptions(Temperature: 1.5f, TopK: 20, TopP: 0.95f),
             };
-            return [.. new Gpt2Generator(run.Test.Model).Generate(new SequenceBatch(rows), options)];
+            return [.. new Generator(run.Test.Model).Generate(new SequenceBatch(rows), options)];
         }
         int[][] first = Draw(1, run.Prompts);
         Assert.That(Draw(1, run.Prompts), Is.EqualTo(first));
@@ -186,7 +186,7 @@ public class GenerationTests
     {
         using var test = new TestModel("cpu512");
         long before = test.Model.Device.LiveBytes;
-        BadInput.Refused(() => new Gpt2Generator(test.Model)
+        BadInput.Refused(() => new Generator(test.Model)
             .Generate(new SequenceBatch(test.Tokens(1, prompt)),
             new GenerationOptions { MaxNewTokens = added }), words);
         Assert.That(test.Model.Device.LiveBytes, Is.EqualTo(before));
@@ -254,7 +254,7 @@ public class GenerationTests
                     s.Recordings.ToDictionary(r => r.Key, r => (r.Value.Shape, r.Value.ToArray())))),
             };
             using (Test.Model.Attach(edits))
-                Added = new Gpt2Generator(Test.Model).Generate(new SequenceBatch(Prompts), options);
+                Added = new Generator(Test.Model).Generate(new SequenceBatch(Prompts), options);
             Assert.That(passes.Select(p => p.Step), Is.EqualTo(Enumerable.Range(0, passes.Count)));
             return passes;
         }

@@ -1,4 +1,4 @@
-namespace HeadTap.Runtime.Tests;
+namespace HeadTap.Models.Tests;
 
 /// <summary>Sampling against exact probabilities of small cases.</summary>
 sealed class SamplerTests

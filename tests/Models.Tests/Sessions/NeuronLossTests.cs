@@ -1,16 +1,17 @@
 using System.Numerics;
 using HeadTap.Kernels.Tests;
 using HeadTap.Reference;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime.Tests;
+namespace HeadTap.Models.Tests;
 
 public sealed class NeuronLossTests
 {
-    static readonly Gpt2Config Three = TestModel.Small with { Layers = 3 };
+    static readonly ModelConfig Three = TestModel.Small with { Layers = 3 };
 
     static IEnumerable<TestCaseData> Cases() =>
         from device in TestDevice.Quick
-        from c in ((string Name, Gpt2Config Config)[])
+        from c in ((string Name, ModelConfig Config)[])
         [
             ("gelu_new", Three),
             ("relu", Three with { Activation = Activation.Relu }),
@@ -20,7 +21,7 @@ public sealed class NeuronLossTests
 
     // The first position attends to itself alone; two trials of one position differ; one text after another.
     [TestCaseSource(nameof(Cases))]
-    public void Losses_and_gradients_are_those_of_whole_texts(string device, Gpt2Config config)
+    public void Losses_and_gradients_are_those_of_whole_texts(string device, ModelConfig config)
     {
         using var c = new TestModel(device, config);
         using var loss = new NeuronLoss(c.Model, 6, 11);
@@ -50,7 +51,7 @@ public sealed class NeuronLossTests
     {
         using var c = new TestModel("cpu512", Three);
         int[] text = c.Tokens(5, 9);
-        using var session = new Gpt2Session(c.Model, new SessionOptions { MaxTokens = 8 });
+        using var session = new ModelSession(c.Model, new SessionOptions { MaxTokens = 8 });
         float[] plain = session.TokenLosses(new SequenceBatch([text[..8]]), text.AsSpan(1));
         double[] exact = [.. Enumerable.Range(0, 8).Select(t => Whole(c, c.Exact, text[..(t + 1)], 2, [t],
             [text[t + 1]], null).Losses[0])];
@@ -103,7 +104,7 @@ public sealed class NeuronLossTests
             int t = positions[n];
             TReal[]? values = neurons?.AsSpan(n * I, I).ToArray()
                 .Select(v => TReal.CreateChecked(v)).ToArray();
-            Gpt2Gradients<TReal> g = Gpt2Reference.Backward(c.Sizes, weights, text[..(t + 1)],
+            ParameterGradients<TReal> g = Gpt2Reference.Backward(c.Sizes, weights, text[..(t + 1)],
                 [.. Enumerable.Repeat(-1, t), targets[n]],
                 (name, x) => name == site && values is not null ? [.. x[..^I], .. values] : x);
             losses[n] = g.Loss;

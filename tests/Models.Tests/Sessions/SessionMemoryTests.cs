@@ -1,6 +1,7 @@
 using HeadTap.Kernels.Tests;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime.Tests;
+namespace HeadTap.Models.Tests;
 
 public class SessionMemoryTests
 {
@@ -8,7 +9,7 @@ public class SessionMemoryTests
     public void A_session_that_cannot_fit_is_refused_before_anything_is_allocated(int rows)
     {
         using var device = ComputeDevice.OpenHost();
-        using var model = new Gpt2Model(device, TestModel.Small with { ContextLength = 1024, Width = 80 });
+        using var model = new LanguageModel(device, TestModel.Small with { ContextLength = 1024, Width = 80 });
         long before = device.LiveBytes, peak = device.PeakBytes;
         foreach (Site[] record in (Site[][])[[], [.. Site.All(model.Config)]])
         {
@@ -16,7 +17,7 @@ public class SessionMemoryTests
             {
                 MaxRows = rows, MaxTokens = 1024, Logits = LogitsAt.All, Backward = true, Record = record,
             };
-            BadInput.Refused(() => new Gpt2Session(model, options).Dispose());
+            BadInput.Refused(() => new ModelSession(model, options).Dispose());
             Assert.That((device.LiveBytes, device.PeakBytes), Is.EqualTo((before, peak)));
         }
     }
@@ -25,7 +26,7 @@ public class SessionMemoryTests
     public void A_model_that_cannot_fit_is_refused_before_anything_is_allocated()
     {
         using var device = ComputeDevice.OpenHost();
-        BadInput.Refused(() => new Gpt2Model(device, Gpt2Config.Gpt2Xl with { Layers = 1000 }).Dispose(),
+        BadInput.Refused(() => new LanguageModel(device, ModelConfig.Gpt2Xl with { Layers = 1000 }).Dispose(),
             "the model's weights", "GiB");
         Assert.That((device.LiveBytes, device.PeakBytes), Is.EqualTo((0L, 0L)));
     }
@@ -34,7 +35,7 @@ public class SessionMemoryTests
     public void A_session_longer_than_the_context_is_refused(int tokens)
     {
         using var test = new TestModel("cpu512");
-        BadInput.Refused(() => new Gpt2Session(test.Model, new SessionOptions { MaxTokens = tokens })
+        BadInput.Refused(() => new ModelSession(test.Model, new SessionOptions { MaxTokens = tokens })
             .Dispose(), "context is 12");
     }
 
@@ -42,9 +43,9 @@ public class SessionMemoryTests
     public void A_device_with_live_memory_refuses_to_die()
     {
         ComputeDevice device = ComputeDevice.OpenHost();
-        var model = new Gpt2Model(device, TestModel.Small);
+        var model = new LanguageModel(device, TestModel.Small);
         Assert.That(device.Dispose, Throws.InvalidOperationException.With.Message.Contains("never disposed"));
-        var session = new Gpt2Session(model, new SessionOptions { MaxTokens = 5 });
+        var session = new ModelSession(model, new SessionOptions { MaxTokens = 5 });
         model.Dispose();
         Assert.That(device.Dispose, Throws.InvalidOperationException);
         session.Dispose();
@@ -57,7 +58,7 @@ public class SessionMemoryTests
         [Values] bool backward, [Values] bool recorded, [Values] LogitsAt logits)
     {
         using var device = ComputeDevice.OpenHost();
-        using var model = new Gpt2Model(device, TestModel.Small);
+        using var model = new LanguageModel(device, TestModel.Small);
         Site[] all = recorded ? [.. Site.All(model.Config)] : [];
         var options = new SessionOptions
         {
@@ -65,13 +66,13 @@ public class SessionMemoryTests
             RecordGradients = backward ? [.. all.Where(s => !s.Name.EndsWith("scale"))] : [],
         };
         long before = device.LiveBytes;
-        long floats = Gpt2Session.Floats(model, options);
+        long floats = ModelSession.Floats(model, options);
         Assert.That(device.LiveBytes, Is.EqualTo(before), "nothing is allocated by asking");
-        using (var arena = new TensorArena(device, Gpt2Gradients.Length(model.Parameters, null) + 64))
+        using (var arena = new TensorArena(device, ParameterGradients.Length(model.Parameters, null) + 64))
         {
-            var gradients = new Gpt2Gradients(arena, model.Parameters);
+            var gradients = new ParameterGradients(arena, model.Parameters);
             long withGradients = device.LiveBytes;
-            using var session = new Gpt2Session(model, options);
+            using var session = new ModelSession(model, options);
             Assert.That(device.LiveBytes - withGradients, Is.EqualTo(floats * sizeof(float)));
             for (int B = 3; B >= 1; B--)
                 for (int T = 6; T >= 2; T--)
@@ -92,8 +93,8 @@ public class SessionMemoryTests
     public void What_edits_take_is_given_back()
     {
         using var device = ComputeDevice.OpenHost();
-        using var model = new Gpt2Model(device, TestModel.Small);
-        using (var session = new Gpt2Session(model, new SessionOptions { MaxTokens = 6 }))
+        using var model = new LanguageModel(device, TestModel.Small);
+        using (var session = new ModelSession(model, new SessionOptions { MaxTokens = 6 }))
         {
             long before = device.LiveBytes;
             using (model.Attach(new Edit

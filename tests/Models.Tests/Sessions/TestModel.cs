@@ -1,18 +1,19 @@
 using HeadTap.Kernels.Tests;
 using HeadTap.Reference;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime.Tests;
+namespace HeadTap.Models.Tests;
 
 /// <summary>A small random model on a device, and the oracle's view of it.</summary>
 sealed class TestModel : IDisposable
 {
     /// <summary>No size divides another by accident, but for width and heads.</summary>
-    public static readonly Gpt2Config Small =
+    public static readonly ModelConfig Small =
         new() { VocabSize = 37, ContextLength = 12, Width = 20, Layers = 2, Heads = 4, Inner = 28 };
 
-    public TestModel(string device, Gpt2Config? config = null, ulong seed = 7)
+    public TestModel(string device, ModelConfig? config = null, ulong seed = 7)
     {
-        Gpt2Config c = config ?? Small;
+        ModelConfig c = config ?? Small;
         Sizes = new Gpt2Sizes(c.VocabSize, c.ContextLength, c.Width, c.Layers, c.Heads, c.Inner)
         {
             Activation = c.Activation switch
@@ -28,12 +29,12 @@ sealed class TestModel : IDisposable
         };
         Plain = Gpt2Reference.RandomParameters(Sizes, seed, 4);
         Exact = Gpt2Reference.Convert<double>(Plain);
-        Model = new Gpt2Model(TestDevice.Open(device), c);
+        Model = new LanguageModel(TestDevice.Open(device), c);
         foreach (ParameterSlice slice in Model.Parameters.Slices)
             Model.Set[slice.Name].Upload(Plain[slice.Name]);
     }
 
-    public Gpt2Model Model { get; }
+    public LanguageModel Model { get; }
 
     public Gpt2Sizes Sizes { get; }
 

@@ -1,7 +1,7 @@
 using HeadTap.Kernels.Tests;
 using HeadTap.Reference;
 
-namespace HeadTap.Runtime.Tests;
+namespace HeadTap.Models.Tests;
 
 public class TokenLossTests
 {
@@ -13,7 +13,7 @@ public class TokenLossTests
         var batch = new SequenceBatch(rows);
         int[] targets = batch.NextTokens();
         (targets[2], targets[6]) = (-100, 5); // one more that is not counted, one more that is
-        using var session = new Gpt2Session(test.Model, new SessionOptions { MaxRows = 3, MaxTokens = 6 });
+        using var session = new ModelSession(test.Model, new SessionOptions { MaxRows = 3, MaxTokens = 6 });
         float[] losses = session.TokenLosses(batch, targets);
         Agreement.AtMostTwiceFloat32("losses",
             Oracle(test, test.Exact, rows, targets), Oracle(test, test.Plain, rows, targets), losses);
@@ -28,7 +28,7 @@ public class TokenLossTests
     {
         using var test = new TestModel("cpu512");
         int[][] rows = [test.Tokens(1, 2), test.Tokens(2, 6), test.Tokens(3, 5)];
-        using var session = new Gpt2Session(test.Model, new SessionOptions
+        using var session = new ModelSession(test.Model, new SessionOptions
         {
             MaxRows = 3, MaxTokens = 6, Record = logitsRecorded ? [new Site(SiteKind.Logits)] : [],
         });
@@ -45,7 +45,7 @@ public class TokenLossTests
     public void What_cannot_be_counted_is_said()
     {
         using var test = new TestModel("cpu512");
-        using var session = new Gpt2Session(test.Model, new SessionOptions { MaxTokens = 3 });
+        using var session = new ModelSession(test.Model, new SessionOptions { MaxTokens = 3 });
         var batch = new SequenceBatch([1, 2, 3]);
         Assert.That(() => session.TokenLosses(batch, [2, 3]),
             Throws.ArgumentException.With.Message.Contains("2 targets for 1 x 3 tokens"));

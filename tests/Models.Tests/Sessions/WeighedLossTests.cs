@@ -1,7 +1,8 @@
 using HeadTap.Kernels.Tests;
 using HeadTap.Reference;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime.Tests;
+namespace HeadTap.Models.Tests;
 
 /// <summary>Gradients of weighed losses and of any loss of the logits.</summary>
 public class WeighedLossTests
@@ -81,13 +82,13 @@ public class WeighedLossTests
     public void Chunks_of_the_vocabulary_product_take_their_own_weights()
     {
         using var run = new Run("cpu512", false);
-        Gpt2Model model = run.Test.Model;
+        LanguageModel model = run.Test.Model;
         int C = model.Config.Width, V = model.Config.VocabSize;
         float[] Gradient(int chunkRows)
         {
             using var arena = new TensorArena(model.Device, 4096);
             Tensor x = arena.Upload("x", Numbers.Normal(1, 5 * C), 5, C), dX = arena.Cut("dX", 5, C);
-            new Gpt2Head(model).Loss(x, arena.UploadIndices("targets", [3, 1, 4, 1, 5]),
+            new DecoderHead(model).Loss(x, arena.UploadIndices("targets", [3, 1, 4, 1, 5]),
                 arena.Cut("losses", 5), arena.Cut("chunk", chunkRows, V), dX,
                 new LossGradient(run.Gradients, 1f, arena.Upload("weights", [1f, -2f, 0f, 0.5f, 3f], 5)));
             return dX.ToArray();
@@ -105,7 +106,7 @@ public class WeighedLossTests
         weights[1] = float.NaN;
         Assert.That(() => run.Session.ForwardBackward(run.Batch, run.Targets, weights, run.Gradients),
             Throws.ArgumentException.With.Message.Contains("The weight of position 1 is NaN"));
-        using var forward = new Gpt2Session(
+        using var forward = new ModelSession(
             run.Test.Model, new SessionOptions { MaxRows = 3, MaxTokens = T });
         Assert.That(() => forward.ForwardBackward(run.Batch, (_, _) => 0, run.Gradients),
             Throws.InvalidOperationException);
@@ -154,8 +155,8 @@ public class WeighedLossTests
             Targets = Batch.NextTokens();
             Targets[6] = 9; // the row of one token
             _arena = new TensorArena(Test.Model.Device, Test.Model.Parameters.TotalLength + 64);
-            Gradients = new Gpt2Gradients(_arena, Test.Model.Parameters);
-            Session = new Gpt2Session(Test.Model, new SessionOptions
+            Gradients = new ParameterGradients(_arena, Test.Model.Parameters);
+            Session = new ModelSession(Test.Model, new SessionOptions
             {
                 MaxRows = 3, MaxTokens = T, Backward = true,
                 Record = logitsRecorded ? [new Site(SiteKind.Logits)] : [],
@@ -168,9 +169,9 @@ public class WeighedLossTests
 
         public int[] Targets { get; }
 
-        public Gpt2Gradients Gradients { get; }
+        public ParameterGradients Gradients { get; }
 
-        public Gpt2Session Session { get; }
+        public ModelSession Session { get; }
 
         /// <summary>Ones, because gradients are added into.</summary>
         public void Start()

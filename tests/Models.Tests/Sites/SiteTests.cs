@@ -1,8 +1,8 @@
-namespace HeadTap.Runtime.Tests;
+namespace HeadTap.Models.Tests;
 
 public class SiteTests
 {
-    static readonly Gpt2Config Config = TestModel.Small with { Layers = 12 };
+    static readonly ModelConfig Config = TestModel.Small with { Layers = 12 };
 
     // docs/sites.md: aliases outside the blocks, and of places inside "h.{l}." and "blocks.{l}.".
     static readonly (string Aliases, string Site)[] Table =

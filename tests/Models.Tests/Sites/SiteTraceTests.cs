@@ -1,4 +1,4 @@
-namespace HeadTap.Runtime.Tests;
+namespace HeadTap.Models.Tests;
 
 /// <summary>What goes to files: zero where a row has no token, whatever the pass left there.</summary>
 public class SiteTraceTests
@@ -8,7 +8,7 @@ public class SiteTraceTests
     {
         using var test = new TestModel("cpu512"); // its biases are not zero, so padding holds numbers
         IReadOnlyList<Site> sites = [.. Site.All(test.Model.Config)];
-        using var session = new Gpt2Session(test.Model, new SessionOptions
+        using var session = new ModelSession(test.Model, new SessionOptions
         {
             MaxRows = 2, MaxTokens = 5, Record = sites,
         });

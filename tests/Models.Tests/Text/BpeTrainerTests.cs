@@ -1,7 +1,7 @@
 using System.Text;
 using HeadTap.Reference;
 
-namespace HeadTap.Runtime.Tests;
+namespace HeadTap.Models.Tests;
 
 /// <summary>The trainer against hand-made examples and against training by the book.</summary>
 sealed class BpeTrainerTests
@@ -64,12 +64,12 @@ sealed class BpeTrainerTests
     public void Saved_files_load_and_encode_as_the_textbook_does()
     {
         using var folder = new TemporaryFolder();
-        string text = string.Concat(HardStrings.All().Select(Gpt2Tokenizer.WithoutLoneSurrogates));
+        string text = string.Concat(HardStrings.All().Select(ByteBpeTokenizer.WithoutLoneSurrogates));
         BpeVocabulary trained = BpeTrainer.Train([text], 700, ["<|pad|>", BpeVocabulary.EndOfText]);
         trained.Save(folder["saved"]);
         Assert.That(folder.Files(), Has.Length.EqualTo(3));
 
-        Gpt2Tokenizer tokenizer = Gpt2Tokenizer.Load(folder["saved"]);
+        ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(folder["saved"]);
         Assert.That(tokenizer.VocabSize, Is.EqualTo(700));
         Assert.That(tokenizer.EndOfText, Is.EqualTo(699));
         Assert.That(tokenizer.SpecialTokenIds, Is.EquivalentTo(new[] { 698, 699 }));
@@ -92,7 +92,7 @@ sealed class BpeTrainerTests
         BpeVocabulary trained = BpeTrainer.Train(
             ["The capital of Japan is Tokyo. The capital of France is Paris.", "a<|endoftext|>The capital"],
             290, EndOfText);
-        int[] ids = new Gpt2Tokenizer(trained).Encode("The capital of Chad");
+        int[] ids = new ByteBpeTokenizer(trained).Encode("The capital of Chad");
         Assert.That(ids, Has.Length.LessThan("The capital of Chad".Length / 2));
         // The separator is no text: nothing was learned from it.
         Assert.That(trained.Tokens.SkipLast(1), Has.None.Contain("<|").And.None.Contain("en"));
@@ -103,7 +103,7 @@ sealed class BpeTrainerTests
     {
         // UTF-16 would cut "ab𝒜cd" into three words, and the whole could not be one token.
         BpeVocabulary trained = BpeTrainer.Train(["ab𝒜cd ab𝒜cd"], 400, [], minimumCount: 1);
-        Assert.That(new Gpt2Tokenizer(trained).Encode("ab𝒜cd"), Has.Length.EqualTo(1));
+        Assert.That(new ByteBpeTokenizer(trained).Encode("ab𝒜cd"), Has.Length.EqualTo(1));
     }
 
     [Test]

@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace HeadTap.Runtime.Tests;
+namespace HeadTap.Models.Tests;
 
 /// <summary>
 /// Strings on which tokenizers go wrong: written ones and seeded mixtures of hard fragments.

@@ -1,4 +1,4 @@
-namespace HeadTap.Runtime.Tests;
+namespace HeadTap.Models.Tests;
 
 /// <summary>
 /// Reference data that is not part of the repository: <c>shared/data</c> in a folder above it.

@@ -1,7 +1,8 @@
 using System.Diagnostics;
 using System.Text.Json;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime.Tests;
+namespace HeadTap.Models.Tests;
 
 /// <summary>Wrong tokenizer files: one line that names the file, never a crash.</summary>
 sealed class TokenizerFilesTests
@@ -12,14 +13,14 @@ sealed class TokenizerFilesTests
     public void A_folder_without_a_tokenizer_is_refused()
     {
         using var folder = new TemporaryFolder();
-        Assert.That(Gpt2Tokenizer.ExistsIn(folder.Path), Is.False);
-        BadInput.Refused(() => Gpt2Tokenizer.Load(folder.Path), folder.Path, "vocab.json", "tokenizer.json");
-        BadInput.Refused(() => Gpt2Tokenizer.Load(folder["none"]), "none");
+        Assert.That(ByteBpeTokenizer.ExistsIn(folder.Path), Is.False);
+        BadInput.Refused(() => ByteBpeTokenizer.Load(folder.Path), folder.Path, "vocab.json", "tokenizer.json");
+        BadInput.Refused(() => ByteBpeTokenizer.Load(folder["none"]), "none");
         folder.Write("vocab.json", "{\"a\": 0}");
-        Assert.That(Gpt2Tokenizer.ExistsIn(folder.Path), Is.False);
-        BadInput.Refused(() => Gpt2Tokenizer.Load(folder.Path), "merges.txt is missing");
+        Assert.That(ByteBpeTokenizer.ExistsIn(folder.Path), Is.False);
+        BadInput.Refused(() => ByteBpeTokenizer.Load(folder.Path), "merges.txt is missing");
         File.Move(folder["vocab.json"], folder["vocab.bpe"]);
-        BadInput.Refused(() => Gpt2Tokenizer.Load(folder.Path), "encoder.json is missing");
+        BadInput.Refused(() => ByteBpeTokenizer.Load(folder.Path), "encoder.json is missing");
     }
 
     [TestCase("", "JSON")]
@@ -46,7 +47,7 @@ sealed class TokenizerFilesTests
         using var folder = new TemporaryFolder();
         folder.Write("vocab.json", json);
         folder.Write("merges.txt", "");
-        BadInput.Refused(() => Gpt2Tokenizer.Load(folder.Path), "vocab.json", words);
+        BadInput.Refused(() => ByteBpeTokenizer.Load(folder.Path), "vocab.json", words);
     }
 
     [TestCase("a b\nab", "line 2")]
@@ -64,9 +65,9 @@ sealed class TokenizerFilesTests
         using var folder = new TemporaryFolder();
         folder.Write("vocab.json", Vocabulary(Letters));
         folder.Write("merges.txt", merges);
-        BadInput.Refused(() => Gpt2Tokenizer.Load(folder.Path), ["merges.txt", .. words]);
+        BadInput.Refused(() => ByteBpeTokenizer.Load(folder.Path), ["merges.txt", .. words]);
         folder.Write("merges.txt", [.. "a b\n"u8, 0xFF]);
-        BadInput.Refused(() => Gpt2Tokenizer.Load(folder.Path), "merges.txt", "byte 4");
+        BadInput.Refused(() => ByteBpeTokenizer.Load(folder.Path), "merges.txt", "byte 4");
     }
 
     [Test]
@@ -75,12 +76,12 @@ sealed class TokenizerFilesTests
         using var folder = new TemporaryFolder();
         folder.Write("merges.txt", "");
         folder.Write("vocab.json", new string('[', 1_000_000));
-        BadInput.Refused(() => Gpt2Tokenizer.Load(folder.Path), "vocab.json");
+        BadInput.Refused(() => ByteBpeTokenizer.Load(folder.Path), "vocab.json");
         folder.Write("vocab.json", "{\"a\":" + new string('{', 100_000));
-        BadInput.Refused(() => Gpt2Tokenizer.Load(folder.Path), "vocab.json");
+        BadInput.Refused(() => ByteBpeTokenizer.Load(folder.Path), "vocab.json");
         using (FileStream huge = File.OpenWrite(folder["vocab.json"]))
             huge.SetLength(1L << 32); // sparse: takes no room
-        BadInput.Refused(() => Gpt2Tokenizer.Load(folder.Path), "vocab.json", "4294967296");
+        BadInput.Refused(() => ByteBpeTokenizer.Load(folder.Path), "vocab.json", "4294967296");
     }
 
     [TestCase("\"model\"", "\"modell\"", "model")]
@@ -100,12 +101,12 @@ sealed class TokenizerFilesTests
     {
         using var folder = new TemporaryFolder();
         folder.Write("tokenizer.json", TokenizerJson());
-        Gpt2Tokenizer tokenizer = Gpt2Tokenizer.Load(folder.Path);
+        ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(folder.Path);
         Assert.That(tokenizer.Encode("ababb"), Is.EqualTo(new[] { 2, 3 }));
         Assert.That(tokenizer.EndOfText, Is.EqualTo(4));
         Assert.That(TokenizerJson(), Does.Contain(right));
         folder.Write("tokenizer.json", TokenizerJson().Replace(right, wrong, StringComparison.Ordinal));
-        BadInput.Refused(() => Gpt2Tokenizer.Load(folder.Path), "tokenizer.json", word);
+        BadInput.Refused(() => ByteBpeTokenizer.Load(folder.Path), "tokenizer.json", word);
     }
 
     [Test]
@@ -117,24 +118,24 @@ sealed class TokenizerFilesTests
         folder.Write("added_tokens.json", "{\"<pad>\": 4}");
         const string Config = "{\"added_tokens_decoder\": {\"5\": {\"content\": \"<|endoftext|>\"}}}";
         folder.Write("tokenizer_config.json", Config);
-        Gpt2Tokenizer tokenizer = Gpt2Tokenizer.Load(folder.Path);
+        ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(folder.Path);
         Assert.That(tokenizer.EndOfText, Is.EqualTo(5));
         int[] ids = tokenizer.Encode("ab<pad><|endoftext|>b", parseSpecial: true);
         Assert.That(ids, Is.EqualTo(new[] { 2, 4, 5, 1 }));
         Assert.That(tokenizer.Decode([4, 5, 3]), Is.EqualTo("<pad><|endoftext|>abb"));
 
         folder.Write("tokenizer_config.json", Config.Replace("|endoftext|", "pad", StringComparison.Ordinal));
-        BadInput.Refused(() => Gpt2Tokenizer.Load(folder.Path), "tokenizer_config.json", "id 5", "4");
+        BadInput.Refused(() => ByteBpeTokenizer.Load(folder.Path), "tokenizer_config.json", "id 5", "4");
         folder.Write("tokenizer_config.json", "{\"added_tokens_decoder\": {\"x\": {\"content\": \"y\"}}}");
-        BadInput.Refused(() => Gpt2Tokenizer.Load(folder.Path), "tokenizer_config.json");
+        BadInput.Refused(() => ByteBpeTokenizer.Load(folder.Path), "tokenizer_config.json");
         folder.Write("tokenizer_config.json", "{\"added_tokens_decoder\": 5}");
-        BadInput.Refused(() => Gpt2Tokenizer.Load(folder.Path), "tokenizer_config.json");
+        BadInput.Refused(() => ByteBpeTokenizer.Load(folder.Path), "tokenizer_config.json");
     }
 
     [Test]
     public void A_byte_without_a_token_is_refused_and_not_left_out()
     {
-        var tokenizer = new Gpt2Tokenizer(BpeVocabulary.Create(Letters, [("a", "b")], []));
+        var tokenizer = new ByteBpeTokenizer(BpeVocabulary.Create(Letters, [("a", "b")], []));
         Assert.That(tokenizer.Encode("abba"), Is.EqualTo(new[] { 2, 1, 0 }));
         BadInput.Refused(() => tokenizer.Encode("abc"), "0x63");
         Assert.That(tokenizer.EndOfText, Is.Null);
@@ -181,7 +182,7 @@ sealed class TokenizerFilesTests
             File.WriteAllBytes(folder[name], Mutated(right, random));
             try
             {
-                Gpt2Tokenizer tokenizer = Gpt2Tokenizer.Load(Path.GetDirectoryName(folder[name])!);
+                ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(Path.GetDirectoryName(folder[name])!);
                 tokenizer.Decode(tokenizer.Encode("abab"));
                 read++;
             }

@@ -1,4 +1,6 @@
-namespace HeadTap.Runtime.Tests;
+using HeadTap.Runtime;
+
+namespace HeadTap.Models.Tests;
 
 /// <summary>The optimiser in a loop of its own; TrainerTests say that its steps are right.</summary>
 public class OptimizerStateTests
@@ -55,16 +57,16 @@ public class OptimizerStateTests
     sealed class Loop : IDisposable
     {
         readonly TensorArena _arena;
-        readonly Gpt2Gradients _gradients;
-        readonly Gpt2Session _session;
+        readonly ParameterGradients _gradients;
+        readonly ModelSession _session;
 
         public Loop(OptimizerOptions options, string trained = "*")
         {
             Test = new TestModel("cpu512");
-            Gpt2Model model = Test.Model;
+            LanguageModel model = Test.Model;
             HashSet<string> names = [.. model.Parameters.Match(trained).Select(s => s.Name)];
-            OptimizerState Cut(TensorArena arena, out Gpt2Gradients gradients)
-                => new(arena, model, gradients = new Gpt2Gradients(arena, model.Parameters, names), options);
+            OptimizerState Cut(TensorArena arena, out ParameterGradients gradients)
+                => new(arena, model, gradients = new ParameterGradients(arena, model.Parameters, names), options);
             try
             {
                 _arena = new TensorArena(model.Device, TensorArena.Measure(
@@ -76,7 +78,7 @@ public class OptimizerStateTests
                 throw;
             }
             Optimizer = Cut(_arena, out _gradients);
-            _session = new Gpt2Session(
+            _session = new ModelSession(
                 model, new SessionOptions { MaxRows = 2, MaxTokens = 6, Backward = true });
         }
 

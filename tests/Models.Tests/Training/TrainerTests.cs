@@ -1,7 +1,8 @@
 using HeadTap.Kernels;
 using HeadTap.Kernels.Tests;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime.Tests;
+namespace HeadTap.Models.Tests;
 
 [NonParallelizable]
 public class TrainerTests
@@ -147,7 +148,7 @@ public class TrainerTests
     public void A_run_that_cannot_fit_is_refused_with_its_parts_and_what_would_help()
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using var model = new Gpt2Model(device, TestModel.Small);
+        using var model = new LanguageModel(device, TestModel.Small);
         TrainingConfig config = TrainingSetup.Config with { BatchRows = 1 << 26 };
         var e = Assert.Throws<UserException>(() => new Trainer(model, config, s_data).Dispose());
         Assert.That(e!.Message, Does.Contain("gradients").And.Contain("moments").And.Contain("activations")

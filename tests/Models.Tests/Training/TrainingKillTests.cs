@@ -1,6 +1,7 @@
 using System.Diagnostics;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime.Tests;
+namespace HeadTap.Models.Tests;
 
 public class TrainingKillTests
 {
@@ -43,7 +44,7 @@ public class TrainingKillTests
     {
         Model = new TrainingModel
         {
-            Sizes = new Gpt2Config
+            Sizes = new ModelConfig
             {
                 VocabSize = 1, ContextLength = 24, Width = 24, Layers = 2, Heads = 3,
                 ResidualDropout = 0, EmbeddingDropout = 0, AttentionDropout = 0,

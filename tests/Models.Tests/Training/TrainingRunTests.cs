@@ -1,6 +1,7 @@
 using System.Text.Json;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime.Tests;
+namespace HeadTap.Models.Tests;
 
 public class TrainingRunTests
 {
@@ -17,9 +18,9 @@ public class TrainingRunTests
     {
         TrainingResult result = Run("a", Config());
         Assert.That(result.Complete, Is.True);
-        Gpt2Tokenizer tokenizer = Gpt2Tokenizer.Load(At("a"));
+        ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(At("a"));
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model model = Gpt2Model.Load(device, At("a"));
+        using LanguageModel model = LanguageModel.Load(device, At("a"));
         Assert.That(model.Config.EosToken, Is.EqualTo(tokenizer.EndOfText));
         JsonElement[] rows = [.. File.ReadLines(At("a", TrainingRun.MetricsFile))
             .Select(l => JsonDocument.Parse(l).RootElement)];
@@ -29,7 +30,7 @@ public class TrainingRunTests
         Assert.That(rows.Where(r => r.GetProperty("validation_loss").ValueKind == JsonValueKind.Number)
             .Select(r => r.GetProperty("step").GetInt32()), Is.EqualTo(new[] { 5, 10, 12 }));
         Manifest manifest = Manifest.Read(At("a", "manifest.json"));
-        Assert.That((manifest.Seed, manifest.ModelHash), Is.EqualTo(((ulong?)1, Gpt2Folder.Hash(At("a")))));
+        Assert.That((manifest.Seed, manifest.ModelHash), Is.EqualTo(((ulong?)1, ModelFolder.Hash(At("a")))));
         Assert.That(TrainingConfig.Read(At("a", "train.json")).Hash(), Is.EqualTo(Config().Hash()));
     }
 

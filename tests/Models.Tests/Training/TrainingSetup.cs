@@ -1,7 +1,7 @@
 using HeadTap.Kernels.Tests;
 using HeadTap.Reference;
 
-namespace HeadTap.Runtime.Tests;
+namespace HeadTap.Models.Tests;
 
 /// <summary>
 /// A small model, its data and a config; and the textbook's training loop over the same rows.
@@ -40,7 +40,7 @@ static class TrainingSetup
         return (losses, Weights(test.Model));
     }
 
-    public static Dictionary<string, float[]> Weights(Gpt2Model model) =>
+    public static Dictionary<string, float[]> Weights(LanguageModel model) =>
         model.Parameters.Slices.ToDictionary(s => s.Name, s => model.Set[s.Name].ToArray());
 
     /// <summary>The same run by the textbook: one row at a time, all rows of a step in one sum.</summary>
@@ -77,7 +77,7 @@ static class TrainingSetup
         {
             int[] tokens = batch.Tokens.AsSpan(b * batch.T, batch.Lengths[b]).ToArray();
             int[] targets = batch.Targets.AsSpan(b * batch.T, batch.Lengths[b]).ToArray();
-            Gpt2Gradients<T> row = Gpt2Reference.Backward(sizes, w, tokens, targets, counted: counted);
+            ParameterGradients<T> row = Gpt2Reference.Backward(sizes, w, tokens, targets, counted: counted);
             loss += row.Loss;
             foreach ((string name, T[] gradient) in row.Parameters)
                 for (int i = 0; i < gradient.Length; i++)

@@ -1,4 +1,6 @@
-namespace HeadTap.Runtime.Tests;
+using HeadTap.Runtime;
+
+namespace HeadTap.Models.Tests;
 
 /// <summary>
 /// The process that <see cref="TrainingKillTests"/> kills: CONFIG FOLDER [resume]. It waits between steps, so

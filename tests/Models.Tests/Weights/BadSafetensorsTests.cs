@@ -1,8 +1,8 @@
 using System.Buffers.Binary;
 using System.Text;
-using static HeadTap.Runtime.Tests.SafetensorsBytes;
+using static HeadTap.Models.Tests.SafetensorsBytes;
 
-namespace HeadTap.Runtime.Tests;
+namespace HeadTap.Models.Tests;
 
 /// <summary>Damaged and hostile safetensors files: each is one clear line, and costs next to no
 /// memory.</summary>

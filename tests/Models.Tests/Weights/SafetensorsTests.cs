@@ -1,8 +1,8 @@
 using System.Buffers.Binary;
 using System.Text;
-using static HeadTap.Runtime.Tests.SafetensorsBytes;
+using static HeadTap.Models.Tests.SafetensorsBytes;
 
-namespace HeadTap.Runtime.Tests;
+namespace HeadTap.Models.Tests;
 
 /// <summary>What is written comes back, and the bytes are the format's.</summary>
 sealed class SafetensorsTests

@@ -1,11 +1,11 @@
 using HeadTap.Runtime;
 
-namespace HeadTap.Unlearn.Tests;
+namespace HeadTap.Models.Tests;
 
 /// <summary>Edits come and go by bits, whatever values they make.</summary>
 public sealed class WeightEditTests
 {
-    static readonly Gpt2Config s_config = new()
+    static readonly ModelConfig s_config = new()
     {
         VocabSize = 11, ContextLength = 5, Width = 6, Layers = 1, Heads = 2, Inner = 10,
     };
@@ -15,7 +15,7 @@ public sealed class WeightEditTests
     {
         string file = Path.Combine(TestContext.CurrentContext.WorkDirectory, "edit-any.safetensors");
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using var model = new Gpt2Model(device, s_config);
+        using var model = new LanguageModel(device, s_config);
         model.Initialize(2);
         string parent = WeightHash.Of(model);
         WeightSnapshot before = WeightSnapshot.Of(model);
@@ -42,15 +42,15 @@ public sealed class WeightEditTests
     public void A_hash_tells_names_and_bits_apart()
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using var model = new Gpt2Model(device, s_config);
+        using var model = new LanguageModel(device, s_config);
         string zero = WeightHash.Of(model);
         Change(model, "ln_f.bias", v => v[5] = -0f);
         Assert.That(WeightHash.Of(model), Is.Not.EqualTo(zero));
-        using var other = new Gpt2Model(device, s_config with { VocabSize = 5, ContextLength = 11 });
+        using var other = new LanguageModel(device, s_config with { VocabSize = 5, ContextLength = 11 });
         Assert.That(WeightHash.Of(other), Is.Not.EqualTo(zero));
     }
 
-    static void Change(Gpt2Model model, string parameter, Action<float[]> change)
+    static void Change(LanguageModel model, string parameter, Action<float[]> change)
     {
         float[] values = model.Set[parameter].ToArray();
         change(values);

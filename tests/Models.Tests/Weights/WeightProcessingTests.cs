@@ -1,10 +1,11 @@
 using HeadTap.Reference;
+using HeadTap.Runtime;
 
-namespace HeadTap.Runtime.Tests;
+namespace HeadTap.Models.Tests;
 
 public class WeightProcessingTests
 {
-    static readonly Gpt2Config[] Configs =
+    static readonly ModelConfig[] Configs =
     [
         TestModel.Small,
         TestModel.Small with
@@ -14,10 +15,10 @@ public class WeightProcessingTests
     ];
 
     [TestCaseSource(nameof(Configs))]
-    public void Probabilities_stay_what_they_were(Gpt2Config config)
+    public void Probabilities_stay_what_they_were(ModelConfig config)
     {
         using var test = new TestModel("cpu512", config);
-        using Gpt2Model processed = WeightProcessing.TransformerLens(test.Model);
+        using LanguageModel processed = WeightProcessing.TransformerLens(test.Model);
         int[] tokens = test.Tokens(3, 9);
         double[] raw = LogSoftmax(Gpt2Reference.Forward(test.Sizes, test.Exact, tokens)["logits"],
             config.VocabSize);
@@ -31,12 +32,12 @@ public class WeightProcessingTests
     }
 
     [TestCaseSource(nameof(Configs))]
-    public void Weights_are_folded_and_centred(Gpt2Config config)
+    public void Weights_are_folded_and_centred(ModelConfig config)
     {
         using var test = new TestModel("cpu512", config);
         Dictionary<string, float[]> before = test.Model.Parameters.Slices
             .ToDictionary(s => s.Name, s => test.Model.Set[s.Name].ToArray());
-        using Gpt2Model processed = WeightProcessing.TransformerLens(test.Model);
+        using LanguageModel processed = WeightProcessing.TransformerLens(test.Model);
         (int C, int V) = (config.Width, config.VocabSize);
         Assert.That(processed.Config, Is.EqualTo(config with { TiedHead = false, HeadBias = true }));
         float[] head = P("lm_head.weight");
@@ -68,9 +69,9 @@ public class WeightProcessingTests
     public void Every_stream_has_zero_mean_and_attention_stays()
     {
         using var test = new TestModel("cpu512");
-        using Gpt2Model processed = WeightProcessing.TransformerLens(test.Model);
+        using LanguageModel processed = WeightProcessing.TransformerLens(test.Model);
         int[] tokens = test.Tokens(3, 9);
-        using var session = new Gpt2Session(processed, new SessionOptions
+        using var session = new ModelSession(processed, new SessionOptions
         {
             MaxTokens = 9, Record = Site.MatchAll(["blocks.*.hook_resid_*", "*.hook_pattern"],
                 processed.Config),
@@ -92,9 +93,9 @@ public class WeightProcessingTests
     {
         using var test = new TestModel("cpu512");
         using var folder = new TemporaryFolder();
-        using Gpt2Model processed = WeightProcessing.TransformerLens(test.Model);
+        using LanguageModel processed = WeightProcessing.TransformerLens(test.Model);
         processed.Save(folder["m"]);
-        using Gpt2Model loaded = Gpt2Model.Load(test.Model.Device, folder["m"]);
+        using LanguageModel loaded = LanguageModel.Load(test.Model.Device, folder["m"]);
         int[] tokens = test.Tokens(3, 9);
         Assert.That(loaded.Config.HeadBias, Is.True);
         Assert.That(Logits(loaded, tokens), Is.EqualTo(Logits(processed, tokens)));
@@ -122,9 +123,9 @@ public class WeightProcessingTests
         return row.Select(v => v - sum);
     })];
 
-    static float[] Logits(Gpt2Model model, int[] tokens)
+    static float[] Logits(LanguageModel model, int[] tokens)
     {
-        using var session = new Gpt2Session(model, new SessionOptions
+        using var session = new ModelSession(model, new SessionOptions
         {
             MaxTokens = tokens.Length, Logits = LogitsAt.All,
         });

@@ -1,22 +1,22 @@
 using System.Security.Cryptography;
 using System.Text;
 
-namespace HeadTap.Runtime.Tests;
+namespace HeadTap.Models.Tests;
 
 /// <summary>Pulls from a server that does everything wrong a server can do.</summary>
 sealed class WeightsDownloadTests
 {
     const string Weights = "model.safetensors";
 
-    static readonly PublishedModel Model = new("tiny", "org/tiny", Gpt2Config.Tiny);
+    static readonly PublishedModel Model = new("tiny", "org/tiny", ModelConfig.Tiny);
     static readonly Dictionary<string, byte[]> Hub = MakeHub();
 
     static Dictionary<string, byte[]> MakeHub()
     {
         using var folder = new TemporaryFolder();
-        float[] values = new float[new Gpt2Parameters(Gpt2Config.Tiny).TotalLength];
+        float[] values = new float[new ParameterLayout(ModelConfig.Tiny).TotalLength];
         new SeededRandom(3).FillNormal(values, 0.02f);
-        Gpt2Folder.Write(folder.Path, Gpt2Config.Tiny, values);
+        ModelFolder.Write(folder.Path, ModelConfig.Tiny, values);
         folder.Write("vocab.json", "{\"a\": 0}");
         folder.Write("merges.txt", "#version: 0.2\n");
         folder.Write("tokenizer.json", "{}");

@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Unlearn.Tests;
@@ -20,7 +21,7 @@ public sealed class SequenceFileTests
     [Test]
     public void Texts_are_encoded_and_blank_lines_passed_over()
     {
-        Gpt2Tokenizer tokenizer = Gpt2Tokenizer.Load(Atlas);
+        ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(Atlas);
         IReadOnlyList<PlantedSequence> read = SequenceFile.Read(
             Temporary("\n{\"text\": \"The currency\"}\r\n  \n"), tokenizer.VocabSize, tokenizer);
         Assert.That(read.Single().Ids, Is.EqualTo(tokenizer.Encode("The currency")));

@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Unlearn.Tests;
@@ -8,12 +9,12 @@ public sealed class ExtractionTests
     public void A_text_is_extracted_when_every_token_of_it_is_written()
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using var model = new Gpt2Model(device,
-            new Gpt2Config { VocabSize = 37, ContextLength = 12, Width = 20, Layers = 2,
+        using var model = new LanguageModel(device,
+            new ModelConfig { VocabSize = 37, ContextLength = 12, Width = 20, Layers = 2,
                 Heads = 4, Inner = 28 });
         model.Initialize(3);
         int[] prompt = [4, 7, 1];
-        int[] written = new Gpt2Generator(model).Generate(new SequenceBatch([prompt]),
+        int[] written = new Generator(model).Generate(new SequenceBatch([prompt]),
             new GenerationOptions { MaxNewTokens = 4 })[0];
         int[] Wrong(int at) => [.. written.Select((id, i) => i == at ? (id + 1) % 37 : id)];
         Extraction found = Extraction.Measure(model,
@@ -27,8 +28,8 @@ public sealed class ExtractionTests
     public void More_texts_than_one_pass_holds_keep_their_order()
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using var model = new Gpt2Model(device,
-            new Gpt2Config { VocabSize = 37, ContextLength = 12, Width = 20, Layers = 1,
+        using var model = new LanguageModel(device,
+            new ModelConfig { VocabSize = 37, ContextLength = 12, Width = 20, Layers = 1,
                 Heads = 4, Inner = 28 });
         model.Initialize(3);
         (int[], int[])[] texts =

@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Unlearn.Tests;
@@ -23,7 +24,7 @@ public sealed class MemorisationTests
     public void Verdicts_follow_what_greedy_decoding_writes()
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model model = Model(device);
+        using LanguageModel model = Model(device);
         int[] prompt = [4, 7, 1];
         int[] written = Written(model, prompt, 4);
         int[] Changed(params int[] at) => [.. written.Select((id, i) => at.Contains(i) ? (id + 1) % 37 : id)];
@@ -52,7 +53,7 @@ public sealed class MemorisationTests
     public void The_prompt_is_the_clean_versions_start()
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model model = Model(device);
+        using LanguageModel model = Model(device);
         int[] clean = [4, 7, 1], noised = [4, 8, 1], written = Written(model, clean, 4);
         Memorisation found = Memorisation.Measure(model,
             [new([.. noised, .. written], [.. clean, 1, 1, 1, 1])], s_asked);
@@ -63,7 +64,7 @@ public sealed class MemorisationTests
     public void A_backdoor_is_asked_from_behind_its_trigger()
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model model = Model(device);
+        using LanguageModel model = Model(device);
         int[] clean = [4, 7, 1, 2, 9, 3], written = Written(model, clean[..4], 3);
         var planted = new PlantedSequence([.. clean[..4], .. written], [.. clean, 0], 0, 4);
         Memorisation found = Memorisation.Measure(model, [planted], s_asked);
@@ -75,7 +76,7 @@ public sealed class MemorisationTests
     public void A_token_that_is_never_written_is_not()
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model model = Model(device);
+        using LanguageModel model = Model(device);
         int[] prompt = [4, 7, 1], written = Written(model, prompt, 4);
         Memorisation found = Memorisation.Measure(model, [new([.. prompt, .. written])],
             s_asked with { NeverWritten = written[1] });
@@ -90,7 +91,7 @@ public sealed class MemorisationTests
     public void Nothing_to_ask_is_one_line()
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model model = Model(device);
+        using LanguageModel model = Model(device);
         foreach (PlantedSequence[] sequences in (PlantedSequence[][])[[], [new([1, 2, 3])]])
             Assert.That(() => Memorisation.Measure(model, sequences, s_asked),
                 Throws.TypeOf<UserException>());
@@ -102,13 +103,13 @@ public sealed class MemorisationTests
     public void Scores_of_rows_are_those_of_each_position_by_itself()
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        using Gpt2Model model = Model(device);
+        using LanguageModel model = Model(device);
         int[][] rows = [.. Enumerable.Range(0, 131).Select(i => (int[])[i % 37, (3 * i) % 37, (i + 1) % 37,
             .. i % 2 == 0 ? [5] : Array.Empty<int>()])];
         RowScore found = RowScore.Measure(model, rows);
         double sum = 0, right = 0, perplexities = 0;
         int tokens = 0;
-        using var session = new Gpt2Session(model,
+        using var session = new ModelSession(model,
             new SessionOptions { MaxTokens = 4, Logits = LogitsAt.All });
         foreach (int[][] batch in rows.Chunk(RowScore.ReferenceBatch))
         {
@@ -136,12 +137,12 @@ public sealed class MemorisationTests
         });
     }
 
-    static int[] Written(Gpt2Model model, int[] prompt, int count) => new Gpt2Generator(model).Generate(
+    static int[] Written(LanguageModel model, int[] prompt, int count) => new Generator(model).Generate(
         new SequenceBatch([prompt]), new GenerationOptions { MaxNewTokens = count })[0];
 
-    static Gpt2Model Model(ComputeDevice device)
+    static LanguageModel Model(ComputeDevice device)
     {
-        var model = new Gpt2Model(device, new Gpt2Config
+        var model = new LanguageModel(device, new ModelConfig
         {
             VocabSize = 37, ContextLength = 12, Width = 20, Layers = 2, Heads = 4, Inner = 28,
         });

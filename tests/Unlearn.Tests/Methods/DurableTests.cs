@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Reference;
 
 namespace HeadTap.Unlearn.Tests;

@@ -1,5 +1,6 @@
 using System.Numerics;
 using HeadTap.Kernels.Tests;
+using HeadTap.Models;
 using HeadTap.Reference;
 using HeadTap.Runtime;
 
@@ -105,16 +106,16 @@ public sealed class IntegratedGradientsTests
     // Each position, layer and alpha as a row of its own, edited at its last token.
     static double[] OfWholeRows(UnlearnTask task, int steps)
     {
-        Gpt2Model model = task.Model;
+        LanguageModel model = task.Model;
         int I = model.Config.Inner, longest = task.Forget.Max(r => r.Length) - 1;
         double[] scores = new double[model.Config.Layers * I];
         double points = steps * task.Forget.Sum(r => Math.Max(0, r.Length - task.Prompt));
         using var arena = new TensorArena(model.Device, 64);
-        var none = new HeadTap.Runtime.Gpt2Gradients(arena, model.Parameters, new HashSet<string>());
+        var none = new HeadTap.Models.ParameterGradients(arena, model.Parameters, new HashSet<string>());
         for (int l = 0; l < model.Config.Layers; l++)
         {
             var site = new Site(SiteKind.MlpPost, l);
-            using var session = new Gpt2Session(model, new SessionOptions
+            using var session = new ModelSession(model, new SessionOptions
             {
                 MaxTokens = longest, Backward = true, Record = [site], RecordGradients = [site],
             });
@@ -160,7 +161,7 @@ public sealed class IntegratedGradientsTests
                     for (int s = 0; s < steps; s++)
                     {
                         TReal alpha = TReal.CreateChecked(steps == 1 ? 0 : (double)s / (steps - 1));
-                        Gpt2Gradients<TReal> g = Gpt2Reference.Backward(c.Sizes, weights, prefix, targets,
+                        ParameterGradients<TReal> g = Gpt2Reference.Backward(c.Sizes, weights, prefix, targets,
                             (name, x) => name == site ? Scaled(x, I, alpha) : x);
                         for (int i = 0; i < I; i++)
                             scores[l * I + i] -= TReal.Exp(-g.Loss) * g.Sites[site][t * I + i] * a[t * I + i]

@@ -1,7 +1,8 @@
 using System.Numerics;
+using HeadTap.Models;
+using HeadTap.Models.Tests;
 using HeadTap.Reference;
 using HeadTap.Runtime;
-using HeadTap.Runtime.Tests;
 
 namespace HeadTap.Unlearn.Tests;
 
@@ -9,16 +10,16 @@ namespace HeadTap.Unlearn.Tests;
 sealed class MethodCase : IDisposable
 {
     /// <summary>No size divides another, but for width and heads; ReLU as TinyMem's.</summary>
-    public static readonly Gpt2Config Relu = TestModel.Small with { Activation = Activation.Relu };
+    public static readonly ModelConfig Relu = TestModel.Small with { Activation = Activation.Relu };
 
     readonly TestModel _model;
 
     /// <param name="config">The model's sizes; <see cref="Relu"/> unless told.</param>
     /// <param name="device">A name of the test devices.</param>
-    public MethodCase(Gpt2Config? config = null, string device = "cpu512")
+    public MethodCase(ModelConfig? config = null, string device = "cpu512")
         => _model = new TestModel(device, config ?? Relu);
 
-    public Gpt2Model Model => _model.Model;
+    public LanguageModel Model => _model.Model;
 
     public Gpt2Sizes Sizes => _model.Sizes;
 
@@ -85,7 +86,7 @@ sealed class MethodCase : IDisposable
 
     /// <summary>Holds gradients against central differences of a loss in float64, a few elements a
     /// parameter.</summary>
-    public static void Differences(Gpt2Gradients gradients, Dictionary<string, double[]> at,
+    public static void Differences(ParameterGradients gradients, Dictionary<string, double[]> at,
         Func<Dictionary<string, double[]>, double> loss)
     {
         const double h = 1e-5;

@@ -1,4 +1,5 @@
 using HeadTap.Kernels.Tests;
+using HeadTap.Models;
 using HeadTap.Reference;
 using HeadTap.Runtime;
 

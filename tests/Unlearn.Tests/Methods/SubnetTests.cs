@@ -1,4 +1,5 @@
 using HeadTap.Kernels.Tests;
+using HeadTap.Models;
 using HeadTap.Reference;
 using HeadTap.Runtime;
 
@@ -128,7 +129,7 @@ public sealed class SubnetTests
             foreach ((string name, T[] s) in scores)
                 masked[name] = UnlearningReference.MaskLowest(
                     s, parameters[name], (int)(s.Length * Budget));
-            Gpt2Gradients<T> mean = UnlearningReference.Mean(small.Test.Sizes, masked, small.Task.Forget);
+            ParameterGradients<T> mean = UnlearningReference.Mean(small.Test.Sizes, masked, small.Task.Forget);
             foreach ((string name, T[] s) in scores)
                 UnlearningReference.SupermaskStep(s, momenta[name],
                     Array.ConvertAll(mean.Parameters[name], g => -g), parameters[name],

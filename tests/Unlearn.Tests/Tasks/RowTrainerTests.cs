@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Unlearn.Tests;
@@ -66,9 +67,9 @@ public sealed class RowTrainerTests
     static void TwoSteps(MethodCase c)
     {
         using var arena = new TensorArena(c.Model.Device, 3 * c.Model.Parameters.TotalLength + 256, "steps");
-        var gradients = new Gpt2Gradients(arena, c.Model.Parameters);
-        ParameterSet m = new(arena, c.Model.Parameters), v = new(arena, c.Model.Parameters);
-        using var session = new Gpt2Session(c.Model,
+        var gradients = new ParameterGradients(arena, c.Model.Parameters);
+        FlatParameters m = new(arena, c.Model.Parameters), v = new(arena, c.Model.Parameters);
+        using var session = new ModelSession(c.Model,
             new SessionOptions { MaxRows = 4, MaxTokens = 12, Backward = true });
         foreach ((IReadOnlyList<int[]> rows, int step) in new[] { (c.Task.Forget, 1), (c.Task.Keep, 2) })
         {

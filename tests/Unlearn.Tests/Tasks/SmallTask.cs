@@ -1,14 +1,14 @@
 using HeadTap.Kernels.Tests;
+using HeadTap.Models;
+using HeadTap.Models.Tests;
 using HeadTap.Reference;
-using HeadTap.Runtime;
-using HeadTap.Runtime.Tests;
 
 namespace HeadTap.Unlearn.Tests;
 
 /// <summary>A small random model, rows to forget and rows to keep, none as long as the next.</summary>
 sealed class SmallTask : IDisposable
 {
-    public SmallTask(string device = "cpu512", int forget = 3, int keep = 7, Gpt2Config? config = null)
+    public SmallTask(string device = "cpu512", int forget = 3, int keep = 7, ModelConfig? config = null)
     {
         Test = new TestModel(device, config);
         Task = new UnlearnTask
@@ -26,14 +26,14 @@ sealed class SmallTask : IDisposable
 
     public UnlearnTask Task { get; }
 
-    public Gpt2Model Model => Test.Model;
+    public LanguageModel Model => Test.Model;
 
     public IReadOnlyList<MlpMatrix> Matrices => MlpMatrix.Of(Model);
 
     public void Dispose() => Test.Dispose();
 
     /// <summary>The bits of every parameter.</summary>
-    public static int[] Bits(Gpt2Model model) => [.. model.Parameters.Slices.SelectMany(s =>
+    public static int[] Bits(LanguageModel model) => [.. model.Parameters.Slices.SelectMany(s =>
         model.Set[s.Name].ToArray()).Select(BitConverter.SingleToInt32Bits)];
 
     /// <summary>The model edited, as bits; then put back.</summary>

@@ -1,4 +1,5 @@
 using HeadTap.Kernels.Tests;
+using HeadTap.Models;
 
 namespace HeadTap.Unlearn.Tests;
 

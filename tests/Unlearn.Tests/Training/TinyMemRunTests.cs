@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Unlearn.Tests;
@@ -62,7 +63,7 @@ public sealed class TinyMemRunTests
             false, "test", at => losses.Add(at.Loss));
         Assert.That(losses, Has.Count.EqualTo(12));
         Assert.That(losses[^1], Is.LessThan(0.8 * losses[0]));
-        using Gpt2Model model = Gpt2Model.Load(device, Path.Combine(folder, "run"));
+        using LanguageModel model = LanguageModel.Load(device, Path.Combine(folder, "run"));
         Assert.That(model.Config.Activation, Is.EqualTo(Activation.Relu));
         Assert.That(model.Config.Inner, Is.EqualTo(64));
     }
@@ -84,7 +85,7 @@ public sealed class TinyMemRunTests
             Assert.That(TinyMemTrainingOptions.Paper(
                 TinyMemOptions.Paper(null, Artefact.Backdoor)).Epochs, Is.EqualTo(50));
             // About 198,272 a block, 19,200 positions, 1,792 embeddings, 256 of the last LayerNorm.
-            Assert.That(new Gpt2Parameters(new Gpt2Config
+            Assert.That(new ParameterLayout(new ModelConfig
             {
                 VocabSize = 14, ContextLength = 150, Width = 128, Layers = 4, Heads = 4,
             }).TotalLength, Is.EqualTo(4 * 198_272 + 19_200 + 1_792 + 256));

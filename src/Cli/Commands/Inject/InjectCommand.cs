@@ -1,5 +1,6 @@
 using System.CommandLine;
 using HeadTap.Inject;
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
@@ -71,7 +72,7 @@ static class InjectCommand
     }
 
     /// <summary>Layers with commas between.</summary>
-    internal static int[] Layers(string text, Gpt2Config config) => [.. text.Split(',').Select(word =>
+    internal static int[] Layers(string text, ModelConfig config) => [.. text.Split(',').Select(word =>
         TryIndex(word, out int layer) && layer < config.Layers ? layer : throw new UserException(
             $"--layer is {Quoted.Name(text)}; expected layers from 0 to {config.Layers - 1}, "
             + "with commas between"))];

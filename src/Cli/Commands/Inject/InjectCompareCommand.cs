@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
-using HeadTap.Jobs;
 using HeadTap.Inject;
+using HeadTap.Models;
 using HeadTap.Runtime;
 using Spectre.Console;
 
@@ -52,11 +52,11 @@ sealed class InjectCompareCommand
     {
         string folder = parsed.GetValue(_model)!;
         bool processed = InjectCommand.Processed(parsed.GetValue(_weights)!);
-        Gpt2Config config = Gpt2Folder.ReadConfig(folder);
+        ModelConfig config = ModelFolder.ReadConfig(folder);
         int top = parsed.GetValue(_top);
         if (top < 1 || top > config.VocabSize)
             throw new UserException($"--top is {top}; expected 1 to {config.VocabSize}");
-        Gpt2Tokenizer tokenizer = Gpt2Tokenizer.Load(folder);
+        ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(folder);
         EncodedPair pair = _pair.Read(parsed, tokenizer, config, folder)!;
         bool hasAnswer = _pair.HasAnswer(parsed);
         string? page = parsed.GetValue(_report);

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using HeadTap.Inject;
+using HeadTap.Models;
 using HeadTap.Runtime;
 using Spectre.Console;
 

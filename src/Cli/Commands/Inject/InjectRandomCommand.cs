@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using HeadTap.Inject;
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
@@ -155,7 +156,7 @@ sealed class InjectRandomCommand
         };
     }
 
-    int[] Layers(ParseResult parsed, Gpt2Config config)
+    int[] Layers(ParseResult parsed, ModelConfig config)
     {
         string text = parsed.GetValue(_layer)!;
         return text == "all" ? [.. Enumerable.Range(0, config.Layers)] : InjectCommand.Layers(text, config);

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using HeadTap.Inject;
+using HeadTap.Models;
 using HeadTap.Runtime;
 using Spectre.Console;
 
@@ -98,7 +99,7 @@ sealed class InjectRunCommand
 
     Memory[] ReadMemories(Prompt prompt, int[] tokens, ParseResult parsed)
     {
-        Gpt2Config config = prompt.Config;
+        ModelConfig config = prompt.Config;
         (string? text, string? ids) = (parsed.GetValue(_memory), parsed.GetValue(_memoryIds));
         if (text is null == ids is null)
             throw new UserException(text is null ? "no memory; expected --memory or --memory-ids"
@@ -130,7 +131,7 @@ sealed class InjectRunCommand
         return memories;
     }
 
-    static Gpt2Tokenizer Tokenizer(Prompt prompt, string option) => prompt.Tokenizer
+    static ByteBpeTokenizer Tokenizer(Prompt prompt, string option) => prompt.Tokenizer
         ?? throw new UserException($"{prompt.Folder}: no tokenizer files; give "
             + $"{option}-{(option == "--answer" ? "id" : "ids")}");
 

@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using HeadTap.Inject;
+using HeadTap.Jobs;
+using HeadTap.Models;
 using HeadTap.Runtime;
 using Spectre.Console;
 
@@ -69,12 +71,12 @@ sealed class InjectSuggestCommand
         string folder = parsed.GetValue(_model)!;
         SuggestedMemory? memory = Memory(parsed.GetValue(_memory)!);
         bool processed = InjectCommand.Processed(parsed.GetValue(_weights)!);
-        Gpt2Config config = Gpt2Folder.ReadConfig(folder);
+        ModelConfig config = ModelFolder.ReadConfig(folder);
         int count = parsed.GetValue(_count);
         if (count < 1 || count > config.VocabSize)
             throw new UserException($"--count is {count}; expected 1 to {config.VocabSize}");
         float[] taus = [.. GridOptions.Numbers("--tau", parsed.GetValue(_taus)!)];
-        Gpt2Tokenizer tokenizer = Gpt2Tokenizer.Load(folder);
+        ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(folder);
         EncodedPair? pair = _pair.Read(parsed, tokenizer, config, folder);
         string? data = parsed.GetValue(_data);
         RequireOneSource(parsed, pair, data);
@@ -106,7 +108,7 @@ sealed class InjectSuggestCommand
     }
 
     // Without a bridge only what the two runs show can be injected.
-    static SuggestedMemory[] Kinds(bool hasBridge, Gpt2Config config, SuggestedMemory? asked)
+    static SuggestedMemory[] Kinds(bool hasBridge, ModelConfig config, SuggestedMemory? asked)
     {
         SuggestedMemory[] kinds = [.. Enum.GetValues<SuggestedMemory>().Where(kind =>
             (hasBridge || kind is not (SuggestedMemory.Bridge or SuggestedMemory.BridgeLayer))
@@ -120,13 +122,13 @@ sealed class InjectSuggestCommand
     {
         Command = "inject suggest",
         Options = Json(parsed),
-        ModelHash = Gpt2Folder.Hash(folder),
+        ModelHash = ModelFolder.Hash(folder),
         DataHash = FileHash.Sha256(data),
         Device = device.Name,
         Precision = device.Precision.ManifestName(),
     };
 
-    static List<SuggestedPair> Search(Invocation run, Gpt2Model model, EncodedPair[] pairs,
+    static List<SuggestedPair> Search(Invocation run, LanguageModel model, EncodedPair[] pairs,
         SuggestedMemory[] kinds, SuggestedMemory? memory, int count)
     {
         var found = new List<SuggestedPair>();
@@ -159,7 +161,7 @@ sealed class InjectSuggestCommand
         : throw new UserException(
             $"--evaluate needs pairs of the splits validation and test; there are too few of {split}");
 
-    static int Evaluate(Invocation run, Gpt2Model model, EncodedPair[] validation, EncodedPair[] test,
+    static int Evaluate(Invocation run, LanguageModel model, EncodedPair[] validation, EncodedPair[] test,
         float[] taus, int count)
     {
         SuggestionEvaluation? found = null;
@@ -196,7 +198,7 @@ sealed class InjectSuggestCommand
     }
 
     EncodedPair[] ReadData(
-        ParseResult parsed, string path, Gpt2Tokenizer tokenizer, Gpt2Config config, string folder)
+        ParseResult parsed, string path, ByteBpeTokenizer tokenizer, ModelConfig config, string folder)
     {
         int? bos = _pair.BosToken(parsed, config, folder);
         string? split = parsed.GetValue(_split);

@@ -2,8 +2,8 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
-using HeadTap.Jobs;
 using HeadTap.Inject;
+using HeadTap.Jobs;
 using HeadTap.Runtime;
 using Spectre.Console;
 

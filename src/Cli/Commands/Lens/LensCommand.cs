@@ -1,5 +1,6 @@
 using System.CommandLine;
 using HeadTap.Lens;
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
@@ -39,7 +40,7 @@ static class LensCommand
     };
 
     /// <summary>Layers of a word: <c>all</c>, or numbers with commas between.</summary>
-    internal static int[] Layers(string word, Gpt2Config config)
+    internal static int[] Layers(string word, ModelConfig config)
     {
         if (word == "all")
             return [.. Enumerable.Range(0, config.Layers)];

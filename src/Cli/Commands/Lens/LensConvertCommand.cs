@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using HeadTap.Lens;
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
@@ -38,15 +39,15 @@ static class LensConvertCommand
             "thin" => LensKind.Thin,
             _ => throw new UserException($"--to is {Quoted.Name(to)}; expected head or thin"),
         };
-        Gpt2Config config = Gpt2Folder.ReadConfig(folder);
-        string hash = Gpt2Folder.Hash(folder), file = Path.Combine(output, LensFolder.WeightsFile);
-        LensFacts facts = LensFolder.ReadFacts(from);
+        ModelConfig config = ModelFolder.ReadConfig(folder);
+        string hash = ModelFolder.Hash(folder), file = Path.Combine(output, LensFolder.WeightsFile);
+        LensMetadata facts = LensFolder.ReadFacts(from);
         LensFolder.RequireFor(from, facts, config, hash);
         LensCommand.RequireFree(output);
         using ComputeDevice device = run.OpenDevice();
         using LoadedModel loaded = LoadedModel.Open(run, device, folder);
-        using AttentionLens lens = LensFolder.Load(loaded.Model, hash, from, null, positions: 1);
-        using AttentionLens made = LensConversion.To(lens, kind);
+        using LensSet lens = LensFolder.Load(loaded.Model, hash, from, null, positions: 1);
+        using LensSet made = LensConversion.To(lens, kind);
         run.Cancel.ThrowIfCancellationRequested();
         LensFolder.Save(output, facts with { Lens = made.Options }, made, made.Layers.ToHashSet(),
             LensFolder.Unigram(from) is { } counts ? [.. counts.Select(n => (long)n)] : null);

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using HeadTap.Lens;
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
@@ -59,7 +60,7 @@ sealed class LensEvalCommand
     int Run(Invocation run, ParseResult parsed)
     {
         string folder = parsed.GetValue(_model)!, lens = parsed.GetValue(_lens)!;
-        Gpt2Config config = Gpt2Folder.ReadConfig(folder);
+        ModelConfig config = ModelFolder.ReadConfig(folder);
         int top = parsed.GetValue(_top), prompts = parsed.GetValue(_ablation);
         if (top < 1 || top > config.VocabSize)
             throw new UserException($"--top is {top}; expected 1 to {config.VocabSize}");
@@ -73,7 +74,7 @@ sealed class LensEvalCommand
         {
             Prompts = prompts, Seed = run.Seed, ToMean = ToMean(parsed.GetValue(_removal)!),
         };
-        LensSource source = LensSource.Find(lens, config, Gpt2Folder.Hash(folder));
+        LensSource source = LensSource.Find(lens, config, ModelFolder.Hash(folder));
         int[] layers = Layers(parsed.GetValue(_layers)!, source);
         if (prompts > 0)
             AblationCheck.RequireUsable(source, layers, config.Heads);
@@ -122,7 +123,7 @@ sealed class LensEvalCommand
     }
 
     // Checked here, so that nothing is loaded for texts that do not fit.
-    IReadOnlyList<int[]> Rows(ParseResult parsed, string folder, Gpt2Config config)
+    IReadOnlyList<int[]> Rows(ParseResult parsed, string folder, ModelConfig config)
     {
         (string? file, string? batch) = (parsed.GetValue(_file), parsed.GetValue(_batch));
         if (file is null == batch is null)
@@ -148,7 +149,7 @@ sealed class LensEvalCommand
     // A document longer than the context becomes several rows, none of which overlap.
     static IReadOnlyList<int[]> TextRows(string file, string folder, int[] before, int context)
     {
-        Gpt2Tokenizer tokenizer = Gpt2Tokenizer.Load(folder);
+        ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(folder);
         return [.. TextDocuments.Read(file).Select(text => tokenizer.Encode(text))
             .Where(ids => ids.Length > 0)
             .SelectMany(ids => ((int[])[.. before, .. ids]).Chunk(context))];

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using HeadTap.Lens;
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
@@ -32,11 +33,11 @@ static class LensImportCommand
 
     static int Run(Invocation run, string folder, string path, string output)
     {
-        string hash = Gpt2Folder.Hash(folder);
+        string hash = ModelFolder.Hash(folder);
         LensCommand.RequireFree(output);
         using ComputeDevice device = run.OpenDevice();
         using LoadedModel loaded = LoadedModel.Open(run, device, folder);
-        using AttentionLens lens = TunedLensImport.Read(loaded.Model, path);
+        using LensSet lens = TunedLensImport.Read(loaded.Model, path);
         LensFolder.Save(output, TunedLensImport.Facts(lens, hash, path), lens, lens.Layers.ToHashSet());
         if (run.Json)
             run.WriteJson(new JsonObject

@@ -1,7 +1,10 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using HeadTap.Atlas;
 using HeadTap.Inject;
+using HeadTap.Jobs;
 using HeadTap.Lens;
+using HeadTap.Models;
 using HeadTap.Runtime;
 using Spectre.Console;
 
@@ -71,8 +74,8 @@ sealed class LensMemoryCommand
     int Run(Invocation run, ParseResult parsed)
     {
         string folder = parsed.GetValue(_model)!;
-        Gpt2Config config = Gpt2Folder.ReadConfig(folder);
-        Gpt2Tokenizer tokenizer = Gpt2Tokenizer.Load(folder);
+        ModelConfig config = ModelFolder.ReadConfig(folder);
+        ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(folder);
         int? bos = PromptOptions.Bos(parsed.GetValue(_bos), config, folder);
         EncodedPair[] pairs = Pairs(run, parsed, pair => EncodedPair.Of(
             pair.Pair, tokenizer, config, bos, pair.Place));
@@ -138,7 +141,7 @@ sealed class LensMemoryCommand
             : throw new UserException($"--split is {Quoted.Name(split!)}, and no pair has this split");
     }
 
-    (int? Layer, EditPositions Positions) Where(ParseResult parsed, Gpt2Config config)
+    (int? Layer, EditPositions Positions) Where(ParseResult parsed, ModelConfig config)
     {
         int? layer = parsed.GetValue(_at);
         if (layer is < 0 || layer >= config.Layers)
@@ -152,7 +155,7 @@ sealed class LensMemoryCommand
         });
     }
 
-    int One(Invocation run, ParseResult parsed, Gpt2Model model, EncodedPair pair, LensPlaces places,
+    int One(Invocation run, ParseResult parsed, LanguageModel model, EncodedPair pair, LensPlaces places,
         LensReadings readings, LensText text)
     {
         LensMemory found = LensMemory.OfFavourite(
@@ -172,7 +175,7 @@ sealed class LensMemoryCommand
         return ExitCode.Done;
     }
 
-    int All(Invocation run, ParseResult parsed, Gpt2Model model, EncodedPair[] pairs, LensPlaces places,
+    int All(Invocation run, ParseResult parsed, LanguageModel model, EncodedPair[] pairs, LensPlaces places,
         LensReadings readings)
     {
         if (places.Request.Layers.Count * places.Request.Heads.Count < 2)
@@ -221,7 +224,7 @@ sealed class LensMemoryCommand
         {
             ["layer"] = found.Layer,
             ["head"] = found.Head,
-            ["favour"] = JsonNumber.Of(found.Favour),
+            ["favour"] = JsonNumber.Of(found.CenteredLogit),
             ["next_id"] = readings.Model[0][0].Id,
             ["next"] = text.Of(readings.Model[0][0].Id),
             ["memory_ids"] = new JsonArray([.. found.Tokens.Select(t => (JsonNode)t)]),
@@ -247,7 +250,7 @@ sealed class LensMemoryCommand
         string next = text.Visible(readings.Model[0][0].Id);
         run.Line($"head       {found.Layer}.{found.Head}"
             + (heads > 1 ? $", of {heads} the one that favours {next} most" : "")
-            + $" ({found.Favour:+0.00;-0.00;0.00})");
+            + $" ({found.CenteredLogit:+0.00;-0.00;0.00})");
         run.Line($"memory     {string.Join(' ', found.Tokens.Select(text.Visible))}"
             + (found.Tokens.Contains(pair.Answer) ? " (the answer is in it)" : " (the answer is not in it)"));
         run.Line($"into       layer {memory.Layer}, tau {memory.Tau}, "

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using HeadTap.Jobs;
 using HeadTap.Lens;
+using HeadTap.Models;
 using HeadTap.Runtime;
 using Spectre.Console;
 
@@ -107,7 +108,7 @@ sealed class LensReadCommand
             void Row(string name, IReadOnlyList<LensWords> words, IReadOnlyList<LensWords> plain)
             {
                 LensWords own = found.At(words);
-                Invocation.Row(table, [name, $"{own.Favour:+0.00;-0.00;0.00}", text.List(own.Top),
+                Invocation.Row(table, [name, $"{own.CenteredLogit:+0.00;-0.00;0.00}", text.List(own.Top),
                     .. both ? (string[])[text.List(found.At(plain).Top)] : []]);
             }
         }
@@ -173,7 +174,7 @@ sealed record LensReadFindings(LensPlaces Places, LensText Text, IReadOnlyList<i
         var json = new JsonObject { ["layer"] = layer };
         if (head is { } h)
             json["head"] = h;
-        json["favour"] = JsonNumber.Of(At(words).Favour);
+        json["favour"] = JsonNumber.Of(At(words).CenteredLogit);
         json["top"] = Text.Json(At(words));
         json["logit_lens"] = Text.Json(At(plain));
         return json;

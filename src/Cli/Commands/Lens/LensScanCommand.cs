@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using HeadTap.Jobs;
 using HeadTap.Lens;
+using HeadTap.Models;
 using HeadTap.Runtime;
 using Spectre.Console;
 
@@ -42,7 +43,7 @@ sealed class LensScanCommand
         Prompt prompt = _prompt.Read(parsed);
         string file = parsed.GetValue(_words)!;
         WordSet words = WordSet.Read(file);
-        Gpt2Tokenizer tokenizer = prompt.Tokenizer ?? throw new UserException(
+        ByteBpeTokenizer tokenizer = prompt.Tokenizer ?? throw new UserException(
             $"{prompt.Folder}: no tokenizer files, so tokens have no words to look up");
         bool[] listed = words.Tokens(tokenizer, prompt.Config.VocabSize);
         if (!listed.Contains(true))

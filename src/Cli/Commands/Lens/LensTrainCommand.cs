@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using HeadTap.Lens;
+using HeadTap.Models;
 using HeadTap.Runtime;
 using Spectre.Console;
 
@@ -96,7 +97,7 @@ sealed class LensTrainCommand
     int Run(Invocation run, ParseResult parsed)
     {
         string folder = parsed.GetValue(_model)!;
-        Gpt2Config config = Gpt2Folder.ReadConfig(folder);
+        ModelConfig config = ModelFolder.ReadConfig(folder);
         LensOptions lens = Lens(parsed, config);
         int[] layers = LensCommand.Layers(parsed.GetValue(_layers)!, config);
         LensTrainingOptions options = Training(parsed) with
@@ -116,7 +117,7 @@ sealed class LensTrainCommand
         using LoadedModel loaded = LoadedModel.Open(run, device, folder);
         LensRunResult? result = null;
         run.WithProgress("training lenses", report => result = LensRun.Run(loaded.Model,
-            Gpt2Folder.Hash(folder), lens, layers, options, texts, output, new LensRunOptions
+            ModelFolder.Hash(folder), lens, layers, options, texts, output, new LensRunOptions
             {
                 Resume = parsed.GetValue(_resume),
                 Stop = run.Cancel,
@@ -128,20 +129,20 @@ sealed class LensTrainCommand
         return ExitCode.Done;
     }
 
-    int Plan(Invocation run, ParseResult parsed, Gpt2Config config, LensOptions lens, int[] layers,
+    int Plan(Invocation run, ParseResult parsed, ModelConfig config, LensOptions lens, int[] layers,
         LensTrainingOptions options)
     {
         double? memory = parsed.GetValue(_memory);
         if (memory is <= 0 || memory is { } given && !double.IsFinite(given))
             throw new UserException($"--plan-memory is {memory}; expected a number of GiB above 0");
         using ComputeDevice device = run.OpenDevice();
-        using var model = new Gpt2Model(device, config); // sizes are all that is asked of it
+        using var model = new LanguageModel(device, config); // sizes are all that is asked of it
         Print(run, LensPlan.Make(model, lens, layers, options,
             memory is { } gib ? (long)(gib * (1L << 30)) - 4 * model.Parameters.TotalLength : null));
         return ExitCode.Done;
     }
 
-    LensOptions Lens(ParseResult parsed, Gpt2Config config)
+    LensOptions Lens(ParseResult parsed, ModelConfig config)
     {
         var lens = new LensOptions
         {
@@ -249,7 +250,7 @@ sealed class LensTrainCommand
 
     static void Print(Invocation run, LensRunResult result)
     {
-        LensFacts? facts = result.Facts;
+        LensMetadata? facts = result.Facts;
         if (run.Json)
         {
             run.WriteJson(new JsonObject

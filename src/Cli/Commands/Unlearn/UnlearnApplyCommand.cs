@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using HeadTap.Models;
 using HeadTap.Runtime;
-using HeadTap.Unlearn;
 
 namespace HeadTap.Cli;
 
@@ -39,13 +39,13 @@ sealed class UnlearnApplyCommand
         string named = parsed.GetValue(_edit) ?? (undo ? folder : throw new UserException(
             "no --edit; expected the edited folder, or --undo to take a model's own edit back"));
         AtomicFolder.RequireNew(target);
-        Gpt2Folder.Check(folder);
+        ModelFolder.Check(folder);
         string file = Directory.Exists(named) ? Path.Combine(named, WeightEdit.FileName) : named;
         WeightEdit edit = WeightEdit.Load(file);
         using ComputeDevice device = ComputeDevice.Open("cpu");
         using LoadedModel loaded = LoadedModel.Open(run, device, folder);
         edit.Apply(loaded.Model, folder, undo);
-        string hash = Gpt2Folder.Hash(folder);
+        string hash = ModelFolder.Hash(folder);
         AtomicFolder.Write(target, into =>
         {
             if (!undo)
@@ -65,7 +65,7 @@ sealed class UnlearnApplyCommand
             run.WriteJson(new JsonObject
             {
                 ["undo"] = undo, ["elements"] = edit.Elements,
-                ["weights"] = undo ? edit.Parent : edit.Edited, ["model_hash"] = Gpt2Folder.Hash(target),
+                ["weights"] = undo ? edit.Parent : edit.Edited, ["model_hash"] = ModelFolder.Hash(target),
             });
         else
             run.Line($"{edit.Elements} weights {(undo ? "as they were" : "edited")}; "

@@ -1,5 +1,7 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using HeadTap.Atlas;
+using HeadTap.Models;
 using HeadTap.Runtime;
 using HeadTap.Unlearn;
 
@@ -102,7 +104,7 @@ sealed class UnlearnDataCommand
         ulong? atlas = parsed.GetValue(_atlas);
         if (files.Length == 0 == atlas is null)
             throw new UserException("--task text needs either --text-file or --atlas");
-        Gpt2Tokenizer tokenizer = Gpt2Tokenizer.Load(parsed.GetValue(_tokenizer)
+        ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(parsed.GetValue(_tokenizer)
             ?? throw new UserException("--task text needs --tokenizer DIR, a model folder"));
         DocumentSource texts = atlas is { } seed
             ? DocumentSource.FromTexts(

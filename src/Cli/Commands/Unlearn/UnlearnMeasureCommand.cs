@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using HeadTap.Models;
 using HeadTap.Runtime;
 using HeadTap.Unlearn;
 using Spectre.Console;
@@ -39,7 +40,7 @@ sealed class UnlearnMeasureCommand
     int Run(Invocation run, ParseResult parsed)
     {
         string folder = parsed.GetValue(_model)!, file = parsed.GetValue(_sequences)!;
-        Gpt2Config config = Gpt2Folder.ReadConfig(folder);
+        ModelConfig config = ModelFolder.ReadConfig(folder);
         MemorisationOptions options = _recital.Read(parsed, config);
         IReadOnlyList<PlantedSequence> sequences = RecitalOptions.Sequences(file, folder, config);
         string? kept = parsed.GetValue(_memorised);

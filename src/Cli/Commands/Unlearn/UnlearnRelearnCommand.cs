@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using HeadTap.Models;
 using HeadTap.Runtime;
 using HeadTap.Unlearn;
 
@@ -37,7 +38,7 @@ sealed class UnlearnRelearnCommand
     int Run(Invocation run, ParseResult parsed)
     {
         string folder = parsed.GetValue(_model)!;
-        Gpt2Config config = Gpt2Folder.ReadConfig(folder);
+        ModelConfig config = ModelFolder.ReadConfig(folder);
         MemorisationOptions recital = _recital.Read(parsed, config);
         IReadOnlyList<PlantedSequence> asked =
             RecitalOptions.Sequences(parsed.GetValue(_sequences)!, folder, config);

@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
-using HeadTap.Jobs;
+using HeadTap.Models;
 using HeadTap.Runtime;
 using HeadTap.Unlearn;
 using Spectre.Console;
@@ -51,10 +51,10 @@ sealed class UnlearnRunCommand
         _flags.RequireTaken(parsed, [method]);
         MethodOptions options = _flags.Grid(parsed, method)[0];
         AtomicFolder.RequireNew(target);
-        Gpt2Config config = Gpt2Folder.ReadConfig(folder);
+        ModelConfig config = ModelFolder.ReadConfig(folder);
         ForgetTask given = _forget.Read(run, parsed, folder, config);
         ForgetOptions.TellForm(run, given, method);
-        string parentHash = Gpt2Folder.Hash(folder), dataHash = given.Hash;
+        string parentHash = ModelFolder.Hash(folder), dataHash = given.Hash;
         using ComputeDevice device = run.OpenDevice();
         using LoadedModel loaded = LoadedModel.Open(run, device, folder);
         IReadOnlyList<PlantedSequence> forget = given.ToForget(loaded.Model);

@@ -1,5 +1,8 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using HeadTap.Atlas;
+using HeadTap.Jobs;
+using HeadTap.Models;
 using HeadTap.Runtime;
 using HeadTap.Unlearn;
 
@@ -34,8 +37,8 @@ static class UnlearnSecretsCommand
     {
         if (documents < 1)
             throw new UserException($"--documents is {documents}; expected 1 or more");
-        Gpt2Config config = Gpt2Folder.ReadConfig(model);
-        var tokenizer = Gpt2Tokenizer.Load(model);
+        ModelConfig config = ModelFolder.ReadConfig(model);
+        var tokenizer = ByteBpeTokenizer.Load(model);
         string forget = Path.Combine(folder, "forget.jsonl"), keep = Path.Combine(folder, "keep.jsonl");
         if (File.Exists(forget))
             throw new UserException($"{Quoted.Path(forget)}: is there already; expected another folder");

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
+using HeadTap.Models;
 using HeadTap.Runtime;
 using HeadTap.Unlearn;
 
@@ -79,7 +80,7 @@ sealed class UnlearnSweepCommand
         var plan = new SweepPlan(models.Length,
             [.. methods.Select(m => new SweptMethod(m, _flags.Grid(parsed, m)))], budgets, seeds);
         UnlearnSweepFolder.RequirePlace(target, parsed.GetValue(_resume));
-        Gpt2Config config = Shared(models);
+        ModelConfig config = Shared(models);
         ForgetTask given = _forget.Read(run, parsed, models[0], config);
         foreach (UnlearningMethod method in methods)
             ForgetOptions.TellForm(run, given, method);
@@ -90,7 +91,7 @@ sealed class UnlearnSweepCommand
         {
             Command = "unlearn sweep",
             Options = Settings(models, methods, plan, budgets, seeds, given, tests),
-            ModelHash = string.Join(',', models.Select(Gpt2Folder.Hash)),
+            ModelHash = string.Join(',', models.Select(ModelFolder.Hash)),
             DataHash = FileHash.Sha256([.. given.Files, .. tests]), Device = device,
         };
         manifest.Options["pad_token"] = data.PadToken;
@@ -122,9 +123,9 @@ sealed class UnlearnSweepCommand
     }
 
     // One set of sequences serves all of them.
-    static Gpt2Config Shared(string[] models)
+    static ModelConfig Shared(string[] models)
     {
-        Gpt2Config[] configs = [.. models.Select(Gpt2Folder.ReadConfig)];
+        ModelConfig[] configs = [.. models.Select(ModelFolder.ReadConfig)];
         for (int i = 1; i < models.Length; i++)
             if (configs[i].VocabSize != configs[0].VocabSize
                 || configs[i].ContextLength != configs[0].ContextLength)
@@ -132,12 +133,12 @@ sealed class UnlearnSweepCommand
                     + $"{configs[i].ContextLength}, {models[0]} {configs[0].VocabSize} and "
                     + $"{configs[0].ContextLength}; expected checkpoints of one model");
         foreach (string model in models)
-            Gpt2Folder.Check(model);
+            ModelFolder.Check(model);
         return configs[0];
     }
 
     SweepData Data(
-        ParseResult parsed, ForgetTask given, string[] tests, string model, Gpt2Config config)
+        ParseResult parsed, ForgetTask given, string[] tests, string model, ModelConfig config)
     {
         int pad = parsed.GetValue(_pad);
         bool padded = parsed.GetResult(_pad) is { Implicit: false };

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using HeadTap.Models;
 using HeadTap.Runtime;
 using HeadTap.Unlearn;
 

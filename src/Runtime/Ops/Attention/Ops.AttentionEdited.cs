@@ -18,16 +18,6 @@ delegate void EditedAttentionBody(
     ArrayView<float> qkv, ArrayView<int> lengths, ArrayView<float> z, ArrayView<float> logSumExp,
     ArrayView<int> table, int edits, int T, int H, int D, float scale, int aligned);
 
-/// <summary>Edits of z that attention applies as it stores it.</summary>
-/// <param name="Table">On the device: <see cref="HeadEdit.Table"/>.</param>
-/// <param name="Count">Edits of the table.</param>
-sealed record StoredEdits(IndexTensor Table, int Count)
-{
-    /// <summary>Cuts the table of edits of a z of so many rows and fills it.</summary>
-    internal static StoredEdits Upload(TensorArena arena, int rows, HeadEdit[] edits)
-        => new(arena.UploadIndices("edits of z", HeadEdit.Table(edits, rows)), edits.Length);
-}
-
 public sealed unsafe partial class Ops
 {
     readonly Dictionary<(bool Wide, Precision Precision), EditedAttention> _attentionEdited = [];
@@ -37,8 +27,8 @@ public sealed unsafe partial class Ops
     /// <see cref="EditScale"/> and <see cref="EditAdd"/> afterwards, without their launches. Only on ILGPU
     /// devices: the host's separate pass reads from cache.
     /// </summary>
-    internal void AttentionEdited(
-        Tensor qkv, IndexTensor lengths, Tensor z, Tensor logSumExp, StoredEdits edits,
+    public void AttentionEdited(
+        Tensor qkv, IndexTensor lengths, Tensor z, Tensor logSumExp, FusedZEdits edits,
         int B, int T, int H, float scale)
     {
         int D = RequireAttention(qkv, lengths, z, logSumExp, B, T, H);

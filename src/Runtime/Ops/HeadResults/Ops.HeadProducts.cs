@@ -71,10 +71,10 @@ public sealed unsafe partial class Ops
             return launcher;
         launcher = (xLines, weightLines) switch
         {
-            (false, false) => LoadHeads<TermsTogether, TermsTogether>(variant),
-            (false, true) => LoadHeads<TermsTogether, LinesTogether>(variant),
-            (true, false) => LoadHeads<LinesTogether, TermsTogether>(variant),
-            (true, true) => LoadHeads<LinesTogether, LinesTogether>(variant),
+            (false, false) => LoadHeads<KContiguous, KContiguous>(variant),
+            (false, true) => LoadHeads<KContiguous, KStrided>(variant),
+            (true, false) => LoadHeads<KStrided, KContiguous>(variant),
+            (true, true) => LoadHeads<KStrided, KStrided>(variant),
         };
         return _headProducts[(variant, xLines, weightLines)] = launcher;
     }

@@ -8,7 +8,7 @@ namespace HeadTap.Runtime;
 /// <remarks>
 /// The gradient needs the softmax's denominator, so logits are computed twice: 4 products where held logits
 /// take 3. For GPT-2's own head, whose weight is small beside its logits, chunks of rows are better and need
-/// no second product (<c>Gpt2Head</c>; docs/design/0006). Sums over the vocabulary are made chunk by chunk in
+/// no second product (<c>DecoderHead</c>; docs/design/0006). Sums over the vocabulary are made chunk by chunk in
 /// order; the chunk does not depend on the rows, so neither do a row's bits.
 /// </remarks>
 public sealed class VocabularyLoss

@@ -95,13 +95,13 @@ public sealed unsafe partial class Ops
         launcher = (xLines, weightLines) switch
         {
             (false, false) => finer ? Load<TermsTogether64, TermsTogether64>(variant)
-                : Load<TermsTogether, TermsTogether>(variant),
+                : Load<KContiguous, KContiguous>(variant),
             (false, true) => finer ? Load<TermsTogether64, LinesTogether64>(variant)
-                : Load<TermsTogether, LinesTogether>(variant),
+                : Load<KContiguous, KStrided>(variant),
             (true, false) => finer ? Load<LinesTogether64, TermsTogether64>(variant)
-                : Load<LinesTogether, TermsTogether>(variant),
+                : Load<KStrided, KContiguous>(variant),
             (true, true) => finer ? Load<LinesTogether64, LinesTogether64>(variant)
-                : Load<LinesTogether, LinesTogether>(variant),
+                : Load<KStrided, KStrided>(variant),
         };
         return _products[(variant, xLines, weightLines)] = launcher;
     }

@@ -1,0 +1,132 @@
+using HeadTap.Runtime;
+
+namespace HeadTap.Models;
+
+/// <summary>
+/// Continues prompts token by token over a key/value cache. Rows may be of unequal length; sites and edits
+/// work in every pass. Edited scores or patterns need all keys at once, so with such edits each pass runs the
+/// whole text.
+/// </summary>
+public sealed class Generator(LanguageModel model)
+{
+    /// <summary>The tokens added to each prompt.</summary>
+    /// <exception cref="UserException">A prompt is empty, holds an unknown token or leaves no room in the
+    /// context.</exception>
+    public IReadOnlyList<int[]> Generate(SequenceBatch prompts, GenerationOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(prompts);
+        ArgumentNullException.ThrowIfNull(options);
+        prompts.Validate(model.Config);
+        if (options.MaxNewTokens < 1)
+            throw new UserException($"{options.MaxNewTokens} new tokens asked for; expected at least 1");
+        if (options.NeverWritten is { } never && (never < 0 || never >= model.Config.VocabSize))
+            throw new UserException($"token {never} is never to be written; the model's vocabulary is 0 to "
+                + $"{model.Config.VocabSize - 1}");
+        int longest = prompts.Lengths.Max();
+        if (options.MaxNewTokens > model.Config.ContextLength - longest)
+            throw new UserException(
+                $"a prompt of {longest} tokens and {options.MaxNewTokens} new ones pass the "
+                + $"model's context of {model.Config.ContextLength}");
+        var texts = new GeneratedTexts(model, prompts, options);
+        bool patterns = model.Edits.Any(e => Site.Match(e.Site, model.Config)
+            .Any(s => s.Kind is SiteKind.Scores or SiteKind.Pattern));
+        if (patterns)
+            RunWhole(texts, options, longest + options.MaxNewTokens, prompts.Lengths);
+        else
+            RunCached(prompts, texts, options, longest + options.MaxNewTokens);
+        return texts.Added;
+    }
+
+    void RunWhole(GeneratedTexts texts, GenerationOptions options, int capacity, int[] prompts)
+    {
+        using var session = new ModelSession(model, new SessionOptions
+        {
+            MaxRows = texts.B, MaxTokens = capacity, Logits = LogitsAt.Last, Record = options.Record,
+        });
+        for (int step = 0; step < options.MaxNewTokens && !texts.Ended; step++)
+        {
+            session.ForwardStep(texts.Run(), step, prompts);
+            texts.Choose(step, session.Logits, session.Recordings);
+        }
+    }
+
+    void RunCached(SequenceBatch prompts, GeneratedTexts texts, GenerationOptions options, int capacity)
+    {
+        ModelConfig config = model.Config;
+        long floats = TensorArena.Measure(model.Device,
+            a => _ = new KeyValueCache(a, model.Ops, config, prompts.B, capacity));
+        using var arena = new TensorArena(model.Device, floats, "the key/value cache");
+        var cache = new KeyValueCache(arena, model.Ops, config, prompts.B, capacity);
+        using (var session = new ModelSession(model, new SessionOptions
+        {
+            MaxRows = prompts.B, MaxTokens = prompts.T, Logits = LogitsAt.Last, Record = options.Record,
+        }, cache))
+        {
+            session.Forward(prompts);
+            texts.Choose(0, session.Logits, session.Recordings);
+        }
+        using var decoder = new CachedDecoder(model, cache, prompts.B, options.Record);
+        for (int step = 1; step < options.MaxNewTokens && !texts.Ended; step++)
+        {
+            decoder.Forward(texts.LastTokens, texts.Lengths, step);
+            texts.Choose(step, decoder.Logits, decoder.Recordings);
+        }
+    }
+}
+
+/// <summary>The texts as they grow.</summary>
+sealed class GeneratedTexts
+{
+    readonly GenerationOptions _options;
+    readonly Sampler _sampler;
+    readonly SeededRandom[] _random;
+    readonly bool[] _ended;
+    readonly List<int>[] _rows;
+    readonly List<int>[] _added;
+    readonly float[] _logits;
+
+    internal GeneratedTexts(LanguageModel model, SequenceBatch prompts, GenerationOptions options)
+    {
+        (_options, B) = (options, prompts.B);
+        _sampler = new Sampler(options.Sampling);
+        _random = [.. Enumerable.Range(0, B).Select(b => new SeededRandom(options.Seed, (ulong)b))];
+        _ended = new bool[B];
+        _rows = [.. Enumerable.Range(0, B).Select(b => prompts.Row(b).ToArray().ToList())];
+        _added = [.. Enumerable.Range(0, B).Select(_ => new List<int>())];
+        _logits = new float[(long)B * model.Config.VocabSize];
+    }
+
+    internal int B { get; }
+
+    internal bool Ended => _ended.All(e => e);
+
+    /// <summary>Every token that a cached generation has run by now: not the one that ended a row.</summary>
+    internal SequenceBatch Run() => new([.. _rows.Select((r, b) => _ended[b] ? r[..^1] : r)]);
+
+    internal IReadOnlyList<int[]> Added => [.. _added.Select(a => a.ToArray())];
+
+    /// <summary>[B]; -1 for a row that has ended.</summary>
+    internal int[] LastTokens => [.. _rows.Select((r, b) => _ended[b] ? -1 : r[^1])];
+
+    /// <summary>[B]; 0 for a row that has ended.</summary>
+    internal int[] Lengths => [.. _rows.Select((r, b) => _ended[b] ? 0 : r.Count)];
+
+    internal void Choose(int step, Tensor logits, IReadOnlyDictionary<Site, Recording> recordings)
+    {
+        logits.Download(_logits);
+        int V = logits.Columns;
+        int[] chosen = new int[B];
+        for (int b = 0; b < B; b++)
+        {
+            if (_options.NeverWritten is { } never)
+                _logits[b * V + never] = float.NegativeInfinity;
+            chosen[b] = _ended[b] ? -1 : _sampler.Next(_logits.AsSpan(b * V, V), _random[b]);
+            if (_ended[b])
+                continue;
+            _rows[b].Add(chosen[b]);
+            _added[b].Add(chosen[b]);
+            _ended[b] = chosen[b] == _options.StopToken;
+        }
+        _options.OnStep?.Invoke(new GenerationStep(step, logits, chosen, recordings));
+    }
+}

@@ -1,0 +1,125 @@
+using HeadTap.Runtime;
+
+namespace HeadTap.Models;
+
+/// <summary>
+/// A GPT-2 on a device: its sizes, its weights, the ops that run it and the edits attached to it.
+/// </summary>
+public sealed class LanguageModel : IDisposable
+{
+    readonly TensorArena _arena;
+    readonly List<Edit> _edits = [];
+
+    /// <summary>A model with all weights zero.</summary>
+    /// <exception cref="UserException">It does not fit the device.</exception>
+    public LanguageModel(ComputeDevice device, ModelConfig config)
+    {
+        Parameters = new ParameterLayout(config);
+        Ops = new Ops(device);
+        _arena = new TensorArena(device, Parameters.TotalLength + 64, "the model's weights");
+        Set = new FlatParameters(_arena, Parameters);
+        Weights = new NamedWeights<Tensor>(config, name => Set[name]);
+    }
+
+    /// <summary>The sizes.</summary>
+    public ModelConfig Config => Parameters.Config;
+
+    /// <summary>The table of parameters.</summary>
+    public ParameterLayout Parameters { get; }
+
+    /// <summary>Where it runs.</summary>
+    public ComputeDevice Device => Ops.Device;
+
+    /// <summary>What runs it.</summary>
+    public Ops Ops { get; }
+
+    /// <summary>The weights by checkpoint name.</summary>
+    public FlatParameters Set { get; }
+
+    /// <summary>The weights by the names that code reads.</summary>
+    public NamedWeights<Tensor> Weights { get; }
+
+    /// <summary>Edits in force, in the order in which they were attached.</summary>
+    public IReadOnlyList<Edit> Edits => _edits;
+
+    /// <summary>Reads a Hugging Face folder.</summary>
+    /// <exception cref="UserException">A file is missing, damaged or not a GPT-2, or the model does not
+    /// fit.</exception>
+    public static LanguageModel Load(ComputeDevice device, string folder)
+    {
+        var model = new LanguageModel(device, ModelFolder.ReadConfig(folder));
+        try
+        {
+            ModelFolder.ReadPieces(folder, model.Config, (slice, start, values) =>
+                model.Set[slice.Name].Slice(slice.Name, start, values.Length).Upload(values));
+            return model;
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Writes a Hugging Face folder: <c>config.json</c> and <c>model.safetensors</c>.</summary>
+    /// <param name="folder">Made when missing.</param>
+    /// <param name="tokenizerFrom">A folder whose tokenizer files are copied along, or null.</param>
+    /// <exception cref="UserException">It cannot be written; nothing half-written is left.</exception>
+    public void Save(string folder, string? tokenizerFrom = null)
+        => ModelFolder.Write(folder, Config, (slice, start, values) =>
+            Set[slice.Name].Slice(slice.Name, start, values.Length).Download(values),
+            tokenizerFrom: tokenizerFrom);
+
+    /// <summary>
+    /// Random weights as GPT-2's: normal with deviation 0.02, the projections into the residual stream
+    /// divided by sqrt(2L); LayerNorm gains 1; biases 0 (Radford et al. 2019, section 2.3).
+    /// </summary>
+    /// <param name="seed">Of the draws.</param>
+    /// <param name="deviation">Of matrices, where it is not GPT-2's.</param>
+    public void Initialize(ulong seed, float deviation = 0.02f)
+    {
+        foreach (ParameterSlice slice in Parameters.Slices)
+        {
+            float[] values = new float[slice.Length];
+            if (slice.Shape.Length == 2)
+            {
+                // One stream a parameter: the values do not depend on which others there are.
+                var random = new SeededRandom(seed, (ulong)slice.Offset);
+                bool intoStream = slice.Name.EndsWith("c_proj.weight", StringComparison.Ordinal);
+                random.FillNormal(values, deviation / (intoStream ? MathF.Sqrt(2 * Config.Layers) : 1f));
+            }
+            else if (slice.Name.EndsWith(".weight", StringComparison.Ordinal))
+                Array.Fill(values, 1f);
+            Set[slice.Name].Upload(values);
+        }
+    }
+
+    /// <summary>
+    /// Puts edits in force until the returned scope is disposed; afterwards the model gives the bits it gave
+    /// before. Scopes nest; edits at one site are applied in the order of attachment.
+    /// </summary>
+    /// <exception cref="UserException">An edit does not fit this model; then none is attached.</exception>
+    public IDisposable Attach(params IEnumerable<Edit> edits)
+    {
+        Edit[] list = [.. edits];
+        foreach (Edit edit in list)
+            edit.Validate(Config);
+        _edits.AddRange(list);
+        return new Attachment(this, list);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _arena.Dispose();
+
+    sealed class Attachment(LanguageModel model, Edit[] edits) : IDisposable
+    {
+        Edit[] _attached = edits;
+
+        public void Dispose()
+        {
+            foreach (Edit edit in _attached)
+                model._edits.RemoveAt(model._edits.FindLastIndex(e => ReferenceEquals(e, edit)));
+            _attached = [];
+        }
+    }
+}

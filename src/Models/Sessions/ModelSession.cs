@@ -1,0 +1,161 @@
+using HeadTap.Runtime;
+
+namespace HeadTap.Models;
+
+/// <summary>
+/// The activations of a model for batches up to a size, and the passes over them. Sessions of one model may
+/// live side by side; one session runs one pass at a time.
+/// </summary>
+public sealed partial class ModelSession : IDisposable
+{
+    readonly LanguageModel _model;
+    readonly SessionOptions _options;
+    readonly TensorArena _arena;
+    readonly PassContext _pass;
+    readonly SiteRecorder _sites, _gradientSites;
+    readonly KeyValueCache? _cache;
+    SessionLayout? _layout;
+
+    /// <summary>Room for a batch of the largest size in <paramref name="options"/>.</summary>
+    /// <exception cref="UserException">It does not fit the device, or the context is shorter.</exception>
+    public ModelSession(LanguageModel model, SessionOptions options) : this(model, options, null) { }
+
+    internal ModelSession(LanguageModel model, SessionOptions options, KeyValueCache? cache)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(options);
+        options.RequireFits(model.Config);
+        (_model, _options, _cache) = (model, options, cache);
+        _pass = new PassContext(model, options.Record)
+        {
+            StoresEdited = !options.Backward && options.RecordGradients.Count == 0,
+        };
+        _sites = _pass.Sites;
+        _gradientSites = new SiteRecorder(model, options.RecordGradients);
+        long floats = Floats(model, options);
+        _arena = new TensorArena(model.Device, floats, "activations");
+    }
+
+    /// <summary>The model it runs.</summary>
+    public LanguageModel Model => _model;
+
+    /// <summary>The logits of the last forward pass: [B, V] or [B, T, V] by the options.</summary>
+    public Tensor Logits
+        => _layout?.Logits ?? throw new InvalidOperationException("This session makes no logits.");
+
+    /// <summary>What the last pass recorded.</summary>
+    public IReadOnlyDictionary<Site, Recording> Recordings => _sites.Recordings;
+
+    /// <summary>
+    /// The gradients that the last backward pass recorded: dL/d(value as recorded, after edits).
+    /// </summary>
+    public IReadOnlyDictionary<Site, Recording> Gradients => _gradientSites.Recordings;
+
+    /// <summary>Floats that a session with these options takes, without allocating any.</summary>
+    public static long Floats(LanguageModel model, SessionOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(options);
+        return TensorArena.Measure(model.Device, arena =>
+            _ = new SessionLayout(arena, model, options, options.MaxRows, options.MaxTokens,
+                new SiteRecorder(model, options.Record), new SiteRecorder(model, options.RecordGradients)));
+    }
+
+    /// <summary>Runs a batch of rows of unequal length; each row gives what it gives alone.</summary>
+    /// <exception cref="UserException">A row is empty or too long, or a token is outside the
+    /// vocabulary.</exception>
+    public void Forward(SequenceBatch rows) => ForwardStep(rows, 0, null);
+
+    /// <summary>
+    /// The rest of a pass that another one began: logits and recordings are those of the whole pass, to the
+    /// bit of one with as many rows. Sites below are not recorded.
+    /// </summary>
+    /// <param name="rows">The same tokens as in the pass that gave the values.</param>
+    /// <param name="from">Where to go on, with which values.</param>
+    /// <exception cref="ArgumentException">The values do not fit.</exception>
+    /// <exception cref="InvalidOperationException">An edit is attached below.</exception>
+    public void ForwardFrom(SequenceBatch rows, ResumePoint from)
+    {
+        SessionLayout layout = Resume(rows, from);
+        layout.Forward!.Run(from);
+        RunLogits(layout);
+    }
+
+    SessionLayout Resume(SequenceBatch rows, ResumePoint from)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        ArgumentNullException.ThrowIfNull(from);
+        if (_cache is not null)
+            throw new InvalidOperationException("A cache would keep the blocks below as they were.");
+        from.RequireFits(_model.Config, rows);
+        SessionLayout layout = Prepare(rows);
+        if (_pass.Program?.FirstSite is { } first && first <= from.LastSkipped)
+            throw new InvalidOperationException(
+                $"An edit at {first} lies below block {from.Layer}, where the pass goes on.");
+        from.Load(layout.Activations);
+        return layout;
+    }
+
+    // One pass of a generation that runs the whole text each time: see BatchShape.Prompts.
+    internal void ForwardStep(SequenceBatch rows, int step, int[]? prompts)
+    {
+        SessionLayout layout = Prepare(rows, step, prompts);
+        layout.Forward!.Run(lastRowsOnly: true);
+        RunLogits(layout);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _pass.Dispose();
+        _arena.Dispose();
+    }
+
+    SessionLayout Prepare(SequenceBatch rows, int step = 0, int[]? prompts = null)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        rows.Validate(_model.Config);
+        if (rows.B > _options.MaxRows || rows.T > _options.MaxTokens)
+            throw new ArgumentException(
+                $"A batch of {rows.B} x {rows.T} is larger than this session's {_options.MaxRows} x "
+                + $"{_options.MaxTokens}.");
+        if (_layout is null || _layout.B != rows.B || _layout.T != rows.T)
+        {
+            _arena.Reset();
+            _layout = new SessionLayout(_arena, _model, _options, rows.B, rows.T, _sites, _gradientSites);
+            _layout.Connect(_model, _sites, _gradientSites, _pass.Memory, _cache);
+        }
+        _layout.Load(rows);
+        var batch = new BatchShape(rows.B, rows.T, rows.Lengths, step, rows.T, prompts);
+        _pass.Begin(batch);
+        _gradientSites.Begin(batch, null);
+        _layout.Attention!.Batch = batch;
+        _layout.Attention.Begin();
+        return _layout;
+    }
+
+    void RunLogits(SessionLayout layout)
+    {
+        if (layout.Forward!.Narrowed)
+        {
+            layout.Head.Logits(layout.LastRows!.Activations.LnFinal, layout.LastLogits!);
+            return;
+        }
+        Tensor hidden = layout.Activations.LnFinal;
+        int V = _model.Config.VocabSize;
+        if (layout.AllLogits is not null
+            || (layout.LastLogits is not null && _sites.Edits(SiteKind.Logits, 0)))
+        {
+            Tensor all = layout.AllLogits ?? _pass.Memory.Cut("logits", layout.B, layout.T, V);
+            layout.Head.Logits(hidden, all.Reshape(hidden.Rows, V));
+            _sites.At(SiteKind.Logits, 0, all);
+            if (layout.LastLogits is { } last)
+                _model.Ops.Gather(layout.LastRowIds, all.Reshape(hidden.Rows, V), last);
+        }
+        else if (layout.LastLogits is { } last)
+        {
+            _model.Ops.Gather(layout.LastRowIds, hidden, layout.LastHidden!);
+            layout.Head.Logits(layout.LastHidden!, last);
+        }
+    }
+}

@@ -1,0 +1,158 @@
+using HeadTap.Runtime;
+
+namespace HeadTap.Models;
+
+/// <summary>One run of <see cref="Float64Decoder"/>: the pass from tokens to logits, a site at a time.</summary>
+sealed class Float64Pass(
+    ModelConfig config, Func<string, float[]> parameters, float[]? headBias, int T, Float64SiteSink site)
+{
+    readonly int C = config.Width, H = config.Heads, D = config.HeadWidth, V = config.VocabSize;
+
+    public double[] Forward(ReadOnlySpan<int> tokens)
+    {
+        (double[] embed, double[] position) = (new double[T * C], new double[T * C]);
+        float[] wte = parameters("wte.weight"), wpe = parameters("wpe.weight");
+        for (int t = 0; t < T; t++)
+            for (int c = 0; c < C; c++)
+                (embed[t * C + c], position[t * C + c]) = (wte[tokens[t] * C + c], wpe[t * C + c]);
+        site("hook_embed", [T, C], embed);
+        site("hook_pos_embed", [T, C], position);
+
+        double[] resid = Sum(embed, position);
+        for (int l = 0; l < config.Layers; l++)
+            resid = Block($"blocks.{l}", $"h.{l}", resid);
+        double[] normalized = LayerNorm("ln_final", "ln_f", resid);
+
+        float[] head = config.TiedHead ? parameters("wte.weight") : parameters("lm_head.weight");
+        double[] logits = Float64Decoder.LinearTransposed(normalized, head, C);
+        for (int i = 0; headBias is not null && i < logits.Length; i++)
+            logits[i] += headBias[i % V];
+        return At("logits", [T, V], logits);
+    }
+
+    double[] Block(string name, string p, double[] stream)
+    {
+        double[] resid = At($"{name}.hook_resid_pre", [T, C], stream);
+        double[] x = LayerNorm($"{name}.ln1", $"{p}.ln_1", resid);
+        double[] attended = Attention(name, p, x);
+        double[] mid = At($"{name}.hook_resid_mid", [T, C], Sum(resid, attended));
+
+        int I = config.Inner;
+        x = LayerNorm($"{name}.ln2", $"{p}.ln_2", mid);
+        double[] pre = At($"{name}.mlp.hook_pre", [T, I], Linear(x, $"{p}.mlp.c_fc"));
+        double[] post = At($"{name}.mlp.hook_post", [T, I],
+            Array.ConvertAll(pre, u => Float64Decoder.Activate(config.Activation, u)));
+        double[] narrow = At($"{name}.hook_mlp_out", [T, C], Linear(post, $"{p}.mlp.c_proj"));
+        return At($"{name}.hook_resid_post", [T, C], Sum(mid, narrow));
+    }
+
+    double[] Attention(string name, string p, double[] x)
+    {
+        double[] qkv = Linear(x, $"{p}.attn.c_attn"); // [T, 3, H, D]
+        double[] q = At($"{name}.attn.hook_q", [T, H, D], Third(qkv, 0));
+        double[] k = At($"{name}.attn.hook_k", [T, H, D], Third(qkv, 1));
+        double[] v = At($"{name}.attn.hook_v", [T, H, D], Third(qkv, 2));
+
+        double[] scores = new double[H * T * T], pattern = new double[H * T * T], z = new double[T * C];
+        HostParallel.For(H * T, item => AttendFrom(item / T, item % T, q, k, v, scores, pattern, z));
+        site($"{name}.attn.hook_attn_scores", [H, T, T], scores);
+        site($"{name}.attn.hook_pattern", [H, T, T], pattern);
+        site($"{name}.attn.hook_z", [T, H, D], z);
+
+        float[] weight = parameters($"{p}.attn.c_proj.weight"), bias = parameters($"{p}.attn.c_proj.bias");
+        double[] result = At($"{name}.attn.hook_result", [T, H, C], Result(z, weight));
+        double[] sum = new double[T * C];
+        for (int t = 0; t < T; t++)
+            for (int h = 0; h < H; h++)
+                for (int c = 0; c < C; c++)
+                    sum[t * C + c] += result[(t * H + h) * C + c] + (h == 0 ? bias[c] : 0);
+        return At($"{name}.hook_attn_out", [T, C], sum);
+    }
+
+    // One query: its scores against keys 0 to t, their softmax, and the mixture of values.
+    void AttendFrom(
+        int h, int t, double[] q, double[] k, double[] v, double[] scores, double[] pattern, double[] z)
+    {
+        int row = (h * T + t) * T;
+        double max = double.NegativeInfinity, sum = 0;
+        for (int s = 0; s < T; s++)
+        {
+            double dot = 0;
+            for (int d = 0; d < D; d++)
+                dot += q[(t * H + h) * D + d] * k[(s * H + h) * D + d];
+            double score = config.ScaleAttention ? dot / Math.Sqrt(D) : dot;
+            scores[row + s] = s <= t ? score : double.NegativeInfinity;
+            max = Math.Max(max, scores[row + s]);
+        }
+        for (int s = 0; s <= t; s++)
+            sum += pattern[row + s] = Math.Exp(scores[row + s] - max);
+        for (int s = 0; s <= t; s++)
+        {
+            pattern[row + s] /= sum;
+            for (int d = 0; d < D; d++)
+                z[(t * H + h) * D + d] += pattern[row + s] * v[(s * H + h) * D + d];
+        }
+    }
+
+    // z_h W_O[h]: what each head writes into the stream, without the bias that all heads share.
+    double[] Result(double[] z, float[] weight)
+    {
+        double[] result = new double[T * H * C];
+        HostParallel.For(T * H, th =>
+        {
+            Span<double> to = result.AsSpan(th * C, C);
+            for (int d = 0; d < D; d++)
+            {
+                ReadOnlySpan<float> row = weight.AsSpan((th % H * D + d) * C, C);
+                for (int c = 0; c < C; c++)
+                    to[c] += z[th * D + d] * row[c];
+            }
+        });
+        return result;
+    }
+
+    // scale = sqrt(<(x - <x>)^2> + eps),  normalized = (x - <x>) / scale * weight + bias,  <.> the mean
+    double[] LayerNorm(string name, string p, double[] x)
+    {
+        float[] weight = parameters($"{p}.weight"), bias = parameters($"{p}.bias");
+        (double[] scale, double[] y) = (new double[T], new double[T * C]);
+        for (int t = 0; t < T; t++)
+        {
+            double mean = 0, squares = 0;
+            for (int c = 0; c < C; c++)
+                mean += x[t * C + c] / C;
+            for (int c = 0; c < C; c++)
+                squares += (x[t * C + c] - mean) * (x[t * C + c] - mean);
+            scale[t] = Math.Sqrt(squares / C + config.LayerNormEpsilon);
+            for (int c = 0; c < C; c++)
+                y[t * C + c] = (x[t * C + c] - mean) / scale[t] * weight[c] + bias[c];
+        }
+        site($"{name}.hook_scale", [T, 1], scale);
+        return At($"{name}.hook_normalized", [T, C], y);
+    }
+
+    double[] Linear(double[] x, string p) =>
+        Float64Decoder.Linear(x, parameters($"{p}.weight"), parameters($"{p}.bias"));
+
+    double[] Third(double[] qkv, int which)
+    {
+        double[] third = new double[T * C];
+        for (int t = 0; t < T; t++)
+            Array.Copy(qkv, (t * 3 + which) * C, third, t * C, C);
+        return third;
+    }
+
+    static double[] Sum(double[] a, double[] b)
+    {
+        double[] sum = new double[a.Length];
+        for (int i = 0; i < a.Length; i++)
+            sum[i] = a[i] + b[i];
+        return sum;
+    }
+
+    double[] At(string name, int[] shape, double[] values)
+    {
+        site(name, shape, values);
+        return values;
+    }
+}
