@@ -1,5 +1,4 @@
 using HeadTap.Inject;
-using HeadTap.Jobs;
 using HeadTap.Reports;
 
 namespace HeadTap.Cli;

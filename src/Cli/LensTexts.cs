@@ -38,7 +38,7 @@ sealed class LensTexts
     /// <summary>The token of <c>--bos</c>; null for none.</summary>
     /// <exception cref="UserException">The config names none.</exception>
     public int? Bos(ParseResult parsed, ModelConfig config, string folder)
-        => PromptOptions.Bos(parsed.GetValue(_bos), config, folder);
+        => PromptRequest.BosOf(parsed.GetValue(_bos), config, folder);
 
     /// <summary>The texts, as the model's tokens.</summary>
     /// <exception cref="UserException">Not one source is given, or it cannot be used.</exception>

@@ -1,4 +1,3 @@
-using HeadTap.Jobs;
 using HeadTap.Models;
 using HeadTap.Reports;
 using HeadTap.Runtime;

@@ -99,7 +99,7 @@ static class EvalCommand
         int stride = options.Stride == 0 ? context : options.Stride;
         ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(options.Model);
         IReadOnlyList<string> texts = TextDocuments.Read(options.File);
-        int[] before = PromptOptions.Bos(options.Bos, config, options.Model) is { } bos ? [bos] : [];
+        int[] before = PromptRequest.BosOf(options.Bos, config, options.Model) is { } bos ? [bos] : [];
         int[][] documents = [.. texts.Select(t => (int[])[.. before, .. tokenizer.Encode(t)])];
         using ComputeDevice device = run.OpenDevice();
         using LoadedModel loaded = LoadedModel.Open(run, device, options.Model);

@@ -1,6 +1,4 @@
 using System.CommandLine;
-using System.Text.Json.Nodes;
-using HeadTap.Models;
 using Spectre.Console;
 
 namespace HeadTap.Cli;
@@ -20,33 +18,28 @@ static class TokenizeCommand
         var command = new Command("tokenize", "Cut a text into tokens") { model, text, file, special };
         command.SetAction(parsed =>
         {
-            Invocation run = global.Of(parsed);
-            string input = PromptOptions.OneText(parsed.GetValue(text), parsed.GetValue(file));
-            return Run(run, parsed.GetValue(model)!, input, parsed.GetValue(special));
+            return Run(global.Of(parsed), new TokenizeOptions
+            {
+                Model = parsed.GetValue(model)!,
+                Text = parsed.GetValue(text),
+                TextFile = parsed.GetValue(file),
+                Special = parsed.GetValue(special),
+            });
         });
         return command;
     }
 
-    static int Run(Invocation run, string model, string text, bool special)
+    static int Run(Invocation run, TokenizeOptions options)
     {
-        ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(model);
-        int[] ids = tokenizer.Encode(text, special);
+        TokenizeResult result = TokenizeJob.Run(options);
         if (run.Json)
-        {
-            run.WriteJson(new JsonObject
-            {
-                ["count"] = ids.Length,
-                ["ids"] = new JsonArray([.. ids.Select(id => (JsonNode)id)]),
-                ["pieces"] = new JsonArray([.. ids.Select(id => (JsonNode)tokenizer.TokenText(id))]),
-            });
-            return ExitCode.Done;
-        }
-        run.Line(string.Join(',', ids));
+            return run.WriteJson(result, ModelJobsJson.Default.TokenizeResult);
+        run.Line(string.Join(',', result.Ids));
         if (run.Quiet)
             return ExitCode.Done;
         Table table = Invocation.Table("piece", "id");
-        foreach (int id in ids)
-            Invocation.Row(table, PromptOptions.Visible(tokenizer.TokenText(id)), $"{id}");
+        foreach ((int id, string piece) in result.Ids.Zip(result.Pieces))
+            Invocation.Row(table, PromptOptions.Visible(piece), $"{id}");
         run.Draw(table);
         return ExitCode.Done;
     }

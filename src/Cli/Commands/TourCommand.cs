@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
 using HeadTap.Atlas;
-using HeadTap.Jobs;
 using HeadTap.Lens;
 using HeadTap.Models;
 using HeadTap.Runtime;

@@ -54,7 +54,7 @@ sealed class PairOptions
             throw new UserException($"--limit is {limit}; expected 1 or more, or 0 for all");
         ModelConfig config = ModelFolder.ReadConfig(folder);
         ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(folder);
-        int? bos = PromptOptions.Bos(parsed.GetValue(_bos), config, folder);
+        int? bos = PromptRequest.BosOf(parsed.GetValue(_bos), config, folder);
         PromptPairs pairs = PromptPairs.Read(path);
         int[] chosen = [.. Enumerable.Range(0, pairs.Count)
             .Where(i => split is null || pairs[i].Split == split)];

@@ -42,7 +42,7 @@ sealed class PairPromptOptions
 
     /// <summary>The begin-of-text token that <c>--bos</c> asks for; null for none.</summary>
     internal int? BosToken(ParseResult parsed, ModelConfig config, string folder)
-        => PromptOptions.Bos(Bos(parsed), config, folder);
+        => PromptRequest.BosOf(Bos(parsed), config, folder);
 
     /// <summary>
     /// The pair, with a space and the bridge as its memory; null where neither prompt is given. An answer or

@@ -1,5 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using System.Text.Json;
+using System.Text.RegularExpressions;
 using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
@@ -27,7 +29,7 @@ static class CommandLine
         }
         catch (UserException e)
         {
-            return Refuse(terminal, e.Message);
+            return Refuse(terminal, WithFlags(e));
         }
         catch (Exception e) when (OpenClKernelLimits.Explain(e) is { } line)
         {
@@ -73,6 +75,11 @@ static class CommandLine
         root.SetAction(parsed => new HelpAction().Invoke(parsed));
         return root;
     }
+
+    // A message names fields of an options record; the user knows them as flags: BatchRows as --batch-rows.
+    static string WithFlags(UserException e) => e.Options.Where(o => o.Length > 0 && char.IsLetter(o[0]))
+        .Distinct().Aggregate(e.Message, (message, option) => Regex.Replace(message,
+            $@"(?<!-)\b{Regex.Escape(option)}\b", "--" + JsonNamingPolicy.KebabCaseLower.ConvertName(option)));
 
     static int Refuse(Terminal terminal, string message)
     {

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization.Metadata;
 using HeadTap.Runtime;
 using Spectre.Console;
 using Spectre.Console.Rendering;
@@ -67,7 +68,42 @@ sealed class Invocation
     public void Draw(IRenderable drawing) => _terminal.Rich().Write(drawing);
 
     /// <summary>The result for programs.</summary>
+    /// <returns><see cref="ExitCode.Done"/></returns>
+    public int WriteJson<TResult>(TResult result, JsonTypeInfo<TResult> type)
+    {
+        _terminal.Out.WriteLine(JsonSerializer.Serialize(result, type));
+        return ExitCode.Done;
+    }
+
+    /// <summary>The result for programs.</summary>
     public void WriteJson(JsonNode result) => _terminal.Out.WriteLine(result.ToJsonString(Indented));
+
+    /// <summary>Runs a job: its remarks go to stderr, its progress to a bar on a terminal.</summary>
+    public TResult RunJob<TResult>(Func<JobContext, TResult> job)
+    {
+        var context = new JobContext
+        {
+            DeviceName = _device, Precision = _precision, GivenSeed = GivenSeed, Remark = Remark,
+            Cancel = Cancel,
+        };
+        if (!ShowsProgress)
+            return job(context);
+        var bars = new Dictionary<string, ProgressTask>();
+        return Bars().Start(console => job(context with
+        {
+            Progress = at =>
+            {
+                if (!bars.TryGetValue(at.Title, out ProgressTask? bar))
+                    bars[at.Title] = bar = console.AddTask(Markup.Escape(at.Title), maxValue: 1);
+                bar.Value = at.Share;
+                bar.Description = Markup.Escape(at.Note.Length > 0 ? $"{at.Title} ({at.Note})" : at.Title);
+            },
+        }));
+    }
+
+    Progress Bars() => _terminal.RichError().Progress().AutoClear(true)
+        .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(),
+            new RemainingTimeColumn());
 
     /// <summary>Runs work with a bar on a terminal and without one elsewhere.</summary>
     /// <param name="title">What is going on.</param>
@@ -79,18 +115,15 @@ sealed class Invocation
             work((_, _) => { });
             return;
         }
-        _terminal.RichError().Progress().AutoClear(true)
-            .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(),
-                new RemainingTimeColumn())
-            .Start(context =>
+        Bars().Start(context =>
+        {
+            ProgressTask task = context.AddTask(Markup.Escape(title), maxValue: 1);
+            work((share, note) =>
             {
-                ProgressTask task = context.AddTask(Markup.Escape(title), maxValue: 1);
-                work((share, note) =>
-                {
-                    task.Value = share;
-                    task.Description = Markup.Escape(note.Length > 0 ? $"{title} ({note})" : title);
-                });
+                task.Value = share;
+                task.Description = Markup.Escape(note.Length > 0 ? $"{title} ({note})" : title);
             });
+        });
     }
 
     /// <summary>A table whose first column is text and whose others are numbers.</summary>

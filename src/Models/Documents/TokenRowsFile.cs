@@ -41,7 +41,7 @@ public static class TokenRowsFile
                 CultureInfo.InvariantCulture, out int id)
                 ? id
                 : throw new UserException($"{source}: {Quoted.Name(part.Trim())} is not a token id; expected "
-                    + "whole numbers with commas between them, like 464,3139,286"))];
+                    + "whole numbers with commas between them, like 464,3139,286", source))];
     }
 
     static int[] Row(string path, JsonElement row, int index)

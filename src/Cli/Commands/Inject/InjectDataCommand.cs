@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using HeadTap.Atlas;
 using HeadTap.Inject;
-using HeadTap.Jobs;
 using HeadTap.Models;
 using HeadTap.Runtime;
 

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using HeadTap.Inject;
-using HeadTap.Jobs;
 using HeadTap.Models;
 using HeadTap.Runtime;
 using Spectre.Console;

@@ -3,7 +3,6 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using HeadTap.Inject;
-using HeadTap.Jobs;
 using HeadTap.Runtime;
 using Spectre.Console;
 

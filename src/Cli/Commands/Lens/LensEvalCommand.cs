@@ -129,7 +129,7 @@ sealed class LensEvalCommand
         if (file is null == batch is null)
             throw new UserException(
                 $"{(file is null ? "no texts" : "two kinds of texts")}; expected --text-file or --batch");
-        int[] before = PromptOptions.Bos(parsed.GetValue(_bos), config, folder) is { } bos ? [bos] : [];
+        int[] before = PromptRequest.BosOf(parsed.GetValue(_bos), config, folder) is { } bos ? [bos] : [];
         IReadOnlyList<int[]> rows = batch is not null
             ? [.. TokenRowsFile.Read(batch).Select(row => row.Length > 0 ? (int[])[.. before, .. row] : [])]
             : TextRows(file!, folder, before, config.ContextLength);

@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using HeadTap.Atlas;
 using HeadTap.Inject;
-using HeadTap.Jobs;
 using HeadTap.Lens;
 using HeadTap.Models;
 using HeadTap.Runtime;
@@ -76,7 +75,7 @@ sealed class LensMemoryCommand
         string folder = parsed.GetValue(_model)!;
         ModelConfig config = ModelFolder.ReadConfig(folder);
         ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(folder);
-        int? bos = PromptOptions.Bos(parsed.GetValue(_bos), config, folder);
+        int? bos = PromptRequest.BosOf(parsed.GetValue(_bos), config, folder);
         EncodedPair[] pairs = Pairs(run, parsed, pair => EncodedPair.Of(
             pair.Pair, tokenizer, config, bos, pair.Place));
         LensPlaces places = _places.Read(parsed, folder, config);

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
-using HeadTap.Jobs;
 using HeadTap.Lens;
 using HeadTap.Models;
 using HeadTap.Runtime;

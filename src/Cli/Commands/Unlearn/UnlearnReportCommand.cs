@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
-using HeadTap.Jobs;
 using HeadTap.Models;
 using HeadTap.Runtime;
 using HeadTap.Unlearn;
