@@ -9,7 +9,7 @@ namespace HeadTap.Atlas.Tests;
 public class AtlasWeightsTests
 {
     static readonly string s_folder =
-        Path.Combine(Path.GetDirectoryName(ThisFile())!, "..", "..", "..", "weights", "atlas");
+        Path.Combine(Path.GetDirectoryName(ThisFile())!, "..", "..", "weights", "atlas");
 
     [Test]
     public void The_shipped_model_answers_as_recorded()

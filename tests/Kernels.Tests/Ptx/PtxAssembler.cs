@@ -16,7 +16,7 @@ static partial class PtxAssembler
     public const string HowToGet = ".ci/cuda-tools";
 
     /// <summary>The repository's folder.</summary>
-    public static string Root { get; } = Path.GetFullPath(Path.Combine(Here(), "..", ".."));
+    public static string Root { get; } = Path.GetFullPath(Path.Combine(Here(), "..", "..", ".."));
 
     static readonly string s_tools = Path.Combine(Root, "artifacts", "cuda-tools", "bin");
     static readonly string s_output = Path.Combine(Root, "artifacts", "ptxas");

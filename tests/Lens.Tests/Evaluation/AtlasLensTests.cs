@@ -45,5 +45,5 @@ public class AtlasLensTests
     }
 
     static string Atlas([CallerFilePath] string file = "")
-        => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(file)!, "..", "..", "weights", "atlas"));
+        => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(file)!, "..", "..", "..", "weights", "atlas"));
 }
