@@ -14,6 +14,9 @@ public sealed record JobContext
     /// <summary>auto, cpu, simulator, opencl[:N] or cuda[:N]; several with commas between for sweeps.</summary>
     public string DeviceName { get; init; } = "auto";
 
+    /// <summary>The devices of <see cref="DeviceName"/>, for jobs that take several.</summary>
+    public IReadOnlyList<string> DeviceNames => DeviceName.Split(',');
+
     /// <summary>Precision of matrix products.</summary>
     public Precision Precision { get; init; } = Precision.Fp32;
 
@@ -36,7 +39,11 @@ public sealed record JobContext
 
     /// <summary>Opens the device of <see cref="DeviceName"/>.</summary>
     /// <exception cref="UserException">There is none, or it has not the precision.</exception>
-    public ComputeDevice OpenDevice() => ComputeDevice.Open(DeviceName, Precision);
+    public ComputeDevice OpenDevice() => OpenDevice(DeviceName);
+
+    /// <summary>Opens a device by name, with <see cref="Precision"/>.</summary>
+    /// <exception cref="UserException">There is none, or it has not the precision.</exception>
+    public ComputeDevice OpenDevice(string name) => ComputeDevice.Open(name, Precision);
 
     /// <summary>Reports progress, and ends the job where that was asked for.</summary>
     /// <exception cref="OperationCanceledException">The job is to end.</exception>

@@ -78,18 +78,22 @@ sealed class Invocation
     /// <summary>The result for programs.</summary>
     public void WriteJson(JsonNode result) => _terminal.Out.WriteLine(result.ToJsonString(Indented));
 
+    /// <summary>What a job runs with, without a progress bar.</summary>
+    public JobContext Context => new()
+    {
+        DeviceName = _device, Precision = _precision, GivenSeed = GivenSeed, Remark = Remark, Cancel = Cancel,
+    };
+
+    /// <summary>For verbs whose work is not a job yet.</summary>
+    public static implicit operator JobContext(Invocation run) => run.Context;
+
     /// <summary>Runs a job: its remarks go to stderr, its progress to a bar on a terminal.</summary>
     public TResult RunJob<TResult>(Func<JobContext, TResult> job)
     {
-        var context = new JobContext
-        {
-            DeviceName = _device, Precision = _precision, GivenSeed = GivenSeed, Remark = Remark,
-            Cancel = Cancel,
-        };
         if (!ShowsProgress)
-            return job(context);
+            return job(Context);
         var bars = new Dictionary<string, ProgressTask>();
-        return Bars().Start(console => job(context with
+        return Bars().Start(console => job(Context with
         {
             Progress = at =>
             {

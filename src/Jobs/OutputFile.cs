@@ -1,14 +1,14 @@
 using HeadTap.Models;
 using HeadTap.Runtime;
 
-namespace HeadTap.Cli;
+namespace HeadTap.Jobs;
 
 /// <summary>An output and the manifest beside it.</summary>
-static class OutputFile
+public static class OutputFile
 {
     /// <summary>Refuses a place that cannot be written, before the work starts.</summary>
     /// <exception cref="UserException">It cannot be written.</exception>
-    internal static void Require(string path)
+    public static void Require(string path)
     {
         AtomicFile.RequireWritable(path);
         AtomicFile.RequireWritable(Manifest.PathFor(path));
