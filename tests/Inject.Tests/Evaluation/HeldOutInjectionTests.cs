@@ -54,6 +54,48 @@ public sealed class HeldOutInjectionTests
     }
 
     [Test]
+    public void A_random_memory_has_the_length_of_the_pairs_own()
+    {
+        using ComputeDevice device = ComputeDevice.OpenHost();
+        using var model = new LanguageModel(device, Config);
+        model.Initialize(9, 0.2f);
+        // Of two pairs each has the other's memory to draw, whatever the seed; the lengths differ.
+        EncodedPair[] pairs = [Pair(0, [5, 6, 7], 1), Pair(1, [8], 2)];
+        HeldOutInjection found = HeldOutInjection.Run(model, pairs, pairs, Options(1));
+        double expected = pairs.Select((pair, i) => Scaled(model, pair, pairs[1 - i].Memory, found.Chosen.Cell))
+            .Average();
+        Assert.That(found.Outcomes[1].MeanAfter.Value, Is.EqualTo(expected).Within(1e-6));
+    }
+
+    [Test]
+    public void Random_tokens_come_from_the_seed_and_every_draw_counts()
+    {
+        using ComputeDevice device = ComputeDevice.OpenHost();
+        using var model = new LanguageModel(device, Config);
+        model.Initialize(9, 0.2f);
+        EncodedPair[] pairs = [.. Enumerable.Range(0, 4).Select(i => Pair(i, [20 + i], 20 + i))];
+        double Mean(int draws, ulong seed) => HeldOutInjection.Run(
+            model, pairs, pairs, Options(draws) with { Seed = seed }).Outcomes[2].MeanAfter.Value;
+        Assert.That(Mean(1, 3), Is.EqualTo(Mean(1, 3)));
+        Assert.That(Mean(1, 4), Is.Not.EqualTo(Mean(1, 3)));
+        Assert.That(Mean(2, 3), Is.Not.EqualTo(Mean(1, 3)));
+    }
+
+    [Test]
+    public void Pairs_about_one_entity_are_drawn_together()
+    {
+        using ComputeDevice device = ComputeDevice.OpenHost();
+        using var model = new LanguageModel(device, Config);
+        model.Initialize(9);
+        EncodedPair[] pairs = [.. Enumerable.Range(0, 4).Select(i => Pair(i, [20 + i], 20 + i))],
+            same = [.. pairs.Select(p => p with { Pair = p.Pair with { Bridge = "one" } })];
+        Assert.That(HeldOutInjection.Run(model, pairs, same, Options(1)).Outcomes[0].MeanAfter.Interval.Low,
+            Is.NaN, "one entity has no spread");
+        Assert.That(HeldOutInjection.Run(model, pairs, pairs, Options(1)).Outcomes[0].MeanAfter.Interval.Low,
+            Is.Not.NaN);
+    }
+
+    [Test]
     public void Too_little_to_choose_from_or_measure_on_is_refused()
     {
         EncodedPair[] two = [Pair(0, [5], 1), Pair(1, [6], 2)], same = [Pair(0, [5], 1), Pair(1, [5], 2)];
@@ -77,6 +119,23 @@ public sealed class HeldOutInjectionTests
             Grid = Grid, Choice = SweepSummary.Choices.Single(c => c.Name == "mean_probability"),
             Resamples = 50,
         });
+
+    static HeldOutOptions Options(int draws) => new()
+    {
+        Grid = Grid, Choice = SweepSummary.Choices.Single(c => c.Name == "mean_probability"), Draws = draws,
+        Resamples = 20,
+    };
+
+    // The answer's probability with another memory's vector, as long as the pair's own.
+    static double Scaled(LanguageModel model, EncodedPair pair, int[] other, SweepCell cell)
+    {
+        static double Length(float[] x) => Math.Sqrt(x.Sum(v => (double)v * v));
+        float[] own = new Memory(pair.Memory, cell.Layer, 1f).Vector(model),
+            vector = new Memory(other, cell.Layer, 1f).Vector(model);
+        float alpha = (float)(cell.Tau * Length(own) / Length(vector));
+        return Injection.Run(model, pair.Obscure, pair.Answer, [new Memory(other, cell.Layer, alpha)])
+            .After.Probability;
+    }
 
     static double MeanChange(LanguageModel model, EncodedPair[] pairs, SweepCell cell)
     {

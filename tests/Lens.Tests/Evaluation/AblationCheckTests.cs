@@ -73,6 +73,41 @@ public class AblationCheckTests
         }
     }
 
+    // With two heads in a layer there is one other to draw.
+    [Test]
+    public void The_other_head_is_never_the_responsible_one_and_stands_in_its_layer_where_that_is_said()
+    {
+        using var test = new TestModel("cpu512", TestModel.Small with { Heads = 2 });
+        LensSource source = LensSource.Find(LensSource.Logit, test.Model.Config, Hash);
+        int[][] rows = [.. Enumerable.Range(0, 8).Select(i => test.Tokens(i + 1, 3 + i % 5))];
+        var options = new AblationOptions { Prompts = 8, Seed = 3 };
+        AblationOutcome one = AblationCheck.Run(test.Model, source, [1], rows, options).Lens,
+            both = AblationCheck.Run(test.Model, source, [0, 1], rows, options).Lens;
+        foreach (AblationOutcome outcome in (AblationOutcome[])[one, both])
+        {
+            double other = rows.Select((row, i) => (row, Place: outcome.Responsible[i]))
+                .Average(r => Change(test.Model, r.row, r.Place with { Head = 1 - r.Place.Head }, false));
+            Assert.That(outcome.SameLayer!.OtherChange, Is.EqualTo(other).Within(1e-5));
+        }
+        Assert.That(one.Random.OtherChange, Is.EqualTo(one.SameLayer!.OtherChange).Within(1e-12));
+        Assert.That(both.Random.OtherChange, Is.Not.EqualTo(both.SameLayer!.OtherChange));
+    }
+
+    [Test]
+    public void The_logit_lens_beside_a_lens_calls_the_heads_that_it_calls_alone()
+    {
+        using var test = new TestModel("cpu512");
+        using var folder = new TemporaryFolder();
+        LensSource source = LensEvaluationTests.Source(test.Model, folder, LensKind.Head),
+            logit = LensSource.Find(LensSource.Logit, test.Model.Config, Hash);
+        int[][] rows = [.. Enumerable.Range(0, 8).Select(i => test.Tokens(i + 1, 3 + i % 5))];
+        var options = new AblationOptions { Prompts = 8, Seed = 3 };
+        AblationResult beside = AblationCheck.Run(test.Model, source, [0, 1], rows, options),
+            alone = AblationCheck.Run(test.Model, logit, [0, 1], rows, options);
+        Assert.That(beside.LogitLens!.Responsible, Is.EqualTo(alone.Lens.Responsible));
+        Assert.That(beside.Lens.Responsible, Is.Not.EqualTo(alone.Lens.Responsible));
+    }
+
     [Test]
     public void A_contrast_made_by_hand()
     {

@@ -130,6 +130,21 @@ public class LensInitialValueTests
     }
 
     [Test]
+    public void Directions_of_a_low_rank_point_to_their_largest_entry()
+    {
+        using var test = new TestModel("cpu512");
+        using LensSet lens = LensSet.Initial(
+            test.Model, new() { Kind = LensKind.LowRank, Rank = 6 }, [1], 3);
+        float[] down = lens[1].Parameters.Single(p => p.Name == "down").Value.ToArray(); // [H, C, r]
+        for (int k = 0; k < 6; k++)
+        {
+            float[] direction = [.. Enumerable.Range(0, 20).Select(c => down[c * 6 + k])];
+            Assert.That(direction.MaxBy(MathF.Abs), Is.Positive, $"{k}");
+            Assert.That(direction.Sum(v => v * v), Is.EqualTo(1).Within(1e-5));
+        }
+    }
+
+    [Test]
     public void Zero_says_that_every_token_is_as_likely()
     {
         foreach (LensKind kind in Enum.GetValues<LensKind>())

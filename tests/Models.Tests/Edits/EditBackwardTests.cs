@@ -43,6 +43,20 @@ public class EditBackwardTests
         run.RequireAgreement();
     }
 
+    // Directions that share a token are neither parallel nor at right angles: their projections do not commute.
+    [Test]
+    public void Edits_of_one_site_that_do_not_commute_are_undone_last_first()
+    {
+        using var run = new Backward("cpu512");
+        Edit Along(params int[] tokens) => new()
+        {
+            Site = "blocks.1.hook_resid_pre", Operation = EditOperation.ProjectOut,
+            Value = EditValue.Unembed(tokens),
+        };
+        run.Add(Along(2, 7), Along(7, 11), Along(11, 30));
+        run.RequireAgreement();
+    }
+
     // Where nobody edits them, ReLU's gradient reads the sign of what the neurons give.
     [TestCase(EditOperation.Scale), TestCase(EditOperation.Add)]
     public void Edited_neurons_do_not_hide_what_relu_was_given(EditOperation operation)

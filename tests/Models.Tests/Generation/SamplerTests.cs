@@ -24,6 +24,11 @@ sealed class SamplerTests
             (3, 8 / 15.0), (2, 4 / 15.0), (1, 2 / 15.0), (0, 1 / 15.0));
         AssertDistribution(new SamplingOptions(TopK: 2), [5, 7, 7, 7], (1, 0.5), (2, 0.5));
         AssertDistribution(new SamplingOptions(TopK: 99), [1, 1], (0, 0.5), (1, 0.5));
+        // The equals come first and one of them has to leave.
+        AssertDistribution(new SamplingOptions(TopK: 2), [7, 7, 20], (2, 1 - 1 / (1 + Math.Exp(13))),
+            (0, 1 / (1 + Math.Exp(13))));
+        Assert.That(new Sampler(new SamplingOptions(TopK: 3)).Distribution([7, 7, 7, 7, 8, 9])
+            .Select(c => c.Id), Is.EqualTo([5, 4, 0]));
     }
 
     [Test]
