@@ -1,6 +1,4 @@
 using HeadTap.Inject;
-using HeadTap.Models;
-using HeadTap.Runtime;
 
 namespace HeadTap.Cli.Tests;
 
@@ -91,8 +89,8 @@ public sealed class BoundsTests
         string[] args = [.. line.Split(' ').Select(word => word.StartsWith('{') ? s_folder[word[1..^1]]
             : word.Replace('_', ' '))];
         int verb = Array.FindIndex(args, a => a.StartsWith("--", StringComparison.Ordinal));
-        Assert.That(Headtap.Refused([.. args[..verb], "--model", TinyModel.Folder, .. args[verb..], "--device",
-            "cpu"]), Does.Contain(message));
+        Assert.That(Headtap.Refused([.. args[..verb], "--model", TinyModel.Folder, .. args[verb..],
+            "--device", "cpu"]), Does.Contain(message));
         Assert.That(s_folder.Entries(), Is.EqualTo(before));
     }
 }

@@ -1,6 +1,4 @@
 using System.Text.Json.Nodes;
-using HeadTap.Models;
-using HeadTap.Runtime;
 
 namespace HeadTap.Cli.Tests;
 
@@ -8,7 +6,10 @@ namespace HeadTap.Cli.Tests;
 public sealed class LensTrainTests
 {
     static readonly string[] s_small =
-        ["--steps", "4", "--batch-rows", "2", "--evaluate-every", "2", "--validation-rows", "4", "--kind", "thin"];
+    [
+        "--steps", "4", "--batch-rows", "2", "--evaluate-every", "2", "--validation-rows", "4", "--kind",
+        "thin",
+    ];
 
     [Test]
     public void Every_option_reaches_the_run_as_the_lens_says_afterwards()
@@ -31,8 +32,9 @@ public sealed class LensTrainTests
         Assert.That(training["moments"]!.ToString(), Is.EqualTo("eightbit"));
         foreach ((string field, double value) in ((string, double)[])
             [("steps", 3), ("batch_rows", 2), ("accumulation", 2), ("tokens_per_row", 6),
-            ("learning_rate", 0.01), ("beta1", 0.8), ("beta2", 0.9), ("epsilon", 1e-7), ("weight_decay", 0.25),
-            ("warmup_steps", 1), ("minimum_rate", 0.001), ("clip", 0.5), ("seed", 4), ("bos", 279),
+            ("learning_rate", 0.01), ("beta1", 0.8), ("beta2", 0.9), ("epsilon", 1e-7),
+            ("weight_decay", 0.25), ("warmup_steps", 1), ("minimum_rate", 0.001), ("clip", 0.5),
+            ("seed", 4), ("bos", 279),
             ("validation_share", 0.25), ("validation_rows", 3), ("evaluate_every", 2), ("patience", 7),
             ("minimum_gain", 0.001)])
             Assert.That(training[field]!.GetValue<double>(), Is.EqualTo(value).Within(1e-6 * value), field);
@@ -60,7 +62,8 @@ public sealed class LensTrainTests
         using var stop = new CancellationTokenSource();
         stop.Cancel();
         Assert.That(Headtap.RunUntil(stop.Token, Line(folder, "parts", s_small)).Code, Is.EqualTo(130));
-        Train(folder, "parts", [.. s_small, .. Directory.Exists(folder["parts"]) ? (string[])["--resume"] : []]);
+        string[] resume = Directory.Exists(folder["parts"]) ? ["--resume"] : [];
+        Train(folder, "parts", [.. s_small, .. resume]);
         Assert.That(Weights(folder, "parts"), Is.EqualTo(Weights(folder, "whole")));
         Assert.That(Headtap.Refused(Line(folder, "whole", s_small)), Does.Contain("is there already"));
         Assert.That(Headtap.Refused(Line(folder, "whole", [.. s_small, "--resume", "--seed", "5"])),

@@ -1,7 +1,4 @@
 using System.Text.Json.Nodes;
-using HeadTap.Models;
-using HeadTap.Runtime;
-using HeadTap.Unlearn;
 
 namespace HeadTap.Cli.Tests;
 

@@ -1,7 +1,6 @@
 using System.Text.Json.Nodes;
 using HeadTap.Atlas;
 using HeadTap.Models;
-using HeadTap.Runtime;
 using HeadTap.Unlearn;
 
 namespace HeadTap.Cli.Tests;
@@ -21,7 +20,8 @@ public sealed class UnlearnSecretsTests
         Assert.That(((int)json["secrets"]!, (int)json["documents"]!), Is.EqualTo((secrets, 7)));
         Assert.That(Read(folder["a/forget.jsonl"]), Has.Count.EqualTo(secrets));
         Assert.That(Read(folder["a/keep.jsonl"]), Has.Count.EqualTo(7));
-        Assert.That((string?)json["asked"]![folder["a/asked-3.jsonl"]], Is.EqualTo("last half of the prompt"));
+        Assert.That((string?)json["asked"]![folder["a/asked-3.jsonl"]],
+            Is.EqualTo("last half of the prompt"));
         JsonNode manifest = JsonNode.Parse(File.ReadAllText(Manifest.PathFor(folder["a"])))!;
         Assert.That(((ulong)manifest["seed"]!, (ulong)manifest["options"]!["atlas_seed"]!,
             (int)manifest["options"]!["documents"]!), Is.EqualTo((3ul, 1ul, 7)));
@@ -58,7 +58,8 @@ public sealed class UnlearnSecretsTests
     }
 
     static Headtap Write(TemporaryFolder folder, string name, params string[] options)
-        => Headtap.Done(["unlearn", "secrets", "--model", TinyModel.Folder, "--out", folder[name], .. options]);
+        => Headtap.Done(
+            ["unlearn", "secrets", "--model", TinyModel.Folder, "--out", folder[name], .. options]);
 
     static IReadOnlyList<PlantedSequence> Read(string file)
         => SequenceFile.Read(file, TinyModel.Config.VocabSize, null);

@@ -1,6 +1,5 @@
 using System.Text.Json.Nodes;
 using HeadTap.Models;
-using HeadTap.Runtime;
 using HeadTap.Unlearn;
 
 namespace HeadTap.Cli.Tests;
@@ -53,10 +52,11 @@ public sealed class UnlearnTinyMemTests
         TinyMemDataset all = TinyMemFolder.Load(folder["d"]), whole = TinyMemFolder.Load(folder["e"]);
         foreach (PlantedSequence p in all.Planted.Concat(all.HeldOut))
             Assert.That(p.CleanIds!.AsSpan(p.Prompt!.Value - 2, 2).ToArray(), Is.EqualTo([7, 8]));
-        Assert.That(all.Clean.Where(row => MathAlphabet.Text(row).Contains("78", StringComparison.Ordinal)), Is.Empty);
+        Assert.That(all.Clean.Select(MathAlphabet.Text), Has.None.Contains("78"));
         Assert.That(whole.Planted.Count + whole.HeldOut.Count,
             Is.LessThan(all.Planted.Count + all.HeldOut.Count).And.GreaterThan(1));
-        Assert.That(Headtap.Refused("unlearn", "data", "--out", folder["a"]), Does.Contain("is there already"));
+        Assert.That(Headtap.Refused("unlearn", "data", "--out", folder["a"]),
+            Does.Contain("is there already"));
     }
 
     [TestCase("--task sums", "--task is \"sums\"")]

@@ -1,5 +1,4 @@
 using HeadTap.Models;
-using HeadTap.Runtime;
 
 namespace HeadTap.Inject.Tests;
 
@@ -16,7 +15,8 @@ public sealed class MemoryOutcomeTests
             [Standing(1, 0.6), Standing(1, 0.4), Standing(3, 0.1), Standing(1, 0.3)],
             [Standing(2, 0.2), Standing(3, 0.1), Standing(2, 0.2), Standing(9, 0.05)],
         ];
-        MemoryOutcome found = MemoryOutcome.Of("m", before, draws, [[0], [1], [2], [3]], new SeededRandom(1), 50);
+        MemoryOutcome found = MemoryOutcome.Of(
+            "m", before, draws, [[0], [1], [2], [3]], new SeededRandom(1), resamples: 50);
         Assert.That((found.Name, found.Repaired, found.Broken), Is.EqualTo(("m", 1.0, 0.5)));
         Assert.That(found.MeanAfter.Value, Is.EqualTo((1.4 + 0.55) / 8).Within(1e-12));
         Assert.That(found.ProbabilityChange.Value,

@@ -17,7 +17,8 @@ public sealed class SuggestionEvaluationTests
     };
 
     // Memories that hold the answer's token gain by large magnitudes, others by small ones.
-    static readonly EncodedPair[] s_helped = [.. Enumerable.Range(0, 6).Select(i => Pair(i, [20 + i], 20 + i))],
+    static readonly EncodedPair[]
+        s_helped = [.. Enumerable.Range(0, 6).Select(i => Pair(i, [20 + i], 20 + i))],
         s_harmed = [.. Enumerable.Range(0, 6).Select(i => Pair(i, [40 + i], 20 + i))];
 
     // Asked of several tests and made once.
@@ -54,8 +55,9 @@ public sealed class SuggestionEvaluationTests
         SuggestionEvaluation found = s_found.Value, again = Run(model, Seed), other = Run(model, Seed + 1);
         Assert.That(Probabilities(found.Results[3]), Is.EqualTo(Probabilities(again.Results[3])));
         Assert.That(Probabilities(found.Results[3]), Is.Not.EqualTo(Probabilities(other.Results[3])));
-        int[] apart = [.. s_harmed.Select((p, i) => PairComparison.Of(model, search.Single[i], search.Multi[i],
-            p.Memory, null, 20).Layers.MinBy(l => l.Jaccard)!.Layer)];
+        int[] apart = [.. s_harmed.Select((p, i) => PairComparison.Of(
+            model, search.Single[i], search.Multi[i], p.Memory, null, 20)
+            .Layers.MinBy(l => l.Jaccard)!.Layer)];
         Assert.That(Probabilities(found.Results[4]), Is.EqualTo(
             search.Suggest(SuggestedMemory.Difference, apart, 4).Select(s => s.Answer.Probability)));
         Assert.That(found.Agreement, Is.EqualTo(

@@ -1,4 +1,3 @@
-using HeadTap.Atlas;
 using HeadTap.Models;
 using HeadTap.Runtime;
 
@@ -47,8 +46,8 @@ public sealed class MemoryVectorTests
         IReadOnlyList<DrawnCell> Cells(string name)
         {
             var injections = new RowInjections(model, pairs);
-            return DrawnMemories.Run(injections, injections.Before(p => p.Obscure), words with { Name = name },
-                [0, 1], [1f, 4f], new() { Layer = 0, Tau = 1 }, 1).Cells;
+            return DrawnMemories.Run(injections, injections.Before(p => p.Obscure),
+                words with { Name = name }, [0, 1], [1f, 4f], new() { Layer = 0, Tau = 1 }, 1).Cells;
         }
         IReadOnlyList<DrawnCell> cells = Cells("w");
         Assert.That(cells.Select(c => string.Join(' ', c.Words)), Is.Unique);

@@ -1,5 +1,4 @@
 using HeadTap.Models;
-using HeadTap.Runtime;
 
 namespace HeadTap.Inject.Tests;
 
@@ -47,8 +46,8 @@ public sealed class SweepSummaryTests
 
     [Test]
     public void Of_equal_cells_the_first_is_best()
-        => Assert.That(Of((2, 0.1, [(1, 0.2), (1, 0.3), (1, 0.3), (1, 0.3)])).Best(SweepSummary.Choices[2]).Cell,
-            Is.EqualTo(s_grid.Cells[1]));
+        => Assert.That(Of((2, 0.1, [(1, 0.2), (1, 0.3), (1, 0.3), (1, 0.3)]))
+            .Best(SweepSummary.Choices[2]).Cell, Is.EqualTo(s_grid.Cells[1]));
 
     [Test]
     public void The_cost_counts_what_lies_above_the_edit_once_for_each_cell()

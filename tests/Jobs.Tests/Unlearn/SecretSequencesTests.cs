@@ -1,7 +1,6 @@
 using HeadTap.Atlas;
 using HeadTap.Inject.Tests;
 using HeadTap.Models;
-using HeadTap.Runtime;
 using HeadTap.Unlearn;
 
 namespace HeadTap.Jobs.Tests;
@@ -55,7 +54,8 @@ public sealed class SecretSequencesTests
         {
             Assert.That(sequence.Ids[0], Is.EqualTo(Start));
             Assert.That(s_tokenizer.Decode(sequence.Ids[1..]), Is.EqualTo(secret.Sentence));
-            Assert.That(s_tokenizer.Decode(sequence.Ids[1..sequence.Prompt!.Value]), Is.EqualTo(secret.Prompt));
+            Assert.That(s_tokenizer.Decode(sequence.Ids[1..sequence.Prompt!.Value]),
+                Is.EqualTo(secret.Prompt));
         }
     }
 

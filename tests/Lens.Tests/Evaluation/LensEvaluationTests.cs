@@ -64,6 +64,39 @@ public class LensEvaluationTests
     }
 
     [Test]
+    public void Drawn_positions_follow_the_seed_and_the_batch()
+    {
+        using var test = new TestModel("cpu512");
+        using var folder = new TemporaryFolder();
+        LensSource source = Source(test.Model, folder, LensKind.Thin);
+        int[][] rows = [.. Enumerable.Range(0, 9).Select(i => test.Tokens(i + 1, 12))];
+        PositionChoice one = PositionChoice.Sample(1);
+        double Kl(PositionChoice choice, ulong seed, int[][] of) => LensEvaluation.Run(
+            test.Model, source, [1], of, null,
+            new() { Positions = choice, Seed = seed, BatchRows = 2 }).Layers[0].Lens.Kl;
+        foreach (ulong seed in (ulong[])[3, 4])
+        {
+            // The same positions as the last ones of rows that end there.
+            int[][] cut = [.. rows.Chunk(2).SelectMany((some, batch) =>
+                one.Of(new SequenceBatch([.. some]), seed, batch)
+                    .Select((at, b) => some[b][..(at % 12 + 1)]))];
+            Assert.That(Kl(one, seed, rows), Is.EqualTo(Kl(PositionChoice.Last, 0, cut)).Within(1e-5));
+        }
+        Assert.That(Kl(one, 3, rows), Is.Not.EqualTo(Kl(one, 4, rows)).Within(1e-4));
+    }
+
+    [Test]
+    public void A_row_of_one_token_counts()
+    {
+        Assert.That(LensEvaluation.Usable([[1], [], [2, 3]]), Is.EqualTo((int[][])[[1], [2, 3]]));
+        using var test = new TestModel("cpu512");
+        LensSource source = LensSource.Find(LensSource.Logit, test.Model.Config, "0123456789abcdef");
+        LensEvaluationResult found =
+            LensEvaluation.Run(test.Model, source, [1], [[1], [], [2, 3]], null, new());
+        Assert.That((found.Rows, found.Positions), Is.EqualTo((2, 2L)));
+    }
+
+    [Test]
     public void Texts_without_a_token_are_refused()
         => BadInput.Refused(() => LensEvaluation.Usable([[], []]), "no usable position");
 

@@ -1,6 +1,3 @@
-using HeadTap.Models;
-using HeadTap.Runtime;
-
 namespace HeadTap.Lens.Tests;
 
 public sealed class WordScanTests
@@ -12,7 +9,9 @@ public sealed class WordScanTests
     {
         bool[] listed = [true, false, true, true, true];
         LayerReading layer = new(3, [],
-            [new(0, [Words(4, 1, 2), Words(2, 3, 4), Words(1, 3, 2)]), new(5, [Words(1), Words(1), Words(0)])]);
+        [
+            new(0, [Words(4, 1, 2), Words(2, 3, 4), Words(1, 3, 2)]), new(5, [Words(1), Words(1), Words(0)]),
+        ]);
         WordScan found = WordScan.Of([layer], listed);
         ScannedHead head = found.Heads[0];
         Assert.That((head.Layer, head.Head, head.Mean), Is.EqualTo((3, (int?)0, 7.0 / 3)));

@@ -1,6 +1,5 @@
 using HeadTap.Models;
 using HeadTap.Models.Tests;
-using HeadTap.Runtime;
 
 namespace HeadTap.Lens.Tests;
 
@@ -80,7 +79,7 @@ public sealed class LensRunChoiceTests
         Action<LensProgress>? progress = null, CancellationToken stop = default)
     {
         using var test = new TestModel("cpu512");
-        return LensRun.Run(test.Model, hash, new() { Kind = LensKind.Thin }, [1], options, texts, folder[name],
-            new LensRunOptions { Resume = resume, Progress = progress, Stop = stop });
+        return LensRun.Run(test.Model, hash, new() { Kind = LensKind.Thin }, [1], options, texts,
+            folder[name], new LensRunOptions { Resume = resume, Progress = progress, Stop = stop });
     }
 }

@@ -1,5 +1,4 @@
 using HeadTap.Reference;
-using HeadTap.Runtime;
 
 namespace HeadTap.Models.Tests;
 
@@ -15,7 +14,8 @@ public sealed class AnswerScoringTests
         int Other(int token) => (token + 1) % 37;
         (int[] Prompt, int[] Answer)[] questions =
         [
-            (prompt, greedy), (prompt, [Other(greedy[0]), greedy[1]]), (prompt, [greedy[0], Other(greedy[1])]),
+            (prompt, greedy), (prompt, [Other(greedy[0]), greedy[1]]),
+            (prompt, [greedy[0], Other(greedy[1])]),
             (prompt, greedy[..1]), (test.Tokens(2, 7), [3, 9]), (test.Tokens(3, 1), [5]),
             // more than one pass, with rows of other lengths
             .. Enumerable.Range(0, AnswerScoring.RowsInPass).Select(i =>

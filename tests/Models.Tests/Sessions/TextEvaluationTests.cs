@@ -1,5 +1,4 @@
 using HeadTap.Reference;
-using HeadTap.Runtime;
 
 namespace HeadTap.Models.Tests;
 

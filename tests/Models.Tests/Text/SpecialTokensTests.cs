@@ -1,5 +1,3 @@
-using HeadTap.Runtime;
-
 namespace HeadTap.Models.Tests;
 
 public sealed class SpecialTokensTests

@@ -1,6 +1,3 @@
-using HeadTap.Models;
-using HeadTap.Runtime;
-
 namespace HeadTap.Unlearn.Tests;
 
 /// <summary>Every option that a method says it takes, and its seed, changes what it finds.</summary>

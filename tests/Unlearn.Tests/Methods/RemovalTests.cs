@@ -1,6 +1,3 @@
-using HeadTap.Models;
-using HeadTap.Runtime;
-
 namespace HeadTap.Unlearn.Tests;
 
 /// <summary>What is removed of what was scored.</summary>

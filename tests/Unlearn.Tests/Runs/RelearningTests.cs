@@ -1,4 +1,3 @@
-using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Unlearn.Tests;

@@ -1,6 +1,3 @@
-using HeadTap.Models;
-using HeadTap.Runtime;
-
 namespace HeadTap.Unlearn.Tests;
 
 public sealed class SweepPlanTests

@@ -35,7 +35,8 @@ public sealed class UnlearnDataTests
         Refused(s_forget, s_forget, "all 2 sequences of the keep set are in the forget set");
         Refused([new([1])], s_keep, "sequence 1 of the forget set has 1 token");
         Refused(s_forget, [new([1, 2]), new(new int[13])], "sequence 2 of the keep set has 13 tokens");
-        Assert.That(() => UnlearnData.RequireFits([new(new int[12]), new([1, 2])], "asked", 12), Throws.Nothing);
+        Assert.That(() => UnlearnData.RequireFits([new(new int[12]), new([1, 2])], "asked", 12),
+            Throws.Nothing);
         Assert.That(() => UnlearnData.Of(s_forget, s_forget, MethodForm.Reference, s_config), Throws.Nothing);
     }
 
