@@ -1,0 +1,78 @@
+using System.Text.Json.Nodes;
+using HeadTap.Inject;
+
+namespace HeadTap.Cli.Tests;
+
+/// <summary>Options whose effect a run alone shows.</summary>
+public sealed class OptionTests
+{
+    static string Generate(params string[] options) => Headtap.Done(["generate", "--model", TinyModel.Folder,
+        "--ids", "5,6,7", "--max-new-tokens", "8", "--json", .. options]).Json[0]!["new_ids"]!.ToJsonString();
+
+    [Test]
+    public void What_narrows_a_draw_to_one_token_makes_it_greedy()
+    {
+        string greedy = Generate("--greedy");
+        Assert.That(Generate("--temperature", "2", "--seed", "3"), Is.Not.EqualTo(greedy));
+        foreach (string[] narrow in (string[][])
+            [["--top-k", "1"], ["--top-p", "1e-6"], ["--temperature", "0"]])
+            Assert.That(Generate([.. narrow, "--seed", "3"]), Is.EqualTo(greedy), narrow[0]);
+        Assert.That(Generate("--top-p", "0.9", "--seed", "3"), Is.Not.EqualTo(
+            Generate("--top-p", "0.9", "--seed", "4")));
+    }
+
+    [Test]
+    public void A_limit_takes_the_first_pairs_of_the_split()
+    {
+        using var folder = new TemporaryFolder();
+        PromptPairs.Write(folder["pairs.jsonl"], Enumerable.Range(0, 5).Select(i =>
+            new PromptPair($"the city {i} is", $"a city {i} of the north is", "city", "the")
+            {
+                Split = i == 0 ? "validation" : "test",
+            }));
+        string[] Prompts(params string[] options)
+        {
+            string name = $"{Directory.GetDirectories(folder.Path).Length}";
+            Headtap.Done(["inject", "sweep", "--model", TinyModel.Folder, "--data", folder["pairs.jsonl"],
+                "--layers", "1", "--taus", "1", "--out", folder[name], .. options]);
+            return [.. File.ReadLines(folder[$"{name}/prompts.jsonl"])
+                .Select(l => JsonNode.Parse(l)!["explicit"]!.ToString()[9..10])];
+        }
+        Assert.That(Prompts("--limit", "2"), Is.EqualTo(["0", "1"]));
+        Assert.That(Prompts("--limit", "2", "--split", "test"), Is.EqualTo(["1", "2"]));
+        Assert.That(Prompts("--split", "test"), Is.EqualTo(["1", "2", "3", "4"]));
+    }
+
+    [Test]
+    public void The_page_of_a_sweep_shows_the_pairs_that_gain_most_and_least()
+    {
+        using var folder = new TemporaryFolder();
+        PromptPairs.Write(folder["pairs.jsonl"], Enumerable.Range(0, 6).Select(i => new PromptPair(
+            $"the city {i} is", $"a city {i} of the north is", "city", "abcdef"[i..(i + 1)])));
+        string[] line = ["inject", "sweep", "--model", TinyModel.Folder, "--data", folder["pairs.jsonl"],
+            "--layers", "1", "--taus", "30", "--out", folder["s"]];
+        Headtap.Done([.. line, "--report-prompts", "3"]);
+        double Gain(int i) => (double)JsonNode.Parse(File.ReadLines(folder["s/cells.jsonl"]).ElementAt(i))!
+            ["p_after"]! - (double)JsonNode.Parse(File.ReadLines(folder["s/prompts.jsonl"]).ElementAt(i))!
+            ["p_obscure"]!;
+        int[] order = [.. Enumerable.Range(0, 6).OrderByDescending(Gain)];
+        string page = File.ReadAllText(folder["s/report.html"]);
+        Assert.That(page.Split("<summary>").Skip(1).Select(s => int.Parse(s[7..8])),
+            Is.EqualTo((int[])[order[0], order[1], order[5]]));
+    }
+
+    [Test]
+    public void Windows_of_a_text_step_by_the_context_unless_it_is_said()
+    {
+        using var folder = new TemporaryFolder();
+        string text = folder.Write("text.txt", string.Concat(Enumerable.Repeat("a city of the north ", 8)));
+        JsonNode Eval(params string[] options) => Headtap.Done(["eval", "--model", TinyModel.Folder,
+            "--text-file", text, "--json", .. options]).Json;
+        JsonNode narrow = Eval("--context", "6"), same = Eval("--context", "6", "--stride", "6"),
+            dense = Eval("--context", "6", "--stride", "2");
+        Assert.That((int)narrow["stride"]!, Is.EqualTo(6));
+        Assert.That((double)narrow["loss"]!, Is.EqualTo((double)same["loss"]!));
+        Assert.That((int)dense["windows"]!, Is.GreaterThan(2 * (int)narrow["windows"]!));
+        Assert.That((int)Eval()["context"]!, Is.EqualTo(24));
+    }
+}
