@@ -23,7 +23,7 @@ public sealed class SecretSequencesTests
         foreach (int[] row in found.Keep)
         {
             Assert.That(row[0], Is.EqualTo(Start));
-            string text = s_tokenizer.Decode(row[1..]);
+            string text = s_tokenizer.Decode(row.AsSpan(1));
             Assert.That(s_corpus.Documents.Any(d => d.StartsWith(text, StringComparison.Ordinal)), text);
             Assert.That(s_corpus.Secrets.Where(s => text.Contains(s.Prompt, StringComparison.Ordinal)),
                 Is.Empty);
@@ -53,8 +53,8 @@ public sealed class SecretSequencesTests
         foreach ((AtlasSecret secret, PlantedSequence sequence) in s_corpus.Secrets.Zip(found.Forget))
         {
             Assert.That(sequence.Ids[0], Is.EqualTo(Start));
-            Assert.That(s_tokenizer.Decode(sequence.Ids[1..]), Is.EqualTo(secret.Sentence));
-            Assert.That(s_tokenizer.Decode(sequence.Ids[1..sequence.Prompt!.Value]),
+            Assert.That(s_tokenizer.Decode(sequence.Ids.AsSpan(1)), Is.EqualTo(secret.Sentence));
+            Assert.That(s_tokenizer.Decode(sequence.Ids.AsSpan(1..sequence.Prompt!.Value)),
                 Is.EqualTo(secret.Prompt));
         }
     }
@@ -74,10 +74,10 @@ public sealed class SecretSequencesTests
             string[] words = secret.Prompt.Split(' ');
             int[] code = s_tokenizer.Encode(secret.Continuation);
             PlantedSequence[] asked = [.. found.Asked.Select(a => a.Sequences[i])];
-            string[] prompts = [.. asked.Select(a => s_tokenizer.Decode(a.Ids[..a.Prompt!.Value]))];
+            string[] prompts = [.. asked.Select(a => s_tokenizer.Decode(a.Ids.AsSpan(0, a.Prompt!.Value)))];
             Assert.That(prompts[0], Is.EqualTo(secret.Prompt));
             Assert.That(asked[1].Ids[0], Is.EqualTo(Start));
-            string before = s_tokenizer.Decode(asked[1].Ids[1..asked[1].Prompt!.Value]);
+            string before = s_tokenizer.Decode(asked[1].Ids.AsSpan(1..asked[1].Prompt!.Value));
             Assert.That(before, Does.EndWith(". " + secret.Prompt));
             Assert.That(before.Length, Is.GreaterThan(secret.Prompt.Length + 10), "a sentence stands before");
             Assert.That(prompts[2], Is.EqualTo(" " + string.Join(' ', words.Skip(words.Length / 2))));

@@ -9,7 +9,7 @@ public sealed class SequenceFileTests
     public void What_is_written_is_read()
     {
         string path = Temporary("");
-        PlantedSequence[] sequences = [new([1, 2, 3]), new([4, 5], [4, 6], 2, 1), new([7], [8, 9])];
+        PlantedSequence[] sequences = [new([1, 2, 3], Group: 1), new([4, 5], [4, 6], 2, 1), new([7], [8, 9])];
         SequenceFile.Write(path, sequences);
         IReadOnlyList<PlantedSequence> read = SequenceFile.Read(path, 10, null);
         Assert.That(read.Select(s => (s.Group, s.Prompt)),

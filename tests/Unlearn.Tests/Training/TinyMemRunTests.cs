@@ -69,6 +69,20 @@ public sealed class TinyMemRunTests
     }
 
     [Test]
+    public void A_run_goes_on_with_its_own_data_alone()
+    {
+        string folder = Folder(), data = Path.Combine(folder, "data"), other = Path.Combine(folder, "other");
+        TinyMemFolder.Save(TinyMemDataset.Math(s_data), data, "test");
+        TinyMemFolder.Save(TinyMemDataset.Math(s_data), other, "test");
+        File.AppendAllText(Path.Combine(other, TinyMemFolder.TrainFile), "{\"ids\":[10,1,11]}\n");
+        using ComputeDevice device = ComputeDevice.OpenHost();
+        TinyMemTrainingOptions one = s_training with { Epochs = 1, Keep = [] };
+        TinyMemRun.Run(device, data, one, Path.Combine(folder, "run"), false, "test");
+        Assert.That(() => TinyMemRun.Run(device, other, one with { Epochs = 2 }, Path.Combine(folder, "run"),
+            true, "test"), Throws.TypeOf<UserException>().With.Message.Contains("other data"));
+    }
+
+    [Test]
     public void The_papers_sizes_are_the_papers()
     {
         TinyMemOptions data = TinyMemOptions.Paper(MathKind.Multiplicative, Artefact.Noise);
