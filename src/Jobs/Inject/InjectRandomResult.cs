@@ -1,15 +1,84 @@
+using System.Text;
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
 using HeadTap.Inject;
 using HeadTap.Models;
-using Spectre.Console;
 
-namespace HeadTap.Cli;
+namespace HeadTap.Jobs;
 
-/// <summary>What <c>inject random</c> prints and writes.</summary>
+/// <summary>What random memories did, beside curated ones.</summary>
+/// <param name="Pairs">Number of pairs.</param>
+/// <param name="Layer">Layer of the curated memory; null for drawn memories.</param>
+/// <param name="RandomLayer">Layer of random memories; null for drawn memories.</param>
+/// <param name="Tau">The magnitude; null for drawn memories.</param>
+/// <param name="ProbabilityBefore">Mean probability of the answers without a memory.</param>
+/// <param name="Categories">Curated first, then by category.</param>
+public sealed record InjectRandomResult(int Pairs,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? Layer,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? RandomLayer,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] float? Tau,
+    [property: JsonPropertyName("p_before")] double ProbabilityBefore,
+    IReadOnlyList<CategoryResult> Categories)
+{
+    /// <summary>One cell that tables show; null for drawn memories.</summary>
+    [JsonIgnore]
+    public (RandomMemoryOptions Options, RandomMemories Found)? Cell { get; init; }
+
+    /// <summary>Drawn memories that tables show; null for one cell.</summary>
+    [JsonIgnore]
+    public IReadOnlyList<DrawnMemories>? Drawn { get; init; }
+
+    /// <summary>The category of curated memories, as tables show it.</summary>
+    internal static CategoryGain Curated(RandomMemories found) => new(DrawnMemories.Curated, [found.Curated]);
+}
+
+/// <summary>One category: of one cell with its words, or of drawn memories with its cells.</summary>
+[JsonDerivedType(typeof(CategoryOfCell))]
+[JsonDerivedType(typeof(CategoryOfDraws))]
+public abstract record CategoryResult;
+
+/// <summary>A category in one cell.</summary>
+/// <param name="Category">Its name.</param>
+/// <param name="Words">Number of words.</param>
+/// <param name="TrimmedMean">Percent, of relative gains.</param>
+/// <param name="Median">Percent, of relative gains.</param>
+/// <param name="MeanProbabilityChange">Percent.</param>
+/// <param name="MeanProbabilityAfter">0 to 1.</param>
+/// <param name="ShareFirst">Share of answers that are the most probable token, 0 to 1.</param>
+/// <param name="Each">By word.</param>
+public sealed record CategoryOfCell(string Category, int Words, double TrimmedMean, double Median,
+    double MeanProbabilityChange, [property: JsonPropertyName("mean_p_after")] double MeanProbabilityAfter,
+    [property: JsonPropertyName("share_rank_1")] double ShareFirst, IReadOnlyList<WordResult> Each)
+    : CategoryResult;
+
+/// <summary>A category of drawn memories.</summary>
+/// <param name="Category">Its name.</param>
+/// <param name="Cells">By layer and magnitude.</param>
+public sealed record CategoryOfDraws(string Category, IReadOnlyList<DrawnCellResult> Cells) : CategoryResult;
+
+/// <summary>What one word did.</summary>
+/// <param name="Word">The word; empty for curated memories.</param>
+/// <param name="Pairs">Pairs that it was injected into.</param>
+/// <param name="TrimmedMean">Percent, of relative gains.</param>
+/// <param name="Median">Percent, of relative gains.</param>
+/// <param name="MeanProbabilityChange">Percent.</param>
+public sealed record WordResult(
+    string Word, int Pairs, double TrimmedMean, double Median, double MeanProbabilityChange);
+
+/// <summary>What drawn memories did in one cell.</summary>
+/// <param name="Layer">The layer, from 0.</param>
+/// <param name="Tau">The magnitude.</param>
+/// <param name="TrimmedMean">Percent, of relative gains.</param>
+/// <param name="Median">Percent, of relative gains.</param>
+/// <param name="MeanProbabilityChange">Percent.</param>
+public sealed record DrawnCellResult(
+    int Layer, float Tau, double TrimmedMean, double Median, double MeanProbabilityChange);
+
+/// <summary>Makes results of <see cref="InjectRandomJob"/> and writes their rows.</summary>
 static class RandomResults
 {
     /// <summary>One cell.</summary>
-    internal static void Show(Invocation run, RowInjections injections, string? path, Manifest manifest,
+    internal static InjectRandomResult Of(RowInjections injections, string? path, Manifest manifest,
         RandomMemoryOptions options, RandomMemories found)
     {
         IEnumerable<(string Category, InjectedWord Word, int Layer)> rows =
@@ -20,37 +89,16 @@ static class RandomResults
         Write(path, manifest, rows.SelectMany(row => row.Word.After.Select((after, pair) =>
             Row(row.Category, row.Layer, options.Tau, pair, row.Word.Text.Length > 0 ? row.Word.Text
                 : injections.Pairs[pair].Pair.Memory, found.Before[pair], after))));
-        CategoryGain[] all = [new(DrawnMemories.Curated, [found.Curated]), .. found.Categories];
-        if (run.Json)
+        CategoryGain[] all = [InjectRandomResult.Curated(found), .. found.Categories];
+        return new InjectRandomResult(injections.Pairs.Count, options.Layer, options.RandomLayer, options.Tau,
+            found.Before.Average(b => b.Probability), [.. all.Select(Category)])
         {
-            run.WriteJson(new JsonObject
-            {
-                ["pairs"] = injections.Pairs.Count,
-                ["layer"] = options.Layer,
-                ["random_layer"] = options.RandomLayer,
-                ["tau"] = options.Tau,
-                ["p_before"] = found.Before.Average(b => b.Probability),
-                ["categories"] = new JsonArray([.. all.Select(Json)]),
-            });
-            return;
-        }
-        Table table = Invocation.Table(
-            "memories", "words", "trimmed mean", "median", "mean p", "mean p after", "rank 1");
-        foreach (CategoryGain c in all)
-            Invocation.Row(table, c.Name, $"{c.Words.Count}", Percent(c.TrimmedMean), Percent(c.Median),
-                Percent(c.MeanProbabilityChange), $"{c.Words.Average(MeanAfter):P2}", $"{c.First:P1}");
-        run.Draw(table);
-        string layers = options.RandomLayer == options.Layer ? $"layer {options.Layer}"
-            : $"curated in layer {options.Layer}, random in layer {options.RandomLayer}";
-        run.Line($"{injections.Pairs.Count} pairs, {layers}, tau {options.Tau}; before: mean p "
-            + $"{found.Before.Average(b => b.Probability):P2}, rank 1 "
-            + $"{(double)found.Before.Count(b => b.Rank == 1) / found.Before.Count:P1}");
-        if (path is not null)
-            run.Remark($"written: {path}");
+            Cell = (options, found),
+        };
     }
 
     /// <summary>A grid of drawn memories.</summary>
-    internal static void Show(Invocation run, RowInjections injections, string? path, Manifest manifest,
+    internal static InjectRandomResult Of(RowInjections injections, string? path, Manifest manifest,
         IReadOnlyList<AnswerStanding> before, IReadOnlyList<DrawnMemories> found)
     {
         Write(path, manifest,
@@ -59,69 +107,23 @@ static class RandomResults
             from pair in Enumerable.Range(0, before.Count)
             select Row(category.Name, cell.Layer, cell.Tau, pair, cell.Words[pair], before[pair],
                 cell.After[pair]));
-        if (run.Json)
+        return new InjectRandomResult(injections.Pairs.Count, null, null, null,
+            before.Average(b => b.Probability), [.. found.Select(c => new CategoryOfDraws(c.Name,
+                [.. c.Cells.Select(cell => new DrawnCellResult(cell.Layer, cell.Tau, cell.Gain.TrimmedMean,
+                    cell.Gain.Median, cell.Gain.ProbabilityChange))]))])
         {
-            run.WriteJson(new JsonObject
-            {
-                ["pairs"] = injections.Pairs.Count,
-                ["p_before"] = before.Average(b => b.Probability),
-                ["categories"] = new JsonArray([.. found.Select(c => new JsonObject
-                {
-                    ["category"] = c.Name,
-                    ["cells"] = new JsonArray([.. c.Cells.Select(Json)]),
-                })]),
-            });
-            return;
-        }
-        Table table = Invocation.Table(
-            "memories", "mean over cells", "best cell", "its trimmed mean", "its mean p", "worst");
-        foreach (DrawnMemories c in found)
-        {
-            DrawnCell best = c.Cells.MaxBy(cell => cell.Gain.TrimmedMean)!;
-            Invocation.Row(table, c.Name, Percent(c.Cells.Average(cell => cell.Gain.TrimmedMean)),
-                $"layer {best.Layer}, tau {best.Tau}", Percent(best.Gain.TrimmedMean),
-                Percent(best.Gain.ProbabilityChange),
-                Percent(c.Cells.Min(cell => cell.Gain.TrimmedMean)));
-        }
-        run.Draw(table);
-        run.Line($"{injections.Pairs.Count} pairs, {found[0].Cells.Count} cells; before: mean p "
-            + $"{before.Average(b => b.Probability):P2}");
-        if (path is not null)
-            run.Remark($"written: {path}");
+            Drawn = found,
+        };
     }
 
-    static string Percent(double value) => SignedPercent.Of(value);
-
-    static double MeanAfter(InjectedWord word)
+    /// <summary>Mean probability of the answers after a word, over the pairs that received it.</summary>
+    internal static double MeanAfter(InjectedWord word)
         => word.After.Where(a => a is not null).Average(a => a!.Probability);
 
-    static JsonObject Json(CategoryGain c) => new()
-    {
-        ["category"] = c.Name,
-        ["words"] = c.Words.Count,
-        ["trimmed_mean"] = JsonNumber.Of(c.TrimmedMean),
-        ["median"] = JsonNumber.Of(c.Median),
-        ["mean_probability_change"] = JsonNumber.Of(c.MeanProbabilityChange),
-        ["mean_p_after"] = JsonNumber.Of(c.Words.Average(MeanAfter)),
-        ["share_rank_1"] = JsonNumber.Of(c.First),
-        ["each"] = new JsonArray([.. c.Words.Select(w => new JsonObject
-        {
-            ["word"] = w.Text,
-            ["pairs"] = w.After.Count(a => a is not null),
-            ["trimmed_mean"] = JsonNumber.Of(w.Gain.TrimmedMean),
-            ["median"] = JsonNumber.Of(w.Gain.Median),
-            ["mean_probability_change"] = JsonNumber.Of(w.Gain.ProbabilityChange),
-        })]),
-    };
-
-    static JsonObject Json(DrawnCell cell) => new()
-    {
-        ["layer"] = cell.Layer,
-        ["tau"] = cell.Tau,
-        ["trimmed_mean"] = JsonNumber.Of(cell.Gain.TrimmedMean),
-        ["median"] = JsonNumber.Of(cell.Gain.Median),
-        ["mean_probability_change"] = JsonNumber.Of(cell.Gain.ProbabilityChange),
-    };
+    static CategoryOfCell Category(CategoryGain c) => new(c.Name, c.Words.Count, c.TrimmedMean, c.Median,
+        c.MeanProbabilityChange, c.Words.Average(MeanAfter), c.First,
+        [.. c.Words.Select(w => new WordResult(w.Text, w.After.Count(a => a is not null), w.Gain.TrimmedMean,
+            w.Gain.Median, w.Gain.ProbabilityChange))]);
 
     static JsonObject Row(string category, int layer, float tau, int pair, string word, AnswerStanding before,
         AnswerStanding? after) => new()
@@ -144,7 +146,7 @@ static class RandomResults
         AtomicFile.Write(path, stream =>
         {
             foreach (JsonObject row in rows)
-                stream.Write([.. System.Text.Encoding.UTF8.GetBytes(row.ToJsonString()), (byte)'\n']);
+                stream.Write([.. Encoding.UTF8.GetBytes(row.ToJsonString()), (byte)'\n']);
         });
         manifest.WriteBeside(path);
     }
