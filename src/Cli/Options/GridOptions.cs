@@ -1,9 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
-using System.Text.Json.Nodes;
-using HeadTap.Inject;
-using HeadTap.Models;
-using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
 
@@ -35,77 +30,21 @@ sealed class GridOptions
             command.Options.Add(_top);
     }
 
-    /// <summary>The grid, checked against a model.</summary>
-    /// <exception cref="UserException">It does not fit.</exception>
-    internal SweepGrid Read(ParseResult parsed, ModelConfig config)
+    /// <summary>The grid that a command line names.</summary>
+    internal GridRequest Read(ParseResult parsed) => new()
     {
-        var grid = new SweepGrid
-        {
-            Layers = parsed.GetValue(_layers) == "all" ? [.. Enumerable.Range(0, config.Layers)]
-                : [.. Ranges("--layers", parsed.GetValue(_layers)!).Select(l => (int)l)],
-            Taus = [.. Numbers("--taus", parsed.GetValue(_taus)!)],
-            Encoders = [.. parsed.GetValue(_encoders)!.Split(',').Select(InjectCommand.Encoder)],
-            Positions = [.. parsed.GetValue(_positions)!.Split(',').Select(Positions)],
-            Target = InjectCommand.Target(parsed.GetValue(_site)!),
-            Head = parsed.GetValue(_head),
-            RelativeToStream = parsed.GetValue(_relative),
-            Top = parsed.GetResult(_top) is null ? 0 : parsed.GetValue(_top),
-        };
-        grid.Validate(config);
-        return grid;
-    }
-
-    /// <summary>Adds the grid to a manifest's options.</summary>
-    internal static void AddTo(JsonObject options, SweepGrid grid)
-    {
-        options["layers"] = List(grid.Layers);
-        options["taus"] = List(grid.Taus);
-        options["encoders"] = List(grid.Encoders.Select(SweptCell.Word));
-        options["positions"] = List(grid.Positions.Select(SweptCell.Word));
-        options["site"] = SiteNames.Of(grid.Target);
-        options["head"] = grid.Head;
-        options["relative"] = grid.RelativeToStream;
-        options["top"] = grid.Top;
-    }
-
-    static JsonArray List<T>(IEnumerable<T> values) => new([.. values.Select(v => JsonValue.Create(v))]);
+        Layers = parsed.GetValue(_layers)!,
+        Taus = parsed.GetValue(_taus)!,
+        Encoder = parsed.GetValue(_encoders)!,
+        Position = parsed.GetValue(_positions)!,
+        Site = parsed.GetValue(_site)!,
+        Head = parsed.GetValue(_head),
+        Relative = parsed.GetValue(_relative),
+        Top = parsed.GetResult(_top) is null ? 0 : parsed.GetValue(_top),
+    };
 
     static Option<string> Words(string name, string absent, string description) => new(name)
     {
         Description = description, DefaultValueFactory = _ => absent,
     };
-
-    static MemoryPositions Positions(string word) => word switch
-    {
-        "all" => MemoryPositions.All,
-        "last" => MemoryPositions.Last,
-        "entity" => MemoryPositions.Entity,
-        _ => throw new UserException($"--position is {Quoted.Name(word)}; expected all, last or entity"),
-    };
-
-    // Layers: whole numbers and spans of them.
-    static IEnumerable<float> Ranges(string option, string text)
-        => text.Split(',').SelectMany(part => Span(part) ?? throw new UserException(
-            $"{option} is {Quoted.Name(text)}; expected numbers from 0 and spans like 0-3, with commas "
-            + "between"));
-
-    /// <summary>Magnitudes: spans of whole numbers, and any number.</summary>
-    internal static IEnumerable<float> Numbers(string option, string text)
-        => text.Split(',').SelectMany(part => Span(part)
-            ?? (float.TryParse(part, NumberStyles.Float, CultureInfo.InvariantCulture, out float value)
-                && float.IsFinite(value) ? [value] : throw new UserException(
-                    $"{option} is {Quoted.Name(text)}; expected numbers and spans like 1-15, with commas "
-                    + "between")));
-
-    static float[]? Span(string part)
-    {
-        string[] ends = part.Split('-');
-        if (ends.Length > 2 || !TryWhole(ends[0], out int first) || !TryWhole(ends[^1], out int last)
-            || last < first || last > 9999)
-            return null;
-        return [.. Enumerable.Range(first, last - first + 1).Select(n => (float)n)];
-    }
-
-    static bool TryWhole(string text, out int number)
-        => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
 }

@@ -1,7 +1,4 @@
 using System.CommandLine;
-using HeadTap.Inject;
-using HeadTap.Models;
-using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
 
@@ -34,45 +31,15 @@ sealed class PairPromptOptions
             command.Options.Add(option);
     }
 
-    internal bool Bos(ParseResult parsed) => parsed.GetValue(_bos);
-
-    internal bool HasAnswer(ParseResult parsed) => parsed.GetValue(_answer) is not null;
-
-    internal bool HasBridge(ParseResult parsed) => parsed.GetValue(_bridge) is not null;
-
-    /// <summary>The begin-of-text token that <c>--bos</c> asks for; null for none.</summary>
-    internal int? BosToken(ParseResult parsed, ModelConfig config, string folder)
-        => PromptRequest.BosOf(Bos(parsed), config, folder);
-
-    /// <summary>
-    /// The pair, with a space and the bridge as its memory; null where neither prompt is given. An answer or
-    /// a bridge that is not given is replaced by the other.
-    /// </summary>
-    /// <exception cref="UserException">Half of a pair is given, or it does not fit the model.</exception>
-    internal EncodedPair? Read(ParseResult parsed, ByteBpeTokenizer tokenizer, ModelConfig config, string folder)
+    /// <summary>The pair that a command line names.</summary>
+    internal PairPromptRequest Read(ParseResult parsed) => new()
     {
-        (string? single, string? multi) = (parsed.GetValue(_explicit), parsed.GetValue(_obscure));
-        if (single is null && multi is null)
-            return null;
-        if (single is null || multi is null)
-            throw new UserException((single is null ? "--obscure without --explicit"
-                : "--explicit without --obscure") + "; expected both prompts");
-        string? bridge = Trimmed(parsed, _bridge), answer = Trimmed(parsed, _answer);
-        if ((answer ?? bridge) is not { } either)
-            throw new UserException("neither --bridge nor --answer; expected at least one");
-        var pair = new PromptPair(single, multi, bridge ?? either, answer ?? either)
-        {
-            Memory = " " + (bridge ?? either),
-        };
-        return EncodedPair.Of(pair, tokenizer, config, BosToken(parsed, config, folder), "the pair");
-    }
-
-    static string? Trimmed(ParseResult parsed, Option<string?> option)
-    {
-        string? text = parsed.GetValue(option)?.Trim();
-        return text is not { Length: 0 } ? text
-            : throw new UserException($"{option.Name} is empty; expected a word, or leave it out");
-    }
+        Explicit = parsed.GetValue(_explicit),
+        Obscure = parsed.GetValue(_obscure),
+        Bridge = parsed.GetValue(_bridge),
+        Answer = parsed.GetValue(_answer),
+        Bos = parsed.GetValue(_bos),
+    };
 
     static Option<string?> Text(string name, string description, bool required)
         => new(name) { Description = description, HelpName = "S", Required = required };

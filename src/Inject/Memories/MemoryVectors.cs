@@ -21,7 +21,7 @@ sealed class MemoryVectors(RowInjections injections, MemoryEncoder encoder)
         double own = Memory.Norm(Of(pair, curatedLayer)), length = Memory.Norm(vector);
         return length > 0 ? Scaled(vector, (float)(tau * own / length)) : throw new UserException(
             $"the vector of {Quoted.Name(word.Text)} is zero, so it has no norm to scale; "
-            + "leave --same-norm out");
+            + "leave SameNorm out", nameof(RandomMemoryOptions.SameNorm));
     }
 
     /// <summary>As <see cref="Random(RandomWord, int, int, float, bool, int)"/>, at a cell.</summary>

@@ -44,10 +44,11 @@ public sealed record RandomMemoryOptions
         ArgumentNullException.ThrowIfNull(config);
         int last = config.Layers - 1 - (RandomLayer - Layer);
         if (Layer < 0 || Layer > last)
-            throw new UserException($"--layer is {Layer}; expected 0 to {last}"
-                + (Placement == RandomPlacement.Published ? ": random memories go one layer later" : ""));
+            throw new UserException($"Layer is {Layer}; expected 0 to {last}"
+                + (Placement == RandomPlacement.Published ? ": random memories go one layer later" : ""),
+                nameof(Layer));
         if (!float.IsFinite(Tau))
-            throw new UserException($"--tau is {Tau}; expected a finite number");
+            throw new UserException($"Tau is {Tau}; expected a finite number", nameof(Tau));
     }
 }
 

@@ -1,9 +1,4 @@
 using System.CommandLine;
-using System.Text.Json.Nodes;
-using HeadTap.Atlas;
-using HeadTap.Inject;
-using HeadTap.Models;
-using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
 
@@ -23,49 +18,21 @@ static class InjectDataCommand
         {
             file, atlas,
         };
-        command.SetAction(parsed =>
-            Run(global.Of(parsed), parsed.GetValue(file)!, parsed.GetValue(atlas)));
+        command.SetAction(parsed => Run(global.Of(parsed), new InjectDataOptions
+        {
+            Out = parsed.GetValue(file)!, AtlasSeed = parsed.GetValue(atlas),
+        }));
         return command;
     }
 
-    static int Run(Invocation run, string file, ulong atlas)
+    static int Run(Invocation run, InjectDataOptions options)
     {
-        if (!Path.GetExtension(file).Equals(".jsonl", StringComparison.OrdinalIgnoreCase))
-            throw new UserException($"--out is {Quoted.Name(file)}; expected a name that ends in .jsonl");
-        OutputFile.Require(file);
-        IReadOnlyList<PromptPair> pairs =
-            AtlasPairs.HeldOut(new AtlasCorpus(AtlasFacts.Shipped, atlas), run.Seed);
-        run.Cancel.ThrowIfCancellationRequested();
-        PromptPairs.Write(file, pairs);
-        new Manifest
-        {
-            Command = "inject data",
-            Options = new JsonObject { ["atlas_seed"] = atlas },
-            Seed = run.Seed,
-            DataHash = FileHash.Sha256(file),
-        }.WriteBeside(file);
-        Print(run, file, pairs);
-        return ExitCode.Done;
-    }
-
-    static void Print(Invocation run, string file, IReadOnlyList<PromptPair> pairs)
-    {
-        (string Split, int Pairs, int Countries)[] splits = [.. pairs.GroupBy(p => p.Split)
-            .OrderByDescending(g => g.Key, StringComparer.Ordinal)
-            .Select(g => (g.Key, g.Count(), g.Select(p => p.Bridge).Distinct().Count()))];
+        InjectDataResult result = run.RunJob(context => InjectDataJob.Run(options, context));
         if (run.Json)
-        {
-            run.WriteJson(new JsonObject
-            {
-                ["out"] = file,
-                ["pairs"] = pairs.Count,
-                ["splits"] = new JsonObject(splits.Select(s => KeyValuePair.Create(s.Split,
-                    (JsonNode?)new JsonObject { ["pairs"] = s.Pairs, ["countries"] = s.Countries }))),
-            });
-            return;
-        }
-        foreach ((string split, int count, int countries) in splits)
-            run.Line($"{split,-11} {count,4} pairs about {countries} countries");
-        run.Line($"written: {file}");
+            return run.WriteJson(result, InjectJobsJson.Default.InjectDataResult);
+        foreach ((string split, PairSplit found) in result.Splits)
+            run.Line($"{split,-11} {found.Pairs,4} pairs about {found.Countries} countries");
+        run.Line($"written: {result.Out}");
+        return ExitCode.Done;
     }
 }

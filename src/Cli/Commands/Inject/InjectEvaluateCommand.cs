@@ -1,9 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Json.Nodes;
 using HeadTap.Inject;
-using HeadTap.Models;
-using HeadTap.Runtime;
 using Spectre.Console;
 
 namespace HeadTap.Cli;
@@ -45,47 +42,20 @@ sealed class InjectEvaluateCommand
 
     int Run(Invocation run, ParseResult parsed)
     {
-        PairData data = _pairs.Read(parsed);
-        SweepGrid grid = _grid.Read(parsed, data.Config);
-        string by = parsed.GetValue(_by)!;
-        int draws = parsed.GetValue(_draws);
-        if (draws < 1)
-            throw new UserException($"--draws is {draws}; expected 1 or more");
-        SweepChoice choice = SweepSummary.Choices.FirstOrDefault(c => c.Name == by)
-            ?? throw new UserException($"--by is {Quoted.Name(by)}; expected "
-                + string.Join(", ", SweepSummary.Choices.Select(c => c.Name)));
-        EncodedPair[] Part(Option<string> option) => data.Part(parsed.GetValue(option)!, option.Name);
-        EncodedPair[] validation = Part(_choose), test = Part(_measure);
-        if (parsed.GetValue(_choose) == parsed.GetValue(_measure))
-            throw new UserException("--choose and --measure name one split; expected two");
-        data.RequireFor(grid);
-        HeldOutInjection.RequireEnough(validation, test, grid);
-        string? file = parsed.GetValue(_out);
-        if (file is not null)
-            OutputFile.Require(file);
-        using ComputeDevice device = run.OpenDevice();
-        using LoadedModel loaded = data.Open(run, device);
-        HeldOutInjection? found = null;
-        run.WithProgress("injecting", report => found = HeldOutInjection.Run(loaded.Model, validation, test,
-            new HeldOutOptions { Grid = grid, Choice = choice, Draws = draws, Seed = run.Seed }, share =>
-            {
-                run.Cancel.ThrowIfCancellationRequested();
-                report(share, "");
-            }));
-        JsonObject json = Json(found!, validation.Length);
-        if (file is not null)
+        var options = new InjectEvaluateOptions
         {
-            AtomicFile.WriteText(file, json.ToJsonString(new() { WriteIndented = true }) + "\n");
-            JsonObject options = _pairs.Json(parsed);
-            GridOptions.AddTo(options, grid);
-            (options["choose"], options["measure"]) = (parsed.GetValue(_choose), parsed.GetValue(_measure));
-            (options["by"], options["draws"]) = (by, draws);
-            (data.Manifest("inject evaluate", options, device) with { Seed = run.Seed }).WriteBeside(file);
-        }
+            Pairs = _pairs.Read(parsed),
+            Grid = _grid.Read(parsed),
+            Choose = parsed.GetValue(_choose)!,
+            Measure = parsed.GetValue(_measure)!,
+            By = parsed.GetValue(_by)!,
+            Draws = parsed.GetValue(_draws),
+            Out = parsed.GetValue(_out),
+        };
+        InjectEvaluateResult result = run.RunJob(context => InjectEvaluateJob.Run(options, context));
         if (run.Json)
-            run.WriteJson(json);
-        else
-            Print(run, found!);
+            return run.WriteJson(result, InjectJobsJson.Default.InjectEvaluateResult);
+        Print(run, result.Found!);
         return ExitCode.Done;
     }
 
@@ -93,32 +63,6 @@ sealed class InjectEvaluateCommand
     {
         Description = description, HelpName = "NAME", DefaultValueFactory = _ => absent,
     };
-
-    static JsonObject Json(HeldOutInjection found, int validation) => new()
-    {
-        ["chosen_on"] = validation,
-        ["measured_on"] = found.Probability.Length,
-        ["encoder"] = SweptCell.Word(found.Chosen.Cell.Encoder),
-        ["position"] = SweptCell.Word(found.Chosen.Cell.Positions),
-        ["layer"] = found.Chosen.Cell.Layer,
-        ["tau"] = found.Chosen.Cell.Tau,
-        ["p_explicit"] = found.ExplicitProbability,
-        ["p_before"] = found.Probability.Average(),
-        ["rank_1_before"] = found.First,
-        ["memories"] = new JsonArray([.. found.Outcomes.Select(o => new JsonObject
-        {
-            ["memory"] = o.Name,
-            ["p_after"] = Json(o.MeanAfter),
-            ["trimmed_mean_percent"] = Json(o.TrimmedMean),
-            ["median_percent"] = Json(o.Median),
-            ["mean_probability_change_percent"] = Json(o.ProbabilityChange),
-            ["repaired"] = o.Repaired,
-            ["broken"] = o.Broken,
-        })]),
-    };
-
-    static JsonArray Json(Estimate e)
-        => [JsonNumber.Of(e.Value), JsonNumber.Of(e.Interval.Low), JsonNumber.Of(e.Interval.High)];
 
     static void Print(Invocation run, HeldOutInjection found)
     {

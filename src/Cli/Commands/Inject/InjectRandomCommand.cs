@@ -1,8 +1,6 @@
 using System.CommandLine;
-using System.Text.Json.Nodes;
 using HeadTap.Inject;
-using HeadTap.Models;
-using HeadTap.Runtime;
+using Spectre.Console;
 
 namespace HeadTap.Cli;
 
@@ -71,140 +69,64 @@ sealed class InjectRandomCommand
 
     int Run(Invocation run, ParseResult parsed)
     {
-        PairData data = _pairs.Read(parsed);
-        int[] layers = Layers(parsed, data.Config);
-        float[] taus = [.. GridOptions.Numbers("--tau", parsed.GetValue(_tau)!)];
-        bool drawn = parsed.GetValue(_drawn);
-        if (!drawn && (layers.Length > 1 || taus.Length > 1))
-            throw new UserException($"{layers.Length} layers and {taus.Length} magnitudes without --drawn; "
-                + "expected one of each");
-        RandomMemoryOptions options = Options(parsed, drawn, layers[0], taus[0]);
-        options.Validate(data.Config);
-        IReadOnlyList<MemoryCategory> categories = Categories(parsed, data, run.Seed);
-        string? path = parsed.GetValue(_out);
-        if (path is not null)
-            OutputFile.Require(path);
-        using ComputeDevice device = run.OpenDevice();
-        using LoadedModel loaded = data.Open(run, device);
-        var injections = new RowInjections(loaded.Model, data.Pairs);
-        Manifest manifest = data.Manifest("inject random", Json(parsed, data), device) with
+        var options = new InjectRandomOptions
         {
-            Seed = run.Seed,
+            Pairs = _pairs.Read(parsed),
+            Category = parsed.GetValue(_categories)!,
+            Words = parsed.GetValue(_words),
+            Count = parsed.GetValue(_count),
+            Layer = parsed.GetValue(_layer)!,
+            Tau = parsed.GetValue(_tau)!,
+            Drawn = parsed.GetValue(_drawn),
+            Placement = parsed.GetValue(_placement)!,
+            SameNorm = parsed.GetValue(_sameNorm),
+            Encoder = parsed.GetValue(_encoder)!,
+            Out = parsed.GetValue(_out),
         };
-        if (drawn)
-        {
-            AnswerStanding[] before = injections.Before(p => p.Obscure);
-            RandomResults.Show(run, injections, path, manifest, before,
-                RunDrawn(run, injections, before, categories, layers, taus, options));
-        }
+        InjectRandomResult result = run.RunJob(context => InjectRandomJob.Run(options, context));
+        if (run.Json)
+            return run.WriteJson(result, InjectJobsJson.Default.InjectRandomResult);
+        if (result.Drawn is { } drawn)
+            Print(run, result, drawn);
         else
-            RandomResults.Show(run, injections, path, manifest, options,
-                RunCell(run, injections, categories, options));
+            Print(run, result, result.Cell!.Value.Options, result.Cell.Value.Found);
+        if (options.Out is not null)
+            run.Remark($"written: {options.Out}");
         return ExitCode.Done;
     }
 
-    static RandomMemories RunCell(Invocation run, RowInjections injections,
-        IReadOnlyList<MemoryCategory> categories, RandomMemoryOptions options)
+    static void Print(
+        Invocation run, InjectRandomResult result, RandomMemoryOptions options, RandomMemories found)
     {
-        RandomMemories? found = null;
-        run.WithProgress("injecting", report => found = RandomMemories.Run(injections, categories, options,
-            share =>
-            {
-                run.Cancel.ThrowIfCancellationRequested();
-                report(share, "");
-            }));
-        return found!;
+        Table table = Invocation.Table(
+            "memories", "words", "trimmed mean", "median", "mean p", "mean p after", "rank 1");
+        foreach (CategoryOfCell c in result.Categories.Cast<CategoryOfCell>())
+            Invocation.Row(table, c.Category, $"{c.Words}", SignedPercent.Of(c.TrimmedMean),
+                SignedPercent.Of(c.Median), SignedPercent.Of(c.MeanProbabilityChange),
+                $"{c.MeanProbabilityAfter:P2}", $"{c.ShareFirst:P1}");
+        run.Draw(table);
+        string layers = options.RandomLayer == options.Layer ? $"layer {options.Layer}"
+            : $"curated in layer {options.Layer}, random in layer {options.RandomLayer}";
+        run.Line($"{result.Pairs} pairs, {layers}, tau {options.Tau}; before: mean p "
+            + $"{result.ProbabilityBefore:P2}, rank 1 "
+            + $"{(double)found.Before.Count(b => b.Rank == 1) / found.Before.Count:P1}");
     }
 
-    static DrawnMemories[] RunDrawn(Invocation run, RowInjections injections,
-        IReadOnlyList<AnswerStanding> before, IReadOnlyList<MemoryCategory> categories, int[] layers,
-        float[] taus, RandomMemoryOptions options)
+    static void Print(Invocation run, InjectRandomResult result, IReadOnlyList<DrawnMemories> found)
     {
-        var found = new List<DrawnMemories>();
-        MemoryCategory?[] all = [null, .. categories];
-        run.WithProgress("injecting", report =>
+        Table table = Invocation.Table(
+            "memories", "mean over cells", "best cell", "its trimmed mean", "its mean p", "worst");
+        foreach (DrawnMemories c in found)
         {
-            foreach (MemoryCategory? category in all)
-                found.Add(DrawnMemories.Run(injections, before, category, layers, taus, options, run.Seed,
-                    share =>
-                    {
-                        run.Cancel.ThrowIfCancellationRequested();
-                        report((found.Count + share) / all.Length, category?.Name ?? DrawnMemories.Curated);
-                    }));
-        });
-        return [.. found];
-    }
-
-    RandomMemoryOptions Options(ParseResult parsed, bool drawn, int layer, float tau)
-    {
-        string placement = parsed.GetValue(_placement)!;
-        if (drawn && placement == "published")
-            throw new UserException("--placement published belongs to one cell; leave --drawn out");
-        return new()
-        {
-            Layer = layer,
-            Tau = tau,
-            SameNorm = parsed.GetValue(_sameNorm),
-            Encoder = InjectCommand.Encoder(parsed.GetValue(_encoder)!),
-            Placement = placement switch
-            {
-                "corrected" => RandomPlacement.Corrected,
-                "published" => RandomPlacement.Published,
-                _ => throw new UserException(
-                    $"--placement is {Quoted.Name(placement)}; expected corrected or published"),
-            },
-        };
-    }
-
-    int[] Layers(ParseResult parsed, ModelConfig config)
-    {
-        string text = parsed.GetValue(_layer)!;
-        return text == "all" ? [.. Enumerable.Range(0, config.Layers)] : InjectCommand.Layers(text, config);
-    }
-
-    MemoryCategory[] Categories(ParseResult parsed, PairData data, ulong seed)
-    {
-        int count = parsed.GetValue(_count);
-        if (count < 1)
-            throw new UserException($"--count is {count}; expected 1 or more");
-        string? words = parsed.GetValue(_words);
-        string[] names = [.. parsed.GetValue(_categories)!.Split(',').Distinct()];
-        if (words is not null
-            && names.All(n => n is MemoryCategory.RandomTokens or MemoryCategory.OtherBridges))
-            throw new UserException("--words is not used by these categories; name one of its own with "
-                + "--category, or leave it out");
-        MemoryCategory[] found = [.. names.Select(name => name switch
-        {
-            MemoryCategory.RandomTokens
-                => MemoryCategory.DrawTokens(count, data.Tokenizer, data.Config, seed),
-            MemoryCategory.OtherBridges => MemoryCategory.DrawBridges(count, data.Pairs, seed),
-            _ when words is not null => MemoryCategory.First(name,
-                WordList.Read(words, name == "words" ? null : name), count, data.Tokenizer, data.Config),
-            _ => throw new UserException($"--category is {Quoted.Name(name)}; expected random-tokens, "
-                + "other-bridges, or a category of --words F"),
-        })];
-        // A word that is every pair's own memory is compared with nothing.
-        found = [.. found.Select(c => c with
-        {
-            Words = [.. c.Words.Where(w => data.Pairs.Any(p => !w.Tokens.AsSpan().SequenceEqual(p.Memory)))],
-        })];
-        if (found.FirstOrDefault(c => c.Words.Count == 0) is { } empty)
-            throw new UserException($"--category {empty.Name} has no word but the pairs' own memory; "
-                + "expected pairs with several memories, or another category");
-        return found;
-    }
-
-    JsonObject Json(ParseResult parsed, PairData data)
-    {
-        JsonObject options = _pairs.Json(parsed);
-        foreach (Option<string> option in (Option<string>[])[_categories, _layer, _tau, _placement, _encoder])
-            options[option.Name.TrimStart('-')] = parsed.GetValue(option);
-        options["words"] = parsed.GetValue(_words);
-        options["words_hash"] = parsed.GetValue(_words) is { } file ? FileHash.Sha256(file) : null;
-        options["count"] = parsed.GetValue(_count);
-        options["drawn"] = parsed.GetValue(_drawn);
-        options["same_norm"] = parsed.GetValue(_sameNorm);
-        options["bos_token"] = data.Bos;
-        return options;
+            DrawnCell best = c.Cells.MaxBy(cell => cell.Gain.TrimmedMean)!;
+            Invocation.Row(table, c.Name,
+                SignedPercent.Of(c.Cells.Average(cell => cell.Gain.TrimmedMean)),
+                $"layer {best.Layer}, tau {best.Tau}", SignedPercent.Of(best.Gain.TrimmedMean),
+                SignedPercent.Of(best.Gain.ProbabilityChange),
+                SignedPercent.Of(c.Cells.Min(cell => cell.Gain.TrimmedMean)));
+        }
+        run.Draw(table);
+        run.Line($"{result.Pairs} pairs, {found[0].Cells.Count} cells; before: mean p "
+            + $"{result.ProbabilityBefore:P2}");
     }
 }

@@ -1,8 +1,4 @@
 using System.CommandLine;
-using System.Text.Json.Nodes;
-using HeadTap.Inject;
-using HeadTap.Models;
-using HeadTap.Runtime;
 using Spectre.Console;
 
 namespace HeadTap.Cli;
@@ -49,127 +45,43 @@ sealed class InjectRunCommand
             _tau, _relative, _encoder,
             _weights, _site, _head, _position, _top, _editOut])
             command.Options.Add(option);
-        command.SetAction(parsed => Run(global.Of(parsed), prompt.Read(parsed), parsed));
+        command.SetAction(parsed => Run(global.Of(parsed), Options(prompt.Request(parsed), parsed)));
         return command;
     }
 
-    int Run(Invocation run, Prompt prompt, ParseResult parsed)
+    InjectRunOptions Options(PromptRequest prompt, ParseResult parsed) => new()
     {
-        if (prompt.Rows.B != 1)
-            throw new UserException($"{prompt.Rows.B} prompts; expected one");
-        int[] tokens = prompt.Rows.Row(0).ToArray();
-        bool processed = InjectCommand.Processed(parsed.GetValue(_weights)!);
-        int answer = ReadAnswer(prompt, parsed), top = parsed.GetValue(_top);
-        Memory[] memories = ReadMemories(prompt, tokens, parsed);
-        if (top < 1 || top > prompt.Config.VocabSize)
-            throw new UserException($"--top is {top}; expected 1 to {prompt.Config.VocabSize}");
-        string? spec = parsed.GetValue(_editOut);
-        if (spec is not null)
-            AtomicFile.RequireWritable(spec);
-        using ComputeDevice device = run.OpenDevice();
-        using LoadedModel loaded = LoadedModel.Open(run, device, prompt.Folder, processed);
-        if (parsed.GetValue(_relative))
-            memories = [.. memories.Select(m => m.RelativeToStream(loaded.Model, tokens))];
-        Injection found = Injection.Run(loaded.Model, tokens, answer, memories, top);
-        if (spec is not null)
-            EditSpec.Write(spec, found.Edits);
-        if (run.Json)
-            run.WriteJson(Json(prompt, answer, memories, found));
-        else
-            Print(run, prompt, answer, found);
-        return ExitCode.Done;
-    }
-
-    int ReadAnswer(Prompt prompt, ParseResult parsed)
-    {
-        (string? text, int? id) = (parsed.GetValue(_answer), parsed.GetValue(_answerId));
-        if (text is null == id is null)
-            throw new UserException(text is null ? "no answer; expected --answer or --answer-id"
-                : "two answers; expected --answer or --answer-id");
-        int V = prompt.Config.VocabSize;
-        if (id is { } given)
-            return given >= 0 && given < V ? given
-                : throw new UserException($"--answer-id is {given}; expected a token id from 0 to {V - 1}");
-        // As the paper does: a space before every answer, and its first token is scored.
-        int[] ids = text!.Trim().Length == 0 ? [] : Tokenizer(prompt, "--answer").Encode(" " + text.Trim());
-        if (ids.Length == 0 || ids[0] >= V)
-            throw new UserException($"--answer is {Quoted.Name(text)}, which is no token of this vocabulary");
-        return ids[0];
-    }
-
-    Memory[] ReadMemories(Prompt prompt, int[] tokens, ParseResult parsed)
-    {
-        ModelConfig config = prompt.Config;
-        (string? text, string? ids) = (parsed.GetValue(_memory), parsed.GetValue(_memoryIds));
-        if (text is null == ids is null)
-            throw new UserException(text is null ? "no memory; expected --memory or --memory-ids"
-                : "two memories; expected --memory or --memory-ids");
-        int[] memory = ids is not null ? TokenRowsFile.ParseIds(ids, "--memory-ids")
-            : Tokenizer(prompt, "--memory").Encode(text!);
-        if (memory.Length == 0)
-            throw new UserException((text is null ? "--memory-ids" : "--memory")
-                + " has no tokens; expected at least one");
-        float tau = parsed.GetValue(_tau);
-        SiteKind target = InjectCommand.Target(parsed.GetValue(_site)!);
-        int? head = parsed.GetValue(_head);
-        if (head is not null && target != SiteKind.Result)
-            throw new UserException("--head belongs to --site result; leave it out");
-        MemoryEncoder encoder = InjectCommand.Encoder(parsed.GetValue(_encoder)!);
-        EditPositions positions = InjectCommand.Positions(parsed.GetValue(_position)!, tokens.Length);
-        Memory[] memories = [.. InjectCommand.Layers(parsed.GetValue(_layer)!, config).Select(layer =>
-            new Memory(memory, layer, tau)
-            {
-                Encoder = encoder, Target = target, Head = head, Positions = positions,
-            })];
-        foreach (int token in memory)
-            if (token >= config.VocabSize)
-                throw new UserException(
-                    $"the memory's token {token} is outside the vocabulary of {config.VocabSize}");
-        if (encoder != MemoryEncoder.Layer) // else it needs the model; the layer's own vector always fits
-            foreach (Memory m in memories)
-                m.ToEdit().Validate(config);
-        return memories;
-    }
-
-    static ByteBpeTokenizer Tokenizer(Prompt prompt, string option) => prompt.Tokenizer
-        ?? throw new UserException($"{prompt.Folder}: no tokenizer files; give "
-            + $"{option}-{(option == "--answer" ? "id" : "ids")}");
-
-    static JsonObject Json(Prompt prompt, int answer, Memory[] memories, Injection found) => new()
-    {
-        ["answer_id"] = answer,
-        ["answer"] = prompt.Text([answer]),
-        ["memory_ids"] = new JsonArray([.. memories[0].Tokens.Select(t => (JsonNode)t)]),
-        ["layers"] = new JsonArray([.. memories.Select(m => (JsonNode)m.Layer)]),
-        ["tau"] = new JsonArray([.. memories.Select(m => (JsonNode)m.Tau)]),
-        ["p_before"] = found.Before.Probability,
-        ["p_after"] = found.After.Probability,
-        ["rank_before"] = found.Before.Rank,
-        ["rank_after"] = found.After.Rank,
-        ["surprisal_before"] = found.Before.Surprisal,
-        ["surprisal_after"] = found.After.Surprisal,
-        ["top_before"] = TopJson(prompt, found.Before),
-        ["top_after"] = TopJson(prompt, found.After),
-        ["edit"] = EditSpec.ToJson(found.Edits),
+        Prompt = prompt,
+        Memory = parsed.GetValue(_memory),
+        MemoryIds = parsed.GetValue(_memoryIds),
+        Answer = parsed.GetValue(_answer),
+        AnswerId = parsed.GetValue(_answerId),
+        Layer = parsed.GetValue(_layer)!,
+        Tau = parsed.GetValue(_tau),
+        Relative = parsed.GetValue(_relative),
+        Encoder = parsed.GetValue(_encoder)!,
+        Weights = parsed.GetValue(_weights)!,
+        Site = parsed.GetValue(_site)!,
+        Head = parsed.GetValue(_head),
+        Position = parsed.GetValue(_position)!,
+        Top = parsed.GetValue(_top),
+        EditOut = parsed.GetValue(_editOut),
     };
 
-    static JsonArray TopJson(Prompt prompt, AnswerStanding standing)
-        => new([.. standing.Top.Select(t => new JsonObject
+    static int Run(Invocation run, InjectRunOptions options)
     {
-        ["id"] = t.Token, ["text"] = prompt.Text([t.Token]), ["p"] = t.Probability,
-    })]);
-
-    static void Print(Invocation run, Prompt prompt, int answer, Injection found)
-    {
+        InjectRunResult found = run.RunJob(context => InjectRunJob.Run(options, context));
+        if (run.Json)
+            return run.WriteJson(found, InjectJobsJson.Default.InjectRunResult);
         Table table = Invocation.Table("before", "p", "after", "p ");
-        foreach ((TokenChance before, TokenChance after) in found.Before.Top.Zip(found.After.Top))
-            Invocation.Row(table, PromptOptions.Visible(prompt.Text([before.Token])),
-                $"{before.Probability:P2}",
-                PromptOptions.Visible(prompt.Text([after.Token])), $"{after.Probability:P2}");
+        foreach ((ChanceOfToken before, ChanceOfToken after) in found.TopBefore.Zip(found.TopAfter))
+            Invocation.Row(table, VisibleText.Of(before.Text), $"{before.P:P2}", VisibleText.Of(after.Text),
+                $"{after.P:P2}");
         run.Draw(table);
-        run.Line($"answer     {PromptOptions.Visible(prompt.Text([answer]))} ({answer})");
-        run.Line($"p          {found.Before.Probability:P3} -> {found.After.Probability:P3}");
-        run.Line($"rank       {found.Before.Rank} -> {found.After.Rank}");
-        run.Line($"surprisal  {found.Before.Surprisal:0.000} -> {found.After.Surprisal:0.000} nats");
+        run.Line($"answer     {VisibleText.Of(found.Answer)} ({found.AnswerId})");
+        run.Line($"p          {found.ProbabilityBefore:P3} -> {found.ProbabilityAfter:P3}");
+        run.Line($"rank       {found.RankBefore} -> {found.RankAfter}");
+        run.Line($"surprisal  {found.SurprisalBefore:0.000} -> {found.SurprisalAfter:0.000} nats");
+        return ExitCode.Done;
     }
 }

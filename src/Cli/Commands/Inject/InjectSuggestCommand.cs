@@ -1,8 +1,6 @@
 using System.CommandLine;
-using System.Text.Json.Nodes;
 using HeadTap.Inject;
 using HeadTap.Models;
-using HeadTap.Runtime;
 using Spectre.Console;
 
 namespace HeadTap.Cli;
@@ -10,8 +8,6 @@ namespace HeadTap.Cli;
 /// <summary><c>inject suggest</c>: finds where a multi-hop prompt fails, and a memory for it.</summary>
 sealed class InjectSuggestCommand
 {
-    const int PairsAtOnce = 64; // a vocabulary of float64 is held for each
-
     readonly Option<string> _model = PromptOptions.ModelOption(required: true);
     readonly PairPromptOptions _pair = new(required: false);
     readonly Option<string?> _data = new("--data")
@@ -67,165 +63,94 @@ sealed class InjectSuggestCommand
 
     int Run(Invocation run, ParseResult parsed)
     {
-        string folder = parsed.GetValue(_model)!;
-        SuggestedMemory? memory = Memory(parsed.GetValue(_memory)!);
-        bool processed = InjectCommand.Processed(parsed.GetValue(_weights)!);
-        ModelConfig config = ModelFolder.ReadConfig(folder);
-        int count = parsed.GetValue(_count);
-        if (count < 1 || count > config.VocabSize)
-            throw new UserException($"--count is {count}; expected 1 to {config.VocabSize}");
-        float[] taus = [.. GridOptions.Numbers("--tau", parsed.GetValue(_taus)!)];
-        ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(folder);
-        EncodedPair? pair = _pair.Read(parsed, tokenizer, config, folder);
-        string? data = parsed.GetValue(_data);
-        RequireOneSource(parsed, pair, data);
-        EncodedPair[] pairs = pair is not null ? [pair] : ReadData(parsed, data!, tokenizer, config, folder);
-        (EncodedPair[] Validation, EncodedPair[] Test)? parts = !parsed.GetValue(_evaluate) ? null
-            : (Part(pairs, AtlasPairs.Validation), Part(pairs, AtlasPairs.Test));
-        foreach (string? path in (string?[])[parsed.GetValue(_editOut), parsed.GetValue(_out)])
-            if (path is not null)
-                OutputFile.Require(path);
-        using ComputeDevice device = run.OpenDevice();
-        using LoadedModel loaded = LoadedModel.Open(run, device, folder, processed);
-        if (parts is var (validation, test))
-            return Evaluate(run, loaded.Model, validation, test, taus, count);
-        bool hasBridge = pair is null || _pair.HasBridge(parsed);
-        List<SuggestedPair> found =
-            Search(run, loaded.Model, pairs, Kinds(hasBridge, config, memory), memory, count);
-        var text = new SuggestionText(tokenizer, hasBridge, pair is null || _pair.HasAnswer(parsed));
-        if (pair is not null)
-        {
-            if (parsed.GetValue(_editOut) is { } spec)
-                EditSpec.Write(spec, [found[0].Chosen.ToEdit()]);
-            text.ShowOne(run, found[0]);
-            return ExitCode.Done;
-        }
-        if (parsed.GetValue(_out) is { } rows)
-            text.Write(rows, found, Made(parsed, folder, data!, device));
-        text.ShowAll(run, found, parsed.GetValue(_out));
-        return ExitCode.Done;
-    }
-
-    // Without a bridge only what the two runs show can be injected.
-    static SuggestedMemory[] Kinds(bool hasBridge, ModelConfig config, SuggestedMemory? asked)
-    {
-        SuggestedMemory[] kinds = [.. Enum.GetValues<SuggestedMemory>().Where(kind =>
-            (hasBridge || kind is not (SuggestedMemory.Bridge or SuggestedMemory.BridgeLayer))
-            && (kind != SuggestedMemory.BridgeLayer || config.BosToken is not null))];
-        return asked is not { } one || kinds.Contains(one) ? kinds
-            : throw new UserException($"--memory {Suggestion.Word(one)} needs "
-                + (hasBridge ? "a model with a begin-of-text token" : "--bridge"));
-    }
-
-    Manifest Made(ParseResult parsed, string folder, string data, ComputeDevice device) => new()
-    {
-        Command = "inject suggest",
-        Options = Json(parsed),
-        ModelHash = ModelFolder.Hash(folder),
-        DataHash = FileHash.Sha256(data),
-        Device = device.Name,
-        Precision = device.Precision.ManifestName(),
-    };
-
-    static List<SuggestedPair> Search(Invocation run, LanguageModel model, EncodedPair[] pairs,
-        SuggestedMemory[] kinds, SuggestedMemory? memory, int count)
-    {
-        var found = new List<SuggestedPair>();
-        run.WithProgress("comparing", report =>
-        {
-            foreach (EncodedPair[] some in pairs.Chunk(PairsAtOnce))
-            {
-                run.Cancel.ThrowIfCancellationRequested();
-                var search = new HopSearch(model, some);
-                IReadOnlyList<FailingHop> hops = search.Find();
-                int[] layers = [.. hops.Select(h => h.Layer)];
-                IReadOnlyList<Suggestion>[] all = [.. kinds.Select(k => search.Suggest(k, layers, count))];
-                for (int i = 0; i < some.Length; i++)
-                {
-                    Suggestion[] each = [.. all.Select(kind => kind[i])];
-                    Suggestion chosen = each.Where(s => memory is { } kind ? s.Kind == kind
-                        : s.Kind != SuggestedMemory.Difference).MinBy(s => s.Divergence)!;
-                    found.Add(new(some[i], hops[i], search.Before[i], each, chosen,
-                        PlaceComparison.CosineOf(search.Single[i].Layer(hops[i].Layer, model.Config),
-                            search.Multi[i].Layer(hops[i].Layer, model.Config))));
-                }
-                report((double)found.Count / pairs.Length, $"{found.Count} of {pairs.Length}");
-            }
-        });
-        return found;
-    }
-
-    static EncodedPair[] Part(EncodedPair[] pairs, string split)
-        => pairs.Where(p => p.Pair.Split == split).ToArray() is { Length: > 1 } part ? part
-        : throw new UserException(
-            $"--evaluate needs pairs of the splits validation and test; there are too few of {split}");
-
-    static int Evaluate(Invocation run, LanguageModel model, EncodedPair[] validation, EncodedPair[] test,
-        float[] taus, int count)
-    {
-        SuggestionEvaluation? found = null;
-        run.WithProgress("evaluating", report => found = SuggestionEvaluation.Run(model, validation, test,
-            taus, count, run.Seed, (what, share) =>
-            {
-                run.Cancel.ThrowIfCancellationRequested();
-                report(share, what);
-            }));
-        SuggestionText.Show(run, found!, validation.Length, test.Length);
-        return ExitCode.Done;
-    }
-
-    void RequireOneSource(ParseResult parsed, EncodedPair? pair, string? data)
-    {
-        if (pair is null == data is null)
-            throw new UserException(pair is null ? "no prompts; expected --explicit and --obscure, or --data"
-                : "a pair and a file of pairs; expected one of the two");
-        if (data is null && (parsed.GetValue(_evaluate) || parsed.GetValue(_out) is not null
-            || parsed.GetValue(_split) is not null))
-            throw new UserException("--evaluate, --out and --split belong to --data; leave them out");
-        if (data is not null && (_pair.HasBridge(parsed) || _pair.HasAnswer(parsed)))
-            throw new UserException("--bridge and --answer belong to one pair; a file has its own");
         bool Given(Option option) => parsed.GetResult(option) is { Implicit: false };
-        if (parsed.GetValue(_evaluate) ? Given(_memory) : Given(_taus))
-            throw new UserException(parsed.GetValue(_evaluate)
-                ? "--evaluate compares all memories; leave --memory out"
-                : "--tau is of the fixed cells of --evaluate; leave it out");
-        if (parsed.GetValue(_editOut) is not null && data is not null)
-            throw new UserException("--edit-out belongs to one pair; with --data write rows with --out");
-        if (parsed.GetValue(_evaluate) && (parsed.GetValue(_split) ?? parsed.GetValue(_out)) is not null)
-            throw new UserException("--evaluate takes the splits validation and test and writes no rows; "
-                + "leave --split and --out out");
+        var options = new InjectSuggestOptions
+        {
+            Model = parsed.GetValue(_model)!,
+            Pair = _pair.Read(parsed),
+            Data = parsed.GetValue(_data),
+            Split = parsed.GetValue(_split),
+            Evaluate = parsed.GetValue(_evaluate),
+            Tau = Given(_taus) ? parsed.GetValue(_taus) : null,
+            Memory = Given(_memory) ? parsed.GetValue(_memory) : null,
+            Count = parsed.GetValue(_count),
+            Weights = parsed.GetValue(_weights)!,
+            EditOut = parsed.GetValue(_editOut),
+            Out = parsed.GetValue(_out),
+        };
+        InjectSuggestResult result = run.RunJob(context => InjectSuggestJob.Run(options, context));
+        if (run.Json)
+            return result switch
+            {
+                { One: { } one } => run.WriteJson(one, InjectJobsJson.Default.InjectSuggestOneResult),
+                { All: { } all } => run.WriteJson(all, InjectJobsJson.Default.InjectSuggestAllResult),
+                _ => run.WriteJson(result.Evaluation!, InjectJobsJson.Default.SuggestionEvaluationResult),
+            };
+        if (result.One is { } pair)
+            Print(run, pair);
+        if (result.All is { } pairs)
+            Print(run, pairs, options.Out);
+        if (result.Evaluation is { } evaluation)
+            Print(run, evaluation, evaluation.Found!);
+        return ExitCode.Done;
     }
 
-    EncodedPair[] ReadData(
-        ParseResult parsed, string path, ByteBpeTokenizer tokenizer, ModelConfig config, string folder)
+    static void Print(Invocation run, InjectSuggestOneResult result)
     {
-        int? bos = _pair.BosToken(parsed, config, folder);
-        string? split = parsed.GetValue(_split);
-        PromptPairs pairs = PromptPairs.Read(path);
-        EncodedPair[] chosen = [.. Enumerable.Range(0, pairs.Count)
-            .Where(i => split is null || pairs[i].Split == split)
-            .Select(i => EncodedPair.Of(pairs[i], tokenizer, config, bos, pairs.Place(i)))];
-        return chosen.Length > 0 ? chosen
-            : throw new UserException($"{Quoted.Path(path)}: no pair has split {Quoted.Name(split!)}");
+        SuggestedPair found = result.Found!;
+        Table table = result.HasAnswer
+            ? Invocation.Table("memory", "layer", "tau", "nats to single-hop", "p", "rank", "tokens")
+            : Invocation.Table("memory", "layer", "tau", "nats to single-hop", "tokens");
+        Add("nothing", "", "", found.Hop.Divergence, found.Before, "");
+        foreach ((Suggestion s, SuggestedMemoryResult memory) in found.Each.Zip(result.Memories))
+            Add((ReferenceEquals(s, found.Chosen) ? "> " : "") + memory.Memory, $"{s.Layer}", $"{s.Tau:0.###}",
+                s.Divergence, s.Answer, memory.Shown);
+        run.Draw(table);
+        run.Line(result.Reason);
+
+        void Add(string name, string layer, string tau, double divergence, AnswerStanding answer,
+            string tokens) => Invocation.Row(table, [name, layer, tau, $"{divergence:0.000}",
+                .. result.HasAnswer ? (string[])[$"{answer.Probability:P2}", $"{answer.Rank}"] : [], tokens]);
     }
 
-    static SuggestedMemory? Memory(string word)
+    static void Print(Invocation run, InjectSuggestAllResult result, string? path)
     {
-        if (word == "auto")
-            return null;
-        foreach (SuggestedMemory kind in Enum.GetValues<SuggestedMemory>())
-            if (Suggestion.Word(kind) == word)
-                return kind;
-        throw new UserException($"--memory is {Quoted.Name(word)}; expected auto, "
-            + string.Join(", ", Enum.GetValues<SuggestedMemory>().Select(Suggestion.Word)));
+        SuggestedPair[] found = [.. result.Suggestions.Select(s => s.Found!)];
+        Table table = Invocation.Table("memory", "pairs", "mean p", "rank 1");
+        Add("nothing", found.Length, [.. found.Select(f => f.Before)]);
+        foreach (SuggestedMemory kind in found[0].Each.Select(s => s.Kind))
+            Add(Suggestion.Word(kind), found.Count(f => f.Each.Any(s => s.Kind == kind && s.Tau != 0)),
+                [.. found.Select(f => f.Each.First(s => s.Kind == kind).Answer)]);
+        Add("chosen", found.Count(f => f.Chosen.Tau != 0), [.. found.Select(f => f.Chosen.Answer)]);
+        run.Draw(table);
+        run.Line($"failing layers: {Counts(result.FailingLayers)}; heads: {Counts(result.FailingHeads)}");
+        if (path is not null)
+            run.Remark($"written: {path}");
+
+        void Add(string name, int used, AnswerStanding[] after) => Invocation.Row(table, name, $"{used}",
+            $"{after.Average(a => a.Probability):P2}",
+            $"{(double)after.Count(a => a.Rank == 1) / after.Length:P1}");
     }
 
-    JsonObject Json(ParseResult parsed) => new()
+    static string Counts(IReadOnlyDictionary<string, int> places)
+        => string.Join(", ", places.Select(p => $"{p.Key} ({p.Value})"));
+
+    static void Print(Invocation run, SuggestionEvaluationResult result, SuggestionEvaluation found)
     {
-        ["split"] = parsed.GetValue(_split),
-        ["memory"] = parsed.GetValue(_memory),
-        ["count"] = parsed.GetValue(_count),
-        ["weights"] = parsed.GetValue(_weights),
-        ["bos"] = _pair.Bos(parsed),
-    };
+        Table table = Invocation.Table(
+            "", "mean p", "95 %", "rank 1", "95 % ", "repaired", "broken", "trimmed mean", "median");
+        foreach (SuggestionResult r in found.Results)
+            Invocation.Row(table, r.Name, $"{r.Gain.MeanAfter:P1}", Range(r.MeanAfter), $"{r.First:P1}",
+                Range(r.FirstInterval), $"{r.Gain.Repaired:P1}", $"{r.Gain.Broken:P1}",
+                $"{r.Gain.TrimmedMean:0.0} %", $"{r.Gain.Median:0.0} %");
+        run.Draw(table);
+        run.Line($"{result.TestPairs} test pairs; one cell for all, chosen on {result.ValidationPairs} "
+            + $"validation pairs: {result.FixedCell}; intervals from draws of entities with all their pairs");
+        run.Line($"the lists overlap least in the layer that the search finds for {found.Agreement:P0} of "
+            + "pairs; failing layers: "
+            + string.Join(", ", found.Hops.GroupBy(h => h.Layer).OrderBy(g => g.Key)
+                .Select(g => $"{g.Key} ({g.Count()})")));
+    }
+
+    static string Range(Interval interval) => $"{100 * interval.Low:0.0} to {100 * interval.High:0.0}";
 }

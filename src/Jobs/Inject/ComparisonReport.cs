@@ -1,15 +1,15 @@
 using HeadTap.Inject;
 using HeadTap.Reports;
 
-namespace HeadTap.Cli;
+namespace HeadTap.Jobs;
 
 /// <summary>The page that <c>inject compare --report</c> writes, and the rows of its tables.</summary>
-static class ComparisonReport
+public static class ComparisonReport
 {
     const int ListedTokens = 12;
 
     /// <summary>A place as a row: cosine, shared tokens, ranks, and both lists.</summary>
-    internal static IReadOnlyList<string> Cells(
+    public static IReadOnlyList<string> Cells(
         PlaceComparison place, ShownComparison shown, int tokens)
     {
         string name = place.Head is { } head ? $"{place.Layer}.{head}" : $"layer {place.Layer}";

@@ -1,0 +1,79 @@
+using System.Text.Json.Nodes;
+using HeadTap.Inject;
+using HeadTap.Models;
+using HeadTap.Runtime;
+
+namespace HeadTap.Jobs;
+
+/// <summary>The grid of a sweep: every combination of its lists.</summary>
+public sealed record GridRequest
+{
+    /// <summary><c>all</c>, or layers from 0: <c>0-3,6</c>.</summary>
+    public string Layers { get; init; } = "all";
+
+    /// <summary>Magnitudes: <c>1-15</c> (whole numbers), or <c>0.5,1,2</c>.</summary>
+    public string Taus { get; init; } = "1-15";
+
+    /// <summary>unembed, embed, layer; several with commas between them.</summary>
+    public string Encoder { get; init; } = "unembed";
+
+    /// <summary>all, last, entity; several with commas between them.</summary>
+    public string Position { get; init; } = "all";
+
+    /// <summary>attn_out, result, mlp_out, resid_pre, resid_mid or resid_post.</summary>
+    public string Site { get; init; } = "attn_out";
+
+    /// <summary>The head of site result.</summary>
+    public int? Head { get; init; }
+
+    /// <summary>Measures tau in units of the stream's norm.</summary>
+    public bool Relative { get; init; }
+
+    /// <summary>Most probable tokens to keep of each cell; the published files have 30.</summary>
+    public int Top { get; init; }
+
+    /// <summary>The grid, checked against a model.</summary>
+    /// <exception cref="UserException">It does not fit.</exception>
+    public SweepGrid Read(ModelConfig config)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        var grid = new SweepGrid
+        {
+            Layers = Layers == "all" ? [.. Enumerable.Range(0, config.Layers)]
+                : [.. InjectionWords.Spans(nameof(Layers), Layers).Select(l => (int)l)],
+            Taus = [.. InjectionWords.Numbers(nameof(Taus), Taus)],
+            Encoders = [.. Encoder.Split(',').Select(InjectionWords.Encoder)],
+            Positions = [.. Position.Split(',').Select(Positions)],
+            Target = InjectionWords.Target(Site),
+            Head = Head,
+            RelativeToStream = Relative,
+            Top = Top,
+        };
+        grid.Validate(config);
+        return grid;
+    }
+
+    /// <summary>Adds the grid to a manifest's options.</summary>
+    internal static void AddTo(JsonObject options, SweepGrid grid)
+    {
+        options["layers"] = List(grid.Layers);
+        options["taus"] = List(grid.Taus);
+        options["encoders"] = List(grid.Encoders.Select(SweptCell.Word));
+        options["positions"] = List(grid.Positions.Select(SweptCell.Word));
+        options["site"] = SiteNames.Of(grid.Target);
+        options["head"] = grid.Head;
+        options["relative"] = grid.RelativeToStream;
+        options["top"] = grid.Top;
+    }
+
+    static JsonArray List<T>(IEnumerable<T> values) => new([.. values.Select(v => JsonValue.Create(v))]);
+
+    static MemoryPositions Positions(string word) => word switch
+    {
+        "all" => MemoryPositions.All,
+        "last" => MemoryPositions.Last,
+        "entity" => MemoryPositions.Entity,
+        _ => throw new UserException($"Position is {Quoted.Name(word)}; expected all, last or entity",
+            nameof(Position)),
+    };
+}

@@ -1,0 +1,133 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
+using HeadTap.Inject;
+using HeadTap.Models;
+using HeadTap.Runtime;
+
+namespace HeadTap.Jobs;
+
+/// <summary>Options of <see cref="InjectEvaluateJob"/>.</summary>
+public sealed record InjectEvaluateOptions
+{
+    /// <summary>Model and data.</summary>
+    public required PairRequest Pairs { get; init; }
+
+    /// <summary>The cells to choose from.</summary>
+    public required GridRequest Grid { get; init; }
+
+    /// <summary>The split that chooses the cell.</summary>
+    public string Choose { get; init; } = "validation";
+
+    /// <summary>The split that the chosen cell is measured on.</summary>
+    public string Measure { get; init; } = "test";
+
+    /// <summary>What the chosen cell is best at: trimmed_mean, median or mean_probability.</summary>
+    public string By { get; init; } = "mean_probability";
+
+    /// <summary>Random memories of each kind for each pair.</summary>
+    public int Draws { get; init; } = 5;
+
+    /// <summary>Writes the result as JSON, with a manifest beside it.</summary>
+    public string? Out { get; init; }
+}
+
+/// <summary>What one kind of memory does on the measured split.</summary>
+/// <param name="Memory">The kind: the pairs' own, or random ones.</param>
+/// <param name="ProbabilityAfter">Mean probability: value, lower and upper end of its 95 % interval.</param>
+/// <param name="TrimmedMeanPercent">Trimmed mean of relative gains, with its interval.</param>
+/// <param name="MedianPercent">Median of relative gains, with its interval.</param>
+/// <param name="MeanProbabilityChangePercent">Change of the mean probability, with its interval.</param>
+/// <param name="Repaired">Answers that become the most probable token.</param>
+/// <param name="Broken">Answers that no longer are the most probable token.</param>
+public sealed record MemoryResult(string Memory,
+    [property: JsonPropertyName("p_after")] IReadOnlyList<double> ProbabilityAfter,
+    IReadOnlyList<double> TrimmedMeanPercent, IReadOnlyList<double> MedianPercent,
+    IReadOnlyList<double> MeanProbabilityChangePercent, double Repaired, double Broken);
+
+/// <summary>The chosen cell and what it does on pairs that did not choose it.</summary>
+/// <param name="ChosenOn">Pairs of the choosing split.</param>
+/// <param name="MeasuredOn">Pairs of the measured split.</param>
+/// <param name="Encoder">Of the chosen cell.</param>
+/// <param name="Position">Of the chosen cell.</param>
+/// <param name="Layer">Of the chosen cell, from 0.</param>
+/// <param name="Tau">Magnitude of the chosen cell.</param>
+/// <param name="ExplicitProbability">Mean probability of the answers after single-hop prompts.</param>
+/// <param name="ProbabilityBefore">The same after multi-hop prompts, without a memory.</param>
+/// <param name="FirstBefore">Answers that are the most probable token without a memory.</param>
+/// <param name="Memories">By kind of memory.</param>
+public sealed record InjectEvaluateResult(int ChosenOn, int MeasuredOn, string Encoder, string Position,
+    int Layer, float Tau, [property: JsonPropertyName("p_explicit")] double ExplicitProbability,
+    [property: JsonPropertyName("p_before")] double ProbabilityBefore,
+    [property: JsonPropertyName("rank_1_before")] int FirstBefore, IReadOnlyList<MemoryResult> Memories)
+{
+    /// <summary>The evaluation that tables show.</summary>
+    [JsonIgnore]
+    public HeldOutInjection? Found { get; init; }
+}
+
+/// <summary>Chooses layer and magnitude on one split and measures on another, beside random memories.
+/// </summary>
+public static class InjectEvaluateJob
+{
+    /// <summary>Runs the job.</summary>
+    /// <exception cref="UserException">An option does not fit.</exception>
+    public static InjectEvaluateResult Run(InjectEvaluateOptions options, JobContext context)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(context);
+        PairData data = options.Pairs.Read();
+        SweepGrid grid = options.Grid.Read(data.Config);
+        if (options.Draws < 1)
+            throw new UserException($"Draws is {options.Draws}; expected 1 or more", nameof(options.Draws));
+        SweepChoice choice = SweepSummary.Choices.FirstOrDefault(c => c.Name == options.By)
+            ?? throw new UserException($"By is {Quoted.Name(options.By)}; expected "
+                + string.Join(", ", SweepSummary.Choices.Select(c => c.Name)), nameof(options.By));
+        EncodedPair[] validation = data.Part(options.Choose, nameof(options.Choose)),
+            test = data.Part(options.Measure, nameof(options.Measure));
+        if (options.Choose == options.Measure)
+            throw new UserException("Choose and Measure name one split; expected two",
+                nameof(options.Choose), nameof(options.Measure));
+        data.RequireFor(grid);
+        HeldOutInjection.RequireEnough(validation, test, grid);
+        if (options.Out is { } place)
+            OutputFile.Require(place);
+        using ComputeDevice device = context.OpenDevice();
+        using LoadedModel loaded = data.Open(context, device);
+        var found = HeldOutInjection.Run(loaded.Model, validation, test,
+            new HeldOutOptions { Grid = grid, Choice = choice, Draws = options.Draws, Seed = context.Seed },
+            share => context.Report("injecting", share));
+        InjectEvaluateResult result = Result(found, validation.Length);
+        if (options.Out is { } file)
+        {
+            AtomicFile.WriteText(file,
+                JsonSerializer.Serialize(result, InjectJobsJson.Default.InjectEvaluateResult) + "\n");
+            (data.Manifest("inject evaluate", ManifestOptions(options, grid), device) with
+            {
+                Seed = context.Seed,
+            }).WriteBeside(file);
+        }
+        return result;
+    }
+
+    static JsonObject ManifestOptions(InjectEvaluateOptions options, SweepGrid grid)
+    {
+        JsonObject json = options.Pairs.Json();
+        GridRequest.AddTo(json, grid);
+        (json["choose"], json["measure"]) = (options.Choose, options.Measure);
+        (json["by"], json["draws"]) = (options.By, options.Draws);
+        return json;
+    }
+
+    static InjectEvaluateResult Result(HeldOutInjection found, int validation) => new(validation,
+        found.Probability.Length, SweptCell.Word(found.Chosen.Cell.Encoder),
+        SweptCell.Word(found.Chosen.Cell.Positions), found.Chosen.Cell.Layer, found.Chosen.Cell.Tau,
+        found.ExplicitProbability, found.Probability.Average(), found.First,
+        [.. found.Outcomes.Select(o => new MemoryResult(o.Name, Ends(o.MeanAfter), Ends(o.TrimmedMean),
+            Ends(o.Median), Ends(o.ProbabilityChange), o.Repaired, o.Broken))])
+    {
+        Found = found,
+    };
+
+    static double[] Ends(Estimate e) => [e.Value, e.Interval.Low, e.Interval.High];
+}

@@ -1,0 +1,161 @@
+using System.Text.Json.Nodes;
+using HeadTap.Inject;
+using HeadTap.Models;
+using HeadTap.Runtime;
+
+namespace HeadTap.Jobs;
+
+/// <summary>Options of <see cref="InjectRandomJob"/>.</summary>
+public sealed record InjectRandomOptions
+{
+    /// <summary>Model and data.</summary>
+    public required PairRequest Pairs { get; init; }
+
+    /// <summary>random-tokens, other-bridges and categories of <see cref="Words"/>, with commas between them.
+    /// </summary>
+    public string Category { get; init; } = $"{MemoryCategory.RandomTokens},{MemoryCategory.OtherBridges}";
+
+    /// <summary>Word lists: a .csv with the published columns, or a file with one word on each line.</summary>
+    public string? Words { get; init; }
+
+    /// <summary>Words of each category.</summary>
+    public int Count { get; init; } = 40;
+
+    /// <summary>The layer of the curated memory, from 0; with <see cref="Drawn"/> several, or all.</summary>
+    public required string Layer { get; init; }
+
+    /// <summary>The magnitude; with <see cref="Drawn"/> several, as 1-15.</summary>
+    public string Tau { get; init; } = "3";
+
+    /// <summary>Draws a word for every pair, layer and magnitude in place of each word for every pair.
+    /// </summary>
+    public bool Drawn { get; init; }
+
+    /// <summary>corrected (random memories in the curated one's layer) or published (one layer later).</summary>
+    public string Placement { get; init; } = "corrected";
+
+    /// <summary>Scales each random vector to the length of the pair's curated one.</summary>
+    public bool SameNorm { get; init; }
+
+    /// <summary>unembed, embed or layer.</summary>
+    public string Encoder { get; init; } = "unembed";
+
+    /// <summary>A .jsonl file with a row for every word and pair, and a manifest beside it.</summary>
+    public string? Out { get; init; }
+}
+
+/// <summary>Injects memories that have nothing to do with the question, beside the curated ones.</summary>
+public static class InjectRandomJob
+{
+    /// <summary>Runs the job.</summary>
+    /// <exception cref="UserException">An option does not fit.</exception>
+    public static InjectRandomResult Run(InjectRandomOptions options, JobContext context)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(context);
+        PairData data = options.Pairs.Read();
+        int[] layers = options.Layer == "all" ? [.. Enumerable.Range(0, data.Config.Layers)]
+            : InjectionWords.Layers(options.Layer, data.Config);
+        float[] taus = [.. InjectionWords.Numbers(nameof(options.Tau), options.Tau)];
+        if (!options.Drawn && (layers.Length > 1 || taus.Length > 1))
+            throw new UserException($"{layers.Length} layers and {taus.Length} magnitudes without Drawn; "
+                + "expected one of each", nameof(options.Drawn));
+        RandomMemoryOptions memories = Memories(options, layers[0], taus[0]);
+        memories.Validate(data.Config);
+        IReadOnlyList<MemoryCategory> categories = Categories(options, data, context.Seed);
+        if (options.Out is { } place)
+            OutputFile.Require(place);
+        using ComputeDevice device = context.OpenDevice();
+        using LoadedModel loaded = data.Open(context, device);
+        var injections = new RowInjections(loaded.Model, data.Pairs);
+        Manifest manifest = data.Manifest("inject random", ManifestOptions(options, data), device) with
+        {
+            Seed = context.Seed,
+        };
+        if (!options.Drawn)
+        {
+            var cell = RandomMemories.Run(injections, categories, memories,
+                share => context.Report("injecting", share));
+            return RandomResults.Of(injections, options.Out, manifest, memories, cell);
+        }
+        AnswerStanding[] before = injections.Before(p => p.Obscure);
+        var drawn = new List<DrawnMemories>();
+        MemoryCategory?[] all = [null, .. categories];
+        foreach (MemoryCategory? category in all)
+            drawn.Add(DrawnMemories.Run(injections, before, category, layers, taus, memories, context.Seed,
+                share => context.Report("injecting", (drawn.Count + share) / all.Length,
+                    category?.Name ?? DrawnMemories.Curated)));
+        return RandomResults.Of(injections, options.Out, manifest, before, drawn);
+    }
+
+    static RandomMemoryOptions Memories(InjectRandomOptions options, int layer, float tau)
+    {
+        if (options.Drawn && options.Placement == "published")
+            throw new UserException("Placement published belongs to one cell; leave Drawn out",
+                nameof(options.Placement), nameof(options.Drawn));
+        return new()
+        {
+            Layer = layer,
+            Tau = tau,
+            SameNorm = options.SameNorm,
+            Encoder = InjectionWords.Encoder(options.Encoder),
+            Placement = options.Placement switch
+            {
+                "corrected" => RandomPlacement.Corrected,
+                "published" => RandomPlacement.Published,
+                _ => throw new UserException(
+                    $"Placement is {Quoted.Name(options.Placement)}; expected corrected or published",
+                    nameof(options.Placement)),
+            },
+        };
+    }
+
+    static MemoryCategory[] Categories(InjectRandomOptions options, PairData data, ulong seed)
+    {
+        int count = options.Count;
+        if (count < 1)
+            throw new UserException($"Count is {count}; expected 1 or more", nameof(options.Count));
+        string? words = options.Words;
+        string[] names = [.. options.Category.Split(',').Distinct()];
+        if (words is not null
+            && names.All(n => n is MemoryCategory.RandomTokens or MemoryCategory.OtherBridges))
+            throw new UserException("Words is not used by these categories; name one of its own with "
+                + "Category, or leave it out", nameof(options.Words), nameof(options.Category));
+        MemoryCategory[] found = [.. names.Select(name => name switch
+        {
+            MemoryCategory.RandomTokens
+                => MemoryCategory.DrawTokens(count, data.Tokenizer, data.Config, seed),
+            MemoryCategory.OtherBridges => MemoryCategory.DrawBridges(count, data.Pairs, seed),
+            _ when words is not null => MemoryCategory.First(name,
+                WordList.Read(words, name == "words" ? null : name), count, data.Tokenizer, data.Config),
+            _ => throw new UserException($"Category is {Quoted.Name(name)}; expected random-tokens, "
+                + "other-bridges, or a category of Words F", nameof(options.Category), nameof(options.Words)),
+        })];
+        // A word that is every pair's own memory is compared with nothing.
+        found = [.. found.Select(c => c with
+        {
+            Words = [.. c.Words.Where(w => data.Pairs.Any(p => !w.Tokens.AsSpan().SequenceEqual(p.Memory)))],
+        })];
+        if (found.FirstOrDefault(c => c.Words.Count == 0) is { } empty)
+            throw new UserException($"Category {empty.Name} has no word but the pairs' own memory; "
+                + "expected pairs with several memories, or another category", nameof(options.Category));
+        return found;
+    }
+
+    static JsonObject ManifestOptions(InjectRandomOptions options, PairData data)
+    {
+        JsonObject json = options.Pairs.Json();
+        json["category"] = options.Category;
+        json["layer"] = options.Layer;
+        json["tau"] = options.Tau;
+        json["placement"] = options.Placement;
+        json["encoder"] = options.Encoder;
+        json["words"] = options.Words;
+        json["words_hash"] = options.Words is { } file ? FileHash.Sha256(file) : null;
+        json["count"] = options.Count;
+        json["drawn"] = options.Drawn;
+        json["same_norm"] = options.SameNorm;
+        json["bos_token"] = data.Bos;
+        return json;
+    }
+}

@@ -1,0 +1,179 @@
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
+using HeadTap.Inject;
+using HeadTap.Models;
+using HeadTap.Runtime;
+
+namespace HeadTap.Jobs;
+
+/// <summary>Options of <see cref="InjectRunJob"/>.</summary>
+public sealed record InjectRunOptions
+{
+    /// <summary>The model and one prompt.</summary>
+    public required PromptRequest Prompt { get; init; }
+
+    /// <summary>The memory as text; a space that belongs to it is written.</summary>
+    public string? Memory { get; init; }
+
+    /// <summary>The memory as token ids: "1,2".</summary>
+    public string? MemoryIds { get; init; }
+
+    /// <summary>The answer; the first token of a space and it is scored.</summary>
+    public string? Answer { get; init; }
+
+    /// <summary>The answer as a token id.</summary>
+    public int? AnswerId { get; init; }
+
+    /// <summary>The layer, from 0; several with commas between them.</summary>
+    public required string Layer { get; init; }
+
+    /// <summary>The magnitude.</summary>
+    public float Tau { get; init; } = 3;
+
+    /// <summary>Measures tau in units of the stream's norm.</summary>
+    public bool Relative { get; init; }
+
+    /// <summary>unembed, embed or layer.</summary>
+    public string Encoder { get; init; } = "unembed";
+
+    /// <summary>raw, or transformer-lens (LayerNorm folded, centred: the paper's).</summary>
+    public string Weights { get; init; } = "raw";
+
+    /// <summary>attn_out, result, mlp_out, resid_pre, resid_mid or resid_post.</summary>
+    public string Site { get; init; } = "attn_out";
+
+    /// <summary>The head of site result.</summary>
+    public int? Head { get; init; }
+
+    /// <summary>all, last, or a span like 2-4.</summary>
+    public string Position { get; init; } = "all";
+
+    /// <summary>Tokens to list.</summary>
+    public int Top { get; init; } = 10;
+
+    /// <summary>Writes the injection as an edit spec that trace and generate replay.</summary>
+    public string? EditOut { get; init; }
+}
+
+/// <summary>A token and its probability.</summary>
+/// <param name="Id">Token id.</param>
+/// <param name="Text">The token as text, or its number where the folder has no tokenizer.</param>
+/// <param name="P">Probability, 0 to 1.</param>
+public sealed record ChanceOfToken(int Id, string Text, double P);
+
+/// <summary>An answer's standing before and after an injection.</summary>
+/// <param name="AnswerId">Token id of the answer.</param>
+/// <param name="Answer">The answer's token as text.</param>
+/// <param name="MemoryIds">Token ids of the memory.</param>
+/// <param name="Layers">Layers that received it.</param>
+/// <param name="Tau">Magnitude in each of the layers.</param>
+/// <param name="ProbabilityBefore">Of the answer, 0 to 1.</param>
+/// <param name="ProbabilityAfter">Of the answer, 0 to 1.</param>
+/// <param name="RankBefore">1 is the most probable token.</param>
+/// <param name="RankAfter">1 is the most probable token.</param>
+/// <param name="SurprisalBefore">Nats.</param>
+/// <param name="SurprisalAfter">Nats.</param>
+/// <param name="TopBefore">The most probable tokens.</param>
+/// <param name="TopAfter">The most probable tokens.</param>
+/// <param name="Edit">The injection as an edit spec.</param>
+public sealed record InjectRunResult(int AnswerId, string Answer, IReadOnlyList<int> MemoryIds,
+    IReadOnlyList<int> Layers, IReadOnlyList<float> Tau,
+    [property: JsonPropertyName("p_before")] double ProbabilityBefore,
+    [property: JsonPropertyName("p_after")] double ProbabilityAfter, int RankBefore, int RankAfter,
+    double SurprisalBefore, double SurprisalAfter, IReadOnlyList<ChanceOfToken> TopBefore,
+    IReadOnlyList<ChanceOfToken> TopAfter, JsonObject Edit);
+
+/// <summary>Runs one prompt without and with a memory.</summary>
+public static class InjectRunJob
+{
+    /// <summary>Runs the job.</summary>
+    /// <exception cref="UserException">An option does not fit the model.</exception>
+    public static InjectRunResult Run(InjectRunOptions options, JobContext context)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(context);
+        Prompt prompt = options.Prompt.Read();
+        if (prompt.Rows.B != 1)
+            throw new UserException($"{prompt.Rows.B} prompts; expected one");
+        int[] tokens = prompt.Rows.Row(0).ToArray();
+        bool processed = InjectionWords.Processed(options.Weights);
+        int answer = ReadAnswer(prompt, options), top = options.Top;
+        Memory[] memories = ReadMemories(prompt, tokens, options);
+        if (top < 1 || top > prompt.Config.VocabSize)
+            throw new UserException($"Top is {top}; expected 1 to {prompt.Config.VocabSize}",
+                nameof(options.Top));
+        if (options.EditOut is { } place)
+            AtomicFile.RequireWritable(place);
+        using ComputeDevice device = context.OpenDevice();
+        using LoadedModel loaded = LoadedModel.Open(context, device, prompt.Folder, processed);
+        if (options.Relative)
+            memories = [.. memories.Select(m => m.RelativeToStream(loaded.Model, tokens))];
+        Injection found = Injection.Run(loaded.Model, tokens, answer, memories, top);
+        if (options.EditOut is { } spec)
+            EditSpec.Write(spec, found.Edits);
+        return new InjectRunResult(answer, prompt.Text([answer]), memories[0].Tokens,
+            [.. memories.Select(m => m.Layer)], [.. memories.Select(m => m.Tau)],
+            found.Before.Probability, found.After.Probability, found.Before.Rank, found.After.Rank,
+            found.Before.Surprisal, found.After.Surprisal, Top(prompt, found.Before),
+            Top(prompt, found.After), EditSpec.ToJson(found.Edits));
+    }
+
+    static ChanceOfToken[] Top(Prompt prompt, AnswerStanding standing)
+        => [.. standing.Top.Select(t => new ChanceOfToken(t.Token, prompt.Text([t.Token]), t.Probability))];
+
+    static int ReadAnswer(Prompt prompt, InjectRunOptions options)
+    {
+        (string? text, int? id) = (options.Answer, options.AnswerId);
+        if (text is null == id is null)
+            throw new UserException((text is null ? "no answer" : "two answers")
+                + "; expected Answer or AnswerId", nameof(options.Answer), nameof(options.AnswerId));
+        int V = prompt.Config.VocabSize;
+        if (id is { } given)
+            return given >= 0 && given < V ? given
+                : throw new UserException($"AnswerId is {given}; expected a token id from 0 to {V - 1}",
+                    nameof(options.AnswerId));
+        // As the paper does: a space before every answer, and its first token is scored.
+        int[] ids = text!.Trim().Length == 0 ? []
+            : Tokenizer(prompt, nameof(options.AnswerId)).Encode(" " + text.Trim());
+        if (ids.Length == 0 || ids[0] >= V)
+            throw new UserException($"Answer is {Quoted.Name(text)}, which is no token of this vocabulary",
+                nameof(options.Answer));
+        return ids[0];
+    }
+
+    static Memory[] ReadMemories(Prompt prompt, int[] tokens, InjectRunOptions options)
+    {
+        ModelConfig config = prompt.Config;
+        (string? text, string? ids) = (options.Memory, options.MemoryIds);
+        if (text is null == ids is null)
+            throw new UserException((text is null ? "no memory" : "two memories")
+                + "; expected Memory or MemoryIds", nameof(options.Memory), nameof(options.MemoryIds));
+        int[] memory = ids is not null ? TokenRowsFile.ParseIds(ids, nameof(options.MemoryIds))
+            : Tokenizer(prompt, nameof(options.MemoryIds)).Encode(text!);
+        if (memory.Length == 0)
+            throw new UserException((text is null ? "MemoryIds" : "Memory")
+                + " has no tokens; expected at least one", nameof(options.Memory), nameof(options.MemoryIds));
+        SiteKind target = InjectionWords.Target(options.Site);
+        if (options.Head is not null && target != SiteKind.Result)
+            throw new UserException("Head belongs to Site result; leave it out",
+                nameof(options.Head), nameof(options.Site));
+        MemoryEncoder encoder = InjectionWords.Encoder(options.Encoder);
+        EditPositions positions = InjectionWords.Positions(options.Position, tokens.Length);
+        Memory[] memories = [.. InjectionWords.Layers(options.Layer, config).Select(layer =>
+            new Memory(memory, layer, options.Tau)
+            {
+                Encoder = encoder, Target = target, Head = options.Head, Positions = positions,
+            })];
+        foreach (int token in memory)
+            if (token >= config.VocabSize)
+                throw new UserException(
+                    $"the memory's token {token} is outside the vocabulary of {config.VocabSize}");
+        if (encoder != MemoryEncoder.Layer) // else it needs the model; the layer's own vector always fits
+            foreach (Memory m in memories)
+                m.ToEdit().Validate(config);
+        return memories;
+    }
+
+    static ByteBpeTokenizer Tokenizer(Prompt prompt, string instead) => prompt.Tokenizer
+        ?? throw new UserException($"{prompt.Folder}: no tokenizer files; give {instead}", instead);
+}

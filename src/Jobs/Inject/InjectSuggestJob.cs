@@ -1,0 +1,223 @@
+using System.Text.Json.Nodes;
+using HeadTap.Inject;
+using HeadTap.Models;
+using HeadTap.Runtime;
+
+namespace HeadTap.Jobs;
+
+/// <summary>Options of <see cref="InjectSuggestJob"/>.</summary>
+public sealed record InjectSuggestOptions
+{
+    /// <summary>Magnitudes of the fixed cells unless others are given.</summary>
+    public const string DefaultTaus = "0.5,1,2,4,8";
+
+    /// <summary>A model folder as Hugging Face keeps it.</summary>
+    public required string Model { get; init; }
+
+    /// <summary>One pair of prompts; without prompts in it, <see cref="Data"/> is read.</summary>
+    public required PairPromptRequest Pair { get; init; }
+
+    /// <summary>In place of one pair: a .jsonl or .csv file of pairs.</summary>
+    public string? Data { get; init; }
+
+    /// <summary>Takes only pairs of this part of the data.</summary>
+    public string? Split { get; init; }
+
+    /// <summary>Compares on the split test with one cell for all, chosen on the split validation, with each
+    /// pair's best cell and with other layers.</summary>
+    public bool Evaluate { get; init; }
+
+    /// <summary>Magnitudes of the fixed cells of <see cref="Evaluate"/>; null for
+    /// <see cref="DefaultTaus"/>.</summary>
+    public string? Tau { get; init; }
+
+    /// <summary>bridge-layer, bridge, difference-tokens, explicit-tokens, difference, or auto: of the first
+    /// four the closest. Null for auto.</summary>
+    public string? Memory { get; init; }
+
+    /// <summary>Tokens of difference-tokens and explicit-tokens.</summary>
+    public int Count { get; init; } = 20;
+
+    /// <summary>raw, or transformer-lens (LayerNorm folded, centred: the paper's).</summary>
+    public string Weights { get; init; } = "raw";
+
+    /// <summary>Writes the suggestion as an edit spec that trace and generate replay.</summary>
+    public string? EditOut { get; init; }
+
+    /// <summary>With <see cref="Data"/>: a .jsonl file with a row for every pair, and a manifest.</summary>
+    public string? Out { get; init; }
+
+    internal bool HasBridge => Pair.Bridge is not null;
+
+    internal bool HasAnswer => Pair.Answer is not null;
+
+    internal void RequireOneSource(bool hasPair)
+    {
+        if (hasPair == Data is not null)
+            throw new UserException(hasPair ? "a pair and a file of pairs; expected one of the two"
+                : "no prompts; expected Explicit and Obscure, or Data",
+                nameof(Pair.Explicit), nameof(Pair.Obscure), nameof(Data));
+        if (Data is null && (Evaluate || Out is not null || Split is not null))
+            throw new UserException("Evaluate, Out and Split belong to Data; leave them out",
+                nameof(Evaluate), nameof(Out), nameof(Split), nameof(Data));
+        if (Data is not null && (HasBridge || HasAnswer))
+            throw new UserException("Bridge and Answer belong to one pair; a file has its own",
+                nameof(Pair.Bridge), nameof(Pair.Answer));
+        if (Evaluate ? Memory is not null : Tau is not null)
+            throw new UserException(Evaluate ? "Evaluate compares all memories; leave Memory out"
+                : "Tau is of the fixed cells of Evaluate; leave it out",
+                nameof(Evaluate), nameof(Memory), nameof(Tau));
+        if (EditOut is not null && Data is not null)
+            throw new UserException("EditOut belongs to one pair; with Data write rows with Out",
+                nameof(EditOut), nameof(Data), nameof(Out));
+        if (Evaluate && (Split ?? Out) is not null)
+            throw new UserException("Evaluate takes the splits validation and test and writes no rows; "
+                + "leave Split and Out out", nameof(Evaluate), nameof(Split), nameof(Out));
+    }
+
+    /// <summary>The kind of memory asked for; null for auto.</summary>
+    internal SuggestedMemory? Kind()
+    {
+        string word = Memory ?? "auto";
+        if (word == "auto")
+            return null;
+        foreach (SuggestedMemory kind in Enum.GetValues<SuggestedMemory>())
+            if (Suggestion.Word(kind) == word)
+                return kind;
+        throw new UserException($"Memory is {Quoted.Name(word)}; expected auto, "
+            + string.Join(", ", Enum.GetValues<SuggestedMemory>().Select(Suggestion.Word)), nameof(Memory));
+    }
+
+    /// <summary>Kinds of memories to try: without a bridge only what the two runs show can be injected.
+    /// </summary>
+    internal SuggestedMemory[] Kinds(bool hasBridge, ModelConfig config, SuggestedMemory? asked)
+    {
+        SuggestedMemory[] kinds = [.. Enum.GetValues<SuggestedMemory>().Where(kind =>
+            (hasBridge || kind is not (SuggestedMemory.Bridge or SuggestedMemory.BridgeLayer))
+            && (kind != SuggestedMemory.BridgeLayer || config.BosToken is not null))];
+        return asked is not { } one || kinds.Contains(one) ? kinds
+            : throw new UserException($"Memory {Suggestion.Word(one)} needs "
+                + (hasBridge ? "a model with a begin-of-text token" : "Bridge"),
+                nameof(Memory), nameof(Pair.Bridge));
+    }
+
+    internal JsonObject Json() => new()
+    {
+        ["split"] = Split,
+        ["memory"] = Memory ?? "auto",
+        ["count"] = Count,
+        ["weights"] = Weights,
+        ["bos"] = Pair.Bos,
+    };
+}
+
+/// <summary>Finds the layer and head at which a multi-hop prompt goes another way than the single-hop one,
+/// and a memory for it; the answer is not used.</summary>
+public static class InjectSuggestJob
+{
+    const int PairsAtOnce = 64; // a vocabulary of float64 is held for each
+
+    /// <summary>Runs the job.</summary>
+    /// <exception cref="UserException">An option does not fit.</exception>
+    public static InjectSuggestResult Run(InjectSuggestOptions options, JobContext context)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(context);
+        string folder = options.Model;
+        SuggestedMemory? memory = options.Kind();
+        bool processed = InjectionWords.Processed(options.Weights);
+        ModelConfig config = ModelFolder.ReadConfig(folder);
+        if (options.Count < 1 || options.Count > config.VocabSize)
+            throw new UserException($"Count is {options.Count}; expected 1 to {config.VocabSize}",
+                nameof(options.Count));
+        float[] taus = [.. InjectionWords.Numbers(nameof(options.Tau),
+            options.Tau ?? InjectSuggestOptions.DefaultTaus)];
+        ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(folder);
+        EncodedPair? pair = options.Pair.Read(tokenizer, config, folder);
+        options.RequireOneSource(pair is not null);
+        EncodedPair[] pairs = pair is not null ? [pair] : ReadData(options, tokenizer, config);
+        (EncodedPair[] Validation, EncodedPair[] Test)? parts = !options.Evaluate ? null
+            : (Part(pairs, AtlasPairs.Validation), Part(pairs, AtlasPairs.Test));
+        foreach (string? path in (string?[])[options.EditOut, options.Out])
+            if (path is not null)
+                OutputFile.Require(path);
+        using ComputeDevice device = context.OpenDevice();
+        using LoadedModel loaded = LoadedModel.Open(context, device, folder, processed);
+        if (parts is var (validation, test))
+            return new InjectSuggestResult
+            {
+                Evaluation = SuggestionEvaluationResult.Of(SuggestionEvaluation.Run(loaded.Model, validation,
+                    test, taus, options.Count, context.Seed,
+                    (what, share) => context.Report("evaluating", share, what)),
+                    validation.Length, test.Length),
+            };
+        bool hasBridge = pair is null || options.HasBridge;
+        List<SuggestedPair> found = Search(context, loaded.Model, pairs,
+            options.Kinds(hasBridge, config, memory), memory, options.Count);
+        var text = new SuggestionText(tokenizer, hasBridge, pair is null || options.HasAnswer);
+        if (pair is not null)
+        {
+            if (options.EditOut is { } spec)
+                EditSpec.Write(spec, [found[0].Chosen.ToEdit()]);
+            return new InjectSuggestResult { One = text.Result(found[0]) };
+        }
+        InjectSuggestAllResult all = text.Result(found);
+        if (options.Out is { } rows)
+            SuggestionText.Write(rows, all.Suggestions, Made(options, device));
+        return new InjectSuggestResult { All = all };
+    }
+
+    static Manifest Made(InjectSuggestOptions options, ComputeDevice device) => new()
+    {
+        Command = "inject suggest",
+        Options = options.Json(),
+        ModelHash = ModelFolder.Hash(options.Model),
+        DataHash = FileHash.Sha256(options.Data!),
+        Device = device.Name,
+        Precision = device.Precision.ManifestName(),
+    };
+
+    static List<SuggestedPair> Search(JobContext context, LanguageModel model, EncodedPair[] pairs,
+        SuggestedMemory[] kinds, SuggestedMemory? memory, int count)
+    {
+        var found = new List<SuggestedPair>();
+        foreach (EncodedPair[] some in pairs.Chunk(PairsAtOnce))
+        {
+            context.Cancel.ThrowIfCancellationRequested();
+            var search = new HopSearch(model, some);
+            IReadOnlyList<FailingHop> hops = search.Find();
+            int[] layers = [.. hops.Select(h => h.Layer)];
+            IReadOnlyList<Suggestion>[] all = [.. kinds.Select(k => search.Suggest(k, layers, count))];
+            for (int i = 0; i < some.Length; i++)
+            {
+                Suggestion[] each = [.. all.Select(kind => kind[i])];
+                Suggestion chosen = each.Where(s => memory is { } kind ? s.Kind == kind
+                    : s.Kind != SuggestedMemory.Difference).MinBy(s => s.Divergence)!;
+                found.Add(new(some[i], hops[i], search.Before[i], each, chosen,
+                    PlaceComparison.CosineOf(search.Single[i].Layer(hops[i].Layer, model.Config),
+                        search.Multi[i].Layer(hops[i].Layer, model.Config))));
+            }
+            context.Report("comparing", (double)found.Count / pairs.Length,
+                $"{found.Count} of {pairs.Length}");
+        }
+        return found;
+    }
+
+    static EncodedPair[] Part(EncodedPair[] pairs, string split)
+        => pairs.Where(p => p.Pair.Split == split).ToArray() is { Length: > 1 } part ? part
+        : throw new UserException(
+            $"Evaluate needs pairs of the splits validation and test; there are too few of {split}",
+            nameof(InjectSuggestOptions.Evaluate));
+
+    static EncodedPair[] ReadData(
+        InjectSuggestOptions options, ByteBpeTokenizer tokenizer, ModelConfig config)
+    {
+        int? bos = PromptRequest.BosOf(options.Pair.Bos, config, options.Model);
+        PromptPairs pairs = PromptPairs.Read(options.Data!);
+        EncodedPair[] chosen = [.. Enumerable.Range(0, pairs.Count)
+            .Where(i => options.Split is null || pairs[i].Split == options.Split)
+            .Select(i => EncodedPair.Of(pairs[i], tokenizer, config, bos, pairs.Place(i)))];
+        return chosen.Length > 0 ? chosen : throw new UserException(
+            $"{Quoted.Path(options.Data!)}: no pair has split {Quoted.Name(options.Split!)}");
+    }
+}

@@ -1,0 +1,91 @@
+using System.Globalization;
+using HeadTap.Inject;
+using HeadTap.Models;
+using HeadTap.Runtime;
+
+namespace HeadTap.Jobs;
+
+/// <summary>The words by which options of injection jobs name encoders, sites, positions and layers.</summary>
+static class InjectionWords
+{
+    /// <summary>The encoder of a word.</summary>
+    internal static MemoryEncoder Encoder(string word) => word switch
+    {
+        "unembed" => MemoryEncoder.Unembed,
+        "embed" => MemoryEncoder.Embed,
+        "layer" => MemoryEncoder.Layer,
+        _ => throw new UserException($"Encoder is {Quoted.Name(word)}; expected unembed, embed or layer",
+            "Encoder"),
+    };
+
+    /// <summary>Whether weights are rewritten as TransformerLens does.</summary>
+    internal static bool Processed(string word) => word switch
+    {
+        "raw" => false,
+        "transformer-lens" => true,
+        _ => throw new UserException($"Weights is {Quoted.Name(word)}; expected raw or transformer-lens",
+            "Weights"),
+    };
+
+    /// <summary>The site of a word.</summary>
+    internal static SiteKind Target(string word) => word switch
+    {
+        "attn_out" => SiteKind.AttnOut,
+        "result" => SiteKind.Result,
+        "mlp_out" => SiteKind.MlpOut,
+        "resid_pre" => SiteKind.ResidPre,
+        "resid_mid" => SiteKind.ResidMid,
+        "resid_post" => SiteKind.ResidPost,
+        _ => throw new UserException(
+            $"Site is {Quoted.Name(word)}; expected attn_out, result, mlp_out, resid_pre, "
+            + "resid_mid or resid_post", "Site"),
+    };
+
+    /// <summary>Positions of a word: <c>all</c>, <c>last</c>, or <c>2-4</c>.</summary>
+    internal static EditPositions Positions(string word, int promptLength)
+    {
+        if (word == "all")
+            return EditPositions.All;
+        if (word == "last")
+            return EditPositions.Last;
+        string[] ends = word.Split('-');
+        if (ends.Length != 2 || !TryWhole(ends[0], out int first) || !TryWhole(ends[1], out int last)
+            || first > last || last >= promptLength)
+            throw new UserException(
+                $"Position is {Quoted.Name(word)}; expected all, last, or a span like 2-4 within the "
+                + $"prompt's {promptLength} positions", "Position");
+        return EditPositions.List([.. Enumerable.Range(first, last - first + 1)]);
+    }
+
+    /// <summary>Layers with commas between them.</summary>
+    internal static int[] Layers(string text, ModelConfig config) => [.. text.Split(',').Select(word =>
+        TryWhole(word, out int layer) && layer < config.Layers ? layer : throw new UserException(
+            $"Layer is {Quoted.Name(text)}; expected layers from 0 to {config.Layers - 1}, "
+            + "with commas between", "Layer"))];
+
+    /// <summary>Whole numbers and spans of them: <c>0-3,6</c>.</summary>
+    internal static IEnumerable<float> Spans(string option, string text)
+        => text.Split(',').SelectMany(part => Span(part) ?? throw new UserException(
+            $"{option} is {Quoted.Name(text)}; expected numbers from 0 and spans like 0-3, with commas "
+            + "between", option));
+
+    /// <summary>Magnitudes: any numbers, and spans of whole ones.</summary>
+    internal static IEnumerable<float> Numbers(string option, string text)
+        => text.Split(',').SelectMany(part => Span(part)
+            ?? (float.TryParse(part, NumberStyles.Float, CultureInfo.InvariantCulture, out float value)
+                && float.IsFinite(value) ? [value] : throw new UserException(
+                    $"{option} is {Quoted.Name(text)}; expected numbers and spans like 1-15, with commas "
+                    + "between", option)));
+
+    static float[]? Span(string part)
+    {
+        string[] ends = part.Split('-');
+        if (ends.Length > 2 || !TryWhole(ends[0], out int first) || !TryWhole(ends[^1], out int last)
+            || last < first || last > 9999)
+            return null;
+        return [.. Enumerable.Range(first, last - first + 1).Select(n => (float)n)];
+    }
+
+    static bool TryWhole(string text, out int number)
+        => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
+}

@@ -1,0 +1,80 @@
+using System.Text;
+using System.Text.Json;
+using HeadTap.Inject;
+using HeadTap.Models;
+
+namespace HeadTap.Jobs;
+
+/// <summary>What was found for a pair.</summary>
+/// <param name="Pair">The pair.</param>
+/// <param name="Hop">Where it fails.</param>
+/// <param name="Before">How the answer stands, nothing injected.</param>
+/// <param name="Each">A suggestion of every kind.</param>
+/// <param name="Chosen">The one that is proposed.</param>
+/// <param name="Cosine">Between the layer's attention outputs for the two prompts.</param>
+public sealed record SuggestedPair(EncodedPair Pair, FailingHop Hop, AnswerStanding Before,
+    IReadOnlyList<Suggestion> Each, Suggestion Chosen, double Cosine);
+
+/// <summary>Makes results and sentences of suggestions.</summary>
+/// <param name="tokenizer">The model's.</param>
+/// <param name="hasBridge">Whether a bridge was named.</param>
+/// <param name="hasAnswer">Whether an answer was named.</param>
+sealed class SuggestionText(ByteBpeTokenizer tokenizer, bool hasBridge, bool hasAnswer)
+{
+    const int ShownTokens = 5;
+
+    /// <summary>One pair.</summary>
+    internal InjectSuggestOneResult Result(SuggestedPair found) => new(found.Pair.Pair.Explicit,
+        found.Pair.Pair.Obscure, hasBridge ? found.Pair.Pair.Bridge : null, found.Hop.Layer, found.Hop.Head,
+        found.Hop.Divergence, found.Hop.ByLayer, found.Hop.ByHead, found.Cosine,
+        hasAnswer ? found.Before.Probability : null, hasAnswer ? found.Before.Rank : null,
+        [.. found.Each.Select(Result)], Suggestion.Word(found.Chosen.Kind), Reason(found),
+        EditSpec.ToJson([found.Chosen.ToEdit()]))
+    {
+        Found = found, HasAnswer = hasAnswer,
+    };
+
+    /// <summary>All pairs of a file.</summary>
+    internal InjectSuggestAllResult Result(IReadOnlyList<SuggestedPair> found) => new(found.Count,
+        found.Average(f => f.Before.Probability),
+        found.GroupBy(f => f.Hop.Layer).OrderBy(g => g.Key).ToDictionary(g => $"{g.Key}", g => g.Count()),
+        found.GroupBy(f => (f.Hop.Layer, f.Hop.Head)).OrderByDescending(g => g.Count()).ThenBy(g => g.Key)
+            .Take(5).ToDictionary(g => $"{g.Key.Layer}.{g.Key.Head}", g => g.Count()),
+        [.. found.Select(Result)]);
+
+    /// <summary>Writes a row for each pair.</summary>
+    internal static void Write(string path, IReadOnlyList<InjectSuggestOneResult> found, Manifest manifest)
+    {
+        AtomicFile.Write(path, stream =>
+        {
+            foreach (InjectSuggestOneResult pair in found)
+                stream.Write([.. Encoding.UTF8.GetBytes(JsonSerializer.Serialize(pair,
+                    InjectRowsJson.Default.InjectSuggestOneResult)), (byte)'\n']);
+        });
+        manifest.WriteBeside(path);
+    }
+
+    SuggestedMemoryResult Result(Suggestion s) => new(Suggestion.Word(s.Kind), s.Layer, s.Tau, s.Tokens,
+        [.. s.Tokens.Select(t => tokenizer.Decode([t]))], s.Divergence,
+        hasAnswer ? s.Answer.Probability : null, hasAnswer ? s.Answer.Rank : null)
+    {
+        Shown = List(s),
+    };
+
+    string Reason(SuggestedPair found)
+    {
+        FailingHop hop = found.Hop;
+        string hops = $"With layer {hop.Layer}'s attention output at the last position as the single-hop "
+            + $"prompt has it, the next token is {hop.ByLayer[hop.Layer]:0.00} nats from that prompt's "
+            + $"instead of {hop.Divergence:0.00}, nearer than with any other layer's; head "
+            + $"{hop.Layer}.{hop.Head} alone gives {hop.ByHead[hop.Head]:0.00}; ";
+        Suggestion s = found.Chosen;
+        return hops + (s.Tau == 0 ? "no memory of the kind asked for comes nearer than nothing."
+            : $"{Suggestion.Word(s.Kind)}{(s.Tokens.Count > 0 ? " (" + List(s) + ")" : "")} with tau "
+                + $"{s.Tau:0.###} gives {s.Divergence:0.00}.");
+    }
+
+    string List(Suggestion s) => string.Join(' ', s.Tokens.Take(ShownTokens)
+        .Select(t => VisibleText.Of(tokenizer.Decode([t]))))
+        + (s.Tokens.Count > ShownTokens ? " ..." : "");
+}
