@@ -35,13 +35,13 @@ sealed class HeadResultsBench : IBenchFamily
         void Both()
         {
             ops.HeadResults(z, weight, result, H);
-            ops.SumHeads(result, bias, attnOut);
+            ops.HeadResultsSum(result, bias, attnOut);
         }
         string shape = $"{rows} x {H} x {C}";
         yield return new("headresults", shape, row * (1 + H) + square, flops,
             () => ops.HeadResults(z, weight, result, H), Check);
         yield return new("headresults sum", shape, row * (1 + H), 0,
-            () => ops.SumHeads(result, bias, attnOut));
+            () => ops.HeadResultsSum(result, bias, attnOut));
         yield return new("headresults and sum", shape, row * (2 + 2 * H) + square, flops, Both);
         yield return new("headresults: projection", shape, 2 * row + square, flops,
             () => ops.MatMul(z, weight, bias, attnOut));

@@ -40,7 +40,7 @@ sealed class MatMulBench : IBenchFamily
             yield return new("matmul and add", shape, bytes + 4.0 * y, flops,
                 () => ops.MatMulAdd(xs, weight, bias, dY, ys));
             yield return new("matmul and activate", shape, bytes, flops,
-                () => ops.MatMulActivate(Activation.GeluTanh, xs, weight, bias, ys));
+                () => ops.MatMulActivate(xs, weight, bias, ys, Activation.GeluTanh));
             yield return new("matmul input gradient", shape, bytes, flops,
                 () => ops.MatMulTransposed(dY, weight, dX));
             yield return new("matmul weight gradient", shape, bytes + 4.0 * w, flops,

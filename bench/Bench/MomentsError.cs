@@ -137,7 +137,7 @@ sealed class MomentsError
         Action<Tensor, AdamWStep> Float32(TensorArena arena)
         {
             Tensor m = arena.Cut("m", V, K), v = arena.Cut("v", V, K);
-            return (gradient, step) => _ops.AdamW(Weight, gradient, m, v, step);
+            return (gradient, step) => _ops.AdamW(gradient, Weight, m, v, step);
         }
 
         Action<Tensor, AdamWStep> EightBit(TensorArena arena)
@@ -145,13 +145,13 @@ sealed class MomentsError
             const int n = V * K, blocks = (n + Ops.MomentBlockLength - 1) / Ops.MomentBlockLength;
             IndexTensor m = arena.CutIndices("m", (n + 3) / 4), v = arena.CutIndices("v", (n + 3) / 4);
             Tensor units = arena.Cut("units", 2 * blocks);
-            return (gradient, step) => _ops.AdamW8Bit(Weight, gradient, m, v, units, step);
+            return (gradient, step) => _ops.AdamW8Bit(gradient, Weight, m, v, units, step);
         }
 
         Action<Tensor, AdamWStep> Factored(TensorArena arena)
         {
             Tensor m = arena.Cut("m", V, K), rows = arena.Cut("rows", V), columns = arena.Cut("columns", K);
-            return (gradient, step) => _ops.AdamWFactored(Weight, gradient, m, rows, columns, step);
+            return (gradient, step) => _ops.AdamWFactored(gradient, Weight, m, rows, columns, step);
         }
     }
 }

@@ -86,7 +86,7 @@ static unsafe partial class OpenBlas
         };
         int turn = 0;
         float* Weight() => w + turn++ % copies * (long)N * K;
-        void Ours() => MatMulHost.Strided(x, Weight(), null, a, shape);
+        void Ours() => MatMulHost.Product(x, Weight(), null, a, shape);
         void Theirs() => Gemm(101, form == 'G' ? 112 : 111, form == 'T' ? 112 : 111, M, N, K, 1f, x,
             form == 'G' ? M : K, Weight(), form == 'T' ? K : N, form == 'G' ? 1f : 0f, b, N);
         Ours();

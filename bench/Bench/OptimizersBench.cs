@@ -23,7 +23,7 @@ sealed class OptimizersBench : IBenchFamily
         double Check()
         {
             double[] w = Wide(weight.Slice("w", 0, Sample).ToArray());
-            ops.AdamW(weight, gradient, m, v, adam); // the moments are zeros: this is step 1
+            ops.AdamW(gradient, weight, m, v, adam); // the moments are zeros: this is step 1
             OptimizerReference.AdamW(w, Wide(gradient.Slice("g", 0, Sample).ToArray()), new double[Sample],
                 new double[Sample], adam.LearningRate, adam.Beta1, adam.Beta2, adam.Epsilon,
                 adam.WeightDecay, 1, 1);
@@ -31,13 +31,13 @@ sealed class OptimizersBench : IBenchFamily
         }
         string shape = $"{N}";
         yield return new("adamw", shape, 28.0 * N, 14.0 * N,
-            () => ops.AdamW(weight, gradient, m, v, adam with { Step = 10 }), Check);
+            () => ops.AdamW(gradient, weight, m, v, adam with { Step = 10 }), Check);
         foreach (OpBench bench in FewerBytes(arena, ops, weight, gradient, m, adam))
             yield return bench;
         yield return new("sgd with momentum", shape, 20.0 * N, 7.0 * N,
-            () => ops.Sgd(weight, gradient, m, sgd));
+            () => ops.Sgd(gradient, weight, m, sgd));
         yield return new("sgd", shape, 12.0 * N, 4.0 * N,
-            () => ops.Sgd(weight, gradient, m, sgd with { Momentum = 0 }));
+            () => ops.Sgd(gradient, weight, m, sgd with { Momentum = 0 }));
     }
 
     // Moments in 8 bits and factored; checked on the first rows, whose moments are zeros until then.
@@ -57,7 +57,7 @@ sealed class OptimizersBench : IBenchFamily
                 new double[2 * C / Ops.MomentBlockLength]);
             exact.Step(Wide(gradient.Slice("g", 0, C).ToArray()), adam.LearningRate, adam.Beta1, adam.Beta2,
                 adam.Epsilon, adam.WeightDecay, 1, 1);
-            ops.AdamW8Bit(weight, gradient, mCodes, vCodes, units, adam);
+            ops.AdamW8Bit(gradient, weight, mCodes, vCodes, units, adam);
             return OpBench.Error(exact.Weight, weight.Slice("w", 0, C).ToArray());
         }
         double CheckFactored()
@@ -68,13 +68,13 @@ sealed class OptimizersBench : IBenchFamily
                 new double[some], new double[C], adam.LearningRate, adam.Beta1, adam.Beta2, adam.Epsilon,
                 adam.WeightDecay, 1, 1);
             ops.Fill(moments, 0f);
-            ops.AdamWFactored(w.SliceRows(0, some), g.SliceRows(0, some), moments.SliceRows(0, some),
+            ops.AdamWFactored(g.SliceRows(0, some), w.SliceRows(0, some), moments.SliceRows(0, some),
                 rows.Slice("rows", 0, some), columns, adam);
             return OpBench.Error(exact, w.SliceRows(0, some).ToArray());
         }
         yield return new("adamw, 8-bit moments", $"{N}", 16.0 * N, 26.0 * N,
-            () => ops.AdamW8Bit(weight, gradient, mCodes, vCodes, units, adam with { Step = 10 }), Check8Bit);
+            () => ops.AdamW8Bit(gradient, weight, mCodes, vCodes, units, adam with { Step = 10 }), Check8Bit);
         yield return new("adamw, factored", $"{Rows} x {C}", 24.0 * N, 17.0 * N,
-            () => ops.AdamWFactored(w, g, moments, rows, columns, adam with { Step = 10 }), CheckFactored);
+            () => ops.AdamWFactored(g, w, moments, rows, columns, adam with { Step = 10 }), CheckFactored);
     }
 }

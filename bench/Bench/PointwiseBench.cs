@@ -27,7 +27,7 @@ sealed class PointwiseBench : IBenchFamily
         {
             double Check()
             {
-                ops.Activate(kind, x, y);
+                ops.Activate(x, y, kind);
                 double[] exact = [.. Wide(x.ToArray().AsSpan(0, Wide4).ToArray()).Select(v => kind switch
                 {
                     Activation.GeluTanh => ActivationReference.GeluTanh(v),
@@ -37,9 +37,9 @@ sealed class PointwiseBench : IBenchFamily
                 return OpBench.Error(exact, y.ToArray().AsSpan(0, Wide4));
             }
             yield return new($"{kind} forward", shape, 8 * n, flops * n,
-                () => ops.Activate(kind, x, y), Check);
+                () => ops.Activate(x, y, kind), Check);
             yield return new($"{kind} backward", shape, 12 * n, 1.4 * flops * n,
-                () => ops.ActivateBackward(kind, x, dY, y));
+                () => ops.ActivateBackward(x, dY, y, kind));
         }
     }
 
@@ -58,18 +58,18 @@ sealed class PointwiseBench : IBenchFamily
             string shape = $"{Rows} x {columns}";
             double n = a.Length;
             yield return new("add", shape, 12 * n, n, () => ops.Add(a, b, to));
-            yield return new("axpy", shape, 12 * n, 2 * n, () => ops.Axpy(1e-3f, a, to));
+            yield return new("axpy", shape, 12 * n, 2 * n, () => ops.Axpy(a, to, 1e-3f));
             yield return new("multiply", shape, 12 * n, n, () => ops.Multiply(a, b, to));
             yield return new("copy", shape, 8 * n, 0, () => ops.Copy(a, to));
             yield return new("fill", shape, 4 * n, 0, () => ops.Fill(to, 0f));
             yield return new("scale", shape, 8 * n, n, () => ops.Scale(to, 1f));
-            yield return new("scale rows", shape, 8 * n, n, () => ops.ScaleRows(to, factors));
+            yield return new("scale rows", shape, 8 * n, n, () => ops.ScaleRows(factors, to));
             yield return new("masked copy", shape, 16 * n, 0, () => ops.MaskedCopy(a, b, to));
         }
         Tensor qkv = x.Slice("qkv", 0, Rows, 3 * C), q = y.Slice("q", 0, Rows, C);
         double moved = 8.0 * Rows * C;
         yield return new("copy columns", $"{Rows} x {C} of {3 * C}", moved, 0,
-            () => ops.CopyColumns(qkv, C, q));
+            () => ops.CopyColumns(qkv, q, C));
         yield return new("write columns", $"{Rows} x {C} of {3 * C}", moved, 0,
             () => ops.WriteColumns(q, qkv, C));
         yield return new("add columns", $"{Rows} x {C} of {3 * C}", 1.5 * moved, Rows * C,
@@ -103,10 +103,10 @@ sealed class PointwiseBench : IBenchFamily
         IndexTensor all = arena.UploadIndices("rows", [.. Enumerable.Range(0, Rows)]);
         string shape = $"{Rows} x {C}";
         double n = (double)Rows * C;
-        yield return new("edit add", shape, 8 * n, 2 * n, () => ops.EditAdd(x, all, 0, u, 1e-3f));
-        yield return new("edit replace", shape, 4 * n, 0, () => ops.EditReplace(x, all, 0, u));
-        yield return new("edit scale", shape, 8 * n, n, () => ops.EditScale(x, all, 0, C, 1f));
-        yield return new("edit project out", shape, 8 * n, 4 * n, () => ops.EditProjectOut(x, all, 0, u, 1f));
-        yield return new("edit mean", shape, 8 * n, n, () => ops.EditMean(x, all, 0, C, mean));
+        yield return new("edit add", shape, 8 * n, 2 * n, () => ops.EditAdd(all, u, x, 0, 1e-3f));
+        yield return new("edit replace", shape, 4 * n, 0, () => ops.EditReplace(all, u, x, 0));
+        yield return new("edit scale", shape, 8 * n, n, () => ops.EditScale(all, x, 0, C, 1f));
+        yield return new("edit project out", shape, 8 * n, 4 * n, () => ops.EditProjectOut(all, u, x, 0, 1f));
+        yield return new("edit mean", shape, 8 * n, n, () => ops.EditMean(all, x, mean, 0, C));
     }
 }

@@ -25,7 +25,7 @@ sealed class ReductionsBench : IBenchFamily
 
         double CheckTopK()
         {
-            ops.TopK(x, ManyK, values, indices);
+            ops.TopK(x, values, indices, ManyK);
             int[] exact = TopKReference.Indices(x.SliceRows(1, 1).ToArray(), ManyK);
             return indices.ToArray().AsSpan(ManyK, ManyK).SequenceEqual(exact) ? 0 : double.NaN;
         }
@@ -39,8 +39,8 @@ sealed class ReductionsBench : IBenchFamily
         yield return new("row sums", shape, 4 * n, n, () => ops.RowSums(x, rowSums));
         yield return new("column sums", shape, 4 * n, n, () => ops.ColumnSums(x, columns));
         yield return new("argmax", shape, 4 * n, 0, () => ops.ArgMax(x, best));
-        yield return new($"top-k, k = {K}", shape, 4 * n, 0, () => ops.TopK(x, K, some, someIndices));
+        yield return new($"top-k, k = {K}", shape, 4 * n, 0, () => ops.TopK(x, some, someIndices, K));
         yield return new($"top-k, k = {ManyK}", shape, 4 * n, 0,
-            () => ops.TopK(x, ManyK, values, indices), CheckTopK);
+            () => ops.TopK(x, values, indices, ManyK), CheckTopK);
     }
 }

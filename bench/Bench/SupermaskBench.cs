@@ -24,11 +24,11 @@ sealed class SupermaskBench : IBenchFamily
             long half = scores.Length / 2;
             double Check()
             {
-                ops.LowestMask(scores, half, mask);
+                ops.Supermask(scores, mask, half);
                 return mask.ToArray().AsSpan().SequenceEqual(
                     SupermaskReference.LowestMask(scores.ToArray(), half)) ? 0 : double.NaN;
             }
-            yield return new("lowest mask", shape, 8 * n, 0, () => ops.LowestMask(scores, half, mask), Check);
+            yield return new("lowest mask", shape, 8 * n, 0, () => ops.Supermask(scores, mask, half), Check);
             yield return new("supermask gradient", shape, 16 * n, 2 * n,
                 () => ops.SupermaskGradient(dWeight, weight, scores, dScores));
         }

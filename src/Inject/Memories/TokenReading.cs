@@ -44,9 +44,9 @@ public sealed class TokenReading
         Tensor values = arena.Cut("largest logits", n, top);
         IndexTensor tokens = arena.CutIndices("their tokens", n, top);
         model.Ops.MatMulTransposed(x, model.Weights.Head, y);
-        if (bias && model.Weights.HeadBias is { } b) // a sum over one "head", plus the bias
-            model.Ops.SumHeads(y.Reshape(n, 1, V), b, y);
-        model.Ops.TopK(y, top, values, tokens);
+        if (bias && model.Weights.HeadBias is { } b)
+            model.Ops.AddBias(y, b, y);
+        model.Ops.TopK(y, values, tokens, top);
         float[] logits = y.ToArray();
         foreach (float logit in logits)
             if (!float.IsFinite(logit))

@@ -95,8 +95,8 @@ public static class AttentionBackwardKernels
         int keys = q0 < length ? IntrinsicMath.Min(length, q0 + Rows) : 0;
         int i = q0 + 4 * Ty, j = 4 * Tx;
         long statistics = tile.Statistics + 4 * Ty;
-        Quad lse = Statistics(logSumExp, statistics, length - i, float.PositiveInfinity);
-        Quad dot = Statistics(rowDot, statistics, length - i, 0f);
+        Float4 lse = Statistics(logSumExp, statistics, length - i, float.PositiveInfinity);
+        Float4 dot = Statistics(rowDot, statistics, length - i, 0f);
         if (!THead.Two)
         {
             Load(qRows, q, q0, length, 0);
@@ -110,10 +110,10 @@ public static class AttentionBackwardKernels
             Group.Barrier(); // everyone is done with the values
             ScoreBlock s = Products<THead>(qRows, q, q0, length, kRows, kv, k0, keys);
             s = Exponentials(UpToQuery(s, scale, i, k0 + j), lse);
-            s.R0 *= dP.R0 - Quad.All(dot.X);
-            s.R1 *= dP.R1 - Quad.All(dot.Y);
-            s.R2 *= dP.R2 - Quad.All(dot.Z);
-            s.R3 *= dP.R3 - Quad.All(dot.W);
+            s.R0 *= dP.R0 - Float4.All(dot.X);
+            s.R1 *= dP.R1 - Float4.All(dot.Y);
+            s.R2 *= dP.R2 - Float4.All(dot.Z);
+            s.R3 *= dP.R3 - Float4.All(dot.W);
             StoreWeights(weights, s);
             Group.Barrier(); // dS is complete; the keys are still there
             if (THead.Two)
@@ -127,9 +127,9 @@ public static class AttentionBackwardKernels
             Group.Barrier(); // everyone is done with the keys and dS before the next tile comes
         }
         var dqRows = new HeadRows(dQkv, tile, 3 * C, column, D, aligned);
-        Store(ScaleRows(dQ, Quad.All(scale)), dqRows, q0, length, T, 0);
+        Store(ScaleRows(dQ, Float4.All(scale)), dqRows, q0, length, T, 0);
         if (THead.Two)
-            Store(ScaleRows(dQHigh, Quad.All(scale)), dqRows, q0, length, T, 1);
+            Store(ScaleRows(dQHigh, Float4.All(scale)), dqRows, q0, length, T, 1);
     }
 
     static void KeysAndValues<THead>(
@@ -159,15 +159,15 @@ public static class AttentionBackwardKernels
         for (int q0 = k0; q0 < length; q0 += Rows)
         {
             long statistics = tile.Statistics + q0 - k0 + i;
-            Quad lse = Statistics(logSumExp, statistics, length - q0 - i, float.PositiveInfinity);
-            Quad dot = Statistics(rowDot, statistics, length - q0 - i, 0f);
+            Float4 lse = Statistics(logSumExp, statistics, length - q0 - i, float.PositiveInfinity);
+            Float4 dot = Statistics(rowDot, statistics, length - q0 - i, 0f);
             ScoreBlock p = Products<THead>(kRows, k, k0, length, qRows, passing, q0, length);
             Group.Barrier(); // everyone is done with the queries
             p = FromKey(p, scale, j, q0 + i);
-            p.R0 = Quad.Exp(p.R0 - lse);
-            p.R1 = Quad.Exp(p.R1 - lse);
-            p.R2 = Quad.Exp(p.R2 - lse);
-            p.R3 = Quad.Exp(p.R3 - lse);
+            p.R0 = Float4.Exp(p.R0 - lse);
+            p.R1 = Float4.Exp(p.R1 - lse);
+            p.R2 = Float4.Exp(p.R2 - lse);
+            p.R3 = Float4.Exp(p.R3 - lse);
             StoreWeights(weights, p);
             ScoreBlock dS = Products<THead>(vRows, v, k0, length, dzRows, passing, q0, length);
             dS.R0 = p.R0 * (dS.R0 - dot);
@@ -198,11 +198,11 @@ public static class AttentionBackwardKernels
         }
         var dkRows = new HeadRows(dQkv, tile, 3 * C, C + column, D, aligned);
         var dvRows = new HeadRows(dQkv, tile, 3 * C, 2 * C + column, D, aligned);
-        Store(ScaleRows(dK, Quad.All(scale)), dkRows, k0, length, T, 0);
+        Store(ScaleRows(dK, Float4.All(scale)), dkRows, k0, length, T, 0);
         Store(dV, dvRows, k0, length, T, 0);
         if (THead.Two)
         {
-            Store(ScaleRows(dKHigh, Quad.All(scale)), dkRows, k0, length, T, 1);
+            Store(ScaleRows(dKHigh, Float4.All(scale)), dkRows, k0, length, T, 1);
             Store(dVHigh, dvRows, k0, length, T, 1);
         }
     }
@@ -230,7 +230,7 @@ public static class AttentionBackwardKernels
         return s;
     }
 
-    static Quad Statistics(ArrayView<float> of, long at, int count, float beyond) => new(
+    static Float4 Statistics(ArrayView<float> of, long at, int count, float beyond) => new(
         count > 0 ? of[at] : beyond, count > 1 ? of[at + 1] : beyond,
         count > 2 ? of[at + 2] : beyond, count > 3 ? of[at + 3] : beyond);
 }

@@ -48,7 +48,7 @@ public static unsafe class AttentionCacheHost
         => HostSimd.Ranges((long)B * H, HeadsPerItem(positions, B, D),
             new Heads(qkv, positions, kCache, null, null, pattern, H, D, capacity, scale));
 
-    // One head over a few keys is done sooner than another thread is told about it.
+    // Handing one head over a few keys to another thread costs more than computing it.
     static long HeadsPerItem(int* positions, int B, int D)
     {
         long keys = 1;

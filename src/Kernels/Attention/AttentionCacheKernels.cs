@@ -4,13 +4,13 @@
 //
 //   qkv              [B, 3C] (Append, Forward) or [B*T, 3C] (Fill)
 //   kCache, vCache   [B, H, capacity, D]
-//   positions        [B]        where each row's new token stands; negative: the row is finished
+//   positions        [B]        position of each row's new token; negative: the row is finished
 //   z                [B, C]     zeros for finished rows
 //   parts            [B, H, chunks, D + 2]   of each chunk: sum_j w_j v_j, max_j s_j, sum_j w_j, where
 //                               s_j are its scaled scores and w_j = exp(s_j - max)
 //
-// A new token has but one row of queries: B*H groups, too few for a device. So keys are cut into chunks of
-// fixed size, a group each, and a second kernel puts the chunks together, each shrunk to the largest maximum.
+// A new token has one query per head: B*H groups, too few for a device. So keys are cut into chunks of fixed
+// size, a group each, and a second kernel combines the chunks, each rescaled to the largest maximum.
 //
 // Host body: AttentionCacheHost.cs.   Oracle: AttentionReference, the last row of each sequence.
 
@@ -25,7 +25,7 @@ public static class AttentionCacheKernels
     public const int BlockSize = 128;
 
     /// <summary>
-    /// Keys of a chunk, one a thread. Fixed, so that sums have the same order on every device.
+    /// Keys of a chunk, one per thread. Fixed, so that sums have the same order on every device.
     /// </summary>
     public const int ChunkKeys = BlockSize;
 
@@ -78,7 +78,7 @@ public static class AttentionCacheKernels
     /// <param name="H">Heads.</param>
     /// <param name="D">Size of a head, at most <see cref="BlockSize"/>.</param>
     /// <param name="capacity">Keys that a cache has room for.</param>
-    /// <param name="scale">Of the scores.</param>
+    /// <param name="scale">The factor of the scores: 1/sqrt(D), or 1.</param>
     /// <param name="aligned">1 when q and keys may be read in quads, as in <see cref="AttentionKernels"/>.
     /// </param>
     public static void Forward(
@@ -228,11 +228,11 @@ public static class AttentionCacheKernels
         int d = 0;
         if (aligned != 0)
         {
-            ArrayView<Quad> x = AttentionSharedTiles.Quads(a), y = AttentionSharedTiles.Quads(b);
+            ArrayView<Float4> x = AttentionSharedTiles.Quads(a), y = AttentionSharedTiles.Quads(b);
             long i = atA / 4, j = atB / 4;
             for (; d + 16 <= D; d += 16, i += 4, j += 4)
             {
-                Quad y0 = y[j], y1 = y[j + 1], y2 = y[j + 2], y3 = y[j + 3]; // under way together
+                Float4 y0 = y[j], y1 = y[j + 1], y2 = y[j + 2], y3 = y[j + 3]; // under way together
                 dot = Add(dot, x[i], y0);
                 dot = Add(dot, x[i + 1], y1);
                 dot = Add(dot, x[i + 2], y2);
@@ -246,5 +246,5 @@ public static class AttentionCacheKernels
         return dot;
     }
 
-    static float Add(float dot, Quad x, Quad y) => dot + x.X * y.X + x.Y * y.Y + x.Z * y.Z + x.W * y.W;
+    static float Add(float dot, Float4 x, Float4 y) => dot + x.X * y.X + x.Y * y.Y + x.Z * y.Z + x.W * y.W;
 }

@@ -13,7 +13,7 @@ public static unsafe class AttentionEagerHost
     {
         int parts = Parts(B, T, H);
         HostSimd.Ranges((long)B * H * parts, 1,
-            new AttentionScoreHeads(qkv, lengths, logSumExp, scores, T, H, D, scale, parts));
+            new AttentionScoresHeads(qkv, lengths, logSumExp, scores, T, H, D, scale, parts));
     }
 
     /// <summary>Writes the softmax of each row; pattern may be scores.</summary>

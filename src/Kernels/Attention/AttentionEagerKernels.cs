@@ -1,4 +1,4 @@
-// Attention step by step, for runs that look at or change scores and patterns.
+// Attention step by step, for runs that record or edit scores and patterns.
 //
 //     scores[b,h,i,j]  = scale * <q[b,i,h], k[b,j,h]>      -infinity for j > i, j >= length, i >= length
 //     pattern          = softmax over j; a row of -infinity gives zeros
@@ -6,8 +6,8 @@
 //
 //   qkv [B*T, 3C] as in AttentionKernels;  scores, pattern, dScores, dPattern [B, H, T, T];  z, dZ [B*T, C]
 //
-// An edited pattern may look anywhere, so Mix and its backward run over all j. A weight of exactly zero is
-// skipped, not multiplied: what padding holds may be NaN.
+// An edited pattern may have weights after the query, so Mix and its backward run over all j. A weight of
+// exactly zero is skipped, not multiplied: padding may hold NaN.
 //
 // Host body: AttentionEagerHost.cs.   Oracle: tests/Reference/AttentionReference.cs.
 

@@ -8,10 +8,10 @@
 //   lengths     [B]         real tokens of each row of the batch; what follows them is never read
 //   z           [B*T, C]    zeros in padding rows
 //   logSumExp   [B, H, T]   zeros in padding rows; all that the backward pass keeps
-//   aligned     1 when D is a multiple of 4 and the tensors begin at multiples of 16 bytes: quads then move
-// at once
+//   aligned     1 when D is a multiple of 4 and the tensors begin at multiples of 16 bytes: four floats then
+//               move at once
 //
-// Keys pass by in tiles; a tile with a larger score rescales what has been summed before it by exp(m_old -
+// Keys come in tiles; a tile with a larger score rescales the sums of the tiles before it by exp(m_old -
 // m_new), so no row of scores is ever held (Milakov and Gimelshein, 2018; Dao et al., 2022). Tiles and their
 // products are AttentionSharedTiles; wide heads take two chunks of 64 columns.
 //
@@ -83,7 +83,7 @@ public static class AttentionKernels
         ArrayView<float> qHigh = SharedMemory.Allocate<float>(THead.Two ? Floats : 4);
         ArrayView<float> kv = SharedMemory.Allocate<float>(Floats);
         ArrayView<float> weights = SharedMemory.Allocate<float>(Weights);
-        ArrayView<Quad> largest = SharedMemory.Allocate<Quad>(BlockSize);
+        ArrayView<Float4> largest = SharedMemory.Allocate<Float4>(BlockSize);
 
         var tile = HeadTile.OfQueries(lengths, T, H, Rows);
         int C = H * D, q0 = tile.First, length = tile.Length, column = tile.Head * D;
@@ -96,8 +96,8 @@ public static class AttentionKernels
             Load(qRows, qHigh, q0, length, 1);
 
         int tx = Tx, ty = Ty;
-        Quad max = Quad.All(float.NegativeInfinity); // of this thread's four queries
-        Quad sum = default;                          // over this thread's keys only
+        Float4 max = Float4.All(float.NegativeInfinity); // of this thread's four queries
+        Float4 sum = default;                          // over this thread's keys only
         OutputBlock mix = default, mixHigh = default;
         for (int k0 = 0; k0 < keys; k0 += Rows)
         {
@@ -112,16 +112,16 @@ public static class AttentionKernels
                 s = Scores(qHigh, kv, D, 1, s);
             }
             s = UpToQuery(s, scale, q0 + 4 * ty, k0 + 4 * tx);
-            largest[8 * tx + ty] = new Quad(s.R0.Largest, s.R1.Largest, s.R2.Largest, s.R3.Largest);
+            largest[8 * tx + ty] = new Float4(s.R0.Largest, s.R1.Largest, s.R2.Largest, s.R3.Largest);
             Group.Barrier(); // all maxima are there, keys are no longer needed
 
-            Quad m = max;
+            Float4 m = max;
             for (int n = 0; n < 8; n++)
-                m = Quad.Max(m, largest[8 * n + ty]);
-            Quad shrink = Quad.Exp(max - m); // 0 at the first tile
+                m = Float4.Max(m, largest[8 * n + ty]);
+            Float4 shrink = Float4.Exp(max - m); // 0 at the first tile
             max = m;
             s = Exponentials(s, m);
-            sum = sum * shrink + new Quad(s.R0.Sum, s.R1.Sum, s.R2.Sum, s.R3.Sum);
+            sum = sum * shrink + new Float4(s.R0.Sum, s.R1.Sum, s.R2.Sum, s.R3.Sum);
             StoreWeights(weights, s);
             Load(vRows, kv, k0, keys, 0);
             Group.Barrier(); // values and weights are complete
@@ -141,7 +141,7 @@ public static class AttentionKernels
         sum = default;
         for (int n = 0; n < 8; n++)
             sum += largest[8 * n + ty];
-        Quad share = new(1f / sum.X, 1f / sum.Y, 1f / sum.Z, 1f / sum.W);
+        Float4 share = new(1f / sum.X, 1f / sum.Y, 1f / sum.Z, 1f / sum.W);
         var zRows = new HeadRows(z, tile, C, column, D, aligned);
         mix = ScaleRows(mix, share);
         mixHigh = ScaleRows(mixHigh, share);

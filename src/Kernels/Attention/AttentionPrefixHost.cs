@@ -1,6 +1,8 @@
 // Attention of single tokens over the beginning of a run, on the host; formulas and shapes as in
 // AttentionPrefixKernels.
 
+using System.Runtime.CompilerServices;
+
 namespace HeadTap.Kernels;
 
 /// <summary>Attention of single tokens over the beginning of a run that they share, on the host.</summary>
@@ -23,13 +25,25 @@ public static unsafe class AttentionPrefixHost
             new BackwardHeads(
                 qkv, lengths, keys, values, z, logSumExp, dZ, dQkv, H, D, capacity, scale));
 
-    // One head over a few keys is done sooner than another thread is told about it.
+    // Handing one head over a few keys to another thread costs more than computing it.
     static long HeadsPerItem(int* lengths, int N, int D, int capacity)
     {
         long keys = 1;
         for (int n = 0; n < N; n++)
             keys = Math.Max(keys, Math.Min(lengths[n], capacity) + 1L);
         return Math.Max(1, FloatsPerItem / (keys * D));
+    }
+
+    // Scores of a query with the run's keys, and with its own key at [length].
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void Scores<TWidth, TVector>(
+        float* q, float* own, float* keys, float* scores, int length, int D, float scale)
+        where TVector : struct
+        where TWidth : struct, ISimd<TVector>
+    {
+        for (int j = 0; j < length; j++)
+            scores[j] = scale * HostRows.Dot<TWidth, TVector>(q, keys + (long)j * D, D);
+        scores[length] = scale * HostRows.Dot<TWidth, TVector>(q, own, D);
     }
 
     readonly struct ForwardHeads(
@@ -47,9 +61,7 @@ public static unsafe class AttentionPrefixHost
                 int length = Math.Min(lengths[row / H], capacity); // the row's own token stands there
                 float* q = qkv + row / H * 3 * C + row % H * D;
                 float* k = keys + row % H * capacity * D, v = values + row % H * capacity * D;
-                for (int j = 0; j < length; j++)
-                    p[j] = scale * HostRows.Dot<TWidth, TVector>(q, k + (long)j * D, D);
-                p[length] = scale * HostRows.Dot<TWidth, TVector>(q, q + C, D);
+                Scores<TWidth, TVector>(q, q + C, k, p, length, D, scale);
                 float max = HostRows.Max<TWidth, TVector>(p, length + 1);
                 float sum = HostRows.Exp<TWidth, TVector>(p, max, p, length + 1);
                 float* to = z + row * D;
@@ -79,9 +91,7 @@ public static unsafe class AttentionPrefixHost
                 long at = row / H * 3 * C + row % H * D;
                 float* q = qkv + at, dq = dQkv + at, dz = dZ + row * D;
                 float* k = keys + row % H * capacity * D, v = values + row % H * capacity * D;
-                for (int j = 0; j < length; j++)
-                    p[j] = scale * HostRows.Dot<TWidth, TVector>(q, k + (long)j * D, D);
-                p[length] = scale * HostRows.Dot<TWidth, TVector>(q, q + C, D);
+                Scores<TWidth, TVector>(q, q + C, k, p, length, D, scale);
                 HostRows.Exp<TWidth, TVector>(p, logSumExp[row], p, length + 1);
 
                 float dot = HostRows.Dot<TWidth, TVector>(dz, z + row * D, D);

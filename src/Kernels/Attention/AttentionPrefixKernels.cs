@@ -1,5 +1,5 @@
 // Attention of many single tokens over the beginning of one run: each row sees the run's first tokens, and
-// itself behind them. One group per (row, head), online softmax.
+// itself after them. One group per (row, head), online softmax.
 //
 //     s[j] = scale * <q, k[j]>    for j < lengths[n] in the run;    s[own] = scale * <q, k of the row>
 //     z    = sum_j p[j] v[j]      p = softmax(s)                    logSumExp = log sum_j exp(s[j])
@@ -13,9 +13,9 @@
 //   z, dZ          [N, C]
 //   logSumExp      [N, H]             all that the backward pass keeps
 //
-// Keys pass by in chunks, one a thread. The row's own token comes first: it is the state that the chunks are
-// added to, so no row is without a key. z = sum_j p[j] v[j] makes sum_j p[j] dP[j] = <dz, z> (Dao et al.,
-// 2022), so backward needs one pass over the keys too.
+// Keys are read in chunks, one key per thread. The row's own token comes first: it is the state that the
+// chunks are added to, so no row is without a key. z = sum_j p[j] v[j] makes sum_j p[j] dP[j] = <dz, z> (Dao
+// et al., 2022), so backward needs one pass over the keys too.
 //
 // Host body: AttentionPrefixHost.cs.   Oracle: tests/Reference/AttentionPrefixReference.cs.
 
@@ -41,7 +41,7 @@ public static class AttentionPrefixKernels
     /// <param name="H">Heads.</param>
     /// <param name="D">Size of a head, at most <see cref="BlockSize"/>.</param>
     /// <param name="capacity">Tokens of the run.</param>
-    /// <param name="scale">Of the scores.</param>
+    /// <param name="scale">The factor of the scores: 1/sqrt(D), or 1.</param>
     /// <param name="aligned">1 when rows of heads may be read in quads, as in
     /// <see cref="AttentionKernels"/>.</param>
     public static void Forward(
@@ -101,7 +101,7 @@ public static class AttentionPrefixKernels
     /// <param name="H">Heads.</param>
     /// <param name="D">Size of a head, at most <see cref="BlockSize"/>.</param>
     /// <param name="capacity">Tokens of the run.</param>
-    /// <param name="scale">Of the scores.</param>
+    /// <param name="scale">The factor of the scores: 1/sqrt(D), or 1.</param>
     /// <param name="aligned">As in <see cref="Forward"/>.</param>
     public static void Backward(
         ArrayView<float> qkv, ArrayView<int> lengths, ArrayView<float> keys, ArrayView<float> values,
@@ -117,7 +117,7 @@ public static class AttentionPrefixKernels
         int length = IntrinsicMath.Min(lengths[row / H], capacity);
         float total = logSumExp[row];
 
-        // Summed as dP is: where a row looks at one token alone, the two cancel to the bit, as they should.
+        // Summed in the order of dP: where a row sees one token alone, the two cancel to the bit.
         float dot = AttentionCacheKernels.Dot(dZ, dz, z, dz, D, aligned);
         float s = scale * AttentionCacheKernels.Dot(qkv, q, qkv, q + C, D, aligned);
         float own = MathF.Exp(s - total);

@@ -20,13 +20,13 @@ namespace HeadTap.Kernels;
 /// <summary>A thread's part of a tile of scores: four rows, four columns each.</summary>
 struct ScoreBlock
 {
-    public Quad R0, R1, R2, R3;
+    public Float4 R0, R1, R2, R3;
 }
 
 /// <summary>A thread's part of a tile of outputs: eight columns, four rows each.</summary>
 struct OutputBlock
 {
-    public Quad C0, C1, C2, C3, C4, C5, C6, C7;
+    public Float4 C0, C1, C2, C3, C4, C5, C6, C7;
 }
 
 /// <summary>Loads, products and stores of attention's tiles.</summary>
@@ -38,7 +38,7 @@ static class AttentionSharedTiles
     /// <summary>Rows of a tile.</summary>
     internal const int Rows = 32;
 
-    /// <summary>Columns of a tile; wider heads pass by in chunks.</summary>
+    /// <summary>Columns of a tile; wider heads are loaded in chunks.</summary>
     internal const int Columns = 64;
 
     /// <summary>Floats of a tile.</summary>
@@ -56,7 +56,7 @@ static class AttentionSharedTiles
     internal static int Tx => Group.IdxX & 7;
 
     /// <summary>Loads rows [first, first + 32) of 64 columns; zeros from row end on.</summary>
-    /// <param name="from">What is loaded; columns that the head does not have are left as they are.</param>
+    /// <param name="from">The rows; columns that the head does not have are left as they are.</param>
     /// <param name="tile">[64][32], shuffled.</param>
     /// <param name="first">First row of the tile, in the sequence.</param>
     /// <param name="end">Rows from here on are not read.</param>
@@ -70,7 +70,7 @@ static class AttentionSharedTiles
             int c = c0 + (n & 1) * 8, r = r0 + n / 2 * 8;
             if (4 * c >= width)
                 continue;
-            Quad x = Quad.All(0f);
+            Float4 x = Float4.All(0f);
             if (first + r < end)
                 x = Read(from.View, from.At(first + r) + chunk * Columns + 4 * c,
                     width - 4 * c, from.Aligned);
@@ -83,14 +83,14 @@ static class AttentionSharedTiles
     }
 
     /// <summary>A view that begins at a multiple of 16 bytes, as quads.</summary>
-    internal static ArrayView<Quad> Quads(ArrayView<float> view) => view.AsAligned(16).Cast<Quad>();
+    internal static ArrayView<Float4> Quads(ArrayView<float> view) => view.AsAligned(16).Cast<Float4>();
 
     /// <summary>Four floats; zeros beyond the first <paramref name="count"/>.</summary>
-    internal static Quad Read(ArrayView<float> from, long at, int count, int aligned)
+    internal static Float4 Read(ArrayView<float> from, long at, int count, int aligned)
     {
         if (aligned != 0)
             return Quads(from)[at / 4];
-        return new Quad(
+        return new Float4(
             from[at], count > 1 ? from[at + 1] : 0f, count > 2 ? from[at + 2] : 0f,
             count > 3 ? from[at + 3] : 0f);
     }
@@ -100,7 +100,7 @@ static class AttentionSharedTiles
         int chunk, ScoreBlock sum)
     {
         int width = IntrinsicMath.Min(D - chunk * Columns, Columns);
-        ArrayView<Quad> rows = Quads(a), columns = Quads(b);
+        ArrayView<Float4> rows = Quads(a), columns = Quads(b);
         int ty = Ty, tx = Tx;
         for (int c = 0; 4 * c < width; c++)
         {
@@ -116,37 +116,37 @@ static class AttentionSharedTiles
     /// <summary>Scores of queries i.. for keys j.., scaled; -infinity for keys after their query.</summary>
     internal static ScoreBlock UpToQuery(ScoreBlock s, float scale, int i, int j)
     {
-        s.R0 = Quad.First(s.R0 * scale, i - j + 1);
-        s.R1 = Quad.First(s.R1 * scale, i - j + 2);
-        s.R2 = Quad.First(s.R2 * scale, i - j + 3);
-        s.R3 = Quad.First(s.R3 * scale, i - j + 4);
+        s.R0 = Float4.First(s.R0 * scale, i - j + 1);
+        s.R1 = Float4.First(s.R1 * scale, i - j + 2);
+        s.R2 = Float4.First(s.R2 * scale, i - j + 3);
+        s.R3 = Float4.First(s.R3 * scale, i - j + 4);
         return s;
     }
 
     /// <summary>Scores of keys j.. for queries i.., scaled; -infinity for queries before their key.</summary>
     internal static ScoreBlock FromKey(ScoreBlock s, float scale, int j, int i)
     {
-        s.R0 = Quad.From(s.R0 * scale, j - i);
-        s.R1 = Quad.From(s.R1 * scale, j - i + 1);
-        s.R2 = Quad.From(s.R2 * scale, j - i + 2);
-        s.R3 = Quad.From(s.R3 * scale, j - i + 3);
+        s.R0 = Float4.From(s.R0 * scale, j - i);
+        s.R1 = Float4.From(s.R1 * scale, j - i + 1);
+        s.R2 = Float4.From(s.R2 * scale, j - i + 2);
+        s.R3 = Float4.From(s.R3 * scale, j - i + 3);
         return s;
     }
 
-    /// <summary>exp(s - offset), one offset a row.</summary>
-    internal static ScoreBlock Exponentials(ScoreBlock s, Quad offsets)
+    /// <summary>exp(s - offset), with one offset per row.</summary>
+    internal static ScoreBlock Exponentials(ScoreBlock s, Float4 offsets)
     {
-        s.R0 = Quad.Exp(s.R0 - Quad.All(offsets.X));
-        s.R1 = Quad.Exp(s.R1 - Quad.All(offsets.Y));
-        s.R2 = Quad.Exp(s.R2 - Quad.All(offsets.Z));
-        s.R3 = Quad.Exp(s.R3 - Quad.All(offsets.W));
+        s.R0 = Float4.Exp(s.R0 - Float4.All(offsets.X));
+        s.R1 = Float4.Exp(s.R1 - Float4.All(offsets.Y));
+        s.R2 = Float4.Exp(s.R2 - Float4.All(offsets.Z));
+        s.R3 = Float4.Exp(s.R3 - Float4.All(offsets.W));
         return s;
     }
 
     /// <summary>Puts a thread's weights where <see cref="Mix"/> reads them.</summary>
     internal static void StoreWeights(ArrayView<float> weights, ScoreBlock w)
     {
-        ArrayView<Quad> to = Quads(weights);
+        ArrayView<Float4> to = Quads(weights);
         int at = 4 * Ty * QuadsOfRows + (Tx ^ Ty);
         to[at] = w.R0;
         to[at + QuadsOfRows] = w.R1;
@@ -162,12 +162,12 @@ static class AttentionSharedTiles
         int rows, OutputBlock sum)
     {
         int count = IntrinsicMath.Min(rows, Rows);
-        ArrayView<Quad> w = Quads(weights), b = Quads(tile);
+        ArrayView<Float4> w = Quads(weights), b = Quads(tile);
         int ty = Ty, tx = Tx;
         for (int m = 0; 4 * m < count; m++)
         {
             int atW = 4 * ty * QuadsOfRows + (m ^ ty), atB = 4 * tx * QuadsOfRows + (m ^ tx);
-            Quad w0 = w[atW], w1 = w[atW + QuadsOfRows], w2 = w[atW + 2 * QuadsOfRows],
+            Float4 w0 = w[atW], w1 = w[atW + QuadsOfRows], w2 = w[atW + 2 * QuadsOfRows],
                 w3 = w[atW + 3 * QuadsOfRows];
             sum.C0 = Along(sum.C0, w0, w1, w2, w3, b[atB]);
             sum.C1 = Along(sum.C1, w0, w1, w2, w3, b[atB + QuadsOfRows]);
@@ -182,7 +182,7 @@ static class AttentionSharedTiles
     }
 
     /// <summary>Multiplies each row by its factor.</summary>
-    internal static OutputBlock ScaleRows(OutputBlock o, Quad factors)
+    internal static OutputBlock ScaleRows(OutputBlock o, Float4 factors)
     {
         o.C0 *= factors;
         o.C1 *= factors;
@@ -207,14 +207,14 @@ static class AttentionSharedTiles
                 continue;
             long at = to.At(row) + chunk * Columns + 4 * Tx;
             int width = to.D - chunk * Columns - 4 * Tx;
-            Quad low = new(o.C0.At(r), o.C1.At(r), o.C2.At(r), o.C3.At(r));
-            Quad high = new(o.C4.At(r), o.C5.At(r), o.C6.At(r), o.C7.At(r));
-            Write(to.View, at, row < end ? low : Quad.All(0f), width, to.Aligned);
-            Write(to.View, at + 32, row < end ? high : Quad.All(0f), width - 32, to.Aligned);
+            Float4 low = new(o.C0.At(r), o.C1.At(r), o.C2.At(r), o.C3.At(r));
+            Float4 high = new(o.C4.At(r), o.C5.At(r), o.C6.At(r), o.C7.At(r));
+            Write(to.View, at, row < end ? low : Float4.All(0f), width, to.Aligned);
+            Write(to.View, at + 32, row < end ? high : Float4.All(0f), width - 32, to.Aligned);
         }
     }
 
-    static void Write(ArrayView<float> to, long at, Quad x, int count, int aligned)
+    static void Write(ArrayView<float> to, long at, Float4 x, int count, int aligned)
     {
         if (count <= 0)
             return;
@@ -232,7 +232,7 @@ static class AttentionSharedTiles
             to[at + 3] = x.W;
     }
 
-    static ScoreBlock Outer(ScoreBlock sum, Quad a, Quad b)
+    static ScoreBlock Outer(ScoreBlock sum, Float4 a, Float4 b)
     {
         sum.R0 += b * a.X;
         sum.R1 += b * a.Y;
@@ -241,7 +241,7 @@ static class AttentionSharedTiles
         return sum;
     }
 
-    static Quad Along(Quad sum, Quad w0, Quad w1, Quad w2, Quad w3, Quad x)
+    static Float4 Along(Float4 sum, Float4 w0, Float4 w1, Float4 w2, Float4 w3, Float4 x)
     {
         sum.X = sum.X + w0.X * x.X + w0.Y * x.Y + w0.Z * x.Z + w0.W * x.W;
         sum.Y = sum.Y + w1.X * x.X + w1.Y * x.Y + w1.Z * x.Z + w1.W * x.W;

@@ -25,59 +25,18 @@ public static class AttentionTensorBackwardKernels
     public const int OwnedTile = Side;
 
     /// <summary>
-    /// Writes the q part of dQkv, TF32. Grid: B*H*ceil(T/OwnedTile). Group: <see cref="BlockSize"/>.
+    /// Writes the q part of dQkv. Grid: B*H*ceil(T/OwnedTile). Group: <see cref="BlockSize"/>.
     /// </summary>
-    public static void QueriesTf32<TCores, THead>(
+    public static void Queries<TCores, TNumber, THead>(
         ArrayView<float> qkv, ArrayView<int> lengths,
         ArrayView<float> logSumExp, ArrayView<float> rowDot, ArrayView<float> dZ, ArrayView<float> dQkv,
         int T, int H, int D, float scale, int aligned)
         where TCores : struct, ITensorCores
-        where THead : struct, IHeadChunks
-        => Queries<TCores, Tf32Operand, THead>(
-            qkv, lengths, logSumExp, rowDot, dZ, dQkv, T, H, D, scale, aligned);
-
-    /// <summary>The same with BF16 operands.</summary>
-    public static void QueriesBf16<TCores, THead>(
-        ArrayView<float> qkv, ArrayView<int> lengths,
-        ArrayView<float> logSumExp, ArrayView<float> rowDot, ArrayView<float> dZ, ArrayView<float> dQkv,
-        int T, int H, int D, float scale, int aligned)
-        where TCores : struct, ITensorCores
-        where THead : struct, IHeadChunks
-        => Queries<TCores, Bf16Operand, THead>(
-            qkv, lengths, logSumExp, rowDot, dZ, dQkv, T, H, D, scale, aligned);
-
-    /// <summary>
-    /// Writes the k and v parts of dQkv, TF32. Grid and group as <see cref="QueriesTf32"/>.
-    /// </summary>
-    public static void KeysAndValuesTf32<TCores, THead>(
-        ArrayView<float> qkv, ArrayView<int> lengths,
-        ArrayView<float> logSumExp, ArrayView<float> rowDot, ArrayView<float> dZ, ArrayView<float> dQkv,
-        int T, int H, int D, float scale, int aligned)
-        where TCores : struct, ITensorCores
-        where THead : struct, IHeadChunks
-        => KeysAndValues<TCores, Tf32Operand, THead>(
-            qkv, lengths, logSumExp, rowDot, dZ, dQkv, T, H, D, scale, aligned);
-
-    /// <summary>The same with BF16 operands.</summary>
-    public static void KeysAndValuesBf16<TCores, THead>(
-        ArrayView<float> qkv, ArrayView<int> lengths,
-        ArrayView<float> logSumExp, ArrayView<float> rowDot, ArrayView<float> dZ, ArrayView<float> dQkv,
-        int T, int H, int D, float scale, int aligned)
-        where TCores : struct, ITensorCores
-        where THead : struct, IHeadChunks
-        => KeysAndValues<TCores, Bf16Operand, THead>(
-            qkv, lengths, logSumExp, rowDot, dZ, dQkv, T, H, D, scale, aligned);
-
-    static void Queries<TCores, TOperand, THead>(
-        ArrayView<float> qkv, ArrayView<int> lengths,
-        ArrayView<float> logSumExp, ArrayView<float> rowDot, ArrayView<float> dZ, ArrayView<float> dQkv,
-        int T, int H, int D, float scale, int aligned)
-        where TCores : struct, ITensorCores
-        where TOperand : struct, IAttentionOperand
+        where TNumber : struct, ITensorNumber
         where THead : struct, IHeadChunks
     {
-        int size = Side * Side / TOperand.Numbers; // words of a tile: q, then dZ, then keys or values
-        ArrayView<float> shared = SharedMemory.Allocate<float>(3 * Side * Side / TOperand.Numbers);
+        int size = Side * Side / TNumber.PerWord; // words of a tile: q, then dZ, then keys or values
+        ArrayView<float> shared = SharedMemory.Allocate<float>(3 * Side * Side / TNumber.PerWord);
         int origin = TCores.Origin(shared);
         var tile = HeadTile.OfQueries(lengths, T, H, Side);
         int C = H * D, q0 = tile.First, length = tile.Length, column = tile.Head * D;
@@ -88,8 +47,8 @@ public static class AttentionTensorBackwardKernels
         var dzRows = new HeadRows(dZ, tile, C, column, D, aligned);
         if (!THead.Two)
         {
-            Load<TCores, TOperand>(qRows, shared, 0, q0, length);
-            Load<TCores, TOperand>(dzRows, shared, size, q0, length);
+            Load<TCores, TNumber>(qRows, shared, 0, q0, length);
+            Load<TCores, TNumber>(dzRows, shared, size, q0, length);
         }
 
         int i = q0 + Line;
@@ -97,35 +56,18 @@ public static class AttentionTensorBackwardKernels
         float lse = i < length ? logSumExp[at] : float.PositiveInfinity, dot = i < length ? rowDot[at] : 0f;
         float lseBelow = i + 8 < length ? logSumExp[at + 8] : float.PositiveInfinity;
         float dotBelow = i + 8 < length ? rowDot[at + 8] : 0f;
-        SumRow dQ = default, dQUpper = default;
+        Accumulator16x64 dQ = default, dQUpper = default;
         for (int k0 = 0; k0 < keys; k0 += Side)
         {
+            Accumulator16x64 s = Products<TCores, TNumber, THead>(
+                shared, origin, 0, qRows, q0, length, kRows, k0, keys, D);
+            s = s.UpToQuery(scale, i, k0 + Column).Exponentials(lse, lseBelow);
+            Accumulator16x64 dP = Products<TCores, TNumber, THead>(
+                shared, origin, size, dzRows, q0, length, vRows, k0, keys, D);
+            s = s.Weighted(dP, dot, dotBelow);
+            dQ = Mix<TCores, TNumber, THead>(s, shared, origin, kRows, k0, keys, dQ);
             if (THead.Two)
-            {
-                SumRow s = InHalves<TCores, TOperand>(
-                    shared, origin, size, qRows, q0, length, kRows, k0, keys, D);
-                s = s.UpToQuery(scale, i, k0 + Column).Exponentials(lse, lseBelow);
-                SumRow g = InHalves<TCores, TOperand>(
-                    shared, origin, size, dzRows, q0, length, vRows, k0, keys, D);
-                s = s.Weighted(g, dot, dotBelow);
-                dQ = Mix<TCores, TOperand>(s, shared, origin, size, kRows, k0, keys, dQ);
-                dQUpper = Mix<TCores, TOperand>(s, shared, origin, size, kRows.Upper, k0, keys, dQUpper);
-                continue;
-            }
-            Load<TCores, TOperand>(kRows, shared, 2 * size, k0, keys);
-            Group.Barrier(); // own tiles and keys are complete
-            SumRow p = Scores<TCores, TOperand>(shared, origin, 0, 2 * size, D, default);
-            p = p.UpToQuery(scale, i, k0 + Column).Exponentials(lse, lseBelow);
-            Group.Barrier(); // everyone is done with the keys
-            Load<TCores, TOperand>(vRows, shared, 2 * size, k0, keys);
-            Group.Barrier(); // values are complete
-            SumRow dP = Scores<TCores, TOperand>(shared, origin, size, 2 * size, D, default);
-            Group.Barrier(); // everyone is done with the values
-            LoadTransposed<TCores, TOperand>(kRows, shared, 2 * size, k0, keys);
-            Group.Barrier(); // columns of the keys are complete
-            dQ = AttentionTensorTiles.Mix<TCores, TOperand>(
-                p.Weighted(dP, dot, dotBelow), shared, origin, 2 * size, dQ);
-            Group.Barrier(); // everyone is done with them before the next tile comes
+                dQUpper = Mix<TCores, TNumber, THead>(s, shared, origin, kRows.Upper, k0, keys, dQUpper);
         }
         var to = new HeadRows(dQkv, tile, 3 * C, column, D, aligned);
         dQ.Scaled(scale, scale).Store(to, q0, length, T);
@@ -133,16 +75,17 @@ public static class AttentionTensorBackwardKernels
             dQUpper.Scaled(scale, scale).Store(to.Upper, q0, length, T);
     }
 
-    static void KeysAndValues<TCores, TOperand, THead>(
+    /// <summary>Writes the k and v parts of dQkv. Grid and group as <see cref="Queries"/>.</summary>
+    public static void KeysAndValues<TCores, TNumber, THead>(
         ArrayView<float> qkv, ArrayView<int> lengths,
         ArrayView<float> logSumExp, ArrayView<float> rowDot, ArrayView<float> dZ, ArrayView<float> dQkv,
         int T, int H, int D, float scale, int aligned)
         where TCores : struct, ITensorCores
-        where TOperand : struct, IAttentionOperand
+        where TNumber : struct, ITensorNumber
         where THead : struct, IHeadChunks
     {
-        int size = Side * Side / TOperand.Numbers; // words of a tile: k, then v, then queries or dZ
-        ArrayView<float> shared = SharedMemory.Allocate<float>(3 * Side * Side / TOperand.Numbers);
+        int size = Side * Side / TNumber.PerWord; // words of a tile: k, then v, then queries or dZ
+        ArrayView<float> shared = SharedMemory.Allocate<float>(3 * Side * Side / TNumber.PerWord);
         int origin = TCores.Origin(shared);
         var tile = HeadTile.OfKeys(lengths, T, H, Side);
         int C = H * D, k0 = tile.First, length = tile.Length, column = tile.Head * D;
@@ -152,47 +95,27 @@ public static class AttentionTensorBackwardKernels
         var vRows = new HeadRows(qkv, tile, 3 * C, 2 * C + column, D, aligned);
         if (!THead.Two)
         {
-            Load<TCores, TOperand>(kRows, shared, 0, k0, length);
-            Load<TCores, TOperand>(vRows, shared, size, k0, length);
+            Load<TCores, TNumber>(kRows, shared, 0, k0, length);
+            Load<TCores, TNumber>(vRows, shared, size, k0, length);
         }
 
-        SumRow dK = default, dV = default, dKUpper = default, dVUpper = default;
+        Accumulator16x64 dK = default, dV = default, dKUpper = default, dVUpper = default;
         for (int q0 = k0; q0 < length; q0 += Side)
         {
             int i = q0 + Column;
             long at = tile.Statistics - k0 + i;
+            Accumulator16x64 s = Products<TCores, TNumber, THead>(
+                shared, origin, 0, kRows, k0, length, qRows, q0, length, D);
+            s = s.Probabilities(scale, k0 + Line, i, logSumExp, at, length - i);
+            dV = Mix<TCores, TNumber, THead>(s, shared, origin, dzRows, q0, length, dV);
             if (THead.Two)
-            {
-                SumRow s = InHalves<TCores, TOperand>(
-                    shared, origin, size, kRows, k0, length, qRows, q0, length, D);
-                s = s.Probabilities(scale, k0 + Line, i, logSumExp, at, length - i);
-                dV = Mix<TCores, TOperand>(s, shared, origin, size, dzRows, q0, length, dV);
-                dVUpper = Mix<TCores, TOperand>(s, shared, origin, size, dzRows.Upper, q0, length, dVUpper);
-                SumRow g = InHalves<TCores, TOperand>(
-                    shared, origin, size, vRows, k0, length, dzRows, q0, length, D);
-                s = s.Weighted(g, rowDot, at, length - i);
-                dK = Mix<TCores, TOperand>(s, shared, origin, size, qRows, q0, length, dK);
-                dKUpper = Mix<TCores, TOperand>(s, shared, origin, size, qRows.Upper, q0, length, dKUpper);
-                continue;
-            }
-            Load<TCores, TOperand>(qRows, shared, 2 * size, q0, length);
-            Group.Barrier(); // own tiles and queries are complete
-            SumRow p = Scores<TCores, TOperand>(shared, origin, 0, 2 * size, D, default);
-            p = p.Probabilities(scale, k0 + Line, i, logSumExp, at, length - i);
-            Group.Barrier(); // everyone is done with the queries
-            LoadTransposed<TCores, TOperand>(dzRows, shared, 2 * size, q0, length);
-            Group.Barrier(); // columns of dZ are complete
-            dV = AttentionTensorTiles.Mix<TCores, TOperand>(p, shared, origin, 2 * size, dV);
-            Group.Barrier(); // everyone is done with them
-            Load<TCores, TOperand>(dzRows, shared, 2 * size, q0, length);
-            Group.Barrier(); // rows of dZ are complete
-            SumRow dP = Scores<TCores, TOperand>(shared, origin, size, 2 * size, D, default);
-            Group.Barrier(); // everyone is done with them
-            LoadTransposed<TCores, TOperand>(qRows, shared, 2 * size, q0, length);
-            Group.Barrier(); // columns of the queries are complete
-            dK = AttentionTensorTiles.Mix<TCores, TOperand>(
-                p.Weighted(dP, rowDot, at, length - i), shared, origin, 2 * size, dK);
-            Group.Barrier(); // everyone is done with them before the next tile comes
+                dVUpper = Mix<TCores, TNumber, THead>(s, shared, origin, dzRows.Upper, q0, length, dVUpper);
+            Accumulator16x64 dP = Products<TCores, TNumber, THead>(
+                shared, origin, size, vRows, k0, length, dzRows, q0, length, D);
+            s = s.Weighted(dP, rowDot, at, length - i);
+            dK = Mix<TCores, TNumber, THead>(s, shared, origin, qRows, q0, length, dK);
+            if (THead.Two)
+                dKUpper = Mix<TCores, TNumber, THead>(s, shared, origin, qRows.Upper, q0, length, dKUpper);
         }
         var dkRows = new HeadRows(dQkv, tile, 3 * C, C + column, D, aligned);
         var dvRows = new HeadRows(dQkv, tile, 3 * C, 2 * C + column, D, aligned);
@@ -205,36 +128,52 @@ public static class AttentionTensorBackwardKernels
         }
     }
 
-    // Products of two heads' rows over all columns, lower half and upper half through the same two tiles.
-    static SumRow InHalves<TCores, TOperand>(
-        ArrayView<float> shared, int origin, int size,
-        HeadRows left, int leftFirst, int leftEnd, HeadRows right, int rightFirst, int rightEnd, int D)
+    // Products of the group's own rows with rows that pass by, over all columns. A narrow head's own tile is
+    // in shared memory already, at word `own`, and the rows pass through the third tile. A wide head's rows
+    // come in halves, both through the first two tiles.
+    static Accumulator16x64 Products<TCores, TNumber, THead>(
+        ArrayView<float> shared, int origin, int own, HeadRows ownRows, int ownFirst, int ownEnd,
+        HeadRows passing, int first, int end, int D)
         where TCores : struct, ITensorCores
-        where TOperand : struct, IAttentionOperand
+        where TNumber : struct, ITensorNumber
+        where THead : struct, IHeadChunks
     {
-        Load<TCores, TOperand>(left, shared, 0, leftFirst, leftEnd);
-        Load<TCores, TOperand>(right, shared, size, rightFirst, rightEnd);
+        int size = Side * Side / TNumber.PerWord;
+        Accumulator16x64 s;
+        if (!THead.Two)
+        {
+            Load<TCores, TNumber>(passing, shared, 2 * size, first, end);
+            Group.Barrier(); // own tile and passing rows are complete
+            s = Scores<TCores, TNumber>(shared, origin, own, 2 * size, D, default);
+            Group.Barrier(); // everyone is done with the passing rows
+            return s;
+        }
+        Load<TCores, TNumber>(ownRows, shared, 0, ownFirst, ownEnd);
+        Load<TCores, TNumber>(passing, shared, size, first, end);
         Group.Barrier(); // both lower halves are complete
-        SumRow s = Scores<TCores, TOperand>(shared, origin, 0, size, Side, default);
+        s = Scores<TCores, TNumber>(shared, origin, 0, size, Side, default);
         Group.Barrier(); // everyone is done with them
-        Load<TCores, TOperand>(left.Upper, shared, 0, leftFirst, leftEnd);
-        Load<TCores, TOperand>(right.Upper, shared, size, rightFirst, rightEnd);
+        Load<TCores, TNumber>(ownRows.Upper, shared, 0, ownFirst, ownEnd);
+        Load<TCores, TNumber>(passing.Upper, shared, size, first, end);
         Group.Barrier(); // both upper halves are complete
-        s = Scores<TCores, TOperand>(shared, origin, 0, size, D - Side, s);
+        s = Scores<TCores, TNumber>(shared, origin, 0, size, D - Side, s);
         Group.Barrier(); // everyone is done with them
         return s;
     }
 
-    // Adds the product of a lane's weights with columns of rows, which come through the second tile.
-    static SumRow Mix<TCores, TOperand>(
-        SumRow weights, ArrayView<float> shared, int origin, int size, HeadRows rows, int first, int end,
-        SumRow sum)
+    // Adds the product of a lane's weights with columns of rows, which pass through the tile that no own rows
+    // take.
+    static Accumulator16x64 Mix<TCores, TNumber, THead>(
+        Accumulator16x64 weights, ArrayView<float> shared, int origin, HeadRows rows, int first, int end,
+        Accumulator16x64 sum)
         where TCores : struct, ITensorCores
-        where TOperand : struct, IAttentionOperand
+        where TNumber : struct, ITensorNumber
+        where THead : struct, IHeadChunks
     {
-        LoadTransposed<TCores, TOperand>(rows, shared, size, first, end);
+        int tile = (THead.Two ? 1 : 2) * (Side * Side / TNumber.PerWord);
+        LoadTransposed<TCores, TNumber>(rows, shared, tile, first, end);
         Group.Barrier(); // the columns are complete
-        sum = AttentionTensorTiles.Mix<TCores, TOperand>(weights, shared, origin, size, sum);
+        sum = AttentionTensorTiles.Mix<TCores, TNumber>(weights, shared, origin, tile, sum);
         Group.Barrier(); // everyone is done with them
         return sum;
     }

@@ -36,7 +36,7 @@ public static class AttentionTensorKernels
         int T, int H, int D, float scale, int aligned)
         where TCores : struct, ITensorCores
         where THead : struct, IHeadChunks
-        => Forward<TCores, Tf32Operand, THead, Unedited>(
+        => Forward<TCores, Tf32Number, THead, Unedited>(
             qkv, lengths, z, logSumExp, lengths, 0, T, H, D, scale, aligned);
 
     /// <summary>The same with BF16 operands.</summary>
@@ -46,7 +46,7 @@ public static class AttentionTensorKernels
         int T, int H, int D, float scale, int aligned)
         where TCores : struct, ITensorCores
         where THead : struct, IHeadChunks
-        => Forward<TCores, Bf16Operand, THead, Unedited>(
+        => Forward<TCores, Bf16Number, THead, Unedited>(
             qkv, lengths, z, logSumExp, lengths, 0, T, H, D, scale, aligned);
 
     /// <summary>
@@ -59,7 +59,7 @@ public static class AttentionTensorKernels
         int T, int H, int D, float scale, int aligned)
         where TCores : struct, ITensorCores
         where THead : struct, IHeadChunks
-        => Forward<TCores, Tf32Operand, THead, Edited>(
+        => Forward<TCores, Tf32Number, THead, Edited>(
             qkv, lengths, z, logSumExp, table, edits, T, H, D, scale, aligned);
 
     /// <summary>The same with BF16 operands.</summary>
@@ -69,21 +69,21 @@ public static class AttentionTensorKernels
         int T, int H, int D, float scale, int aligned)
         where TCores : struct, ITensorCores
         where THead : struct, IHeadChunks
-        => Forward<TCores, Bf16Operand, THead, Edited>(
+        => Forward<TCores, Bf16Number, THead, Edited>(
             qkv, lengths, z, logSumExp, table, edits, T, H, D, scale, aligned);
 
-    static void Forward<TCores, TOperand, THead, TEditing>(
+    static void Forward<TCores, TNumber, THead, TEditing>(
         ArrayView<float> qkv, ArrayView<int> lengths,
         ArrayView<float> z, ArrayView<float> logSumExp, ArrayView<int> table, int edits,
         int T, int H, int D, float scale, int aligned)
         where TCores : struct, ITensorCores
-        where TOperand : struct, IAttentionOperand
+        where TNumber : struct, ITensorNumber
         where THead : struct, IHeadChunks
         where TEditing : struct, IEditing
     {
         // Words of a tile: q, k, v transposed; or both halves of q, then halves of k and v transposed.
-        int size = Side * Side / TOperand.Numbers;
-        ArrayView<float> shared = SharedMemory.Allocate<float>(3 * Side * Side / TOperand.Numbers);
+        int size = Side * Side / TNumber.PerWord;
+        ArrayView<float> shared = SharedMemory.Allocate<float>(3 * Side * Side / TNumber.PerWord);
         int origin = TCores.Origin(shared);
         var tile = HeadTile.OfQueries(lengths, T, H, Side);
         int C = H * D, q0 = tile.First, length = tile.Length, column = tile.Head * D;
@@ -91,30 +91,30 @@ public static class AttentionTensorKernels
         var vRows = new HeadRows(qkv, tile, 3 * C, 2 * C + column, D, aligned);
         int keys = q0 < length ? IntrinsicMath.Min(length, q0 + Side) : 0;
         var qRows = new HeadRows(qkv, tile, 3 * C, column, D, aligned);
-        Load<TCores, TOperand>(qRows, shared, 0, q0, length);
+        Load<TCores, TNumber>(qRows, shared, 0, q0, length);
         if (THead.Two)
-            Load<TCores, TOperand>(qRows.Upper, shared, size, q0, length);
+            Load<TCores, TNumber>(qRows.Upper, shared, size, q0, length);
 
         int i = q0 + Line;
         float max = float.NegativeInfinity, maxBelow = float.NegativeInfinity; // of queries i and i + 8
         float sum = 0f, sumBelow = 0f;                                        // over this lane's keys
-        SumRow mix = default, mixUpper = default;
+        Accumulator16x64 mix = default, mixUpper = default;
         for (int k0 = 0; k0 < keys; k0 += Side)
         {
-            Load<TCores, TOperand>(kRows, shared, THead.Two ? 2 * size : size, k0, keys);
+            Load<TCores, TNumber>(kRows, shared, THead.Two ? 2 * size : size, k0, keys);
             if (!THead.Two)
-                LoadTransposed<TCores, TOperand>(vRows, shared, 2 * size, k0, keys);
+                LoadTransposed<TCores, TNumber>(vRows, shared, 2 * size, k0, keys);
             Group.Barrier(); // all tiles are complete
-            SumRow s = Scores<TCores, TOperand>(
+            Accumulator16x64 s = Scores<TCores, TNumber>(
                 shared, origin, 0, THead.Two ? 2 * size : size, THead.Two ? Side : D, default);
             if (THead.Two)
             {
                 Group.Barrier(); // everyone is done with the lower half of the keys
-                Load<TCores, TOperand>(kRows.Upper, shared, 2 * size, k0, keys);
+                Load<TCores, TNumber>(kRows.Upper, shared, 2 * size, k0, keys);
                 Group.Barrier(); // the upper half is complete
-                s = Scores<TCores, TOperand>(shared, origin, size, 2 * size, D - Side, s);
+                s = Scores<TCores, TNumber>(shared, origin, size, 2 * size, D - Side, s);
                 Group.Barrier(); // everyone is done with the keys
-                LoadTransposed<TCores, TOperand>(vRows, shared, 2 * size, k0, keys);
+                LoadTransposed<TCores, TNumber>(vRows, shared, 2 * size, k0, keys);
             }
             s = s.UpToQuery(scale, i, k0 + Column);
 
@@ -127,13 +127,13 @@ public static class AttentionTensorKernels
             sumBelow = sumBelow * shrinkBelow + s.SumBelow;
             if (THead.Two)
                 Group.Barrier(); // the lower half of the values is complete
-            mix = Mix<TCores, TOperand>(s, shared, origin, 2 * size, mix.Scaled(shrink, shrinkBelow));
+            mix = Mix<TCores, TNumber>(s, shared, origin, 2 * size, mix.Scaled(shrink, shrinkBelow));
             Group.Barrier(); // everyone is done with the tiles before the next ones come
             if (THead.Two)
             {
-                LoadTransposed<TCores, TOperand>(vRows.Upper, shared, 2 * size, k0, keys);
+                LoadTransposed<TCores, TNumber>(vRows.Upper, shared, 2 * size, k0, keys);
                 Group.Barrier(); // the upper half is complete
-                mixUpper = Mix<TCores, TOperand>(
+                mixUpper = Mix<TCores, TNumber>(
                     s, shared, origin, 2 * size, mixUpper.Scaled(shrink, shrinkBelow));
                 Group.Barrier(); // and free again
             }
@@ -162,7 +162,7 @@ public static class AttentionTensorKernels
             logSumExp[tile.Statistics + Line + 8] = i + 8 < length ? maxBelow + MathF.Log(sumBelow) : 0f;
     }
 
-    // A query's scores stand in four neighbouring lanes.
+    // A query's scores are in four neighbouring lanes.
     static float OfFour(float largest)
     {
         largest = MathF.Max(largest, Warp.ShuffleXor(largest, 1));

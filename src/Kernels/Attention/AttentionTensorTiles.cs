@@ -16,34 +16,6 @@ using ILGPU;
 
 namespace HeadTap.Kernels;
 
-/// <summary>What tensor cores multiply in attention.</summary>
-interface IAttentionOperand
-{
-    /// <summary>Numbers of a word.</summary>
-    static abstract int Numbers { get; }
-
-    static abstract SumFragment Multiply<TCores>(LeftFragment a, RightFragment b, SumFragment c)
-        where TCores : struct, ITensorCores;
-}
-
-/// <summary>TF32: 10 bits after the point.</summary>
-struct Tf32Operand : IAttentionOperand
-{
-    public static int Numbers => 1;
-
-    public static SumFragment Multiply<TCores>(LeftFragment a, RightFragment b, SumFragment c)
-        where TCores : struct, ITensorCores => TCores.MultiplyTf32(a, b, c);
-}
-
-/// <summary>BF16: 7 bits after the point.</summary>
-struct Bf16Operand : IAttentionOperand
-{
-    public static int Numbers => 2;
-
-    public static SumFragment Multiply<TCores>(LeftFragment a, RightFragment b, SumFragment c)
-        where TCores : struct, ITensorCores => TCores.MultiplyBf16(a, b, c);
-}
-
 /// <summary>Loads and products of tiles that tensor cores multiply.</summary>
 static class AttentionTensorTiles
 {
@@ -60,46 +32,46 @@ static class AttentionTensorTiles
     internal static int Column => (Group.IdxX & 3) << 1;
 
     /// <summary>Loads rows [first, first + 64) as lines; zeros from row end and from column D on.</summary>
-    internal static void Load<TCores, TOperand>(HeadRows from, ArrayView<float> shared, int tile, int first,
+    internal static void Load<TCores, TNumber>(HeadRows from, ArrayView<float> shared, int tile, int first,
         int end)
         where TCores : struct, ITensorCores
-        where TOperand : struct, IAttentionOperand
+        where TNumber : struct, ITensorNumber
     {
-        int quads = Side / 4 / TOperand.Numbers; // of a line
+        int quads = Side / 4 / TNumber.PerWord; // of a line
         int quad = Group.IdxX & (quads - 1);
         for (int row = Group.IdxX / quads; row < Side; row += BlockSize / quads)
         {
-            Quad x = default, y = default;
-            int d = 4 * TOperand.Numbers * quad;
+            Float4 x = default, y = default;
+            int d = 4 * TNumber.PerWord * quad;
             long at = from.At(first + row) + d;
             if (first + row < end && d < from.D)
                 x = AttentionSharedTiles.Read(from.View, at, from.D - d, from.Aligned);
-            if (TOperand.Numbers == 2 && first + row < end && d + 4 < from.D)
+            if (TNumber.PerWord == 2 && first + row < end && d + 4 < from.D)
                 y = AttentionSharedTiles.Read(from.View, at + 4, from.D - d - 4, from.Aligned);
-            Store<TCores, TOperand>(shared, tile, row, quad, x, y);
+            Store<TCores, TNumber>(shared, tile, row, quad, x, y);
         }
     }
 
     /// <summary>
     /// Loads rows [first, first + 64) so that a line is a column; zeros from row end and from column D on.
     /// </summary>
-    internal static void LoadTransposed<TCores, TOperand>(
+    internal static void LoadTransposed<TCores, TNumber>(
         HeadRows from, ArrayView<float> shared, int tile, int first, int end)
         where TCores : struct, ITensorCores
-        where TOperand : struct, IAttentionOperand
+        where TNumber : struct, ITensorNumber
     {
         int d = Group.IdxX & (Side - 1);
         int rows = d < from.D ? end - first : 0;
         long at = from.At(first) + d;
-        for (int quad = Group.IdxX / Side; quad < Side / 4 / TOperand.Numbers; quad += BlockSize / Side)
+        for (int quad = Group.IdxX / Side; quad < Side / 4 / TNumber.PerWord; quad += BlockSize / Side)
         {
             // Keys 0 2 4 6 and 1 3 5 7 of eight in two quads, or 0 1 2 3 4 5 6 7 in one.
-            int row = TOperand.Numbers == 1 ? quad / 2 * 8 + (quad & 1) : quad * 8;
-            int step = TOperand.Numbers == 1 ? 2 : 1;
-            Quad x = Rows(from, at, row, step, rows), y = default;
-            if (TOperand.Numbers == 2)
+            int row = TNumber.PerWord == 1 ? quad / 2 * 8 + (quad & 1) : quad * 8;
+            int step = TNumber.PerWord == 1 ? 2 : 1;
+            Float4 x = Rows(from, at, row, step, rows), y = default;
+            if (TNumber.PerWord == 2)
                 y = Rows(from, at, row + 4, step, rows);
-            Store<TCores, TOperand>(shared, tile, d, quad, x, y);
+            Store<TCores, TNumber>(shared, tile, d, quad, x, y);
         }
     }
 
@@ -107,95 +79,96 @@ static class AttentionTensorTiles
     /// Adds the products of this warp's 16 lines of one tile with the 64 lines of another, over the first
     /// <paramref name="D"/> columns, at most 64.
     /// </summary>
-    internal static SumRow Scores<TCores, TOperand>(ArrayView<float> shared, int origin, int left,
-        int right, int D, SumRow s)
+    internal static Accumulator16x64 Scores<TCores, TNumber>(
+        ArrayView<float> shared, int origin, int left, int right, int D, Accumulator16x64 s)
         where TCores : struct, ITensorCores
-        where TOperand : struct, IAttentionOperand
+        where TNumber : struct, ITensorNumber
     {
-        for (int step = 0; step * 8 * TOperand.Numbers < D; step++)
-            s = Add<TCores, TOperand>(
-                Left<TCores, TOperand>(shared, origin, left, step), shared, origin, right, step, s);
+        for (int step = 0; step * 8 * TNumber.PerWord < D; step++)
+            s = Add<TCores, TNumber>(
+                Left<TCores, TNumber>(shared, origin, left, step), shared, origin, right, step, s);
         return s;
     }
 
     // Step of this warp's 16 lines of a tile.
-    static LeftFragment Left<TCores, TOperand>(ArrayView<float> shared, int origin, int tile, int step)
+    static LeftFragment Left<TCores, TNumber>(ArrayView<float> shared, int origin, int tile, int step)
         where TCores : struct, ITensorCores
-        where TOperand : struct, IAttentionOperand
+        where TNumber : struct, ITensorNumber
     {
         int lane = Group.IdxX & 31;
         int line = (Group.IdxX >> 5 << 4) + (lane & 15);
-        return TCores.Load4(shared, origin, tile + Word<TOperand>(line, 2 * step + (lane >> 4)));
+        return TCores.Load4(shared, origin, tile + Word<TNumber>(line, 2 * step + (lane >> 4)));
     }
 
     // Adds a step's product with all 64 lines of a tile.
-    static SumRow Add<TCores, TOperand>(
-        LeftFragment a, ArrayView<float> shared, int origin, int tile, int step, SumRow s)
+    static Accumulator16x64 Add<TCores, TNumber>(
+        LeftFragment a, ArrayView<float> shared, int origin, int tile, int step, Accumulator16x64 s)
         where TCores : struct, ITensorCores
-        where TOperand : struct, IAttentionOperand
+        where TNumber : struct, ITensorNumber
     {
         int lane = Group.IdxX & 31;
         int line = (lane & 7) + (lane >> 4 << 3), quad = 2 * step + (lane >> 3 & 1);
-        int at = tile + Word<TOperand>(line, quad), sixteen = 16 * Side / TOperand.Numbers;
+        int at = tile + Word<TNumber>(line, quad), sixteen = 16 * Side / TNumber.PerWord;
         LeftFragment b = TCores.Load4(shared, origin, at);
-        s.N0 = TOperand.Multiply<TCores>(a, First(b), s.N0);
-        s.N1 = TOperand.Multiply<TCores>(a, Second(b), s.N1);
+        s.N0 = TNumber.Multiply<TCores>(a, First(b), s.N0);
+        s.N1 = TNumber.Multiply<TCores>(a, Second(b), s.N1);
         b = TCores.Load4(shared, origin, at + sixteen);
-        s.N2 = TOperand.Multiply<TCores>(a, First(b), s.N2);
-        s.N3 = TOperand.Multiply<TCores>(a, Second(b), s.N3);
+        s.N2 = TNumber.Multiply<TCores>(a, First(b), s.N2);
+        s.N3 = TNumber.Multiply<TCores>(a, Second(b), s.N3);
         b = TCores.Load4(shared, origin, at + 2 * sixteen);
-        s.N4 = TOperand.Multiply<TCores>(a, First(b), s.N4);
-        s.N5 = TOperand.Multiply<TCores>(a, Second(b), s.N5);
+        s.N4 = TNumber.Multiply<TCores>(a, First(b), s.N4);
+        s.N5 = TNumber.Multiply<TCores>(a, Second(b), s.N5);
         b = TCores.Load4(shared, origin, at + 3 * sixteen);
-        s.N6 = TOperand.Multiply<TCores>(a, First(b), s.N6);
-        s.N7 = TOperand.Multiply<TCores>(a, Second(b), s.N7);
+        s.N6 = TNumber.Multiply<TCores>(a, First(b), s.N6);
+        s.N7 = TNumber.Multiply<TCores>(a, Second(b), s.N7);
         return s;
     }
 
     /// <summary>Adds the product of a lane's weights with a tile of <see cref="LoadTransposed"/>.</summary>
-    internal static SumRow Mix<TCores, TOperand>(SumRow p, ArrayView<float> shared, int origin, int tile,
-        SumRow s)
+    internal static Accumulator16x64 Mix<TCores, TNumber>(
+        Accumulator16x64 p, ArrayView<float> shared, int origin, int tile, Accumulator16x64 s)
         where TCores : struct, ITensorCores
-        where TOperand : struct, IAttentionOperand
+        where TNumber : struct, ITensorNumber
     {
-        if (TOperand.Numbers == 1)
+        if (TNumber.PerWord == 1)
         {
-            s = Add<TCores, TOperand>(Words<TCores>(p.N0), shared, origin, tile, 0, s);
-            s = Add<TCores, TOperand>(Words<TCores>(p.N1), shared, origin, tile, 1, s);
-            s = Add<TCores, TOperand>(Words<TCores>(p.N2), shared, origin, tile, 2, s);
-            s = Add<TCores, TOperand>(Words<TCores>(p.N3), shared, origin, tile, 3, s);
-            s = Add<TCores, TOperand>(Words<TCores>(p.N4), shared, origin, tile, 4, s);
-            s = Add<TCores, TOperand>(Words<TCores>(p.N5), shared, origin, tile, 5, s);
-            s = Add<TCores, TOperand>(Words<TCores>(p.N6), shared, origin, tile, 6, s);
-            return Add<TCores, TOperand>(Words<TCores>(p.N7), shared, origin, tile, 7, s);
+            s = Add<TCores, TNumber>(Words<TCores>(p.N0), shared, origin, tile, 0, s);
+            s = Add<TCores, TNumber>(Words<TCores>(p.N1), shared, origin, tile, 1, s);
+            s = Add<TCores, TNumber>(Words<TCores>(p.N2), shared, origin, tile, 2, s);
+            s = Add<TCores, TNumber>(Words<TCores>(p.N3), shared, origin, tile, 3, s);
+            s = Add<TCores, TNumber>(Words<TCores>(p.N4), shared, origin, tile, 4, s);
+            s = Add<TCores, TNumber>(Words<TCores>(p.N5), shared, origin, tile, 5, s);
+            s = Add<TCores, TNumber>(Words<TCores>(p.N6), shared, origin, tile, 6, s);
+            return Add<TCores, TNumber>(Words<TCores>(p.N7), shared, origin, tile, 7, s);
         }
-        s = Add<TCores, TOperand>(Pairs<TCores>(p.N0, p.N1), shared, origin, tile, 0, s);
-        s = Add<TCores, TOperand>(Pairs<TCores>(p.N2, p.N3), shared, origin, tile, 1, s);
-        s = Add<TCores, TOperand>(Pairs<TCores>(p.N4, p.N5), shared, origin, tile, 2, s);
-        return Add<TCores, TOperand>(Pairs<TCores>(p.N6, p.N7), shared, origin, tile, 3, s);
+        s = Add<TCores, TNumber>(Pairs<TCores>(p.N0, p.N1), shared, origin, tile, 0, s);
+        s = Add<TCores, TNumber>(Pairs<TCores>(p.N2, p.N3), shared, origin, tile, 1, s);
+        s = Add<TCores, TNumber>(Pairs<TCores>(p.N4, p.N5), shared, origin, tile, 2, s);
+        return Add<TCores, TNumber>(Pairs<TCores>(p.N6, p.N7), shared, origin, tile, 3, s);
     }
 
-    static Quad Rows(HeadRows from, long at, int row, int step, int rows) => new(
+    static Float4 Rows(HeadRows from, long at, int row, int step, int rows) => new(
         row < rows ? from.View[at + (long)row * from.Stride] : 0f,
         row + step < rows ? from.View[at + (long)(row + step) * from.Stride] : 0f,
         row + 2 * step < rows ? from.View[at + (long)(row + 2 * step) * from.Stride] : 0f,
         row + 3 * step < rows ? from.View[at + (long)(row + 3 * step) * from.Stride] : 0f);
 
-    static void Store<TCores, TOperand>(ArrayView<float> shared, int tile, int line, int quad, Quad x, Quad y)
+    static void Store<TCores, TNumber>(
+        ArrayView<float> shared, int tile, int line, int quad, Float4 x, Float4 y)
         where TCores : struct, ITensorCores
-        where TOperand : struct, IAttentionOperand
+        where TNumber : struct, ITensorNumber
     {
-        Quad words = TOperand.Numbers == 1
+        Float4 words = TNumber.PerWord == 1
             ? new(Number(TCores.Tf32(x.X)), Number(TCores.Tf32(x.Y)), Number(TCores.Tf32(x.Z)),
                 Number(TCores.Tf32(x.W)))
             : new(Number(TCores.Bf16Pair(x.X, x.Y)), Number(TCores.Bf16Pair(x.Z, x.W)),
                 Number(TCores.Bf16Pair(y.X, y.Y)), Number(TCores.Bf16Pair(y.Z, y.W)));
-        AttentionSharedTiles.Quads(shared)[(tile + Word<TOperand>(line, quad)) / 4] = words;
+        AttentionSharedTiles.Quads(shared)[(tile + Word<TNumber>(line, quad)) / 4] = words;
     }
 
-    static int Word<TOperand>(int line, int quad)
-        where TOperand : struct, IAttentionOperand
-        => line * (Side / TOperand.Numbers) + ((quad ^ (line & 7)) << 2);
+    static int Word<TNumber>(int line, int quad)
+        where TNumber : struct, ITensorNumber
+        => line * (Side / TNumber.PerWord) + ((quad ^ (line & 7)) << 2);
 
     static LeftFragment Words<TCores>(SumFragment p)
         where TCores : struct, ITensorCores

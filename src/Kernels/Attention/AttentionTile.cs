@@ -16,8 +16,8 @@ readonly unsafe struct AttentionTile<TWidth, TVector>
     readonly float* _keys, _values, _queries, _scores, _mix, _index, _max, _sum;
 
     /// <param name="D">Size of the head.</param>
-    /// <param name="length">Real tokens: what stands after them is neither read nor written.</param>
-    /// <param name="scale">Of the scores; positive.</param>
+    /// <param name="length">Real tokens; rows after them are neither read nor written.</param>
+    /// <param name="scale">The factor of the scores; positive.</param>
     internal AttentionTile(int D, int length, float scale)
     {
         (_D, _length, _scale) = (D, length, scale);
@@ -83,7 +83,7 @@ readonly unsafe struct AttentionTile<TWidth, TVector>
         }
     }
 
-    /// <summary>Puts <paramref name="masked"/> where the key stands after the query.</summary>
+    /// <summary>Writes <paramref name="masked"/> where the key comes after the query.</summary>
     internal static void Mask(float* scores, float* index, int k0, int keys, float masked)
     {
         TVector value = TWidth.Create(masked);
@@ -106,7 +106,7 @@ readonly unsafe struct AttentionTile<TWidth, TVector>
         for (int j = 0; j < keys; j++)
         {
             TVector s = TWidth.Multiply(TWidth.Load(scores + j * Queries), scale);
-            max = TWidth.IfLess(max, s, s, max); // a NaN passes by, and makes its weight NaN below
+            max = TWidth.IfLess(max, s, s, max); // a NaN is not taken, and makes its weight NaN below
         }
         TVector shift = TWidth.Subtract(TWidth.Create(0f), max);
         TVector shrink = HostSimd.Exp<TWidth, TVector>(TWidth.Subtract(before, max)); // 0 at the first tile

@@ -19,14 +19,14 @@ namespace HeadTap.Kernels;
 /// <param name="RowIds">Rows of z, distinct.</param>
 /// <param name="Column">The first column edited.</param>
 /// <param name="Width">Columns edited: those of whole heads.</param>
-/// <param name="Factor">Of the columns, or of the values.</param>
+/// <param name="Factor">The factor of the columns, or of the values.</param>
 /// <param name="Values">[width], or [listed rows, width]; null scales the columns.</param>
 public sealed record HeadEdit(int[] RowIds, int Column, int Width, float Factor, float[]? Values)
 {
     /// <summary>Numbers of an edit before its list of rows.</summary>
     public const int Header = 5;
 
-    /// <summary>The table of edits of a z of so many rows.</summary>
+    /// <summary>Packs edits of a z with this many rows into one table.</summary>
     public static int[] Table(IReadOnlyList<HeadEdit> edits, int rows)
     {
         int length = (Header + rows) * edits.Count;
@@ -93,7 +93,7 @@ struct HeadEdits(ArrayView<int> table, int count, int rows, HeadTile tile, int D
     }
 
     /// <summary>Row <paramref name="row"/> and the one eight below; columns d and d + 1 of eight.</summary>
-    internal readonly SumRow Apply(SumRow s, int row, int d)
+    internal readonly Accumulator16x64 Apply(Accumulator16x64 s, int row, int d)
     {
         for (int n = 0; n < _count; n++)
         {
@@ -110,8 +110,8 @@ struct HeadEdits(ArrayView<int> table, int count, int rows, HeadTile tile, int D
         return s;
     }
 
-    readonly Quad Apply(
-        Quad rows, HeadEditOfRow a, HeadEditOfRow b, HeadEditOfRow c, HeadEditOfRow e, int d)
+    readonly Float4 Apply(
+        Float4 rows, HeadEditOfRow a, HeadEditOfRow b, HeadEditOfRow c, HeadEditOfRow e, int d)
         => new(Apply(rows.X, a, d), Apply(rows.Y, b, d), Apply(rows.Z, c, d), Apply(rows.W, e, d));
 
     readonly SumFragment Apply(SumFragment s, HeadEditOfRow upper, HeadEditOfRow lower, int d) => new()
@@ -146,7 +146,7 @@ struct HeadEdits(ArrayView<int> table, int count, int rows, HeadTile tile, int D
     }
 }
 
-/// <summary>What an edit does to one head of one row.</summary>
+/// <summary>The effect of one edit on one head of one row.</summary>
 struct HeadEditOfRow
 {
     public bool Scales, Adds;

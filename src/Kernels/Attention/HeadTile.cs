@@ -36,7 +36,7 @@ struct HeadTile
     /// <summary>The sequence's first row in [B*T, …].</summary>
     public long Row0;
 
-    /// <summary>Where First stands in [B, H, T].</summary>
+    /// <summary>The index of First in [B, H, T].</summary>
     public long Statistics;
 
     /// <summary>
@@ -73,7 +73,7 @@ struct HeadRows(ArrayView<float> view, HeadTile tile, int stride, int column, in
     /// <summary>The whole tensor.</summary>
     public ArrayView<float> View = view;
 
-    /// <summary>Where the head's first column of the sequence's first row stands.</summary>
+    /// <summary>The index of the head's first column in the sequence's first row.</summary>
     public long Start = tile.Row0 * stride + column;
 
     /// <summary>Floats from row to row.</summary>
@@ -97,6 +97,6 @@ struct HeadRows(ArrayView<float> view, HeadTile tile, int stride, int column, in
         }
     }
 
-    /// <summary>Where a row of the sequence begins.</summary>
+    /// <summary>The index of a row's first column.</summary>
     internal readonly long At(int row) => Start + (long)row * Stride;
 }

@@ -1,5 +1,5 @@
 // EditKernels on the host: the listed rows are shared among the threads, Mean shares columns. Row ids are -1
-// or in range: the caller has looked.
+// or in range: the caller checks.
 
 namespace HeadTap.Kernels;
 
@@ -9,13 +9,13 @@ public static unsafe class EditHost
     const int ColumnsPerItem = 128;
 
     /// <summary>Adds alpha * values into the listed rows of x.</summary>
-    public static void Add(float* x, int* rowIds, float* values,
+    public static void Add(int* rowIds, float* values, float* x,
         int n, int stride, int column, int width, int valueStride, float alpha)
         => HostSimd.Ranges(n, RowsPerItem(width),
-            new AddRows(x + column, rowIds, values, stride, width, valueStride, alpha));
+            new AddRows(rowIds, values, x + column, stride, width, valueStride, alpha));
 
     /// <summary>Writes values over the listed rows of x.</summary>
-    public static void Replace(float* x, int* rowIds, float* values,
+    public static void Replace(int* rowIds, float* values, float* x,
         int n, int stride, int column, int width, int valueStride)
         => HostThreads.Ranges(n, RowsPerItem(width), (first, end) =>
         {
@@ -26,23 +26,23 @@ public static unsafe class EditHost
         });
 
     /// <summary>Multiplies the listed rows of x by factor; 0 writes zeros.</summary>
-    public static void Scale(float* x, int* rowIds, int n, int stride, int column, int width, float factor)
-        => HostSimd.Ranges(n, RowsPerItem(width), new ScaleRows(x + column, rowIds, stride, width, factor));
+    public static void Scale(int* rowIds, float* x, int n, int stride, int column, int width, float factor)
+        => HostSimd.Ranges(n, RowsPerItem(width), new ScaleRows(rowIds, x + column, stride, width, factor));
 
     /// <summary>Takes the part along u out of the listed rows of x.</summary>
-    public static void ProjectOut(float* x, int* rowIds, float* u,
+    public static void ProjectOut(int* rowIds, float* u, float* x,
         int n, int stride, int column, int width, float strength)
         => HostSimd.Ranges(n, RowsPerItem(width),
-            new ProjectRows(x + column, rowIds, u, stride, width, strength));
+            new ProjectRows(rowIds, u, x + column, stride, width, strength));
 
     /// <summary>Writes mean over the listed rows, and it into each of them.</summary>
-    public static void Mean(float* x, int* rowIds, float* mean, int n, int stride, int column, int width)
-        => HostSimd.Ranges(width, ColumnsPerItem, new MeanColumns(x + column, rowIds, mean, n, stride));
+    public static void Mean(int* rowIds, float* x, float* mean, int n, int stride, int column, int width)
+        => HostSimd.Ranges(width, ColumnsPerItem, new MeanColumns(rowIds, x + column, mean, n, stride));
 
     static long RowsPerItem(int width) => Math.Max(1, HostMap.Grain / Math.Max(width, 1));
 
     readonly struct AddRows(
-        float* x, int* rowIds, float* values, int stride, int width, int valueStride, float alpha) : IHostBody
+        int* rowIds, float* values, float* x, int stride, int width, int valueStride, float alpha) : IHostBody
     {
         public void Run<TWidth, TVector>(long first, long end)
             where TVector : struct
@@ -59,7 +59,7 @@ public static unsafe class EditHost
         }
     }
 
-    readonly struct ScaleRows(float* x, int* rowIds, int stride, int width, float factor) : IHostBody
+    readonly struct ScaleRows(int* rowIds, float* x, int stride, int width, float factor) : IHostBody
     {
         public void Run<TWidth, TVector>(long first, long end)
             where TVector : struct
@@ -80,7 +80,7 @@ public static unsafe class EditHost
     }
 
     readonly struct ProjectRows(
-        float* x, int* rowIds, float* u, int stride, int width, float strength) : IHostBody
+        int* rowIds, float* u, float* x, int stride, int width, float strength) : IHostBody
     {
         public void Run<TWidth, TVector>(long first, long end)
             where TVector : struct
@@ -112,7 +112,7 @@ public static unsafe class EditHost
         }
     }
 
-    readonly struct MeanColumns(float* x, int* rowIds, float* mean, int n, int stride) : IHostBody
+    readonly struct MeanColumns(int* rowIds, float* x, float* mean, int n, int stride) : IHostBody
     {
         public void Run<TWidth, TVector>(long first, long end)
             where TVector : struct

@@ -26,7 +26,7 @@ public static class EditKernels
 
     /// <summary>Adds alpha * values into the listed rows of x. Grid: listed rows.</summary>
     public static void Add(
-        ArrayView<float> x, ArrayView<int> rowIds, ArrayView<float> values,
+        ArrayView<int> rowIds, ArrayView<float> values, ArrayView<float> x,
         int stride, int column, int width, int valueStride, float alpha)
     {
         int row = rowIds[Grid.IdxX];
@@ -40,7 +40,7 @@ public static class EditKernels
 
     /// <summary>Writes values over the listed rows of x. Grid: listed rows.</summary>
     public static void Replace(
-        ArrayView<float> x, ArrayView<int> rowIds, ArrayView<float> values,
+        ArrayView<int> rowIds, ArrayView<float> values, ArrayView<float> x,
         int stride, int column, int width, int valueStride)
     {
         int row = rowIds[Grid.IdxX];
@@ -54,7 +54,7 @@ public static class EditKernels
 
     /// <summary>Multiplies the listed rows of x by factor; 0 writes zeros. Grid: listed rows.</summary>
     public static void Scale(
-        ArrayView<float> x, ArrayView<int> rowIds, int stride, int column, int width, float factor)
+        ArrayView<int> rowIds, ArrayView<float> x, int stride, int column, int width, float factor)
     {
         int row = rowIds[Grid.IdxX];
         if (row < 0 || row >= x.Length / stride)
@@ -66,7 +66,7 @@ public static class EditKernels
 
     /// <summary>Takes the part along u out of the listed rows of x. Grid: listed rows.</summary>
     public static void ProjectOut(
-        ArrayView<float> x, ArrayView<int> rowIds, ArrayView<float> u,
+        ArrayView<int> rowIds, ArrayView<float> u, ArrayView<float> x,
         int stride, int column, int width, float strength)
     {
         ArrayView<float> scratch = SharedMemory.Allocate<float>(BlockSize);
@@ -85,7 +85,7 @@ public static class EditKernels
 
     /// <summary>Writes mean over the listed rows, and it into each of them. One thread per column.</summary>
     public static void Mean(
-        Index1D c, ArrayView<float> x, ArrayView<int> rowIds, ArrayView<float> mean, int stride, int column)
+        Index1D c, ArrayView<int> rowIds, ArrayView<float> x, ArrayView<float> mean, int stride, int column)
     {
         long rows = x.Length / stride;
         float sum = 0f;

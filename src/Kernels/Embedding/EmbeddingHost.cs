@@ -8,12 +8,12 @@ public static unsafe class EmbeddingHost
 {
     const int ColumnsPerItem = 64;
 
-    /// <summary>Writes y, or adds into it. Ids are -1 or in range: the caller has looked.</summary>
+    /// <summary>Writes y, or adds into it. Ids are -1 or in range: the caller checks.</summary>
     public static void Gather(int* ids, float* table, float* y, int rows, int C, bool accumulate)
         => HostSimd.Ranges(rows, Math.Max(1, HostMap.Grain / Math.Max(C, 1)),
             new GatherRows(ids, table, y, C, accumulate));
 
-    /// <summary>Adds into dTable. Ids are -1 or in range: the caller has looked.</summary>
+    /// <summary>Adds into dTable. Ids are -1 or in range: the caller checks.</summary>
     public static void ScatterAdd(int* ids, float* dY, float* dTable, int rows, int C)
         => HostSimd.Ranges(C, ColumnsPerItem, new ScatterColumns(ids, dY, dTable, rows, C));
 

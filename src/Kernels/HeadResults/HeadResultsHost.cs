@@ -1,11 +1,25 @@
-// The sum of per-head results on the host; formula and shapes as in HeadResultsKernels.
+// What each head writes to the residual stream, and the sum of it, on the host.
 
 namespace HeadTap.Kernels;
 
-/// <summary>The sum of per-head results on the host.</summary>
+/// <summary>
+/// Products of all heads, and the sum of per-head results, on the host; formulas and shapes as in
+/// <see cref="HeadResultsKernels"/>.
+/// </summary>
 public static unsafe class HeadResultsHost
 {
     const int RowsPerItem = 8;
+
+    /// <summary>
+    /// Writes y of every head, or adds into it: <see cref="MatMulHost.Product"/>, head after head.
+    /// </summary>
+    public static void Product(
+        float* x, float* weight, float* y, in MatMulShape shape, in HeadSteps steps, int H)
+    {
+        for (int h = 0; h < H; h++)
+            MatMulHost.Product(
+                x + h * steps.X, weight + h * steps.Weight, null, y + h * steps.Y, shape);
+    }
 
     /// <summary>Writes attnOut.</summary>
     public static void Sum(float* result, float* bias, float* attnOut, int rows, int H, int C)

@@ -10,17 +10,29 @@
 //   bias     [C]
 //   attnOut  [rows, C]
 //
-// Host body: HeadResultsHost.cs.   Oracle: tests/Reference/HeadResultsReference.cs.
+// Host body: HeadResultsHost.cs.   Op: Ops.HeadResults.cs.   Oracle: tests/Reference/HeadResultsReference.cs.
 
 using ILGPU;
 
 namespace HeadTap.Kernels;
 
-/// <summary>Floats from one head's first element to the next one's.</summary>
-/// <param name="X">Of the left operand.</param>
-/// <param name="Weight">Of the right operand.</param>
-/// <param name="Y">Of the result.</param>
-public readonly record struct HeadSteps(long X, long Weight, long Y);
+/// <summary>
+/// Floats from one head's first element to the next head's, for each operand of the products.
+/// </summary>
+/// <param name="X">The step in the left operand.</param>
+/// <param name="Weight">The step in the right operand.</param>
+/// <param name="Y">The step in the result.</param>
+public readonly record struct HeadSteps(long X, long Weight, long Y)
+{
+    /// <summary>Steps of <see cref="MatMulShape.HeadResults"/>: z, weight, result.</summary>
+    public static HeadSteps Results(int C, int H) => new(C / H, (long)(C / H) * C, C);
+
+    /// <summary>Steps of <see cref="MatMulShape.HeadResultsInput"/>: dResult, weight, dZ.</summary>
+    public static HeadSteps Input(int C, int H) => new(C, (long)(C / H) * C, C / H);
+
+    /// <summary>Steps of <see cref="MatMulShape.HeadResultsWeight"/>: z, dResult, dWeight.</summary>
+    public static HeadSteps WeightGradient(int C, int H) => new(C / H, C, (long)(C / H) * C);
+}
 
 /// <summary>Products of all heads, and the sum of per-head results.</summary>
 public static class HeadResultsKernels
@@ -32,12 +44,10 @@ public static class HeadResultsKernels
     /// Writes y of every head, or adds into it: <see cref="MatMulKernels.Product"/>. Grid: its groups, 1, H.
     /// </summary>
     public static void Product(
-        ArrayView<float> x, ArrayView<float> weight, ArrayView<float> y, MatMulShape s, HeadSteps steps,
-        int xWide, int weightWide)
+        ArrayView<float> x, ArrayView<float> weight, ArrayView<float> y, MatMulShape s, HeadSteps steps)
     {
         ArrayView<float> to = OfHead(y, steps.Y);
-        MatMulKernels.Product(
-            OfHead(x, steps.X), OfHead(weight, steps.Weight), to, to, to, s, default, xWide, weightWide);
+        MatMulKernels.Product(OfHead(x, steps.X), OfHead(weight, steps.Weight), to, to, to, s, default);
     }
 
     /// <summary>The same bits by <see cref="MatMulLargeKernels.Product"/>.</summary>

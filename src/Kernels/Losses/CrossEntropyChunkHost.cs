@@ -17,9 +17,9 @@ public static unsafe class CrossEntropyChunkHost
 
     /// <summary>Overwrites logits with their gradient.</summary>
     public static void Gradient(
-        float* logits, int* targets, float* statistics, int rows, int first, int n, float gradientScale)
+        int* targets, float* statistics, float* logits, int rows, int first, int n, float gradientScale)
         => HostSimd.Ranges(rows, Math.Max(1, ElementsPerItem / n),
-            new GradientRows(logits, targets, statistics, first, n, gradientScale));
+            new GradientRows(targets, statistics, logits, first, n, gradientScale));
 
     readonly struct StatisticsRows(
         float* logits, int* targets, float* statistics, float* losses, int first, int n) : IHostBody
@@ -45,7 +45,7 @@ public static unsafe class CrossEntropyChunkHost
     }
 
     readonly struct GradientRows(
-        float* logits, int* targets, float* statistics, int first, int n, float gradientScale) : IHostBody
+        int* targets, float* statistics, float* logits, int first, int n, float gradientScale) : IHostBody
     {
         public void Run<TWidth, TVector>(long from, long end)
             where TVector : struct
@@ -63,12 +63,8 @@ public static unsafe class CrossEntropyChunkHost
                 }
                 SoftmaxRowHost.Scaled<TWidth, TVector>(x, x, n, kept[0], gradientScale / kept[1]);
                 if (target >= first && target < first + n)
-                {
-                    // (e - sum) / sum, not p - 1: with nearly all mass on the target, 1 - p is what is left.
-                    double sum = kept[1];
-                    x[target - first] = (float)((Math.Exp((double)kept[2] - kept[0]) - sum)
-                        / sum * gradientScale);
-                }
+                    x[target - first] = CrossEntropyHost.TargetGradient(
+                        (double)kept[2] - kept[0], kept[1], gradientScale);
             }
         }
     }

@@ -1,5 +1,4 @@
-// Cross-entropy over a vocabulary that passes by in chunks of columns, so that no row of logits is ever
-// whole.
+// Cross-entropy over a vocabulary in chunks of columns: no row of logits is ever whole.
 //
 //     after chunk c:   m, s   maximum of x[0 .. end of c) and sum of exp(x - m)      t   x[target], once met
 //     loss    = log(s) - (t - m)                                after the last chunk
@@ -60,7 +59,7 @@ public static class CrossEntropyChunkKernels
 
     /// <summary>Overwrites logits with their gradient. Grid: rows. Group: <see cref="BlockSize"/>.</summary>
     public static void Gradient(
-        ArrayView<float> logits, ArrayView<int> targets, ArrayView<float> statistics,
+        ArrayView<int> targets, ArrayView<float> statistics, ArrayView<float> logits,
         int first, int n, float gradientScale)
     {
         long start = (long)Grid.IdxX * n, at = (long)Grid.IdxX * StatisticsPerRow;

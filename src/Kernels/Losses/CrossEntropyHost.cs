@@ -41,9 +41,15 @@ public static unsafe class CrossEntropyHost
                     continue;
                 float factor = (float)(gradientScale / softmax.Sum);
                 SoftmaxRowHost.Scaled<TWidth, TVector>(x, d, V, softmax.Max, factor);
-                // (e - sum) / sum, not p - 1: with nearly all mass on the target, 1 - p is what is left.
-                d[target] = (float)((Math.Exp(aligned) - softmax.Sum) / softmax.Sum * gradientScale);
+                d[target] = TargetGradient(aligned, softmax.Sum, gradientScale);
             }
         }
     }
+
+    /// <summary>
+    /// The gradient by the target's logit: (p - 1) gradientScale with p = e^aligned / sum. Computed as (e -
+    /// sum) / sum: with nearly all mass on the target, p - 1 would lose the little that is left.
+    /// </summary>
+    internal static float TargetGradient(double aligned, double sum, float gradientScale)
+        => (float)((Math.Exp(aligned) - sum) / sum * gradientScale);
 }

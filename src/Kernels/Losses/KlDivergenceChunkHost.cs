@@ -18,10 +18,10 @@ public static unsafe class KlDivergenceChunkHost
 
     /// <summary>Overwrites logits with their gradient.</summary>
     public static void Gradient(
-        float* targetLogits, float* logits, float* statistics,
+        float* targetLogits, float* statistics, float* logits,
         int rows, long targetStride, int n, float gradientScale)
         => HostSimd.Ranges(rows, Math.Max(1, ElementsPerItem / n),
-            new GradientRows(targetLogits, logits, statistics, targetStride, n, gradientScale));
+            new GradientRows(targetLogits, statistics, logits, targetStride, n, gradientScale));
 
     readonly struct StatisticsRows(
         float* targetLogits, float* logits, float* statistics, float* losses,
@@ -61,7 +61,7 @@ public static unsafe class KlDivergenceChunkHost
     }
 
     readonly struct GradientRows(
-        float* targetLogits, float* logits, float* statistics,
+        float* targetLogits, float* statistics, float* logits,
         long targetStride, int n, float gradientScale) : IHostBody
     {
         public void Run<TWidth, TVector>(long from, long end)

@@ -1,5 +1,4 @@
-// KL divergence over a vocabulary that passes by in chunks of columns, so that no row of logits is ever
-// whole.
+// KL divergence over a vocabulary in chunks of columns: no row of logits is ever whole.
 //
 //     p = softmax(a)   q = softmax(b)          loss = sum_v p_v (log p_v - log q_v)
 //     kept of a row:  m_a, s_a, m_b, s_b       maxima so far, and sums of exp(x - m)
@@ -63,7 +62,7 @@ public static class KlDivergenceChunkKernels
         float terms = 0f;
         for (int v = Group.IdxX; v < n; v += BlockSize)
             terms += Term(targetLogits[startA + v] - a.Max, logits[startB + v], b.Max);
-        // its barriers: nobody writes statistics before all have read them
+        // its barriers: no thread writes statistics before all have read them
         terms = GroupReduce.Sum(terms, scratch);
         if (Group.IdxX != 0)
             return;
@@ -78,7 +77,7 @@ public static class KlDivergenceChunkKernels
 
     /// <summary>Overwrites logits with their gradient. Grid: rows. Group: <see cref="BlockSize"/>.</summary>
     public static void Gradient(
-        ArrayView<float> targetLogits, ArrayView<float> logits, ArrayView<float> statistics,
+        ArrayView<float> targetLogits, ArrayView<float> statistics, ArrayView<float> logits,
         long targetStride, int n, float gradientScale)
     {
         long startA = Grid.IdxX * targetStride, startB = (long)Grid.IdxX * n;
@@ -93,7 +92,7 @@ public static class KlDivergenceChunkKernels
         }
     }
 
-    /// <summary>What was summed relative to older maxima, relative to the newer ones.</summary>
+    /// <summary>Moves a sum relative to the older maxima to the newer ones.</summary>
     internal static float Moved(float t, SoftmaxRow oldA, SoftmaxRow oldB, float maxA, float maxB)
     {
         if (!(oldA.Sum > 0f)) // nothing to move; a NaN is in the sum and reaches the loss from there
@@ -104,11 +103,11 @@ public static class KlDivergenceChunkKernels
         return scale > 0f ? scale * moved : 0f;
     }
 
-    // As KlDivergenceKernels.Term; b alone may be -infinity while its maximum still is.
+    // b alone may be -infinity while its maximum still is.
     static float Term(float alignedA, float b, float maxB)
     {
         float p = MathF.Exp(alignedA);
         float alignedB = b == float.NegativeInfinity ? b : b - maxB;
-        return p > 0f ? p * (alignedA - alignedB) : 0f;
+        return KlDivergenceKernels.Term(p, alignedA, alignedB);
     }
 }

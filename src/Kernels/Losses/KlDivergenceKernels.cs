@@ -67,5 +67,5 @@ public static class KlDivergenceKernels
 
     // p log p is 0 at p = 0, also where both logits are -infinity and their difference is NaN. A NaN p is
     // not lost by this: the sum under it is NaN as well.
-    static float Term(float p, float a, float b) => p > 0f ? p * (a - b) : 0f;
+    internal static float Term(float p, float a, float b) => p > 0f ? p * (a - b) : 0f;
 }

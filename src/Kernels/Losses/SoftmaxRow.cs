@@ -14,7 +14,7 @@ readonly struct SoftmaxRow(float max, float sum)
     /// <summary>Sum of exp(x - Max); NaN if an element is NaN or +infinity.</summary>
     public float Sum { get; } = sum;
 
-    /// <summary>Of no columns.</summary>
+    /// <summary>The row of no columns.</summary>
     public static SoftmaxRow Empty => new(float.NegativeInfinity, 0f);
 
     /// <summary>With the columns of <paramref name="next"/> too.</summary>

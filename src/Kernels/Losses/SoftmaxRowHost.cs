@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace HeadTap.Kernels;
 
-/// <summary>As <see cref="SoftmaxRow"/>, on the host, with the sum in float64.</summary>
+/// <summary>A <see cref="SoftmaxRow"/> on the host, with the sum in float64.</summary>
 readonly unsafe struct SoftmaxRowHost(float max, double sum)
 {
     /// <summary>Floats that stay in the nearest cache from the search for their maximum to the sum.</summary>

@@ -3,7 +3,7 @@ using System.Runtime.Intrinsics.X86;
 namespace HeadTap.Kernels;
 
 /// <summary>One product on the host, cut into items by a <see cref="MatMulPlan"/>.</summary>
-/// <typeparam name="TFinish">What is done with elements of y when they are summed.</typeparam>
+/// <typeparam name="TFinish">The body that runs on elements of y when they are summed.</typeparam>
 readonly unsafe struct MatMulBlocks<TFinish>(
     float* x, float* weight, float* bias, float* y, MatMulShape s, TFinish finish)
     where TFinish : struct, IHostBody
@@ -101,7 +101,7 @@ readonly unsafe struct MatMulBlocks<TFinish>(
         }
     }
 
-    // With few terms y is what takes the time: all panels are packed first, and y is written along its rows.
+    // With few terms, writing y takes most of the time: all panels are packed first, and y is written along its rows.
     void Chunk<TWidth, TVector>(
         TileRows rows, float* panels, int terms, int i, int endRow, int j, int endColumn)
         where TVector : struct
@@ -143,7 +143,7 @@ readonly unsafe struct MatMulBlocks<TFinish>(
             }
     }
 
-    // Where a tile finds its rows of x: in place, or packed.
+    // The rows of x for a tile: in place, or packed.
     readonly struct TileRows(float* from, long tile, long row, long step)
     {
         public readonly float* From = from;

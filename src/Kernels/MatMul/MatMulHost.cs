@@ -29,23 +29,23 @@ public static unsafe class MatMulHost
     /// <param name="y">First element of the result.</param>
     /// <param name="shape">Sizes and strides.</param>
     /// <remarks>May be called inside a host body: it then runs on the calling thread alone.</remarks>
-    public static void Strided(float* x, float* weight, float* bias, float* y, in MatMulShape shape)
+    public static void Product(float* x, float* weight, float* bias, float* y, in MatMulShape shape)
         => Finished(x, weight, bias, y, shape, default(Unfinished));
 
-    /// <summary><see cref="Strided"/>, then y = residual + y; both are [M, N].</summary>
-    public static void Added(
-        float* x, float* weight, float* bias, float* y, in MatMulShape shape, float* residual)
+    /// <summary><see cref="Product"/>, then y = residual + y; both are [M, N].</summary>
+    public static void ProductAdd(
+        float* x, float* weight, float* bias, float* residual, float* y, in MatMulShape shape)
         => Finished(
             x, weight, bias, y, shape, new HostMap.Pairs<ElementwiseHost.Plus>(residual, y, y, default));
 
-    /// <summary><see cref="Strided"/>, then y = f(y); y is [M, N].</summary>
+    /// <summary><see cref="Product"/>, then y = f(y); y is [M, N].</summary>
     /// <param name="x">First element of the left operand.</param>
     /// <param name="weight">First element of the right operand.</param>
     /// <param name="bias">[N], or null.</param>
     /// <param name="y">First element of the result.</param>
     /// <param name="shape">Sizes and strides.</param>
-    /// <param name="activation">f, of <see cref="MatMulEpilogue"/>'s.</param>
-    public static void Activated(
+    /// <param name="activation">f, as <see cref="MatMulEpilogue"/> numbers it.</param>
+    public static void ProductActivate(
         float* x, float* weight, float* bias, float* y, in MatMulShape shape, int activation)
     {
         switch (activation)
@@ -62,26 +62,26 @@ public static unsafe class MatMulHost
         }
     }
 
-    /// <summary><see cref="Strided"/>, then y = y f'(input); both are [M, N].</summary>
+    /// <summary><see cref="Product"/>, then y = y f'(input); both are [M, N].</summary>
     /// <param name="x">First element of the left operand.</param>
     /// <param name="weight">First element of the right operand.</param>
+    /// <param name="input">The input of f.</param>
     /// <param name="y">First element of the result.</param>
     /// <param name="shape">Sizes and strides.</param>
-    /// <param name="activation">f, of <see cref="MatMulEpilogue"/>'s.</param>
-    /// <param name="input">What f was given.</param>
-    public static void Sloped(
-        float* x, float* weight, float* y, in MatMulShape shape, int activation, float* input)
+    /// <param name="activation">f, as <see cref="MatMulEpilogue"/> numbers it.</param>
+    public static void ActivationGradient(
+        float* x, float* weight, float* input, float* y, in MatMulShape shape, int activation)
     {
         switch (activation)
         {
             case MatMulEpilogue.GeluTanh:
-                Mapped(x, weight, y, shape, input, default(ActivationHost.TanhFormSlope));
+                MappedWithInput(x, weight, input, y, shape, default(ActivationHost.TanhFormSlope));
                 break;
             case MatMulEpilogue.GeluExact:
-                Mapped(x, weight, y, shape, input, default(ActivationHost.ExactFormSlope));
+                MappedWithInput(x, weight, input, y, shape, default(ActivationHost.ExactFormSlope));
                 break;
             default:
-                Mapped(x, weight, y, shape, input, default(ActivationHost.WherePositive));
+                MappedWithInput(x, weight, input, y, shape, default(ActivationHost.WherePositive));
                 break;
         }
     }
@@ -90,7 +90,8 @@ public static unsafe class MatMulHost
         where TMap : struct, IHostMap
         => Finished(x, weight, bias, y, shape, new HostMap.Elements<TMap>(y, y, map));
 
-    static void Mapped<TMap>(float* x, float* weight, float* y, in MatMulShape shape, float* input, TMap map)
+    static void MappedWithInput<TMap>(
+        float* x, float* weight, float* input, float* y, in MatMulShape shape, TMap map)
         where TMap : struct, IHostMap2
         => Finished(x, weight, null, y, shape, new HostMap.Pairs<TMap>(input, y, y, map));
 

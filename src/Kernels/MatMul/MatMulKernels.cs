@@ -7,7 +7,7 @@
 //   dW += x^T dY         x [rows, K]    dY [rows, N]      the sum runs over rows
 //   db += sum_rows dY
 //
-// Product: one group a 64 x 64 tile of y, 16 sums a thread in registers; 16 terms at a time pass through
+// Product: one group per 64 x 64 tile of y, 16 sums per thread in registers; 16 terms at a time pass through
 // shared memory. Each sum is made by one thread in the order of k, so it does not depend on M.
 // Small shapes run it; large ones MatMulLargeKernels, to the same bits, so that the choice is free.
 //
@@ -37,16 +37,14 @@ public static class MatMulKernels
     /// </summary>
     /// <param name="x">Element (i, k) at i XRow + k XColumn.</param>
     /// <param name="weight">Element (k, j) at k WRow + j WColumn.</param>
-    /// <param name="bias">[N]; anything when the epilogue has none.</param>
-    /// <param name="residual">As y; anything when the epilogue has none.</param>
+    /// <param name="bias">[N]; not read when the epilogue has no bias.</param>
+    /// <param name="residual">Shape and strides of y; not read when the epilogue has no residual.</param>
     /// <param name="y">Element (i, j) at i YRow + j.</param>
     /// <param name="s">Sizes and strides.</param>
-    /// <param name="epilogue">What happens to a sum before it is stored.</param>
-    /// <param name="xWide">Not used: numbers are loaded one by one, whatever their alignment.</param>
-    /// <param name="weightWide">Not used.</param>
+    /// <param name="epilogue">Applied to each sum before it is stored.</param>
     public static void Product(
         ArrayView<float> x, ArrayView<float> weight, ArrayView<float> bias, ArrayView<float> residual,
-        ArrayView<float> y, MatMulShape s, MatMulEpilogue epilogue, int xWide, int weightWide)
+        ArrayView<float> y, MatMulShape s, MatMulEpilogue epilogue)
     {
         ArrayView<float> xs = SharedMemory.Allocate<float>(TileK * Padded); // [k][row]
         ArrayView<float> ws = SharedMemory.Allocate<float>(TileK * Padded); // [k][column]

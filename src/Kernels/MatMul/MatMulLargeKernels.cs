@@ -19,7 +19,7 @@ namespace HeadTap.Kernels;
 public static class MatMulLargeKernels
 {
     /// <summary>
-    /// Threads of a group: 16 x 16, each with rows r..r+3 and r+64..r+67, and columns alike.
+    /// Threads of a group: 16 x 16, each with rows r..r+3 and r+64..r+67, and the same columns.
     /// </summary>
     public const int BlockSize = 256;
 
@@ -39,11 +39,11 @@ public static class MatMulLargeKernels
     /// </summary>
     /// <param name="x">Element (i, k) at i XRow + k XColumn.</param>
     /// <param name="weight">Element (k, j) at k WRow + j WColumn.</param>
-    /// <param name="bias">[N]; anything when the epilogue has none.</param>
-    /// <param name="residual">As y; anything when the epilogue has none.</param>
+    /// <param name="bias">[N]; not read when the epilogue has no bias.</param>
+    /// <param name="residual">Shape and strides of y; not read when the epilogue has no residual.</param>
     /// <param name="y">Element (i, j) at i YRow + j.</param>
     /// <param name="s">Sizes and strides.</param>
-    /// <param name="epilogue">What happens to a sum before it is stored.</param>
+    /// <param name="epilogue">Applied to each sum before it is stored.</param>
     /// <param name="xWide">1 when groups of four neighbours in x are aligned to 16 bytes.</param>
     /// <param name="weightWide">1 when groups of four neighbours in the weight are.</param>
     public static void Product(
@@ -51,7 +51,7 @@ public static class MatMulLargeKernels
         ArrayView<float> y, MatMulShape s, MatMulEpilogue epilogue, int xWide, int weightWide)
     {
         ArrayView<float> shared = SharedMemory.Allocate<float>(2 * Half); // [half][operand][term][line]
-        ArrayView<Four> fours = shared.AsAligned(16).Cast<Four>();
+        ArrayView<Float4> fours = shared.AsAligned(16).Cast<Float4>();
         int row = MatMulRaster.Row(Grid.IdxX, s.M, s.N, Tile);
         int column = MatMulRaster.Column(Grid.IdxX, s.M, s.N, Tile);
         int first = MatMulPart.FirstTerm(s), end = MatMulPart.EndTerm(s);
@@ -60,7 +60,7 @@ public static class MatMulLargeKernels
         int r = Group.IdxX >> 4 << 2, c = (Group.IdxX & 15) << 2;
 
         ThreadTile sums = default;
-        Four xNext = Fetch(x, xFrom, first), weightNext = Fetch(weight, weightFrom, first);
+        Float4 xNext = Fetch(x, xFrom, first), weightNext = Fetch(weight, weightFrom, first);
         int half = 0;
         for (int k0 = first; k0 < end; k0 += Terms)
         {
@@ -82,23 +82,23 @@ public static class MatMulLargeKernels
     }
 
     // A thread's share of a tile of 128 lines by 8 terms: four neighbours. Threads read neighbouring fours.
-    static Four Fetch(ArrayView<float> from, in OperandSource source, int term0)
+    static Float4 Fetch(ArrayView<float> from, in OperandSource source, int term0)
     {
         int line = Line(source), term = term0 + Term(source);
         int lines = source.Lines - source.FirstLine - line, terms = source.Terms - term;
         bool together = source.TermStride == 1;
         int along = together ? terms : lines, across = together ? lines : terms;
         long at = (source.FirstLine + line) * source.LineStride + term * source.TermStride;
-        return Four.Load(from, at, together ? 1 : source.LineStride,
+        return Float4.Load(from, at, together ? 1 : source.LineStride,
             across <= 0 || along <= 0 ? 0 : along > 4 ? 4 : along, source.Wide);
     }
 
-    static void Put(ArrayView<float> shared, int to, in OperandSource source, Four f)
+    static void Put(ArrayView<float> shared, int to, in OperandSource source, Float4 f)
     {
         int at = to + Term(source) * Padded + Line(source);
         if (source.TermStride != 1)
         {
-            shared.AsAligned(16).Cast<Four>()[at >> 2] = f;
+            shared.AsAligned(16).Cast<Float4>()[at >> 2] = f;
             return;
         }
         shared[at] = f.X;

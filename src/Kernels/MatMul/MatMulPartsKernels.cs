@@ -18,11 +18,11 @@ public static class MatMulPartsKernels
     /// Writes y, or adds into it. Any grid of groups of <see cref="ElementLoop.BlockSize"/>.
     /// </summary>
     /// <param name="sums">[parts, M, N].</param>
-    /// <param name="bias">[N]; anything when the epilogue has none.</param>
-    /// <param name="residual">As y; anything when the epilogue has none.</param>
+    /// <param name="bias">[N]; not read when the epilogue has no bias.</param>
+    /// <param name="residual">Shape and strides of y; not read when the epilogue has no residual.</param>
     /// <param name="y">Element (i, j) at i YRow + j.</param>
     /// <param name="s">Sizes, and strides of y.</param>
-    /// <param name="epilogue">What happens to a sum before it is stored.</param>
+    /// <param name="epilogue">Applied to each sum before it is stored.</param>
     /// <param name="parts">1 or more.</param>
     public static void Combine(
         ArrayView<float> sums, ArrayView<float> bias, ArrayView<float> residual, ArrayView<float> y,
@@ -40,7 +40,7 @@ public static class MatMulPartsKernels
     }
 }
 
-/// <summary>What a group sums of a product whose terms are cut; all of it when they are not.</summary>
+/// <summary>The terms that a group sums: one part where the terms are cut, else all.</summary>
 static class MatMulPart
 {
     internal static int FirstTerm(in MatMulShape s) => Grid.IdxY * s.PartTerms;
@@ -51,7 +51,7 @@ static class MatMulPart
         return s.PartTerms == 0 || end > s.K ? s.K : end;
     }
 
-    /// <summary>Where its sums go: part after part.</summary>
+    /// <summary>The memory of the group's sums: part after part.</summary>
     internal static ArrayView<float> Sums(ArrayView<float> y, in MatMulShape s)
         => y.SubView(Grid.IdxY * ((long)s.M * s.N));
 }

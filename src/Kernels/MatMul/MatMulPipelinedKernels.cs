@@ -3,7 +3,7 @@
 //
 //     y[i, j] = epilogue((y[i, j] +) sum_k x(i, k) weight(k, j))
 //
-// One group of 256 a 128 x 128 tile, 8 x 8 sums a thread in registers. Eight terms at a time, in three
+// One group of 256 per 128 x 128 tile, 8 x 8 sums per thread in registers. Eight terms at a time, in three
 // stages: copies run two stages ahead of the multiply-adds and pass through no register. Where the lines of a
 // term are neighbours in memory a copy takes four of them; where the terms of a line are, a copy takes one
 // number and so turns the tile: four of them a thread and operand for 512 multiply-adds.
@@ -20,7 +20,7 @@ namespace HeadTap.Kernels;
 public static class MatMulPipelinedKernels
 {
     /// <summary>
-    /// Threads of a group: 16 x 16, each with rows r..r+3 and r+64..r+67, and columns alike.
+    /// Threads of a group: 16 x 16, each with rows r..r+3 and r+64..r+67, and the same columns.
     /// </summary>
     public const int BlockSize = MatMulLargeKernels.BlockSize;
 
@@ -36,11 +36,11 @@ public static class MatMulPipelinedKernels
     /// </summary>
     /// <param name="x">Element (i, k) at i XRow + k XColumn.</param>
     /// <param name="weight">Element (k, j) at k WRow + j WColumn.</param>
-    /// <param name="bias">[N]; anything when the epilogue has none.</param>
-    /// <param name="residual">As y; anything when the epilogue has none.</param>
+    /// <param name="bias">[N]; not read when the epilogue has no bias.</param>
+    /// <param name="residual">Shape and strides of y; not read when the epilogue has no residual.</param>
     /// <param name="y">Element (i, j) at i YRow + j.</param>
     /// <param name="s">Sizes and strides.</param>
-    /// <param name="epilogue">What happens to a sum before it is stored.</param>
+    /// <param name="epilogue">Applied to each sum before it is stored.</param>
     /// <param name="xWide">1 when groups of four neighbours in x are aligned to 16 bytes.</param>
     /// <param name="weightWide">1 when groups of four neighbours in the weight are.</param>
     public static void Product<TCores, TX, TWeight>(
@@ -52,7 +52,7 @@ public static class MatMulPipelinedKernels
     {
         // [stage][operand][term][line]
         ArrayView<float> shared = SharedMemory.Allocate<float>(Stages * Stage);
-        ArrayView<Four> fours = shared.AsAligned(16).Cast<Four>();
+        ArrayView<Float4> fours = shared.AsAligned(16).Cast<Float4>();
         int origin = TCores.Origin(shared);
         long xAddress = TCores.Address(x), weightAddress = TCores.Address(weight);
         int row = MatMulRaster.Row(Grid.IdxX, s.M, s.N, Tile);

@@ -13,7 +13,7 @@ namespace HeadTap.Kernels;
 readonly record struct MatMulPlan(int Blocks, int Rows, int Chunks, int Columns, bool PackX, bool WholeChunk)
 {
     // 256 rows by 256 terms of x (256 KB) and by 16 panels of y (512 KB) stay in a second-level cache of 1 MB
-    // while the weight passes by; 64 panels cost 2 to 5 % at 1024 rows, 512 rows 5 % (docs/log.md).
+    // while the weight streams through; 64 panels cost 2 to 5 % at 1024 rows, 512 rows 5 % (docs/log.md).
     const int MaxRows = 256;
     const int MaxPanels = 16;
     const int FewTerms = 64;

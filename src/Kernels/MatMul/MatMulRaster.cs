@@ -1,7 +1,7 @@
 namespace HeadTap.Kernels;
 
 /// <summary>
-/// Which tile of y a group makes. Groups that run together make a band of up to eight
+/// Maps groups to tiles of y. Groups that run together make a band of up to eight
 /// tiles across, so that they share rows of x and columns of the weight in the second-level cache.
 /// </summary>
 static class MatMulRaster

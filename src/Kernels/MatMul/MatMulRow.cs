@@ -4,7 +4,7 @@ namespace HeadTap.Kernels;
 
 /// <summary>
 /// The product of one row, as in decoding: every weight is used once, so none is packed. Weights are read
-/// along their rows, eight rows side by side. The order of a sum is <see cref="MatMulHost"/>'s.
+/// along their rows, eight rows side by side. A sum has the order of <see cref="MatMulHost"/>.
 /// </summary>
 /// <remarks>In panels of two vectors the same product took 1.15 times OpenBLAS' time at [1, 768] @ [768,
 /// 2304].</remarks>

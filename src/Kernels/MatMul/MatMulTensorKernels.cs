@@ -27,7 +27,7 @@ public static class MatMulTensorKernels
     /// <summary>Rows and columns of y that one group writes.</summary>
     public const int Tile = 128;
 
-    /// <summary>The same of the small kernels.</summary>
+    /// <summary>Rows and columns of y that one group of the small kernels writes.</summary>
     public const int SmallTile = 64;
 
     const int Terms = OperandTile.Terms, Stages = 3;
@@ -43,11 +43,11 @@ public static class MatMulTensorKernels
     /// </summary>
     /// <param name="x">Element (i, k) at i XRow + k XColumn.</param>
     /// <param name="weight">Element (k, j) at k WRow + j WColumn.</param>
-    /// <param name="bias">[N]; anything when the epilogue has none.</param>
-    /// <param name="residual">As y; anything when the epilogue has none.</param>
+    /// <param name="bias">[N]; not read when the epilogue has no bias.</param>
+    /// <param name="residual">Shape and strides of y; not read when the epilogue has no residual.</param>
     /// <param name="y">Element (i, j) at i YRow + j.</param>
     /// <param name="s">Sizes and strides.</param>
-    /// <param name="epilogue">What happens to a sum before it is stored.</param>
+    /// <param name="epilogue">Applied to each sum before it is stored.</param>
     /// <param name="xWide">1 when groups of four neighbours in x are aligned to 16 bytes.</param>
     /// <param name="weightWide">1 when groups of four neighbours in the weight are.</param>
     public static void Tf32<TCores, TX, TWeight>(
@@ -56,7 +56,8 @@ public static class MatMulTensorKernels
         where TCores : struct, ITensorCores
         where TX : struct, IOperandLayout
         where TWeight : struct, IOperandLayout
-        => RunTf32<TCores, TX, TWeight, WarpTile>(SharedMemory.Allocate<float>(Stages * 2 * Tile * Terms),
+        => RunTf32<TCores, TX, TWeight, Accumulator64x64>(
+            SharedMemory.Allocate<float>(Stages * 2 * Tile * Terms),
             x, weight, bias, residual, y, s, epilogue, xWide, weightWide);
 
     /// <summary>The same bits in tiles of <see cref="SmallTile"/>.</summary>
@@ -67,7 +68,7 @@ public static class MatMulTensorKernels
         where TCores : struct, ITensorCores
         where TX : struct, IOperandLayout
         where TWeight : struct, IOperandLayout
-        => RunTf32<TCores, TX, TWeight, WarpRow>(
+        => RunTf32<TCores, TX, TWeight, Accumulator16x64>(
             SharedMemory.Allocate<float>(Stages * 2 * SmallTile * Terms),
             x, weight, bias, residual, y, s, epilogue, xWide, weightWide);
 
@@ -79,7 +80,7 @@ public static class MatMulTensorKernels
         where TCores : struct, ITensorCores
         where TX : struct, IOperandLayout
         where TWeight : struct, IOperandLayout
-        => RunBf16<TCores, TX, TWeight, WarpTile>(SharedMemory.Allocate<float>(2 * Tile * Terms),
+        => RunBf16<TCores, TX, TWeight, Accumulator64x64>(SharedMemory.Allocate<float>(2 * Tile * Terms),
             x, weight, bias, residual, y, s, epilogue, xWide, weightWide);
 
     /// <summary>The same bits in tiles of <see cref="SmallTile"/>.</summary>
@@ -90,7 +91,7 @@ public static class MatMulTensorKernels
         where TCores : struct, ITensorCores
         where TX : struct, IOperandLayout
         where TWeight : struct, IOperandLayout
-        => RunBf16<TCores, TX, TWeight, WarpRow>(SharedMemory.Allocate<float>(StoreWords),
+        => RunBf16<TCores, TX, TWeight, Accumulator16x64>(SharedMemory.Allocate<float>(StoreWords),
             x, weight, bias, residual, y, s, epilogue, xWide, weightWide);
 
     static void RunTf32<TCores, TX, TWeight, TSums>(
@@ -100,7 +101,7 @@ public static class MatMulTensorKernels
         where TCores : struct, ITensorCores
         where TX : struct, IOperandLayout
         where TWeight : struct, IOperandLayout
-        where TSums : struct, IWarpSums<TSums>
+        where TSums : struct, IAccumulator<TSums>
     {
         int operand = OperandTile.FloatWords<TX>(), stageWords = 2 * operand;
         int origin = TCores.Origin(shared);
@@ -154,7 +155,7 @@ public static class MatMulTensorKernels
         where TCores : struct, ITensorCores
         where TX : struct, IOperandLayout
         where TWeight : struct, IOperandLayout
-        where TSums : struct, IWarpSums<TSums>
+        where TSums : struct, IAccumulator<TSums>
     {
         int operand = OperandTile.PairWords<TX>(), stageWords = 2 * operand;
         int origin = TCores.Origin(shared);

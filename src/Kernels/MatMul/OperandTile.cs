@@ -30,7 +30,7 @@ public readonly struct KContiguous : IOperandLayout
 }
 
 /// <summary><see cref="KContiguous"/> for tiles of 64 lines.</summary>
-public readonly struct TermsTogether64 : IOperandLayout
+public readonly struct KContiguous64 : IOperandLayout
 {
     static bool IOperandLayout.KContiguous => true;
 
@@ -46,7 +46,7 @@ public readonly struct KStrided : IOperandLayout
 }
 
 /// <summary><see cref="KStrided"/> for tiles of 64 lines.</summary>
-public readonly struct LinesTogether64 : IOperandLayout
+public readonly struct KStrided64 : IOperandLayout
 {
     static bool IOperandLayout.KContiguous => false;
 
@@ -88,7 +88,7 @@ static class OperandTile
     internal static int Term<TLayout>(int chunk) where TLayout : struct, IOperandLayout
         => TLayout.KContiguous ? (chunk & 3) << 2 : chunk >> (TLayout.Lines == 128 ? 5 : 4);
 
-    /// <summary>How many of the four numbers of a chunk exist.</summary>
+    /// <summary>Numbers of a chunk that exist, 0 to 4.</summary>
     internal static int Count<TLayout>(in OperandSource from, int line, int term)
         where TLayout : struct, IOperandLayout
     {
@@ -127,7 +127,7 @@ static class OperandTile
         }
     }
 
-    /// <summary>Where a number of a tile of floats lies.</summary>
+    /// <summary>The word of a number in a tile of floats.</summary>
     internal static int Word<TLayout>(int line, int term) where TLayout : struct, IOperandLayout
         => TLayout.KContiguous
             ? line * Terms + (((term >> 2) ^ ((line >> 1) & 3)) << 2) + (term & 3)

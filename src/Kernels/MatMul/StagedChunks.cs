@@ -11,7 +11,7 @@ namespace HeadTap.Kernels;
 /// </summary>
 struct StagedChunks
 {
-    public Four A, B, C, D;
+    public Float4 A, B, C, D;
 
     internal static StagedChunks Fetch<TLayout>(ArrayView<float> global, in OperandSource from, int term0)
         where TLayout : struct, IOperandLayout
@@ -40,24 +40,24 @@ struct StagedChunks
         }
     }
 
-    static Four FetchOne<TLayout>(ArrayView<float> global, in OperandSource from, int term0, int part)
+    static Float4 FetchOne<TLayout>(ArrayView<float> global, in OperandSource from, int term0, int part)
         where TLayout : struct, IOperandLayout
     {
         int chunk = part * MatMulTensorKernels.BlockSize + Group.IdxX;
         int line = OperandTile.Line<TLayout>(chunk), term = term0 + OperandTile.Term<TLayout>(chunk);
         long at = (from.FirstLine + line) * from.LineStride + term * from.TermStride;
-        return Four.Load(global, at, TLayout.KContiguous ? from.TermStride : from.LineStride,
+        return Float4.Load(global, at, TLayout.KContiguous ? from.TermStride : from.LineStride,
             OperandTile.Count<TLayout>(from, line, term), from.Wide);
     }
 
-    static void PackOne<TCores, TLayout>(ArrayView<float> shared, int to, int part, Four f)
+    static void PackOne<TCores, TLayout>(ArrayView<float> shared, int to, int part, Float4 f)
         where TCores : struct, ITensorCores
         where TLayout : struct, IOperandLayout
     {
         int chunk = part * MatMulTensorKernels.BlockSize + Group.IdxX;
         int word = to
             + OperandTile.Pair<TLayout>(OperandTile.Line<TLayout>(chunk), OperandTile.Term<TLayout>(chunk));
-        shared.AsAligned(16).Cast<Two>()[word >> 1] = new Two
+        shared.AsAligned(16).Cast<Float2>()[word >> 1] = new Float2
         {
             X = Interop.IntAsFloat(TCores.Bf16Pair(f.X, f.Y)),
             Y = Interop.IntAsFloat(TCores.Bf16Pair(f.Z, f.W)),

@@ -7,10 +7,10 @@ namespace HeadTap.Kernels;
 /// <summary>Eight sums of one row: columns c..c+3 and c+64..c+67.</summary>
 struct ThreadRow
 {
-    public Four Left, Right;
+    public Float4 Left, Right;
 
     /// <summary>Adds x times eight columns of a term.</summary>
-    internal static ThreadRow Plus(ThreadRow s, float x, Four left, Four right)
+    internal static ThreadRow Plus(ThreadRow s, float x, Float4 left, Float4 right)
     {
         s.Left.X += x * left.X;
         s.Left.Y += x * left.Y;
@@ -24,13 +24,13 @@ struct ThreadRow
     }
 }
 
-/// <summary>8 x 8 sums of one thread: rows r..r+3 and r+64..r+67, columns alike.</summary>
+/// <summary>8 x 8 sums of one thread: rows r..r+3 and r+64..r+67, and the same columns.</summary>
 struct ThreadTile
 {
     public ThreadRow R0, R1, R2, R3, R4, R5, R6, R7;
 
     /// <summary>Adds one term: eight elements of x, eight of the weight.</summary>
-    internal readonly ThreadTile Plus(Four upper, Four lower, Four left, Four right) => new()
+    internal readonly ThreadTile Plus(Float4 upper, Float4 lower, Float4 left, Float4 right) => new()
     {
         R0 = ThreadRow.Plus(R0, upper.X, left, right),
         R1 = ThreadRow.Plus(R1, upper.Y, left, right),
@@ -46,7 +46,7 @@ struct ThreadTile
     /// Adds four terms of a tile in shared memory, [term][line] with lines padded to
     /// <see cref="MatMulLargeKernels.Padded"/>; x and weight are places in fours.
     /// </summary>
-    internal readonly ThreadTile PlusFourTerms(ArrayView<Four> fours, int x, int weight)
+    internal readonly ThreadTile PlusFourTerms(ArrayView<Float4> fours, int x, int weight)
     {
         const int Step = MatMulLargeKernels.Padded / 4;
         ThreadTile sums = PlusTerm(fours, x, weight, this);
@@ -55,7 +55,7 @@ struct ThreadTile
         return PlusTerm(fours, x + 3 * Step, weight + 3 * Step, sums);
     }
 
-    static ThreadTile PlusTerm(ArrayView<Four> fours, int x, int weight, ThreadTile sums)
+    static ThreadTile PlusTerm(ArrayView<Float4> fours, int x, int weight, ThreadTile sums)
         => sums.Plus(fours[x], fours[x + MatMulLargeKernels.Tile / 8],
             fours[weight], fours[weight + MatMulLargeKernels.Tile / 8]);
 
@@ -72,7 +72,7 @@ struct ThreadTile
             int at = row + (i & 3) + (i >> 2 << 6);
             for (int j = 0; j < Group.DimX >> 5; j++)
             {
-                Four f = j < 4 ? t.Left : t.Right;
+                Float4 f = j < 4 ? t.Left : t.Right;
                 float sum = (j & 3) == 0 ? f.X : (j & 3) == 1 ? f.Y : (j & 3) == 2 ? f.Z : f.W;
                 e.Store(bias, residual, y, s, at, column + (j & 3) + (j >> 2 << 6), sum);
             }

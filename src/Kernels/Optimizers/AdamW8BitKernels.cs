@@ -21,7 +21,7 @@
 // g^2 > 9 v or so, and never falls by itself; the block's largest, which has a code of its own, is always
 // followed and takes the others along. docs/numerics.md has what that does to a training run.
 //
-// One group a block, four weights a thread. NaN or infinity in a moment makes the unit infinite, and the
+// One group per block, four weights per thread. NaN or infinity in a moment makes the unit infinite, and the
 // whole block NaN at the next step: it is not hidden.
 //
 // Host body: AdamW8BitHost.cs.   Oracle: tests/Reference/AdamW8BitReference.cs.
@@ -36,7 +36,7 @@ public static class AdamW8BitKernels
     /// <summary>Threads per group; a power of two, because the tree of the maximum halves it.</summary>
     public const int BlockSize = 64;
 
-    /// <summary>Weights that share two units, and that a group updates: four a thread.</summary>
+    /// <summary>Weights that share two units, and that a group updates: four per thread.</summary>
     public const int BlockLength = FourthPowerCode.BlockLength;
 
     /// <summary>
@@ -53,9 +53,9 @@ public static class AdamW8BitKernels
         long left = weight.Length - at;
         int count = left >= 4 ? 4 : left > 0 ? (int)left : 0;
         // A thread past the end has zeros, which change no maximum, and takes part in every barrier.
-        Quad m4 = count > 0 ? Signed(m[code], units[2 * block]) : Quad.All(0f);
-        Quad v4 = count > 0 ? Unsigned(v[code], units[2 * block + 1]) : Quad.All(0f);
-        Quad g = Load(gradient, at, count) * s.GradientScale;
+        Float4 m4 = count > 0 ? Signed(m[code], units[2 * block]) : Float4.All(0f);
+        Float4 v4 = count > 0 ? Unsigned(v[code], units[2 * block + 1]) : Float4.All(0f);
+        Float4 g = Load(gradient, at, count) * s.GradientScale;
         m4 = m4 * s.Beta1 + g * s.Gain1;
         v4 = v4 * s.Beta2 + g * s.Gain2 * g;
         if (count > 0)
@@ -81,31 +81,31 @@ public static class AdamW8BitKernels
         }
     }
 
-    static Quad Load(ArrayView<float> x, long at, int count) => new(
+    static Float4 Load(ArrayView<float> x, long at, int count) => new(
         count > 0 ? x[at] : 0f, count > 1 ? x[at + 1] : 0f,
         count > 2 ? x[at + 2] : 0f, count > 3 ? x[at + 3] : 0f);
 
     static float Moved(float weight, float m, float v, AdamWScalars s)
         => weight * s.Keep - s.StepSize * m / (MathF.Sqrt(v) * s.RootScale + s.Epsilon);
 
-    static float Largest(Quad x) => new Quad(
+    static float Largest(Float4 x) => new Float4(
         FourthPowerCode.Magnitude(x.X), FourthPowerCode.Magnitude(x.Y),
         FourthPowerCode.Magnitude(x.Z), FourthPowerCode.Magnitude(x.W)).Largest;
 
     // Shifts to the left bring a byte's sign to the top, the shift back spreads it.
-    static Quad Signed(int codes, float unit) => new(
+    static Float4 Signed(int codes, float unit) => new(
         FourthPowerCode.Value(codes << 24 >> 24, unit), FourthPowerCode.Value(codes << 16 >> 24, unit),
         FourthPowerCode.Value(codes << 8 >> 24, unit), FourthPowerCode.Value(codes >> 24, unit));
 
-    static Quad Unsigned(int codes, float unit) => new(
+    static Float4 Unsigned(int codes, float unit) => new(
         FourthPowerCode.Value(codes & 255, unit), FourthPowerCode.Value(codes >> 8 & 255, unit),
         FourthPowerCode.Value(codes >> 16 & 255, unit), FourthPowerCode.Value(codes >> 24 & 255, unit));
 
-    static int PackSigned(Quad m, float codesPerRoot)
+    static int PackSigned(Float4 m, float codesPerRoot)
         => Signed8(m.X, codesPerRoot) | Signed8(m.Y, codesPerRoot) << 8
             | Signed8(m.Z, codesPerRoot) << 16 | Signed8(m.W, codesPerRoot) << 24;
 
-    static int PackUnsigned(Quad v, float codesPerRoot)
+    static int PackUnsigned(Float4 v, float codesPerRoot)
         => Unsigned8(v.X, codesPerRoot) | Unsigned8(v.Y, codesPerRoot) << 8
             | Unsigned8(v.Z, codesPerRoot) << 16 | Unsigned8(v.W, codesPerRoot) << 24;
 

@@ -29,7 +29,7 @@ public static class AdamWFactoredKernels
     /// <summary>Threads per group; a power of two, because the tree sum halves it.</summary>
     public const int BlockSize = 128;
 
-    /// <summary>Rows that a group of <see cref="Update"/> moves; it reads all of R for them.</summary>
+    /// <summary>Rows that a group of <see cref="Update"/> changes; it reads all of R for them.</summary>
     public const int RowsPerGroup = 4;
 
     // Squares below it are subnormal or 0: keeps 0/0 out of gradients of zeros.

@@ -17,7 +17,7 @@ using ILGPU;
 
 namespace HeadTap.Kernels;
 
-/// <summary>The numbers of one AdamW step.</summary>
+/// <summary>What one AdamW step computes once for all weights.</summary>
 /// <param name="GradientScale">Multiplies the gradient: clipping, averaging.</param>
 /// <param name="Keep">1 - lr * weightDecay</param>
 /// <param name="Beta1">Share of m that stays.</param>

@@ -32,7 +32,7 @@ static class FourthPowerCode
     /// <summary>x^(1/4) of x at least 0.</summary>
     internal static float Root(float x) => MathF.Sqrt(MathF.Sqrt(x));
 
-    /// <summary>What a code stands for, with its sign.</summary>
+    /// <summary>The value of a code, with its sign.</summary>
     internal static float Value(int code, float unit)
     {
         float root = code * unit, square = root * root, value = square * square;
@@ -52,7 +52,7 @@ static class FourthPowerCode
     internal static float CodesPerRoot(float largestRoot, int most)
         => most / (largestRoot > LeastRoot ? largestRoot : LeastRoot);
 
-    /// <summary>The code nearest to x at least 0.</summary>
+    /// <summary>The code nearest to x, which is 0 or more.</summary>
     internal static int Nearest(float x, float codesPerRoot, int most)
     {
         float position = Root(x) * codesPerRoot + 0.5f;

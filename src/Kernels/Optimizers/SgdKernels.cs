@@ -16,7 +16,7 @@ using ILGPU;
 
 namespace HeadTap.Kernels;
 
-/// <summary>The numbers of one SGD step.</summary>
+/// <summary>What one SGD step computes once for all weights.</summary>
 /// <param name="GradientScale">Multiplies the gradient.</param>
 /// <param name="WeightDecay">Added to the gradient times the weight.</param>
 /// <param name="Carry">Share of the buffer that stays; 0 on the first step.</param>

@@ -7,10 +7,10 @@ namespace HeadTap.Kernels;
 public static unsafe class ScaleRowsHost
 {
     /// <summary>Multiplies the rows of x by factors, in place.</summary>
-    public static void Scale(float* x, float* factors, int rows, int n)
-        => HostSimd.Ranges(rows, Math.Max(1, HostMap.Grain / Math.Max(n, 1)), new Rows(x, factors, n));
+    public static void Scale(float* factors, float* x, int rows, int n)
+        => HostSimd.Ranges(rows, Math.Max(1, HostMap.Grain / Math.Max(n, 1)), new Rows(factors, x, n));
 
-    readonly struct Rows(float* x, float* factors, int n) : IHostBody
+    readonly struct Rows(float* factors, float* x, int n) : IHostBody
     {
         public void Run<TWidth, TVector>(long first, long end)
             where TVector : struct

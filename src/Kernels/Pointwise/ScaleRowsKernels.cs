@@ -2,7 +2,7 @@
 //
 //     x[r, c] *= factors[r]        0 writes zeros: a row that is left out must not survive as 0 * NaN
 //
-//   x [rows, n]    factors [rows]
+//   factors [rows]    x [rows, n]
 //
 // One group of BlockSize threads per row.
 //
@@ -19,7 +19,7 @@ public static class ScaleRowsKernels
     public const int BlockSize = 128;
 
     /// <summary>Multiplies the rows of x by factors, in place. Grid: rows.</summary>
-    public static void Scale(ArrayView<float> x, ArrayView<float> factors, int n)
+    public static void Scale(ArrayView<float> factors, ArrayView<float> x, int n)
     {
         float factor = factors[Grid.IdxX];
         long at = (long)Grid.IdxX * n;

@@ -6,7 +6,7 @@
 //     ColumnSums    sums[c]              += sum_row x[row, c]
 //     FirstBad      partial[cut]          = index in the cut of the first NaN or infinity, or CutLength
 //
-// A tensor is cut every CutLength elements, one group a cut. The caller adds the partial sums in order, in
+// A tensor is cut every CutLength elements, one group per cut. The caller adds the partial sums in order, in
 // float64 on the host: kernels use no doubles, and the last step is a few thousand additions.
 //
 // Host body: ReductionHost.cs.   Oracle: tests/Reference/ReductionReference.cs.
@@ -21,7 +21,7 @@ public static class ReductionKernels
     /// <summary>Threads per group; a power of two, because the tree sum halves it.</summary>
     public const int BlockSize = 256;
 
-    /// <summary>Elements that one group sums: 64 a thread.</summary>
+    /// <summary>Elements that one group sums: 64 per thread.</summary>
     public const int CutLength = 16384;
 
     /// <summary>Writes partial. Grid: cuts. Group: <see cref="BlockSize"/>.</summary>

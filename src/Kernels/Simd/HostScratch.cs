@@ -8,7 +8,7 @@ namespace HeadTap.Kernels;
 /// </summary>
 public static unsafe class HostScratch
 {
-    /// <summary>Slots, so that a body may hold several blocks at once.</summary>
+    /// <summary>Slots of a thread: a body may hold one block in each.</summary>
     public const int Slots = 6;
 
     [ThreadStatic] static Blocks? t_blocks;

@@ -18,7 +18,7 @@ namespace HeadTap.Kernels;
 /// <summary>Products of small tiles on the host.</summary>
 static unsafe class HostTile
 {
-    /// <summary>Rows of left and to come in multiples of this.</summary>
+    /// <summary>Rows of the left operand and of the result are multiples of this.</summary>
     internal const int RowStep = 8;
 
     /// <summary>n rounded up to a multiple of step.</summary>
@@ -60,7 +60,7 @@ static unsafe class HostTile
         new Span<float>(to + (long)rows * toRow, (paddedRows - rows) * toRow).Clear();
     }
 
-    /// <summary>Copies a row of a head: too short for a call of memmove to be free.</summary>
+    /// <summary>Copies a row of a head in a loop: for so few floats a call of memmove costs more.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static void CopyRow(float* from, int D, float* to)
     {

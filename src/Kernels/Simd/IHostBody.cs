@@ -6,7 +6,7 @@ namespace HeadTap.Kernels;
 /// </summary>
 public interface IHostBody
 {
-    /// <summary>Does items [<paramref name="first"/>, <paramref name="end"/>).</summary>
+    /// <summary>Computes items [<paramref name="first"/>, <paramref name="end"/>).</summary>
     void Run<TWidth, TVector>(long first, long end)
         where TVector : struct
         where TWidth : struct, ISimd<TVector>;

@@ -14,9 +14,9 @@ public static unsafe class SupermaskHost
     /// <summary>Writes mask: 0 for the count scores of lowest magnitude, 1 for the others.</summary>
     /// <param name="scores">[n]</param>
     /// <param name="mask">[n]</param>
-    /// <param name="n">At most int.MaxValue: an index has 32 bits of a key.</param>
+    /// <param name="n">Scores, at most int.MaxValue: an index has 32 bits of a key.</param>
     /// <param name="count">0 to n.</param>
-    public static void LowestMask(float* scores, float* mask, long n, long count)
+    public static void Mask(float* scores, float* mask, long n, long count)
     {
         if (count == 0 || count == n)
             ElementwiseHost.Fill(mask, n, count == 0 ? 1f : 0f);
@@ -105,7 +105,7 @@ public static unsafe class SupermaskHost
         {
             int magnitude = (int)(last >> 32);
             long index = (int)last, i = first;
-            // Up to that index a magnitude equal to the last one is masked, behind it is not: |s| < bound,
+            // Up to that index a magnitude equal to the last one is masked, after it is not: |s| < bound,
             // which is exact where the bound is a number, and NaN is never below it.
             if (magnitude < SupermaskKernels.InfinityBits)
             {

@@ -8,7 +8,7 @@
 //
 // An element's key is its magnitude's bits above its index: no two are alike, so exactly count masks are 0,
 // ties go by index, and NaN counts as larger than infinity. The key of rank count - 1 is found digit by digit
-// (4 bits a pass, those of the index last): Digits counts the digits of keys that agree so far with the one
+// (4 bits per pass, those of the index last): Digits counts the digits of keys that agree so far with the one
 // sought, and the launch after it chooses among them. Every thread counts for itself, for PoCL 3.1 does not
 // compile atomic additions.
 //
@@ -24,7 +24,7 @@ public static class SupermaskKernels
     /// <summary>Threads per group; a power of two, because the tree sum halves it.</summary>
     public const int BlockSize = 256;
 
-    /// <summary>Groups of a grid at most: their counts are added by a thread each.</summary>
+    /// <summary>Groups of a grid at most: one thread per group adds their counts.</summary>
     public const int MostGroups = BlockSize;
 
     /// <summary>Passes that the magnitude takes; the digits of the index come after them.</summary>
@@ -45,7 +45,7 @@ public static class SupermaskKernels
         return passes;
     }
 
-    /// <summary>Ints of work.</summary>
+    /// <summary>Ints that work needs.</summary>
     public static int WorkLength(int passes, int groups) => passes * (groups * Values + Choice);
 
     /// <summary>
@@ -53,10 +53,10 @@ public static class SupermaskKernels
     /// chose. Grid: up to <see cref="MostGroups"/>, the same for all passes. Group: <see cref="BlockSize"/>.
     /// </summary>
     /// <param name="scores">[n]</param>
-    /// <param name="work">As above; nothing is read that no pass has written.</param>
+    /// <param name="work">Laid out as above; only what an earlier pass wrote is read.</param>
     /// <param name="pass">0 to passes - 1.</param>
     /// <param name="passes"><see cref="Passes"/></param>
-    /// <param name="rank">Of the key sought: count - 1.</param>
+    /// <param name="rank">The rank of the key sought: count - 1.</param>
     public static void Digits(ArrayView<float> scores, ArrayView<int> work, int pass, int passes, int rank)
     {
         ArrayView<int> counts = SharedMemory.Allocate<int>(Values * BlockSize);
@@ -118,7 +118,7 @@ public static class SupermaskKernels
     static int Shift(int pass, int passes)
         => pass < KeyPasses ? 32 + DigitBits * (KeyPasses - 1 - pass) : DigitBits * (passes - 1 - pass);
 
-    // Behind the counts of all passes.
+    // After the counts of all passes.
     static int ChoiceAt(int pass, int passes) => passes * Grid.DimX * Values + pass * Choice;
 
     /// <summary>

@@ -20,7 +20,7 @@ public interface ITensorCores
     /// </summary>
     static abstract int Origin(ArrayView<float> shared);
 
-    /// <summary>Where a view of global memory begins; call once, hand it to copies.</summary>
+    /// <summary>The address of a view of global memory; call it once and pass it to the copies.</summary>
     static abstract long Address(ArrayView<float> global);
 
     /// <summary>c + a b: 16 x 8 terms by 8 terms x 8, TF32 operands, float32 sums.</summary>

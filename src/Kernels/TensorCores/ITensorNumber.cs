@@ -1,23 +1,32 @@
 namespace HeadTap.Kernels;
 
-/// <summary>What tensor cores multiply.</summary>
-interface ITensorNumber
+/// <summary>
+/// The precision of the numbers that tensor cores multiply, known when a kernel is compiled.
+/// </summary>
+public interface ITensorNumber
 {
+    /// <summary>Numbers in a word of 32 bits.</summary>
+    static abstract int PerWord { get; }
+
     /// <summary>c + a b in this precision.</summary>
     static abstract SumFragment Multiply<TCores>(LeftFragment a, RightFragment b, SumFragment c)
         where TCores : struct, ITensorCores;
 }
 
 /// <summary>TF32: float32 with 10 bits after the point.</summary>
-readonly struct Tf32Number : ITensorNumber
+public readonly struct Tf32Number : ITensorNumber
 {
-    public static SumFragment Multiply<TCores>(LeftFragment a, RightFragment b, SumFragment c)
-        where TCores : struct, ITensorCores => TCores.MultiplyTf32(a, b, c);
+    static int ITensorNumber.PerWord => 1;
+
+    static SumFragment ITensorNumber.Multiply<TCores>(LeftFragment a, RightFragment b, SumFragment c)
+        => TCores.MultiplyTf32(a, b, c);
 }
 
 /// <summary>BF16: float32 with 7 bits after the point.</summary>
-readonly struct Bf16Number : ITensorNumber
+public readonly struct Bf16Number : ITensorNumber
 {
-    public static SumFragment Multiply<TCores>(LeftFragment a, RightFragment b, SumFragment c)
-        where TCores : struct, ITensorCores => TCores.MultiplyBf16(a, b, c);
+    static int ITensorNumber.PerWord => 2;
+
+    static SumFragment ITensorNumber.Multiply<TCores>(LeftFragment a, RightFragment b, SumFragment c)
+        => TCores.MultiplyBf16(a, b, c);
 }

@@ -10,7 +10,7 @@ namespace HeadTap.Kernels;
 /// <remarks>
 /// ILGPU 1.5.3 writes every operand of an inline instruction to a local variable, reads it into a register,
 /// and writes results back the same way. ptxas makes registers of such variables, but not in a kernel that
-/// has a cp.async: there, the TF32 product kept 2976 bytes of them a thread and reached local memory around
+/// has a cp.async: there, the TF32 product kept 2976 bytes of them per thread and reached local memory around
 /// each of its 64 HMMA (ptxas 11.8, sm_80 and sm_90). Here every variable becomes one register for each place
 /// in it that is read or written, provided that nothing else is done with it; what is left over is as it was.
 /// </remarks>

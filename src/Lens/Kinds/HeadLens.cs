@@ -51,7 +51,7 @@ sealed class HeadLens : LayerLens
     {
         _usesZ = _throughZ is not null && positions > Config.Width / Config.Heads;
         if (_usesZ && weightsToo) // B_h = W_O,h A_h is what carries a gradient of results back to z
-            Ops.HeadResultsBackward(_weight, _throughZ!, Block.ProjWeight, _throughZ!, null, Config.Heads);
+            Ops.HeadResultsTransposed(_weight, Block.ProjWeight, _throughZ!, Config.Heads);
     }
 
     public override void Features(LensInputs at, Tensor x)

@@ -102,7 +102,7 @@ public abstract class LayerLens
     /// <param name="head">The head.</param>
     /// <param name="x">[n, <see cref="HeadFeatureWidth"/>]</param>
     public virtual void HeadFeatures(LensInputs at, Tensor features, int head, Tensor x)
-        => Ops.CopyColumns(features, HeadPart(head).Start.Value, x);
+        => Ops.CopyColumns(features, x, HeadPart(head).Start.Value);
 
     /// <summary>One head's features to logits, with the head's share of the bias.</summary>
     /// <param name="head">The head.</param>

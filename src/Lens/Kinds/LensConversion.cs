@@ -51,8 +51,7 @@ public static class LensConversion
         if (kind == LensKind.Thin)
         {
             Tensor thin = target.Reshape(V, C);
-            from.Ops.HeadResultsBackward(
-                source.Reshape(V, H, C), thin, from.Block.ProjWeight, thin, null, H);
+            from.Ops.HeadResultsTransposed(source.Reshape(V, H, C), from.Block.ProjWeight, thin, H);
             return;
         }
         float[] inverse = Inverses(from); // too large for a stack, small for a device

@@ -53,7 +53,7 @@ sealed class LowRankLens : LayerLens
         Tensor z = _z.SliceRows(0, at.Count), y = _y.SliceRows(0, at.Count);
         for (int h = 0; h < Config.Heads; h++)
         {
-            Ops.CopyColumns(at.Z, h * z.Columns, z);
+            Ops.CopyColumns(at.Z, z, h * z.Columns);
             Ops.MatMul(z, Head(_throughZ, h), null, y);
             Ops.WriteColumns(y, x, h * y.Columns);
         }
@@ -64,8 +64,8 @@ sealed class LowRankLens : LayerLens
         Tensor z = _z.SliceRows(0, at.Count), dY = _y.SliceRows(0, at.Count);
         for (int h = 0; h < Config.Heads; h++)
         {
-            Ops.CopyColumns(at.Z, h * z.Columns, z);
-            Ops.CopyColumns(dX, h * dY.Columns, dY);
+            Ops.CopyColumns(at.Z, z, h * z.Columns);
+            Ops.CopyColumns(dX, dY, h * dY.Columns);
             Ops.Fill(_throughZGradient, 0f);
             Ops.MatMulWeightGradient(z, dY, _throughZGradient);
             Ops.MatMulWeightGradient(HeadProjection(h), _throughZGradient, Head(_downGradient, h));

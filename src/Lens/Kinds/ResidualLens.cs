@@ -54,7 +54,7 @@ sealed class ResidualLens : LayerLens
         Ops.LayerNorm(at.After!, _ones.Reshape(C), _zeros, part, _mean.Slice("means", 0, n), reciprocal,
             Config.LayerNormEpsilon);
         Ops.MatMul(reciprocal.Reshape(n, 1), _ones, null, factors); // a product of one term repeats it
-        Ops.SumHeads(at.Before!.Reshape(n, 1, C), Block.ProjBias, part);
+        Ops.AddBias(at.Before!, Block.ProjBias, part);
         Ops.Multiply(part, factors, part);
         Ops.WriteColumns(part, x, 0);
         Ops.Multiply(at.Z, factors, part);

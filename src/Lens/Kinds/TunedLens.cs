@@ -48,7 +48,7 @@ sealed class TunedLens : LayerLens
         Tensor moved = _moved.SliceRows(0, n);
         Ops.MatMulTransposed(at.Before!, _weight, moved);
         Ops.AddInto(at.Before!, moved);
-        Ops.SumHeads(moved.Reshape(n, 1, C), _bias, moved);
+        Ops.AddBias(moved, _bias, moved);
         Ops.LayerNorm(moved, Model.Weights.FinalNormWeight, Model.Weights.FinalNormBias, x,
             _mean.Slice("means", 0, n), _reciprocal.Slice("1 / s", 0, n), Config.LayerNormEpsilon);
     }

@@ -151,7 +151,7 @@ public static class LensReader
             int n = logits.Rows;
             Tensor values = _values.SliceRows(0, n);
             IndexTensor tokens = _tokens.Slice(_tokens.Name, 0, n, _top);
-            _model.Ops.TopK(logits, _top, values, tokens);
+            _model.Ops.TopK(logits, values, tokens, _top);
             float[] largest = values.ToArray();
             return [.. tokens.ToArray().Select((id, i) => new LensToken(id, largest[i])).Chunk(_top)];
         }

@@ -103,7 +103,7 @@ sealed class LayerTraining
     {
         InnerGradients();
         foreach ((Tensor value, Tensor gradient, Tensor m, Tensor v, bool decays) in _inner)
-            Lens.Ops.AdamW(value, gradient, m, v, step with
+            Lens.Ops.AdamW(gradient, value, m, v, step with
             {
                 GradientScale = _gradientScale, WeightDecay = decays ? step.WeightDecay : 0,
             });

@@ -46,7 +46,7 @@ sealed class Float32Moments(TensorArena arena, Ops ops, Tensor weight) : Vocabul
     internal override void Step(Tensor weight, Tensor gradient, int first, in AdamWStep step)
     {
         int rows = weight.Rows;
-        ops.AdamW(weight, gradient, _m.SliceRows(first, rows), _v.SliceRows(first, rows), step);
+        ops.AdamW(gradient, weight, _m.SliceRows(first, rows), _v.SliceRows(first, rows), step);
     }
 }
 
@@ -86,7 +86,7 @@ sealed class EightBitMoments : VocabularyMoments
     {
         (long codes, long units) = _places[first];
         int ints = checked((int)((weight.Length + 3) / 4));
-        ops.AdamW8Bit(weight, gradient, _m.Slice("m", codes, ints), _v.Slice("v", codes, ints),
+        ops.AdamW8Bit(gradient, weight, _m.Slice("m", codes, ints), _v.Slice("v", codes, ints),
             _units.Slice("units", units, checked((int)Units(weight.Length))), step);
     }
 
@@ -119,7 +119,7 @@ sealed class FactoredMoments : VocabularyMoments
     internal override void Step(Tensor weight, Tensor gradient, int first, in AdamWStep step)
     {
         int rows = weight.Rows, K = weight.Columns;
-        ops.AdamWFactored(weight, gradient, _m.SliceRows(first, rows), _rows.Slice("rows", first, rows),
+        ops.AdamWFactored(gradient, weight, _m.SliceRows(first, rows), _rows.Slice("rows", first, rows),
             _columns.Slice("columns", (long)_blocks[first] * K, K), step);
     }
 }

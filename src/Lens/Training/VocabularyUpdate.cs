@@ -72,7 +72,7 @@ sealed class VocabularyUpdate
             int tokens = gradient.Rows;
             _moments.Step(weight.SliceRows(token, tokens), gradient, token, step);
             // Of H equal biases in the sum each moves as one would, and none decays.
-            _lens.Ops.AdamW(bias.Slice("bias", token, tokens), biasGradient,
+            _lens.Ops.AdamW(biasGradient, bias.Slice("bias", token, tokens),
                 _biasM.Slice("m", token, tokens), _biasV.Slice("v", token, tokens),
                 step with { LearningRate = step.LearningRate * _lens.BiasesInSum, WeightDecay = 0 });
         });
@@ -98,7 +98,7 @@ sealed class VocabularyUpdate
             if (tokens < dLogits.Columns)
             {
                 block = _logits.Slice("gradient of a block's logits", 0, n, tokens);
-                ops.CopyColumns(dLogits, start, block);
+                ops.CopyColumns(dLogits, block, start);
             }
             Tensor gradient =
                 _gradient.Slice(_gradient.Name, 0, tokens, _lens.Vocabulary!.Value.Weight.Columns);

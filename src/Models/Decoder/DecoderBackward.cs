@@ -80,11 +80,11 @@ sealed class DecoderBackward(
         if (Uses(SiteKind.MlpPost, l))
         {
             Narrow(l, w, g);
-            ops.ActivateBackward(model.Config.Activation, input, d.Mlp, d.Mlp);
+            ops.ActivateBackward(input, d.Mlp, d.Mlp, model.Config.Activation);
         }
         else
             ops.MatMulTransposedActivateBackward(
-                model.Config.Activation, Out(l, g), w.OutWeight, input, d.Mlp);
+                Out(l, g), w.OutWeight, input, d.Mlp, model.Config.Activation);
         At(SiteKind.MlpPre, l, d.Mlp);
         WeightGradients(a.Ln2[l], d.Mlp, g.FcWeight, g.FcBias);
         if (!norm)

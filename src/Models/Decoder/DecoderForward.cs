@@ -134,12 +134,12 @@ sealed class DecoderForward(LanguageModel model, DecoderActivations a, SiteRecor
         At(SiteKind.Ln2Scale, l, a.Ln2Rstd[l]);
         At(SiteKind.Ln2Normalized, l, a.Ln2[l]);
         if (OnePass(SiteKind.MlpPre, l) && (!a.Kept || a.NeuronsTellTheirInputs(l, sites)))
-            ops.MatMulActivate(model.Config.Activation, a.Ln2[l], w.FcWeight, w.FcBias, a.MlpPost[l]);
+            ops.MatMulActivate(a.Ln2[l], w.FcWeight, w.FcBias, a.MlpPost[l], model.Config.Activation);
         else
         {
             ops.MatMul(a.Ln2[l], w.FcWeight, w.FcBias, a.MlpPre[l]);
             At(SiteKind.MlpPre, l, a.MlpPre[l]);
-            ops.Activate(model.Config.Activation, a.MlpPre[l], a.MlpPost[l]);
+            ops.Activate(a.MlpPre[l], a.MlpPost[l], model.Config.Activation);
         }
         At(SiteKind.MlpPost, l, a.MlpPost[l]);
         Narrow(l);
@@ -169,7 +169,7 @@ sealed class DecoderForward(LanguageModel model, DecoderActivations a, SiteRecor
             Tensor result = attention.ResultMemory(l, sites);
             ops.HeadResults(a.Z[l], w.ProjWeight, result, model.Config.Heads);
             At(SiteKind.Result, l, result);
-            ops.SumHeads(result, w.ProjBias, a.AttnOut[l]);
+            ops.HeadResultsSum(result, w.ProjBias, a.AttnOut[l]);
         }
         else if (OnePass(SiteKind.AttnOut, l))
         {

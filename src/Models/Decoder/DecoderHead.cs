@@ -20,8 +20,8 @@ sealed class DecoderHead(LanguageModel model)
     internal void Logits(Tensor x, Tensor logits)
     {
         ops.MatMulTransposed(x, model.Weights.Head, logits);
-        if (model.Weights.HeadBias is { } bias) // a sum over one "head", plus the bias
-            ops.SumHeads(logits.Reshape(x.Rows, 1, model.Config.VocabSize), bias, logits);
+        if (model.Weights.HeadBias is { } bias)
+            ops.AddBias(logits, bias, logits);
     }
 
     /// <summary>
@@ -45,7 +45,7 @@ sealed class DecoderHead(LanguageModel model)
             if (gradient is not { } g)
                 continue;
             if (g.Weights is { } weights)
-                ops.ScaleRows(logits, weights.Slice("weights", first, n));
+                ops.ScaleRows(weights.Slice("weights", first, n), logits);
             Backward(xs, logits, dX!.SliceRows(first, n), g.Into.Named);
         }
     }

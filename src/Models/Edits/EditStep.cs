@@ -31,15 +31,15 @@ sealed record EditStep(PreparedEdit Plan, IndexTensor Ids, Tensor? Values, Tenso
         Edit e = Plan.Edit;
         switch (e.Operation)
         {
-            case EditOperation.Add: ops.EditAdd(x, Ids, Plan.Column, Values!, e.Alpha); break;
+            case EditOperation.Add: ops.EditAdd(Ids, Values!, x, Plan.Column, e.Alpha); break;
             case EditOperation.Replace or EditOperation.Patch:
-                ops.EditReplace(x, Ids, Plan.Column, Values!);
+                ops.EditReplace(Ids, Values!, x, Plan.Column);
                 break;
-            case EditOperation.Scale: ops.EditScale(x, Ids, Plan.Column, Plan.Width, e.Alpha); break;
-            case EditOperation.Zero: ops.EditScale(x, Ids, Plan.Column, Plan.Width, 0f); break;
-            case EditOperation.Mean: ops.EditMean(x, Ids, Plan.Column, Plan.Width, Mean!); break;
+            case EditOperation.Scale: ops.EditScale(Ids, x, Plan.Column, Plan.Width, e.Alpha); break;
+            case EditOperation.Zero: ops.EditScale(Ids, x, Plan.Column, Plan.Width, 0f); break;
+            case EditOperation.Mean: ops.EditMean(Ids, x, Mean!, Plan.Column, Plan.Width); break;
             case EditOperation.ProjectOut:
-                ops.EditProjectOut(x, Ids, Plan.Column, Values!, e.Alpha);
+                ops.EditProjectOut(Ids, Values!, x, Plan.Column, e.Alpha);
                 break;
             default: Call(x, e.Function!); break;
         }
@@ -52,14 +52,14 @@ sealed record EditStep(PreparedEdit Plan, IndexTensor Ids, Tensor? Values, Tenso
         {
             case EditOperation.Add: break; // d(x + v)/dx is the identity
             case EditOperation.Replace or EditOperation.Patch or EditOperation.Zero: // x is forgotten
-                ops.EditScale(dX, Ids, Plan.Column, Plan.Width, 0f);
+                ops.EditScale(Ids, dX, Plan.Column, Plan.Width, 0f);
                 break;
-            case EditOperation.Scale: ops.EditScale(dX, Ids, Plan.Column, Plan.Width, e.Alpha); break;
+            case EditOperation.Scale: ops.EditScale(Ids, dX, Plan.Column, Plan.Width, e.Alpha); break;
             case EditOperation.Mean: // averaging over n rows is a symmetric matrix
-                ops.EditMean(dX, Ids, Plan.Column, Plan.Width, Mean!);
+                ops.EditMean(Ids, dX, Mean!, Plan.Column, Plan.Width);
                 break;
             case EditOperation.ProjectOut: // so is I - alpha u uᵀ
-                ops.EditProjectOut(dX, Ids, Plan.Column, Values!, e.Alpha);
+                ops.EditProjectOut(Ids, Values!, dX, Plan.Column, e.Alpha);
                 break;
             default:
                 if (e.FunctionBackward is { } backward)

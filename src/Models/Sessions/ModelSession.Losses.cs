@@ -125,7 +125,7 @@ public sealed partial class ModelSession
         Tensor dLogits = _pass.Memory.Cut("gradient of the logits", logits.Rows, logits.Columns);
         double value = loss(logits, dLogits);
         if (rows.Lengths.Any(length => length < rows.T))
-            _model.Ops.ScaleRows(dLogits, layout.LoadRealRows(rows));
+            _model.Ops.ScaleRows(layout.LoadRealRows(rows), dLogits);
         BackwardOfLogits(layout, dLogits, gradients);
         RunBackward(layout, gradients);
         return value;
@@ -184,7 +184,7 @@ public sealed partial class ModelSession
         if (gradient is { } g)
         {
             if (g.Weights is { } weights)
-                _model.Ops.ScaleRows(dLogits!, weights);
+                _model.Ops.ScaleRows(weights, dLogits!);
             BackwardOfLogits(layout, dLogits!, g.Into);
         }
         return layout.Losses.ToArray();

@@ -120,7 +120,7 @@ sealed class SiteRecorder
             if (layout.Dense && !ReferenceEquals(x, copy))
                 _model.Ops.Copy(x, copy);
             else if (!layout.Dense)
-                _model.Ops.CopyColumns(x, layout.Column, copy.Reshape(x.Rows, layout.Width));
+                _model.Ops.CopyColumns(x, copy.Reshape(x.Rows, layout.Width), layout.Column);
             _recordings[site] = new Recording(layout.Shape, copy);
         }
         else if (site.Kind == SiteKind.ResidPost && Edits(SiteKind.ResidPre, site.Layer + 1))

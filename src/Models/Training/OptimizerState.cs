@@ -74,10 +74,10 @@ public sealed class OptimizerState
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(step);
         foreach (Run run in _runs)
             if (_options is AdamWOptions adamw)
-                _ops.AdamW(run.Weight, run.Gradient, run.Moments[0], run.Moments[1], new AdamWStep(
+                _ops.AdamW(run.Gradient, run.Weight, run.Moments[0], run.Moments[1], new AdamWStep(
                     rate, adamw.Beta1, adamw.Beta2, adamw.Epsilon, run.Decay, step, gradientScale));
             else if (_options is SgdOptions sgd)
-                _ops.Sgd(run.Weight, run.Gradient, run.Moments.FirstOrDefault(run.Gradient), new SgdStep(
+                _ops.Sgd(run.Gradient, run.Weight, run.Moments.FirstOrDefault(run.Gradient), new SgdStep(
                     rate, sgd.Momentum, sgd.Dampening, run.Decay, sgd.Nesterov, step == 1, gradientScale));
     }
 

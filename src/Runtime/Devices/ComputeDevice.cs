@@ -27,7 +27,7 @@ public sealed class ComputeDevice : IDisposable
     /// <summary>Name, memory and limits.</summary>
     public DeviceEntry Entry { get; }
 
-    /// <summary>What runs the ops.</summary>
+    /// <summary>How the device runs ops.</summary>
     public DeviceKind Kind => Entry.Kind;
 
     /// <summary>The name it was opened by, <c>auto</c> resolved.</summary>
@@ -40,7 +40,7 @@ public sealed class ComputeDevice : IDisposable
     public long PeakBytes { get; private set; }
 
     /// <summary>Ops begun so far: on ILGPU devices each is at least one launch.</summary>
-    public long OpCount { get; internal set; }
+    internal long OpCount { get; set; }
 
     /// <summary>What matrix products multiply.</summary>
     /// <remarks>Tests set it on the simulator, where shuffles imitate tensor cores; only there it may be
@@ -122,7 +122,7 @@ public sealed class ComputeDevice : IDisposable
 
     /// <summary>Opens ILGPU's CPU simulator: no GPU needed, slow, every access bounds-checked.</summary>
     /// <param name="warpSize">The warp to imitate: 16, 32 or 64 threads.</param>
-    public static ComputeDevice OpenSimulator(int warpSize = 32)
+    internal static ComputeDevice OpenSimulator(int warpSize = 32)
     {
         // Not CPUDeviceKind.Default: its groups end at 16 threads, and our kernels ask for up to 256.
         CPUDeviceKind kind = warpSize switch

@@ -9,7 +9,7 @@ public readonly record struct GroupLimits(int Threads, long SharedBytes)
     /// The most that any portable kernel asks for. Tests hold every kernel to it, so a device that passes
     /// <see cref="Refusal"/> when it is opened does not fail in the middle of a job.
     /// </summary>
-    public static GroupLimits OfKernels { get; internal set; } = new(256, 32 * 1024);
+    internal static GroupLimits OfKernels { get; set; } = new(256, 32 * 1024);
 
     /// <summary>
     /// Why a device with these limits cannot run the kernels, in one line; null when it can.

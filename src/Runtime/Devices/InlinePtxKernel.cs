@@ -7,7 +7,9 @@ using ILGPU.Runtime.Cuda;
 
 namespace HeadTap.Runtime;
 
-/// <summary>Loads CUDA kernels whose inline instructions keep their operands in registers.</summary>
+/// <summary>
+/// Loads kernels so that on CUDA their inline instructions keep their operands in registers.
+/// </summary>
 static class InlinePtxKernel
 {
     // ILGPU 1.5.3 has no way to change a kernel's PTX before it is loaded, and no setter.
@@ -15,16 +17,18 @@ static class InlinePtxKernel
         "<PTXAssembly>k__BackingField", BindingFlags.Instance | BindingFlags.NonPublic);
 
     /// <summary>
-    /// Compiles an explicitly grouped kernel, passes it through <see cref="PtxLocals"/> and loads it.
+    /// Compiles an explicitly grouped kernel and loads it; on CUDA it passes through <see cref="PtxLocals"/>.
     /// </summary>
     /// <typeparam name="TLauncher">An action of the stream, the grid and the kernel's arguments.</typeparam>
-    internal static TLauncher Load<TLauncher>(CudaAccelerator accelerator, MethodInfo kernel)
+    internal static TLauncher Load<TLauncher>(Accelerator accelerator, MethodInfo kernel)
         where TLauncher : Delegate
     {
-        var compiled = (PTXCompiledKernel)accelerator.Backend.Compile(
+        if (accelerator is not CudaAccelerator cuda)
+            return accelerator.LoadKernel(kernel).CreateLauncherDelegate<TLauncher>();
+        var compiled = (PTXCompiledKernel)cuda.Backend.Compile(
             EntryPointDescription.FromExplicitlyGroupedKernel(kernel), KernelSpecialization.Empty);
         // without it: right, and slower
         Text?.SetValue(compiled, PtxLocals.ToRegisters(compiled.PTXAssembly));
-        return accelerator.LoadKernel(compiled).CreateLauncherDelegate<TLauncher>();
+        return cuda.LoadKernel(compiled).CreateLauncherDelegate<TLauncher>();
     }
 }

@@ -27,7 +27,7 @@ public static class OpenClKernelLimits
 {
     static readonly List<WeakReference<CLAccelerator>> s_opened = [];
 
-    // ILGPU 1.5.3 keeps a list of what an accelerator owns, kernels among it, and shows it to nobody.
+    // ILGPU 1.5.3 keeps a list of what an accelerator owns, kernels among it, in private fields.
     static readonly MethodInfo? s_owned = typeof(ILGPU.Runtime.Accelerator)
         .GetMethod("ForEachChildObject", BindingFlags.Instance | BindingFlags.NonPublic)
         ?.MakeGenericMethod(typeof(CLKernel));

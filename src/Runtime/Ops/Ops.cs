@@ -5,7 +5,7 @@ using ILGPU.Runtime;
 namespace HeadTap.Runtime;
 
 /// <summary>
-/// The mathematics of a device: one partial file an op. Each op checks shapes, then runs the host body or
+/// The mathematics of a device: one partial file per op. Each op checks shapes, then runs the host body or
 /// launches the kernel. "Writes" overwrites an output, "Adds into" accumulates.
 /// </summary>
 /// <remarks>Kernels are compiled when first used, so a program pays for what it runs.</remarks>
@@ -29,7 +29,14 @@ public sealed partial class Ops(ComputeDevice device)
     }
 
     /// <summary>Counts an op; the first line of every op after its checks.</summary>
-    void Begin() => Device.OpCount++;
+    void CountOp() => Device.OpCount++;
+
+    /// <summary>Counts an op; false where it has no elements: drivers refuse empty grids.</summary>
+    bool CountOp(long elements)
+    {
+        CountOp();
+        return elements > 0;
+    }
 }
 
 /// <summary>Formats a failed requirement, and nothing when it holds: shape checks run on every op.</summary>

@@ -20,7 +20,7 @@ public sealed unsafe class IndexTensor
         View = view;
     }
 
-    /// <summary>Used by every error.</summary>
+    /// <summary>The name in errors.</summary>
     public string Name { get; }
 
     /// <summary>Extents, outermost first.</summary>
@@ -29,7 +29,7 @@ public sealed unsafe class IndexTensor
     /// <summary>Product of the extents.</summary>
     public long Length { get; }
 
-    /// <summary>The device whose memory this is.</summary>
+    /// <summary>The device that owns the memory.</summary>
     public ComputeDevice Device { get; }
 
     /// <summary>Host memory on <c>cpu</c>, else null.</summary>

@@ -22,13 +22,13 @@ public sealed class MemoryPlan(ComputeDevice device)
     }
 
     /// <summary>Refuses a plan that the device cannot hold.</summary>
-    /// <param name="remedy">What would make it fit, e.g. "a smaller --batch-size".</param>
+    /// <param name="remedy">A change that would make it fit, such as "a smaller --batch-size".</param>
     /// <exception cref="UserException">It does not fit.</exception>
     public void Require(string remedy) => Require(FreeBytes(device), remedy);
 
     /// <summary>Refuses a plan that does not fit a given memory.</summary>
-    /// <param name="free">Bytes there are.</param>
-    /// <param name="remedy">What would make it fit.</param>
+    /// <param name="free">Free bytes.</param>
+    /// <param name="remedy">A change that would make it fit.</param>
     /// <exception cref="UserException">It does not fit.</exception>
     public void Require(long free, string remedy)
     {
@@ -60,7 +60,7 @@ public sealed class MemoryPlan(ComputeDevice device)
                 $"{purpose} needs {Text(bytes)}, and {device.Name} has {Text(free)} free");
     }
 
-    /// <summary>What a device has left for tensors.</summary>
+    /// <summary>The memory that a device has left for tensors.</summary>
     public static long FreeBytes(ComputeDevice device)
     {
         ArgumentNullException.ThrowIfNull(device);

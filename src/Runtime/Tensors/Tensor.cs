@@ -22,7 +22,7 @@ public sealed unsafe class Tensor
         View = view;
     }
 
-    /// <summary>Used by every error, trace line and checkpoint entry.</summary>
+    /// <summary>The name in errors, traces and checkpoints.</summary>
     public string Name { get; }
 
     /// <summary>Extents, outermost first.</summary>
@@ -37,7 +37,7 @@ public sealed unsafe class Tensor
     /// <summary>Product of all extents but the last.</summary>
     public int Rows => checked((int)(Length / Math.Max(Columns, 1)));
 
-    /// <summary>The device whose memory this is.</summary>
+    /// <summary>The device that owns the memory.</summary>
     public ComputeDevice Device { get; }
 
     /// <summary>Host memory on <c>cpu</c>, else null.</summary>
@@ -47,7 +47,7 @@ public sealed unsafe class Tensor
     internal ArrayView<float> View { get; }
 
     /// <summary>
-    /// Floats between a cache line and this tensor's first: cuts of an arena begin at one, slices anywhere.
+    /// Floats from the last cache line to the first element: 0 for cuts of an arena, any number for slices.
     /// </summary>
     internal long Offset { get; }
 

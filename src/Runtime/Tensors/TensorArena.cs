@@ -52,13 +52,10 @@ public sealed unsafe class TensorArena : IDisposable
         Capacity = long.MaxValue;
     }
 
-    /// <summary>Floats it has room for.</summary>
+    /// <summary>Floats that the arena has room for.</summary>
     public long Capacity { get; }
 
-    /// <summary>Floats cut so far, alignment included.</summary>
-    public long Used => _used;
-
-    /// <summary>The device whose memory this is.</summary>
+    /// <summary>The device that owns the memory.</summary>
     public ComputeDevice Device => _device;
 
     /// <summary>

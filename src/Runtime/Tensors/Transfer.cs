@@ -8,11 +8,11 @@ static unsafe class Transfer
 {
     /// <summary>Copies from the host; the lengths must agree.</summary>
     /// <param name="values">The source.</param>
-    /// <param name="device">Whose memory it goes to.</param>
+    /// <param name="device">The device that owns the memory.</param>
     /// <param name="pointer">Host memory, or null where there is a view.</param>
     /// <param name="view">Device memory.</param>
     /// <param name="length">Elements of the tensor.</param>
-    /// <param name="tensor">Is named where the lengths differ.</param>
+    /// <param name="tensor">The tensor, named in the error when the lengths differ.</param>
     internal static void Upload<T>(ReadOnlySpan<T> values, ComputeDevice device,
         T* pointer, ArrayView<T> view,
         long length, object tensor) where T : unmanaged

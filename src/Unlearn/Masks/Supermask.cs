@@ -68,8 +68,8 @@ sealed class Supermask : IDisposable
         foreach (MlpMatrix matrix in _matrices)
         {
             Tensor mask = _masks[matrix.Name];
-            _model.Ops.LowestMask(
-                _scores[matrix.Name], Removed(matrix.Weight.Length, _budget), mask);
+            _model.Ops.Supermask(
+                _scores[matrix.Name], mask, Removed(matrix.Weight.Length, _budget));
             _model.Ops.Multiply(_weights[matrix.Name], mask, matrix.Weight);
         }
     }
@@ -83,7 +83,7 @@ sealed class Supermask : IDisposable
         {
             Tensor gradient = gradients.Set.Blocks[b], scores = _scores.Blocks[b];
             _model.Ops.SupermaskGradient(gradient, _weights.Blocks[b], scores, gradient);
-            _model.Ops.Sgd(scores, gradient, _momenta.Blocks[b], step with { First = _first });
+            _model.Ops.Sgd(gradient, scores, _momenta.Blocks[b], step with { First = _first });
         }
         _first = false;
     }
@@ -95,7 +95,7 @@ sealed class Supermask : IDisposable
     internal MaskFinding Finding() => new(_budget, [.. _matrices.Select(matrix =>
     {
         Tensor mask = _masks[matrix.Name];
-        _model.Ops.LowestMask(_scores[matrix.Name], Removed(matrix.Weight.Length, _budget), mask);
+        _model.Ops.Supermask(_scores[matrix.Name], mask, Removed(matrix.Weight.Length, _budget));
         float[] kept = mask.ToArray();
         return (matrix.Name, (int[])[.. Enumerable.Range(0, kept.Length).Where(i => kept[i] == 0)]);
     })]);

@@ -118,7 +118,7 @@ public sealed class Greedy : UnlearningMethod
             for (int b = 0; b < _products.Blocks.Count; b++)
             {
                 Tensor block = _products.Blocks[b];
-                _model.Ops.TopK(block.Reshape(1, checked((int)block.Length)), 1, _value, _at);
+                _model.Ops.TopK(block.Reshape(1, checked((int)block.Length)), _value, _at, 1);
                 if (_value.ToArray()[0] is var value && value > best.Value)
                     best = (value, b, _at.ToArray()[0]);
             }

@@ -63,10 +63,10 @@ public class AttentionEditedTests
         {
             IndexTensor ids = arena.UploadIndices("rows", e.RowIds);
             if (e.Values is null)
-                ops.EditScale(z, ids, e.Column, e.Width, e.Factor);
+                ops.EditScale(ids, z, e.Column, e.Width, e.Factor);
             else
-                ops.EditAdd(z, ids, e.Column,
-                    arena.Upload("values", e.Values, e.Values.Length / e.Width, e.Width), e.Factor);
+                ops.EditAdd(ids, arena.Upload("values", e.Values, e.Values.Length / e.Width, e.Width), z,
+                    e.Column, e.Factor);
         }
         Assert.That(edited.ToArray(), Is.EqualTo(z.ToArray()));
         Assert.That(editedLse, Is.EqualTo(lse.ToArray()));

@@ -20,7 +20,7 @@ public class EditTests
     {
         using var run = new Run(device, width);
         float[] values = Normal(2, oneForAll ? width : Ids.Length * width);
-        run.Edit((ops, x, ids) => ops.EditAdd(x, ids, Column, run.Upload(values, width), 0.7f));
+        run.Edit((ops, x, ids) => ops.EditAdd(ids, run.Upload(values, width), x, Column, 0.7f));
         double[] exact = Wide(run.Before);
         float[] plain = [.. run.Before];
         EditReference.Add(exact, Ids, Wide(values), run.Stride, Column, width, 0.7f);
@@ -36,7 +36,7 @@ public class EditTests
     {
         using var run = new Run(device, width);
         float[] values = Normal(2, oneForAll ? width : Ids.Length * width);
-        run.Edit((ops, x, ids) => ops.EditReplace(x, ids, Column, run.Upload(values, width)));
+        run.Edit((ops, x, ids) => ops.EditReplace(ids, run.Upload(values, width), x, Column));
         for (int n = 0; n < Ids.Length; n++)
             if (Ids[n] >= 0)
                 Assert.That(run.Row(run.After, Ids[n]),
@@ -50,7 +50,7 @@ public class EditTests
         [ValueSource(nameof(Widths))] int width, [Values(0f, -1.5f)] float factor)
     {
         using var run = new Run(device, width, factor == 0f ? float.NaN : 2f);
-        run.Edit((ops, x, ids) => ops.EditScale(x, ids, Column, width, factor));
+        run.Edit((ops, x, ids) => ops.EditScale(ids, x, Column, width, factor));
         foreach (int row in Ids.Where(id => id >= 0))
             Assert.That(run.Row(run.After, row),
                 Is.EqualTo(run.Row(run.Before, row).Select(v => factor == 0f ? 0f : v * factor)),
@@ -65,7 +65,7 @@ public class EditTests
     {
         using var run = new Run(device, width);
         float[] u = Unit(3, width);
-        run.Edit((ops, x, ids) => ops.EditProjectOut(x, ids, Column, run.Upload(u, width), strength));
+        run.Edit((ops, x, ids) => ops.EditProjectOut(ids, run.Upload(u, width), x, Column, strength));
         double[] exact = Wide(run.Before);
         float[] plain = [.. run.Before];
         EditReference.ProjectOut(exact, Ids, Wide(u), run.Stride, Column, strength);
@@ -81,7 +81,7 @@ public class EditTests
     {
         using var run = new Run(device, width, 1000f);
         Tensor mean = run.Upload(Ones(width), width);
-        run.Edit((ops, x, ids) => ops.EditMean(x, ids, Column, width, mean));
+        run.Edit((ops, x, ids) => ops.EditMean(ids, x, mean, Column, width));
         double[] exact = Wide(run.Before);
         float[] plain = [.. run.Before];
         Agreement.AtMostTwiceFloat32("mean", EditReference.Mean(exact, Ids, run.Stride, Column, width),
@@ -98,11 +98,11 @@ public class EditTests
         run.Edit((ops, x, _) =>
         {
             IndexTensor none = run.Arena.CutIndices("none", 0);
-            ops.EditAdd(x, none, Column, mean, 1f);
-            ops.EditReplace(x, none, Column, mean);
-            ops.EditScale(x, none, Column, 7, 0f);
-            ops.EditProjectOut(x, none, Column, mean, 1f);
-            ops.EditMean(x, none, Column, 7, mean);
+            ops.EditAdd(none, mean, x, Column, 1f);
+            ops.EditReplace(none, mean, x, Column);
+            ops.EditScale(none, x, Column, 7, 0f);
+            ops.EditProjectOut(none, mean, x, Column, 1f);
+            ops.EditMean(none, x, mean, Column, 7);
         });
         Assert.That(run.After, Is.EqualTo(run.Before));
         Assert.That(mean.ToArray(), Is.All.Zero);
@@ -114,7 +114,7 @@ public class EditTests
         float[] Edited(ComputeDevice device)
         {
             using var run = new Run(device, 129);
-            run.Edit((ops, x, ids) => ops.EditProjectOut(x, ids, Column, run.Upload(Unit(3, 129), 129), 1f));
+            run.Edit((ops, x, ids) => ops.EditProjectOut(ids, run.Upload(Unit(3, 129), 129), x, Column, 1f));
             return run.After;
         }
         using ComputeDevice other = ComputeDevice.OpenSimulator(warpSize);
@@ -128,12 +128,12 @@ public class EditTests
         Tensor values = run.Upload(Ones(14), 7);
         run.Edit((ops, x, ids) =>
         {
-            Assert.That(() => ops.EditScale(x, ids, Column, run.Stride, 0f),
+            Assert.That(() => ops.EditScale(ids, x, Column, run.Stride, 0f),
                 Throws.ArgumentException.With.Message.Contains(
                     "EditScale: columns 3 to 14 are not all in x [6, 12]"));
-            Assert.That(() => ops.EditAdd(x, ids, Column, values, 1f),
+            Assert.That(() => ops.EditAdd(ids, values, x, Column, 1f),
                 Throws.ArgumentException.With.Message.Contains("EditAdd: values [2, 7] must be one row"));
-            Assert.That(() => ops.EditScale(x, run.Arena.UploadIndices("rows", [0, Rows]), 0, 1, 0f),
+            Assert.That(() => ops.EditScale(run.Arena.UploadIndices("rows", [0, Rows]), x, 0, 1, 0f),
                 Throws.ArgumentException.With.Message.Contains("EditScale: rows [2] holds 6 at 1"));
         });
         Assert.That(run.After, Is.EqualTo(run.Before));

@@ -157,7 +157,7 @@ public class HeadResultsTests
         public (float[] Result, float[] AttnOut) Forward()
         {
             Ops.HeadResults(_z, _weight, Result, _shape.H);
-            Ops.SumHeads(Result, _bias, _attnOut);
+            Ops.HeadResultsSum(Result, _bias, _attnOut);
             return (Result.ToArray(), _attnOut.ToArray());
         }
 
@@ -182,11 +182,11 @@ public class HeadResultsTests
                 Tensor zOfHead = From(_z, h * D), weight = From(_weight, h * D * C);
                 Tensor dOfHead = From(_dResult, h * C);
                 Ops.Product(zOfHead, weight, null, From(Result, h * C),
-                    new MatMulShape(rows, C, D, C, 1, C, 1, H * C, 0));
+                    MatMulShape.HeadResults(rows, C, H));
                 Ops.Product(dOfHead, weight, null, From(DZ, h * D),
-                    new MatMulShape(rows, D, C, H * C, 1, 1, C, C, 0));
+                    MatMulShape.HeadResultsInput(rows, C, H));
                 Ops.Product(zOfHead, dOfHead, null, From(DWeight, h * D * C),
-                    new MatMulShape(D, C, rows, 1, C, H * C, 1, C, 1));
+                    MatMulShape.HeadResultsWeight(rows, C, H));
             }
         }
 

@@ -328,7 +328,7 @@ public class VocabularyLossTests
         public float[] Gradient()
         {
             foreach ((int first, Tensor chunk) in Starts.Zip(_chunks))
-                _ops.KlDivergenceChunkGradient(_a, chunk, _statistics, first, Scale);
+                _ops.KlDivergenceChunkGradient(_a, _statistics, chunk, first, Scale);
             return [.. _chunks.SelectMany(chunk => chunk.ToArray()[..chunk.Columns])];
         }
 

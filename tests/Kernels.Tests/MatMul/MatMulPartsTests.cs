@@ -41,9 +41,9 @@ public class MatMulPartsTests
             float[] separate = sum.ToArray();
             ops.MatMulAdd(xs, ws, biases, before, sum);
             Assert.That(sum.ToArray(), Is.EqualTo(separate), $"residual, {parts} parts");
-            ops.Activate(Activation.GeluTanh, y, sum);
+            ops.Activate(y, sum, Activation.GeluTanh);
             separate = sum.ToArray();
-            ops.MatMulActivate(Activation.GeluTanh, xs, ws, biases, y);
+            ops.MatMulActivate(xs, ws, biases, y, Activation.GeluTanh);
             Assert.That(y.ToArray(), Is.EqualTo(separate), $"GELU, {parts} parts");
         }
     }

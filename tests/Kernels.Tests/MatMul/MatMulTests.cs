@@ -172,9 +172,9 @@ public class MatMulTests
             foreach (Activation kind in Enum.GetValues<Activation>())
             {
                 run.Ops.MatMul(run.X, run.Weight, run.Bias, run.Y);
-                run.Ops.Activate(kind, run.Y, y);
+                run.Ops.Activate(run.Y, y, kind);
                 separate = y.ToArray();
-                run.Ops.MatMulActivate(kind, run.X, run.Weight, run.Bias, y);
+                run.Ops.MatMulActivate(run.X, run.Weight, run.Bias, y, kind);
                 Assert.That(y.ToArray(), Is.EqualTo(separate), $"{variant}, {kind}");
             }
         }
@@ -188,13 +188,13 @@ public class MatMulTests
     {
         using var run = new Run(device, (rows, 70, 20));
         run.Ops.MatMulTransposed(run.DY, run.Weight, run.DX);
-        run.Ops.ActivateBackward(kind, run.X, run.DX, run.DX);
+        run.Ops.ActivateBackward(run.X, run.DX, run.DX, kind);
         float[] separate = run.DX.ToArray();
         run.Ops.Fill(run.DX, float.NaN);
-        run.Ops.MatMulTransposedActivateBackward(kind, run.DY, run.Weight, run.X, run.DX);
+        run.Ops.MatMulTransposedActivateBackward(run.DY, run.Weight, run.X, run.DX, kind);
         Assert.That(run.DX.ToArray(), Is.EqualTo(separate));
         Assert.That(
-            () => run.Ops.MatMulTransposedActivateBackward(kind, run.DY, run.Weight, run.DY, run.DX),
+            () => run.Ops.MatMulTransposedActivateBackward(run.DY, run.Weight, run.DY, run.DX, kind),
             Throws.ArgumentException.With.Message.StartsWith("MatMulTransposedActivateBackward: dY"));
     }
 
@@ -208,7 +208,7 @@ public class MatMulTests
         Assert.That(() =>
         {
             ops.MatMulTransposed(dY, weight, dX);
-            ops.MatMulTransposedActivateBackward(Activation.Relu, dY, weight, x, dX);
+            ops.MatMulTransposedActivateBackward(dY, weight, x, dX, Activation.Relu);
         }, Throws.Nothing);
     }
 

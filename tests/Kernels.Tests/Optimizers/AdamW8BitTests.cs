@@ -55,8 +55,8 @@ public class AdamW8BitTests
             whole.Step(ops, Gradient(t, n), Adam with { Step = t });
             cut.Gradient.Upload(Gradient(t, n));
             foreach ((int first, int count) in ((int, int)[])[(0, 512), (512, 88)])
-                ops.AdamW8Bit(cut.Weight.Slice("weight", first, count),
-                    cut.Gradient.Slice("gradient", first, count),
+                ops.AdamW8Bit(cut.Gradient.Slice("gradient", first, count),
+                    cut.Weight.Slice("weight", first, count),
                     cut.M.Slice("m", first / 4, count / 4), cut.V.Slice("v", first / 4, count / 4),
                     cut.Units.Slice("units", first / 128, (count + 255) / 256 * 2),
                     Adam with { Step = t });
@@ -174,7 +174,7 @@ public class AdamW8BitTests
         var ops = new Ops(arena.Device);
         Tensor w = arena.Cut("w", 257), units = arena.Cut("units", 4);
         IndexTensor codes = arena.CutIndices("codes", 65), few = arena.CutIndices("few", 64);
-        Assert.That(() => ops.AdamW8Bit(w, arena.Cut("g", 256), codes, codes, units, Adam),
+        Assert.That(() => ops.AdamW8Bit(arena.Cut("g", 256), w, codes, codes, units, Adam),
             Throws.ArgumentException.With.Message.Contains("AdamW8Bit: g [256] must have the length"));
         Assert.That(() => ops.AdamW8Bit(w, w, codes, few, units, Adam),
             Throws.ArgumentException.With.Message.Contains("few [64] need 65 ints"));
@@ -258,7 +258,7 @@ public class AdamW8BitTests
         public void Step(Ops ops, float[] g, AdamWStep step)
         {
             Gradient.Upload(g);
-            ops.AdamW8Bit(Weight, Gradient, M, V, Units, step);
+            ops.AdamW8Bit(Gradient, Weight, M, V, Units, step);
             Assert.That(Gradient.ToArray().AsSpan().SequenceEqual(g), Is.True, "the gradient is read only");
         }
 

@@ -78,7 +78,7 @@ public class AdamWFactoredTests
         {
             float[] g = Gradient(t, rows, K);
             whole.Gradient.Upload(g);
-            ops.AdamWFactored(whole.Weight.SliceRows(0, cut), whole.Gradient.SliceRows(0, cut),
+            ops.AdamWFactored(whole.Gradient.SliceRows(0, cut), whole.Weight.SliceRows(0, cut),
                 whole.M.SliceRows(0, cut), whole.RowMoments.Slice("rows", 0, cut), columns,
                 Adam with { Step = t });
             alone.Step(ops, g[..(cut * K)], Adam with { Step = t });
@@ -132,7 +132,7 @@ public class AdamWFactoredTests
         using var arena = new TensorArena(TestDevice.Open("cpu512"), 4096);
         var ops = new Ops(arena.Device);
         Tensor w = arena.Cut("w", 3, 5), r = arena.Cut("r", 3), c = arena.Cut("c", 5);
-        Assert.That(() => ops.AdamWFactored(w, arena.Cut("g", 5, 3), w, r, c, Adam),
+        Assert.That(() => ops.AdamWFactored(arena.Cut("g", 5, 3), w, w, r, c, Adam),
             Throws.ArgumentException.With.Message.Contains("AdamWFactored: g [5, 3]"));
         Assert.That(() => ops.AdamWFactored(w, w, w, c, r, Adam),
             Throws.ArgumentException.With.Message.Contains("c [5] needs a number for every row of w [3, 5]"));
@@ -168,7 +168,7 @@ public class AdamWFactoredTests
         public void Step(Ops ops, float[] g, AdamWStep step)
         {
             Gradient.Upload(g);
-            ops.AdamWFactored(Weight, Gradient, M, RowMoments, ColumnMoments, step);
+            ops.AdamWFactored(Gradient, Weight, M, RowMoments, ColumnMoments, step);
             Assert.That(Gradient.ToArray(), Is.EqualTo(g), "the gradient is read only");
         }
     }

@@ -36,7 +36,7 @@ public class OptimizerTests
             float[] g = Gradient(t, n);
             gradient.Upload(g);
             AdamWStep step = Adam with { Step = t, GradientScale = gradientScale };
-            ops.AdamW(weight, gradient, first, second, step);
+            ops.AdamW(gradient, weight, first, second, step);
             Textbook(w, g, m, v, step);
             Textbook(w64, Wide(g), m64, v64, step);
             Assert.That(gradient.ToArray(), Is.EqualTo(g), "the gradient is read only");
@@ -75,7 +75,7 @@ public class OptimizerTests
             float[] g = Gradient(t, n);
             gradient.Upload(g);
             SgdStep step = options with { First = t == 1 };
-            ops.Sgd(weight, gradient, momentum, step);
+            ops.Sgd(gradient, weight, momentum, step);
             Textbook(w, g, buffer, step);
             Textbook(w64, Wide(g), buffer64, step);
         }
@@ -103,7 +103,7 @@ public class OptimizerTests
         using var arena = new TensorArena(TestDevice.Open(device), 256);
         var ops = new Ops(arena.Device);
         Tensor weight = arena.Upload("weight", Ones(40), 40), zeros = arena.Cut("gradient", 40);
-        ops.AdamW(weight, zeros, arena.Cut("m", 40), arena.Cut("v", 40),
+        ops.AdamW(zeros, weight, arena.Cut("m", 40), arena.Cut("v", 40),
             Adam with { LearningRate = 0.5f, WeightDecay = 0.5f });
         Assert.That(weight.ToArray(), Is.All.EqualTo(0.75f));
     }
@@ -137,13 +137,13 @@ public class OptimizerTests
         {
             AdamWStep adam = Adam with { Step = t, GradientScale = 0.3f };
             SgdStep sgd = SgdOptions[2] with { First = t == 1 };
-            ops.AdamW(one[0], gradient, one[1], one[2], adam);
-            ops.Sgd(sgdOne[0], gradient, sgdOne[1], sgd);
+            ops.AdamW(gradient, one[0], one[1], one[2], adam);
+            ops.Sgd(gradient, sgdOne[0], sgdOne[1], sgd);
             for (int i = 0, at = 0; i < pieces.Length; at += pieces[i++])
             {
                 Tensor Piece(Tensor whole) => whole.Slice("piece", at, pieces[i]);
-                ops.AdamW(Piece(cut[0]), Piece(gradient), Piece(cut[1]), Piece(cut[2]), adam);
-                ops.Sgd(Piece(sgdCut[0]), Piece(gradient), Piece(sgdCut[1]), sgd);
+                ops.AdamW(Piece(gradient), Piece(cut[0]), Piece(cut[1]), Piece(cut[2]), adam);
+                ops.Sgd(Piece(gradient), Piece(sgdCut[0]), Piece(sgdCut[1]), sgd);
             }
         }
         foreach ((Tensor whole, Tensor parts) in one.Zip(cut).Concat(sgdOne.Zip(sgdCut)))

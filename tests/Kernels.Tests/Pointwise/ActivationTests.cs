@@ -93,8 +93,8 @@ public class ActivationTests
             using var arena = new TensorArena(TestDevice.Open(device), 2048);
             var ops = new Ops(arena.Device);
             Tensor input = arena.Upload("x", x, x.Length), d = arena.Upload("dY", dY, x.Length);
-            ops.ActivateBackward(kind, input, d, d);
-            ops.Activate(kind, input, input);
+            ops.ActivateBackward(input, d, d, kind);
+            ops.Activate(input, input, kind);
             Assert.That(d.ToArray(), Is.EqualTo(dX), $"{kind} backward");
             Assert.That(input.ToArray(), Is.EqualTo(y), $"{kind} forward");
         }
@@ -145,8 +145,8 @@ public class ActivationTests
         Tensor input = arena.Upload("x", x, x.Length), d = arena.Upload("dY", dY, x.Length);
         Tensor y = arena.Upload("y", Ones(x.Length), x.Length),
             dX = arena.Upload("dX", Ones(x.Length), x.Length);
-        ops.Activate(kind, input, y);
-        ops.ActivateBackward(kind, input, d, dX);
+        ops.Activate(input, y, kind);
+        ops.ActivateBackward(input, d, dX, kind);
         return (y.ToArray(), dX.ToArray());
     }
 

@@ -30,7 +30,7 @@ public class ElementwiseTests
         }
         Assert.That(After(y => ops.Add(x, z, y)), Is.EqualTo(a.Zip(b, (p, q) => p + q)), "Add");
         Assert.That(After(y => ops.AddInto(x, y)), Is.EqualTo(a.Select(p => p + 1f)), "AddInto");
-        Assert.That(After(y => ops.Axpy(-2f, x, y)), Is.EqualTo(a.Select(p => 1f - 2f * p)), "Axpy");
+        Assert.That(After(y => ops.Axpy(x, y, -2f)), Is.EqualTo(a.Select(p => 1f - 2f * p)), "Axpy");
         Assert.That(After(y => ops.Multiply(x, z, y)), Is.EqualTo(a.Zip(b, (p, q) => p * q)), "Multiply");
         Assert.That(After(y => ops.Scale(y, 0.3f)), Is.All.EqualTo(0.3f), "Scale");
         Assert.That(After(y => ops.Fill(y, 2.5f)), Is.All.EqualTo(2.5f), "Fill");
@@ -66,7 +66,7 @@ public class ElementwiseTests
         ops.Fill(m, 1f);
         ops.MaskedCopy(x, m, y);
         Is((p, q) => p);
-        ops.Axpy(2f, x, y);
+        ops.Axpy(x, y, 2f);
         Is((p, q) => q + 2f * p);
         ops.Copy(x, y);
         Is((p, q) => p);

@@ -23,7 +23,7 @@ public class ScaleRowsTests
             x[i] = i % 2 == 0 ? float.NaN : float.NegativeInfinity;
         using var arena = new TensorArena(TestDevice.Open(device), x.Length + rows + 64);
         Tensor values = arena.Upload("x", x, rows, n);
-        new Ops(arena.Device).ScaleRows(values, arena.Upload("factors", factors, rows));
+        new Ops(arena.Device).ScaleRows(arena.Upload("factors", factors, rows), values);
         Assert.That(values.ToArray(), Is.EqualTo(ScaleRowsReference.Forward(x, factors)));
     }
 
@@ -35,7 +35,7 @@ public class ScaleRowsTests
         float[] x = Normal(1, rows * n), factors = Normal(2, rows);
         using var arena = new TensorArena(TestDevice.Open(device), x.Length + rows + 64);
         Tensor values = arena.Upload("x", x, rows, n);
-        new Ops(arena.Device).ScaleRows(values, arena.Upload("factors", factors, rows));
+        new Ops(arena.Device).ScaleRows(arena.Upload("factors", factors, rows), values);
         Assert.That(values.Span.SequenceEqual(ScaleRowsReference.Forward(x, factors)), Is.True);
     }
 
@@ -44,7 +44,7 @@ public class ScaleRowsTests
     {
         using var arena = new TensorArena(TestDevice.Open("cpu512"), 256);
         Tensor x = arena.Cut("dLogits", 3, 4), factors = arena.Cut("weights", 4);
-        Assert.That(() => new Ops(arena.Device).ScaleRows(x, factors), Throws.ArgumentException.With.Message
+        Assert.That(() => new Ops(arena.Device).ScaleRows(factors, x), Throws.ArgumentException.With.Message
             .Contains("ScaleRows: weights [4] must hold one factor for each row of dLogits [3, 4]"));
     }
 }

@@ -48,11 +48,11 @@ static class KernelCatalog
             (typeof(MatMulTensorKernels), nameof(MatMulTensorKernels.Tf32),
                 typeof(KContiguous), typeof(KStrided)),
             (typeof(MatMulTensorKernels), nameof(MatMulTensorKernels.Tf32Small),
-                typeof(TermsTogether64), typeof(LinesTogether64)),
+                typeof(KContiguous64), typeof(KStrided64)),
             (typeof(MatMulTensorKernels), nameof(MatMulTensorKernels.Bf16),
                 typeof(KContiguous), typeof(KStrided)),
             (typeof(MatMulTensorKernels), nameof(MatMulTensorKernels.Bf16Small),
-                typeof(TermsTogether64), typeof(LinesTogether64)),
+                typeof(KContiguous64), typeof(KStrided64)),
             (typeof(HeadResultsKernels), nameof(HeadResultsKernels.ProductTf32),
                 typeof(KContiguous), typeof(KStrided)),
             (typeof(HeadResultsKernels), nameof(HeadResultsKernels.ProductBf16),
@@ -69,22 +69,21 @@ static class KernelCatalog
             typeof(PtxTensorCores), layouts.X, layouts.Weight);
 
     static IEnumerable<KernelVariant> Attention() =>
-        from kernel in ((Type Type, string Method)[])
+        from kernel in ((Type Type, string Method, Type[] Numbers)[])
         [
-            (typeof(AttentionTensorKernels), nameof(AttentionTensorKernels.ForwardTf32)),
-            (typeof(AttentionTensorKernels), nameof(AttentionTensorKernels.ForwardBf16)),
-            (typeof(AttentionTensorKernels), nameof(AttentionTensorKernels.ForwardTf32Edited)),
-            (typeof(AttentionTensorKernels), nameof(AttentionTensorKernels.ForwardBf16Edited)),
-            (typeof(AttentionTensorBackwardKernels), nameof(AttentionTensorBackwardKernels.QueriesTf32)),
-            (typeof(AttentionTensorBackwardKernels), nameof(AttentionTensorBackwardKernels.QueriesBf16)),
-            (typeof(AttentionTensorBackwardKernels),
-                nameof(AttentionTensorBackwardKernels.KeysAndValuesTf32)),
-            (typeof(AttentionTensorBackwardKernels),
-                nameof(AttentionTensorBackwardKernels.KeysAndValuesBf16)),
+            (typeof(AttentionTensorKernels), nameof(AttentionTensorKernels.ForwardTf32), []),
+            (typeof(AttentionTensorKernels), nameof(AttentionTensorKernels.ForwardBf16), []),
+            (typeof(AttentionTensorKernels), nameof(AttentionTensorKernels.ForwardTf32Edited), []),
+            (typeof(AttentionTensorKernels), nameof(AttentionTensorKernels.ForwardBf16Edited), []),
+            .. from method in (string[])[
+                    nameof(AttentionTensorBackwardKernels.Queries),
+                    nameof(AttentionTensorBackwardKernels.KeysAndValues)]
+                from number in (Type[])[typeof(Tf32Number), typeof(Bf16Number)]
+                select (typeof(AttentionTensorBackwardKernels), method, new[] { number }),
         ]
         from head in (Type[])[typeof(OneChunk), typeof(TwoChunks)]
         select Variant(kernel.Type, kernel.Method, CudaArchitecture.SM_80, tensorCores: true,
-            typeof(PtxTensorCores), head);
+            [typeof(PtxTensorCores), .. kernel.Numbers, head]);
 
     static IEnumerable<KernelVariant> Found()
     {

@@ -21,7 +21,7 @@ public class ColumnTests
         Tensor w = arena.Upload("wide", wide, rows, stride), n = arena.Upload("narrow", narrow, rows, width);
         Tensor taken = arena.Upload("taken", Ones(rows * width), rows, width);
 
-        ops.CopyColumns(w, column, taken);
+        ops.CopyColumns(w, taken, column);
         float[] expected = new float[rows * width];
         ForEach((r, c) => expected[r * width + c] = wide[r * stride + column + c]);
         Assert.That(taken.ToArray(), Is.EqualTo(expected), "CopyColumns");
@@ -48,7 +48,7 @@ public class ColumnTests
         using var arena = new TensorArena(TestDevice.Open("cpu512"), 256);
         Tensor wide = arena.Cut("qkv", 2, 9), narrow = arena.Cut("q", 2, 3);
         var ops = new Ops(arena.Device);
-        Assert.That(() => ops.CopyColumns(wide, 7, narrow),
+        Assert.That(() => ops.CopyColumns(wide, narrow, 7),
             Throws.ArgumentException.With.Message.Contains(
                 "CopyColumns: columns 7 to 9 (q [2, 3]) are not all in qkv [2, 9]"));
         Assert.That(() => ops.WriteColumns(narrow, wide, -1), Throws.ArgumentException);

@@ -35,7 +35,7 @@ public class TopKTests
         Tensor x = arena.Cut("logits", 2, 4), values = arena.Cut("values", 2, 5);
         IndexTensor indices = arena.CutIndices("indices", 2, 5);
         foreach (int k in (int[])[0, 5])
-            Assert.That(() => ops.TopK(x, k, values, indices),
+            Assert.That(() => ops.TopK(x, values, indices, k),
                 Throws.ArgumentException.With.Message.Contains(
                     $"TopK: k = {k} must be 1 to the last axis of logits"));
     }
@@ -47,7 +47,7 @@ public class TopKTests
         var ops = new Ops(arena.Device);
         Tensor tensor = arena.Upload("x", x, rows, V), values = arena.Cut("values", rows, k);
         IndexTensor indices = arena.CutIndices("indices", rows, k), best = arena.CutIndices("best", rows);
-        ops.TopK(tensor, k, values, indices);
+        ops.TopK(tensor, values, indices, k);
         ops.ArgMax(tensor, best);
         int[] expected = [.. x.Chunk(V).SelectMany(row => TopKReference.Indices(row, k))];
         Assert.That(indices.ToArray(), Is.EqualTo(expected));

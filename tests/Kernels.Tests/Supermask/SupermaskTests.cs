@@ -83,11 +83,11 @@ public class SupermaskTests
         using var arena = new TensorArena(TestDevice.Open("cpu512"), 256);
         var ops = new Ops(arena.Device);
         Tensor scores = arena.Cut("scores", 3, 4), mask = arena.Cut("mask", 11), whole = arena.Cut("m", 12);
-        Assert.That(() => ops.LowestMask(scores, 2, mask), Throws.ArgumentException.With.Message
-            .Contains("LowestMask: mask [11] must have the length of scores [3, 4]"));
+        Assert.That(() => ops.Supermask(scores, mask, 2), Throws.ArgumentException.With.Message
+            .Contains("Supermask: mask [11] must have the length of scores [3, 4]"));
         foreach (long count in (long[])[-1, 13])
-            Assert.That(() => ops.LowestMask(scores, count, whole), Throws.ArgumentException.With.Message
-                .Contains($"LowestMask: count {count} must be 0 to the 12 elements of scores"));
+            Assert.That(() => ops.Supermask(scores, whole, count), Throws.ArgumentException.With.Message
+                .Contains($"Supermask: count {count} must be 0 to the 12 elements of scores"));
         Assert.That(() => ops.SupermaskGradient(scores, whole, whole, mask), Throws.ArgumentException);
     }
 
@@ -100,7 +100,7 @@ public class SupermaskTests
         foreach (long count in counts)
         {
             ops.Fill(mask, 0.5f);
-            ops.LowestMask(tensor, count, mask);
+            ops.Supermask(tensor, mask, count);
             Assert.That(mask.ToArray().AsSpan().SequenceEqual(SupermaskReference.LowestMask(scores, count)),
                 Is.True, $"count {count}");
         }

@@ -43,7 +43,7 @@ public class LanguageModelTests
             gradients.Clear(model.Ops);
             (double sum, int count) = session.ForwardBackward(batch, golden.Targets, gradients, 1f / 15);
             losses[step - 1] = (float)(sum / count);
-            model.Ops.AdamW(model.Set.Blocks[0], gradients.Set.Blocks[0], m, v, new AdamWStep(
+            model.Ops.AdamW(gradients.Set.Blocks[0], model.Set.Blocks[0], m, v, new AdamWStep(
                 (float)TinyGolden.LearningRate, (float)TinyGolden.Beta1, (float)TinyGolden.Beta2,
                 (float)TinyGolden.Epsilon, 0, step));
         }

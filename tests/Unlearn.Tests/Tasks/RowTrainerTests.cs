@@ -78,7 +78,7 @@ public sealed class RowTrainerTests
             session.ForwardBackward(batch, batch.NextTokens(), gradients,
                 (float)(1.0 / rows.Sum(r => r.Length - 1)));
             foreach (string name in c.Model.Parameters.Slices.Select(s => s.Name))
-                c.Model.Ops.AdamW(c.Model.Set[name], gradients.Set[name], m[name], v[name],
+                c.Model.Ops.AdamW(gradients.Set[name], c.Model.Set[name], m[name], v[name],
                     new AdamWStep(1e-2f, 0.9f, 0.98f, 1e-8f, 0.1f, step));
         }
     }

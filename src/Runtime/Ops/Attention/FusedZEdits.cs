@@ -26,9 +26,9 @@ public sealed record FusedZEdits
     public static long Floats(int rows) => HeadEdit.Header + rows;
 
     /// <summary>Cuts the table of edits from an arena and fills it.</summary>
-    /// <param name="arena">Of the device that runs attention.</param>
+    /// <param name="arena">Memory on the device that runs attention.</param>
     /// <param name="rows">Rows of z.</param>
-    /// <param name="edits">In the order in which they apply.</param>
+    /// <param name="edits">The edits, in the order in which they apply.</param>
     public static FusedZEdits Upload(TensorArena arena, int rows, IReadOnlyList<ZEdit> edits)
     {
         ArgumentNullException.ThrowIfNull(arena);

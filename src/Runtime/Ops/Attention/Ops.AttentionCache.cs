@@ -23,7 +23,7 @@ public sealed unsafe partial class Ops
     /// <param name="kCache">[B, H, capacity, D]</param>
     /// <param name="vCache">[B, H, capacity, D]</param>
     /// <param name="B">Rows of the batch.</param>
-    /// <param name="T">Tokens of a row, padding included; at most the capacity.</param>
+    /// <param name="T">Tokens per row, padding included; at most the capacity.</param>
     /// <param name="H">Heads.</param>
     /// <exception cref="ArgumentException">A shape does not fit.</exception>
     public void CacheFill(Tensor qkv, IndexTensor lengths, Tensor kCache, Tensor vCache, int B, int T, int H)
@@ -32,7 +32,7 @@ public sealed unsafe partial class Ops
         Require(lengths.Length == B, $"{lengths} must have {B} entries.");
         int capacity = Capacity(kCache, vCache, B, H, D);
         Require(T <= capacity, $"{T} tokens do not fit {kCache}.");
-        Begin();
+        CountOp();
         if (qkv.Length == 0)
             return;
         if (Host)
@@ -45,7 +45,7 @@ public sealed unsafe partial class Ops
                 qkv.View, lengths.View, kCache.View, vCache.View, T, H, D, capacity);
     }
 
-    /// <summary>Copies k and v of one new token a row to its position in the cache.</summary>
+    /// <summary>Copies k and v of one new token per row to its position in the cache.</summary>
     /// <param name="qkv">[B, 3C]</param>
     /// <param name="positions">[B], below the capacity; negative: the row is finished and skipped.</param>
     /// <param name="kCache">[B, H, capacity, D]</param>
@@ -58,7 +58,7 @@ public sealed unsafe partial class Ops
         int D = HeadSize(qkv, B, 1, H);
         Require(positions.Length == B, $"{positions} must have {B} entries.");
         int capacity = Capacity(kCache, vCache, B, H, D);
-        Begin();
+        CountOp();
         if (qkv.Length == 0)
             return;
         if (Host)
@@ -72,7 +72,7 @@ public sealed unsafe partial class Ops
     }
 
     /// <summary>
-    /// Writes the attention of one new token a row over the cached positions 0..positions[b].
+    /// Writes the attention of one new token per row over the cached positions 0..positions[b].
     /// </summary>
     /// <param name="qkv">[B, 3C]; only q is read: append first.</param>
     /// <param name="positions">[B]; negative: the row is finished.</param>
@@ -83,7 +83,7 @@ public sealed unsafe partial class Ops
     /// <param name="z">[B, C]; zeros for finished rows.</param>
     /// <param name="B">Rows of the batch.</param>
     /// <param name="H">Heads.</param>
-    /// <param name="scale">As in <see cref="Attention"/>.</param>
+    /// <param name="scale">The factor of the scores, as in <see cref="Attention"/>.</param>
     /// <exception cref="ArgumentException">A shape does not fit, or a head is too wide for the
     /// device.</exception>
     public void AttentionCached(
@@ -97,7 +97,7 @@ public sealed unsafe partial class Ops
         long floats = CachedParts(B, H, D, capacity);
         Require((parts?.Length ?? 0) >= floats, $"{parts} must have room for {floats} floats.");
         RequireHeadFits(D);
-        Begin();
+        CountOp();
         if (z.Length == 0)
             return;
         if (Host)
@@ -147,7 +147,7 @@ public sealed unsafe partial class Ops
     /// <param name="pattern">[B, H, 1, capacity]</param>
     /// <param name="B">Rows of the batch.</param>
     /// <param name="H">Heads.</param>
-    /// <param name="scale">As in <see cref="Attention"/>.</param>
+    /// <param name="scale">The factor of the scores, as in <see cref="Attention"/>.</param>
     /// <exception cref="ArgumentException">A shape does not fit.</exception>
     public void AttentionCachedPattern(
         Tensor qkv, IndexTensor positions, Tensor kCache, Tensor pattern, int B, int H, float scale)
@@ -156,7 +156,7 @@ public sealed unsafe partial class Ops
         Require(positions.Length == B, $"{positions} must have {B} entries.");
         int capacity = Capacity(kCache, kCache, B, H, D);
         Require(pattern.Length == (long)B * H * capacity, $"{pattern} must have [{B}, {H}, 1, {capacity}].");
-        Begin();
+        CountOp();
         if (pattern.Length == 0)
             return;
         if (Host)

@@ -27,9 +27,9 @@ public sealed unsafe partial class Ops
     /// <param name="logSumExp">[B, H, T], from <see cref="Attention"/>.</param>
     /// <param name="pattern">[B, H, T, T]; zeros after the query and in padding rows.</param>
     /// <param name="B">Rows of the batch.</param>
-    /// <param name="T">Tokens of a row, padding included.</param>
+    /// <param name="T">Tokens per row, padding included.</param>
     /// <param name="H">Heads.</param>
-    /// <param name="scale">As in <see cref="Attention"/>.</param>
+    /// <param name="scale">The factor of the scores, as in <see cref="Attention"/>.</param>
     /// <exception cref="ArgumentException">A shape does not fit.</exception>
     public void AttentionPattern(
         Tensor qkv, IndexTensor lengths, Tensor logSumExp, Tensor pattern, int B, int T, int H, float scale)
@@ -38,7 +38,7 @@ public sealed unsafe partial class Ops
         Require(lengths.Length == B, $"{lengths} must have {B} entries.");
         Require(logSumExp.Length == (long)B * H * T, $"{logSumExp} must have [{B}, {H}, {T}].");
         RequirePairs(pattern, B, T, H);
-        Begin();
+        CountOp();
         if (pattern.Length == 0)
             return;
         if (Host)
@@ -58,9 +58,9 @@ public sealed unsafe partial class Ops
     /// <param name="lengths">[B]</param>
     /// <param name="scores">[B, H, T, T]</param>
     /// <param name="B">Rows of the batch.</param>
-    /// <param name="T">Tokens of a row, padding included.</param>
+    /// <param name="T">Tokens per row, padding included.</param>
     /// <param name="H">Heads.</param>
-    /// <param name="scale">As in <see cref="Attention"/>.</param>
+    /// <param name="scale">The factor of the scores, as in <see cref="Attention"/>.</param>
     /// <exception cref="ArgumentException">A shape does not fit.</exception>
     public void AttentionScores(
         Tensor qkv, IndexTensor lengths, Tensor scores, int B, int T, int H, float scale)
@@ -68,7 +68,7 @@ public sealed unsafe partial class Ops
         int D = HeadSize(qkv, B, T, H);
         Require(lengths.Length == B, $"{lengths} must have {B} entries.");
         RequirePairs(scores, B, T, H);
-        Begin();
+        CountOp();
         if (scores.Length == 0)
             return;
         if (Host)
@@ -88,7 +88,7 @@ public sealed unsafe partial class Ops
     {
         Require(pattern.Length == scores.Length && pattern.Columns == scores.Columns,
             $"{pattern} must have the shape of {scores}.");
-        Begin();
+        CountOp();
         if (scores.Length == 0)
             return;
         if (Host)
@@ -108,7 +108,7 @@ public sealed unsafe partial class Ops
     {
         Require(dPattern.Length == pattern.Length && dScores.Length == pattern.Length,
             $"{dPattern} and {dScores} must have the shape of {pattern}.");
-        Begin();
+        CountOp();
         if (pattern.Length == 0)
             return;
         if (Host)
@@ -126,7 +126,7 @@ public sealed unsafe partial class Ops
     /// <param name="qkv">[B*T, 3C]</param>
     /// <param name="z">[B*T, C]</param>
     /// <param name="B">Rows of the batch.</param>
-    /// <param name="T">Tokens of a row, padding included.</param>
+    /// <param name="T">Tokens per row, padding included.</param>
     /// <param name="H">Heads.</param>
     /// <exception cref="ArgumentException">A shape does not fit.</exception>
     public void AttentionMix(Tensor pattern, Tensor qkv, Tensor z, int B, int T, int H)
@@ -134,7 +134,7 @@ public sealed unsafe partial class Ops
         int D = HeadSize(qkv, B, T, H);
         RequirePairs(pattern, B, T, H);
         Require(z.Length == (long)B * T * H * D, $"{z} must have [{B * T}, {H * D}].");
-        Begin();
+        CountOp();
         if (z.Length == 0)
             return;
         if (Host)
@@ -154,7 +154,7 @@ public sealed unsafe partial class Ops
     /// <param name="dPattern">[B, H, T, T]</param>
     /// <param name="dQkv">[B*T, 3C]</param>
     /// <param name="B">Rows of the batch.</param>
-    /// <param name="T">Tokens of a row, padding included.</param>
+    /// <param name="T">Tokens per row, padding included.</param>
     /// <param name="H">Heads.</param>
     /// <exception cref="ArgumentException">A shape does not fit.</exception>
     public void AttentionMixBackward(
@@ -165,7 +165,7 @@ public sealed unsafe partial class Ops
         RequirePairs(dPattern, B, T, H);
         Require(dZ.Length == (long)B * T * H * D, $"{dZ} must have [{B * T}, {H * D}].");
         Require(dQkv.Length == qkv.Length, $"{dQkv} must have the shape of {qkv}.");
-        Begin();
+        CountOp();
         if (dZ.Length == 0)
             return;
         if (Host)
@@ -190,9 +190,9 @@ public sealed unsafe partial class Ops
     /// <param name="dScores">[B, H, T, T]; where it is exactly 0, q and k are not read.</param>
     /// <param name="dQkv">[B*T, 3C]</param>
     /// <param name="B">Rows of the batch.</param>
-    /// <param name="T">Tokens of a row, padding included.</param>
+    /// <param name="T">Tokens per row, padding included.</param>
     /// <param name="H">Heads.</param>
-    /// <param name="scale">As in the forward pass.</param>
+    /// <param name="scale">The factor of the scores, as in the forward pass.</param>
     /// <exception cref="ArgumentException">A shape does not fit.</exception>
     public void AttentionScoresBackward(
         Tensor qkv, Tensor dScores, Tensor dQkv, int B, int T, int H, float scale)
@@ -200,7 +200,7 @@ public sealed unsafe partial class Ops
         int D = HeadSize(qkv, B, T, H);
         RequirePairs(dScores, B, T, H);
         Require(dQkv.Length == qkv.Length, $"{dQkv} must have the shape of {qkv}.");
-        Begin();
+        CountOp();
         if (qkv.Length == 0)
             return;
         if (Host)

@@ -13,7 +13,7 @@ delegate void EditedAttention(
     ArrayView<float> z, ArrayView<float> logSumExp, ArrayView<int> table, int edits,
     int T, int H, int D, float scale, int aligned);
 
-/// <summary>The same before it is loaded.</summary>
+/// <summary>Edited attention before it is loaded; arguments as in <see cref="EditedAttention"/>.</summary>
 delegate void EditedAttentionBody(
     ArrayView<float> qkv, ArrayView<int> lengths, ArrayView<float> z, ArrayView<float> logSumExp,
     ArrayView<int> table, int edits, int T, int H, int D, float scale, int aligned);
@@ -35,7 +35,7 @@ public sealed unsafe partial class Ops
         Require(!Host, $"z is edited as it is stored on ILGPU devices alone.");
         Require(edits.Table.Length >= (long)edits.Count * (HeadEdit.Header + B * T),
             $"{edits.Table} must hold {edits.Count} edits of {B * T} rows.");
-        Begin();
+        CountOp();
         if (z.Length == 0)
             return;
         bool reduced = AttendsReduced(D);
@@ -55,13 +55,13 @@ public sealed unsafe partial class Ops
             ? AttentionKernels.ForwardWideEdited : AttentionKernels.ForwardEdited;
         kernel = precision == Precision.Fp32
             ? Gpu.LoadKernel(portable.Method).CreateLauncherDelegate<EditedAttention>()
-            : LoadTensor<EditedAttention>((Gpu is CudaAccelerator, wide) switch
+            : InlinePtxKernel.Load<EditedAttention>(Gpu, ((Gpu is CudaAccelerator, wide) switch
             {
                 (true, false) => EditedOf<PtxTensorCores, OneChunk>(),
                 (true, true) => EditedOf<PtxTensorCores, TwoChunks>(),
                 (false, false) => EditedOf<ShuffleTensorCores, OneChunk>(),
                 (false, true) => EditedOf<ShuffleTensorCores, TwoChunks>(),
-            });
+            }).Method);
         return _attentionEdited[(wide, precision)] = kernel;
     }
 

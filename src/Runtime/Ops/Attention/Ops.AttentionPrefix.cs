@@ -25,14 +25,14 @@ public sealed unsafe partial class Ops
     /// <param name="logSumExp">[N, H]: all the backward pass keeps.</param>
     /// <param name="N">Rows.</param>
     /// <param name="H">Heads.</param>
-    /// <param name="scale">As in <see cref="Attention"/>.</param>
+    /// <param name="scale">The factor of the scores, as in <see cref="Attention"/>.</param>
     /// <exception cref="ArgumentException">A shape does not fit, or a head is too wide for the
     /// device.</exception>
     public void AttentionPrefix(Tensor qkv, IndexTensor lengths, Tensor keys, Tensor values, Tensor z,
         Tensor logSumExp, int N, int H, float scale)
     {
         (int D, int capacity) = RequirePrefix(qkv, lengths, keys, values, z, logSumExp, N, H);
-        Begin();
+        CountOp();
         if (z.Length == 0)
             return;
         if (Host)
@@ -60,7 +60,7 @@ public sealed unsafe partial class Ops
     /// <param name="dQkv">[N, 3C]. Not one of the inputs.</param>
     /// <param name="N">Rows.</param>
     /// <param name="H">Heads.</param>
-    /// <param name="scale">As in the forward pass.</param>
+    /// <param name="scale">The factor of the scores, as in the forward pass.</param>
     /// <exception cref="ArgumentException">A shape does not fit, or a head is too wide for the
     /// device.</exception>
     public void AttentionPrefixBackward(Tensor qkv, IndexTensor lengths, Tensor keys, Tensor values, Tensor z,
@@ -69,7 +69,7 @@ public sealed unsafe partial class Ops
         (int D, int capacity) = RequirePrefix(qkv, lengths, keys, values, z, logSumExp, N, H);
         Require(dZ.Length == z.Length, $"{dZ} must have the shape of {z}.");
         Require(dQkv.Length == qkv.Length, $"{dQkv} must have the shape of {qkv}.");
-        Begin();
+        CountOp();
         if (z.Length == 0)
             return;
         if (Host)

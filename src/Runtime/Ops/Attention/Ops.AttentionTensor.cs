@@ -10,7 +10,10 @@ delegate void TensorAttention(
     AcceleratorStream stream, KernelConfig grid, ArrayView<float> qkv, ArrayView<int> lengths,
     ArrayView<float> z, ArrayView<float> logSumExp, int T, int H, int D, float scale, int aligned);
 
-/// <summary>Its gradient: qkv, lengths, logSumExp, rowDots, dZ, dQkv, T, H, D, scale, aligned.</summary>
+/// <summary>
+/// The gradient of attention on tensor cores, loaded: qkv, lengths, logSumExp, rowDots, dZ, dQkv, T, H, D,
+/// scale, aligned.
+/// </summary>
 delegate void TensorAttentionBackward(
     AcceleratorStream stream, KernelConfig grid, ArrayView<float> qkv, ArrayView<int> lengths,
     ArrayView<float> logSumExp, ArrayView<float> rowDots, ArrayView<float> dZ, ArrayView<float> dQkv,
@@ -32,14 +35,14 @@ public sealed unsafe partial class Ops
     {
         (Precision, bool Wide) key = (Device.Precision, D > AttentionKernels.NarrowHead);
         if (!_tensorAttention.TryGetValue(key, out TensorAttention? kernel))
-            _tensorAttention[key] = kernel = LoadTensor<TensorAttention>(
-                (Gpu is CudaAccelerator, key.Wide) switch
+            _tensorAttention[key] = kernel = InlinePtxKernel.Load<TensorAttention>(Gpu,
+                ((Gpu is CudaAccelerator, key.Wide) switch
             {
                 (true, false) => ForwardOf<PtxTensorCores, OneChunk>(),
                 (true, true) => ForwardOf<PtxTensorCores, TwoChunks>(),
                 (false, false) => ForwardOf<ShuffleTensorCores, OneChunk>(),
                 (false, true) => ForwardOf<ShuffleTensorCores, TwoChunks>(),
-            });
+            }).Method);
         return kernel;
     }
 
@@ -69,19 +72,17 @@ public sealed unsafe partial class Ops
         where TCores : struct, ITensorCores
         where THead : struct, IHeadChunks
         => Device.Precision == Precision.Tf32
-            ? (LoadBackwardTensor(AttentionTensorBackwardKernels.QueriesTf32<TCores, THead>),
-                LoadBackwardTensor(AttentionTensorBackwardKernels.KeysAndValuesTf32<TCores, THead>))
-            : (LoadBackwardTensor(AttentionTensorBackwardKernels.QueriesBf16<TCores, THead>),
-                LoadBackwardTensor(AttentionTensorBackwardKernels.KeysAndValuesBf16<TCores, THead>));
+            ? LoadGradient<TCores, Tf32Number, THead>() : LoadGradient<TCores, Bf16Number, THead>();
 
-    TensorAttentionBackward LoadBackwardTensor(
+    (TensorAttentionBackward, TensorAttentionBackward) LoadGradient<TCores, TNumber, THead>()
+        where TCores : struct, ITensorCores
+        where TNumber : struct, ITensorNumber
+        where THead : struct, IHeadChunks
+        => (LoadGradient(AttentionTensorBackwardKernels.Queries<TCores, TNumber, THead>),
+            LoadGradient(AttentionTensorBackwardKernels.KeysAndValues<TCores, TNumber, THead>));
+
+    TensorAttentionBackward LoadGradient(
         Action<ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
             ArrayView<float>, int, int, int, float, int> body)
-        => LoadTensor<TensorAttentionBackward>(body);
-
-    TLauncher LoadTensor<TLauncher>(Delegate body)
-        where TLauncher : Delegate
-        => Gpu is CudaAccelerator cuda
-            ? InlinePtxKernel.Load<TLauncher>(cuda, body.Method)
-            : Gpu.LoadKernel(body.Method).CreateLauncherDelegate<TLauncher>();
+        => InlinePtxKernel.Load<TensorAttentionBackward>(Gpu, body.Method);
 }

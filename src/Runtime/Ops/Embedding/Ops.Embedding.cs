@@ -22,7 +22,7 @@ public sealed unsafe partial class Ops
     {
         RequireRows(ids, table, y);
         RequireIds(ids, table);
-        if (!BeginElements(y.Length))
+        if (!CountOp(y.Length))
             return;
         if (Host)
             EmbeddingHost.Gather(ids.Pointer, table.Pointer, y.Pointer, y.Rows, y.Columns, accumulate);
@@ -44,7 +44,7 @@ public sealed unsafe partial class Ops
     {
         RequireRows(ids, dTable, dY);
         RequireIds(ids, dTable);
-        if (!BeginElements(dY.Length))
+        if (!CountOp(dY.Length))
             return;
         if (Host)
             EmbeddingHost.ScatterAdd(ids.Pointer, dY.Pointer, dTable.Pointer, dY.Rows, dY.Columns);
@@ -62,7 +62,7 @@ public sealed unsafe partial class Ops
     }
 
     /// <summary>
-    /// Host bodies write through pointers, so there ids are looked at; kernels guard each id by themselves.
+    /// Host bodies write through pointers, so ids are checked here; kernels guard each id themselves.
     /// </summary>
     void RequireIds(IndexTensor ids, Tensor table, [CallerMemberName] string op = "")
     {

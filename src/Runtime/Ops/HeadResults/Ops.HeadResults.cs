@@ -7,7 +7,7 @@ namespace HeadTap.Runtime;
 
 public sealed unsafe partial class Ops
 {
-    Action<Index1D, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int>? _sumHeads;
+    Action<Index1D, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int>? _headResultsSum;
 
     /// <summary>
     /// Writes <c>result[r,h,:] = z[r,h,:] @ weight[h*D..(h+1)*D, :]</c>: what each head adds to the residual
@@ -22,8 +22,8 @@ public sealed unsafe partial class Ops
     {
         int C = RequireHeads(z, weight, H);
         Require(result.Length == z.Length * H, $"{result} must have [{z.Rows}, {H}, {C}].");
-        var shape = new MatMulShape(z.Rows, C, C / H, C, 1, C, 1, (long)H * C, 0);
-        HeadProducts(z, weight, result, shape, new HeadSteps(C / H, (long)(C / H) * C, C), H);
+        HeadProducts(z, weight, result,
+            MatMulShape.HeadResults(z.Rows, C, H), HeadSteps.Results(C, H), H);
     }
 
     /// <summary>
@@ -34,7 +34,7 @@ public sealed unsafe partial class Ops
     /// <param name="weight">[C, C]: attn.c_proj.weight, inputs first.</param>
     /// <param name="result">[rows, C]</param>
     /// <param name="H">Heads.</param>
-    /// <param name="head">Which one.</param>
+    /// <param name="head">The head, 0 to H - 1.</param>
     /// <exception cref="ArgumentException">A shape does not fit.</exception>
     public void HeadResult(Tensor z, Tensor weight, Tensor result, int H, int head)
     {
@@ -43,7 +43,7 @@ public sealed unsafe partial class Ops
         Require(head >= 0 && head < H, $"head {head} must be one of {H}.");
         if (z.Length > 0)
             Product(From(z, head * D), From(weight, (long)head * D * C), null, result,
-                new MatMulShape(z.Rows, C, D, C, 1, C, 1, C, 0));
+                MatMulShape.HeadResult(z.Rows, C, H));
     }
 
     /// <summary>Writes <c>attnOut[r,:] = sum_h result[r,h,:] + bias</c>, heads in order.</summary>
@@ -51,7 +51,7 @@ public sealed unsafe partial class Ops
     /// <param name="bias">[C]: attn.c_proj.bias.</param>
     /// <param name="attnOut">[rows, C]</param>
     /// <exception cref="ArgumentException">A shape does not fit.</exception>
-    public void SumHeads(Tensor result, Tensor bias, Tensor attnOut)
+    public void HeadResultsSum(Tensor result, Tensor bias, Tensor attnOut)
     {
         int C = attnOut.Columns;
         Require(bias.Length == C && result.Columns == C,
@@ -59,14 +59,14 @@ public sealed unsafe partial class Ops
         Require(attnOut.Length > 0 ? result.Length % attnOut.Length == 0
             && result.Length > 0 : result.Length == 0,
             $"{result} must hold whole heads of {attnOut}.");
-        Begin();
+        CountOp();
         if (attnOut.Length == 0)
             return;
         int H = checked((int)(result.Length / attnOut.Length));
         if (Host)
             HeadResultsHost.Sum(result.Pointer, bias.Pointer, attnOut.Pointer, attnOut.Rows, H, C);
         else
-            (_sumHeads ??= Gpu.LoadAutoGroupedStreamKernel<Index1D, ArrayView<float>, ArrayView<float>,
+            (_headResultsSum ??= Gpu.LoadAutoGroupedStreamKernel<Index1D, ArrayView<float>, ArrayView<float>,
                 ArrayView<float>, int, int>(HeadResultsKernels.Sum))(
                 checked((int)attnOut.Length), result.View, bias.View, attnOut.View, H, C);
     }
@@ -89,13 +89,26 @@ public sealed unsafe partial class Ops
         Require(dZ.Length == z.Length, $"{dZ} must have the shape of {z}.");
         Require(dWeight is null || dWeight.Length == weight.Length,
             $"{dWeight} must have the shape of {weight}.");
-        int D = C / H;
-        var input = new MatMulShape(z.Rows, D, C, (long)H * C, 1, 1, C, C, 0);
-        HeadProducts(dResult, weight, dZ, input, new HeadSteps(C, (long)D * C, D), H);
-        if (dWeight is null)
-            return;
-        var gradient = new MatMulShape(D, C, z.Rows, 1, C, (long)H * C, 1, C, 1);
-        HeadProducts(z, dResult, dWeight, gradient, new HeadSteps(D, C, (long)D * C), H);
+        HeadResultsTransposed(dResult, weight, dZ, H);
+        if (dWeight is not null)
+            HeadProducts(z, dResult, dWeight,
+                MatMulShape.HeadResultsWeight(z.Rows, C, H), HeadSteps.WeightGradient(C, H), H);
+    }
+
+    /// <summary>
+    /// Writes <c>y[r, hD..(h+1)D] = x[r,h,:] @ weight[hD..(h+1)D, :]^T</c>: the gradient by z of
+    /// <see cref="HeadResults"/>, and any other map of vectors [C] a head to the head's D numbers.
+    /// </summary>
+    /// <param name="x">[rows, H, C]</param>
+    /// <param name="weight">[C, C]: attn.c_proj.weight, inputs first.</param>
+    /// <param name="y">[rows, C]</param>
+    /// <param name="H">Heads.</param>
+    /// <exception cref="ArgumentException">A shape does not fit.</exception>
+    public void HeadResultsTransposed(Tensor x, Tensor weight, Tensor y, int H)
+    {
+        int C = RequireHeads(y, weight, H);
+        Require(x.Length == y.Length * H, $"{x} must have [{y.Rows}, {H}, {C}].");
+        HeadProducts(x, weight, y, MatMulShape.HeadResultsInput(y.Rows, C, H), HeadSteps.Input(C, H), H);
     }
 
     static int RequireHeads(Tensor z, Tensor weight, int H, [CallerMemberName] string op = "")

@@ -31,7 +31,7 @@ public sealed unsafe partial class Ops
             $"{weight} and {bias} must match the last axis of {x}.");
         Require(y.Length == x.Length, $"{y} must have the shape of {x}.");
         Require(mean.Length == x.Rows && rstd.Length == x.Rows, $"{mean} and {rstd} need {x.Rows} rows.");
-        Begin();
+        CountOp();
         if (Host)
             LayerNormHost.Forward(x.Pointer, weight.Pointer, bias.Pointer,
                 y.Pointer, mean.Pointer, rstd.Pointer, x.Rows, x.Columns, eps);
@@ -60,7 +60,7 @@ public sealed unsafe partial class Ops
         Require(dY.Length == x.Length && dX.Length == x.Length, $"{dY} and {dX} must have the shape of {x}.");
         Require(mean.Length == x.Rows && rstd.Length == x.Rows, $"{mean} and {rstd} need {x.Rows} rows.");
         Require(dWeight is null == dBias is null, $"dWeight and dBias are given together or not at all.");
-        Begin();
+        CountOp();
         if (Host)
             LayerNormHost.BackwardInput(x.Pointer, weight.Pointer, mean.Pointer, rstd.Pointer,
                 dY.Pointer, dX.Pointer, x.Rows, x.Columns);
@@ -73,7 +73,7 @@ public sealed unsafe partial class Ops
             return;
         Require(dWeight.Length == x.Columns && dBias.Length == x.Columns,
             $"{dWeight} and {dBias} must match the last axis of {x}.");
-        Begin();
+        CountOp();
         if (Host)
             LayerNormHost.BackwardParams(x.Pointer, mean.Pointer, rstd.Pointer, dY.Pointer,
                 dWeight.Pointer, dBias.Pointer, x.Rows, x.Columns);

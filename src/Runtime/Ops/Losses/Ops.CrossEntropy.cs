@@ -30,7 +30,7 @@ public sealed unsafe partial class Ops
         Require(targets.Length == rows && losses.Length == rows, $"{targets} and {losses} need {rows} rows.");
         Require(dLogits is null || dLogits.Length == logits.Length,
             $"{dLogits} must have the shape of {logits}.");
-        Begin();
+        CountOp();
         if (logits.Length == 0)
             return;
         if (Host)

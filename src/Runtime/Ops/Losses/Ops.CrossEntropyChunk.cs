@@ -8,7 +8,7 @@ public sealed unsafe partial class Ops
 {
     Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>,
         int, int>? _crossEntropyChunk;
-    Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, int, int, float>?
+    Action<KernelConfig, ArrayView<int>, ArrayView<float>, ArrayView<float>, int, int, float>?
         _crossEntropyChunkGradient;
 
     /// <summary>
@@ -23,7 +23,7 @@ public sealed unsafe partial class Ops
     /// <param name="losses">[rows], in nats; of the columns so far until the last chunk has come.</param>
     /// <param name="first">The chunk's first column.</param>
     /// <exception cref="ArgumentException">A shape does not fit.</exception>
-    public void CrossEntropyChunk(
+    internal void CrossEntropyChunk(
         Tensor logits, IndexTensor targets, Tensor statistics, Tensor losses, int first)
     {
         (int rows, int n) = (logits.Rows, logits.Columns);
@@ -31,7 +31,7 @@ public sealed unsafe partial class Ops
         Require(statistics.Length == (long)rows * CrossEntropyChunkKernels.StatisticsPerRow,
             $"{statistics} must be [{rows}, {CrossEntropyChunkKernels.StatisticsPerRow}].");
         Require(first >= 0, $"first, {first}, is negative.");
-        Begin();
+        CountOp();
         if (logits.Length == 0)
             return;
         if (Host)
@@ -48,29 +48,29 @@ public sealed unsafe partial class Ops
     /// Overwrites columns [first, first + n) of logits with
     /// <c>(softmax(logits) - onehot(target)) * gradientScale</c>, after all chunks have been taken in.
     /// </summary>
-    /// <param name="logits">[rows, n], the same values as when they were taken in.</param>
     /// <param name="targets">[rows]; -1 gives 0.</param>
     /// <param name="statistics">[rows, 3], of the whole vocabulary.</param>
+    /// <param name="logits">[rows, n], the same values as when they were taken in.</param>
     /// <param name="first">The chunk's first column.</param>
     /// <param name="gradientScale">1 / counted targets for the gradient of the mean.</param>
     /// <exception cref="ArgumentException">A shape does not fit.</exception>
-    public void CrossEntropyChunkGradient(
-        Tensor logits, IndexTensor targets, Tensor statistics, int first, float gradientScale)
+    internal void CrossEntropyChunkGradient(
+        IndexTensor targets, Tensor statistics, Tensor logits, int first, float gradientScale)
     {
         (int rows, int n) = (logits.Rows, logits.Columns);
         Require(targets.Length == rows, $"{targets} needs {rows} rows.");
         Require(statistics.Length == (long)rows * CrossEntropyChunkKernels.StatisticsPerRow,
             $"{statistics} must be [{rows}, {CrossEntropyChunkKernels.StatisticsPerRow}].");
-        Begin();
+        CountOp();
         if (logits.Length == 0)
             return;
         if (Host)
             CrossEntropyChunkHost.Gradient(
-                logits.Pointer, targets.Pointer, statistics.Pointer, rows, first, n, gradientScale);
+                targets.Pointer, statistics.Pointer, logits.Pointer, rows, first, n, gradientScale);
         else
-            (_crossEntropyChunkGradient ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<int>,
+            (_crossEntropyChunkGradient ??= Gpu.LoadStreamKernel<ArrayView<int>, ArrayView<float>,
                 ArrayView<float>, int, int, float>(CrossEntropyChunkKernels.Gradient))(
                 (rows, CrossEntropyChunkKernels.BlockSize),
-                logits.View, targets.View, statistics.View, first, n, gradientScale);
+                targets.View, statistics.View, logits.View, first, n, gradientScale);
     }
 }

@@ -34,7 +34,7 @@ public sealed unsafe partial class Ops
         Require(losses.Length == rows, $"{losses} needs {rows} rows.");
         Require(dLogits is null || dLogits.Length == logits.Length,
             $"{dLogits} must have the shape of {logits}.");
-        Begin();
+        CountOp();
         if (logits.Length == 0)
             return;
         if (Host)

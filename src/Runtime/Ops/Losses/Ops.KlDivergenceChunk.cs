@@ -22,13 +22,13 @@ public sealed unsafe partial class Ops
     /// <param name="losses">[rows], in nats; of the columns so far until the last chunk has come.</param>
     /// <param name="first">The chunk's first column.</param>
     /// <exception cref="ArgumentException">A shape does not fit.</exception>
-    public void KlDivergenceChunk(
+    internal void KlDivergenceChunk(
         Tensor targetLogits, Tensor logits, Tensor statistics, Tensor losses, int first)
     {
         (int rows, int n) = (logits.Rows, logits.Columns);
         Tensor target = KlTarget(targetLogits, logits, statistics, first, nameof(KlDivergenceChunk));
         Require(losses.Length == rows, $"{losses} needs {rows} rows.");
-        Begin();
+        CountOp();
         if (logits.Length == 0)
             return;
         int begin = first == 0 ? 1 : 0;
@@ -47,27 +47,27 @@ public sealed unsafe partial class Ops
     /// <c>(softmax(logits) - softmax(targetLogits)) * gradientScale</c>, after all chunks have been taken in.
     /// </summary>
     /// <param name="targetLogits">[rows, n] of the same chunk, or [rows, V] of the whole vocabulary.</param>
-    /// <param name="logits">[rows, n], the same values as when they were taken in.</param>
     /// <param name="statistics">[rows, 5], of the whole vocabulary.</param>
+    /// <param name="logits">[rows, n], the same values as when they were taken in.</param>
     /// <param name="first">The chunk's first column.</param>
     /// <param name="gradientScale">1 / rows for the gradient of the mean.</param>
     /// <exception cref="ArgumentException">A shape does not fit.</exception>
-    public void KlDivergenceChunkGradient(
-        Tensor targetLogits, Tensor logits, Tensor statistics, int first, float gradientScale)
+    internal void KlDivergenceChunkGradient(
+        Tensor targetLogits, Tensor statistics, Tensor logits, int first, float gradientScale)
     {
         (int rows, int n) = (logits.Rows, logits.Columns);
         Tensor target = KlTarget(targetLogits, logits, statistics, first, nameof(KlDivergenceChunkGradient));
-        Begin();
+        CountOp();
         if (logits.Length == 0)
             return;
         if (Host)
-            KlDivergenceChunkHost.Gradient(target.Pointer, logits.Pointer, statistics.Pointer,
+            KlDivergenceChunkHost.Gradient(target.Pointer, statistics.Pointer, logits.Pointer,
                 rows, targetLogits.Columns, n, gradientScale);
         else
             (_klDivergenceChunkGradient ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<float>,
                 ArrayView<float>, long, int, float>(KlDivergenceChunkKernels.Gradient))(
                 (rows, KlDivergenceChunkKernels.BlockSize),
-                target.View, logits.View, statistics.View, targetLogits.Columns, n, gradientScale);
+                target.View, statistics.View, logits.View, targetLogits.Columns, n, gradientScale);
     }
 
     // The target's elements from the chunk's first on; their row stride is targetLogits.Columns.

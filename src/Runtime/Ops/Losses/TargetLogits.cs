@@ -9,7 +9,7 @@ public abstract record TargetLogits
     {
     }
 
-    /// <summary>Logits that somebody holds.</summary>
+    /// <summary>Logits that are in memory.</summary>
     /// <param name="Logits">[rows, V]</param>
     public sealed record Held(Tensor Logits) : TargetLogits
     {

@@ -13,7 +13,7 @@ namespace HeadTap.Runtime;
 public sealed class VocabularyKl
 {
     /// <summary>Floats of logits that are held rather than computed twice: 16 MiB.</summary>
-    public const long HeldFloats = 4L << 20;
+    internal const long HeldFloats = 4L << 20;
 
     const int StatisticsPerRow = 5;
 
@@ -23,7 +23,7 @@ public sealed class VocabularyKl
 
     /// <summary>Cuts the scratch memory from an arena.</summary>
     /// <param name="ops">The device's ops.</param>
-    /// <param name="scratch">Where <see cref="ScratchFloats"/> floats are cut.</param>
+    /// <param name="scratch">The arena; <see cref="ScratchFloats"/> floats are cut from it.</param>
     /// <param name="rows">Rows at most.</param>
     /// <param name="chunk">Columns of a chunk; part of the result's rounding.</param>
     /// <param name="terms">Maps at most.</param>
@@ -52,14 +52,14 @@ public sealed class VocabularyKl
     public int Chunk { get; }
 
     /// <summary>Maps at most.</summary>
-    public int Terms { get; }
+    internal int Terms { get; }
 
     internal Tensor ChunkLogits => _logits;
 
     internal Tensor Statistics => _statistics;
 
     /// <summary>Floats of scratch memory, before an arena's alignment.</summary>
-    public static long ScratchFloats(int rows, int chunk = VocabularyLoss.DefaultChunk, int terms = 1,
+    internal static long ScratchFloats(int rows, int chunk = VocabularyLoss.DefaultChunk, int terms = 1,
         int vocabulary = 0)
         => rows * (2L * (Holds(rows, vocabulary) ? vocabulary : chunk) + (long)terms * StatisticsPerRow);
 
@@ -105,13 +105,13 @@ public sealed class VocabularyKl
         for (int i = 0; i < terms.Count; i++)
         {
             foreach ((int first, int n) in Chunks(V, Chunk))
-                Take(terms[i], i, TargetPiece(target, rows, first, n),
+                AccumulateLoss(terms[i], i, TargetPiece(target, rows, first, n),
                     Logits(terms[i], first, Piece(_logits, rows, first, n)), first);
             terms[i].LossesKnown?.Invoke();
             if (terms[i].Gradient is not null)
                 foreach ((int first, int n) in Chunks(V, Chunk))
-                    Give(terms[i], i, TargetPiece(target, rows, first, n), Piece(_logits, rows, first, n),
-                        first, gradientScale);
+                    WriteGradient(terms[i], i, TargetPiece(target, rows, first, n),
+                        Piece(_logits, rows, first, n), first, gradientScale);
         }
     }
 
@@ -121,7 +121,8 @@ public sealed class VocabularyKl
         {
             Tensor words = Target(target, first, Piece(_target, rows, 0, n));
             for (int i = 0; i < terms.Count; i++)
-                Take(terms[i], i, words, Logits(terms[i], first, Piece(_logits, rows, 0, n)), first);
+                AccumulateLoss(
+                    terms[i], i, words, Logits(terms[i], first, Piece(_logits, rows, 0, n)), first);
         }
         foreach (KlTerm term in terms)
             term.LossesKnown?.Invoke();
@@ -132,17 +133,17 @@ public sealed class VocabularyKl
             Tensor words = Target(target, first, Piece(_target, rows, 0, n));
             for (int i = 0; i < terms.Count; i++)
                 if (terms[i].Gradient is not null)
-                    Give(terms[i], i, words, Logits(terms[i], first, Piece(_logits, rows, 0, n)),
+                    WriteGradient(terms[i], i, words, Logits(terms[i], first, Piece(_logits, rows, 0, n)),
                         first, gradientScale);
         }
     }
 
-    void Take(KlTerm term, int index, Tensor target, Tensor logits, int first)
+    void AccumulateLoss(KlTerm term, int index, Tensor target, Tensor logits, int first)
         => ops.KlDivergenceChunk(target, logits, StatisticsOf(term, index), term.Losses, first);
 
-    void Give(KlTerm term, int index, Tensor target, Tensor logits, int first, float gradientScale)
+    void WriteGradient(KlTerm term, int index, Tensor target, Tensor logits, int first, float gradientScale)
     {
-        ops.KlDivergenceChunkGradient(target, logits, StatisticsOf(term, index), first, gradientScale);
+        ops.KlDivergenceChunkGradient(target, StatisticsOf(term, index), logits, first, gradientScale);
         term.Gradient!(first, logits);
     }
 
@@ -155,7 +156,7 @@ public sealed class VocabularyKl
         return into;
     }
 
-    // What the losses are told: whole rows of a target that is held, or a chunk of one that is not.
+    // The target as the losses take it: whole rows where it is held, else a chunk.
     Tensor Target(TargetLogits target, int first, Tensor into)
     {
         if (target is TargetLogits.Held held)

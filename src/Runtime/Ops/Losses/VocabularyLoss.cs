@@ -1,19 +1,19 @@
 namespace HeadTap.Runtime;
 
 /// <summary>
-/// Cross-entropy and KL divergence of <c>logits = x W + b</c> that never hold a row of logits, let alone of
-/// probabilities: the vocabulary passes by in chunks of columns. Memory is <see cref="ScratchFloats"/>,
-/// whatever the vocabulary; W and its gradient are read and written once.
+/// Cross-entropy and KL divergence of <c>logits = x W + b</c>, computed in chunks of the vocabulary: no row
+/// of logits or probabilities is ever whole. Memory is <see cref="ScratchFloats"/> for any vocabulary; W and
+/// its gradient are read and written once.
 /// </summary>
 /// <remarks>
 /// The gradient needs the softmax's denominator, so logits are computed twice: 4 products where held logits
 /// take 3. For GPT-2's own head, whose weight is small beside its logits, chunks of rows are better and need
-/// no second product (<c>DecoderHead</c>; docs/design/0006). Sums over the vocabulary are made chunk by chunk in
-/// order; the chunk does not depend on the rows, so neither do a row's bits.
+/// no second product (<c>DecoderHead</c>; docs/design/0006). Sums over the vocabulary are made chunk by chunk
+/// in order; the chunk does not depend on the rows, so neither do a row's bits.
 /// </remarks>
 public sealed class VocabularyLoss
 {
-    /// <summary>Columns of a chunk unless told: 4,096 of GPT-2's 50,257.</summary>
+    /// <summary>Columns of a chunk by default: 4,096 of GPT-2's 50,257.</summary>
     public const int DefaultChunk = 4096;
 
     readonly Ops ops;
@@ -22,7 +22,7 @@ public sealed class VocabularyLoss
 
     /// <summary>Cuts the scratch memory from an arena.</summary>
     /// <param name="ops">The device's ops.</param>
-    /// <param name="scratch">Where <see cref="ScratchFloats"/> floats are cut.</param>
+    /// <param name="scratch">The arena; <see cref="ScratchFloats"/> floats are cut from it.</param>
     /// <param name="rows">Rows of x at most.</param>
     /// <param name="chunk">Columns of a chunk; part of the result's rounding.</param>
     public VocabularyLoss(Ops ops, TensorArena scratch, int rows, int chunk = DefaultChunk)
@@ -73,7 +73,7 @@ public sealed class VocabularyLoss
         foreach ((int first, int n) in VocabularyKl.Chunks(map.VocabSize, Chunk))
         {
             Tensor logits = Logits(x, map, first, _chunk, n);
-            ops.CrossEntropyChunkGradient(logits, targets, statistics, first, gradientScale);
+            ops.CrossEntropyChunkGradient(targets, statistics, logits, first, gradientScale);
             Backward(x, map, first, logits, dX, gradient);
         }
     }

@@ -12,14 +12,14 @@ namespace HeadTap.Runtime;
 public sealed record VocabularyMap(Tensor Weight, Tensor? Bias, bool Transposed)
 {
     /// <summary>
-    /// Where x's width lies within the weight's: one head's part of a map of several. All, unless told.
+    /// Where x's width lies within the weight's: one head's part of a map of several. All by default.
     /// </summary>
     public Range Part { get; init; } = Range.All;
 
     /// <summary>V, tokens in the vocabulary.</summary>
     public int VocabSize => Transposed ? Weight.Rows : Weight.Columns;
 
-    /// <summary>K, width of what is mapped.</summary>
+    /// <summary>K, the width of x.</summary>
     public int Width => Part.GetOffsetAndLength(WholeWidth).Length;
 
     int WholeWidth => Transposed ? Weight.Columns : Weight.Rows;
@@ -44,7 +44,7 @@ public sealed record VocabularyMap(Tensor Weight, Tensor? Bias, bool Transposed)
             throw new ArgumentException(
                 $"{logits}, tokens from {first} on, must be some of {x} times {Weight}.");
         ops.Product(x, From(Weight, first), Bias?.Slice("bias", first, logits.Columns), logits,
-            new MatMulShape(x.Rows, logits.Columns, Width, Width, 1, KStep, TokenStep, logits.Columns, 0));
+            MatMulShape.VocabularyColumns(x.Rows, logits.Columns, Width, KStep, TokenStep));
     }
 
     /// <summary>Writes <c>dX = dLogits W^T</c> for the first chunk, adds it for the others.</summary>
@@ -53,9 +53,8 @@ public sealed record VocabularyMap(Tensor Weight, Tensor? Bias, bool Transposed)
     /// <param name="first">0 writes.</param>
     /// <param name="dX">[rows, K]</param>
     public void BackwardInput(Ops ops, Tensor dLogits, int first, Tensor dX)
-        => ops.Product(dLogits, From(Weight, first), null, dX, new MatMulShape(
-            dX.Rows, Width, dLogits.Columns, dLogits.Columns, 1, TokenStep, KStep,
-            Width, first == 0 ? 0 : 1));
+        => ops.Product(dLogits, From(Weight, first), null, dX, MatMulShape.VocabularyColumnsInput(
+            dX.Rows, dLogits.Columns, Width, KStep, TokenStep, accumulate: first > 0));
 
     /// <summary>
     /// Adds <c>x^T dLogits</c> into columns [first, first + n) of <paramref name="gradient"/>'s weight and

@@ -61,7 +61,7 @@ public sealed unsafe partial class Ops
     public void BiasGradient(Tensor dY, Tensor dBias)
     {
         Require(dBias.Length == dY.Columns, $"{dBias} must match the columns of {dY}.");
-        Begin();
+        CountOp();
         if (Host)
             MatMulHost.BiasGradient(dY.Pointer, dBias.Pointer, dY.Rows, dY.Columns);
         else if (dY.Length > 0)
@@ -77,29 +77,29 @@ public sealed unsafe partial class Ops
     /// <param name="weight">[K, N]</param>
     /// <param name="bias">[N]</param>
     /// <param name="residual">[..., N], as many rows as x.</param>
-    /// <param name="y">As the residual; not x or weight, and on the host not the residual.</param>
+    /// <param name="y">[..., N]; not x or weight, and on the host not the residual.</param>
     public void MatMulAdd(Tensor x, Tensor weight, Tensor bias, Tensor residual, Tensor y)
     {
         Require(residual.Length == y.Length, $"{residual} must have the length of {y}.");
         RequireProduct(x, weight, bias, y);
         var shape = MatMulShape.Plain(x.Rows, weight.Columns, x.Columns, false);
-        Product(x, weight, bias, y, shape, residual);
+        Product(x, weight, bias, residual, y, shape);
     }
 
     /// <summary>
     /// Writes <c>y = f(x @ weight + bias)</c>: the bits of <see cref="MatMul"/> and <see cref="Activate"/>.
-    /// In one pass; nothing holds what f was given.
+    /// In one pass; the input of f is not stored.
     /// </summary>
-    /// <param name="kind">f</param>
     /// <param name="x">[..., K]</param>
     /// <param name="weight">[K, N]</param>
     /// <param name="bias">[N]</param>
     /// <param name="y">[..., N], as many rows as x; not x or weight.</param>
-    public void MatMulActivate(Activation kind, Tensor x, Tensor weight, Tensor bias, Tensor y)
+    /// <param name="kind">f</param>
+    public void MatMulActivate(Tensor x, Tensor weight, Tensor bias, Tensor y, Activation kind)
     {
         RequireProduct(x, weight, bias, y);
         var shape = MatMulShape.Plain(x.Rows, weight.Columns, x.Columns, false);
-        Product(x, weight, bias, y, shape, null, kind);
+        Product(x, weight, bias, null, y, shape, kind);
     }
 
     /// <summary>
@@ -107,35 +107,41 @@ public sealed unsafe partial class Ops
     /// it: the bits of <see cref="MatMulTransposed"/> and <see cref="ActivateBackward"/>. On the host in one
     /// pass over dX.
     /// </summary>
-    /// <param name="kind">f</param>
     /// <param name="dY">[..., K]</param>
     /// <param name="weight">[N, K]</param>
-    /// <param name="x">[..., N]: what f was given, as many rows as dY.</param>
-    /// <param name="dX">As x; not dY or weight.</param>
+    /// <param name="x">[..., N]: the input of f, as many rows as dY.</param>
+    /// <param name="dX">[..., N]; not dY or weight.</param>
+    /// <param name="kind">f</param>
     public void MatMulTransposedActivateBackward(
-        Activation kind, Tensor dY, Tensor weight, Tensor x, Tensor dX)
+        Tensor dY, Tensor weight, Tensor x, Tensor dX, Activation kind)
     {
         Require(x.Length == dX.Length, $"{x} must have the length of {dX}.");
         if (!Host)
         {
             MatMulTransposed(dY, weight, dX);
-            ActivateBackward(kind, x, dX, dX);
+            ActivateBackward(x, dX, dX, kind);
             return;
         }
         RequireTransposed(dY, weight, dX);
-        Begin();
+        CountOp();
         if (dX.Length == 0)
             return;
-        MatMulHost.Sloped(dY.Pointer, weight.Pointer, dX.Pointer,
-            MatMulShape.Transposed(dY.Rows, weight.Shape[0], dY.Columns, false), EpilogueOf(kind), x.Pointer);
+        MatMulHost.ActivationGradient(dY.Pointer, weight.Pointer, x.Pointer, dX.Pointer,
+            MatMulShape.Transposed(dY.Rows, weight.Shape[0], dY.Columns, false), EpilogueOf(kind));
     }
 
-    /// <summary>Any form of the product; operands may be parts of tensors, begun by a slice.</summary>
-    internal void Product(
-        Tensor x, Tensor weight, Tensor? bias, Tensor y, in MatMulShape shape, Tensor? residual = null,
+    /// <summary>
+    /// Writes any form of the product, or adds it into y; an operand that is part of a tensor is a slice that
+    /// begins at its first element.
+    /// </summary>
+    internal void Product(Tensor x, Tensor weight, Tensor? bias, Tensor y, in MatMulShape shape)
+        => Product(x, weight, bias, null, y, shape);
+
+    void Product(
+        Tensor x, Tensor weight, Tensor? bias, Tensor? residual, Tensor y, in MatMulShape shape,
         Activation? activation = null)
     {
-        Begin();
+        CountOp();
         if (shape.M == 0 || shape.N == 0)
             return;
         int f = activation is { } kind ? EpilogueOf(kind) : MatMulEpilogue.None;
@@ -146,11 +152,12 @@ public sealed unsafe partial class Ops
         }
         float* biases = bias is null ? null : bias.Pointer;
         if (activation is not null)
-            MatMulHost.Activated(x.Pointer, weight.Pointer, biases, y.Pointer, shape, f);
+            MatMulHost.ProductActivate(x.Pointer, weight.Pointer, biases, y.Pointer, shape, f);
         else if (residual is not null)
-            MatMulHost.Added(x.Pointer, weight.Pointer, biases, y.Pointer, shape, residual.Pointer);
+            MatMulHost.ProductAdd(
+                x.Pointer, weight.Pointer, biases, residual.Pointer, y.Pointer, shape);
         else
-            MatMulHost.Strided(x.Pointer, weight.Pointer, biases, y.Pointer, shape);
+            MatMulHost.Product(x.Pointer, weight.Pointer, biases, y.Pointer, shape);
     }
 
     static int EpilogueOf(Activation kind) => kind switch

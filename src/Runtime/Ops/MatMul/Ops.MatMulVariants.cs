@@ -6,6 +6,12 @@ using ILGPU.Runtime.OpenCL;
 
 namespace HeadTap.Runtime;
 
+/// <summary>A loaded matrix product that takes any alignment: operands, outputs, sizes, epilogue.</summary>
+delegate void PlainProductLauncher(
+    AcceleratorStream stream, KernelConfig grid, ArrayView<float> x, ArrayView<float> weight,
+    ArrayView<float> bias, ArrayView<float> residual, ArrayView<float> y, MatMulShape shape,
+    MatMulEpilogue epilogue);
+
 /// <summary>
 /// A loaded matrix product: operands, outputs, sizes, epilogue, which operands are aligned.
 /// </summary>
@@ -16,15 +22,17 @@ delegate void ProductLauncher(
 
 public sealed unsafe partial class Ops
 {
-    readonly Dictionary<(MatMulVariant, bool, bool), ProductLauncher> _products = [];
+    readonly ProductKernels<ProductLauncher> _products = new();
 
     Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
         MatMulShape, MatMulEpilogue, int>? _combineParts;
 
-    /// <summary>Tests set it to run one kernel on every shape; null leaves the choice to the plan.</summary>
+    /// <summary>The kernel that every product runs, for tests; null leaves the choice to the plan.</summary>
     internal MatMulVariant? ForcedMatMul { get; set; }
 
-    /// <summary>Tests set it to cut the terms of every product; null leaves the choice to the plan.</summary>
+    /// <summary>
+    /// Parts that every product's terms are cut into, for tests; null leaves the choice to the plan.
+    /// </summary>
     internal int? ForcedParts { get; set; }
 
     ProductPlan PlanOf(in MatMulShape s)
@@ -58,9 +66,6 @@ public sealed unsafe partial class Ops
         MatMulVariant variant, int parts, Tensor x, Tensor weight, ArrayView<float> bias,
         ArrayView<float> residual, ArrayView<float> y, in MatMulShape s, in MatMulEpilogue epilogue)
     {
-        // Neighbours in memory are neighbours in shared memory. With no stride of 1 either way is right, one
-        // by one.
-        bool xLines = s.XColumn != 1 && s.XRow == 1, weightLines = s.WRow != 1 && s.WColumn == 1;
         (int groups, int block) = variant switch
         {
             MatMulVariant.Small => (MatMulKernels.Groups(s.M, s.N), MatMulKernels.BlockSize),
@@ -69,11 +74,10 @@ public sealed unsafe partial class Ops
             _ => (MatMulTensorKernels.Groups(s.M, s.N, IsSmall(variant)
                 ? MatMulTensorKernels.SmallTile : MatMulTensorKernels.Tile), MatMulTensorKernels.BlockSize),
         };
-        LauncherOf(variant, xLines, weightLines)(
+        _products.Of(variant, s, new MatMulLoader(Gpu))(
             Gpu.DefaultStream, new KernelConfig(new Index2D(groups, parts), new Index2D(block, 1)),
             x.View, weight.View, bias, residual, y, s, epilogue,
-            Wide(x, xLines ? s.XRow : s.XColumn, xLines ? s.XColumn : s.XRow),
-            Wide(weight, weightLines ? s.WColumn : s.WRow, weightLines ? s.WRow : s.WColumn));
+            Wide(x, s.XColumn, s.XRow), Wide(weight, s.WRow, s.WColumn));
     }
 
     static bool IsSmall(MatMulVariant variant)
@@ -81,57 +85,51 @@ public sealed unsafe partial class Ops
 
     // Loads of 16 bytes: four neighbours in memory, every fourth of them and every line aligned. In OpenCL C
     // a structure of four floats needs the alignment of one, and a buffer's address is not known here.
-    int Wide(Tensor operand, long step, long stride)
-        => step == 1 && (Gpu is CLAccelerator
-            || (stride % 4 == 0 && operand.View.LoadEffectiveAddressAsPtr() % 16 == 0)) ? 1 : 0;
-
-    ProductLauncher LauncherOf(MatMulVariant variant, bool xLines, bool weightLines)
+    int Wide(Tensor operand, long termStride, long lineStride)
     {
-        if (variant is MatMulVariant.Small or MatMulVariant.Large)
-            (xLines, weightLines) = (false, false); // these take every stride
-        if (_products.TryGetValue((variant, xLines, weightLines), out ProductLauncher? launcher))
-            return launcher;
-        bool finer = IsSmall(variant);
-        launcher = (xLines, weightLines) switch
-        {
-            (false, false) => finer ? Load<TermsTogether64, TermsTogether64>(variant)
-                : Load<KContiguous, KContiguous>(variant),
-            (false, true) => finer ? Load<TermsTogether64, LinesTogether64>(variant)
-                : Load<KContiguous, KStrided>(variant),
-            (true, false) => finer ? Load<LinesTogether64, TermsTogether64>(variant)
-                : Load<KStrided, KContiguous>(variant),
-            (true, true) => finer ? Load<LinesTogether64, LinesTogether64>(variant)
-                : Load<KStrided, KStrided>(variant),
-        };
-        return _products[(variant, xLines, weightLines)] = launcher;
+        (long step, long stride) = MatMulShape.KStrided(termStride, lineStride)
+            ? (lineStride, termStride) : (termStride, lineStride);
+        return step == 1 && (Gpu is CLAccelerator
+            || (stride % 4 == 0 && operand.View.LoadEffectiveAddressAsPtr() % 16 == 0)) ? 1 : 0;
     }
 
-    ProductLauncher Load<TX, TWeight>(MatMulVariant variant)
-        where TX : struct, IOperandLayout
-        where TWeight : struct, IOperandLayout
+    readonly struct MatMulLoader(Accelerator gpu) : IProductLoader<ProductLauncher>
     {
-        var cuda = Gpu as CudaAccelerator;
-        Action<ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
-            MatMulShape, MatMulEpilogue, int, int> kernel = (variant, cuda is not null) switch
+        public ProductLauncher Load<TX, TWeight>(MatMulVariant variant)
+            where TX : struct, IOperandLayout
+            where TWeight : struct, IOperandLayout
+        {
+            if (variant == MatMulVariant.Small)
             {
-                (MatMulVariant.Small, _) => MatMulKernels.Product,
-                (MatMulVariant.Large, _) => MatMulLargeKernels.Product,
-                (MatMulVariant.Pipelined, true) =>
-                    MatMulPipelinedKernels.Product<PtxTensorCores, TX, TWeight>,
-                (MatMulVariant.Pipelined, false) =>
-                    MatMulPipelinedKernels.Product<ShuffleTensorCores, TX, TWeight>,
-                (MatMulVariant.Tf32, true) => MatMulTensorKernels.Tf32<PtxTensorCores, TX, TWeight>,
-                (MatMulVariant.Tf32, false) => MatMulTensorKernels.Tf32<ShuffleTensorCores, TX, TWeight>,
-                (MatMulVariant.Tf32Small, true) => MatMulTensorKernels.Tf32Small<PtxTensorCores, TX, TWeight>,
-                (MatMulVariant.Tf32Small, false) =>
-                    MatMulTensorKernels.Tf32Small<ShuffleTensorCores, TX, TWeight>,
-                (MatMulVariant.Bf16, true) => MatMulTensorKernels.Bf16<PtxTensorCores, TX, TWeight>,
-                (MatMulVariant.Bf16, false) => MatMulTensorKernels.Bf16<ShuffleTensorCores, TX, TWeight>,
-                (_, true) => MatMulTensorKernels.Bf16Small<PtxTensorCores, TX, TWeight>,
-                (_, false) => MatMulTensorKernels.Bf16Small<ShuffleTensorCores, TX, TWeight>,
-            };
-        return cuda is not null && variant is not (MatMulVariant.Small or MatMulVariant.Large)
-            ? InlinePtxKernel.Load<ProductLauncher>(cuda, kernel.Method)
-            : Gpu.LoadKernel(kernel.Method).CreateLauncherDelegate<ProductLauncher>();
+                var plain = gpu.LoadKernel(((Action<ArrayView<float>, ArrayView<float>, ArrayView<float>,
+                    ArrayView<float>, ArrayView<float>, MatMulShape, MatMulEpilogue>)
+                    MatMulKernels.Product).Method).CreateLauncherDelegate<PlainProductLauncher>();
+                return (stream, grid, x, weight, bias, residual, y, shape, epilogue, _, _)
+                    => plain(stream, grid, x, weight, bias, residual, y, shape, epilogue);
+            }
+            bool cuda = gpu is CudaAccelerator;
+            Action<ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
+                MatMulShape, MatMulEpilogue, int, int> kernel = (variant, cuda) switch
+                {
+                    (MatMulVariant.Large, _) => MatMulLargeKernels.Product,
+                    (MatMulVariant.Pipelined, true) =>
+                        MatMulPipelinedKernels.Product<PtxTensorCores, TX, TWeight>,
+                    (MatMulVariant.Pipelined, false) =>
+                        MatMulPipelinedKernels.Product<ShuffleTensorCores, TX, TWeight>,
+                    (MatMulVariant.Tf32, true) => MatMulTensorKernels.Tf32<PtxTensorCores, TX, TWeight>,
+                    (MatMulVariant.Tf32, false) => MatMulTensorKernels.Tf32<ShuffleTensorCores, TX, TWeight>,
+                    (MatMulVariant.Tf32Small, true) =>
+                        MatMulTensorKernels.Tf32Small<PtxTensorCores, TX, TWeight>,
+                    (MatMulVariant.Tf32Small, false) =>
+                        MatMulTensorKernels.Tf32Small<ShuffleTensorCores, TX, TWeight>,
+                    (MatMulVariant.Bf16, true) => MatMulTensorKernels.Bf16<PtxTensorCores, TX, TWeight>,
+                    (MatMulVariant.Bf16, false) => MatMulTensorKernels.Bf16<ShuffleTensorCores, TX, TWeight>,
+                    (_, true) => MatMulTensorKernels.Bf16Small<PtxTensorCores, TX, TWeight>,
+                    (_, false) => MatMulTensorKernels.Bf16Small<ShuffleTensorCores, TX, TWeight>,
+                };
+            return variant == MatMulVariant.Large
+                ? gpu.LoadKernel(kernel.Method).CreateLauncherDelegate<ProductLauncher>()
+                : InlinePtxKernel.Load<ProductLauncher>(gpu, kernel.Method);
+        }
     }
 }

@@ -33,8 +33,8 @@ enum MatMulVariant
 /// </summary>
 /// <remarks>
 /// Bits depend on the precision and the parts alone. The parts depend on the shape alone, and only sums over
-/// the rows of a batch are cut: any other row has the bits alone that it has in a batch, which a cut that
-/// looked at the number of rows would end. The rest (tile, copies) is free and looks at the device.
+/// the rows of a batch are cut. Any other row has the same bits alone and in a batch; a cut that depended on
+/// the number of rows would end that. The rest (tile, copies) is free and depends on the device.
 /// </remarks>
 /// <param name="Variant">The kernel.</param>
 /// <param name="Parts">Parts of the terms; 1 when each sum is made whole.</param>
@@ -60,7 +60,7 @@ readonly record struct ProductPlan(MatMulVariant Variant, int Parts)
     /// <param name="s">Its shape.</param>
     /// <param name="precision">The device's.</param>
     /// <param name="multiprocessors">Its multiprocessors (OpenCL: compute units).</param>
-    /// <param name="asyncCopies">Whether it has cp.async.</param>
+    /// <param name="asyncCopies">True where the device has cp.async.</param>
     internal static ProductPlan Of(
         in MatMulShape s, Precision precision, int multiprocessors, bool asyncCopies)
     {

@@ -21,8 +21,8 @@ public sealed unsafe partial class Ops
     /// Blocks of <see cref="MomentBlockLength"/> weights count from the first weight given. So slices of a
     /// longer vector that begin at whole blocks get the bits that one call gives them.
     /// </remarks>
+    /// <param name="gradient">[n]</param>
     /// <param name="weight">[n]</param>
-    /// <param name="gradient">[n]; read only.</param>
     /// <param name="m">[n / 4, rounded up], codes of the first moment; zeros before step 1.</param>
     /// <param name="v">[n / 4, rounded up], codes of the second moment; zeros before step 1.</param>
     /// <param name="units">[2 blocks], block = n / 256, rounded up: what code 1 stands for; zeros before step
@@ -30,7 +30,7 @@ public sealed unsafe partial class Ops
     /// <param name="step">Options, and which step it is.</param>
     /// <exception cref="ArgumentException">A shape does not fit, or the step is not 1 or more.</exception>
     public void AdamW8Bit(
-        Tensor weight, Tensor gradient, IndexTensor m, IndexTensor v, Tensor units, in AdamWStep step)
+        Tensor gradient, Tensor weight, IndexTensor m, IndexTensor v, Tensor units, in AdamWStep step)
     {
         long n = weight.Length, blocks = (n + MomentBlockLength - 1) / MomentBlockLength;
         Require(gradient.Length == n, $"{gradient} must have the length of {weight}.");
@@ -39,7 +39,7 @@ public sealed unsafe partial class Ops
         Require(units.Length == 2 * blocks,
             $"{units} needs {2 * blocks} numbers, two for every {MomentBlockLength} of {weight}.");
         Require(step.Step >= 1, $"step {step.Step} must be at least 1.");
-        Begin();
+        CountOp();
         if (n == 0)
             return;
         AdamWScalars scalars = Scalars(step);

@@ -17,15 +17,15 @@ public sealed unsafe partial class Ops
     /// "Adafactor", 2018, algorithm 2).
     /// </summary>
     /// <remarks>A chunk of a matrix' rows may be a call, with column moments of its own.</remarks>
+    /// <param name="gradient">[rows, K]</param>
     /// <param name="weight">[rows, K]</param>
-    /// <param name="gradient">[rows, K]; read only.</param>
     /// <param name="m">[rows, K], first moment; zeros before step 1.</param>
     /// <param name="rowMoments">[rows], R; zeros before step 1.</param>
     /// <param name="columnMoments">[K], C; zeros before step 1.</param>
     /// <param name="step">Options, and which step it is.</param>
     /// <exception cref="ArgumentException">A shape does not fit, or the step is not 1 or more.</exception>
     public void AdamWFactored(
-        Tensor weight, Tensor gradient, Tensor m, Tensor rowMoments, Tensor columnMoments, in AdamWStep step)
+        Tensor gradient, Tensor weight, Tensor m, Tensor rowMoments, Tensor columnMoments, in AdamWStep step)
     {
         (int rows, int K) = (weight.Rows, weight.Columns);
         Require(gradient.Length == weight.Length && gradient.Columns == K && m.Length == weight.Length
@@ -33,7 +33,7 @@ public sealed unsafe partial class Ops
         Require(rowMoments.Length == rows && columnMoments.Length == K,
             $"{rowMoments} needs a number for every row of {weight}, {columnMoments} one for every column.");
         Require(step.Step >= 1, $"step {step.Step} must be at least 1.");
-        Begin();
+        CountOp();
         if (weight.Length == 0)
             return;
         AdamWScalars scalars = Scalars(step);

@@ -11,12 +11,12 @@ public sealed unsafe partial class Ops
     readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>>?[]
         _activateBackward = [null, null, null];
 
-    /// <summary>Writes <c>y = f(x)</c>, element by element; y may be x.</summary>
+    /// <summary>Writes <c>y = f(x)</c> of each element, f by its kind; y may be x.</summary>
     /// <exception cref="ArgumentException">The lengths differ.</exception>
-    public void Activate(Activation kind, Tensor x, Tensor y)
+    public void Activate(Tensor x, Tensor y, Activation kind)
     {
         Require(y.Length == x.Length, $"{y} must have the length of {x}.");
-        if (!BeginElements(x.Length))
+        if (!CountOp(x.Length))
             return;
         if (!Host)
             (_activate[(int)kind] ??= Gpu.LoadStreamKernel(Forward(kind)))(Elements(x.Length),
@@ -30,16 +30,16 @@ public sealed unsafe partial class Ops
     }
 
     /// <summary>Writes <c>dX = dY * f'(x)</c>; dX may be dY.</summary>
-    /// <param name="kind">f</param>
     /// <param name="x">The forward pass' input.</param>
-    /// <param name="dY">Gradient of its output.</param>
-    /// <param name="dX">Gradient of its input.</param>
+    /// <param name="dY">The gradient by its output.</param>
+    /// <param name="dX">The gradient by its input.</param>
+    /// <param name="kind">f</param>
     /// <exception cref="ArgumentException">The lengths differ.</exception>
-    public void ActivateBackward(Activation kind, Tensor x, Tensor dY, Tensor dX)
+    public void ActivateBackward(Tensor x, Tensor dY, Tensor dX, Activation kind)
     {
         Require(dY.Length == x.Length && dX.Length == x.Length,
             $"{dY} and {dX} must have the length of {x}.");
-        if (!BeginElements(x.Length))
+        if (!CountOp(x.Length))
             return;
         if (!Host)
             (_activateBackward[(int)kind] ??= Gpu.LoadStreamKernel(Backward(kind)))(

@@ -18,7 +18,7 @@ public sealed unsafe partial class Ops
     public void Add(Tensor a, Tensor b, Tensor y)
     {
         Require(b.Length == a.Length && y.Length == a.Length, $"{b} and {y} must have the length of {a}.");
-        if (!BeginElements(y.Length))
+        if (!CountOp(y.Length))
             return;
         if (Host)
             ElementwiseHost.Add(a.Pointer, b.Pointer, y.Pointer, y.Length);
@@ -33,10 +33,10 @@ public sealed unsafe partial class Ops
 
     /// <summary>Adds <c>alpha * x</c> into y.</summary>
     /// <exception cref="ArgumentException">The lengths differ.</exception>
-    public void Axpy(float alpha, Tensor x, Tensor y)
+    public void Axpy(Tensor x, Tensor y, float alpha)
     {
         Require(y.Length == x.Length, $"{y} must have the length of {x}.");
-        if (!BeginElements(y.Length))
+        if (!CountOp(y.Length))
             return;
         if (Host)
             ElementwiseHost.Axpy(x.Pointer, y.Pointer, y.Length, alpha);
@@ -50,7 +50,7 @@ public sealed unsafe partial class Ops
     public void Multiply(Tensor a, Tensor b, Tensor y)
     {
         Require(b.Length == a.Length && y.Length == a.Length, $"{b} and {y} must have the length of {a}.");
-        if (!BeginElements(y.Length))
+        if (!CountOp(y.Length))
             return;
         if (Host)
             ElementwiseHost.Multiply(a.Pointer, b.Pointer, y.Pointer, y.Length);
@@ -64,7 +64,7 @@ public sealed unsafe partial class Ops
     /// </summary>
     public void Scale(Tensor x, float factor)
     {
-        if (!BeginElements(x.Length))
+        if (!CountOp(x.Length))
             return;
         if (Host)
             ElementwiseHost.Scale(x.Pointer, x.Length, factor);
@@ -76,7 +76,7 @@ public sealed unsafe partial class Ops
     /// <summary>Writes value everywhere.</summary>
     public void Fill(Tensor x, float value)
     {
-        if (!BeginElements(x.Length))
+        if (!CountOp(x.Length))
             return;
         if (Host)
             ElementwiseHost.Fill(x.Pointer, x.Length, value);
@@ -92,7 +92,7 @@ public sealed unsafe partial class Ops
     public void Copy(Tensor source, Tensor destination)
     {
         Require(destination.Length == source.Length, $"{destination} must have the length of {source}.");
-        if (!BeginElements(source.Length))
+        if (!CountOp(source.Length))
             return;
         if (Host)
             ElementwiseHost.Copy(source.Pointer, destination.Pointer, source.Length);
@@ -108,7 +108,7 @@ public sealed unsafe partial class Ops
     {
         Require(mask.Length == source.Length && destination.Length == source.Length,
             $"{mask} and {destination} must have the length of {source}.");
-        if (!BeginElements(source.Length))
+        if (!CountOp(source.Length))
             return;
         if (Host)
             ElementwiseHost.MaskedCopy(source.Pointer, mask.Pointer, destination.Pointer, source.Length);
@@ -121,13 +121,4 @@ public sealed unsafe partial class Ops
     static KernelConfig Elements(long length)
         => ((int)Math.Min((length - 1) / ElementLoop.BlockSize + 1, MostElementGroups),
             ElementLoop.BlockSize);
-
-    /// <summary>
-    /// <see cref="Begin"/>, and false where there is nothing to do: drivers refuse empty grids.
-    /// </summary>
-    bool BeginElements(long length)
-    {
-        Begin();
-        return length > 0;
-    }
 }

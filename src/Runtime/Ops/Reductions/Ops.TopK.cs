@@ -15,16 +15,16 @@ public sealed unsafe partial class Ops
     /// seen.
     /// </remarks>
     /// <param name="x">[rows, V]</param>
-    /// <param name="k">1 to V</param>
     /// <param name="values">[rows, k]</param>
     /// <param name="indices">[rows, k]</param>
+    /// <param name="k">1 to V</param>
     /// <exception cref="ArgumentException">A shape does not fit, or k is not in 1 to V.</exception>
-    public void TopK(Tensor x, int k, Tensor values, IndexTensor indices)
+    public void TopK(Tensor x, Tensor values, IndexTensor indices, int k)
     {
         Require(k >= 1 && k <= x.Columns, $"k = {k} must be 1 to the last axis of {x}.");
         Require(values.Length == (long)x.Rows * k && indices.Length == values.Length,
             $"{values} and {indices} must be [{x.Rows}, {k}].");
-        Begin();
+        CountOp();
         if (x.Length == 0)
             return;
         if (Host)
@@ -42,7 +42,7 @@ public sealed unsafe partial class Ops
     public void ArgMax(Tensor x, IndexTensor indices)
     {
         Require(indices.Length == x.Rows && x.Columns > 0, $"{indices} must be [rows] of {x}.");
-        Begin();
+        CountOp();
         if (x.Length == 0)
             return;
         if (Host)

@@ -8,8 +8,8 @@ public sealed unsafe partial class Ops
 {
     const int ScoresOfMaskGroup = 4096;
 
-    Action<KernelConfig, ArrayView<float>, ArrayView<int>, int, int, int>? _maskDigits;
-    Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, int>? _lowestMask;
+    Action<KernelConfig, ArrayView<float>, ArrayView<int>, int, int, int>? _supermaskDigits;
+    Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, int>? _supermask;
     Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>,
         ArrayView<float>>? _supermaskGradient;
 
@@ -19,37 +19,37 @@ public sealed unsafe partial class Ops
     /// lower index is the lower one, and NaN, of any kind, is larger than infinity.
     /// </summary>
     /// <param name="scores">[n], of any shape; at most 2^31 - 1 elements.</param>
-    /// <param name="count">0 to n.</param>
     /// <param name="mask">[n]; not <paramref name="scores"/>.</param>
+    /// <param name="count">How many become 0: 0 to n.</param>
     /// <exception cref="ArgumentException">The lengths differ, or count is not in 0 to n.</exception>
-    public void LowestMask(Tensor scores, long count, Tensor mask)
+    public void Supermask(Tensor scores, Tensor mask, long count)
     {
         Require(mask.Length == scores.Length, $"{mask} must have the length of {scores}.");
         Require(scores.Length <= int.MaxValue, $"{scores} has more elements than an index can count.");
         Require(count >= 0 && count <= scores.Length,
             $"count {count} must be 0 to the {scores.Length} elements of {scores}.");
-        if (!BeginElements(scores.Length))
+        if (!CountOp(scores.Length))
             return;
         if (Host)
-            SupermaskHost.LowestMask(scores.Pointer, mask.Pointer, scores.Length, count);
+            SupermaskHost.Mask(scores.Pointer, mask.Pointer, scores.Length, count);
         else if (count == 0 || count == scores.Length)
             Fill(mask, count == 0 ? 1f : 0f);
         else
-            LaunchLowestMask(scores, (int)count, mask);
+            LaunchSupermask(scores, mask, (int)count);
     }
 
-    void LaunchLowestMask(Tensor scores, int count, Tensor mask)
+    void LaunchSupermask(Tensor scores, Tensor mask, int count)
     {
         int n = (int)scores.Length, passes = SupermaskKernels.Passes(n);
         KernelConfig groups = (Math.Min((n - 1) / ScoresOfMaskGroup + 1, SupermaskKernels.MostGroups),
             SupermaskKernels.BlockSize);
         ArrayView<int> work = Device.PartialSums.Cast<int>()
             .SubView(0, SupermaskKernels.WorkLength(passes, groups.GridDim.X));
-        _maskDigits ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<int>, int, int, int>(
+        _supermaskDigits ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<int>, int, int, int>(
             SupermaskKernels.Digits);
         for (int pass = 0; pass < passes; pass++)
-            _maskDigits(groups, scores.View, work, pass, passes, count - 1);
-        (_lowestMask ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<int>, ArrayView<float>, int>(
+            _supermaskDigits(groups, scores.View, work, pass, passes, count - 1);
+        (_supermask ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<int>, ArrayView<float>, int>(
             SupermaskKernels.Mask))(groups, scores.View, work, mask.View, passes);
     }
 
@@ -67,7 +67,7 @@ public sealed unsafe partial class Ops
         Require(weight.Length == dWeight.Length && scores.Length == dWeight.Length
             && dScores.Length == dWeight.Length,
             $"{weight}, {scores} and {dScores} must have the length of {dWeight}.");
-        if (!BeginElements(dScores.Length))
+        if (!CountOp(dScores.Length))
             return;
         if (Host)
             SupermaskHost.Gradient(

@@ -4,7 +4,7 @@
 namespace HeadTap.Kernels;
 
 /// <summary>Writes scores, or pattern where logSumExp is given.</summary>
-readonly unsafe struct AttentionScoreHeads(
+readonly unsafe struct AttentionScoresHeads(
     float* qkv, int* lengths, float* logSumExp, float* scores, int T, int H, int D, float scale, int parts)
     : IHostBody
 {

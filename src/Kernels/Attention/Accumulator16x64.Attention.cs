@@ -2,14 +2,10 @@ using ILGPU;
 
 namespace HeadTap.Kernels;
 
-/// <summary>
-/// A lane's part of 16 rows by 64 columns of sums, eight columns each: row Line (C0, C1 of each fragment) and
-/// the row eight below it (C2, C3); columns 2t and 2t + 1 of eight.
-/// </summary>
-struct SumRow
+// The sums of a warp in attention: scores of 16 rows of the group's own tile for 64 other rows, or a mix of
+// 64 columns. A lane's own row is AttentionTensorTiles.Line.
+partial struct Accumulator16x64
 {
-    public SumFragment N0, N1, N2, N3, N4, N5, N6, N7;
-
     internal readonly float Largest => MathF.Max(
         MathF.Max(MathF.Max(Upper(N0), Upper(N1)), MathF.Max(Upper(N2), Upper(N3))),
         MathF.Max(MathF.Max(Upper(N4), Upper(N5)), MathF.Max(Upper(N6), Upper(N7))));
@@ -29,7 +25,7 @@ struct SumRow
     /// <summary>
     /// Scores of query i (and i + 8) for keys j, j + 1, j + 8, ..., scaled; -infinity after the query.
     /// </summary>
-    internal readonly SumRow UpToQuery(float scale, int i, int j) => new()
+    internal readonly Accumulator16x64 UpToQuery(float scale, int i, int j) => new()
     {
         N0 = UpTo(N0, scale, i - j), N1 = UpTo(N1, scale, i - j - 8),
         N2 = UpTo(N2, scale, i - j - 16), N3 = UpTo(N3, scale, i - j - 24),
@@ -37,8 +33,8 @@ struct SumRow
         N6 = UpTo(N6, scale, i - j - 48), N7 = UpTo(N7, scale, i - j - 56),
     };
 
-    /// <summary>exp(s - offset), one offset a row.</summary>
-    internal readonly SumRow Exponentials(float upper, float lower) => new()
+    /// <summary>exp(s - offset), with one offset per row.</summary>
+    internal readonly Accumulator16x64 Exponentials(float upper, float lower) => new()
     {
         N0 = Exp(N0, upper, lower), N1 = Exp(N1, upper, lower),
         N2 = Exp(N2, upper, lower), N3 = Exp(N3, upper, lower),
@@ -50,8 +46,8 @@ struct SumRow
     /// exp(scaled score - logSumExp) of key j (and j + 8) for queries i, i + 1, i + 8, ...; 0 where the query
     /// comes before the key. Statistics begin at <paramref name="at"/>, <paramref name="count"/> of them.
     /// </summary>
-    internal readonly SumRow Probabilities(float scale, int j, int i, ArrayView<float> logSumExp, long at,
-        int count) => new()
+    internal readonly Accumulator16x64 Probabilities(
+        float scale, int j, int i, ArrayView<float> logSumExp, long at, int count) => new()
     {
         N0 = FromKey(N0, scale, i - j, logSumExp, at, count),
         N1 = FromKey(N1, scale, i - j + 8, logSumExp, at + 8, count - 8),
@@ -63,8 +59,8 @@ struct SumRow
         N7 = FromKey(N7, scale, i - j + 56, logSumExp, at + 56, count - 56),
     };
 
-    /// <summary>p (dP - offset), one offset a row.</summary>
-    internal readonly SumRow Weighted(SumRow dP, float upper, float lower) => new()
+    /// <summary>p (dP - offset), with one offset per row.</summary>
+    internal readonly Accumulator16x64 Weighted(Accumulator16x64 dP, float upper, float lower) => new()
     {
         N0 = Weigh(N0, dP.N0, upper, upper, lower, lower), N1 = Weigh(N1, dP.N1, upper, upper, lower, lower),
         N2 = Weigh(N2, dP.N2, upper, upper, lower, lower), N3 = Weigh(N3, dP.N3, upper, upper, lower, lower),
@@ -72,8 +68,11 @@ struct SumRow
         N6 = Weigh(N6, dP.N6, upper, upper, lower, lower), N7 = Weigh(N7, dP.N7, upper, upper, lower, lower),
     };
 
-    /// <summary>p (dP - offset), one offset a column; offsets as in <see cref="Probabilities"/>.</summary>
-    internal readonly SumRow Weighted(SumRow dP, ArrayView<float> offsets, long at, int count) => new()
+    /// <summary>
+    /// p (dP - offset), with one offset per column; offsets as in <see cref="Probabilities"/>.
+    /// </summary>
+    internal readonly Accumulator16x64 Weighted(
+        Accumulator16x64 dP, ArrayView<float> offsets, long at, int count) => new()
     {
         N0 = ByColumn(N0, dP.N0, offsets, at, count),
         N1 = ByColumn(N1, dP.N1, offsets, at + 8, count - 8),
@@ -86,7 +85,7 @@ struct SumRow
     };
 
     /// <summary>Each row times its factor.</summary>
-    internal readonly SumRow Scaled(float upper, float lower) => new()
+    internal readonly Accumulator16x64 Scaled(float upper, float lower) => new()
     {
         N0 = Times(N0, upper, lower), N1 = Times(N1, upper, lower),
         N2 = Times(N2, upper, lower), N3 = Times(N3, upper, lower),

@@ -14,7 +14,7 @@ public sealed unsafe partial class Ops
     /// <summary>Sum of all elements, in a fixed order; waits for the device.</summary>
     public double Sum(Tensor x)
     {
-        Begin();
+        CountOp();
         if (Host)
             return ReductionHost.Sum(x.Pointer, x.Length);
         _sum ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<float>>(ReductionKernels.Sum);
@@ -26,7 +26,7 @@ public sealed unsafe partial class Ops
     public double Dot(Tensor a, Tensor b)
     {
         Require(a.Length == b.Length, $"{a} and {b} must have the same length.");
-        Begin();
+        CountOp();
         if (Host)
             return ReductionHost.Dot(a.Pointer, b.Pointer, a.Length);
         _dot ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>>(
@@ -38,7 +38,7 @@ public sealed unsafe partial class Ops
     /// <remarks>In range for every float32: squares are scaled. NaN if an element is.</remarks>
     public double Norm(Tensor x)
     {
-        Begin();
+        CountOp();
         if (Host)
             return Math.Sqrt(ReductionHost.Squares(x.Pointer, x.Length));
         _squares ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<float>>(ReductionKernels.Squares);
@@ -66,7 +66,7 @@ public sealed unsafe partial class Ops
     public void ColumnSums(Tensor x, Tensor sums)
     {
         Require(sums.Length == x.Columns, $"{sums} must match the last axis of {x}.");
-        Begin();
+        CountOp();
         if (Host)
             ReductionHost.ColumnSums(x.Pointer, sums.Pointer, x.Rows, x.Columns);
         else if (x.Length > 0)
@@ -81,7 +81,7 @@ public sealed unsafe partial class Ops
     public void RowSums(Tensor x, Tensor sums)
     {
         Require(sums.Length == x.Rows, $"{sums} needs {x.Rows} rows.");
-        Begin();
+        CountOp();
         if (Host)
             ReductionHost.RowSums(x.Pointer, sums.Pointer, x.Rows, x.Columns);
         else if (x.Length > 0)
@@ -94,7 +94,7 @@ public sealed unsafe partial class Ops
     /// <exception cref="InvalidOperationException">Names the tensor, the first index, its value.</exception>
     public void CheckFinite(Tensor x)
     {
-        Begin();
+        CountOp();
         long first = Host ? ReductionHost.FirstBad(x.Pointer, x.Length) : FirstBad(x);
         if (first < 0)
             return;
@@ -110,7 +110,7 @@ public sealed unsafe partial class Ops
         return cut < 0 ? -1 : (long)cut * ReductionKernels.CutLength + (long)partial[cut];
     }
 
-    /// <summary>What a kernel leaves for each cut of x, <paramref name="floatsPerCut"/> numbers.</summary>
+    /// <summary>The <paramref name="floatsPerCut"/> numbers that a kernel writes for each cut of x.</summary>
     float[] Partial(Tensor x, int floatsPerCut, Action<Tensor> launch)
     {
         if (x.Length == 0)

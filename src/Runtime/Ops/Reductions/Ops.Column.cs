@@ -12,13 +12,13 @@ public sealed unsafe partial class Ops
 
     /// <summary>Writes <c>destination[r, c] = source[r, column + c]</c>.</summary>
     /// <param name="source">[rows, stride]</param>
-    /// <param name="column">The first column taken.</param>
     /// <param name="destination">[rows, width]</param>
+    /// <param name="column">The first column taken.</param>
     /// <exception cref="ArgumentException">The rows differ, or the columns do not fit.</exception>
-    public void CopyColumns(Tensor source, int column, Tensor destination)
+    public void CopyColumns(Tensor source, Tensor destination, int column)
     {
         RequireColumns(source, column, destination);
-        if (!BeginElements(destination.Length))
+        if (!CountOp(destination.Length))
             return;
         int width = destination.Columns;
         if (Host)
@@ -36,7 +36,7 @@ public sealed unsafe partial class Ops
     public void WriteColumns(Tensor source, Tensor destination, int column)
     {
         RequireColumns(destination, column, source);
-        if (!BeginElements(source.Length))
+        if (!CountOp(source.Length))
             return;
         int width = source.Columns;
         if (Host)
@@ -55,7 +55,7 @@ public sealed unsafe partial class Ops
     public void AddColumns(Tensor source, Tensor destination, int column)
     {
         RequireColumns(destination, column, source);
-        if (!BeginElements(source.Length))
+        if (!CountOp(source.Length))
             return;
         int width = source.Columns;
         if (Host)

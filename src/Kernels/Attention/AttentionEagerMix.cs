@@ -35,7 +35,7 @@ readonly unsafe struct AttentionMixHeads(float* pattern, float* qkv, float* z, i
         }
     }
 
-    // Keys after the last one that any query of the block looks at: half of all work on a causal pattern.
+    // Keys after the last one that any query of the block sees: half of all work on a causal pattern.
     int LastUsed(float* pairs, int count)
     {
         int last = 0;
