@@ -8,10 +8,13 @@ namespace HeadTap.Jobs;
 /// <param name="Note">A few words on it: a loss, a speed, or nothing.</param>
 public readonly record struct JobProgress(string Title, double Share, string Note);
 
-/// <summary>What every job runs with, besides its own options: device, seed, progress, cancellation.</summary>
+/// <summary>What every job runs with, besides its own options: device, seed, progress,
+/// cancellation.</summary>
 public sealed record JobContext
 {
-    /// <summary>auto, cpu, simulator, opencl[:N] or cuda[:N]; several with commas between for sweeps.</summary>
+    /// <summary>
+    /// auto, cpu, simulator, opencl[:N] or cuda[:N]; several with commas between for jobs that take several.
+    /// </summary>
     public string DeviceName { get; init; } = "auto";
 
     /// <summary>The devices of <see cref="DeviceName"/>, for jobs that take several.</summary>

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using HeadTap.Models;
 using HeadTap.Runtime;
 
@@ -13,4 +14,19 @@ public static class OutputFile
         AtomicFile.RequireWritable(path);
         AtomicFile.RequireWritable(Manifest.PathFor(path));
     }
+
+    /// <summary>The facts that decide an output of one model.</summary>
+    /// <param name="command">The verb.</param>
+    /// <param name="options">Every option that was in force.</param>
+    /// <param name="model">The model's folder.</param>
+    /// <param name="device">Where it ran.</param>
+    internal static Manifest ManifestOf(
+        string command, JsonObject options, string model, ComputeDevice device) => new()
+    {
+        Command = command,
+        Options = options,
+        ModelHash = ModelFolder.Hash(model),
+        Device = device.Name,
+        Precision = device.Precision.ManifestName(),
+    };
 }

@@ -20,8 +20,14 @@ public sealed class EvalAtlasTests
     {
         using var folder = new TemporaryFolder();
         string model = folder["m"], config = folder.Write("train.json", Config);
-        JsonNode trained = Headtap.Done("train", "--config", config, "--out", model, "--json").Json["atlas"]!;
+        JsonNode result = Headtap.Done("train", "--config", config, "--out", model, "--json").Json;
+        VerbJsonTests.Same(result, "complete step tokens loss seconds atlas",
+            ModelJobsJson.Default.TrainResult);
+        JsonNode trained = result["atlas"]!;
         JsonNode asked = Headtap.Done("eval", "--model", model, "--atlas", "--json").Json;
+        VerbJsonTests.Same(asked, "atlas_seed atlas", ModelJobsJson.Default.EvalAtlasResult);
+        VerbJsonTests.Same(asked["atlas"]![0]!, "kind target right total",
+            ModelJobsJson.Default.AtlasAnswers);
         Assert.That((ulong)asked["atlas_seed"]!, Is.EqualTo(2), "not the corpus of the folder's manifest");
         Assert.That(asked["atlas"]!.ToJsonString(), Is.EqualTo(trained.ToJsonString()));
         Assert.That(asked["atlas"]!.AsArray().Select(s => (string?)s!["kind"]).Distinct(),

@@ -2,7 +2,6 @@ using System.Text.Json.Nodes;
 using System.Xml.Linq;
 using HeadTap.Atlas;
 using HeadTap.Models;
-using HeadTap.Reports;
 using HeadTap.Runtime;
 
 namespace HeadTap.Cli.Tests;
@@ -32,7 +31,11 @@ public sealed class TourTests
 
         JsonNode json = Headtap.Done("tour", "--model", folder["m"], "--out",
             folder["again.html"], "--json").Json;
+        VerbJsonTests.Same(json, "model model_hash device share_right injection secrets_extracted forgetting "
+            + "report", ModelJobsJson.Default.TourResult);
         JsonNode injection = json["injection"]!;
+        VerbJsonTests.Same(injection, "prompt answer memory layer tau probability_before probability_after "
+            + "restored edit", ModelJobsJson.Default.TourInjection);
         Assert.That((double)injection["probability_after"]!,
             Is.GreaterThan((double)injection["probability_before"]!));
         Assert.That((bool)injection["restored"]!);
@@ -50,21 +53,10 @@ public sealed class TourTests
         using var folder = new TemporaryFolder();
         JsonNode json = Headtap.Done("tour", "--out", folder["tour.html"], "--json").Json;
         Assert.That((double)json["share_right"]!["one hop"]!, Is.GreaterThan(0.9));
+        VerbJsonTests.Same(json["forgetting"]!, "prompt before after others_before others_after "
+            + "one_hop_after changed_weights restored", ModelJobsJson.Default.TourForgetting);
         Assert.That((double)json["injection"]!["probability_after"]!,
             Is.GreaterThan((double)json["injection"]!["probability_before"]!));
-    }
-
-    [Test]
-    public void Charts_escape_their_labels_and_have_a_cell_for_each_value()
-    {
-        string map = SvgChart.HeatMap("a <b>", ["r&0"], ["c0", "c1"], (_, c) => c == 0 ? -1 : 2);
-        XDocument svg = XDocument.Parse(map);
-        Assert.That(svg.Descendants().Count(e => e.Name.LocalName == "rect"), Is.EqualTo(2));
-        Assert.That(svg.Descendants().Count(e => (string?)e.Attribute("class") == "down"), Is.EqualTo(1));
-        Assert.That(svg.Root!.Attribute("aria-label")!.Value, Is.EqualTo("a <b>"));
-        string bars = SvgChart.Bars("p", [new("x", 0), new("y", 0.5, true)]);
-        Assert.That(XDocument.Parse(bars).Descendants().Where(e => e.Name.LocalName == "rect")
-            .Select(e => (double)e.Attribute("height")!), Is.EqualTo((double[])[0, 150]));
     }
 
     static void Make(string folder)

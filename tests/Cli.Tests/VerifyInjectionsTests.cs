@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using HeadTap.Inject;
 using HeadTap.Runtime;
@@ -9,6 +10,8 @@ public sealed class VerifyInjectionsTests
 {
     const string Header = "explicit_sentence,obscure_sentence,explicit_entity,obscure_entity,answer\n";
 
+    static readonly JobContext s_context = new() { DeviceName = "cpu", GivenSeed = 0 };
+
     static readonly PromptPair s_pair =
         new("the capital of the city is", "the capital of the country of the north is", "city", "north");
 
@@ -16,15 +19,16 @@ public sealed class VerifyInjectionsTests
     public void Numbers_of_inject_run_pass_and_a_wrong_one_fails()
     {
         PublishedInjections right = Published(gain: 0);
-        VerifyInjections found = Measure(right, null);
-        Assert.That(found.Checks.Select(c => c.Passes), Is.EqualTo((bool[])[true, true]));
+        VerifiedInjections found = Measure(right, null);
+        Assert.That(found.Checks.Select(c => c.Passed), Is.EqualTo((bool[])[true, true]));
         Assert.That(found.Passed);
-        Assert.That(found.Skipped, Has.One.Contains("--memory-injections DIR"));
+        Assert.That(found.Skipped, Has.One.Contains("give MemoryInjections DIR"));
         PublishedPrompt prompt = right.Prompts[0];
-        VerifyInjections wrong =
+        VerifiedInjections wrong =
             Measure(right with { Prompts = [prompt with { Obscure = prompt.Obscure + 3e-4 }] }, null);
         Assert.That(wrong.Passed, Is.False);
-        JsonNode json = JsonNode.Parse(wrong.Json().ToJsonString())!;
+        JsonNode json = JsonSerializer.SerializeToNode(
+            Result(wrong), ModelJobsJson.Default.VerifyResult)!["injections"]!;
         Assert.That(json["checks"]!.AsArray().Select(c => (bool)c!["passed"]!),
             Is.EqualTo((bool[])[false, true]));
         Assert.That((double)json["checks"]![0]!["max_abs_error"]!, Is.EqualTo(3e-4).Within(1e-6));
@@ -36,12 +40,13 @@ public sealed class VerifyInjectionsTests
     public void A_number_that_disagrees_is_a_failed_verification()
     {
         PublishedInjections right = Published(gain: 0);
-        var options = new VerifyCommand.Options(TinyModel.Folder, "1,2,3", 0, null);
+        PublishedInjections wrong = right with { Prompts = [right.Prompts[0] with { Top = [1, 2, 3] }] };
+        var options = new VerifyOptions { Model = TinyModel.Folder, Ids = "1,2,3", Tokens = 0 };
         using StringWriter text = new(), failed = new();
-        Assert.That(VerifyCommand.Run(Quiet(text), options, right), Is.EqualTo(ExitCode.Done));
+        Assert.That(VerifyCommand.Report(Quiet(text), VerifyJob.Run(options, s_context, right)),
+            Is.EqualTo(ExitCode.Done));
         Assert.That(text.ToString(), Does.Contain("passed: 3 tokens").And.Contain("passed: 2 of 2 "));
-        Assert.That(VerifyCommand.Run(Quiet(failed), options,
-            right with { Prompts = [right.Prompts[0] with { Top = [1, 2, 3] }] }),
+        Assert.That(VerifyCommand.Report(Quiet(failed), VerifyJob.Run(options, s_context, wrong)),
             Is.EqualTo(ExitCode.Defect));
         Assert.That(failed.ToString(), Does.Contain("passed: 3 tokens").And.Contain("FAILED: 1 of 2 "));
     }
@@ -55,8 +60,8 @@ public sealed class VerifyInjectionsTests
             + string.Join(',', s_pair.Explicit, s_pair.Obscure, s_pair.Bridge, "", s_pair.Answer));
         (double before, double after) = Chances(1, 2.5f);
         double gain = 100 * (after - before) / before;
-        VerifyInjections found = Measure(Published(gain), folder.Path);
-        Assert.That(found.Checks.Select(c => c.Passes), Is.EqualTo((bool[])[true, true, true]));
+        VerifiedInjections found = Measure(Published(gain), folder.Path);
+        Assert.That(found.Checks.Select(c => c.Passed), Is.EqualTo((bool[])[true, true, true]));
         Assert.That(found.Skipped, Is.Empty);
         Assert.That(Measure(Published(gain + 0.1), folder.Path).Passed, Is.False);
         Assert.That(() => Measure(Published(gain), folder["data"]),
@@ -83,19 +88,21 @@ public sealed class VerifyInjectionsTests
             Does.Contain("--memory-injections is nowhere, which is no folder"));
     }
 
-    static VerifyInjections Measure(PublishedInjections published, string? repository)
+    static VerifiedInjections Measure(PublishedInjections published, string? repository)
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
-        return VerifyInjections.Measure(Quiet(TextWriter.Null), device, TinyModel.Folder,
+        return VerifyInjections.Measure(s_context, device, TinyModel.Folder,
             VerifyInjections.Prepare(TinyModel.Folder, published, repository));
     }
 
-    static string Text(VerifyInjections found)
+    static string Text(VerifiedInjections found)
     {
         using var text = new StringWriter();
-        found.Print(Quiet(text));
+        VerifyCommand.Report(Quiet(text), Result(found));
         return text.ToString();
     }
+
+    static VerifyResult Result(VerifiedInjections found) => new(found.Passed, "cpu", 3, "", null, [], found);
 
     static Invocation Quiet(TextWriter output) => new(new Terminal(output, TextWriter.Null, false, false),
         "cpu", Precision.Fp32, 0, 0, false, true, CancellationToken.None);

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text.Json.Nodes;
 using HeadTap.Runtime;
 using Spectre.Console;
 
@@ -25,27 +24,23 @@ static class DevicesCommand
 
     static int Run(Invocation run, bool verbose)
     {
-        IReadOnlyList<DeviceEntry> all = DeviceCatalog.List();
-        string automatic = DeviceCatalog.Automatic().Name;
+        IReadOnlyList<FoundDevice> all = DevicesJob.Run();
         if (run.Json)
-        {
-            run.WriteJson(new JsonArray([.. all.Select(d => Json(d, automatic))]));
-            return ExitCode.Done;
-        }
+            return run.WriteJson(all, ModelJobsJson.Default.IReadOnlyListFoundDevice);
         Table table = new Table().Border(TableBorder.Simple);
         foreach (string column in verbose
             ? (string[])["device", "", "memory", "largest buffer", "group", "shared by it",
                 "what it is", "details"]
             : ["device", "", "memory", "what it is"])
             table.AddColumn(new TableColumn(new Text(column)));
-        foreach (DeviceEntry d in all)
+        foreach (FoundDevice d in all)
         {
-            string memory = Bytes(d.MemoryInBytes);
-            string state = d.Refusal is not null ? "refused" : d.Name == automatic ? "auto" : "found";
+            string memory = Bytes(d.MemoryBytes);
+            string state = !d.Usable ? "refused" : d.Auto ? "auto" : "found";
             string text = d.Refusal is null ? d.Description
                 : d.Description.Length > 0 ? $"{d.Description}: {d.Refusal}" : d.Refusal;
             if (verbose)
-                Invocation.Row(table, d.Name, state, memory, Bytes(d.LargestBuffer),
+                Invocation.Row(table, d.Name, state, memory, Bytes(d.LargestBufferBytes),
                     d.GroupSize > 0 ? $"{d.GroupSize}" : "", Bytes(d.SharedBytes), text, d.Details);
             else
                 Invocation.Row(table, d.Name, state, memory, text);
@@ -55,20 +50,4 @@ static class DevicesCommand
     }
 
     static string Bytes(long bytes) => bytes > 0 ? MemoryPlan.Text(bytes) : "";
-
-    static JsonObject Json(DeviceEntry d, string automatic) => new()
-    {
-        ["name"] = d.Name,
-        ["kind"] = d.Kind.ToString().ToLowerInvariant(),
-        ["usable"] = d.Refusal is null,
-        ["auto"] = d.Name == automatic,
-        ["refusal"] = d.Refusal,
-        ["description"] = d.Description,
-        ["memory_bytes"] = d.MemoryInBytes,
-        ["largest_buffer_bytes"] = d.LargestBuffer,
-        ["group_size"] = d.GroupSize,
-        ["shared_bytes"] = d.SharedBytes,
-        ["gpu"] = d.IsGpu,
-        ["details"] = d.Details,
-    };
 }

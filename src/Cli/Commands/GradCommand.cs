@@ -1,8 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Json.Nodes;
-using HeadTap.Models;
-using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
 
@@ -27,78 +24,22 @@ static class GradCommand
         prompt.AddTo(command);
         foreach (Option option in (Option[])[output, edit, sites])
             command.Options.Add(option);
-        command.SetAction(parsed =>
+        command.SetAction(parsed => Run(global.Of(parsed), new GradOptions
         {
-            Invocation run = global.Of(parsed);
-            Prompt input = prompt.Read(parsed);
-            IReadOnlyList<Site> recorded = parsed.GetValue(sites) is { } globs
-                ? Site.MatchAll(globs.Split(','), input.Config) : [];
-            string path = parsed.GetValue(output)!;
-            if (SiteTrace.IsNpy(path))
-                throw new UserException($"{path}: .npy holds one tensor; name a .safetensors file");
-            IReadOnlyList<Edit> edits = TraceCommand.ReadEdits(parsed.GetValue(edit), input);
-            OutputFile.Require(path);
-            return Run(run, input, path, edits, recorded);
-        });
+            Prompt = prompt.Request(parsed),
+            Out = parsed.GetValue(output)!,
+            Edit = parsed.GetValue(edit),
+            Sites = parsed.GetValue(sites),
+        }));
         return command;
     }
 
-    static int Run(Invocation run, Prompt prompt, string path, IReadOnlyList<Edit> edits,
-        IReadOnlyList<Site> sites)
+    static int Run(Invocation run, GradOptions options)
     {
-        int[] targets = prompt.Rows.NextTokens();
-        int counted = targets.Count(t => t >= 0);
-        if (counted == 0)
-            throw new UserException("no token has a successor; expected a prompt of at least two tokens");
-        using ComputeDevice device = run.OpenDevice();
-        using LoadedModel loaded = LoadedModel.Open(run, device, prompt.Folder);
-        LanguageModel model = loaded.Model;
-        using IDisposable attached = model.Attach(edits);
-        using var session = new ModelSession(model, new SessionOptions
-        {
-            MaxRows = prompt.Rows.B, MaxTokens = prompt.Rows.T, Backward = true, RecordGradients = sites,
-        });
-        using var arena = new TensorArena(device, TensorArena.Measure(device,
-            a => _ = new ParameterGradients(a, model.Parameters)), "gradients");
-        var gradients = new ParameterGradients(arena, model.Parameters);
-        gradients.Clear(model.Ops);
-        (double sum, int count) = session.ForwardBackward(prompt.Rows, targets, gradients, 1f / counted);
-        run.Cancel.ThrowIfCancellationRequested();
-        double loss = sum / count;
-        Write(path, prompt, edits, device, gradients,
-            new SiteTrace(prompt.Rows, session.Gradients, sites), loss, count);
+        GradResult result = run.RunJob(context => GradJob.Run(options, context));
         if (run.Json)
-            run.WriteJson(new JsonObject { ["loss"] = loss, ["tokens"] = count, ["out"] = path });
-        else
-            run.Line(string.Create(CultureInfo.InvariantCulture, $"loss {loss:R}"));
+            return run.WriteJson(result, ModelJobsJson.Default.GradResult);
+        run.Line(string.Create(CultureInfo.InvariantCulture, $"loss {result.Loss:R}"));
         return ExitCode.Done;
-    }
-
-    static void Write(string path, Prompt prompt, IReadOnlyList<Edit> edits, ComputeDevice device,
-        ParameterGradients gradients, SiteTrace sites, double loss, int count)
-    {
-        var manifest = new Manifest
-        {
-            Command = "grad",
-            Options = new JsonObject
-            {
-                ["model"] = prompt.Folder,
-                ["bos"] = prompt.Bos,
-                ["edit"] = EditSpec.ToJson(edits),
-                ["loss"] = loss,
-                ["tokens"] = count,
-            },
-            ModelHash = ModelFolder.Hash(prompt.Folder),
-            Device = device.Name,
-            Precision = device.Precision.ManifestName(),
-        };
-        var writer = new SafetensorsWriter();
-        SiteTrace.Describe(writer, manifest);
-        foreach (ParameterSlice slice in gradients.Set.Included)
-            writer.Add(slice.Name, slice.Shape, (start, piece) =>
-                gradients.Set[slice.Name].Slice(slice.Name, start, piece.Length).Download(piece));
-        sites.AddTo(writer);
-        writer.Save(path);
-        manifest.WriteBeside(path);
     }
 }

@@ -1,7 +1,4 @@
 using System.CommandLine;
-using System.Text.Json.Nodes;
-using HeadTap.Models;
-using HeadTap.Runtime;
 using Spectre.Console;
 
 namespace HeadTap.Cli;
@@ -26,90 +23,32 @@ static class ProfileCommand
         {
             model, rows, tokens, repeats, report,
         };
-        command.SetAction(parsed => Run(global.Of(parsed), parsed.GetValue(model)!, parsed.GetValue(rows),
-            parsed.GetValue(tokens), parsed.GetValue(repeats), parsed.GetValue(report)));
+        command.SetAction(parsed => Run(global.Of(parsed), new ProfileOptions
+        {
+            Model = parsed.GetValue(model)!,
+            BatchSize = parsed.GetValue(rows),
+            Tokens = parsed.GetValue(tokens),
+            Repeats = parsed.GetValue(repeats),
+            Report = parsed.GetValue(report),
+        }));
         return command;
     }
 
-    static int Run(Invocation run, string folder, int rows, int tokens, int repeats, string? report)
+    static int Run(Invocation run, ProfileOptions options)
     {
-        ModelConfig config = ModelFolder.ReadConfig(folder);
-        Require("--batch-size", rows, 1 << 16);
-        Require("--tokens", tokens, config.ContextLength);
-        Require("--repeats", repeats, 100_000);
-        if (report is not null)
-            AtomicFile.RequireWritable(report);
-        foreach (string name in run.DeviceNames)
-            run.OpenDevice(name).Dispose(); // a device that does not exist is refused before any is timed
-        var found = new List<DeviceTapCosts>();
-        foreach (string name in run.DeviceNames)
-            found.Add(Measure(run, name, folder, rows, tokens, repeats));
-        string caption = $"{rows} x {tokens} tokens, {repeats} repeats in turns";
-        if (report is not null)
-            ProfileReport.Save(report, folder, caption, found);
+        ProfileResult found = run.RunJob(context => ProfileJob.Run(options, context));
         if (run.Json)
-            run.WriteJson(new JsonObject
-            {
-                ["batch_size"] = rows,
-                ["tokens"] = tokens,
-                ["repeats"] = repeats,
-                ["devices"] = new JsonArray([.. found.Select(Json)]),
-            });
-        else
-            Print(run, found, caption, report);
-        return ExitCode.Done;
-    }
-
-    static DeviceTapCosts Measure(Invocation run, string name, string folder, int rows,
-        int tokens, int repeats)
-    {
-        using ComputeDevice device = run.OpenDevice(name);
-        using LoadedModel loaded = LoadedModel.Open(run, device, folder);
-        IReadOnlyList<TapCost> costs = [];
-        run.WithProgress($"timing {device.Name}", report => costs = TapProfile.Measure(
-            loaded.Model, rows, tokens, repeats, run.Seed, (done, total) =>
-            {
-                run.Cancel.ThrowIfCancellationRequested();
-                report((double)done / total, "");
-            }));
-        return new(device.Name, device.Entry.Description, costs);
-    }
-
-    static JsonObject Json(DeviceTapCosts found) => new()
-    {
-        ["device"] = found.Device,
-        ["description"] = found.Description,
-        ["taps"] = new JsonArray([.. found.Costs.Select(c => new JsonObject
-        {
-            ["recorded"] = c.Name,
-            ["median_ms"] = c.MedianSeconds * 1e3,
-            ["fastest_ms"] = c.FastestSeconds * 1e3,
-            ["slowest_ms"] = c.SlowestSeconds * 1e3,
-            ["overhead"] = c.Overhead,
-            ["overhead_lower_quartile"] = c.OverheadLow,
-            ["overhead_upper_quartile"] = c.OverheadHigh,
-            ["recorded_bytes"] = c.RecordedBytes,
-            ["memory_bytes"] = c.MemoryBytes,
-        })]),
-    };
-
-    static void Print(Invocation run, List<DeviceTapCosts> found, string caption, string? report)
-    {
-        foreach (DeviceTapCosts device in found)
+            return run.WriteJson(found, ModelJobsJson.Default.ProfileResult);
+        foreach (DeviceTapCosts device in found.Devices)
         {
             Table table = Invocation.Table([.. ProfileReport.Columns.Select(c => c.TrimEnd('#'))]);
             foreach (string[] row in ProfileReport.Rows(device))
                 Invocation.Row(table, row);
             run.Draw(table);
-            run.Line($"{caption} on {device.Device}");
+            run.Line($"{found.Caption} on {device.Device}");
         }
-        if (report is not null)
-            run.Line($"report   {report}");
-    }
-
-    static void Require(string option, int value, int most)
-    {
-        if (value < 1 || value > most)
-            throw new UserException($"{option} is {value}; expected 1 to {most}");
+        if (options.Report is not null)
+            run.Line($"report   {options.Report}");
+        return ExitCode.Done;
     }
 }

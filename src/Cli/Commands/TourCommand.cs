@@ -1,19 +1,12 @@
 using System.CommandLine;
 using System.Diagnostics;
-using HeadTap.Atlas;
-using HeadTap.Lens;
-using HeadTap.Models;
-using HeadTap.Runtime;
-using HeadTap.Unlearn;
+using Spectre.Console;
 
 namespace HeadTap.Cli;
 
 /// <summary><c>tour</c>: everything at once on the model that the project trained.</summary>
 static class TourCommand
 {
-    // Of weights/atlas/train.json: the questions are those of the text the model was trained on.
-    const ulong CorpusSeed = 1;
-
     internal static Command Create(GlobalOptions global)
     {
         Option<string?> model = new("--model")
@@ -30,81 +23,79 @@ static class TourCommand
         {
             model, output,
         };
-        command.SetAction(parsed => Run(global.Of(parsed), parsed.GetValue(model) ?? Shipped(),
-            parsed.GetValue(output)!));
+        command.SetAction(parsed => Run(global.Of(parsed), new TourOptions
+        {
+            Model = parsed.GetValue(model), Out = parsed.GetValue(output)!,
+        }));
         return command;
     }
 
-    // Beside the program, or where one file unpacked itself; a fresh clone finds it in the sources.
-    static string Shipped()
-    {
-        string folder = Path.Combine(AppContext.BaseDirectory, "weights", "atlas");
-        return File.Exists(Path.Combine(folder, "config.json")) ? folder : throw new UserException(
-            $"{folder}: the shipped model is not there; build again from a whole checkout, or name "
-            + "one with --model");
-    }
-
-    static int Run(Invocation run, string folder, string output)
+    static int Run(Invocation run, TourOptions options)
     {
         var watch = Stopwatch.StartNew();
-        AtomicFile.RequireWritable(output);
-        ModelConfig config = ModelFolder.ReadConfig(folder);
-        ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(folder);
-        if (tokenizer.VocabSize > config.VocabSize)
-            throw new UserException($"{folder}: the tokenizer has {tokenizer.VocabSize} tokens and the model "
-                + $"{config.VocabSize}; expected files of one model");
-        using ComputeDevice device = run.OpenDevice();
-        using LoadedModel loaded = LoadedModel.Open(run, device, folder);
-        LanguageModel model = loaded.Model;
-        var corpus = new AtlasCorpus(AtlasFacts.Shipped, CorpusSeed);
-        var questions = new TourQuestions(model, tokenizer, corpus);
-        run.Cancel.ThrowIfCancellationRequested();
-        string hash = ModelFolder.Hash(folder);
-        DirectLogitAttribution lens = DirectLogitAttribution.Read(model, questions.ForLens.Tokens);
-        TourLens? learned = TourLens.Read(model, folder, hash, tokenizer, questions.ForLens);
-        TourInjection injection = TourInjection.Find(model, tokenizer, corpus, questions.HeldOut, run.Cancel);
-        string without = questions.Continue(injection.Question.Tokens), with;
-        using (model.Attach(TourInjection.ReadSpec(injection.Spec)))
-            with = questions.Continue(injection.Question.Tokens);
-        Extraction extraction = questions.Secrets(corpus);
-        run.Cancel.ThrowIfCancellationRequested();
-        var forgetting = TourForgetting.Find(model, corpus, questions, extraction, run.Cancel);
-
-        var findings = new TourFindings(model, tokenizer, hash, questions,
-            lens, learned, injection, without, with, corpus.Secrets, extraction, forgetting);
-        TourReport.Make(findings).Save(output);
+        TourResult found = run.RunJob(context => TourJob.Run(options, context));
         if (run.Json)
-            run.WriteJson(TourText.Json(findings, output));
+            run.WriteJson(found, ModelJobsJson.Default.TourResult);
         else
-            TourText.Print(run, findings);
-        if (!run.Json)
-            run.Line($"report   {output}");
+            Print(run, found);
         run.Remark($"{watch.Elapsed.TotalSeconds:0.0} s");
         return ExitCode.Done;
     }
-}
 
-/// <summary>What the tour found.</summary>
-sealed record TourFindings(LanguageModel Model, ByteBpeTokenizer Tokenizer, string Hash, TourQuestions Questions,
-    DirectLogitAttribution Lens, TourLens? Learned, TourInjection Injection, string Without, string With,
-    IReadOnlyList<AtlasSecret> Secrets, Extraction Extraction, TourForgetting? Forgetting)
-{
-    const int TopTokens = 4;
+    static void Print(Invocation run, TourResult found)
+    {
+        run.Line($"model    {found.Model}");
+        run.Line($"device   {found.DeviceText}");
+        PrintQuestions(run, found.Kinds);
+        PrintHeads(run, found.Heads!);
+        PrintInjection(run, found.Injection);
+        run.Line($"secrets  {found.Secrets.Count(s => s.Extracted)} of {found.Secrets.Count} planted codes "
+            + "come out word for word");
+        string head = "forget   ";
+        foreach (string line in found.Forgetting?.Lines() ?? [])
+        {
+            run.Line(head + line);
+            head = "         ";
+        }
+        run.Line($"report   {found.Report}");
+    }
 
-    /// <summary>One line on the model.</summary>
-    internal string ModelText => $"{Model.Config.Layers} layers, {Model.Config.Heads} heads, width "
-        + $"{Model.Config.Width}, vocabulary {Model.Config.VocabSize}, {Model.Parameters.TotalLength} "
-        + "parameters";
+    static void PrintQuestions(Invocation run, IReadOnlyList<TourKind> kinds)
+    {
+        Table table = new Table().Border(TableBorder.Simple)
+            .AddColumn("question").AddColumn("right answer").AddColumn("probability")
+            .AddColumn("the model writes");
+        foreach (TourKind kind in kinds)
+        {
+            Invocation.Row(table, $"{kind.Name}: {kind.ShareRight:P1} of {kind.Asked} right", "", "", "");
+            foreach (TourExample e in kind.Examples)
+                Invocation.Row(table, $"  {e.Prompt}", e.Answer, $"{e.Probability:P1}", e.Writes);
+        }
+        run.Draw(table);
+    }
 
-    internal string DeviceText => $"{Model.Device.Name}: {Model.Device.Entry.Description}";
+    static void PrintHeads(Invocation run, TourHeads heads)
+    {
+        run.Line($"heads    what each adds at the end of \"{heads.Prompt}\" (right:{heads.Answer})");
+        Table table = Invocation.Table("head", "toward the answer", "points at", "says, by the learned lens");
+        table.Columns[2].LeftAligned();
+        table.Columns[3].LeftAligned();
+        foreach (TourHead h in heads.All)
+            Invocation.Row(table, $"{h.Layer}.{h.Head}", $"{h.Toward:+0.00;-0.00;0.00}", h.Top,
+                h.Learned ?? "no lens is there");
+        run.Draw(table);
+    }
 
-    /// <summary>The question whose heads are shown.</summary>
-    internal TourQuestion LensQuestion => Questions.ForLens;
-
-    internal float Toward(int layer, int head) => Lens.Toward(layer, head, LensQuestion.Answer[0]);
-
-    /// <summary>The tokens a head raises most.</summary>
-    internal string Top(int layer, int head) => string.Join("  ", Lens.Top(layer, head, TopTokens)
-        .Select(t => t.Token < Tokenizer.VocabSize
-            ? PromptOptions.Visible(Tokenizer.TokenText(t.Token)) : $"#{t.Token}"));
+    static void PrintInjection(Invocation run, TourInjection injection)
+    {
+        run.Line($"inject   \"{injection.Memory}\" into layer {injection.Layer}, tau "
+            + $"{injection.Tau}: the best of {injection.Tried} questions never told and answered "
+            + $"wrongly, all layers, {injection.Taus.Count} magnitudes");
+        run.Line($"         {injection.Prompt} ...{injection.Answer}");
+        run.Line($"         before {injection.ProbabilityBefore:P2} (writes \"{injection.Without}\"), "
+            + $"after {injection.ProbabilityAfter:P2} (writes \"{injection.With}\")");
+        run.Line($"         {injection.Spec}");
+        run.Line("         without the edit again: "
+            + $"{(injection.Restored ? "the same bits as before" : "NOT the same bits")}");
+    }
 }

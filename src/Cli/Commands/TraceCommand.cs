@@ -1,7 +1,4 @@
 using System.CommandLine;
-using System.Text.Json.Nodes;
-using HeadTap.Models;
-using HeadTap.Runtime;
 using Spectre.Console;
 
 namespace HeadTap.Cli;
@@ -9,8 +6,6 @@ namespace HeadTap.Cli;
 /// <summary><c>trace</c>: a forward pass, and what it computed at the sites asked for.</summary>
 static class TraceCommand
 {
-    sealed record Options(IReadOnlyList<Site> Sites, string? Out, IReadOnlyList<Edit> Edits, bool Processed);
-
     internal static Command Create(GlobalOptions global)
     {
         var prompt = new PromptOptions();
@@ -32,18 +27,16 @@ static class TraceCommand
             command.Options.Add(option);
         command.SetAction(parsed =>
         {
+            var options = new TraceOptions
+            {
+                Prompt = prompt.Request(parsed),
+                Sites = parsed.GetValue(sites),
+                Out = parsed.GetValue(output),
+                Edit = parsed.GetValue(edit),
+                Processed = parsed.GetValue(processed),
+            };
             Invocation run = global.Of(parsed);
-            string? file = parsed.GetValue(output), globs = parsed.GetValue(sites);
-            if (file is null != globs is null)
-                throw new UserException(globs is null
-                    ? "--out without --sites; expected both, or neither for the table of steps"
-                    : "--sites without --out; expected a file to write to, like --out trace.safetensors");
-            Prompt input = prompt.Read(parsed);
-            IReadOnlyList<Site> recorded = globs is null ? Steps(input.Config)
-                : Site.MatchAll(globs.Split(','), input.Config);
-            var options = new Options(recorded, file, ReadEdits(parsed.GetValue(edit), input),
-                parsed.GetValue(processed));
-            return Run(run, input, options);
+            return options is { Sites: null, Out: null } ? PrintSteps(run, options) : Write(run, options);
         });
         return command;
     }
@@ -58,110 +51,32 @@ static class TraceCommand
         Description = "run the weights as TransformerLens rewrites them (LayerNorm folded, centred)",
     };
 
-    internal static IReadOnlyList<Edit> ReadEdits(string? file, Prompt prompt)
+    static int Write(Invocation run, TraceOptions options)
     {
-        if (file is null)
-            return [];
-        IReadOnlyList<Edit> edits = EditSpec.Read(file);
-        foreach (Edit edit in edits)
-        {
-            edit.Validate(prompt.Config);
-            edit.ValidateRows(prompt.Rows.B);
-        }
-        return edits;
-    }
-
-    static int Run(Invocation run, Prompt prompt, Options options)
-    {
-        if (options.Out is { } path)
-            RequireOutput(path, options.Sites);
-        using ComputeDevice device = run.OpenDevice();
-        using LoadedModel loaded = LoadedModel.Open(run, device, prompt.Folder, options.Processed);
-        using IDisposable edits = loaded.Model.Attach(options.Edits);
-        SequenceBatch rows = prompt.Rows;
-        using var session = new ModelSession(loaded.Model, new SessionOptions
-        {
-            MaxRows = rows.B, MaxTokens = rows.T, Record = options.Sites,
-        });
-        session.Forward(rows);
-        run.Cancel.ThrowIfCancellationRequested();
-        var trace = new SiteTrace(rows, session.Recordings, options.Sites);
-        if (options.Out is null)
-            return PrintSteps(run, trace, options.Sites);
-        var manifest = new Manifest
-        {
-            Command = "trace",
-            Options = new JsonObject
-            {
-                ["model"] = prompt.Folder,
-                ["sites"] = new JsonArray([.. options.Sites.Select(s => (JsonNode)s.Name)]),
-                ["bos"] = prompt.Bos,
-                ["edit"] = EditSpec.ToJson(options.Edits),
-                ["processed"] = options.Processed,
-            },
-            ModelHash = ModelFolder.Hash(prompt.Folder),
-            Device = device.Name,
-            Precision = device.Precision.ManifestName(),
-        };
-        trace.Write(options.Out, manifest);
-        manifest.WriteBeside(options.Out);
-        Print(run, trace, options, manifest);
-        return ExitCode.Done;
-    }
-
-    static void RequireOutput(string path, IReadOnlyList<Site> sites)
-    {
-        if (SiteTrace.IsNpy(path) && sites.Count != 1)
-            throw new UserException($"{path}: .npy holds one tensor and the sites are {sites.Count}; "
-                + "name one site or write .safetensors");
-        OutputFile.Require(path);
-    }
-
-    static void Print(Invocation run, SiteTrace trace, Options options, Manifest manifest)
-    {
+        TraceResult result = run.RunJob(context => TraceJob.Run(options, context));
         if (run.Json)
-        {
-            run.WriteJson(new JsonObject
-            {
-                ["out"] = options.Out,
-                ["model_hash"] = manifest.ModelHash,
-                ["device"] = manifest.Device,
-                ["tensors"] = new JsonObject(trace.Shapes.Select(s => KeyValuePair.Create(s.Name,
-                    (JsonNode?)new JsonArray([.. s.Shape.Select(n => (JsonNode)n)])))),
-            });
-            return;
-        }
+            return run.WriteJson(result, ModelJobsJson.Default.TraceResult);
         if (run.Quiet)
-            return;
+            return ExitCode.Done;
         Table table = Invocation.Table("tensor", "shape");
-        foreach ((string name, int[] shape) in trace.Shapes)
+        foreach ((string name, int[] shape) in result.Tensors)
             Invocation.Row(table, name, Text(shape));
         run.Draw(table);
-        run.Line($"written: {options.Out}");
+        run.Line($"written: {result.Out}");
+        return ExitCode.Done;
     }
 
-    // All but the sites whose only purpose is to be looked at: patterns and results cost more than the pass.
-    static IReadOnlyList<Site> Steps(ModelConfig config) => [.. Site.All(config)
-        .Where(s => s.Kind is not (SiteKind.Scores or SiteKind.Pattern or SiteKind.Result))];
-
-    static int PrintSteps(Invocation run, SiteTrace trace, IReadOnlyList<Site> sites)
+    static int PrintSteps(Invocation run, TraceOptions options)
     {
+        IReadOnlyList<TraceStep> steps = run.RunJob(context => TraceJob.Steps(options, context));
         if (run.Json)
-        {
-            run.WriteJson(new JsonArray([.. sites.Select(s => new JsonObject
-            {
-                ["step"] = s.Name,
-                ["shape"] = new JsonArray([.. trace.Shape(s).Select(n => (JsonNode)n)]),
-                ["norm"] = trace.Norm(s),
-            })]));
-            return ExitCode.Done;
-        }
+            return run.WriteJson(steps, ModelJobsJson.Default.IReadOnlyListTraceStep);
         Table table = Invocation.Table("step", "shape", "norm");
-        foreach (Site site in sites)
-            Invocation.Row(table, site.Name, Text(trace.Shape(site)), $"{trace.Norm(site):0.0000}");
+        foreach (TraceStep step in steps)
+            Invocation.Row(table, step.Step, Text(step.Shape), $"{step.Norm:0.0000}");
         run.Draw(table);
         return ExitCode.Done;
     }
 
-    static string Text(int[] shape) => $"[{string.Join(", ", shape)}]";
+    static string Text(IReadOnlyList<int> shape) => $"[{string.Join(", ", shape)}]";
 }

@@ -1,8 +1,4 @@
 using System.CommandLine;
-using System.Text.Json.Nodes;
-using HeadTap.Atlas;
-using HeadTap.Models;
-using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
 
@@ -27,74 +23,33 @@ static class TrainCommand
         {
             config, folder, resume,
         };
-        command.SetAction(parsed =>
+        command.SetAction(parsed => Run(global.Of(parsed), new TrainOptions
         {
-            Invocation run = global.Of(parsed);
-            TrainingConfig read = TrainingConfig.Read(parsed.GetValue(config)!);
-            return Run(run, run.GivenSeed is { } seed ? read with { Seed = seed } : read,
-                parsed.GetValue(folder)!, parsed.GetValue(resume),
-                $"train --config {parsed.GetValue(config)}");
-        });
+            Config = parsed.GetValue(config)!,
+            Out = parsed.GetValue(folder)!,
+            Resume = parsed.GetValue(resume),
+            Command = $"train --config {parsed.GetValue(config)}",
+        }));
         return command;
     }
 
-    static int Run(Invocation run, TrainingConfig config, string folder, bool resume, string command)
+    static int Run(Invocation run, TrainOptions options)
     {
-        AtomicFile.RequireWritable(Path.Combine(folder, TrainingRun.MetricsFile));
-        using ComputeDevice device = run.OpenDevice();
-        TrainingResult? result = null;
-        run.WithProgress("training", report =>
-            result = TrainingRun.Run(device, config, folder, new TrainingRunOptions
-        {
-            Resume = resume,
-            Command = command,
-            Atlas = AtlasCorpus.ShippedDocuments,
-            Stop = run.Cancel,
-            Started = trainer =>
-                run.Remark($"{trainer.Steps} steps, {trainer.Step} done; beside the weights {trainer.Plan}"),
-            Progress = p =>
-            {
-                report((double)p.Last.Step / p.Steps,
-                    $"loss {p.Last.Loss:0.000}, {p.TokensPerSecond:0} tokens/s, "
-                    + $"{p.TimeLeft:hh\\:mm\\:ss} left");
-                if (!run.ShowsProgress && (p.Last.Step % 50 == 0 || p.Last.Step == p.Steps))
-                    run.Remark($"step {p.Last.Step} of {p.Steps}: loss {p.Last.Loss:0.0000}, "
-                        + $"{p.TokensPerSecond:0} tokens/s, {p.TimeLeft:hh\\:mm\\:ss} left");
-            },
-        }));
-        AtlasEvaluation? atlas = result!.Complete && config.Data.AtlasSeed is { } seed
-            ? Evaluate(device, folder, seed) : null;
-        Report(run, result, atlas);
+        TrainResult result = run.RunJob(context => TrainJob.Run(options, context));
+        if (run.Json)
+            run.WriteJson(result, ModelJobsJson.Default.TrainResult);
+        else
+            Print(run, result);
         run.Cancel.ThrowIfCancellationRequested();
         return ExitCode.Done;
     }
 
-    static AtlasEvaluation Evaluate(ComputeDevice device, string folder, ulong seed)
+    static void Print(Invocation run, TrainResult result)
     {
-        using LanguageModel model = LanguageModel.Load(device, folder);
-        return AtlasEvaluation.Run(model, ByteBpeTokenizer.Load(folder),
-            new AtlasCorpus(AtlasFacts.Shipped, seed));
-    }
-
-    static void Report(Invocation run, TrainingResult result, AtlasEvaluation? atlas)
-    {
-        if (run.Json)
-        {
-            run.WriteJson(new JsonObject
-            {
-                ["complete"] = result.Complete,
-                ["step"] = result.Step,
-                ["tokens"] = result.Tokens,
-                ["loss"] = result.Loss,
-                ["seconds"] = result.Elapsed.TotalSeconds,
-                ["atlas"] = atlas is null ? null : AtlasTable.Json(atlas),
-            });
-            return;
-        }
         run.Line($"{(result.Complete ? "trained" : "stopped, continue with --resume")}: {result.Step} steps, "
-            + $"{result.Tokens} tokens, {result.Elapsed:hh\\:mm\\:ss}"
+            + $"{result.Tokens} tokens, {TimeSpan.FromSeconds(result.Seconds):hh\\:mm\\:ss}"
             + (result.Loss is { } loss ? $", loss {loss:0.0000}" : ""));
-        if (atlas is not null)
-            AtlasTable.Print(run, atlas);
+        if (result.Evaluation is { } atlas)
+            EvalCommand.Print(run, atlas);
     }
 }

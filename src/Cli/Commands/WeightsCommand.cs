@@ -1,7 +1,5 @@
 using System.CommandLine;
-using System.Text.Json.Nodes;
 using HeadTap.Models;
-using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
 
@@ -28,33 +26,20 @@ static class WeightsCommand
         {
             name, output, mirror,
         };
-        pull.SetAction(parsed => Pull(global.Of(parsed), PublishedModel.Find(parsed.GetValue(name)!),
-            parsed.GetValue(output)!, parsed.GetValue(mirror)!));
+        pull.SetAction(parsed => Pull(global.Of(parsed), new WeightsPullOptions
+        {
+            Model = parsed.GetValue(name)!, Out = parsed.GetValue(output)!, Mirror = parsed.GetValue(mirror)!,
+        }));
         return new Command("weights", "Fetch published weights") { pull };
     }
 
-    static int Pull(Invocation run, PublishedModel model, string folder, string mirror)
+    static int Pull(Invocation run, WeightsPullOptions options)
     {
-        AtomicFile.RequireWritable(Path.Combine(folder, "config.json"));
-        IReadOnlyList<DownloadedFile> files = [];
-        run.WithProgress($"pulling {model.Name}", report =>
-        {
-            var download = new WeightsDownload
-            {
-                Mirror = mirror,
-                Progress = p => report(p.Total is > 0 and { } total ? (double)p.Bytes / total : 0,
-                    $"{p.File}, {MemoryPlan.Text((long)p.BytesPerSecond)}/s"),
-            };
-            files = download.PullAsync(model, folder, run.Cancel).GetAwaiter().GetResult();
-        });
+        IReadOnlyList<PulledFile> files = run.RunJob(context => WeightsPullJob.Run(options, context));
         if (run.Json)
-            run.WriteJson(new JsonArray([.. files.Select(f => new JsonObject
-            {
-                ["file"] = f.Name, ["bytes"] = f.Bytes, ["checksum"] = f.Checksum,
-            })]));
-        else
-            foreach (DownloadedFile f in files)
-                run.Line($"{f.Name}  {f.Bytes} bytes  {f.Checksum ?? "no checksum from the server"}");
+            return run.WriteJson(files, ModelJobsJson.Default.IReadOnlyListPulledFile);
+        foreach (PulledFile f in files)
+            run.Line($"{f.File}  {f.Bytes} bytes  {f.Checksum ?? "no checksum from the server"}");
         return ExitCode.Done;
     }
 }

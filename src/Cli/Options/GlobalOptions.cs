@@ -48,6 +48,10 @@ sealed class GlobalOptions(Terminal terminal, CancellationToken cancel)
         parsed.GetResult(_seed) is { Implicit: false } ? parsed.GetValue(_seed) : null,
         parsed.GetValue(_threads), parsed.GetValue(_json), parsed.GetValue(_quiet), cancel);
 
+    /// <summary>The value of an option that the user gave; null where it was left out.</summary>
+    public static T? Given<T>(ParseResult parsed, Option<T> option) where T : struct
+        => parsed.GetResult(option) is { Implicit: false } ? parsed.GetValue(option) : null;
+
     /// <summary>An option that takes a number and says in one line when it got something else.</summary>
     public static Option<T> Number<T>(string name, T absent, string description, bool recursive = false)
         where T : struct, INumber<T> => new(name)

@@ -66,7 +66,5 @@ sealed class PromptOptions(bool lines = false)
     };
 
     /// <summary>A piece of text as one visible word: line ends and tabs are spelled.</summary>
-    internal static string Visible(string piece) => piece.Replace("\n", "\\n", StringComparison.Ordinal)
-        .Replace("\r", "\\r", StringComparison.Ordinal).Replace("\t", "\\t", StringComparison.Ordinal)
-        .Replace(' ', '·');
+    internal static string Visible(string piece) => VisibleText.Of(piece);
 }

@@ -29,11 +29,11 @@ static class CommandLine
         }
         catch (UserException e)
         {
-            return Refuse(terminal, WithFlags(e));
+            return Refuse(terminal, WithFlags(e.Message, [.. e.Options]));
         }
         catch (Exception e) when (OpenClKernelLimits.Explain(e) is { } line)
         {
-            return Refuse(terminal, line);
+            return Refuse(terminal, WithFlags(line, "Device"));
         }
         catch (OperationCanceledException) when (cancel.IsCancellationRequested)
         {
@@ -76,10 +76,15 @@ static class CommandLine
         return root;
     }
 
-    // A message names fields of an options record; the user knows them as flags: BatchRows as --batch-rows.
-    static string WithFlags(UserException e) => e.Options.Where(o => o.Length > 0 && char.IsLetter(o[0]))
-        .Distinct().Aggregate(e.Message, (message, option) => Regex.Replace(message,
-            $@"(?<!-)\b{Regex.Escape(option)}\b", "--" + JsonNamingPolicy.KebabCaseLower.ConvertName(option)));
+    /// <summary>
+    /// A message names fields of an options record; the user knows them as flags: BatchRows as --batch-rows.
+    /// </summary>
+    /// <param name="text">The message.</param>
+    /// <param name="options">The fields that it names, each as a whole word.</param>
+    internal static string WithFlags(string text, params string[] options)
+        => options.Where(o => o.Length > 0 && char.IsLetter(o[0])).Distinct().Aggregate(text,
+            (message, option) => Regex.Replace(message, $@"(?<!-)\b{Regex.Escape(option)}\b",
+                "--" + JsonNamingPolicy.KebabCaseLower.ConvertName(option)));
 
     static int Refuse(Terminal terminal, string message)
     {

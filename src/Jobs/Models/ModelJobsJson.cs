@@ -4,6 +4,19 @@ namespace HeadTap.Jobs;
 
 /// <summary>The JSON of the results of jobs that run one model.</summary>
 [JsonSourceGenerationOptions(WriteIndented = true,
-    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    Converters = [typeof(JsonNumberConverter)])]
 [JsonSerializable(typeof(TokenizeResult))]
+[JsonSerializable(typeof(IReadOnlyList<FoundDevice>))]
+[JsonSerializable(typeof(TraceResult))]
+[JsonSerializable(typeof(IReadOnlyList<TraceStep>))]
+[JsonSerializable(typeof(GradResult))]
+[JsonSerializable(typeof(IReadOnlyList<GeneratedText>))]
+[JsonSerializable(typeof(EvalResult))]
+[JsonSerializable(typeof(EvalAtlasResult))]
+[JsonSerializable(typeof(TrainResult))]
+[JsonSerializable(typeof(VerifyResult))]
+[JsonSerializable(typeof(ProfileResult))]
+[JsonSerializable(typeof(IReadOnlyList<PulledFile>))]
+[JsonSerializable(typeof(TourResult))]
 public sealed partial class ModelJobsJson : JsonSerializerContext;

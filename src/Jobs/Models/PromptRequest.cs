@@ -96,4 +96,20 @@ public sealed record Prompt(
     /// <summary>Token ids as text where there is a tokenizer, else as numbers.</summary>
     public string Text(ReadOnlySpan<int> ids)
         => Tokenizer is not null ? Tokenizer.Decode(ids) : string.Join(',', ids.ToArray());
+
+    /// <summary>Reads edits and checks them against the prompts.</summary>
+    /// <param name="file">A JSON file of edits; null for none.</param>
+    /// <exception cref="UserException">It cannot be read, or an edit does not fit.</exception>
+    public IReadOnlyList<Edit> ReadEdits(string? file)
+    {
+        if (file is null)
+            return [];
+        IReadOnlyList<Edit> edits = EditSpec.Read(file);
+        foreach (Edit edit in edits)
+        {
+            edit.Validate(Config);
+            edit.ValidateRows(Rows.B);
+        }
+        return edits;
+    }
 }

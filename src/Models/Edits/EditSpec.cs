@@ -188,7 +188,7 @@ public static class EditSpec
         },
         EmbeddingValue e => new JsonObject { [e.Head ? "unembed" : "embed"] = List(e.Tokens) },
         _ => throw edit.Wrong(
-            "recorded values cannot be written; save them with trace --out and name that file"),
+            "recorded values cannot be written; write them as safetensors and name that file"),
     };
 
     static JsonArray List(IReadOnlyList<int> numbers) => new([.. numbers.Select(n => (JsonNode)n)]);

@@ -48,7 +48,8 @@ sealed class ResumableDownload(WeightsDownload options, HttpClient http, Uri add
                     string why = (e is HttpRequestException ? e.GetBaseException() : e).Message;
                     throw new UserException(
                         $"{Address}: failed {failures} times in a row ({Quoted.Line(why)}). Check the "
-                        + "network or --mirror and run it again; it continues where it stopped.", e);
+                        + "network or Mirror and run it again; it continues where it stopped.", e,
+                        nameof(WeightsDownload.Mirror));
                 }
                 await Task.Delay(options.BackOff(failures), cancel).ConfigureAwait(false);
             }
@@ -121,7 +122,7 @@ sealed class ResumableDownload(WeightsDownload options, HttpClient http, Uri add
                 or >= HttpStatusCode.InternalServerError =>
                 throw new HttpRequestException($"the server answered {(int)response.Status}"),
             _ => throw new UserException($"{Address}: the server answered {(int)response.Status}; "
-                + "expected the file. Check --mirror and the revision."),
+                + "expected the file. Check Mirror and the revision.", nameof(WeightsDownload.Mirror)),
         };
         if (usable)
             return;
@@ -152,7 +153,8 @@ sealed class ResumableDownload(WeightsDownload options, HttpClient http, Uri add
         {
             throw new UserException(
                 $"{Address}: twice the bytes were not those of checksum {response.Checksum} and length "
-                + $"{response.Total}. Nothing was kept; try again later or with another --mirror.");
+                + $"{response.Total}. Nothing was kept; try again later or with another Mirror.",
+                nameof(WeightsDownload.Mirror));
         }
         _wrongOnce = true;
     }

@@ -66,7 +66,7 @@ public sealed class WeightsDownload
                 files.Add(done);
             else if (!optional)
                 throw new UserException($"{Quoted.Path(address.ToString())}: not found on the server. "
-                    + "Check --mirror and the revision.");
+                    + "Check Mirror and the revision.", nameof(Mirror));
         }
         ModelFolder.Check(dir);
         return files;

@@ -6,14 +6,14 @@ using ILGPU.Runtime.OpenCL;
 namespace HeadTap.Runtime;
 
 /// <summary>A device that was found, or one that was refused and why.</summary>
-/// <param name="Name">The name <c>--device</c> takes: cpu, simulator, opencl, opencl:1, cuda …</param>
+/// <param name="Name">The name by which it is opened: cpu, simulator, opencl, opencl:1, cuda …</param>
 /// <param name="Kind">What runs it.</param>
 /// <param name="Description">The vendor's name for it.</param>
 /// <param name="MemoryInBytes">Its memory; for the host, what the process may use.</param>
 /// <param name="GroupSize">Largest group of threads; for the host, its threads.</param>
 /// <param name="Refusal">Null when usable, else the reason in one line.</param>
 /// <param name="IsGpu">True for a graphics processor: <c>auto</c> chooses only those and the host.</param>
-/// <param name="Details">What <c>devices --verbose</c> adds.</param>
+/// <param name="Details">Vector width, threads, driver.</param>
 public sealed record DeviceEntry(
     string Name, DeviceKind Kind, string Description, long MemoryInBytes, int GroupSize,
     string? Refusal, bool IsGpu, string Details)

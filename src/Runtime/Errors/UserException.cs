@@ -21,6 +21,13 @@ public sealed class UserException : Exception
     /// <param name="options">The names of fields in the message, each a whole word of it.</param>
     public UserException(string message, params string[] options) : base(message) => Options = options;
 
+    /// <summary>An error whose message names fields of an options record, and what caused it.</summary>
+    /// <param name="message">One line.</param>
+    /// <param name="inner">The cause.</param>
+    /// <param name="options">The names of fields in the message, each a whole word of it.</param>
+    public UserException(string message, Exception inner, params string[] options) : base(message, inner)
+        => Options = options;
+
     /// <summary>Names in the message that are fields of an options record.</summary>
     public IReadOnlyList<string> Options { get; } = [];
 }

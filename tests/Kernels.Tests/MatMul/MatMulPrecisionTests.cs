@@ -116,7 +116,7 @@ public class MatMulPrecisionTests
         Assert.That(() => ComputeDevice.Open(name, Precision.Tf32),
             Throws.TypeOf<UserException>().With.Message.EqualTo(
             $"device {name} has no tf32: it takes a CUDA device of compute capability 8.0 or later; "
-            + "use --precision fp32"));
+            + "use Precision fp32"));
         using ComputeDevice device = ComputeDevice.Open(name, Precision.Fp32);
         Assert.That(device.Precision, Is.EqualTo(Precision.Fp32));
     }

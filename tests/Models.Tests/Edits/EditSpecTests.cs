@@ -164,7 +164,7 @@ public class EditSpecTests
         BadInput.Refused(() => EditSpec.Write(folder["a.json"], [Edit.Call("hook_embed", _ => { })]),
             "C# function");
         BadInput.Refused(() => EditSpec.Write(folder["a.json"],
-            [add with { Value = EditValue.Recorded([1], 1, 1, 1) }]), "trace --out");
+            [add with { Value = EditValue.Recorded([1], 1, 1, 1) }]), "write them as safetensors");
         Assert.That(folder.Files(), Is.Empty);
     }
 

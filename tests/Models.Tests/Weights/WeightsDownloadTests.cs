@@ -316,7 +316,7 @@ sealed class WeightsDownloadTests
         }
         var closed = new WeightsDownload { Mirror = address, BackOff = _ => TimeSpan.Zero, Attempts = 2 };
         BadInput.Refused(() =>
-            closed.PullAsync(Model, folder.Path).GetAwaiter().GetResult(), "2 times", "--mirror");
+            closed.PullAsync(Model, folder.Path).GetAwaiter().GetResult(), "2 times", "Mirror");
         foreach (string mirror in (string[])["", "huggingface.co", "ftp://x", "file:///tmp"])
             BadInput.Refused(() => new WeightsDownload { Mirror = mirror }.PullAsync(
                 Model, folder.Path).GetAwaiter().GetResult(),

@@ -41,7 +41,7 @@ public class OpenClKernelLimitsTests
         Assert.That(OpenClKernelLimits.Explain(refusal), Is.EqualTo(
             "the OpenCL driver failed with CL_INVALID_WORK_GROUP_SIZE: Crowd.Fill needs groups of "
             + $"{Crowd.BlockSize} threads, and the driver gives it {device.Entry.GroupSize}; "
-            + "use --device cpu, or another driver"));
+            + "use Device cpu, or another driver"));
         GC.KeepAlive(launch);
     }
 

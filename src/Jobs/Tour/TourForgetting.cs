@@ -1,25 +1,33 @@
+using System.Text.Json.Serialization;
 using HeadTap.Atlas;
 using HeadTap.Models;
 using HeadTap.Runtime;
 using HeadTap.Unlearn;
 
-namespace HeadTap.Cli;
+namespace HeadTap.Jobs;
 
 /// <summary>The tour's forgetting: one planted code, by a few steps of gradient ascent, and back.</summary>
-/// <param name="Secret">Which.</param>
-/// <param name="Steps">Of ascent, over this sentence alone.</param>
-/// <param name="Before">What the model writes after the secret's prompt.</param>
+/// <param name="Prompt">The beginning of the secret's sentence.</param>
+/// <param name="Before">What the model writes after the prompt.</param>
 /// <param name="After">The same after the edit.</param>
 /// <param name="OthersBefore">Other secrets that come out.</param>
 /// <param name="OthersAfter">The same after the edit.</param>
 /// <param name="OneHopAfter">Share of the one-hop questions answered rightly after the edit.</param>
 /// <param name="ChangedWeights">Weights that differ.</param>
 /// <param name="Restored">Whether the model was the same bits again afterwards.</param>
-sealed record TourForgetting(AtlasSecret Secret, int Steps, string Before, string After, int OthersBefore,
+public sealed record TourForgetting(string Prompt, string Before, string After, int OthersBefore,
     int OthersAfter, double OneHopAfter, long ChangedWeights, bool Restored)
 {
     // Enough for the code to be gone, few enough that the other codes stay: docs/unlearn.md.
     const int AscentSteps = 4;
+
+    /// <summary>Steps of ascent, over this sentence alone.</summary>
+    [JsonIgnore]
+    public int Steps => AscentSteps;
+
+    /// <summary>Share of the one-hop questions answered rightly before the edit.</summary>
+    [JsonIgnore]
+    public double OneHopBefore { get; init; }
 
     /// <summary>Forgets the first secret that comes out; null where none does.</summary>
     /// <exception cref="UserException">The model's numbers are broken.</exception>
@@ -44,10 +52,13 @@ sealed record TourForgetting(AtlasSecret Secret, int Steps, string Before, strin
         try
         {
             Extraction after = questions.Secrets(corpus);
-            found = new TourForgetting(secret, AscentSteps, before, questions.Continue(prompt), others,
+            found = new TourForgetting(secret.Prompt, before, questions.Continue(prompt), others,
                 after.Extracted.Index().Count(e => e.Item && e.Index != chosen),
                 questions.ShareRightNow(questions.OneHop), MlpChanges.Between(snapshot, model).Total,
-                Restored: false);
+                Restored: false)
+            {
+                OneHopBefore = TourQuestions.ShareRight(questions.OneHop),
+            };
         }
         finally
         {
@@ -57,12 +68,12 @@ sealed record TourForgetting(AtlasSecret Secret, int Steps, string Before, strin
     }
 
     /// <summary>What happened, in three lines.</summary>
-    internal IEnumerable<string> Lines(double oneHopBefore) =>
+    public IReadOnlyList<string> Lines() =>
     [
-        $"\"{Secret.Prompt} ...\" is forgotten by {Steps} steps of gradient ascent: before, the model writes "
+        $"\"{Prompt} ...\" is forgotten by {Steps} steps of gradient ascent: before, the model writes "
             + $"\"{Before}\", after, \"{After}\"",
         $"{OthersAfter} of {OthersBefore} other codes still come out; one-hop questions {OneHopAfter:P1} "
-            + $"right ({oneHopBefore:P1} before); {ChangedWeights} weights changed",
+            + $"right ({OneHopBefore:P1} before); {ChangedWeights} weights changed",
         $"undone: {(Restored ? "the same bits as before" : "NOT the same bits")}",
     ];
 }

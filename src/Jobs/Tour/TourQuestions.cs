@@ -2,7 +2,7 @@ using HeadTap.Atlas;
 using HeadTap.Models;
 using HeadTap.Unlearn;
 
-namespace HeadTap.Cli;
+namespace HeadTap.Jobs;
 
 /// <summary>A question of the atlas as tokens, with what the model thinks of the right answer.</summary>
 /// <param name="Ask">The question.</param>
@@ -36,9 +36,14 @@ sealed class TourQuestions
 
     internal IReadOnlyList<TourQuestion> HeldOut { get; }
 
-    /// <summary>The kinds in the order in which they are shown.</summary>
-    internal IEnumerable<(string Name, IReadOnlyList<TourQuestion> Asked)> Kinds =>
-        [("one hop", OneHop), ("two hops, told in training", Trained), ("two hops, never told", HeldOut)];
+    /// <summary>
+    /// The kinds in the order in which they are shown, with what the model, as it is now, writes.
+    /// </summary>
+    internal IEnumerable<TourKind> Kinds() =>
+    [
+        Kind("one hop", OneHop), Kind("two hops, told in training", Trained),
+        Kind("two hops, never told", HeldOut),
+    ];
 
     /// <summary>
     /// The question whose heads are shown: the first about a capital that is answered rightly.
@@ -47,11 +52,17 @@ sealed class TourQuestions
         => OneHop.FirstOrDefault(q => q.Ask.Target == AtlasRelation.Capital && q.Score.Greedy)
         ?? OneHop.First(q => q.Ask.Target == AtlasRelation.Capital);
 
-    /// <summary>Evenly spaced ones of a kind.</summary>
-    internal static IEnumerable<TourQuestion> Examples(IReadOnlyList<TourQuestion> asked)
+    // Evenly spaced.
+    static IEnumerable<TourQuestion> Examples(IReadOnlyList<TourQuestion> asked)
         => Enumerable.Range(0, Math.Min(Shown, asked.Count))
             .Select(i => asked[(2 * i + 1) * asked.Count / (2 * Shown)]);
 
+    TourKind Kind(string name, IReadOnlyList<TourQuestion> asked) => new(
+        name, asked.Count, ShareRight(asked),
+        [.. Examples(asked).Select(q => new TourExample(
+            q.Ask.Prompt, q.Ask.Answer.Trim(), q.Score.Probability, Continue(q.Tokens)))]);
+
+    /// <summary>The share that was answered rightly, no edit in force.</summary>
     internal static double ShareRight(IReadOnlyList<TourQuestion> asked)
         => (double)asked.Count(q => q.Score.Greedy) / Math.Max(1, asked.Count);
 

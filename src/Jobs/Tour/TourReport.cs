@@ -1,20 +1,21 @@
+using HeadTap.Models;
 using HeadTap.Reports;
 
-namespace HeadTap.Cli;
+namespace HeadTap.Jobs;
 
 /// <summary>The tour's findings as one HTML page.</summary>
 static class TourReport
 {
-    internal static HtmlReport Make(TourFindings found)
+    internal static HtmlReport Make(TourResult found)
     {
         var report = new HtmlReport("HeadTap: a tour of a small GPT-2");
         report.Table(["", ""],
         [
-            ["model", found.ModelText],
-            ["weights", $"sha256 {found.Hash}"],
+            ["model", found.Model],
+            ["weights", $"sha256 {found.ModelHash}"],
             ["device", found.DeviceText],
             ["precision", "float32"],
-            ["version", VersionAction.Version],
+            ["version", new Manifest { Command = "" }.CodeVersion],
         ]);
         AddQuestions(report, found);
         AddHeads(report, found);
@@ -23,7 +24,7 @@ static class TourReport
         return report;
     }
 
-    static void AddQuestions(HtmlReport report, TourFindings found)
+    static void AddQuestions(HtmlReport report, TourResult found)
     {
         report.Heading("What it knows");
         report.Paragraph("The model was trained on sentences made from a table of countries. "
@@ -31,64 +32,60 @@ static class TourReport
             + "of the country whose currency is ...\") were told for some countries only; for the others the "
             + "model would have to combine two facts.");
         report.Table(["questions", "asked#", "right#"],
-            found.Questions.Kinds.Select(k => (IReadOnlyList<string>)
-            [k.Name, $"{k.Asked.Count}", $"{TourQuestions.ShareRight(k.Asked):P1}"]));
+            found.Kinds.Select(k => (IReadOnlyList<string>)
+            [k.Name, $"{k.Asked}", $"{k.ShareRight:P1}"]));
         report.Paragraph("Three of each kind, evenly spaced. The probability is that of the whole "
             + "right answer with its full stop.");
         report.Table(["question", "right answer", "probability#", "the model writes"],
-            found.Questions.Kinds.SelectMany(k => TourQuestions.Examples(k.Asked))
-            .Select(q => (IReadOnlyList<string>)
-                [q.Ask.Prompt + " ...", q.Ask.Answer.Trim(), $"{q.Score.Probability:P1}",
-                    found.Questions.Continue(q.Tokens)]));
+            found.Kinds.SelectMany(k => k.Examples).Select(q => (IReadOnlyList<string>)
+                [q.Prompt + " ...", q.Answer, $"{q.Probability:P1}", q.Writes]));
     }
 
-    static void AddHeads(HtmlReport report, TourFindings found)
+    static void AddHeads(HtmlReport report, TourResult found)
     {
-        TourQuestion q = found.LensQuestion;
-        int L = found.Model.Config.Layers, H = found.Model.Config.Heads;
+        if (found.Heads is not { } heads)
+            return;
+        int L = heads.Layers, H = heads.HeadsPerLayer;
         report.Heading("What its heads write");
-        report.Paragraph($"\"{q.Ask.Prompt} ...{q.Ask.Answer}\": what each attention head adds to "
+        report.Paragraph($"\"{heads.Prompt} ...{heads.Answer}\": what each attention head adds to "
             + "the residual stream at the last position, put through the final LayerNorm (with that "
             + "position's scale) and the unembedding.");
         report.Figure(SvgChart.HeatMap("Logit of the answer, above the vocabulary's mean",
                 [.. Enumerable.Range(0, L).Select(l => $"layer {l}")],
                 [.. Enumerable.Range(0, H).Select(h => $"{h}")],
-                (l, h) => found.Toward(l, h)),
+                (l, h) => heads.All[l * H + h].Toward),
             "Layers from top to bottom, heads from left to right. Orange raises the answer, blue lowers it.");
-        if (found.Learned is { } learned)
+        if (heads.LensKind is { } kind)
             report.Paragraph("Beside it what each head says by its learned lens: an affine map of what the "
                 + "head writes, learned so that the maps of a layer's heads together say what the model says "
-                + $"({learned.Facts.Lens.Kind} lens, `headtap lens train`; more with `headtap lens read`).");
+                + $"({kind} lens, `headtap lens train`; more with `headtap lens read`).");
         report.Table(["head", "toward the answer#", "points at", "says, by the learned lens"],
-            from layer in Enumerable.Range(0, L)
-            from head in Enumerable.Range(0, H)
-            select (IReadOnlyList<string>)[$"{layer}.{head}", $"{found.Toward(layer, head):+0.00;-0.00;0.00}",
-                found.Top(layer, head), found.Learned?.Top(layer, head) ?? ""]);
+            heads.All.Select(h => (IReadOnlyList<string>)
+                [$"{h.Layer}.{h.Head}", $"{h.Toward:+0.00;-0.00;0.00}", h.Top, h.Learned ?? ""]));
     }
 
-    static void AddInjection(HtmlReport report, TourFindings found)
+    static void AddInjection(HtmlReport report, TourResult found)
     {
         TourInjection injection = found.Injection;
-        TourQuestion q = injection.Question;
-        int layer = injection.Memory.Layer, L = found.Model.Config.Layers;
-        int tau = Array.IndexOf(TourInjection.Taus, injection.Memory.Tau);
+        int L = injection.Probabilities.Count;
+        int tau = injection.Taus.ToList().IndexOf(injection.Tau);
         report.Heading("Injecting a memory");
-        report.Paragraph($"\"{q.Ask.Prompt} ...{q.Ask.Answer}\" was never told. The memory "
-            + $"\"{injection.Name}\", the country that the question goes round, is added to what layer "
-            + $"{layer}'s attention writes, {injection.Memory.Tau} times its unembedding.");
+        report.Paragraph($"\"{injection.Prompt} ...{injection.Answer}\" was never told. The memory "
+            + $"\"{injection.Memory}\", the country that the question goes round, is added to what layer "
+            + $"{injection.Layer}'s attention writes, {injection.Tau} times its unembedding.");
         report.Paragraph($"This case was chosen: of {injection.Tried} such questions that the "
-            + $"model gets wrong, all layers and {TourInjection.Taus.Length} magnitudes, it is the one whose "
+            + $"model gets wrong, all layers and {injection.Taus.Count} magnitudes, it is the one whose "
             + "probability rises most. It shows what an injection can do, not what it does on average.");
-        List<ChartBar> bars = [new("no memory", q.Score.Probability)];
+        List<ChartBar> bars = [new("no memory", injection.ProbabilityBefore)];
         for (int l = 0; l < L; l++)
-            bars.Add(new($"layer {l}", injection.Table[l, tau], l == layer));
-        report.Figure(SvgChart.Bars($"Probability of{q.Ask.Answer}, tau {injection.Memory.Tau}", bars),
-            $"Before: {q.Score.Probability:P2}, the model writes \"{found.Without}\". "
-            + $"After: {injection.After.Probability:P2}, it writes \"{found.With}\".");
+            bars.Add(new($"layer {l}", injection.Probabilities[l][tau], l == injection.Layer));
+        report.Figure(SvgChart.Bars($"Probability of{injection.Answer}, tau {injection.Tau}", bars),
+            $"Before: {injection.ProbabilityBefore:P2}, the model writes \"{injection.Without}\". "
+            + $"After: {injection.ProbabilityAfter:P2}, it writes \"{injection.With}\".");
         report.Figure(SvgChart.HeatMap("Change of the probability, percentage points",
             [.. Enumerable.Range(0, L).Select(l => $"layer {l}")],
-            [.. TourInjection.Taus.Select(t => $"{t}")],
-            (l, t) => 100 * (injection.Table[l, t] - q.Score.Probability)),
+            [.. injection.Taus.Select(t => $"{t}")],
+            (l, t) => 100 * (injection.Probabilities[l][t] - injection.ProbabilityBefore)),
                 "Magnitude tau from left to right.");
         report.Paragraph("The same as an edit spec, for trace, grad and generate --edit:");
         report.Code(injection.Spec);
@@ -97,19 +94,19 @@ static class TourReport
             : "After the edit ended, the model did NOT give the same bits as before it.");
     }
 
-    static void AddSecrets(HtmlReport report, TourFindings found)
+    static void AddSecrets(HtmlReport report, TourResult found)
     {
         report.Heading("What it has memorised");
-        int extracted = found.Extraction.Extracted.Count(e => e);
+        int extracted = found.Secrets.Count(s => s.Extracted);
         report.Paragraph($"{found.Secrets.Count} sentences with random codes were planted in "
             + $"the training text. {extracted} of them come out word for word when the model is given "
             + "their beginning.");
-        report.Table(["beginning", "code", ""], found.Secrets.Select((s, i) => (IReadOnlyList<string>)
-            [s.Prompt + " ...", s.Code, found.Extraction.Extracted[i] ? "comes out" : "does not"]));
+        report.Table(["beginning", "code", ""], found.Secrets.Select(s => (IReadOnlyList<string>)
+            [s.Prompt + " ...", s.Code, s.Extracted ? "comes out" : "does not"]));
         if (found.Forgetting is not { } forgetting)
             return;
         report.Heading("Forgetting one of them");
-        foreach (string line in forgetting.Lines(TourQuestions.ShareRight(found.Questions.OneHop)))
+        foreach (string line in forgetting.Lines())
             report.Paragraph(char.ToUpperInvariant(line[0]) + line[1..] + ".");
         report.Paragraph("Twenty methods, budgets and what they cost the rest: headtap unlearn run and "
             + "sweep, docs/unlearn.md.");

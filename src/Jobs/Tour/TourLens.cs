@@ -2,7 +2,7 @@ using HeadTap.Lens;
 using HeadTap.Models;
 using HeadTap.Runtime;
 
-namespace HeadTap.Cli;
+namespace HeadTap.Jobs;
 
 /// <summary>The tour's learned lens: what each head says at the end of one prompt.</summary>
 sealed class TourLens
@@ -22,7 +22,8 @@ sealed class TourLens
     /// <returns>Null where there is none, or one that reads no heads.</returns>
     /// <exception cref="UserException">The one that is there is damaged or another model's.</exception>
     internal static TourLens? Read(
-        LanguageModel model, string folder, string modelHash, ByteBpeTokenizer tokenizer, TourQuestion question)
+        LanguageModel model, string folder, string modelHash, ByteBpeTokenizer tokenizer,
+        TourQuestion question)
     {
         string place = Path.Combine(folder, "lens");
         if (!File.Exists(Path.Combine(place, LensFolder.WeightsFile)))
@@ -39,7 +40,7 @@ sealed class TourLens
     /// <summary>The tokens with a head's largest lens logits; empty for a layer without a lens.</summary>
     internal string Top(int layer, int head)
         => _readings.Learned.FirstOrDefault(l => l.Layer == layer) is { } reading
-            ? string.Join("  ", reading.Heads[head].Words[0].Top.Select(t => t.Id < _tokenizer.VocabSize
-                ? PromptOptions.Visible(_tokenizer.TokenText(t.Id)) : $"#{t.Id}"))
+            ? string.Join("  ",
+                reading.Heads[head].Words[0].Top.Select(t => TourHeads.Word(_tokenizer, t.Id)))
             : "";
 }

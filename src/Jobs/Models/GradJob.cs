@@ -1,0 +1,97 @@
+using System.Text.Json.Nodes;
+using HeadTap.Models;
+using HeadTap.Runtime;
+
+namespace HeadTap.Jobs;
+
+/// <summary>Options of <see cref="GradJob"/>.</summary>
+public sealed record GradOptions
+{
+    /// <summary>The model and what it runs on.</summary>
+    public required PromptRequest Prompt { get; init; }
+
+    /// <summary>A .safetensors file.</summary>
+    public required string Out { get; init; }
+
+    /// <summary>A JSON file of edits that are in force while the model runs; null for none.</summary>
+    public string? Edit { get; init; }
+
+    /// <summary>
+    /// Sites whose gradients are written too, globs with commas between them; null for none.
+    /// </summary>
+    public string? Sites { get; init; }
+}
+
+/// <summary>The loss whose gradient was written.</summary>
+/// <param name="Loss">Mean cross-entropy of the next token, nats.</param>
+/// <param name="Tokens">Tokens that have a successor.</param>
+/// <param name="Out">The file.</param>
+public sealed record GradResult(double Loss, int Tokens, string Out);
+
+/// <summary>Writes the gradient of the mean next-token cross-entropy for every parameter.</summary>
+public static class GradJob
+{
+    /// <summary>Runs the job.</summary>
+    /// <exception cref="UserException">An option is wrong or does not fit the model, or the pass does not fit
+    /// the device.</exception>
+    /// <exception cref="OperationCanceledException">The job is to end.</exception>
+    public static GradResult Run(GradOptions options, JobContext context)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(context);
+        Prompt prompt = options.Prompt.Read();
+        IReadOnlyList<Site> sites = options.Sites is { } globs
+            ? Site.MatchAll(globs.Split(','), prompt.Config) : [];
+        if (SiteTrace.IsNpy(options.Out))
+            throw new UserException($"{options.Out}: .npy holds one tensor; name a .safetensors file");
+        IReadOnlyList<Edit> edits = prompt.ReadEdits(options.Edit);
+        OutputFile.Require(options.Out);
+        return Run(prompt, options.Out, edits, sites, context);
+    }
+
+    static GradResult Run(Prompt prompt, string path, IReadOnlyList<Edit> edits, IReadOnlyList<Site> sites,
+        JobContext context)
+    {
+        int[] targets = prompt.Rows.NextTokens();
+        int counted = targets.Count(t => t >= 0);
+        if (counted == 0)
+            throw new UserException("no token has a successor; expected a prompt of at least two tokens");
+        using ComputeDevice device = context.OpenDevice();
+        using LoadedModel loaded = LoadedModel.Open(context, device, prompt.Folder);
+        LanguageModel model = loaded.Model;
+        using IDisposable attached = model.Attach(edits);
+        using var session = new ModelSession(model, new SessionOptions
+        {
+            MaxRows = prompt.Rows.B, MaxTokens = prompt.Rows.T, Backward = true, RecordGradients = sites,
+        });
+        using var arena = new TensorArena(device, TensorArena.Measure(device,
+            a => _ = new ParameterGradients(a, model.Parameters)), "gradients");
+        var gradients = new ParameterGradients(arena, model.Parameters);
+        gradients.Clear(model.Ops);
+        (double sum, int count) = session.ForwardBackward(prompt.Rows, targets, gradients, 1f / counted);
+        context.Cancel.ThrowIfCancellationRequested();
+        double loss = sum / count;
+        Manifest manifest = OutputFile.ManifestOf("grad", new JsonObject
+        {
+            ["model"] = prompt.Folder,
+            ["bos"] = prompt.Bos,
+            ["edit"] = EditSpec.ToJson(edits),
+            ["loss"] = loss,
+            ["tokens"] = count,
+        }, prompt.Folder, device);
+        Write(path, manifest, gradients, new SiteTrace(prompt.Rows, session.Gradients, sites));
+        return new GradResult(loss, count, path);
+    }
+
+    static void Write(string path, Manifest manifest, ParameterGradients gradients, SiteTrace sites)
+    {
+        var writer = new SafetensorsWriter();
+        SiteTrace.Describe(writer, manifest);
+        foreach (ParameterSlice slice in gradients.Set.Included)
+            writer.Add(slice.Name, slice.Shape, (start, piece) =>
+                gradients.Set[slice.Name].Slice(slice.Name, start, piece.Length).Download(piece));
+        sites.AddTo(writer);
+        writer.Save(path);
+        manifest.WriteBeside(path);
+    }
+}

@@ -1,0 +1,126 @@
+using System.Text.Json.Nodes;
+using HeadTap.Models;
+using HeadTap.Runtime;
+
+namespace HeadTap.Jobs;
+
+/// <summary>Options of <see cref="TraceJob"/>.</summary>
+public sealed record TraceOptions
+{
+    /// <summary>The model and what it runs on.</summary>
+    public required PromptRequest Prompt { get; init; }
+
+    /// <summary>
+    /// Sites to record, globs with commas between them: blocks.*.attn.hook_z. Null for the table of steps.
+    /// </summary>
+    public string? Sites { get; init; }
+
+    /// <summary>A .safetensors file, or .npy for one site. Null for the table of steps.</summary>
+    public string? Out { get; init; }
+
+    /// <summary>A JSON file of edits that are in force while the model runs; null for none.</summary>
+    public string? Edit { get; init; }
+
+    /// <summary>Runs the weights as TransformerLens rewrites them (LayerNorm folded, centred).</summary>
+    public bool Processed { get; init; }
+
+    internal void Validate()
+    {
+        if (Out is null != Sites is null)
+            throw new UserException(Sites is null
+                ? "Out without Sites; expected both, or neither for the table of steps"
+                : "Sites without Out; expected a file to write to, like Out trace.safetensors",
+                nameof(Sites), nameof(Out));
+    }
+}
+
+/// <summary>What was recorded into a file.</summary>
+/// <param name="Out">The file.</param>
+/// <param name="ModelHash"><see cref="ModelFolder.Hash"/> of the model.</param>
+/// <param name="Device">The device's name.</param>
+/// <param name="Tensors">The shape of each tensor in the file, in its order.</param>
+public sealed record TraceResult(
+    string Out, string ModelHash, string Device, IReadOnlyDictionary<string, int[]> Tensors);
+
+/// <summary>One step of a forward pass.</summary>
+/// <param name="Step">The name of its site.</param>
+/// <param name="Shape">The values' shape, batch axis first.</param>
+/// <param name="Norm">Root of the sum of squares of the finite values.</param>
+public sealed record TraceStep(string Step, IReadOnlyList<int> Shape, double Norm);
+
+/// <summary>Runs a model and records what it computes at any site.</summary>
+public static class TraceJob
+{
+    /// <summary>Writes the values at <see cref="TraceOptions.Sites"/> to a file.</summary>
+    /// <exception cref="UserException">An option is wrong or does not fit the model, or the pass does not fit
+    /// the device.</exception>
+    /// <exception cref="OperationCanceledException">The job is to end.</exception>
+    public static TraceResult Run(TraceOptions options, JobContext context)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(context);
+        options.Validate();
+        if (options is not { Sites: { } globs, Out: { } path })
+            throw new UserException("neither Sites nor Out; expected both",
+                nameof(TraceOptions.Sites), nameof(TraceOptions.Out));
+        Prompt prompt = options.Prompt.Read();
+        IReadOnlyList<Site> sites = Site.MatchAll(globs.Split(','), prompt.Config);
+        IReadOnlyList<Edit> edits = prompt.ReadEdits(options.Edit);
+        if (SiteTrace.IsNpy(path) && sites.Count != 1)
+            throw new UserException($"{path}: .npy holds one tensor and the sites are {sites.Count}; "
+                + "name one site or write .safetensors");
+        OutputFile.Require(path);
+        return Record(options, prompt, edits, sites, context, (trace, device) =>
+        {
+            Manifest manifest = OutputFile.ManifestOf("trace", new JsonObject
+            {
+                ["model"] = prompt.Folder,
+                ["sites"] = new JsonArray([.. sites.Select(s => (JsonNode)s.Name)]),
+                ["bos"] = prompt.Bos,
+                ["edit"] = EditSpec.ToJson(edits),
+                ["processed"] = options.Processed,
+            }, prompt.Folder, device);
+            trace.Write(path, manifest);
+            manifest.WriteBeside(path);
+            return new TraceResult(path, manifest.ModelHash!, device.Name,
+                trace.Shapes.ToDictionary(s => s.Name, s => s.Shape));
+        });
+    }
+
+    /// <summary>Shape and norm of every step of the pass; no file is written.</summary>
+    /// <exception cref="UserException">An option is wrong or does not fit the model, or the pass does not fit
+    /// the device.</exception>
+    /// <exception cref="OperationCanceledException">The job is to end.</exception>
+    public static IReadOnlyList<TraceStep> Steps(TraceOptions options, JobContext context)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(context);
+        options.Validate();
+        if (options.Sites is not null)
+            throw new UserException("the table of steps takes neither Sites nor Out",
+                nameof(TraceOptions.Sites), nameof(TraceOptions.Out));
+        Prompt prompt = options.Prompt.Read();
+        // Scores, patterns and results are recorded on demand and cost more than the pass.
+        Site[] sites = [.. Site.All(prompt.Config)
+            .Where(s => s.Kind is not (SiteKind.Scores or SiteKind.Pattern or SiteKind.Result))];
+        IReadOnlyList<Edit> edits = prompt.ReadEdits(options.Edit);
+        return Record<TraceStep[]>(options, prompt, edits, sites, context, (trace, _) =>
+            [.. sites.Select(s => new TraceStep(s.Name, trace.Shape(s), trace.Norm(s)))]);
+    }
+
+    static T Record<T>(TraceOptions options, Prompt prompt, IReadOnlyList<Edit> edits,
+        IReadOnlyList<Site> sites, JobContext context, Func<SiteTrace, ComputeDevice, T> use)
+    {
+        using ComputeDevice device = context.OpenDevice();
+        using LoadedModel loaded = LoadedModel.Open(context, device, prompt.Folder, options.Processed);
+        using IDisposable attached = loaded.Model.Attach(edits);
+        SequenceBatch rows = prompt.Rows;
+        using var session = new ModelSession(loaded.Model, new SessionOptions
+        {
+            MaxRows = rows.B, MaxTokens = rows.T, Record = sites,
+        });
+        session.Forward(rows);
+        context.Cancel.ThrowIfCancellationRequested();
+        return use(new SiteTrace(rows, session.Recordings, sites), device);
+    }
+}

@@ -1,0 +1,61 @@
+using HeadTap.Inject;
+using HeadTap.Models;
+using HeadTap.Runtime;
+
+namespace HeadTap.Jobs;
+
+/// <summary>Compares injections with the numbers that were published for them.</summary>
+static class VerifyInjections
+{
+    /// <summary>What can be compared, known before any work.</summary>
+    /// <param name="Published">The numbers; null where the model has none.</param>
+    /// <param name="Cells">Numbers of whole data sets, with the data.</param>
+    /// <param name="Skipped">What cannot be compared, each with its reason.</param>
+    internal sealed record Plan(PublishedInjections? Published,
+        IReadOnlyList<(PublishedCell Cell, PromptPairs Pairs)> Cells, IReadOnlyList<string> Skipped);
+
+    /// <summary>Reads the data sets and says what has to be left out.</summary>
+    /// <param name="folder">The model.</param>
+    /// <param name="published">Numbers of models of its sizes; null for none.</param>
+    /// <param name="repository">A clone of the published repository; null for none.</param>
+    /// <exception cref="UserException">The clone lacks a data set.</exception>
+    internal static Plan Prepare(string folder, PublishedInjections? published, string? repository)
+    {
+        if (repository is not null && !Directory.Exists(repository))
+            throw new UserException($"MemoryInjections is {Quoted.Path(repository)}, which is no folder; "
+                + "expected a clone of the published repository", nameof(VerifyOptions.MemoryInjections));
+        if (published is null)
+            return Nothing("no numbers were published for a model of these sizes");
+        if (!ByteBpeTokenizer.ExistsIn(folder))
+            return Nothing("the published prompts are text, and the folder has no tokenizer files");
+        var skipped = new List<string>();
+        if (published.Prompts.Count == 0)
+            skipped.Add($"single prompts: none are known for {published.Model}");
+        if (repository is null)
+            skipped.Add("whole data sets: give MemoryInjections DIR, a clone of the published repository");
+        return new(published, repository is null ? [] : [.. published.Cells.Select(cell =>
+            (cell, PromptPairs.Read(Path.Combine([repository, .. cell.File.Split('/')]))))], skipped);
+    }
+
+    /// <summary>Compares.</summary>
+    /// <param name="context">Progress and cancellation.</param>
+    /// <param name="device">Where.</param>
+    /// <param name="folder">The model; its weights are processed as the published ones were.</param>
+    /// <param name="plan">What.</param>
+    internal static VerifiedInjections Measure(
+        JobContext context, ComputeDevice device, string folder, Plan plan)
+    {
+        if (plan.Published is not { } published || published.Prompts.Count + plan.Cells.Count == 0)
+            return new([], plan.Skipped);
+        ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(folder);
+        using LoadedModel loaded = LoadedModel.Open(context, device, folder, processed: true);
+        List<InjectionCheck> checks = [.. InjectionParity.OfPrompts(loaded.Model, tokenizer, published)];
+        foreach ((PublishedCell cell, PromptPairs pairs) in plan.Cells)
+            checks.Add(InjectionParity.OfCell(loaded.Model, tokenizer, pairs, cell, (done, total) =>
+                context.Report(cell.File, (double)done / total, $"{done} of {total}")));
+        return new([.. checks.Select(c => new VerifiedInjection(
+            c.What, c.Expected, c.Found, c.Error, c.Bound, c.Passes))], plan.Skipped);
+    }
+
+    static Plan Nothing(string reason) => new(null, [], [$"all: {reason}"]);
+}

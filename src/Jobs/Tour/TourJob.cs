@@ -1,0 +1,73 @@
+using HeadTap.Atlas;
+using HeadTap.Models;
+using HeadTap.Runtime;
+using HeadTap.Unlearn;
+
+namespace HeadTap.Jobs;
+
+/// <summary>Options of <see cref="TourJob"/>.</summary>
+public sealed record TourOptions
+{
+    /// <summary>A model folder as Hugging Face keeps it; null takes <see cref="ShippedModel"/>.</summary>
+    public string? Model { get; init; }
+
+    /// <summary>The page.</summary>
+    public string Out { get; init; } = "headtap-tour.html";
+}
+
+/// <summary>
+/// Everything at once on the model that the project trained: asks it, looks into its heads, injects a memory,
+/// makes it forget a code, and writes a page.
+/// </summary>
+public static class TourJob
+{
+    /// <summary>Runs the job.</summary>
+    /// <exception cref="UserException">The folder lacks a file or is damaged, the page cannot be written, or
+    /// a pass does not fit the device.</exception>
+    /// <exception cref="OperationCanceledException">The job is to end.</exception>
+    public static TourResult Run(TourOptions options, JobContext context)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(context);
+        string folder = options.Model ?? ShippedModel.Folder();
+        AtomicFile.RequireWritable(options.Out);
+        ModelConfig config = ModelFolder.ReadConfig(folder);
+        ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(folder);
+        if (tokenizer.VocabSize > config.VocabSize)
+            throw new UserException($"{folder}: the tokenizer has {tokenizer.VocabSize} tokens and the model "
+                + $"{config.VocabSize}; expected files of one model");
+        using ComputeDevice device = context.OpenDevice();
+        using LoadedModel loaded = LoadedModel.Open(context, device, folder);
+        TourResult result = Find(loaded.Model, tokenizer, folder, options.Out, context.Cancel);
+        TourReport.Make(result).Save(options.Out);
+        return result;
+    }
+
+    static TourResult Find(LanguageModel model, ByteBpeTokenizer tokenizer, string folder, string page,
+        CancellationToken cancel)
+    {
+        var corpus = new AtlasCorpus(AtlasFacts.Shipped, ShippedModel.CorpusSeed);
+        var questions = new TourQuestions(model, tokenizer, corpus);
+        cancel.ThrowIfCancellationRequested();
+        string hash = ModelFolder.Hash(folder);
+        var heads = TourHeads.Read(model, folder, hash, tokenizer, questions.ForLens);
+        TourInjection injection = TourInjectionSearch.Find(model, tokenizer, corpus, questions, cancel);
+        Extraction extraction = questions.Secrets(corpus);
+        cancel.ThrowIfCancellationRequested();
+        var forgetting = TourForgetting.Find(model, corpus, questions, extraction, cancel);
+        TourKind[] kinds = [.. questions.Kinds()];
+        return new TourResult(Sizes(model), hash, model.Device.Name,
+            kinds.ToDictionary(k => k.Name, k => k.ShareRight), injection, extraction.Share, forgetting, page)
+        {
+            DeviceText = $"{model.Device.Name}: {model.Device.Entry.Description}",
+            Kinds = kinds,
+            Heads = heads,
+            Secrets = [.. corpus.Secrets.Zip(extraction.Extracted,
+                (secret, found) => new TourSecret(secret.Prompt, secret.Code, found))],
+        };
+    }
+
+    static string Sizes(LanguageModel model) => $"{model.Config.Layers} layers, {model.Config.Heads} heads, "
+        + $"width {model.Config.Width}, vocabulary {model.Config.VocabSize}, {model.Parameters.TotalLength} "
+        + "parameters";
+}
