@@ -18,12 +18,9 @@ namespace HeadTap.Jobs;
 public sealed record TourForgetting(string Prompt, string Before, string After, int OthersBefore,
     int OthersAfter, double OneHopAfter, long ChangedWeights, bool Restored)
 {
-    // Enough for the code to be gone, few enough that the other codes stay: docs/unlearn.md.
+    // Over this sentence alone. Enough for the code to be gone, few enough that the other codes stay:
+    // docs/unlearn.md.
     const int AscentSteps = 4;
-
-    /// <summary>Steps of ascent, over this sentence alone.</summary>
-    [JsonIgnore]
-    public int Steps => AscentSteps;
 
     /// <summary>Share of the one-hop questions answered rightly before the edit.</summary>
     [JsonIgnore]
@@ -70,7 +67,7 @@ public sealed record TourForgetting(string Prompt, string Before, string After, 
     /// <summary>What happened, in three lines.</summary>
     public IReadOnlyList<string> Lines() =>
     [
-        $"\"{Prompt} ...\" is forgotten by {Steps} steps of gradient ascent: before, the model writes "
+        $"\"{Prompt} ...\" is forgotten by {AscentSteps} steps of gradient ascent: before, the model writes "
             + $"\"{Before}\", after, \"{After}\"",
         $"{OthersAfter} of {OthersBefore} other codes still come out; one-hop questions {OneHopAfter:P1} "
             + $"right ({OneHopBefore:P1} before); {ChangedWeights} weights changed",

@@ -1,7 +1,6 @@
 using System.Text.Json.Nodes;
 using HeadTap.Atlas;
 using HeadTap.Inject;
-using HeadTap.Jobs;
 using HeadTap.Models;
 
 namespace HeadTap.Cli.Tests;
