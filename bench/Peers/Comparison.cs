@@ -32,7 +32,7 @@ static class Comparison
             SweepComparison.Run(device, repeats);
             return 0;
         }
-        using var model = new LanguageModel(device, ModelConfig.Gpt2Small);
+        using var model = new LanguageModel(device, Gpt2.Small);
         model.Initialize(1);
         var peer = new TorchGpt2(model);
         Console.WriteLine($"TorchSharp {typeof(torch).Assembly.GetName().Version}, 2 threads, MKL "

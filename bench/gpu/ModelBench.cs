@@ -24,7 +24,7 @@ static class ModelBench
         if (!works.Any(bench.Wanted))
             return true;
         ModelConfig config = bench.Options.Small
-            ? ModelConfig.Tiny with { VocabSize = 211, ContextLength = 48 } : ModelConfig.Gpt2Small;
+            ? ModelConfig.Tiny with { VocabSize = 211, ContextLength = 48 } : Gpt2.Small;
         using var model = new LanguageModel(bench.Device, config);
         model.Initialize(1);
         bench.Use("fp32");

@@ -66,7 +66,7 @@ static class GradCommand
         run.Cancel.ThrowIfCancellationRequested();
         double loss = sum / count;
         Write(path, prompt, edits, device, gradients,
-            new SiteTrace(prompt.Rows, session.Gradients, sites), loss, count);
+            new SiteTrace(prompt.Rows, session.SiteGradients, sites), loss, count);
         if (run.Json)
             run.WriteJson(new JsonObject { ["loss"] = loss, ["tokens"] = count, ["out"] = path });
         else

@@ -9,7 +9,7 @@ public sealed class ParameterGradients
     public ParameterGradients(TensorArena arena, ParameterLayout parameters, IReadOnlySet<string>? trained = null)
     {
         Set = new FlatParameters(arena, parameters, "gradient of ", trained);
-        Named = new NamedWeights<Tensor?>(parameters.Config, Set.Find);
+        Named = new NamedWeights<Tensor?>(parameters, Set.Find);
         LowestLayer = Named.TokenEmbedding is not null || Named.PositionEmbedding is not null
             ? -1
             : Enumerable.Range(0, parameters.Config.Layers)

@@ -40,8 +40,9 @@ public sealed class Rmu : TrainingMethod
     }
 
     internal override IReadOnlySet<string> Trained(UnlearnTask task)
-        => Enumerable.Range(0, 3).Select(below => Layer(task) - below).Where(l => l >= 0)
-            .SelectMany(l => task.Model.Parameters.Match($"h.{l}.mlp.*")).Select(s => s.Name).ToHashSet();
+        => task.Model.Parameters.InBlocks(Roles.Mlp,
+            Enumerable.Range(0, 3).Select(below => Layer(task) - below).Where(l => l >= 0))
+            .Select(s => s.Name).ToHashSet();
 
     internal override StepLoss Loss(UnlearnTask task, RowTrainer trainer)
         => new SteeringLoss(task, trainer.Passes, Layer(task));
