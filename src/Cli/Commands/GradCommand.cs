@@ -58,10 +58,7 @@ static class GradCommand
         {
             MaxRows = prompt.Rows.B, MaxTokens = prompt.Rows.T, Backward = true, RecordGradients = sites,
         });
-        using var arena = new TensorArena(device, TensorArena.Measure(device,
-            a => _ = new ParameterGradients(a, model.Parameters)), "gradients");
-        var gradients = new ParameterGradients(arena, model.Parameters);
-        gradients.Clear(model.Ops);
+        using var gradients = ParameterGradients.Create(model);
         (double sum, int count) = session.ForwardBackward(prompt.Rows, targets, gradients, 1f / counted);
         run.Cancel.ThrowIfCancellationRequested();
         double loss = sum / count;

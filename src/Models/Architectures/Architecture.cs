@@ -1,5 +1,4 @@
 using System.IO.Enumeration;
-using HeadTap.Runtime;
 
 namespace HeadTap.Models;
 
@@ -49,14 +48,14 @@ public sealed class Architecture
     /// <summary>What begins the name of a block's module in the architecture's own code: "h".</summary>
     public required string BlockName { get; init; }
 
-    /// <summary>The architecture's own names of sites inside a block, after <c>{BlockName}.{l}.</c>.</summary>
+    /// <summary>Its own names of sites inside a block, after <c>{BlockName}.{l}.</c>.</summary>
     public IReadOnlyList<(string Alias, SiteKind Kind)> BlockAliases { get; init; } = [];
 
     /// <summary>The architecture's own names of sites outside of the blocks.</summary>
     public IReadOnlyList<(string Alias, SiteKind Kind)> OuterAliases { get; init; } = [];
 
     /// <summary>The architectures that a model folder may have.</summary>
-    public static IReadOnlyList<Architecture> Known { get; } = [Gpt2.Architecture];
+    public static IReadOnlyList<Architecture> Known => [Gpt2.Architecture];
 
     /// <summary>Whether its models have a parameter of this role, head and options aside.</summary>
     public bool Has(Role role) => Parameters.Any(p => p.Role == role);
@@ -66,7 +65,7 @@ public sealed class Architecture
 
     /// <summary>The name without the prefix.</summary>
     internal string WithoutPrefix(string name)
-        => Prefix.Length > 0 && name.StartsWith(Prefix, StringComparison.Ordinal) ? name[Prefix.Length..] : name;
+        => name.StartsWith(Prefix, StringComparison.Ordinal) ? name[Prefix.Length..] : name;
 
     /// <summary>Whether a tensor of a checkpoint is one that no model needs.</summary>
     /// <param name="name">Without the prefix.</param>

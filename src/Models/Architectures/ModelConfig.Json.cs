@@ -15,8 +15,8 @@ public sealed partial record ModelConfig
     /// <summary>Reads a Hugging Face <c>config.json</c>.</summary>
     /// <remarks>A beginning or end token outside the vocabulary, the default in small models, becomes
     /// null.</remarks>
-    /// <exception cref="UserException">It is missing, is of no known architecture, or asks for something we do
-    /// not do.</exception>
+    /// <exception cref="UserException">It is missing, is of no known architecture, or asks for something we
+    /// do not do.</exception>
     public static ModelConfig Read(string path) => Read(path, Architecture.Known);
 
     internal static ModelConfig Read(string path, IReadOnlyList<Architecture> known)

@@ -3,8 +3,8 @@ using HeadTap.Runtime;
 namespace HeadTap.Models;
 
 /// <summary>
-/// The mirror of <see cref="DecoderForward"/>: the same ops in reverse, with the gradients of the sites between.
-/// It goes down only as far as something is trained or recorded.
+/// The mirror of <see cref="DecoderForward"/>: the same ops in reverse, with the gradients of the sites
+/// between. It goes down only as far as something is trained or recorded.
 /// </summary>
 sealed class DecoderBackward(LanguageModel model, DecoderActivations a, PassContext pass,
     IAttentionGradient attention, BackwardMemory d)

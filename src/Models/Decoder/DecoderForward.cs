@@ -3,8 +3,8 @@ using HeadTap.Runtime;
 namespace HeadTap.Models;
 
 /// <summary>
-/// The forward pass of a pre-LayerNorm decoder (GPT-2: Radford et al. 2019), read from top to bottom: one op a
-/// line, with the sites between. <see cref="DecoderBackward"/> is its mirror; the head is
+/// The forward pass of a pre-LayerNorm decoder (GPT-2: Radford et al. 2019), read from top to bottom: one op
+/// per line, with the sites between. <see cref="DecoderBackward"/> is its mirror; the head is
 /// <see cref="DecoderHead"/>.
 /// </summary>
 sealed class DecoderForward(
@@ -173,8 +173,8 @@ sealed class DecoderForward(
         At(SiteKind.LnFinalNormalized, 0, a.LnFinal);
     }
 
-    // If a product's output is neither recorded nor edited, the residual add or the nonlinearity is fused with
-    // it; same bits.
+    // If a product's output is neither recorded nor edited, the residual add or the nonlinearity is fused
+    // with it; same bits.
     bool Fuses(SiteKind output, int l) => !sites.Uses(output, l);
 
     void At(SiteKind kind, int layer, Tensor x) => sites.At(kind, layer, x);

@@ -78,7 +78,7 @@ public sealed class ExampleTiedDropout : TrainingRegulariser
             return Switch("blocks.*.hook_mlp_out", ByPosition);
         return Switch("blocks.*.mlp.hook_post", ByNeuron);
 
-        static Edit Switch(string site, EditFunction function) => Edit.Call(site, function, function);
+        static Edit Switch(SitePattern site, EditFunction function) => Edit.Call(site, function, function);
 
         void ByNeuron(EditContext c)
         {
