@@ -38,7 +38,7 @@ static class LogitsError
             Report($"{trained}, its text", atlas, [.. corpus.Documents
                 .Select(d => tokenizer.Encode(d)).Where(d => d.Length >= T).Take(16).Select(d => d[..T])]);
         }
-        using (var random = new LanguageModel(device, ModelConfig.Gpt2Small))
+        using (var random = new LanguageModel(device, Gpt2.Small))
         {
             random.Initialize(seed: 1);
             var draw = new SeededRandom(2);
@@ -93,7 +93,7 @@ static class LogitsError
         }
         // Embeddings are looked up, not multiplied: the head gets a copy of its own.
         Dictionary<string, TReal[]> parameters = model.Parameters.Slices.ToDictionary(s => s.Name, s =>
-            s.Name.StartsWith("h.", StringComparison.Ordinal) && s.Shape.Length == 2
+            s.Role.InBlock() && s.Shape.Length == 2
                 ? Rounded(Values(s.Name)) : Values(s.Name));
         parameters["lm_head.weight"] = Rounded(Values(c.TiedHead ? "wte.weight" : "lm_head.weight"));
         TReal[][] logits = new TReal[rows.Length][];

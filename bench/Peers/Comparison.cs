@@ -32,7 +32,7 @@ static class Comparison
             SweepComparison.Run(device, repeats);
             return 0;
         }
-        using var model = new LanguageModel(device, ModelConfig.Gpt2Small);
+        using var model = new LanguageModel(device, Gpt2.Small);
         model.Initialize(1);
         var peer = new TorchGpt2(model);
         Console.WriteLine($"TorchSharp {typeof(torch).Assembly.GetName().Version}, 2 threads, MKL "
@@ -94,8 +94,7 @@ static class Comparison
         {
             MaxRows = batch.B, MaxTokens = batch.T, Backward = true,
         });
-        using var arena = new TensorArena(model.Device, model.Parameters.TotalLength + 64, "gradients");
-        var gradients = new ParameterGradients(arena, model.Parameters);
+        using var gradients = ParameterGradients.Create(model);
         int[] targets = batch.NextTokens();
         int counted = batch.B * (batch.T - 1);
         Pair("forward + backward", shape, batch.B * batch.T, repeats, () =>

@@ -15,7 +15,7 @@ sealed record LensSizes(string Name, LensKind Kind, int Positions, ModelConfig M
     public const float LearningRate = 1e-3f;
 
     // One block, so that the lens is what is timed: twelve, with head lenses, do not fit 24 GiB.
-    static readonly ModelConfig s_layer = ModelConfig.Gpt2Small with { Layers = 1 },
+    static readonly ModelConfig s_layer = Gpt2.Small with { Layers = 1 },
         s_atlas = new() { VocabSize = 2540, ContextLength = 1024, Width = 192, Layers = 5, Heads = 6 };
 
     /// <summary>What is compared; an index is what --shape names.</summary>

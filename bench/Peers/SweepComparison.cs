@@ -27,7 +27,7 @@ static class SweepComparison
             VocabSize = 2540, ContextLength = 128, Width = 192, Layers = 5, Heads = 6, Inner = 768,
         }))
             Compare("sizes of weights/atlas", atlas, repeats);
-        using var small = Random(device, ModelConfig.Gpt2Small);
+        using var small = Random(device, Gpt2.Small);
         Compare("GPT-2 small", small, repeats);
     }
 

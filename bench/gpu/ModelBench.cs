@@ -24,7 +24,7 @@ static class ModelBench
         if (!works.Any(bench.Wanted))
             return true;
         ModelConfig config = bench.Options.Small
-            ? ModelConfig.Tiny with { VocabSize = 211, ContextLength = 48 } : ModelConfig.Gpt2Small;
+            ? ModelConfig.Tiny with { VocabSize = 211, ContextLength = 48 } : Gpt2.Small;
         using var model = new LanguageModel(bench.Device, config);
         model.Initialize(1);
         bench.Use("fp32");
@@ -106,8 +106,7 @@ static class ModelBench
             SequenceBatch batch = Batch(model.Config, B, T, out _);
             using var session = new ModelSession(
                 model, new SessionOptions { MaxRows = B, MaxTokens = T, Backward = true });
-            using var arena = new TensorArena(model.Device, model.Parameters.TotalLength + 64, "gradients");
-            var gradients = new ParameterGradients(arena, model.Parameters);
+            using var gradients = ParameterGradients.Create(model);
             int[] targets = batch.NextTokens();
             void Ours()
             {

@@ -61,7 +61,7 @@ public sealed record Suggestion(SuggestedMemory Kind, int Layer, float Tau, IRea
     /// <summary>The suggestion as an edit of the last position that can be saved and replayed.</summary>
     public Edit ToEdit() => new()
     {
-        Site = new Site(SiteKind.AttnOut, Layer).Name,
+        Site = Site.AttnOut(Layer),
         Operation = EditOperation.Add,
         Alpha = Tau,
         Positions = EditPositions.Last,

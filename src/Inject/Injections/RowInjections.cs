@@ -130,7 +130,7 @@ public sealed class RowInjections(LanguageModel model, IReadOnlyList<EncodedPair
             {
                 Edit edit = new()
                 {
-                    Site = site.Name, Operation = EditOperation.Add, Rows = [b],
+                    Site = site, Operation = EditOperation.Add, Rows = [b],
                     Positions = Positions(pairs[pass[b]]), Value = EditValue.Numbers(values),
                 };
                 Memory.RequireFinite(edit, model);

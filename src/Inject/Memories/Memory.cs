@@ -117,7 +117,7 @@ public sealed record Memory(IReadOnlyList<int> Tokens, int Layer, float Tau)
 
     Edit Added(EditValue value, IReadOnlyList<int>? rows) => new()
     {
-        Site = new Site(Target, Layer).Name,
+        Site = new Site(Target, Layer),
         Operation = EditOperation.Add,
         Alpha = Tau,
         Head = Target == SiteKind.Result ? Head ?? 0 : null,

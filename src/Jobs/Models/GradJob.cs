@@ -64,10 +64,7 @@ public static class GradJob
         {
             MaxRows = prompt.Rows.B, MaxTokens = prompt.Rows.T, Backward = true, RecordGradients = sites,
         });
-        using var arena = new TensorArena(device, TensorArena.Measure(device,
-            a => _ = new ParameterGradients(a, model.Parameters)), "gradients");
-        var gradients = new ParameterGradients(arena, model.Parameters);
-        gradients.Clear(model.Ops);
+        using var gradients = ParameterGradients.Create(model);
         (double sum, int count) = session.ForwardBackward(prompt.Rows, targets, gradients, 1f / counted);
         context.Cancel.ThrowIfCancellationRequested();
         double loss = sum / count;
@@ -79,7 +76,7 @@ public static class GradJob
             ["loss"] = loss,
             ["tokens"] = count,
         }, prompt.Folder, device);
-        Write(path, manifest, gradients, new SiteTrace(prompt.Rows, session.Gradients, sites));
+        Write(path, manifest, gradients, new SiteTrace(prompt.Rows, session.SiteGradients, sites));
         return new GradResult(loss, count, path);
     }
 

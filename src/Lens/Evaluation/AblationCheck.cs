@@ -1,4 +1,3 @@
-using System.Globalization;
 using HeadTap.Models;
 using HeadTap.Runtime;
 
@@ -168,7 +167,7 @@ public static class AblationCheck
 
         Edit Remove(HeadPlace head, int row) => new()
         {
-            Site = string.Create(CultureInfo.InvariantCulture, $"blocks.{head.Layer}.attn.hook_result"),
+            Site = Site.Result(head.Layer),
             Operation = options.ToMean ? EditOperation.Mean : EditOperation.Zero,
             Head = head.Head, Rows = [row],
         };

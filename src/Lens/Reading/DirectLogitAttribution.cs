@@ -55,7 +55,7 @@ public sealed class DirectLogitAttribution
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(summands);
         int C = model.Config.Width, V = model.Config.VocabSize, n = summands.Length / C;
-        float[] gain = model.Set["ln_f.weight"].ToArray(), normalized = new float[summands.Length];
+        float[] gain = model.Weights.FinalNormWeight.ToArray(), normalized = new float[summands.Length];
         for (int i = 0; i < n; i++)
         {
             double mean = 0;

@@ -10,86 +10,95 @@ public sealed partial record ModelConfig
     // Ours: Hugging Face's GPT-2 has no bias in its head and would leave it out.
     const string HeadBiasField = "headtap_head_bias";
 
-    static readonly string[] Unsupported =
-        ["scale_attn_by_inverse_layer_idx", "reorder_and_upcast_attn", "add_cross_attention"];
     static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
     /// <summary>Reads a Hugging Face <c>config.json</c>.</summary>
     /// <remarks>A beginning or end token outside the vocabulary, the default in small models, becomes
     /// null.</remarks>
-    /// <exception cref="UserException">It is missing, is not a GPT-2, or asks for something we do not
-    /// do.</exception>
-    public static ModelConfig Read(string path)
+    /// <exception cref="UserException">It is missing, is of no known architecture, or asks for something we
+    /// do not do.</exception>
+    public static ModelConfig Read(string path) => Read(path, Architecture.Known);
+
+    internal static ModelConfig Read(string path, IReadOnlyList<Architecture> known)
     {
         using JsonDocument document = InputFile.ReadJsonObject(path, most: 1 << 20);
         var json = new JsonFields(path, document.RootElement);
-        string type = json.Text("model_type", "gpt2");
-        if (type != "gpt2")
-            throw json.Bad("model_type", Quoted.Name(type), "\"gpt2\"");
-        foreach (string option in Unsupported)
+        string type = json.Text("model_type", known[0].ModelType);
+        Architecture architecture = known.FirstOrDefault(a => a.ModelType == type)
+            ?? throw json.Bad("model_type", Quoted.Name(type),
+                string.Join(" or ", known.Select(a => $"\"{a.ModelType}\"")));
+        ConfigKeys k = architecture.Config;
+        foreach (string option in k.Refused)
             if (json.Flag(option, false))
                 throw json.Bad(option, "true", "false; this variant of attention is not supported");
-        int vocabSize = json.Int("vocab_size"), width = json.Int("n_embd");
-        int inner = json.Int("n_inner", 0);
+        int vocabSize = json.Int(k.VocabSize), width = json.Int(k.Width);
+        int inner = json.Int(k.Inner, 0);
         return new ModelConfig
         {
+            Architecture = architecture,
             VocabSize = vocabSize,
-            ContextLength = json.Has("n_positions") ? json.Int("n_positions") : json.Int("n_ctx"),
+            ContextLength = json.Int(k.OlderContextLength is { } older && !json.Has(k.ContextLength)
+                ? older : k.ContextLength),
             Width = width,
-            Layers = json.Int("n_layer"),
-            Heads = json.Int("n_head"),
-            Inner = inner == 4L * width ? 0 : json.Has("n_inner") && inner == 0 ? -1 : inner,
-            Activation = ReadActivation(json),
-            LayerNormEpsilon = json.Float("layer_norm_epsilon", 1e-5f),
-            TiedHead = json.Flag("tie_word_embeddings", true),
+            Layers = json.Int(k.Layers),
+            Heads = json.Int(k.Heads),
+            Inner = inner == 4L * width ? 0 : json.Has(k.Inner) && inner == 0 ? -1 : inner,
+            Activation = ReadActivation(json, k),
+            LayerNormEpsilon = json.Float(k.LayerNormEpsilon, 1e-5f),
+            TiedHead = json.Flag(k.TiedHead, k.AbsentTiedHead),
             HeadBias = json.Flag(HeadBiasField, false),
-            ScaleAttention = json.Flag("scale_attn_weights", true),
-            ResidualDropout = json.Float("resid_pdrop", 0.1f),
-            EmbeddingDropout = json.Float("embd_pdrop", 0.1f),
-            AttentionDropout = json.Float("attn_pdrop", 0.1f),
+            ScaleAttention = k.ScaleAttention is null || json.Flag(k.ScaleAttention, true),
+            ResidualDropout = json.Float(k.ResidualDropout, k.AbsentDropout),
+            EmbeddingDropout = json.Float(k.EmbeddingDropout, k.AbsentDropout),
+            AttentionDropout = json.Float(k.AttentionDropout, k.AbsentDropout),
             BosToken = json.Token("bos_token_id", vocabSize),
             EosToken = json.Token("eos_token_id", vocabSize),
         }.Validated(path);
     }
 
-    /// <summary>Writes a <c>config.json</c> that Hugging Face loads as <c>GPT2LMHeadModel</c>.</summary>
+    /// <summary>Writes a <c>config.json</c> that Hugging Face loads, keys in alphabetical order.</summary>
     /// <exception cref="UserException">A size is not usable, or the place cannot be written.</exception>
     public void Write(string path)
     {
         Validated(path);
-        var json = new JsonObject
+        ConfigKeys k = Architecture.Config;
+        var fields = new SortedDictionary<string, JsonNode?>(StringComparer.Ordinal)
         {
-            ["activation_function"] = ActivationName(Activation),
-            ["architectures"] = new JsonArray("GPT2LMHeadModel"),
-            ["attn_pdrop"] = AttentionDropout,
+            [k.Activation] = ActivationName(Activation),
+            [k.AttentionDropout] = AttentionDropout,
             ["bos_token_id"] = BosToken,
-            ["embd_pdrop"] = EmbeddingDropout,
+            [k.EmbeddingDropout] = EmbeddingDropout,
             ["eos_token_id"] = EosToken,
-            ["initializer_range"] = 0.02,
-            ["layer_norm_epsilon"] = LayerNormEpsilon,
-            ["model_type"] = "gpt2",
-            ["n_ctx"] = ContextLength,
-            ["n_embd"] = Width,
-            ["n_head"] = Heads,
-            ["n_inner"] = _inner == 0 ? null : _inner,
-            ["n_layer"] = Layers,
-            ["n_positions"] = ContextLength,
-            ["resid_pdrop"] = ResidualDropout,
-            ["scale_attn_weights"] = ScaleAttention,
-            ["tie_word_embeddings"] = TiedHead,
-            ["vocab_size"] = VocabSize,
+            [k.LayerNormEpsilon] = LayerNormEpsilon,
+            ["model_type"] = Architecture.ModelType,
+            [k.Width] = Width,
+            [k.Heads] = Heads,
+            [k.Inner] = _inner == 0 ? null : _inner,
+            [k.Layers] = Layers,
+            [k.ContextLength] = ContextLength,
+            [k.ResidualDropout] = ResidualDropout,
+            [k.TiedHead] = TiedHead,
+            [k.VocabSize] = VocabSize,
         };
+        if (k.OlderContextLength is { } older)
+            fields[older] = ContextLength;
+        if (k.ScaleAttention is { } scale)
+            fields[scale] = ScaleAttention;
+        foreach ((string key, string value) in k.Constants)
+            fields[key] = JsonNode.Parse(value);
+        var json = new JsonObject(fields);
         if (HeadBias)
             json[HeadBiasField] = true;
         AtomicFile.WriteText(path, json.ToJsonString(Indented) + "\n");
     }
 
-    static Activation ReadActivation(JsonFields json) => json.Text("activation_function", "gelu_new") switch
+    static Activation ReadActivation(JsonFields json, ConfigKeys k)
+        => json.Text(k.Activation, ActivationName(k.AbsentActivation)) switch
     {
         "gelu_new" or "gelu_pytorch_tanh" => Activation.GeluTanh,
         "gelu" => Activation.GeluExact,
         "relu" => Activation.Relu,
-        var other => throw json.Bad("activation_function", Quoted.Name(other),
+        var other => throw json.Bad(k.Activation, Quoted.Name(other),
             "gelu_new, gelu_pytorch_tanh, gelu or relu"),
     };
 

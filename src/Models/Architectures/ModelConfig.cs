@@ -2,13 +2,15 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Models;
 
-/// <summary>The sizes and options of a GPT-2 architecture model. Defaults are the published
-/// models'.</summary>
+/// <summary>The sizes and options of a model. Defaults are the published GPT-2 models'.</summary>
 public sealed partial record ModelConfig
 {
     const int MostLayers = 1024;
 
     int _inner;
+
+    /// <summary>Which family of decoders it belongs to: parameter names and config keys.</summary>
+    public Architecture Architecture { get; init; } = Gpt2.Architecture;
 
     /// <summary>V: token ids are 0 to V - 1.</summary>
     public required int VocabSize { get; init; }
@@ -38,12 +40,11 @@ public sealed partial record ModelConfig
     /// <summary>Added to the variance in every LayerNorm.</summary>
     public float LayerNormEpsilon { get; init; } = 1e-5f;
 
-    /// <summary>Whether the head shares the token embedding; otherwise it has
-    /// <c>lm_head.weight</c>.</summary>
+    /// <summary>Whether the head is the token embedding; otherwise it has a matrix of its own.</summary>
     public bool TiedHead { get; init; } = true;
 
     /// <summary>
-    /// Whether the head adds <c>lm_head.bias</c>. No published GPT-2 has one; folding LayerNorm makes it
+    /// Whether the head adds a bias. No published GPT-2 has one; folding LayerNorm makes it
     /// (<see cref="WeightProcessing"/>).
     /// </summary>
     public bool HeadBias { get; init; }
@@ -69,21 +70,6 @@ public sealed partial record ModelConfig
     /// <summary>D: width of one head.</summary>
     public int HeadWidth => Width / Heads;
 
-    /// <summary>GPT-2 with 124 million parameters.</summary>
-    public static ModelConfig Gpt2Small { get; } = Published(12, 12, 768);
-
-    /// <summary>GPT-2 with 355 million parameters.</summary>
-    public static ModelConfig Gpt2Medium { get; } = Published(24, 16, 1024);
-
-    /// <summary>GPT-2 with 774 million parameters.</summary>
-    public static ModelConfig Gpt2Large { get; } = Published(36, 20, 1280);
-
-    /// <summary>GPT-2 with 1.56 billion parameters.</summary>
-    public static ModelConfig Gpt2Xl { get; } = Published(48, 25, 1600);
-
-    /// <summary>DistilGPT2, 82 million parameters.</summary>
-    public static ModelConfig DistilGpt2 { get; } = Published(6, 12, 768);
-
     /// <summary>A model for tests; no size divides another by accident.</summary>
     public static ModelConfig Tiny { get; } =
         new() { VocabSize = 61, ContextLength = 16, Width = 32, Layers = 2, Heads = 4 };
@@ -93,18 +79,20 @@ public sealed partial record ModelConfig
     /// <exception cref="UserException">A size is not usable.</exception>
     public ModelConfig Validated(string source = "model config")
     {
+        ConfigKeys k = Architecture.Config;
         string? wrong =
-            OutOfRange("vocab_size", VocabSize, 1 << 24) ?? OutOfRange("n_positions", ContextLength, 1 << 24)
-            ?? OutOfRange("n_embd", Width, 1 << 16) ?? OutOfRange("n_layer", Layers, MostLayers)
-            ?? OutOfRange("n_head", Heads, 1 << 16) ?? OutOfRange("n_inner", Inner, 1 << 20)
-            ?? NotShare("resid_pdrop", ResidualDropout) ?? NotShare("embd_pdrop", EmbeddingDropout)
-            ?? NotShare("attn_pdrop", AttentionDropout)
-            ?? (Width % Heads != 0 ? $"n_embd {Width} is not divisible by n_head {Heads}" : null)
+            OutOfRange(k.VocabSize, VocabSize, 1 << 24) ?? OutOfRange(k.ContextLength, ContextLength, 1 << 24)
+            ?? OutOfRange(k.Width, Width, 1 << 16) ?? OutOfRange(k.Layers, Layers, MostLayers)
+            ?? OutOfRange(k.Heads, Heads, 1 << 16) ?? OutOfRange(k.Inner, Inner, 1 << 20)
+            ?? NotShare(k.ResidualDropout, ResidualDropout) ?? NotShare(k.EmbeddingDropout, EmbeddingDropout)
+            ?? NotShare(k.AttentionDropout, AttentionDropout)
+            ?? (Width % Heads != 0 ? $"{k.Width} {Width} is not divisible by {k.Heads} {Heads}" : null)
             ?? (LayerNormEpsilon is > 0 and < 1 ? null
-                : $"layer_norm_epsilon is {LayerNormEpsilon}; expected a small positive number")
+                : $"{k.LayerNormEpsilon} is {LayerNormEpsilon}; expected a small positive number")
             // Every parameter fits a Span; the largest published one has 80 million elements.
-            ?? TooLong("vocab_size x n_embd", VocabSize) ?? TooLong("n_positions x n_embd", ContextLength)
-            ?? TooLong("3 x n_embd x n_embd", 3L * Width) ?? TooLong("n_inner x n_embd", Inner);
+            ?? TooLong($"{k.VocabSize} x {k.Width}", VocabSize)
+            ?? TooLong($"{k.ContextLength} x {k.Width}", ContextLength)
+            ?? TooLong($"3 x {k.Width} x {k.Width}", 3L * Width) ?? TooLong($"{k.Inner} x {k.Width}", Inner);
         return wrong is null ? this : throw new UserException($"{Quoted.Path(source)}: {wrong}.");
     }
 
@@ -117,10 +105,4 @@ public sealed partial record ModelConfig
     string? TooLong(string what, long factor) =>
         factor * Width <= Array.MaxLength ? null
             : $"{what} is {factor * Width}; expected at most {Array.MaxLength}";
-
-    static ModelConfig Published(int layers, int heads, int width) => new()
-    {
-        VocabSize = 50257, ContextLength = 1024, Width = width, Layers = layers, Heads = heads,
-        BosToken = 50256, EosToken = 50256,
-    };
 }

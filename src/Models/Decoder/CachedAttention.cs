@@ -25,23 +25,23 @@ sealed class KeyValueCache
 
     internal Tensor[] Values { get; }
 
-    /// <summary>What attention over the cache leaves to be put together, one block after the other.</summary>
+    /// <summary>Partial results of attention over parts of the cache; all blocks share it.</summary>
     internal Tensor? Parts { get; }
 }
 
 /// <summary>One new token a row, attending to itself and everything cached before it.</summary>
-sealed class CachedAttention(LanguageModel model, PassMemory memory, KeyValueCache cache)
-    : AttentionPath(model, memory)
+sealed class CachedAttention(LanguageModel model, PassContext pass, KeyValueCache cache)
+    : AttentionPath(model, pass)
 {
-    internal override void Forward(int l, DecoderActivations a, SiteRecorder sites)
+    internal override void Forward(int l, DecoderActivations a)
     {
-        Ops.CacheAppend(a.Qkv[l], a.Lengths, cache.Keys[l], cache.Values[l], Batch.B, H);
+        (int B, SiteRecorder sites) = (Pass.Batch.B, Pass.Sites);
+        Ops.CacheAppend(a.Qkv[l], a.Lengths, cache.Keys[l], cache.Values[l], B, H);
         Ops.AttentionCached(a.Qkv[l], a.Lengths, cache.Keys[l], cache.Values[l], cache.Parts, a.Z[l],
-            Batch.B, H, Scale);
-        if (sites.Records(SiteKind.Pattern, l))
+            B, H, Scale);
+        if (sites.Copy(Site.Pattern(l)) is { } pattern)
         {
-            Tensor pattern = sites.Copy(new Site(SiteKind.Pattern, l))!;
-            Ops.AttentionCachedPattern(a.Qkv[l], a.Lengths, cache.Keys[l], pattern, Batch.B, H, Scale);
+            Ops.AttentionCachedPattern(a.Qkv[l], a.Lengths, cache.Keys[l], pattern, B, H, Scale);
             sites.At(SiteKind.Pattern, l, pattern);
         }
     }

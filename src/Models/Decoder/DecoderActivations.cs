@@ -53,10 +53,10 @@ sealed class DecoderActivations
     internal bool Kept => _keep;
 
     /// <summary>
-    /// Whether the backward pass finds what the nonlinearity of block <paramref name="l"/> was given in what
-    /// it gave: of ReLU it asks for the sign alone, which stands there unless neurons are edited.
+    /// Whether MlpPre of block <paramref name="l"/> need not be kept: ReLU's gradient needs only the sign of
+    /// its input, which its output shows unless that is edited.
     /// </summary>
-    internal bool NeuronsTellTheirInputs(int l, SiteRecorder sites)
+    internal bool PostShowsSignOfPre(int l, SiteRecorder sites)
         => _relu && !sites.Edits(SiteKind.MlpPost, l);
 
     /// <summary>[L + 1] of [B T, C]: the stream into each block, and out of the last.</summary>

@@ -3,18 +3,16 @@ using HeadTap.Runtime;
 namespace HeadTap.Models;
 
 /// <summary>
-/// The mirror of <see cref="DecoderForward"/>: the same ops in reverse, with the gradients of the sites between.
-/// Goes down only as far as something is trained or asked for.
+/// The mirror of <see cref="DecoderForward"/>: the same ops in reverse, with the gradients of the sites
+/// between. It goes down only as far as something is trained or recorded.
 /// </summary>
-sealed class DecoderBackward(
-    LanguageModel model, DecoderActivations a, SiteRecorder sites, IAttentionGradient attention,
-    BackwardMemory d, SiteRecorder gradientSites, PassMemory memory)
+sealed class DecoderBackward(LanguageModel model, DecoderActivations a, PassContext pass,
+    IAttentionGradient attention, BackwardMemory d)
 {
     readonly Ops ops = model.Ops;
     readonly NamedWeights<Tensor> weights = model.Weights;
-
-    /// <summary>Edits of the forward pass, whose transposes the gradients pass through.</summary>
-    internal CompiledEdits? Program { get; set; }
+    readonly SiteRecorder sites = pass.Sites;
+    (Site Site, Tensor Gradient)? start; // of a pass that begins below the head
 
     /// <summary>
     /// From dL/d(final LayerNorm's output), in <see cref="BackwardMemory.LnFinal"/>, down.
@@ -22,25 +20,35 @@ sealed class DecoderBackward(
     internal void Run(ParameterGradients gradients)
     {
         NamedWeights<Tensor?> g = gradients.Named;
-        Site? lowestSite = gradientSites.Recorded.Count == 0 ? null : gradientSites.Recorded.Min();
-        int lowest = Math.Min(gradients.LowestLayer, LowestLayer(lowestSite));
-
         At(SiteKind.LnFinalNormalized, 0, d.LnFinal);
-        if (lowest >= model.Config.Layers && g.FinalNormWeight is null && g.FinalNormBias is null)
+        if (Lowest(gradients) >= model.Config.Layers && g.FinalNormWeight is null && g.FinalNormBias is null)
             return;
         FinalNorm(g);
-        for (int l = model.Config.Layers - 1; l >= Math.Max(lowest, 0); l--)
+        Blocks(model.Config.Layers - 1, gradients);
+    }
+
+    /// <summary>
+    /// From dL/d(values at a site) down, where the loss depends on nothing else: what lies above gets no
+    /// gradient.
+    /// </summary>
+    /// <param name="site">Any site that has a gradient, up to the final LayerNorm's output.</param>
+    /// <param name="gradient">[B T, width of the site].</param>
+    /// <param name="gradients">Parameter gradients, added into.</param>
+    internal void RunFrom(Site site, Tensor gradient, ParameterGradients gradients)
+    {
+        start = (site, gradient);
+        try
         {
-            NamedBlock<Tensor> w = weights.Layers[l];
-            NamedBlock<Tensor?> block = g.Layers[l];
-            bool attention = l > lowest || AttentionIsNeeded(l, block, lowestSite);
-            bool norm = attention || NormIsNeeded(l, block, lowestSite);
-            FeedForward(l, w, block, norm);
-            if (attention)
-                Attention(l, w, block);
+            ops.Fill(d.Resid, 0f);
+            if (site.Kind == SiteKind.LnFinalNormalized)
+                Run(gradients);
+            else
+                Blocks(Site.InBlock(site.Kind) ? site.Layer : -1, gradients);
         }
-        if (lowest < 0)
-            Embed(g);
+        finally
+        {
+            start = null;
+        }
     }
 
     /// <summary>
@@ -54,10 +62,27 @@ sealed class DecoderBackward(
         FinalNorm(g);
         for (int l = model.Config.Layers - 1; l > layer; l--)
         {
-            FeedForward(l, weights.Layers[l], g.Layers[l], norm: true);
-            Attention(l, weights.Layers[l], g.Layers[l]);
+            FeedForward(l, g.Layers[l], norm: true);
+            Attention(l, g.Layers[l]);
         }
-        Narrow(layer, weights.Layers[layer], g.Layers[layer]);
+        DownProject(layer, g.Layers[layer]);
+    }
+
+    void Blocks(int first, ParameterGradients gradients)
+    {
+        int lowest = Lowest(gradients);
+        for (int l = first; l >= Math.Max(lowest, 0); l--)
+        {
+            NamedBlock<Tensor?> g = gradients.Named.Layers[l];
+            bool attention = l > lowest || AttentionIsNeeded(l, g);
+            bool norm = attention || NormIsNeeded(l, g);
+            if (!StartsBelow(Site.ResidMid(l)))
+                FeedForward(l, g, norm);
+            if (attention)
+                Attention(l, g);
+        }
+        if (lowest < 0)
+            Embed(gradients.Named);
     }
 
     void FinalNorm(NamedWeights<Tensor?> g)
@@ -67,73 +92,80 @@ sealed class DecoderBackward(
             d.LnFinal, d.Resid, g.FinalNormWeight, g.FinalNormBias);
     }
 
-    // Backward of DecoderForward.Narrow.
-    void Narrow(int l, NamedBlock<Tensor> w, NamedBlock<Tensor?> g)
+    // To the stream after attention with norm, else only to the neurons' inputs.
+    void FeedForward(int l, NamedBlock<Tensor?> g, bool norm)
     {
-        ops.MatMulTransposed(Out(l, g), w.OutWeight, d.Mlp);                 At(SiteKind.MlpPost, l, d.Mlp);
-    }
-
-    // With norm down to the stream behind attention, else only as far as the neurons.
-    void FeedForward(int l, NamedBlock<Tensor> w, NamedBlock<Tensor?> g, bool norm)
-    {
-        Tensor input = a.NeuronsTellTheirInputs(l, sites) ? a.MlpPost[l] : a.MlpPre[l];
+        NamedBlock<Tensor> w = weights.Layers[l];
+        Tensor input = a.PostShowsSignOfPre(l, sites) ? a.MlpPost[l] : a.MlpPre[l];
         if (Uses(SiteKind.MlpPost, l))
         {
-            Narrow(l, w, g);
+            DownProject(l, g);
             ops.ActivateBackward(input, d.Mlp, d.Mlp, model.Config.Activation);
         }
         else
             ops.MatMulTransposedActivateBackward(
-                Out(l, g), w.OutWeight, input, d.Mlp, model.Config.Activation);
+                MlpOut(l, g), w.MlpOutWeight, input, d.Mlp, model.Config.Activation);
         At(SiteKind.MlpPre, l, d.Mlp);
-        WeightGradients(a.Ln2[l], d.Mlp, g.FcWeight, g.FcBias);
+        WeightGradients(a.Ln2[l], d.Mlp, g.MlpInWeight, g.MlpInBias);
         if (!norm)
             return;
-        ops.MatMulTransposed(d.Mlp, w.FcWeight, d.Norm);
+        ops.MatMulTransposed(d.Mlp, w.MlpInWeight, d.Norm);
         At(SiteKind.Ln2Normalized, l, d.Norm);
-        ops.LayerNormBackward(a.ResidMid[l], w.Ln2Weight, a.Ln2Mean[l], a.Ln2Rstd[l],
-            d.Norm, d.Resid, g.Ln2Weight, g.Ln2Bias);
+        ops.LayerNormBackward(a.ResidMid[l], w.Norm2Weight, a.Ln2Mean[l], a.Ln2Rstd[l],
+            d.Norm, d.Resid, g.Norm2Weight, g.Norm2Bias);
         At(SiteKind.ResidMid, l, d.Resid);
     }
 
-    // The gradient of what the neurons give, once the weights behind them have theirs.
-    Tensor Out(int l, NamedBlock<Tensor?> g)
+    void DownProject(int l, NamedBlock<Tensor?> g)
+    {
+        ops.MatMulTransposed(MlpOut(l, g), weights.Layers[l].MlpOutWeight, d.Mlp);
+        At(SiteKind.MlpPost, l, d.Mlp);
+    }
+
+    // dL/d(mlp_out), after the gradients of the weights that make it.
+    Tensor MlpOut(int l, NamedBlock<Tensor?> g)
     {
         At(SiteKind.ResidPost, l, d.Resid);
         Tensor dOut = Branch(SiteKind.MlpOut, l);
-        WeightGradients(a.MlpPost[l], dOut, g.OutWeight, g.OutBias);
+        WeightGradients(a.MlpPost[l], dOut, g.MlpOutWeight, g.MlpOutBias);
         return dOut;
     }
 
-    void Attention(int l, NamedBlock<Tensor> w, NamedBlock<Tensor?> g)
+    void Attention(int l, NamedBlock<Tensor?> g)
     {
-        Tensor dOut = Branch(SiteKind.AttnOut, l);
-        Project(l, w, g, dOut);                                              At(SiteKind.Z, l, d.Z);
-        attention.Backward(l, a, gradientSites, Program, d);
+        NamedBlock<Tensor> w = weights.Layers[l];
+        ProjectHeads(l, w, g);                                               At(SiteKind.Z, l, d.Z);
+        attention.Backward(l, a, d);
         At(SiteKind.V, l, d.Qkv);
         At(SiteKind.K, l, d.Qkv);
         At(SiteKind.Q, l, d.Qkv);
         WeightGradients(a.Ln1[l], d.Qkv, g.QkvWeight, g.QkvBias);
         ops.MatMulTransposed(d.Qkv, w.QkvWeight, d.Norm);
         At(SiteKind.Ln1Normalized, l, d.Norm);
-        ops.LayerNormBackward(a.Resid[l], w.Ln1Weight, a.Ln1Mean[l], a.Ln1Rstd[l],
-            d.Norm, d.Resid, g.Ln1Weight, g.Ln1Bias);
+        ops.LayerNormBackward(a.Resid[l], w.Norm1Weight, a.Ln1Mean[l], a.Ln1Rstd[l],
+            d.Norm, d.Resid, g.Norm1Weight, g.Norm1Bias);
         At(SiteKind.ResidPre, l, d.Resid);
     }
 
-    // Backward of DecoderForward.Project: through the one product, or head by head where results are used.
-    void Project(int l, NamedBlock<Tensor> w, NamedBlock<Tensor?> g, Tensor dOut)
+    // Through the one product, or head by head where results are used.
+    void ProjectHeads(int l, NamedBlock<Tensor> w, NamedBlock<Tensor?> g)
     {
+        Tensor dOut = Branch(SiteKind.AttnOut, l);
         if (g.ProjBias is not null)
             ops.BiasGradient(dOut, g.ProjBias);
-        if (!Uses(SiteKind.Result, l))
+        if (Uses(SiteKind.Result, l))
         {
-            WeightGradients(a.Z[l], dOut, g.ProjWeight, null);
-            ops.MatMulTransposed(dOut, w.ProjWeight, d.Z);
+            HeadResults(l, w, g, dOut);
             return;
         }
+        WeightGradients(a.Z[l], dOut, g.ProjWeight, null);
+        ops.MatMulTransposed(dOut, w.ProjWeight, d.Z);
+    }
+
+    void HeadResults(int l, NamedBlock<Tensor> w, NamedBlock<Tensor?> g, Tensor dOut)
+    {
         int H = model.Config.Heads, C = model.Config.Width, rows = dOut.Rows;
-        Tensor dResult = memory.Cut($"gradient of the results of block {l}", rows, H * C);
+        Tensor dResult = pass.Memory.Cut($"gradient of the results of block {l}", rows, H * C);
         for (int h = 0; h < H; h++) // attn_out is a sum, so each head's result has attn_out's gradient
             ops.WriteColumns(dOut, dResult, h * C);
         At(SiteKind.Result, l, dResult);
@@ -145,6 +177,8 @@ sealed class DecoderBackward(
         Tensor dTokens = Branch(SiteKind.Embed, 0);
         if (g.TokenEmbedding is not null)
             ops.ScatterAdd(a.Tokens, dTokens, g.TokenEmbedding);
+        if (weights.PositionEmbedding is null)
+            return;
         Tensor dPositions = Branch(SiteKind.PosEmbed, 0);
         if (g.PositionEmbedding is not null)
             ops.ScatterAdd(a.Positions, dPositions, g.PositionEmbedding);
@@ -158,73 +192,56 @@ sealed class DecoderBackward(
             ops.BiasGradient(dY, dBias);
     }
 
-    // The stream's gradient is that of everything added to it. Edits of the branch must not touch the
-    // stream's.
+    // What is added to the stream has the stream's gradient, but edits of the branch must not change that of
+    // the stream.
     Tensor Branch(SiteKind kind, int l)
     {
         Tensor dBranch = d.Resid;
-        if (sites.Edits(kind, l))
+        if (sites.Edits(kind, l) || StartsAt(kind, l))
             ops.Copy(d.Resid, dBranch = d.Branch);
         At(kind, l, dBranch);
         return dBranch;
     }
 
-    bool Uses(SiteKind kind, int l) => sites.Edits(kind, l) || gradientSites.Records(kind, l);
+    bool Uses(SiteKind kind, int l)
+        => sites.Edits(kind, l) || pass.GradientSites.Records(kind, l) || StartsAt(kind, l);
 
-    void At(SiteKind kind, int l, Tensor dX) => gradientSites.AtGradient(kind, l, dX, Program);
+    void At(SiteKind kind, int l, Tensor dX)
+    {
+        if (StartsAt(kind, l))
+            WriteStart(SiteLayout.Of(kind, model.Config, pass.Batch.B, pass.Batch.T), dX);
+        pass.AtGradient(kind, l, dX);
+    }
+
+    void WriteStart(SiteLayout layout, Tensor dX)
+    {
+        Tensor gradient = start!.Value.Gradient;
+        if (layout.Dense)
+            ops.Copy(gradient, dX.Reshape(gradient.Shape));
+        else
+            ops.WriteColumns(gradient, dX, layout.Column);
+    }
+
+    bool StartsAt(SiteKind kind, int l) => start is { } s && s.Site == new Site(kind, l);
+
+    bool StartsBelow(Site site) => start is { } s && s.Site < site;
+
+    // The lowest block to go through; -1 for the embedding, the number of blocks for none.
+    int Lowest(ParameterGradients gradients) => Math.Min(gradients.LowestLayer, LowestLayer(LowestSite));
+
+    Site? LowestSite
+        => pass.GradientSites.Recorded.Count == 0 ? null : pass.GradientSites.Recorded.Min();
 
     int LowestLayer(Site? lowest)
         => lowest is not { } site || site.Kind >= SiteKind.LnFinalScale ? model.Config.Layers
         : Site.InBlock(site.Kind) ? site.Layer : -1;
 
-    static bool NormIsNeeded(int l, NamedBlock<Tensor?> g, Site? lowestSite)
-        => g.Ln2Weight is not null || g.Ln2Bias is not null
-        || (lowestSite is { } site && site <= new Site(SiteKind.Ln2Normalized, l));
+    bool NormIsNeeded(int l, NamedBlock<Tensor?> g)
+        => g.Norm2Weight is not null || g.Norm2Bias is not null
+        || (LowestSite is { } site && site <= Site.Ln2Normalized(l));
 
-    static bool AttentionIsNeeded(int l, NamedBlock<Tensor?> g, Site? lowestSite)
-        => g.Ln1Weight is not null || g.Ln1Bias is not null || g.QkvWeight is not null
-            || g.QkvBias is not null
-        || g.ProjWeight is not null || g.ProjBias is not null
-        || (lowestSite is { } site && site <= new Site(SiteKind.AttnOut, l));
-}
-
-/// <summary>Gradients of activations; one set serves all blocks.</summary>
-sealed class BackwardMemory
-{
-    internal BackwardMemory(TensorArena arena, ModelConfig config, int B, int T)
-    {
-        int rows = B * T, C = config.Width;
-        Resid = arena.Cut("gradient of the stream", rows, C);
-        Branch = arena.Cut("gradient of a branch", rows, C);
-        Norm = arena.Cut("gradient of a LayerNorm's output", rows, C);
-        Z = arena.Cut("gradient of z", rows, C);
-        RowDots = arena.Cut("rows of gradient times z", B, config.Heads, T);
-        Qkv = arena.Cut("gradient of q, k, v", rows, 3 * C);
-        Mlp = arena.Cut("gradient of the neurons", rows, config.Inner);
-        LnFinal = arena.Cut("gradient of the final LayerNorm's output", rows, C);
-    }
-
-    /// <summary>[B T, C]; of the stream at the place the pass has come to.</summary>
-    internal Tensor Resid { get; }
-
-    /// <summary>[B T, C]</summary>
-    internal Tensor Branch { get; }
-
-    /// <summary>[B T, C]</summary>
-    internal Tensor Norm { get; }
-
-    /// <summary>[B T, C]</summary>
-    internal Tensor Z { get; }
-
-    /// <summary>[B, H, T]: room for attention's kernels.</summary>
-    internal Tensor RowDots { get; }
-
-    /// <summary>[B T, 3C]</summary>
-    internal Tensor Qkv { get; }
-
-    /// <summary>[B T, I]</summary>
-    internal Tensor Mlp { get; }
-
-    /// <summary>[B T, C]</summary>
-    internal Tensor LnFinal { get; }
+    bool AttentionIsNeeded(int l, NamedBlock<Tensor?> g)
+        => g.Norm1Weight is not null || g.Norm1Bias is not null || g.QkvWeight is not null
+        || g.QkvBias is not null || g.ProjWeight is not null || g.ProjBias is not null
+        || (LowestSite is { } site && site <= Site.AttnOut(l));
 }

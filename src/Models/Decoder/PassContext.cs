@@ -3,22 +3,29 @@ using HeadTap.Runtime;
 namespace HeadTap.Models;
 
 /// <summary>
-/// What each pass over a batch needs anew, whether it runs whole rows or one token over the cache: the
-/// attached edits made ready for the batch, memory for what only this pass needs, and the recorder of sites.
+/// The state of the pass in progress, whether it runs whole rows or one token over the cache: the batch's
+/// shape, the model's edits made ready for it, memory for this pass alone, and the recorders of sites.
 /// </summary>
-sealed class PassContext(LanguageModel model, IEnumerable<Site> record) : IDisposable
+sealed class PassContext(LanguageModel model, IEnumerable<Site> record, IEnumerable<Site> recordGradients)
+    : IDisposable
 {
     /// <summary>Memory that is given back when the next pass begins.</summary>
     internal PassMemory Memory { get; } = new(model.Device);
 
     /// <summary>
-    /// Whether fused attention may edit z as it stores it: nobody needs it from before, as a backward pass
-    /// does.
+    /// Whether fused attention may edit z as it stores it. False where a backward pass needs z from before the
+    /// edits.
     /// </summary>
     internal bool StoresEdited { get; init; }
 
+    /// <summary>The extents of the pass.</summary>
+    internal BatchShape Batch { get; private set; }
+
     /// <summary>Records and edits sites of the pass.</summary>
     internal SiteRecorder Sites { get; } = new(model, record);
+
+    /// <summary>Records gradients at sites.</summary>
+    internal SiteRecorder GradientSites { get; } = new(model, recordGradients);
 
     /// <summary>The edits of the pass; null when none applies.</summary>
     internal CompiledEdits? Program { get; private set; }
@@ -30,9 +37,19 @@ sealed class PassContext(LanguageModel model, IEnumerable<Site> record) : IDispo
         Program?.Dispose();
         Program = null;
         Memory.Clear();
+        Batch = batch;
         Program = CompiledEdits.For(model, batch, StoresEdited);
         Sites.Begin(batch, Program);
+        BeginBackward();
     }
+
+    /// <summary>Forgets the gradients that a backward pass recorded.</summary>
+    internal void BeginBackward() => GradientSites.Begin(Batch, null);
+
+    /// <summary>The backward pass is at a site: records dL/d(values after edits), and makes dL/d(values before)
+    /// of it.</summary>
+    internal void AtGradient(SiteKind kind, int layer, Tensor dX)
+        => GradientSites.AtGradient(kind, layer, dX, Program);
 
     /// <inheritdoc/>
     public void Dispose()

@@ -3,8 +3,8 @@ using HeadTap.Runtime;
 namespace HeadTap.Models;
 
 /// <summary>
-/// Memory that only some passes need, because of what is attached to them: cut on demand, kept until the next
-/// pass begins. A pass without edits takes none.
+/// Memory that only some passes need, such as those with edits: cut on demand, kept until the next pass
+/// begins.
 /// </summary>
 sealed class PassMemory(ComputeDevice device) : IDisposable
 {

@@ -3,13 +3,13 @@ using HeadTap.Runtime;
 namespace HeadTap.Models;
 
 /// <summary>
-/// Where a forward pass goes on that another one began: into a block, or behind its attention. What lies
-/// below is the same for every edit above, so it is computed once.
+/// Resumes a forward pass from saved activations: at the start of a block, or after its attention. Passes that
+/// differ only above that place compute what is below once.
 /// </summary>
-/// <param name="Layer">The block, from 0; the number of blocks to go on behind the last.</param>
+/// <param name="Layer">The block, from 0; the number of blocks to resume after the last.</param>
 /// <param name="Stream">
 /// hook_resid_pre of the block, or hook_resid_post of the last, [B, T, C] with the batch's padding, or
-/// [T, C] for all rows alike.
+/// [T, C] where all rows have the same.
 /// </param>
 /// <param name="AttnOut">
 /// hook_attn_out of the block before any edit there, of the same shape; null to run the block's attention
@@ -18,8 +18,8 @@ namespace HeadTap.Models;
 public sealed record ResumePoint(int Layer, float[] Stream, float[]? AttnOut = null)
 {
     /// <summary>The last site that the resumed pass does not come to.</summary>
-    internal Site LastSkipped => AttnOut is not null ? new(SiteKind.Result, Layer)
-        : Layer > 0 ? new(SiteKind.ResidPost, Layer - 1) : new(SiteKind.PosEmbed);
+    internal Site LastSkipped => AttnOut is not null ? Site.Result(Layer)
+        : Layer > 0 ? Site.ResidPost(Layer - 1) : Site.PosEmbed;
 
     internal void RequireFits(ModelConfig config, SequenceBatch rows)
     {

@@ -1,6 +1,6 @@
 namespace HeadTap.Models;
 
-/// <summary>Rows and positions of one pass.</summary>
+/// <summary>The extents of one pass and which tokens of which step it runs.</summary>
 /// <param name="B">Rows of the batch.</param>
 /// <param name="T">Tokens of a row in this pass, padding included: 1 while generating over the cache.</param>
 /// <param name="Lengths">Real tokens of each row so far, this pass included; 0 for a row that is
@@ -8,9 +8,8 @@ namespace HeadTap.Models;
 /// <param name="Step">The pass of a generation; 0 for the prompt and outside generation.</param>
 /// <param name="Keys">Extent of a pattern's last axis.</param>
 /// <param name="Prompts">
-/// Lengths of the prompts, where one pass of a generation runs the whole text again: each token then belongs
-/// to the step that a generation over the cache would have run it in, and is edited as it would have been
-/// there.
+/// Lengths of the prompts, where each step of a generation runs the whole text again. Each token then belongs
+/// to the step in which a generation over the cache runs it, and has the edits of that step.
 /// </param>
 readonly record struct BatchShape(int B, int T, int[] Lengths, int Step, int Keys, int[]? Prompts = null)
 {

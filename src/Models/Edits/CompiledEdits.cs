@@ -105,7 +105,7 @@ sealed class CompiledEdits : IDisposable
     {
         var pending = new List<PreparedEdit>();
         (float[], int[])? value = edit.Value?.Resolve(_model);
-        foreach (Site site in Site.Match(edit.Site, _model.Config))
+        foreach (Site site in edit.Site.In(_model.Config))
         {
             SiteLayout layout = SiteLayout.Of(site.Kind, _model.Config, _batch.B, _batch.T, _batch.Keys);
             bool oneHead = edit.Head is not null && !layout.HeadsInRows;

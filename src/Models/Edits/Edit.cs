@@ -39,10 +39,10 @@ public enum EditOperation
 /// </remarks>
 public sealed record Edit
 {
-    /// <summary>A site's name, a glob or an alias, as <see cref="Site.Match"/> takes.</summary>
-    public required string Site { get; init; }
+    /// <summary>Which sites: a <see cref="Models.Site"/>, or a glob or an alias.</summary>
+    public required SitePattern Site { get; init; }
 
-    /// <summary>What is done.</summary>
+    /// <summary>The change to the values.</summary>
     public required EditOperation Operation { get; init; }
 
     /// <summary>The value of Add, Replace, ProjectOut and Patch.</summary>
@@ -75,7 +75,7 @@ public sealed record Edit
     public EditFunction? FunctionBackward { get; init; }
 
     /// <summary>An edit by a C# function.</summary>
-    public static Edit Call(string site, EditFunction forward, EditFunction? backward = null) => new()
+    public static Edit Call(SitePattern site, EditFunction forward, EditFunction? backward = null) => new()
     {
         Site = site,
         Operation = EditOperation.Call,
@@ -87,7 +87,7 @@ public sealed record Edit
     /// <exception cref="UserException">It does not fit the model.</exception>
     public void Validate(ModelConfig config)
     {
-        IReadOnlyList<Site> sites = HeadTap.Models.Site.Match(Site, config);
+        IReadOnlyList<Site> sites = Site.In(config);
         if (!Enum.IsDefined(Operation))
             throw Wrong($"operation {Operation} is unknown");
         if (!float.IsFinite(Alpha))
@@ -139,23 +139,23 @@ public sealed record Edit
             EditValues.RequireShape(this, site, layout, valueShape);
     }
 
-    internal UserException Wrong(string what) => new($"edit at {Quoted.Name(Site)}: {what}");
+    internal UserException Wrong(string what) => new($"edit at {Quoted.Name(Site.Text)}: {what}");
 }
 
 /// <summary>A C# edit: changes <see cref="EditContext.Values"/> in place.</summary>
 public delegate void EditFunction(EditContext context);
 
 /// <summary>What a C# edit sees: the edited rows of one site, on the host.</summary>
-/// <param name="Site">Where.</param>
+/// <param name="Site">The site that the pass is at.</param>
 /// <param name="Step">The pass of a generation; 0 outside one.</param>
 /// <param name="Rows">Batch row and position of each row of values.</param>
 /// <param name="Width">Floats in a row: all heads side by side unless the edit names one.</param>
-/// <param name="Values">[rows, width]; what is left here goes back into the run.</param>
+/// <param name="Values">[rows, width]; written back into the run when the function returns.</param>
 public sealed record EditContext(
     Site Site, int Step, IReadOnlyList<EditRow> Rows, int Width, float[] Values);
 
 /// <summary>One row that an edit touches.</summary>
-/// <param name="BatchRow">b.</param>
+/// <param name="BatchRow">The row of the batch, from 0.</param>
 /// <param name="Position">The token's position in its text, from 0.</param>
 /// <param name="Head">For scores and patterns, whose rows are per head; else -1.</param>
 public readonly record struct EditRow(int BatchRow, int Position, int Head);

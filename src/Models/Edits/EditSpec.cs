@@ -158,7 +158,7 @@ public static class EditSpec
             throw edit.Wrong("a number that is not finite cannot be written");
         string op = Operations.FirstOrDefault(o => o.Operation == edit.Operation).Name
             ?? throw edit.Wrong("a C# function cannot be written to a file");
-        var json = new JsonObject { ["site"] = edit.Site, ["op"] = op };
+        var json = new JsonObject { ["site"] = edit.Site.Text, ["op"] = op };
         if (edit.Alpha != 1f)
             json["alpha"] = edit.Alpha;
         if (edit.Head is { } head)

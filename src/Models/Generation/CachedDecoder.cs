@@ -10,7 +10,6 @@ sealed class CachedDecoder : IDisposable
     readonly PassContext _pass;
     readonly SiteRecorder _sites;
     readonly DecoderActivations _activations;
-    readonly CachedAttention _attention;
     readonly DecoderForward _forward;
     readonly DecoderHead _head;
     readonly int _capacity;
@@ -18,15 +17,15 @@ sealed class CachedDecoder : IDisposable
     internal CachedDecoder(LanguageModel model, KeyValueCache cache, int B, IReadOnlyList<Site> record)
     {
         (_model, _capacity) = (model, cache.Capacity);
-        // a cached pass has none
-        _pass = new PassContext(model, record.Where(s => s.Kind != SiteKind.Scores));
+        // Attention over the cache makes no scores to record.
+        _pass = new PassContext(model, record.Where(s => s.Kind != SiteKind.Scores), []);
         _sites = _pass.Sites;
         long floats = TensorArena.Measure(model.Device, arena => Cut(arena, B, out _, out _));
         _arena = new TensorArena(model.Device, floats, "activations of one token");
         Cut(_arena, B, out _activations, out Tensor logits);
         Logits = logits;
-        _attention = new CachedAttention(model, _pass.Memory, cache);
-        _forward = new DecoderForward(model, _activations, _sites, _attention);
+        _forward = new DecoderForward(
+            model, _activations, _pass, new CachedAttention(model, _pass, cache));
         _head = new DecoderHead(model);
     }
 
@@ -44,9 +43,7 @@ sealed class CachedDecoder : IDisposable
         _activations.Tokens.Upload(tokens);
         _activations.Positions.Upload(positions);
         _activations.Lengths.Upload(positions);
-        var batch = new BatchShape(tokens.Length, 1, lengths, step, _capacity);
-        _pass.Begin(batch);
-        _attention.Batch = batch;
+        _pass.Begin(new BatchShape(tokens.Length, 1, lengths, step, _capacity));
         _forward.Run();
         _head.Logits(_activations.LnFinal, Logits);
         _sites.At(SiteKind.Logits, 0, Logits);

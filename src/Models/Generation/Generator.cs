@@ -28,7 +28,7 @@ public sealed class Generator(LanguageModel model)
                 $"a prompt of {longest} tokens and {options.MaxNewTokens} new ones pass the "
                 + $"model's context of {model.Config.ContextLength}");
         var texts = new GeneratedTexts(model, prompts, options);
-        bool patterns = model.Edits.Any(e => Site.Match(e.Site, model.Config)
+        bool patterns = model.Edits.Any(e => e.Site.In(model.Config)
             .Any(s => s.Kind is SiteKind.Scores or SiteKind.Pattern));
         if (patterns)
             RunWhole(texts, options, longest + options.MaxNewTokens, prompts.Lengths);

@@ -3,7 +3,7 @@ using HeadTap.Runtime;
 namespace HeadTap.Models;
 
 /// <summary>
-/// A GPT-2 on a device: its sizes, its weights, the ops that run it and the edits attached to it.
+/// A model on a device: its sizes, its weights, the ops that run it and the edits attached to it.
 /// </summary>
 public sealed class LanguageModel : IDisposable
 {
@@ -18,7 +18,7 @@ public sealed class LanguageModel : IDisposable
         Ops = new Ops(device);
         _arena = new TensorArena(device, Parameters.TotalLength + 64, "the model's weights");
         Set = new FlatParameters(_arena, Parameters);
-        Weights = new NamedWeights<Tensor>(config, name => Set[name]);
+        Weights = new NamedWeights<Tensor>(Parameters, name => Set[name]);
     }
 
     /// <summary>The sizes.</summary>
@@ -33,21 +33,25 @@ public sealed class LanguageModel : IDisposable
     /// <summary>What runs it.</summary>
     public Ops Ops { get; }
 
-    /// <summary>The weights by checkpoint name.</summary>
+    /// <summary>The weights by role or by checkpoint name.</summary>
     public FlatParameters Set { get; }
 
-    /// <summary>The weights by the names that code reads.</summary>
+    /// <summary>The weights as properties.</summary>
     public NamedWeights<Tensor> Weights { get; }
 
     /// <summary>Edits in force, in the order in which they were attached.</summary>
     public IReadOnlyList<Edit> Edits => _edits;
 
     /// <summary>Reads a Hugging Face folder.</summary>
-    /// <exception cref="UserException">A file is missing, damaged or not a GPT-2, or the model does not
-    /// fit.</exception>
+    /// <exception cref="UserException">A file is missing, damaged or of no known architecture, or the model does
+    /// not fit.</exception>
     public static LanguageModel Load(ComputeDevice device, string folder)
+        => Load(device, folder, Architecture.Known);
+
+    internal static LanguageModel Load(
+        ComputeDevice device, string folder, IReadOnlyList<Architecture> known)
     {
-        var model = new LanguageModel(device, ModelFolder.ReadConfig(folder));
+        var model = new LanguageModel(device, ModelFolder.ReadConfig(folder, known));
         try
         {
             ModelFolder.ReadPieces(folder, model.Config, (slice, start, values) =>
@@ -74,8 +78,8 @@ public sealed class LanguageModel : IDisposable
     /// Random weights as GPT-2's: normal with deviation 0.02, the projections into the residual stream
     /// divided by sqrt(2L); LayerNorm gains 1; biases 0 (Radford et al. 2019, section 2.3).
     /// </summary>
-    /// <param name="seed">Of the draws.</param>
-    /// <param name="deviation">Of matrices, where it is not GPT-2's.</param>
+    /// <param name="seed">Seeds every parameter's draws.</param>
+    /// <param name="deviation">Standard deviation of matrices that do not write to the stream.</param>
     public void Initialize(ulong seed, float deviation = 0.02f)
     {
         foreach (ParameterSlice slice in Parameters.Slices)
@@ -85,10 +89,9 @@ public sealed class LanguageModel : IDisposable
             {
                 // One stream a parameter: the values do not depend on which others there are.
                 var random = new SeededRandom(seed, (ulong)slice.Offset);
-                bool intoStream = slice.Name.EndsWith("c_proj.weight", StringComparison.Ordinal);
-                random.FillNormal(values, deviation / (intoStream ? MathF.Sqrt(2 * Config.Layers) : 1f));
+                random.FillNormal(values, deviation / (slice.Role.WritesToStream() ? MathF.Sqrt(2 * Config.Layers) : 1f));
             }
-            else if (slice.Name.EndsWith(".weight", StringComparison.Ordinal))
+            else if (slice.Role.IsNormGain())
                 Array.Fill(values, 1f);
             Set[slice.Name].Upload(values);
         }

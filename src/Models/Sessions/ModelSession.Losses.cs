@@ -11,13 +11,6 @@ namespace HeadTap.Models;
 /// What is written in rows of padding is dropped.</param>
 public delegate double LogitsLoss(Tensor logits, Tensor dLogits);
 
-/// <summary>What a pass over a batch's losses takes the gradient of.</summary>
-/// <param name="Into">Added into.</param>
-/// <param name="Scale">Times the sum of the losses.</param>
-/// <param name="Weights">One more factor for the loss of each row that goes through the head; null for
-/// none.</param>
-readonly record struct LossGradient(ParameterGradients Into, float Scale, Tensor? Weights = null);
-
 public sealed partial class ModelSession
 {
     /// <summary>Mean cross-entropy, in nats, of the tokens that have a target; no gradients.</summary>
@@ -25,8 +18,8 @@ public sealed partial class ModelSession
     /// <param name="targets">[B T]: the next token of each position, or -1 where none is counted.</param>
     public double Loss(SequenceBatch rows, ReadOnlySpan<int> targets)
     {
-        float[] losses = TokenLosses(rows, targets);
-        return SumOf(losses) / Math.Max(_layout!.Counted, 1);
+        SessionLayout layout = Prepare(rows);
+        return SumOf(Losses(layout, targets, null)) / Math.Max(layout.Counted, 1);
     }
 
     /// <summary>
@@ -40,26 +33,27 @@ public sealed partial class ModelSession
     /// vocabulary.</exception>
     public float[] TokenLosses(SequenceBatch rows, ReadOnlySpan<int> targets)
     {
-        SessionLayout layout = Prepare(rows);
-        layout.Forward!.Run();
-        layout.LoadTargets(targets, _model.Config.VocabSize);
-        return RunLoss(layout, null);
+        return Losses(Prepare(rows), targets, null);
     }
 
     /// <summary>
-    /// <see cref="TokenLosses"/> of a pass that another one began, as <see cref="ForwardFrom"/>: to the bit
-    /// of one with as many rows.
+    /// <see cref="TokenLosses"/> of a pass that is resumed, as <see cref="ForwardFrom"/>: to the bit of one
+    /// with as many rows.
     /// </summary>
     /// <param name="rows">The same tokens as in the pass that gave the values.</param>
     /// <param name="targets">[B T]: the next token of each position, or -1 where none is counted.</param>
-    /// <param name="from">Where to go on, with which values.</param>
+    /// <param name="from">The place and its values.</param>
     /// <exception cref="ArgumentException">The values do not fit, or there are not B T targets.</exception>
     /// <exception cref="InvalidOperationException">An edit is attached below.</exception>
     /// <exception cref="UserException">As <see cref="TokenLosses"/>.</exception>
     public float[] TokenLossesFrom(SequenceBatch rows, ReadOnlySpan<int> targets, ResumePoint from)
     {
-        SessionLayout layout = Resume(rows, from);
-        layout.Forward!.Run(from, lastRowsOnly: false);
+        return Losses(Resume(rows, from), targets, from);
+    }
+
+    float[] Losses(SessionLayout layout, ReadOnlySpan<int> targets, ResumePoint? from)
+    {
+        layout.Forward.Run(from);
         layout.LoadTargets(targets, _model.Config.VocabSize);
         return RunLoss(layout, null);
     }
@@ -75,11 +69,11 @@ public sealed partial class ModelSession
     public (double Sum, int Count) ForwardBackward(
         SequenceBatch rows, ReadOnlySpan<int> targets, ParameterGradients gradients, float scale)
     {
-        SessionLayout layout = PrepareBackward(rows, gradients);
+        (SessionLayout layout, SessionBackward backward) = PrepareBackward(rows, gradients);
         layout.LoadTargets(targets, _model.Config.VocabSize);
-        layout.Forward!.Run();
-        float[] losses = RunLoss(layout, new LossGradient(gradients, scale));
-        RunBackward(layout, gradients);
+        layout.Forward.Run();
+        float[] losses = RunLoss(layout, new LossDescent(backward, new LossGradient(gradients, scale)));
+        backward.Pass.Run(gradients);
         return (SumOf(losses), layout.Counted);
     }
 
@@ -100,12 +94,12 @@ public sealed partial class ModelSession
     public float[] ForwardBackward(SequenceBatch rows, ReadOnlySpan<int> targets,
         ReadOnlySpan<float> weights, ParameterGradients gradients)
     {
-        SessionLayout layout = PrepareBackward(rows, gradients);
+        (SessionLayout layout, SessionBackward backward) = PrepareBackward(rows, gradients);
         layout.LoadTargets(targets, _model.Config.VocabSize);
-        Tensor factors = layout.LoadWeights(weights, counted: !LossNeedsLogits);
-        layout.Forward!.Run();
-        float[] losses = RunLoss(layout, new LossGradient(gradients, 1f, factors));
-        RunBackward(layout, gradients);
+        Tensor factors = backward.Factors(layout.WeightsOfRows(weights, counted: !LossNeedsLogits));
+        layout.Forward.Run();
+        float[] losses = RunLoss(layout, new LossDescent(backward, new LossGradient(gradients, 1f, factors)));
+        backward.Pass.Run(gradients);
         return losses;
     }
 
@@ -119,73 +113,113 @@ public sealed partial class ModelSession
     public double ForwardBackward(SequenceBatch rows, LogitsLoss loss, ParameterGradients gradients)
     {
         ArgumentNullException.ThrowIfNull(loss);
-        SessionLayout layout = PrepareBackward(rows, gradients);
-        layout.Forward!.Run();
+        (SessionLayout layout, SessionBackward backward) = PrepareBackward(rows, gradients);
+        layout.Forward.Run();
         Tensor logits = LogitsOfAll(layout);
         Tensor dLogits = _pass.Memory.Cut("gradient of the logits", logits.Rows, logits.Columns);
         double value = loss(logits, dLogits);
         if (rows.Lengths.Any(length => length < rows.T))
-            _model.Ops.ScaleRows(layout.LoadRealRows(rows), dLogits);
-        BackwardOfLogits(layout, dLogits, gradients);
-        RunBackward(layout, gradients);
+            _model.Ops.ScaleRows(backward.Factors([.. Enumerable.Range(0, rows.B * rows.T)
+                .Select(i => i % rows.T < rows.Lengths[i / rows.T] ? 1f : 0f)]), dLogits); // 0 in padding
+        BackwardOfLogits(layout, backward, dLogits, gradients);
+        backward.Pass.Run(gradients);
         return value;
     }
 
-    // Somebody records or edits logits, so the loss is taken of what stands there.
-    bool LossNeedsLogits
-        => _sites.Uses(SiteKind.Logits, 0) || _gradientSites.Records(SiteKind.Logits, 0);
+    /// <summary>
+    /// Adds the gradient of a loss that depends on the values at one site alone into
+    /// <paramref name="gradients"/>: a distance of a stream from a target, a probe's error. Follows a
+    /// <see cref="Forward"/> of this session, and may be called several times for one.
+    /// </summary>
+    /// <param name="site">Any site but scores, patterns and the scales of LayerNorms.</param>
+    /// <param name="gradient">dL/d(values at the site after edits), of the shape of its recording, row-major.
+    /// What is given in rows of padding is dropped.</param>
+    /// <param name="gradients">Gradients of the trained parameters, added into.</param>
+    /// <exception cref="ArgumentException">The site has no gradient of its own, or the gradient has another
+    /// length.</exception>
+    /// <exception cref="InvalidOperationException">The session was made without Backward, or its last pass was
+    /// no whole <see cref="Forward"/>.</exception>
+    public void Backward(Site site, ReadOnlySpan<float> gradient, ParameterGradients gradients)
+    {
+        ArgumentNullException.ThrowIfNull(gradients);
+        if (!_canGoBack || _layout is not { Backward: { } backward } layout)
+            throw new InvalidOperationException(
+                "Backward from a site follows a Forward of a session that was made with Backward.");
+        if (!Site.All(_model.Config).Contains(site) || site.Kind is SiteKind.Scores or SiteKind.Pattern
+            or SiteKind.Ln1Scale or SiteKind.Ln2Scale or SiteKind.LnFinalScale)
+            throw new ArgumentException($"A backward pass cannot start at {site}.", nameof(site));
+        int rows = layout.B * layout.T;
+        int width = SiteLayout.Of(site.Kind, _model.Config, layout.B, layout.T).Width;
+        if (gradient.Length != (long)rows * width)
+            throw new ArgumentException(
+                $"{gradient.Length} numbers are not {rows} rows of {width}.", nameof(gradient));
+        float[] values = gradient.ToArray();
+        for (int b = 0; b < layout.B; b++)
+            values.AsSpan((b * layout.T + _pass.Batch.Lengths[b]) * width,
+                (layout.T - _pass.Batch.Lengths[b]) * width).Clear();
+        Tensor dX = _pass.Memory.Cut($"gradient given at {site}", rows, width);
+        dX.Upload(values);
+        _pass.BeginBackward();
+        if (site.Kind != SiteKind.Logits)
+        {
+            backward.Pass.RunFrom(site, dX, gradients);
+            return;
+        }
+        BackwardOfLogits(layout, backward, dX, gradients);
+        backward.Pass.Run(gradients);
+    }
 
-    SessionLayout PrepareBackward(SequenceBatch rows, ParameterGradients gradients)
+    // Where logits are recorded or edited, the loss is taken of the values after that.
+    bool LossNeedsLogits
+        => _pass.Sites.Uses(SiteKind.Logits, 0) || _pass.GradientSites.Records(SiteKind.Logits, 0);
+
+    (SessionLayout, SessionBackward) PrepareBackward(SequenceBatch rows, ParameterGradients gradients)
     {
         ArgumentNullException.ThrowIfNull(gradients);
         if (!_options.Backward)
             throw new InvalidOperationException("This session was made without Backward.");
-        return Prepare(rows);
-    }
-
-    void RunBackward(SessionLayout layout, ParameterGradients gradients)
-    {
-        layout.Backward!.Program = _pass.Program;
-        layout.Backward.Run(gradients);
+        SessionLayout layout = Prepare(rows);
+        return (layout, layout.Backward!);
     }
 
     // The losses of all positions, and the gradient asked for down to LnFinal.
-    float[] RunLoss(SessionLayout layout, LossGradient? gradient)
-        => LossNeedsLogits ? LossThroughLogits(layout, gradient) : LossInChunks(layout, gradient);
+    float[] RunLoss(SessionLayout layout, LossDescent? descent)
+        => LossNeedsLogits ? LossThroughLogits(layout, descent) : LossInChunks(layout, descent);
 
-    // Of the tokens that have a target alone: the others take no part in the product with the vocabulary.
-    float[] LossInChunks(SessionLayout layout, LossGradient? gradient)
+    // Only tokens with a target take part in the product with the vocabulary.
+    float[] LossInChunks(SessionLayout layout, LossDescent? descent)
     {
         Ops ops = _model.Ops;
         int n = layout.Counted;
         Tensor x = layout.Compact.Slice("counted rows", 0, n, _model.Config.Width);
         IndexTensor ids = layout.CountedRows.Slice("ids of counted rows", 0, n);
+        IndexTensor targets = layout.Targets.Slice("targets", 0, n);
         Tensor losses = layout.Losses.Slice("losses", 0, n);
         ops.Gather(ids, layout.Activations.LnFinal, x);
-        Tensor? dX = gradient is null ? null
-            : layout.CompactGradient!.Slice("gradient of counted rows", 0, n, x.Columns);
-        layout.Head.Loss(
-            x, layout.Targets.Slice("targets", 0, n), losses, layout.Chunk, dX, gradient);
-        if (dX is not null)
+        if (descent is not { } down)
+            layout.Head.Loss(x, targets, losses, layout.Chunk, null, null);
+        else
         {
-            Tensor dLnFinal = layout.BackwardMemory!.LnFinal;
-            ops.Fill(dLnFinal, 0f);
-            ops.ScatterAdd(ids, dX, dLnFinal);
+            Tensor dX = down.Through.CompactGradient.Slice("gradient of counted rows", 0, n, x.Columns);
+            layout.Head.Loss(x, targets, losses, layout.Chunk, dX, down.Gradient);
+            ops.Fill(down.Through.Memory.LnFinal, 0f);
+            ops.ScatterAdd(ids, dX, down.Through.Memory.LnFinal);
         }
         return layout.AtCounted(losses.ToArray());
     }
 
-    float[] LossThroughLogits(SessionLayout layout, LossGradient? gradient)
+    float[] LossThroughLogits(SessionLayout layout, LossDescent? descent)
     {
         Tensor logits = LogitsOfAll(layout);
-        Tensor? dLogits = gradient is null ? null
-            : _pass.Memory.Cut("gradient of the logits", logits.Rows, logits.Columns);
-        _model.Ops.CrossEntropy(logits, layout.AllTargets, layout.Losses, dLogits, gradient?.Scale ?? 0f);
-        if (gradient is { } g)
+        if (descent is not { } down)
+            _model.Ops.CrossEntropy(logits, layout.AllTargets, layout.Losses, null, 0f);
+        else
         {
-            if (g.Weights is { } weights)
-                _model.Ops.ScaleRows(weights, dLogits!);
-            BackwardOfLogits(layout, dLogits!, g.Into);
+            Tensor dLogits = _pass.Memory.Cut("gradient of the logits", logits.Rows, logits.Columns);
+            _model.Ops.CrossEntropy(logits, layout.AllTargets, layout.Losses, dLogits, down.Gradient.Scale);
+            if (down.Gradient.Weights is { } weights)
+                _model.Ops.ScaleRows(weights, dLogits);
+            BackwardOfLogits(layout, down.Through, dLogits, down.Gradient.Into);
         }
         return layout.Losses.ToArray();
     }
@@ -196,15 +230,16 @@ public sealed partial class ModelSession
         int rows = layout.B * layout.T, V = _model.Config.VocabSize;
         Tensor logits = layout.AllLogits ?? _pass.Memory.Cut("logits", layout.B, layout.T, V);
         layout.Head.Logits(layout.Activations.LnFinal, logits.Reshape(rows, V));
-        _sites.At(SiteKind.Logits, 0, logits);
+        _pass.Sites.At(SiteKind.Logits, 0, logits);
         return logits.Reshape(rows, V);
     }
 
-    void BackwardOfLogits(SessionLayout layout, Tensor dLogits, ParameterGradients gradients)
+    void BackwardOfLogits(
+        SessionLayout layout, SessionBackward backward, Tensor dLogits, ParameterGradients gradients)
     {
-        _gradientSites.AtGradient(SiteKind.Logits, 0, dLogits, _pass.Program);
+        _pass.AtGradient(SiteKind.Logits, 0, dLogits);
         layout.Head.Backward(
-            layout.Activations.LnFinal, dLogits, layout.BackwardMemory!.LnFinal, gradients.Named);
+            layout.Activations.LnFinal, dLogits, backward.Memory.LnFinal, gradients.Named);
     }
 
     static double SumOf(float[] losses) => losses.Sum(loss => (double)loss);

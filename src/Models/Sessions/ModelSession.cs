@@ -12,9 +12,9 @@ public sealed partial class ModelSession : IDisposable
     readonly SessionOptions _options;
     readonly TensorArena _arena;
     readonly PassContext _pass;
-    readonly SiteRecorder _sites, _gradientSites;
     readonly KeyValueCache? _cache;
     SessionLayout? _layout;
+    bool _canGoBack;
 
     /// <summary>Room for a batch of the largest size in <paramref name="options"/>.</summary>
     /// <exception cref="UserException">It does not fit the device, or the context is shorter.</exception>
@@ -26,14 +26,8 @@ public sealed partial class ModelSession : IDisposable
         ArgumentNullException.ThrowIfNull(options);
         options.RequireFits(model.Config);
         (_model, _options, _cache) = (model, options, cache);
-        _pass = new PassContext(model, options.Record)
-        {
-            StoresEdited = !options.Backward && options.RecordGradients.Count == 0,
-        };
-        _sites = _pass.Sites;
-        _gradientSites = new SiteRecorder(model, options.RecordGradients);
-        long floats = Floats(model, options);
-        _arena = new TensorArena(model.Device, floats, "activations");
+        _pass = PassOf(model, options);
+        _arena = new TensorArena(model.Device, Floats(model, options), "activations");
     }
 
     /// <summary>The model it runs.</summary>
@@ -44,21 +38,22 @@ public sealed partial class ModelSession : IDisposable
         => _layout?.Logits ?? throw new InvalidOperationException("This session makes no logits.");
 
     /// <summary>What the last pass recorded.</summary>
-    public IReadOnlyDictionary<Site, Recording> Recordings => _sites.Recordings;
+    public IReadOnlyDictionary<Site, Recording> Recordings => _pass.Sites.Recordings;
 
     /// <summary>
-    /// The gradients that the last backward pass recorded: dL/d(value as recorded, after edits).
+    /// The gradients that the last backward pass recorded at <see cref="SessionOptions.RecordGradients"/>:
+    /// dL/d(value as recorded, after edits).
     /// </summary>
-    public IReadOnlyDictionary<Site, Recording> Gradients => _gradientSites.Recordings;
+    public IReadOnlyDictionary<Site, Recording> SiteGradients => _pass.GradientSites.Recordings;
 
     /// <summary>Floats that a session with these options takes, without allocating any.</summary>
     public static long Floats(LanguageModel model, SessionOptions options)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(options);
+        using PassContext pass = PassOf(model, options);
         return TensorArena.Measure(model.Device, arena =>
-            _ = new SessionLayout(arena, model, options, options.MaxRows, options.MaxTokens,
-                new SiteRecorder(model, options.Record), new SiteRecorder(model, options.RecordGradients)));
+            _ = new SessionLayout(arena, model, options, options.MaxRows, options.MaxTokens, pass, null));
     }
 
     /// <summary>Runs a batch of rows of unequal length; each row gives what it gives alone.</summary>
@@ -67,18 +62,17 @@ public sealed partial class ModelSession : IDisposable
     public void Forward(SequenceBatch rows) => ForwardStep(rows, 0, null);
 
     /// <summary>
-    /// The rest of a pass that another one began: logits and recordings are those of the whole pass, to the
-    /// bit of one with as many rows. Sites below are not recorded.
+    /// Resumes a pass: logits and recordings are those of the whole pass, to the bit of one with as many rows.
+    /// Sites below are not recorded.
     /// </summary>
     /// <param name="rows">The same tokens as in the pass that gave the values.</param>
-    /// <param name="from">Where to go on, with which values.</param>
+    /// <param name="from">The place and its values.</param>
     /// <exception cref="ArgumentException">The values do not fit.</exception>
     /// <exception cref="InvalidOperationException">An edit is attached below.</exception>
     public void ForwardFrom(SequenceBatch rows, ResumePoint from)
     {
         SessionLayout layout = Resume(rows, from);
-        layout.Forward!.Run(from);
-        RunLogits(layout);
+        RunToLogits(layout, from);
     }
 
     SessionLayout Resume(SequenceBatch rows, ResumePoint from)
@@ -96,12 +90,12 @@ public sealed partial class ModelSession : IDisposable
         return layout;
     }
 
-    // One pass of a generation that runs the whole text each time: see BatchShape.Prompts.
+    // One step of a generation that runs the whole text each time: see BatchShape.Prompts.
     internal void ForwardStep(SequenceBatch rows, int step, int[]? prompts)
     {
         SessionLayout layout = Prepare(rows, step, prompts);
-        layout.Forward!.Run(lastRowsOnly: true);
-        RunLogits(layout);
+        RunToLogits(layout, null);
+        _canGoBack = layout.Backward is not null;
     }
 
     /// <inheritdoc/>
@@ -111,6 +105,12 @@ public sealed partial class ModelSession : IDisposable
         _arena.Dispose();
     }
 
+    static PassContext PassOf(LanguageModel model, SessionOptions options)
+        => new(model, options.Record, options.RecordGradients)
+        {
+            StoresEdited = !options.Backward && options.RecordGradients.Count == 0,
+        };
+
     SessionLayout Prepare(SequenceBatch rows, int step = 0, int[]? prompts = null)
     {
         ArgumentNullException.ThrowIfNull(rows);
@@ -119,43 +119,40 @@ public sealed partial class ModelSession : IDisposable
             throw new ArgumentException(
                 $"A batch of {rows.B} x {rows.T} is larger than this session's {_options.MaxRows} x "
                 + $"{_options.MaxTokens}.");
+        _canGoBack = false;
         if (_layout is null || _layout.B != rows.B || _layout.T != rows.T)
         {
             _arena.Reset();
-            _layout = new SessionLayout(_arena, _model, _options, rows.B, rows.T, _sites, _gradientSites);
-            _layout.Connect(_model, _sites, _gradientSites, _pass.Memory, _cache);
+            _layout = new SessionLayout(_arena, _model, _options, rows.B, rows.T, _pass, _cache);
         }
         _layout.Load(rows);
-        var batch = new BatchShape(rows.B, rows.T, rows.Lengths, step, rows.T, prompts);
-        _pass.Begin(batch);
-        _gradientSites.Begin(batch, null);
-        _layout.Attention!.Batch = batch;
-        _layout.Attention.Begin();
+        _pass.Begin(new BatchShape(rows.B, rows.T, rows.Lengths, step, rows.T, prompts));
         return _layout;
     }
 
-    void RunLogits(SessionLayout layout)
+    void RunToLogits(SessionLayout layout, ResumePoint? from)
     {
-        if (layout.Forward!.Narrowed)
+        if (layout.LastTokens is { } lastTokens && lastTokens.Applies(from))
         {
-            layout.Head.Logits(layout.LastRows!.Activations.LnFinal, layout.LastLogits!);
+            lastTokens.Run(from);
+            layout.Head.Logits(lastTokens.Hidden, layout.Last!.Logits);
             return;
         }
+        layout.Forward.Run(from);
         Tensor hidden = layout.Activations.LnFinal;
         int V = _model.Config.VocabSize;
-        if (layout.AllLogits is not null
-            || (layout.LastLogits is not null && _sites.Edits(SiteKind.Logits, 0)))
+        if (layout.AllLogits is not null || (layout.Last is not null && _pass.Sites.Edits(SiteKind.Logits, 0)))
         {
             Tensor all = layout.AllLogits ?? _pass.Memory.Cut("logits", layout.B, layout.T, V);
             layout.Head.Logits(hidden, all.Reshape(hidden.Rows, V));
-            _sites.At(SiteKind.Logits, 0, all);
-            if (layout.LastLogits is { } last)
-                _model.Ops.Gather(layout.LastRowIds, all.Reshape(hidden.Rows, V), last);
+            _pass.Sites.At(SiteKind.Logits, 0, all);
+            if (layout.Last is { } last)
+                _model.Ops.Gather(last.Ids, all.Reshape(hidden.Rows, V), last.Logits);
         }
-        else if (layout.LastLogits is { } last)
+        else if (layout.Last is { } last)
         {
-            _model.Ops.Gather(layout.LastRowIds, hidden, layout.LastHidden!);
-            layout.Head.Logits(layout.LastHidden!, last);
+            _model.Ops.Gather(last.Ids, hidden, last.Hidden);
+            layout.Head.Logits(last.Hidden, last.Logits);
         }
     }
 }

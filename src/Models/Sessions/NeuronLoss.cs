@@ -3,8 +3,8 @@ using HeadTap.Runtime;
 namespace HeadTap.Models;
 
 /// <summary>
-/// The loss of the token behind a position of a text, as a function of one layer's neurons at that position
-/// alone: its value and its gradient, for many positions and many values of the neurons at once.
+/// The next-token loss at a position of a text, as a function of one layer's neurons at that position alone:
+/// its value and its gradient, for many positions and many values of the neurons at once.
 /// </summary>
 /// <remarks>
 /// Attention is causal, so nothing before the position changes: the text is run once, and a trial is one
@@ -17,7 +17,7 @@ public sealed class NeuronLoss : IDisposable
 
     readonly LanguageModel _model;
     readonly TensorArena _lasting, _arena;
-    readonly PassMemory _unused; // for edits and results, which trials have none of
+    readonly PassContext _trialPass; // records nothing; no edit is in force
     readonly KeyValueCache _cache;
     readonly ParameterGradients _none;
     readonly ModelSession _text;
@@ -33,19 +33,20 @@ public sealed class NeuronLoss : IDisposable
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(maxTrials);
-        (_model, MaxTrials, _unused) = (model, maxTrials, new PassMemory(model.Device));
+        (_model, MaxTrials, _trialPass) = (model, maxTrials, new PassContext(model, [], []));
         var options = new SessionOptions
         {
             MaxTokens = maxTokens,
             Record = [.. Enumerable.Range(0, model.Config.Layers).SelectMany(l =>
-                (Site[])[new(SiteKind.ResidMid, l), new(SiteKind.MlpPost, l)])],
+                (Site[])[Site.ResidMid(l), Site.MlpPost(l)])],
         };
         options.RequireFits(model.Config);
         _lasting = new TensorArena(model.Device,
             TensorArena.Measure(model.Device, arena => Cut(arena, maxTokens)), "keys and values of a text");
         (_cache, _none) = Cut(_lasting, maxTokens);
         _arena = new TensorArena(model.Device,
-            TensorArena.Measure(model.Device, arena => _ = new Trials(arena, model, maxTrials)),
+            TensorArena.Measure(model.Device,
+                arena => _ = new Trials(arena, model, maxTrials, _trialPass, _cache)),
             "activations of single tokens");
         _text = new ModelSession(model, options, _cache);
     }
@@ -65,16 +66,16 @@ public sealed class NeuronLoss : IDisposable
         _tokens = tokens;
     }
 
-    /// <summary>A layer's neurons in the text as it is, behind the nonlinearity: [T, I].</summary>
+    /// <summary>A layer's neurons in the text as it is, after the nonlinearity: [T, I].</summary>
     public float[] Neurons(int layer) => Recorded(SiteKind.MlpPost, layer).ToArray();
 
     /// <summary>
     /// The loss of each trial in nats, [N], and its gradient by the trial's neurons, [N, I].
     /// </summary>
-    /// <param name="layer">Whose neurons.</param>
-    /// <param name="positions">[N], each in [0, T): where a trial's neurons are.</param>
-    /// <param name="targets">[N]: the token whose cross-entropy behind the position is the loss.</param>
-    /// <param name="neurons">[N, I]: their values, behind the nonlinearity.</param>
+    /// <param name="layer">The block of the neurons, from 0.</param>
+    /// <param name="positions">[N], each in [0, T): the position of each trial's neurons.</param>
+    /// <param name="targets">[N]: the next token whose cross-entropy is the loss.</param>
+    /// <param name="neurons">[N, I]: the neurons' values, after the nonlinearity.</param>
     /// <exception cref="ArgumentException">Lengths do not fit, there are more trials than there is room for,
     /// or a position, target or layer does not exist.</exception>
     /// <exception cref="InvalidOperationException">An edit is attached, or no text has been run.</exception>
@@ -86,8 +87,7 @@ public sealed class NeuronLoss : IDisposable
         if (_trials is null || _trials.N != positions.Length)
         {
             _arena.Reset();
-            _trials = new Trials(_arena, _model, positions.Length);
-            _trials.Connect(_model, _cache, _unused);
+            _trials = new Trials(_arena, _model, positions.Length, _trialPass, _cache);
         }
         Tensor stream = Recorded(SiteKind.ResidMid, layer).Tensor!;
         return _trials.Run(_model, layer, positions, targets, neurons,
@@ -98,7 +98,7 @@ public sealed class NeuronLoss : IDisposable
     public void Dispose()
     {
         _text.Dispose();
-        _unused.Dispose();
+        _trialPass.Dispose();
         _arena.Dispose();
         _lasting.Dispose();
     }
@@ -151,10 +151,11 @@ public sealed class NeuronLoss : IDisposable
         readonly DecoderHead _head;
         readonly IndexTensor _targets;
         readonly Tensor _losses, _logits;
-        DecoderForward? _forward;
-        DecoderBackward? _backward;
+        readonly DecoderForward _forward;
+        readonly DecoderBackward _backward;
 
-        internal Trials(TensorArena arena, LanguageModel model, int N)
+        internal Trials(
+            TensorArena arena, LanguageModel model, int N, PassContext pass, KeyValueCache cache)
         {
             this.N = N;
             _a = new DecoderActivations(arena, model.Config, N, 1, keep: true, new HashSet<Site>());
@@ -164,17 +165,12 @@ public sealed class NeuronLoss : IDisposable
             _losses = arena.Cut("losses", N);
             _logits = arena.Cut(
                 "logits of a chunk", DecoderHead.ChunkRows(model.Config, N), model.Config.VocabSize);
+            var attention = new PrefixAttention(model, pass, cache);
+            _forward = new DecoderForward(model, _a, pass, attention);
+            _backward = new DecoderBackward(model, _a, pass, attention, _d);
         }
 
         internal int N { get; }
-
-        internal void Connect(LanguageModel model, KeyValueCache cache, PassMemory memory)
-        {
-            var nothing = new SiteRecorder(model, []);
-            var attention = new PrefixAttention(model, memory, cache);
-            _forward = new DecoderForward(model, _a, nothing, attention);
-            _backward = new DecoderBackward(model, _a, nothing, attention, _d, nothing, memory);
-        }
 
         internal (float[] Losses, float[] Gradient) Run(LanguageModel model, int layer,
             ReadOnlySpan<int> positions, ReadOnlySpan<int> targets, ReadOnlySpan<float> neurons,
@@ -184,9 +180,9 @@ public sealed class NeuronLoss : IDisposable
             _targets.Upload(targets);
             _a.MlpPost[layer].Upload(neurons);
             model.Ops.Gather(_a.Lengths, stream, _a.ResidMid[layer]);
-            _forward!.RunFromNeurons(layer);
+            _forward.RunFromNeurons(layer);
             _head.Loss(_a.LnFinal, _targets, _losses, _logits, _d.LnFinal, new LossGradient(none, 1f));
-            _backward!.RunToNeurons(layer, none);
+            _backward.RunToNeurons(layer, none);
             return (_losses.ToArray(), _d.Mlp.ToArray());
         }
     }

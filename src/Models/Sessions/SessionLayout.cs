@@ -3,90 +3,92 @@ using HeadTap.Runtime;
 namespace HeadTap.Models;
 
 /// <summary>
-/// Everything that a <see cref="ModelSession"/> cuts for one batch size, and the passes over it.
+/// The memory of a <see cref="ModelSession"/> for one batch size, and the passes over it.
 /// </summary>
 sealed class SessionLayout
 {
-    static readonly HashSet<Site> NoSites = [];
-
-    readonly bool _backward;
     readonly List<int> _counted = []; // positions that have a target
 
+    /// <param name="arena">Reset before; holds everything.</param>
+    /// <param name="model">The model that runs.</param>
+    /// <param name="options">What the session makes room for.</param>
+    /// <param name="B">Rows of the batch.</param>
+    /// <param name="T">Tokens of a row, padding included.</param>
+    /// <param name="pass">The session's passes.</param>
+    /// <param name="cache">Filled with keys and values by each pass; null for none.</param>
     internal SessionLayout(TensorArena arena, LanguageModel model, SessionOptions options, int B, int T,
-        SiteRecorder sites, SiteRecorder gradientSites)
+        PassContext pass, KeyValueCache? cache)
     {
         ModelConfig config = model.Config;
         int rows = B * T, C = config.Width, V = config.VocabSize;
-        (this.B, this.T, _backward) = (B, T, options.Backward);
-        Activations = new DecoderActivations(arena, config, B, T, options.Backward, sites.Recorded);
-        sites.CutCopies(arena, B, T, T, SiteRecorder.NeedsCopy);
-        gradientSites.CutCopies(arena, B, T, T, _ => true);
+        (this.B, this.T) = (B, T);
+        Activations = new DecoderActivations(arena, config, B, T, options.Backward, pass.Sites.Recorded);
+        pass.Sites.CutCopies(arena, B, T, T, SiteRecorder.NeedsCopy);
+        pass.GradientSites.CutCopies(arena, B, T, T, _ => true);
+        var attention = new FullAttention(model, pass, options.Backward, cache);
+        Forward = new DecoderForward(model, Activations, pass, attention);
         Head = new DecoderHead(model);
-        if (options.Logits == LogitsAt.All || sites.Records(SiteKind.Logits, 0))
+        if (options.Logits == LogitsAt.All || pass.Sites.Records(SiteKind.Logits, 0))
             AllLogits = arena.Cut("logits", B, T, V);
         if (options.Logits == LogitsAt.Last)
-        {
-            LastLogits = arena.Cut("logits of last rows", B, V);
-            LastHidden = arena.Cut("hidden state of last rows", B, C);
-        }
-        Logits = options.Logits == LogitsAt.All ? AllLogits : LastLogits;
-        LastRowIds = arena.CutIndices("last rows", B);
-        // On GPUs the number of rows decides the order of a product's sums: there all rows go on.
-        if (LastLogits is not null && !options.Backward && T > 1 && model.Device.IsHost)
-            LastRows = new LastRows(LastRowIds, new DecoderActivations(arena, config, B, 1, false, NoSites));
+            Last = new LastRows(arena.CutIndices("last rows", B),
+                arena.Cut("hidden state of last rows", B, C), arena.Cut("logits of last rows", B, V));
+        Logits = options.Logits == LogitsAt.All ? AllLogits : Last?.Logits;
+        if (Last is { } last && !options.Backward && T > 1 && model.Device.IsHost)
+            LastTokens = new LastTokenPass(arena, model, Forward, Activations, pass, attention, last.Ids);
         CountedRows = arena.CutIndices("counted rows", rows);
         Targets = arena.CutIndices("targets", rows);
         AllTargets = arena.CutIndices("targets of all rows", rows);
         Losses = arena.Cut("losses", rows);
         Compact = arena.Cut("counted rows", rows, C);
         Chunk = arena.Cut("logits of a chunk", DecoderHead.ChunkRows(config, rows), V);
-        if (!options.Backward)
-            return;
-        CompactGradient = arena.Cut("gradient of counted rows", rows, C);
-        RowFactors = arena.Cut("factors of rows", rows);
-        BackwardMemory = new BackwardMemory(arena, config, B, T);
+        if (options.Backward)
+            Backward = new SessionBackward(arena, model, this, pass, attention);
     }
 
     internal int B { get; }
     internal int T { get; }
     internal DecoderActivations Activations { get; }
+    internal DecoderForward Forward { get; }
     internal DecoderHead Head { get; }
-    internal BackwardMemory? BackwardMemory { get; }
-    internal FullAttention? Attention { get; private set; }
-    internal DecoderForward? Forward { get; private set; }
-    internal DecoderBackward? Backward { get; private set; }
+
+    /// <summary>Continues with last tokens alone; null where all rows go on.</summary>
+    internal LastTokenPass? LastTokens { get; }
+
+    /// <summary>Null in a session without gradients.</summary>
+    internal SessionBackward? Backward { get; }
+
+    /// <summary>What the options ask for: [B, T, V], [B, V] or null.</summary>
     internal Tensor? Logits { get; }
+
+    /// <summary>[B, T, V]; null unless asked for or recorded.</summary>
     internal Tensor? AllLogits { get; }
-    internal Tensor? LastLogits { get; }
-    internal Tensor? LastHidden { get; }
+
+    /// <summary>Null unless the options ask for the logits of last tokens.</summary>
+    internal LastRows? Last { get; }
+
+    /// <summary>[B T, C]: the final LayerNorm's output of the rows that have a target, in front.</summary>
     internal Tensor Compact { get; }
-    internal Tensor? CompactGradient { get; }
+
+    /// <summary>[B T]</summary>
     internal Tensor Losses { get; }
-    internal Tensor? RowFactors { get; }
+
+    /// <summary>Logits of as many rows as are held at once.</summary>
     internal Tensor Chunk { get; }
-    internal IndexTensor LastRowIds { get; }
-    internal LastRows? LastRows { get; }
+
     internal IndexTensor CountedRows { get; }
     internal IndexTensor Targets { get; }
     internal IndexTensor AllTargets { get; }
-    internal int Counted => _counted.Count;
 
-    internal void Connect(LanguageModel model, SiteRecorder sites,
-        SiteRecorder gradientSites, PassMemory memory,
-        KeyValueCache? cache)
-    {
-        Attention = new FullAttention(model, memory, cache, gradientSites.Recorded) { Keep = _backward };
-        Forward = new DecoderForward(model, Activations, sites, Attention, LastRows);
-        if (BackwardMemory is { } d)
-            Backward = new DecoderBackward(model, Activations, sites, Attention, d, gradientSites, memory);
-    }
+    /// <summary>Positions that have a target.</summary>
+    internal int Counted => _counted.Count;
 
     internal void Load(SequenceBatch rows)
     {
         Activations.Tokens.Upload(rows.Padded());
         Activations.Positions.Upload(rows.Positions());
         Activations.Lengths.Upload(rows.Lengths);
-        LastRowIds.Upload([.. rows.Lengths.Select((length, b) => b * T + length - 1)]);
+        Last?.Ids.Upload([.. rows.Lengths.Select((length, b) => b * T + length - 1)]);
     }
 
     internal void LoadTargets(ReadOnlySpan<int> targets, int V)
@@ -112,8 +114,8 @@ sealed class SessionLayout
         AllTargets.Upload([.. targets.ToArray().Select(target => Math.Max(target, -1))]);
     }
 
-    /// <summary>The weights of the targets loaded, of counted rows alone or of all.</summary>
-    internal Tensor LoadWeights(ReadOnlySpan<float> weights, bool counted)
+    /// <summary>The weights of the loaded targets: of rows with a target, or of all rows.</summary>
+    internal float[] WeightsOfRows(ReadOnlySpan<float> weights, bool counted)
     {
         if (weights.Length != B * T)
             throw new ArgumentException($"{weights.Length} weights for {B} x {T} tokens.");
@@ -126,18 +128,7 @@ sealed class SessionLayout
                     $"The weight of position {i} is {weights[i]}; expected a number.");
             factors[counted ? k : i] = weights[i];
         }
-        return Factors(factors);
-    }
-
-    /// <summary>1 for every token of the batch, 0 for padding.</summary>
-    internal Tensor LoadRealRows(SequenceBatch rows)
-        => Factors([.. Enumerable.Range(0, B * T).Select(i => i % T < rows.Lengths[i / T] ? 1f : 0f)]);
-
-    Tensor Factors(float[] factors)
-    {
-        Tensor used = RowFactors!.Slice("factors of rows", 0, factors.Length);
-        used.Upload(factors);
-        return used;
+        return factors;
     }
 
     /// <summary>Values of the counted rows at their positions: [B T], 0 elsewhere.</summary>
@@ -149,3 +140,9 @@ sealed class SessionLayout
         return all;
     }
 }
+
+/// <summary>The last token of each row of a batch.</summary>
+/// <param name="Ids">[B]: its row among the batch's [B T].</param>
+/// <param name="Hidden">[B, C]: the final LayerNorm's output.</param>
+/// <param name="Logits">[B, V]</param>
+sealed record LastRows(IndexTensor Ids, Tensor Hidden, Tensor Logits);

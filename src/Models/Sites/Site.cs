@@ -8,7 +8,7 @@ namespace HeadTap.Models;
 /// </summary>
 /// <param name="Kind">Which place of a block, or outside the blocks.</param>
 /// <param name="Layer">The block, from 0; 0 for places outside the blocks.</param>
-public readonly record struct Site(SiteKind Kind, int Layer = 0) : IComparable<Site>
+public readonly partial record struct Site(SiteKind Kind, int Layer = 0) : IComparable<Site>
 {
     /// <summary>The TransformerLens name.</summary>
     public string Name => InBlock(Kind) ? $"blocks.{Layer}.{SiteNames.Of(Kind)}" : SiteNames.Of(Kind);
@@ -20,7 +20,7 @@ public readonly record struct Site(SiteKind Kind, int Layer = 0) : IComparable<S
     public static IEnumerable<Site> All(ModelConfig config)
     {
         ArgumentNullException.ThrowIfNull(config);
-        SiteKind[] kinds = Enum.GetValues<SiteKind>();
+        SiteKind[] kinds = [.. Enum.GetValues<SiteKind>().Where(k => IsIn(k, config))];
         return
         [
             .. kinds.TakeWhile(k => k <= SiteKind.PosEmbed).Select(k => new Site(k)),
@@ -40,9 +40,10 @@ public readonly record struct Site(SiteKind Kind, int Layer = 0) : IComparable<S
     public static IReadOnlyList<Site> Match(string pattern, ModelConfig config)
     {
         ArgumentNullException.ThrowIfNull(pattern);
-        string glob = SiteNames.FromAlias(pattern.Trim());
-        // An edit a row of a batch names its site: that must not walk through all of them.
-        if (SiteNames.TryParse(glob, config.Layers, out Site named))
+        ArgumentNullException.ThrowIfNull(config);
+        string glob = SiteNames.FromAlias(pattern.Trim(), config.Architecture);
+        // A batch may have one edit per row, each with its site: those must not walk through all of them.
+        if (SiteNames.TryParse(glob, config.Layers, out Site named) && IsIn(named.Kind, config))
             return [named];
         List<Site> found =
             [.. All(config)
@@ -57,11 +58,30 @@ public readonly record struct Site(SiteKind Kind, int Layer = 0) : IComparable<S
     public static IReadOnlyList<Site> MatchAll(IEnumerable<string> patterns, ModelConfig config)
         => [.. patterns.SelectMany(p => Match(p, config)).Distinct().Order()];
 
+    /// <summary>
+    /// The site of a name or an alias, whatever the model: <c>blocks.3.attn.hook_z</c>, or
+    /// <c>h.3.attn.c_proj.input</c> in the words of one of <see cref="Architecture.Known"/>.
+    /// </summary>
+    /// <exception cref="UserException">It is no site, or selects several.</exception>
+    public static Site Parse(string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        foreach (Architecture architecture in Architecture.Known)
+            if (SiteNames.TryParse(SiteNames.FromAlias(name.Trim(), architecture), int.MaxValue, out Site site))
+                return site;
+        throw new UserException($"site {Quoted.Name(name)} is not one site; expected a name like "
+            + "blocks.3.attn.hook_z (docs/sites.md has the list)");
+    }
+
     /// <inheritdoc/>
     public int CompareTo(Site other) => Order(this).CompareTo(Order(other));
 
     /// <inheritdoc/>
     public override string ToString() => Name;
+
+    // Where nothing learns positions, nothing embeds them.
+    static bool IsIn(SiteKind kind, ModelConfig config)
+        => kind != SiteKind.PosEmbed || config.Architecture.Has(Role.PositionEmbedding);
 
     // Embedding, then blocks with their places inside, then what follows the blocks.
     static (int, int, SiteKind) Order(Site s)

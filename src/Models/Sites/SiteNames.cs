@@ -1,12 +1,11 @@
 using System.Globalization;
-using System.Text.RegularExpressions;
 
 namespace HeadTap.Models;
 
 /// <summary>
 /// TransformerLens' names of the sites, and the names other tools have for the same places.
 /// </summary>
-public static partial class SiteNames
+public static class SiteNames
 {
     static readonly Dictionary<SiteKind, string> Names = new()
     {
@@ -37,48 +36,43 @@ public static partial class SiteNames
 
     static readonly Dictionary<string, SiteKind> ByName = Names.ToDictionary(n => n.Value, n => n.Key);
 
-    // Inside a block: Hugging Face module paths, and TransformerLens 3's canonical names. TransformerLens 3
-    // lists attn.hook_out as a name of both hook_attn_out and hook_resid_mid; here it is hook_attn_out.
+    // TransformerLens 3's canonical names. It lists attn.hook_out as a name of both hook_attn_out and
+    // hook_resid_mid; here it is hook_attn_out.
     static readonly (string Alias, SiteKind Kind)[] BlockAliases =
     [
-        ("input", SiteKind.ResidPre), ("hook_in", SiteKind.ResidPre),
-        ("ln_1", SiteKind.Ln1Normalized), ("ln_1.output", SiteKind.Ln1Normalized),
+        ("hook_in", SiteKind.ResidPre),
         ("ln1.hook_out", SiteKind.Ln1Normalized),
         ("attn.q.hook_out", SiteKind.Q), ("attn.k.hook_out", SiteKind.K), ("attn.v.hook_out", SiteKind.V),
-        ("attn.c_proj.input", SiteKind.Z), ("attn.o.hook_in", SiteKind.Z),
+        ("attn.o.hook_in", SiteKind.Z),
         ("attn.hook_hidden_states", SiteKind.Result),
-        ("attn", SiteKind.AttnOut), ("attn.output", SiteKind.AttnOut), ("attn.output[0]", SiteKind.AttnOut),
-        ("attn.c_proj.output", SiteKind.AttnOut), ("attn.hook_out", SiteKind.AttnOut),
-        ("ln_2.input", SiteKind.ResidMid),
-        ("ln_2", SiteKind.Ln2Normalized), ("ln_2.output", SiteKind.Ln2Normalized),
+        ("attn.hook_out", SiteKind.AttnOut),
         ("ln2.hook_out", SiteKind.Ln2Normalized),
-        ("mlp.c_fc.output", SiteKind.MlpPre), ("mlp.in.hook_out", SiteKind.MlpPre),
-        ("mlp.act", SiteKind.MlpPost), ("mlp.c_proj.input", SiteKind.MlpPost),
+        ("mlp.in.hook_out", SiteKind.MlpPre),
         ("mlp.out.hook_in", SiteKind.MlpPost),
-        ("mlp", SiteKind.MlpOut), ("mlp.output", SiteKind.MlpOut), ("mlp.hook_out", SiteKind.MlpOut),
-        ("output", SiteKind.ResidPost), ("output[0]", SiteKind.ResidPost), ("hook_out", SiteKind.ResidPost),
+        ("mlp.hook_out", SiteKind.MlpOut),
+        ("hook_out", SiteKind.ResidPost),
     ];
 
     static readonly (string Alias, SiteKind Kind)[] OuterAliases =
     [
-        ("wte", SiteKind.Embed), ("wte.output", SiteKind.Embed), ("embed.hook_out", SiteKind.Embed),
-        ("wpe", SiteKind.PosEmbed), ("wpe.output", SiteKind.PosEmbed),
-        ("pos_embed.hook_out", SiteKind.PosEmbed),
-        ("ln_f", SiteKind.LnFinalNormalized), ("ln_f.output", SiteKind.LnFinalNormalized),
-        ("unembed.hook_in", SiteKind.LnFinalNormalized),
-        ("lm_head", SiteKind.Logits), ("lm_head.output", SiteKind.Logits),
-        ("unembed.hook_out", SiteKind.Logits),
+        ("embed.hook_out", SiteKind.Embed), ("pos_embed.hook_out", SiteKind.PosEmbed),
+        ("unembed.hook_in", SiteKind.LnFinalNormalized), ("unembed.hook_out", SiteKind.Logits),
     ];
 
     /// <summary>
-    /// Every alias with the site it means, <c>{l}</c> standing for the layer: the rows of docs/sites.md.
+    /// Every alias of an architecture's sites with the site it means, <c>{l}</c> standing for the layer: the
+    /// rows of docs/sites.md.
     /// </summary>
-    public static IEnumerable<(string Alias, SiteKind Kind)> Aliases =>
-    [
-        .. OuterAliases,
-        .. BlockAliases.Select(a => ($"h.{{l}}.{a.Alias}", a.Kind)),
-        .. BlockAliases.Select(a => ($"blocks.{{l}}.{a.Alias}", a.Kind)),
-    ];
+    internal static IEnumerable<(string Alias, SiteKind Kind)> Aliases(Architecture architecture)
+    {
+        (string Alias, SiteKind Kind)[] inBlock = [.. BlockAliases, .. architecture.BlockAliases];
+        return
+        [
+            .. OuterAliases, .. architecture.OuterAliases,
+            .. inBlock.Select(a => ($"{architecture.BlockName}.{{l}}.{a.Alias}", a.Kind)),
+            .. inBlock.Select(a => ($"blocks.{{l}}.{a.Alias}", a.Kind)),
+        ];
+    }
 
     /// <summary>The name inside its block, or the whole name of a site outside the blocks.</summary>
     public static string Of(SiteKind kind) => Names[kind];
@@ -86,18 +80,16 @@ public static partial class SiteNames
     /// <summary>
     /// The TransformerLens name or glob of an alias; anything that is no alias comes back as it is.
     /// </summary>
-    internal static string FromAlias(string name)
+    internal static string FromAlias(string name, Architecture architecture)
     {
-        string bare = name.StartsWith("transformer.", StringComparison.Ordinal)
-            ? name["transformer.".Length..] : name;
-        foreach ((string alias, SiteKind kind) in OuterAliases)
+        string bare = architecture.WithoutPrefix(name);
+        foreach ((string alias, SiteKind kind) in OuterAliases.Concat(architecture.OuterAliases))
             if (bare == alias)
                 return Of(kind);
-        Match block = InBlock().Match(bare);
-        if (!block.Success)
+        if (!TryBlock(bare, architecture.BlockName, out string layer, out string place)
+            && !TryBlock(bare, "blocks", out layer, out place))
             return bare;
-        string layer = block.Groups["layer"].Value, place = block.Groups["place"].Value;
-        foreach ((string alias, SiteKind kind) in BlockAliases)
+        foreach ((string alias, SiteKind kind) in BlockAliases.Concat(architecture.BlockAliases))
             if (place == alias)
                 return $"blocks.{layer}.{Of(kind)}";
         return $"blocks.{layer}.{place}";
@@ -125,6 +117,17 @@ public static partial class SiteNames
         return true;
     }
 
-    [GeneratedRegex(@"^(h|blocks)\.(?<layer>[0-9*?]+)\.(?<place>.+)$")]
-    private static partial Regex InBlock();
+    // block.layer.place, the layer a number or a glob.
+    static bool TryBlock(string name, string block, out string layer, out string place)
+    {
+        (layer, place) = ("", "");
+        if (!name.StartsWith(block + ".", StringComparison.Ordinal))
+            return false;
+        string rest = name[(block.Length + 1)..];
+        int dot = rest.IndexOf('.', StringComparison.Ordinal);
+        if (dot < 1 || dot == rest.Length - 1 || rest.AsSpan(0, dot).ContainsAnyExcept("0123456789*?"))
+            return false;
+        (layer, place) = (rest[..dot], rest[(dot + 1)..]);
+        return true;
+    }
 }

@@ -89,7 +89,7 @@ sealed class SiteRecorder
 
     internal bool Uses(SiteKind kind, int layer) => Records(kind, layer) || Edits(kind, layer);
 
-    /// <summary>Whether anything behind a site is recorded or edited.</summary>
+    /// <summary>Whether anything after a site is recorded or edited.</summary>
     internal bool UsesAfter(Site site) => _recorded.Any(s => s > site) || _program?.LastSite > site;
 
     /// <summary>The pass is at a site: <paramref name="x"/> holds its values.</summary>

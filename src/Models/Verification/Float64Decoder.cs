@@ -1,4 +1,4 @@
-// GPT-2's forward pass in float64, for `verify` to compare with. It shares nothing with the ops: plain loops
+// A decoder's forward pass in float64, for `verify` to compare with. It shares nothing with the ops: plain loops
 // over plain arrays, in the order of the paper, so that a reader can check it by eye.
 
 using System.Numerics.Tensors;
@@ -13,7 +13,7 @@ namespace HeadTap.Models;
 public delegate void Float64SiteSink(string name, int[] shape, double[] values);
 
 /// <summary>
-/// A GPT-2 in float64, one sequence at a time. The weights are the float32 ones; everything computed from
+/// A decoder in float64, one sequence at a time. The weights are the float32 ones; everything computed from
 /// them is float64, and does not depend on the number of threads.
 /// </summary>
 /// <param name="config">The sizes.</param>

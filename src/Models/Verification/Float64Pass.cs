@@ -6,49 +6,55 @@ namespace HeadTap.Models;
 sealed class Float64Pass(
     ModelConfig config, Func<string, float[]> parameters, float[]? headBias, int T, Float64SiteSink site)
 {
+    readonly ParameterLayout layout = new(config);
     readonly int C = config.Width, H = config.Heads, D = config.HeadWidth, V = config.VocabSize;
 
     public double[] Forward(ReadOnlySpan<int> tokens)
     {
         (double[] embed, double[] position) = (new double[T * C], new double[T * C]);
-        float[] wte = parameters("wte.weight"), wpe = parameters("wpe.weight");
+        float[] wte = Of(Role.TokenEmbedding);
+        bool learned = config.Architecture.Has(Role.PositionEmbedding);
+        float[] wpe = learned ? Of(Role.PositionEmbedding) : [];
         for (int t = 0; t < T; t++)
             for (int c = 0; c < C; c++)
-                (embed[t * C + c], position[t * C + c]) = (wte[tokens[t] * C + c], wpe[t * C + c]);
+                (embed[t * C + c], position[t * C + c]) = (wte[tokens[t] * C + c], learned ? wpe[t * C + c] : 0);
         site("hook_embed", [T, C], embed);
-        site("hook_pos_embed", [T, C], position);
+        if (learned)
+            site("hook_pos_embed", [T, C], position);
 
-        double[] resid = Sum(embed, position);
+        double[] resid = learned ? Sum(embed, position) : embed;
         for (int l = 0; l < config.Layers; l++)
-            resid = Block($"blocks.{l}", $"h.{l}", resid);
-        double[] normalized = LayerNorm("ln_final", "ln_f", resid);
+            resid = Block(l, resid);
+        double[] normalized = LayerNorm("ln_final", Of(Role.FinalNormWeight), Of(Role.FinalNormBias), resid);
 
-        float[] head = config.TiedHead ? parameters("wte.weight") : parameters("lm_head.weight");
+        float[] head = Of(config.TiedHead ? Role.TokenEmbedding : Role.HeadWeight);
         double[] logits = Float64Decoder.LinearTransposed(normalized, head, C);
         for (int i = 0; headBias is not null && i < logits.Length; i++)
             logits[i] += headBias[i % V];
         return At("logits", [T, V], logits);
     }
 
-    double[] Block(string name, string p, double[] stream)
+    double[] Block(int l, double[] stream)
     {
+        string name = $"blocks.{l}";
         double[] resid = At($"{name}.hook_resid_pre", [T, C], stream);
-        double[] x = LayerNorm($"{name}.ln1", $"{p}.ln_1", resid);
-        double[] attended = Attention(name, p, x);
+        double[] x = LayerNorm($"{name}.ln1", Of(Role.Norm1Weight, l), Of(Role.Norm1Bias, l), resid);
+        double[] attended = Attention(name, l, x);
         double[] mid = At($"{name}.hook_resid_mid", [T, C], Sum(resid, attended));
 
         int I = config.Inner;
-        x = LayerNorm($"{name}.ln2", $"{p}.ln_2", mid);
-        double[] pre = At($"{name}.mlp.hook_pre", [T, I], Linear(x, $"{p}.mlp.c_fc"));
+        x = LayerNorm($"{name}.ln2", Of(Role.Norm2Weight, l), Of(Role.Norm2Bias, l), mid);
+        double[] pre = At($"{name}.mlp.hook_pre", [T, I], Linear(x, Role.MlpInWeight, Role.MlpInBias, l));
         double[] post = At($"{name}.mlp.hook_post", [T, I],
             Array.ConvertAll(pre, u => Float64Decoder.Activate(config.Activation, u)));
-        double[] narrow = At($"{name}.hook_mlp_out", [T, C], Linear(post, $"{p}.mlp.c_proj"));
-        return At($"{name}.hook_resid_post", [T, C], Sum(mid, narrow));
+        double[] down = At($"{name}.hook_mlp_out", [T, C],
+            Linear(post, Role.MlpOutWeight, Role.MlpOutBias, l));
+        return At($"{name}.hook_resid_post", [T, C], Sum(mid, down));
     }
 
-    double[] Attention(string name, string p, double[] x)
+    double[] Attention(string name, int l, double[] x)
     {
-        double[] qkv = Linear(x, $"{p}.attn.c_attn"); // [T, 3, H, D]
+        double[] qkv = Linear(x, Role.QkvWeight, Role.QkvBias, l); // [T, 3, H, D]
         double[] q = At($"{name}.attn.hook_q", [T, H, D], Third(qkv, 0));
         double[] k = At($"{name}.attn.hook_k", [T, H, D], Third(qkv, 1));
         double[] v = At($"{name}.attn.hook_v", [T, H, D], Third(qkv, 2));
@@ -59,7 +65,7 @@ sealed class Float64Pass(
         site($"{name}.attn.hook_pattern", [H, T, T], pattern);
         site($"{name}.attn.hook_z", [T, H, D], z);
 
-        float[] weight = parameters($"{p}.attn.c_proj.weight"), bias = parameters($"{p}.attn.c_proj.bias");
+        float[] weight = Of(Role.ProjWeight, l), bias = Of(Role.ProjBias, l);
         double[] result = At($"{name}.attn.hook_result", [T, H, C], Result(z, weight));
         double[] sum = new double[T * C];
         for (int t = 0; t < T; t++)
@@ -112,9 +118,8 @@ sealed class Float64Pass(
     }
 
     // scale = sqrt(<(x - <x>)^2> + eps),  normalized = (x - <x>) / scale * weight + bias,  <.> the mean
-    double[] LayerNorm(string name, string p, double[] x)
+    double[] LayerNorm(string name, float[] weight, float[] bias, double[] x)
     {
-        float[] weight = parameters($"{p}.weight"), bias = parameters($"{p}.bias");
         (double[] scale, double[] y) = (new double[T], new double[T * C]);
         for (int t = 0; t < T; t++)
         {
@@ -131,8 +136,10 @@ sealed class Float64Pass(
         return At($"{name}.hook_normalized", [T, C], y);
     }
 
-    double[] Linear(double[] x, string p) =>
-        Float64Decoder.Linear(x, parameters($"{p}.weight"), parameters($"{p}.bias"));
+    float[] Of(Role role, int layer = -1) => parameters(layout[role, layer].Name);
+
+    double[] Linear(double[] x, Role weight, Role bias, int l)
+        => Float64Decoder.Linear(x, Of(weight, l), Of(bias, l));
 
     double[] Third(double[] qkv, int which)
     {

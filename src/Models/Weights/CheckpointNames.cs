@@ -12,14 +12,15 @@ static class CheckpointNames
     internal static List<(ParameterSlice Slice, string Name)> Match(
         string dir, SafetensorsShards shards, ParameterLayout parameters)
     {
+        Architecture architecture = parameters.Architecture;
         var found = new Dictionary<ParameterSlice, string>();
         List<string> unexpected = [], doubled = [];
         foreach (SafetensorsEntry entry in shards.Entries)
         {
-            string name = ParameterLayout.WithoutPrefix(entry.Name);
+            string name = architecture.WithoutPrefix(entry.Name);
             if (!parameters.TryFind(name, out ParameterSlice? slice))
             {
-                if (!IsIgnored(name))
+                if (!architecture.Ignores(name))
                     unexpected.Add(entry.Name);
             }
             else if (!found.TryAdd(slice, entry.Name))
@@ -31,7 +32,7 @@ static class CheckpointNames
         [
             .. missing.Length > 0 ? [$"missing {Quoted.Names(missing)}"] : Array.Empty<string>(),
             .. unexpected.Count > 0 ? [$"unexpected {Quoted.Names(unexpected)}"] : Array.Empty<string>(),
-            .. doubled.Count > 0 ? [$"twice, with and without transformer.: {Quoted.Names(doubled)}"]
+            .. doubled.Count > 0 ? [$"twice, with and without {architecture.Prefix}: {Quoted.Names(doubled)}"]
                 : Array.Empty<string>(),
             .. Misfits(shards, found).Take(3),
         ];
@@ -46,16 +47,11 @@ static class CheckpointNames
         foreach ((ParameterSlice slice, string name) in found)
         {
             SafetensorsEntry entry = shards.Find(name);
-            if (!entry.Shape.SequenceEqual(slice.Shape.Select(extent => (long)extent)))
-                yield return $"{entry}, expected {Quoted.Shape(slice.Shape)}";
+            int[] expected = StoredForms.ShapeOf(slice);
+            if (!entry.Shape.SequenceEqual(expected.Select(extent => (long)extent)))
+                yield return $"{entry}, expected {Quoted.Shape(expected)}";
             else if (!entry.Dtype.IsFloat())
                 yield return $"{entry}, expected F32, F16 or BF16";
         }
     }
-
-    // Causal masks that old writers saved as buffers; and the head, when it is the embedding once more.
-    static bool IsIgnored(string name) =>
-        name == "lm_head.weight" || (name.StartsWith("h.", StringComparison.Ordinal)
-            && (name.EndsWith(".attn.bias", StringComparison.Ordinal)
-                || name.EndsWith(".attn.masked_bias", StringComparison.Ordinal)));
 }

@@ -50,13 +50,22 @@ public sealed class FlatParameters
     public Tensor this[string name] => Find(name)
         ?? throw new UserException($"parameter {Quoted.Name(Parameters[name].Name)} is not in this set");
 
+    /// <summary>The tensor of a role.</summary>
+    /// <param name="role">What it does.</param>
+    /// <param name="layer">The block of a role inside the blocks, from 0; else left out.</param>
+    /// <exception cref="ArgumentException">This model has no such parameter.</exception>
+    /// <exception cref="UserException">It is not included here.</exception>
+    public Tensor this[Role role, int layer = -1] => this[Parameters[role, layer].Name];
+
     /// <summary>The tensor of a parameter, or null when it is not included.</summary>
-    public Tensor? Find(string name) => _byName.GetValueOrDefault(ParameterLayout.WithoutPrefix(name));
+    public Tensor? Find(string name)
+        => _byName.GetValueOrDefault(Parameters.Architecture.WithoutPrefix(name));
 
     /// <summary>
     /// The block that holds an included parameter, and the parameter's first element in it.
     /// </summary>
-    internal (int Block, long Offset) PlaceOf(string name) => _places[ParameterLayout.WithoutPrefix(name)];
+    internal (int Block, long Offset) PlaceOf(string name)
+        => _places[Parameters.Architecture.WithoutPrefix(name)];
 
     int CutBlock(TensorArena arena, string purpose, int first)
     {

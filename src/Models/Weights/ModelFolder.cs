@@ -31,10 +31,12 @@ public static class ModelFolder
 
     /// <summary>Reads <c>config.json</c>.</summary>
     /// <exception cref="UserException">There is none, or it is not one we can use.</exception>
-    public static ModelConfig ReadConfig(string dir)
+    public static ModelConfig ReadConfig(string dir) => ReadConfig(dir, Architecture.Known);
+
+    internal static ModelConfig ReadConfig(string dir, IReadOnlyList<Architecture> known)
     {
         RequireFolder(dir);
-        return ModelConfig.Read(Path.Combine(dir, ConfigFile));
+        return ModelConfig.Read(Path.Combine(dir, ConfigFile), known);
     }
 
     /// <summary>Reads all parameters into the flat vector of <see cref="ParameterLayout"/>.</summary>
@@ -62,11 +64,11 @@ public static class ModelFolder
         using SafetensorsShards shards = SafetensorsShards.Open(FindWeights(dir));
         foreach ((ParameterSlice slice, string name) in CheckpointNames.Match(
             dir, shards, new ParameterLayout(config)))
-            shards.Read(name, destination(slice));
+            Read(shards, name, slice, config, destination(slice));
     }
 
-    /// <summary>Reads every parameter in pieces of at most 256 Ki elements, for memory that is not a
-    /// span.</summary>
+    /// <summary>Reads every parameter in pieces of at most 256 Ki elements, for memory that is not a span. One
+    /// that the checkpoint stores in another order comes in one piece.</summary>
     /// <exception cref="UserException">The weights are missing or damaged, or do not fit the
     /// config.</exception>
     public static void ReadPieces(string dir, ModelConfig config, ParameterSink sink)
@@ -75,12 +77,21 @@ public static class ModelFolder
         float[] piece = new float[PieceLength];
         foreach ((ParameterSlice slice, string name) in CheckpointNames.Match(
             dir, shards, new ParameterLayout(config)))
+        {
+            if (slice.Stored != StoredForm.AsInMemory) // rearranged as a whole
+            {
+                float[] whole = new float[slice.Length];
+                Read(shards, name, slice, config, whole);
+                sink(slice, 0, whole);
+                continue;
+            }
             for (long start = 0; start < slice.Length; start += PieceLength)
             {
                 Span<float> values = piece.AsSpan(0, (int)Math.Min(PieceLength, slice.Length - start));
                 shards.Read(name, start, values);
                 sink(slice, start, values);
             }
+        }
     }
 
     /// <summary>Writes a model folder that Hugging Face loads. Every file is written whole or not at
@@ -99,13 +110,7 @@ public static class ModelFolder
         // transformers refuses files that do not say which framework wrote them
         writer.Metadata["format"] = "pt";
         foreach (ParameterSlice slice in new ParameterLayout(config).Slices)
-        {
-            // lm_head lies beside the transformer in Hugging Face's module tree, not inside it.
-            string name = slice.Name.StartsWith("lm_head.", StringComparison.Ordinal)
-                ? slice.Name
-                : ParameterLayout.Prefix + slice.Name;
-            writer.Add(name, slice.Shape, (start, piece) => source(slice, start, piece), dtype);
-        }
+            writer.Add(slice.StoredName, StoredForms.ShapeOf(slice), Stored(slice, config, source), dtype);
         writer.Save(Path.Combine(dir, WeightsFile));
         if (tokenizerFrom is not null)
             CopyTokenizer(tokenizerFrom, dir);
@@ -153,6 +158,39 @@ public static class ModelFolder
         var parameters = new ParameterLayout(ReadConfig(dir));
         using SafetensorsShards shards = SafetensorsShards.Open(FindWeights(dir));
         CheckpointNames.Match(dir, shards, parameters);
+    }
+
+    static void Read(SafetensorsShards shards, string name, ParameterSlice slice, ModelConfig config,
+        Span<float> destination)
+    {
+        if (slice.Stored == StoredForm.AsInMemory)
+        {
+            shards.Read(name, destination);
+            return;
+        }
+        float[] stored = new float[slice.Length];
+        shards.Read(name, stored);
+        StoredForms.ToMemory(slice, config.Heads, stored, destination);
+    }
+
+    // The elements of a parameter as a checkpoint stores them, piece by piece.
+    static TensorSource Stored(ParameterSlice slice, ModelConfig config, ParameterSource source)
+    {
+        if (slice.Stored == StoredForm.AsInMemory)
+            return (start, piece) => source(slice, start, piece);
+        float[]? stored = null; // one parameter at a time
+        return (start, piece) =>
+        {
+            if (stored is null)
+            {
+                float[] memory = new float[slice.Length];
+                source(slice, 0, memory);
+                StoredForms.ToStored(slice, config.Heads, memory, stored = new float[slice.Length]);
+            }
+            stored.AsSpan((int)start, piece.Length).CopyTo(piece);
+            if (start + piece.Length == slice.Length)
+                stored = null;
+        };
     }
 
     static string FindWeights(string dir)

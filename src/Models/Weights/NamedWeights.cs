@@ -2,27 +2,31 @@
 namespace HeadTap.Models;
 
 /// <summary>
-/// The parameters under the names that code reads. <typeparamref name="T"/> is Tensor for weights, and
+/// The parameters as properties, one a <see cref="Role"/>. <typeparamref name="T"/> is Tensor for weights, and
 /// Tensor? for gradients, where null says frozen.
 /// </summary>
 public sealed class NamedWeights<T> where T : class?
 {
-    internal NamedWeights(ModelConfig config, Func<string, T> find)
+    internal NamedWeights(ParameterLayout parameters, Func<string, T> find)
     {
-        TokenEmbedding = find("wte.weight");
-        PositionEmbedding = find("wpe.weight");
-        Layers = [.. Enumerable.Range(0, config.Layers).Select(l => new NamedBlock<T>(l, find))];
-        FinalNormWeight = find("ln_f.weight");
-        FinalNormBias = find("ln_f.bias");
-        Head = config.TiedHead ? TokenEmbedding : find("lm_head.weight");
-        HeadBias = config.HeadBias ? find("lm_head.bias") : null;
+        TokenEmbedding = Of(Role.TokenEmbedding);
+        PositionEmbedding = Optional(Role.PositionEmbedding);
+        Layers = [.. Enumerable.Range(0, parameters.Config.Layers)
+            .Select(l => new NamedBlock<T>(role => find(parameters[role, l].Name)))];
+        FinalNormWeight = Of(Role.FinalNormWeight);
+        FinalNormBias = Of(Role.FinalNormBias);
+        Head = parameters.Config.TiedHead ? TokenEmbedding : Of(Role.HeadWeight);
+        HeadBias = Optional(Role.HeadBias);
+
+        T Of(Role role) => find(parameters[role].Name);
+        T? Optional(Role role) => parameters.Find(role) is { } slice ? find(slice.Name) : null;
     }
 
     /// <summary>W_E [V, C].</summary>
     public T TokenEmbedding { get; }
 
-    /// <summary>W_pos [context, C].</summary>
-    public T PositionEmbedding { get; }
+    /// <summary>W_pos [context, C]; null where the architecture learns no positions.</summary>
+    public T? PositionEmbedding { get; }
 
     /// <summary>The blocks.</summary>
     public IReadOnlyList<NamedBlock<T>> Layers { get; }
@@ -43,22 +47,21 @@ public sealed class NamedWeights<T> where T : class?
 /// <summary>The parameters of one block.</summary>
 public sealed class NamedBlock<T> where T : class?
 {
-    internal NamedBlock(int layer, Func<string, T> find)
+    internal NamedBlock(Func<Role, T> find)
     {
-        (Ln1Weight, Ln1Bias) = (Find("ln_1.weight"), Find("ln_1.bias"));
-        (QkvWeight, QkvBias) = (Find("attn.c_attn.weight"), Find("attn.c_attn.bias"));
-        (ProjWeight, ProjBias) = (Find("attn.c_proj.weight"), Find("attn.c_proj.bias"));
-        (Ln2Weight, Ln2Bias) = (Find("ln_2.weight"), Find("ln_2.bias"));
-        (FcWeight, FcBias) = (Find("mlp.c_fc.weight"), Find("mlp.c_fc.bias"));
-        (OutWeight, OutBias) = (Find("mlp.c_proj.weight"), Find("mlp.c_proj.bias"));
-        T Find(string name) => find($"h.{layer}.{name}");
+        (Norm1Weight, Norm1Bias) = (find(Role.Norm1Weight), find(Role.Norm1Bias));
+        (QkvWeight, QkvBias) = (find(Role.QkvWeight), find(Role.QkvBias));
+        (ProjWeight, ProjBias) = (find(Role.ProjWeight), find(Role.ProjBias));
+        (Norm2Weight, Norm2Bias) = (find(Role.Norm2Weight), find(Role.Norm2Bias));
+        (MlpInWeight, MlpInBias) = (find(Role.MlpInWeight), find(Role.MlpInBias));
+        (MlpOutWeight, MlpOutBias) = (find(Role.MlpOutWeight), find(Role.MlpOutBias));
     }
 
     /// <summary>Gain of the first LayerNorm [C].</summary>
-    public T Ln1Weight { get; }
+    public T Norm1Weight { get; }
 
     /// <summary>Shift of the first LayerNorm [C].</summary>
-    public T Ln1Bias { get; }
+    public T Norm1Bias { get; }
 
     /// <summary>Queries, keys and values side by side [C, 3C].</summary>
     public T QkvWeight { get; }
@@ -73,27 +76,27 @@ public sealed class NamedBlock<T> where T : class?
     public T ProjBias { get; }
 
     /// <summary>Gain of the second LayerNorm [C].</summary>
-    public T Ln2Weight { get; }
+    public T Norm2Weight { get; }
 
     /// <summary>Shift of the second LayerNorm [C].</summary>
-    public T Ln2Bias { get; }
+    public T Norm2Bias { get; }
 
     /// <summary>Into the feed-forward block [C, I].</summary>
-    public T FcWeight { get; }
+    public T MlpInWeight { get; }
 
     /// <summary>[I]</summary>
-    public T FcBias { get; }
+    public T MlpInBias { get; }
 
     /// <summary>Out of the feed-forward block [I, C].</summary>
-    public T OutWeight { get; }
+    public T MlpOutWeight { get; }
 
     /// <summary>[C]</summary>
-    public T OutBias { get; }
+    public T MlpOutBias { get; }
 
     /// <summary>Every parameter of the block.</summary>
     public IEnumerable<T> All =>
     [
-        Ln1Weight, Ln1Bias, QkvWeight, QkvBias, ProjWeight, ProjBias,
-        Ln2Weight, Ln2Bias, FcWeight, FcBias, OutWeight, OutBias,
+        Norm1Weight, Norm1Bias, QkvWeight, QkvBias, ProjWeight, ProjBias,
+        Norm2Weight, Norm2Bias, MlpInWeight, MlpInBias, MlpOutWeight, MlpOutBias,
     ];
 }

@@ -11,11 +11,11 @@ public sealed record PublishedModel(string Name, string Repository, ModelConfig 
     /// <summary>The five models.</summary>
     public static IReadOnlyList<PublishedModel> All { get; } =
     [
-        new("gpt2", "openai-community/gpt2", ModelConfig.Gpt2Small),
-        new("gpt2-medium", "openai-community/gpt2-medium", ModelConfig.Gpt2Medium),
-        new("gpt2-large", "openai-community/gpt2-large", ModelConfig.Gpt2Large),
-        new("gpt2-xl", "openai-community/gpt2-xl", ModelConfig.Gpt2Xl),
-        new("distilgpt2", "distilbert/distilgpt2", ModelConfig.DistilGpt2),
+        new("gpt2", "openai-community/gpt2", Gpt2.Small),
+        new("gpt2-medium", "openai-community/gpt2-medium", Gpt2.Medium),
+        new("gpt2-large", "openai-community/gpt2-large", Gpt2.Large),
+        new("gpt2-xl", "openai-community/gpt2-xl", Gpt2.Xl),
+        new("distilgpt2", "distilbert/distilgpt2", Gpt2.Distil),
     ];
 
     /// <summary>The files of a model folder, small ones first; tokenizer.json may be absent on the

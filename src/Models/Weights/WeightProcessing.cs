@@ -7,11 +7,13 @@ namespace HeadTap.Models;
 /// from this one.
 /// </summary>
 /// <remarks>
-/// The result is a GPT-2 with gains 1, shifts 0, an untied head and a head bias. Sums are in float64. The
+/// The result is a model of the same architecture with gains 1, shifts 0, an untied head and a head bias. Sums are in float64. The
 /// stream has zero mean in every token, so our LayerNorm on it is their LayerNormPre.
 /// </remarks>
 public static class WeightProcessing
 {
+    const int Outside = -1; // of the blocks
+
     /// <summary>A processed copy of a model, on the same device; the original is left as it is.</summary>
     public static LanguageModel TransformerLens(LanguageModel model)
     {
@@ -20,16 +22,16 @@ public static class WeightProcessing
         var processed = new LanguageModel(model.Device, config);
         try
         {
-            Func<string, double[]> read = P(model);
-            void Put(string name, double[] values)
-                => processed.Set[name].Upload(Array.ConvertAll(values, v => (float)v));
+            Func<Role, int, double[]> read = P(model);
+            void Put(Role role, int layer, double[] values)
+                => processed.Set[role, layer].Upload(Array.ConvertAll(values, v => (float)v));
             (double[] head, double[] bias) = FoldedUnembedding(model.Config, read);
-            Put("lm_head.weight", head);
-            Put("lm_head.bias", bias);
+            Put(Role.HeadWeight, Outside, head);
+            Put(Role.HeadBias, Outside, bias);
             PutEmbeddings(config, read, Put);
             for (int l = 0; l < config.Layers; l++)
-                PutBlock(config, $"h.{l}", read, Put);
-            PutUnitNorm(config, "ln_f", Put);
+                PutBlock(config, l, read, Put);
+            PutUnitNorm(config, Role.FinalNormWeight, Role.FinalNormBias, Outside, Put);
             return processed;
         }
         catch
@@ -43,7 +45,7 @@ public static class WeightProcessing
     /// The unembedding alone: LayerNorm folded in, without its mean over C, and without its mean over V.
     /// </summary>
     /// <remarks>
-    /// W_U &lt;- diag(ln_f.w) W_U and b_U &lt;- b_U + ln_f.b W_U; W_U minus its mean over C; then both minus
+    /// W_U &lt;- diag(g) W_U and b_U &lt;- b_U + s W_U, g gain and s shift of the final LayerNorm; W_U minus its mean over C; then both minus
     /// their means over V. For a vector x with zero mean and unit variance x W_U + b_U are the model's
     /// logits, less one number for all tokens.
     /// </remarks>
@@ -55,15 +57,16 @@ public static class WeightProcessing
         return (Array.ConvertAll(head, v => (float)v), Array.ConvertAll(bias, v => (float)v));
     }
 
-    static Func<string, double[]> P(LanguageModel model)
-        => name => Array.ConvertAll(model.Set[name].ToArray(), v => (double)v);
+    static Func<Role, int, double[]> P(LanguageModel model)
+        => (role, layer) => Array.ConvertAll(model.Set[role, layer].ToArray(), v => (double)v);
 
-    static (double[] Head, double[] Bias) FoldedUnembedding(ModelConfig config, Func<string, double[]> P)
+    static (double[] Head, double[] Bias) FoldedUnembedding(ModelConfig config, Func<Role, int, double[]> P)
     {
         int C = config.Width, V = config.VocabSize;
-        double[] head = P(config.TiedHead ? "wte.weight" : "lm_head.weight"); // [V, C]: W_U transposed
-        double[] gain = P("ln_f.weight"), shift = P("ln_f.bias");
-        double[] bias = config.HeadBias ? P("lm_head.bias") : new double[V];
+        // [V, C]: W_U transposed
+        double[] head = P(config.TiedHead ? Role.TokenEmbedding : Role.HeadWeight, Outside);
+        double[] gain = P(Role.FinalNormWeight, Outside), shift = P(Role.FinalNormBias, Outside);
+        double[] bias = config.HeadBias ? P(Role.HeadBias, Outside) : new double[V];
         for (int v = 0; v < V; v++)
         {
             Span<double> column = head.AsSpan(v * C, C);
@@ -84,24 +87,29 @@ public static class WeightProcessing
         return (head, bias);
     }
 
-    static void PutEmbeddings(ModelConfig config, Func<string, double[]> P, Action<string, double[]> Put)
+    static void PutEmbeddings(
+        ModelConfig config, Func<Role, int, double[]> P, Action<Role, int, double[]> Put)
     {
-        foreach (string name in (string[])["wte.weight", "wpe.weight"])
+        foreach (Role role in (Role[])[Role.TokenEmbedding, Role.PositionEmbedding])
         {
-            double[] table = P(name);
+            if (!config.Architecture.Has(role))
+                continue;
+            double[] table = P(role, Outside);
             CentreRows(table, config.Width);
-            Put(name, table);
+            Put(role, Outside, table);
         }
     }
 
-    static void PutBlock(ModelConfig config, string block, Func<string, double[]> P,
-        Action<string, double[]> Put)
+    static void PutBlock(ModelConfig config, int l, Func<Role, int, double[]> P,
+        Action<Role, int, double[]> Put)
     {
         int C = config.Width, I = config.Inner;
-        (double[] qkv, double[] qkvBias) = FoldNorm(P, $"{block}.ln_1", $"{block}.attn.c_attn", C, 3 * C);
-        (double[] fc, double[] fcBias) = FoldNorm(P, $"{block}.ln_2", $"{block}.mlp.c_fc", C, I);
-        double[] proj = P($"{block}.attn.c_proj.weight"), projBias = P($"{block}.attn.c_proj.bias");
-        double[] wide = P($"{block}.mlp.c_proj.weight"), wideBias = P($"{block}.mlp.c_proj.bias");
+        (double[] qkv, double[] qkvBias) = FoldNorm(
+            P(Role.Norm1Weight, l), P(Role.Norm1Bias, l), P(Role.QkvWeight, l), P(Role.QkvBias, l), C, 3 * C);
+        (double[] fc, double[] fcBias) = FoldNorm(
+            P(Role.Norm2Weight, l), P(Role.Norm2Bias, l), P(Role.MlpInWeight, l), P(Role.MlpInBias, l), C, I);
+        double[] proj = P(Role.ProjWeight, l), projBias = P(Role.ProjBias, l);
+        double[] wide = P(Role.MlpOutWeight, l), wideBias = P(Role.MlpOutBias, l);
         CentreRows(proj, C);
         CentreRows(projBias, C);
         CentreRows(wide, C);
@@ -113,25 +121,23 @@ public static class WeightProcessing
                 projBias[c] += qkvBias[2 * C + i] * proj[i * C + c];
             qkvBias[2 * C + i] = 0;
         }
-        Put($"{block}.attn.c_attn.weight", qkv);
-        Put($"{block}.attn.c_attn.bias", qkvBias);
-        Put($"{block}.attn.c_proj.weight", proj);
-        Put($"{block}.attn.c_proj.bias", projBias);
-        Put($"{block}.mlp.c_fc.weight", fc);
-        Put($"{block}.mlp.c_fc.bias", fcBias);
-        Put($"{block}.mlp.c_proj.weight", wide);
-        Put($"{block}.mlp.c_proj.bias", wideBias);
-        PutUnitNorm(config, $"{block}.ln_1", Put);
-        PutUnitNorm(config, $"{block}.ln_2", Put);
+        Put(Role.QkvWeight, l, qkv);
+        Put(Role.QkvBias, l, qkvBias);
+        Put(Role.ProjWeight, l, proj);
+        Put(Role.ProjBias, l, projBias);
+        Put(Role.MlpInWeight, l, fc);
+        Put(Role.MlpInBias, l, fcBias);
+        Put(Role.MlpOutWeight, l, wide);
+        Put(Role.MlpOutBias, l, wideBias);
+        PutUnitNorm(config, Role.Norm1Weight, Role.Norm1Bias, l, Put);
+        PutUnitNorm(config, Role.Norm2Weight, Role.Norm2Bias, l, Put);
     }
 
-    // b += ln.b W, W
-    // <- diag(ln.w) W, then W minus its mean over the inputs: LayerNorm's output has zero mean.
-    static (double[] Weight, double[] Bias) FoldNorm(Func<string, double[]> P, string norm,
-        string linear, int C, int N)
+    // b += shift W, W <- diag(gain) W, then W minus its mean over the inputs: LayerNorm's output has zero
+    // mean.
+    static (double[] Weight, double[] Bias) FoldNorm(
+        double[] gain, double[] shift, double[] weight, double[] bias, int C, int N)
     {
-        double[] weight = P($"{linear}.weight"), bias = P($"{linear}.bias");
-        double[] gain = P($"{norm}.weight"), shift = P($"{norm}.bias");
         for (int n = 0; n < N; n++)
         {
             double mean = 0;
@@ -147,12 +153,13 @@ public static class WeightProcessing
         return (weight, bias);
     }
 
-    static void PutUnitNorm(ModelConfig config, string name, Action<string, double[]> Put)
+    static void PutUnitNorm(
+        ModelConfig config, Role gain, Role shift, int layer, Action<Role, int, double[]> Put)
     {
         double[] ones = new double[config.Width];
         Array.Fill(ones, 1.0);
-        Put($"{name}.weight", ones);
-        Put($"{name}.bias", new double[config.Width]);
+        Put(gain, layer, ones);
+        Put(shift, layer, new double[config.Width]);
     }
 
     static void CentreRows(double[] rows, int width)

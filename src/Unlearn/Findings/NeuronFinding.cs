@@ -32,15 +32,15 @@ public sealed class NeuronFinding(IReadOnlyList<double[]> scores) : Finding
             if (removed.Length == 0)
                 continue;
             NamedBlock<Tensor> block = model.Weights.Layers[l];
-            float[] weight = block.FcWeight.ToArray(), bias = block.FcBias.ToArray();
+            float[] weight = block.MlpInWeight.ToArray(), bias = block.MlpInBias.ToArray();
             foreach (int i in removed)
             {
                 bias[i] = 0;
                 for (int c = 0; c < C; c++)
                     weight[c * I + i] = 0;
             }
-            block.FcWeight.Upload(weight);
-            block.FcBias.Upload(bias);
+            block.MlpInWeight.Upload(weight);
+            block.MlpInBias.Upload(bias);
         }
     }
 }

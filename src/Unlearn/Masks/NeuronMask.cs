@@ -4,7 +4,7 @@ namespace HeadTap.Unlearn;
 
 /// <summary>
 /// The loss of rows when every neuron's activation is multiplied by a number of its own, and its gradient by
-/// those numbers. mask_i a_i is row i of c_proj times mask_i, so with W' = mask W
+/// those numbers. mask_i a_i is row i of the matrix out times mask_i, so with W' = mask W
 /// dL/dmask_i = sum_j dL/dW'_ij W_ij, exactly. The weights are what they were when it is disposed.
 /// </summary>
 sealed class NeuronMask : IDisposable
@@ -18,7 +18,7 @@ sealed class NeuronMask : IDisposable
     internal NeuronMask(LanguageModel model, int longest)
     {
         _model = model;
-        IReadOnlySet<string> names = Enumerable.Range(0, model.Config.Layers).Select(Name).ToHashSet();
+        IReadOnlySet<string> names = model.Parameters.InBlocks([Role.MlpOutWeight]).Select(s => s.Name).ToHashSet();
         _weights = WeightSnapshot.Of(model, names);
         _rows = new RowGradients(model, names, longest);
     }
@@ -50,5 +50,5 @@ sealed class NeuronMask : IDisposable
         _rows.Dispose();
     }
 
-    static string Name(int l) => $"h.{l}.mlp.c_proj.weight";
+    string Name(int l) => _model.Parameters[Role.MlpOutWeight, l].Name;
 }

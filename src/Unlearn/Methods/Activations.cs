@@ -4,7 +4,7 @@ namespace HeadTap.Unlearn;
 
 /// <summary>
 /// Activations: score_i = mean over sequences and positions from the prompt's last on of a_i, times
-/// ||row i of c_proj|| (arXiv 2410.02159; Chang et al. 2024, arXiv 2311.09060). The mean is signed.
+/// ||row i of the matrix out|| (arXiv 2410.02159; Chang et al. 2024, arXiv 2311.09060). The mean is signed.
 /// </summary>
 public sealed class Activations : NeuronMethod
 {
@@ -42,7 +42,7 @@ public sealed class Activations : NeuronMethod
         }
         for (int l = 0; l < sums.Length; l++)
         {
-            float[] weight = task.Model.Weights.Layers[l].OutWeight.ToArray();
+            float[] weight = task.Model.Weights.Layers[l].MlpOutWeight.ToArray();
             for (int i = 0; i < I; i++)
                 sums[l][i] *= Norm(weight.AsSpan(i * config.Width, config.Width)) / positions;
         }

@@ -4,7 +4,7 @@ using HeadTap.Runtime;
 namespace HeadTap.Unlearn;
 
 /// <summary>
-/// RMU (Li et al. 2024, arXiv 2403.03218, equations 1 and 2): with h the stream behind a layer,
+/// RMU (Li et al. 2024, arXiv 2403.03218, equations 1 and 2): with h the stream out of a layer,
 /// loss = mean |h - c u|^2 over the forget set + alpha mean |h - h_original|^2 over as many keep rows, means
 /// over positions and width; u is random with entries in [0, 1) and length 1. The feed-forward parameters of
 /// that layer and the two below it are trained.
@@ -40,8 +40,11 @@ public sealed class Rmu : TrainingMethod
     }
 
     internal override IReadOnlySet<string> Trained(UnlearnTask task)
-        => Enumerable.Range(0, 3).Select(below => Layer(task) - below).Where(l => l >= 0)
-            .SelectMany(l => task.Model.Parameters.Match($"h.{l}.mlp.*")).Select(s => s.Name).ToHashSet();
+        => task.Model.Parameters.InBlocks(Roles.Mlp,
+            Enumerable.Range(0, 3).Select(below => Layer(task) - below).Where(l => l >= 0))
+            .Select(s => s.Name).ToHashSet();
+
+    internal override IReadOnlyList<Site> Recorded(UnlearnTask task) => [Site.ResidPost(Layer(task))];
 
     internal override StepLoss Loss(UnlearnTask task, RowTrainer trainer)
         => new SteeringLoss(task, trainer.Passes, Layer(task));
@@ -63,7 +66,7 @@ public sealed class Rmu : TrainingMethod
 
         internal SteeringLoss(UnlearnTask task, RowGradients passes, int layer)
         {
-            (_task, _passes, _site) = (task, passes, new Site(SiteKind.ResidPost, layer));
+            (_task, _passes, _site) = (task, passes, Site.ResidPost(layer));
             _alpha = task.Options.Alpha ?? 1f;
             _keep = new RowCycle(task.Keep, task.Seed);
             _original = new OriginalModel(task.Model, new SessionOptions
@@ -100,15 +103,11 @@ public sealed class Rmu : TrainingMethod
             {
                 var batch = new SequenceBatch([.. pass]);
                 float[]? held = original ? Original(batch) : null;
-                float[] gradient = [];
-                // No word is looked at: one position's loss, times 0, is the least that a pass needs.
-                int[] targets = new int[batch.B * batch.T];
-                Array.Fill(targets, -1);
-                targets[0] = 0;
-                using (_task.Model.Attach(Edit.Call(_site.Name,
-                    at => { (double sum, gradient) = Squares(at, batch.T, held, scale); loss += sum; },
-                    at => gradient.CopyTo(at.Values, 0))))
-                    _passes.Session.ForwardBackward(batch, targets, _passes.Gradients, 0f);
+                _passes.Session.Forward(batch);
+                float[] h = _passes.Session.Recordings[_site].ToArray();
+                (double sum, float[] gradient) = Squares(batch, h, held, scale);
+                loss += sum;
+                _passes.Session.Backward(_site, gradient, _passes.Gradients);
             }
             return loss;
         }
@@ -119,18 +118,18 @@ public sealed class Rmu : TrainingMethod
             base.Dispose();
         }
 
-        (double Loss, float[] Gradient) Squares(EditContext at, int T, float[]? held, double scale)
+        // scale * sum |h - target|^2 over real tokens, and its gradient by h [B T, C].
+        (double Loss, float[] Gradient) Squares(SequenceBatch batch, float[] h, float[]? held, double scale)
         {
-            float[] gradient = new float[at.Values.Length];
-            int C = at.Width;
+            float[] gradient = new float[h.Length];
+            int C = _wanted.Length;
             double loss = 0;
-            for (int r = 0; r < at.Rows.Count; r++)
-                for (int c = 0; c < C; c++)
+            for (int b = 0; b < batch.B; b++)
+                for (int at = b * batch.T * C; at < (b * batch.T + batch.Lengths[b]) * C; at++)
                 {
-                    int from = ((at.Rows[r].BatchRow * T) + at.Rows[r].Position) * C + c;
-                    double apart = at.Values[r * C + c] - (double)(held is null ? _wanted[c] : held[from]);
+                    double apart = h[at] - (double)(held is null ? _wanted[at % C] : held[at]);
                     loss += scale * apart * apart;
-                    gradient[r * C + c] = (float)(2 * scale * apart);
+                    gradient[at] = (float)(2 * scale * apart);
                 }
             return (loss, gradient);
         }

@@ -65,7 +65,7 @@ public sealed class ZeroOut : NeuronMethod
         LanguageModel model, ModelSession above, int rowsInPass, int[] row, int l, float[] a)
     {
         readonly int T = row.Length, C = model.Config.Width, I = model.Config.Inner;
-        readonly float[] weight = model.Weights.Layers[l].OutWeight.ToArray();
+        readonly float[] weight = model.Weights.Layers[l].MlpOutWeight.ToArray();
 
         // Sum of the row's losses for a stream [T, C] behind the layer.
         internal double Loss(float[] stream) => Losses(stream, 1)[0];
@@ -73,7 +73,7 @@ public sealed class ZeroOut : NeuronMethod
         // The stream behind the layer if all its neurons were zero.
         internal float[] WithoutNeurons(float[] residMid)
         {
-            float[] bias = model.Weights.Layers[l].OutBias.ToArray();
+            float[] bias = model.Weights.Layers[l].MlpOutBias.ToArray();
             return [.. residMid.Select((x, at) => x + bias[at % C])];
         }
 

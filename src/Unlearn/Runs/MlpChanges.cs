@@ -34,9 +34,8 @@ public sealed record MlpChanges(IReadOnlyList<LayerChanges> Layers, long Elsewhe
         foreach (ParameterSlice slice in model.Parameters.Slices)
         {
             long differing = Differing(before[slice.Name], model.Set[slice.Name].ToArray()).Count();
-            if (slice.Name.StartsWith("h.", StringComparison.Ordinal))
-                byLayer[int.Parse(slice.Name.Split('.')[1],
-                    System.Globalization.CultureInfo.InvariantCulture)] += differing;
+            if (slice.Layer >= 0)
+                byLayer[slice.Layer] += differing;
             else
                 elsewhere += differing;
         }
@@ -47,20 +46,21 @@ public sealed record MlpChanges(IReadOnlyList<LayerChanges> Layers, long Elsewhe
     {
         int C = model.Config.Width, I = model.Config.Inner;
         int[] neurons = new int[I];
-        float[] fc = model.Set[$"h.{l}.mlp.c_fc.weight"].ToArray();
-        float[] bias = model.Set[$"h.{l}.mlp.c_fc.bias"].ToArray();
-        float[] fcBefore = before[$"h.{l}.mlp.c_fc.weight"], biasBefore = before[$"h.{l}.mlp.c_fc.bias"];
+        float[] fc = Now(Role.MlpInWeight), bias = Now(Role.MlpInBias);
+        float[] fcBefore = Was(Role.MlpInWeight), biasBefore = Was(Role.MlpInBias);
         long matrices = 0;
         foreach (int at in Differing(fcBefore, fc))
             (matrices, neurons[at % I]) = (matrices + 1, neurons[at % I] + 1);
         foreach (int at in Differing(biasBefore, bias))
             neurons[at]++;
-        foreach (int at in Differing(before[$"h.{l}.mlp.c_proj.weight"],
-            model.Set[$"h.{l}.mlp.c_proj.weight"].ToArray()))
+        foreach (int at in Differing(Was(Role.MlpOutWeight), Now(Role.MlpOutWeight)))
             (matrices, neurons[at / C]) = (matrices + 1, neurons[at / C] + 1);
         int removed = Enumerable.Range(0, I)
             .Count(i => Off(fc, bias, i, C, I) && !Off(fcBefore, biasBefore, i, C, I));
         return new LayerChanges(l, weights, matrices, neurons.Count(n => n > 0), removed, neurons);
+
+        float[] Now(Role role) => model.Set[role, l].ToArray();
+        float[] Was(Role role) => before[model.Parameters[role, l].Name];
     }
 
     static bool Off(float[] fc, float[] bias, int i, int C, int I)

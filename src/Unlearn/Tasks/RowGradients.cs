@@ -12,24 +12,22 @@ sealed class RowGradients : IDisposable
     const int TokensInPass = 8192;
 
     readonly LanguageModel _model;
-    readonly TensorArena _arena;
     readonly ModelSession _session;
     readonly int _rowsInPass;
 
     /// <param name="model">Whose weights are read at every call.</param>
     /// <param name="trained">Parameters that get gradients.</param>
     /// <param name="longest">Tokens of the longest row that will come.</param>
-    internal RowGradients(LanguageModel model, IReadOnlySet<string> trained, int longest)
+    /// <param name="record">Sites that every pass records; null for none.</param>
+    internal RowGradients(LanguageModel model, IReadOnlySet<string> trained, int longest,
+        IReadOnlyList<Site>? record = null)
     {
         _model = model;
         _rowsInPass = Math.Max(1, TokensInPass / longest);
-        _arena = new TensorArena(model.Device,
-            TensorArena.Measure(model.Device, a => _ = new ParameterGradients(a, model.Parameters, trained)),
-            "gradients");
-        Gradients = new ParameterGradients(_arena, model.Parameters, trained);
+        Gradients = ParameterGradients.Create(model, trained);
         _session = new ModelSession(model, new SessionOptions
         {
-            MaxRows = _rowsInPass, MaxTokens = longest, Backward = true,
+            MaxRows = _rowsInPass, MaxTokens = longest, Backward = true, Record = record ?? [],
         });
     }
 
@@ -122,6 +120,6 @@ sealed class RowGradients : IDisposable
     public void Dispose()
     {
         _session.Dispose();
-        _arena.Dispose();
+        Gradients.Dispose();
     }
 }

@@ -22,9 +22,10 @@ public sealed class RowTrainer : IDisposable
     /// <param name="longest">Tokens of the longest row that will come.</param>
     /// <param name="seed">Of the order of rows.</param>
     /// <param name="trained">Parameters that move; null for all.</param>
+    /// <param name="record">Sites that every pass records, for losses of them; null for none.</param>
     /// <exception cref="UserException">An option is out of range, or it does not fit the device.</exception>
     public RowTrainer(LanguageModel model, AdamWOptions optimizer, int batchRows, int longest, ulong seed,
-        IReadOnlySet<string>? trained = null)
+        IReadOnlySet<string>? trained = null, IReadOnlyList<Site>? record = null)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(optimizer);
@@ -33,7 +34,7 @@ public sealed class RowTrainer : IDisposable
         (_rate, _seed) = (optimizer.LearningRate, seed);
         _batchRows = OptionRange.AtLeastOne("batch-rows", batchRows);
         trained ??= model.Parameters.Slices.Select(s => s.Name).ToHashSet();
-        Passes = new RowGradients(model, trained, longest);
+        Passes = new RowGradients(model, trained, longest, record);
         try
         {
             _arena = new TensorArena(model.Device, TensorArena.Measure(model.Device, a =>

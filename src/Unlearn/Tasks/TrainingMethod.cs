@@ -60,6 +60,9 @@ public abstract class TrainingMethod : UnlearningMethod
     /// <summary>Parameters that move; null for all.</summary>
     internal virtual IReadOnlySet<string>? Trained(UnlearnTask task) => null;
 
+    /// <summary>Sites that every pass records, for losses of them.</summary>
+    internal virtual IReadOnlyList<Site> Recorded(UnlearnTask task) => [];
+
     /// <summary>Refuses options before any work.</summary>
     internal virtual void Check(UnlearnTask task) { }
 
@@ -79,7 +82,8 @@ public abstract class TrainingMethod : UnlearningMethod
             DecayOnlyMatrices = false, Beta1 = 0.9f, Beta2 = 0.98f,
         };
         using var trainer = new RowTrainer(task.Model, optimizer, given.BatchRows ?? BatchRows,
-            (NeedsKeep ? rows.Concat(task.Keep) : rows).Max(r => r.Length), task.Seed, Trained(task));
+            (NeedsKeep ? rows.Concat(task.Keep) : rows).Max(r => r.Length), task.Seed, Trained(task),
+            Recorded(task));
         int steps = (int)((long)trainer.StepsIn(rows.Count) * epochs * share);
         if (steps == 0)
             return;

@@ -10,7 +10,7 @@ namespace HeadTap.Unlearn;
 /// (share + probability) / share (Maini et al. 2023, arXiv 2307.09542; R3 of arXiv 2410.02159).
 /// </summary>
 /// <remarks>
-/// Corrected: the switch is on neurons, and the finished model has it in its <c>mlp.c_proj.weight</c>.
+/// Corrected: the switch is on neurons, and the finished model has it in <see cref="Role.MlpOutWeight"/>.
 /// Reference: the switch is on positions of the context (dimension 1 of what a layer writes); masks are drawn
 /// for the examples of the first batch, and every other example finds zeros, so its feed-forward layers write
 /// nothing in training. At evaluation it holds by position, which no weights can say: there it is an edit.
@@ -47,8 +47,7 @@ public sealed class ExampleTiedDropout : TrainingRegulariser
         ArgumentNullException.ThrowIfNull(model);
         if (_form == MethodForm.Reference)
             return new WeightSnapshotScope(edits: model.Attach(EvaluationEdits(model.Config)));
-        MlpMatrix[] matrices = [.. MlpMatrix.Of(model).Where(m => m.Name.EndsWith(
-            "c_proj.weight", StringComparison.Ordinal))];
+        MlpMatrix[] matrices = [.. MlpMatrix.Of(model).Where(m => m.Role == Role.MlpOutWeight)];
         WeightSnapshot before = WeightSnapshot.Of(model, matrices.Select(m => m.Name).ToHashSet());
         int on = Fixed(model.Config.Inner) * model.Config.Width;
         foreach (MlpMatrix matrix in matrices)
@@ -79,7 +78,7 @@ public sealed class ExampleTiedDropout : TrainingRegulariser
             return Switch("blocks.*.hook_mlp_out", ByPosition);
         return Switch("blocks.*.mlp.hook_post", ByNeuron);
 
-        static Edit Switch(string site, EditFunction function) => Edit.Call(site, function, function);
+        static Edit Switch(SitePattern site, EditFunction function) => Edit.Call(site, function, function);
 
         void ByNeuron(EditContext c)
         {

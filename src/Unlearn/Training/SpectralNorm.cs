@@ -81,14 +81,15 @@ public sealed class SpectralNorm : TrainingRegulariser
         base.Dispose(disposing);
     }
 
-    // c_attn [C, 3C]: a block of columns a head and role. c_proj of attention [C, C]: a block of rows a head.
+    // Queries, keys, values [C, 3C]: one block of columns for each head and kind. W_O [C, C]: one block of
+    // rows for each head.
     static IEnumerable<MatrixPart> Parts(ParameterSlice slice, int heads)
     {
-        if (slice.Shape.Length != 2 || slice.Name is "wte.weight" or "wpe.weight")
+        if (slice.Shape.Length != 2 || slice.Role is Role.TokenEmbedding or Role.PositionEmbedding)
             yield break;
         (int rows, int columns) = (slice.Shape[0], slice.Shape[1]);
-        bool split = slice.Name.EndsWith("attn.c_attn.weight", StringComparison.Ordinal);
-        bool stacked = slice.Name.EndsWith("attn.c_proj.weight", StringComparison.Ordinal);
+        bool split = slice.Role == Role.QkvWeight;
+        bool stacked = slice.Role == Role.ProjWeight;
         int across = split ? 3 * heads : 1, down = stacked ? heads : 1;
         for (int b = 0; b < across * down; b++)
             yield return new MatrixPart(slice.Name, columns,

@@ -67,7 +67,7 @@ public sealed class PublishedDataTests
         ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(SharedData.Require("..", "gpt2-bpe"));
         PromptPairs pairs = PromptPairs.Read(SharedData.Require("data", file));
         EncodedPair[] encoded = [.. pairs.Select((p, i) =>
-            EncodedPair.Of(p, tokenizer, ModelConfig.Gpt2Small, 50256, pairs.Place(i)))];
+            EncodedPair.Of(p, tokenizer, Gpt2.Small, 50256, pairs.Place(i)))];
         Assert.That(encoded.Select(p => p.Obscure[0]), Is.All.EqualTo(50256));
         Assert.That(encoded.Count(p => p.Obscure[p.Entity].Length > 0), Is.EqualTo(found));
     }

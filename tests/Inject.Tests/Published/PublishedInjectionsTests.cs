@@ -55,7 +55,7 @@ public sealed class PublishedInjectionsTests
         ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(SharedData.Require("..", "gpt2-bpe"));
         foreach (PublishedPrompt prompt in s_small.Prompts)
         {
-            EncodedPair pair = EncodedPair.Of(prompt.Pair, tokenizer, ModelConfig.Gpt2Small, 50256, "pair");
+            EncodedPair pair = EncodedPair.Of(prompt.Pair, tokenizer, Gpt2.Small, 50256, "pair");
             Assert.That(prompt.Top, Does.Contain(pair.Answer), tokenizer.Decode([.. prompt.Top]));
         }
     }

@@ -46,7 +46,7 @@ sealed class ModelConfigTests
 
     [Test]
     public void The_published_file_is_gpt2_small() =>
-        Assert.That(Read(Published), Is.EqualTo(ModelConfig.Gpt2Small));
+        Assert.That(Read(Published), Is.EqualTo(Gpt2.Small));
 
     [Test]
     public void Every_option_comes_back()
@@ -70,7 +70,7 @@ sealed class ModelConfigTests
     public void The_written_file_says_what_hugging_face_looks_for()
     {
         using var folder = new TemporaryFolder();
-        ModelConfig.Gpt2Small.Write(folder["config.json"]);
+        Gpt2.Small.Write(folder["config.json"]);
         JsonNode json = JsonNode.Parse(File.ReadAllText(folder["config.json"]))!;
         Assert.That((string)json["model_type"]!, Is.EqualTo("gpt2"));
         Assert.That((string)json["architectures"]![0]!, Is.EqualTo("GPT2LMHeadModel"));
@@ -84,8 +84,8 @@ sealed class ModelConfigTests
     {
         Assert.That((ModelConfig.Tiny with { Width = 40 }).Inner, Is.EqualTo(160));
         Assert.That((ModelConfig.Tiny with { Inner = 7, Width = 40 }).Inner, Is.EqualTo(7));
-        Assert.That(Read(With("n_inner", "3072")), Is.EqualTo(ModelConfig.Gpt2Small));
-        Assert.That(ModelConfig.Gpt2Xl.HeadWidth, Is.EqualTo(64));
+        Assert.That(Read(With("n_inner", "3072")), Is.EqualTo(Gpt2.Small));
+        Assert.That(Gpt2.Xl.HeadWidth, Is.EqualTo(64));
     }
 
     [TestCase("gelu_pytorch_tanh", Activation.GeluTanh)]
@@ -96,7 +96,7 @@ sealed class ModelConfigTests
 
     [Test]
     public void A_token_outside_the_vocabulary_is_none() =>
-        Assert.That(Read(With("vocab_size", "1000")), Is.EqualTo(ModelConfig.Gpt2Small with
+        Assert.That(Read(With("vocab_size", "1000")), Is.EqualTo(Gpt2.Small with
         {
             VocabSize = 1000, BosToken = null, EosToken = null,
         }));

@@ -49,7 +49,7 @@ public class DecoderBackwardTests
             double[] truth = Causal(site, exact.Sites[site.Name], 6);
             float[] plainly = Array.ConvertAll(
                 Causal(site, Array.ConvertAll(plain.Sites[site.Name], v => (double)v), 6), v => (float)v);
-            float[] ours = TestModel.Row(run.Session.Gradients[site], site, 0, 6);
+            float[] ours = TestModel.Row(run.Session.SiteGradients[site], site, 0, 6);
             ours = Array.ConvertAll(Causal(site, Array.ConvertAll(ours, v => (double)v), 6), v => (float)v);
             parts.Add((site.Name, truth, plainly, ours));
         }

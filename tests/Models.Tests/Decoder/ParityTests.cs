@@ -8,7 +8,7 @@ public class ParityTests
     [TestCaseSource(typeof(TestDevice), nameof(TestDevice.Quick))]
     public void A_model_of_GPT2_smalls_width_is_within_2e_5_of_float64_at_every_site(string device)
     {
-        ModelConfig config = ModelConfig.Gpt2Small with { Layers = 4, VocabSize = 4099, ContextLength = 16 };
+        ModelConfig config = Gpt2.Small with { Layers = 4, VocabSize = 4099, ContextLength = 16 };
         using var model = new LanguageModel(TestDevice.Open(device), config);
         model.Initialize(1);
         int[] tokens = Numbers.Integers(4, 8, config.VocabSize);

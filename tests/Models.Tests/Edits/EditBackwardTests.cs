@@ -148,7 +148,7 @@ public class EditBackwardTests
                 session.ForwardBackward(batch, batch.NextTokens(), _gradients,
                     1f / _rows.Sum(r => r.Length - 1));
             return (_gradients.Set.Blocks[0].ToArray(), [.. _rows.Select((row, b) => recorded.ToDictionary(
-                site => site.Name, site => TestModel.Row(session.Gradients[site], site, b, row.Length)))]);
+                site => site.Name, site => TestModel.Row(session.SiteGradients[site], site, b, row.Length)))]);
         }
 
         // Above the diagonal the oracle says what moving a pattern's zero would do; we say nothing there.

@@ -62,7 +62,7 @@ sealed class EditOracle<TReal>(
     Dictionary<string, TReal[]> Means(Dictionary<string, TReal[]>[] sites)
     {
         var means = new Dictionary<string, TReal[]>();
-        foreach (Site site in Site.Match(edits[0].Site, _config))
+        foreach (Site site in edits[0].Site.In(_config))
         {
             (string name, bool apart) = (site.Name, InRows(site.Name));
             for (int first = 0; first < (apart ? rows.Length : 1); first++)
@@ -220,7 +220,7 @@ sealed class EditOracle<TReal>(
         return sum;
     }
 
-    HashSet<string> Names(Edit edit) => [.. Site.Match(edit.Site, _config).Select(s => s.Name)];
+    HashSet<string> Names(Edit edit) => [.. edit.Site.In(_config).Select(s => s.Name)];
 
     static TReal Along(TReal[] a, TReal[] b)
         => a.Zip(b).Aggregate(TReal.Zero, (sum, p) => sum + p.First * p.Second);

@@ -133,7 +133,7 @@ sealed class FuzzTests
 
     [Test]
     public void Model_configs() =>
-        Fuzz(3, Written(ModelConfig.Gpt2Small.Write), file => file, path => ModelConfig.Read(path));
+        Fuzz(3, Written(Gpt2.Small.Write), file => file, path => ModelConfig.Read(path));
 
     [Test]
     public void Indexes_of_sharded_weights()

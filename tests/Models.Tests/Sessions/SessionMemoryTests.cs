@@ -26,7 +26,7 @@ public class SessionMemoryTests
     public void A_model_that_cannot_fit_is_refused_before_anything_is_allocated()
     {
         using var device = ComputeDevice.OpenHost();
-        BadInput.Refused(() => new LanguageModel(device, ModelConfig.Gpt2Xl with { Layers = 1000 }).Dispose(),
+        BadInput.Refused(() => new LanguageModel(device, Gpt2.Xl with { Layers = 1000 }).Dispose(),
             "the model's weights", "GiB");
         Assert.That((device.LiveBytes, device.PeakBytes), Is.EqualTo((0L, 0L)));
     }

@@ -30,8 +30,9 @@ sealed class TestModel : IDisposable
         Plain = Gpt2Reference.RandomParameters(Sizes, seed, 4);
         Exact = Gpt2Reference.Convert<double>(Plain);
         Model = new LanguageModel(TestDevice.Open(device), c);
+        var names = new ParameterLayout(c with { Architecture = Gpt2.Architecture }); // the oracle's
         foreach (ParameterSlice slice in Model.Parameters.Slices)
-            Model.Set[slice.Name].Upload(Plain[slice.Name]);
+            Model.Set[slice.Name].Upload(Plain[names[slice.Role, slice.Layer].Name]);
     }
 
     public LanguageModel Model { get; }

@@ -77,14 +77,14 @@ sealed class Float64DecoderTests
     public void Time_of_the_published_size()
     {
         var random = new SeededRandom(1);
-        var table = new ParameterLayout(ModelConfig.Gpt2Small);
+        var table = new ParameterLayout(Gpt2.Small);
         Dictionary<string, float[]> parameters =
             table.Slices.ToDictionary(s => s.Name, s => new float[s.Length]);
         foreach (float[] values in parameters.Values)
             random.FillNormal(values, 0.02f);
         int[] tokens = [.. Enumerable.Range(0, 16).Select(t => t * 3001)];
         var clock = Stopwatch.StartNew();
-        new Float64Decoder(ModelConfig.Gpt2Small, name => parameters[name]).Run(tokens);
+        new Float64Decoder(Gpt2.Small, name => parameters[name]).Run(tokens);
         TestContext.Out.WriteLine($"{clock.Elapsed.TotalSeconds:F1} s on {HostThreads.Count} threads");
     }
 

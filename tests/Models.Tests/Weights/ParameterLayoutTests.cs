@@ -8,9 +8,9 @@ sealed class ParameterLayoutTests
     {
         (ModelConfig Config, long Count)[] published =
         [
-            (ModelConfig.Gpt2Small, 124_439_808), (ModelConfig.Gpt2Medium, 354_823_168),
-            (ModelConfig.Gpt2Large, 774_030_080), (ModelConfig.Gpt2Xl, 1_557_611_200),
-            (ModelConfig.DistilGpt2, 81_912_576),
+            (Gpt2.Small, 124_439_808), (Gpt2.Medium, 354_823_168),
+            (Gpt2.Large, 774_030_080), (Gpt2.Xl, 1_557_611_200),
+            (Gpt2.Distil, 81_912_576),
         ];
         foreach ((ModelConfig config, long count) in published)
             Assert.That(new ParameterLayout(config).TotalLength, Is.EqualTo(count));

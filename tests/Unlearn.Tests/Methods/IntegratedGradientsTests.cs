@@ -135,7 +135,7 @@ public sealed class IntegratedGradientsTests
                         }))
                             (loss, _) = session.ForwardBackward(
                                 batch, [.. Enumerable.Repeat(-1, t), row[t + 1]], none, 1f);
-                        float[] g = session.Gradients[site].ToArray()[(t * I)..];
+                        float[] g = session.SiteGradients[site].ToArray()[(t * I)..];
                         for (int i = 0; i < I; i++)
                             scores[l * I + i] -= Math.Exp(-loss) * g[i] * a[i] / points;
                     }

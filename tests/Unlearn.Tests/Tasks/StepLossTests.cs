@@ -80,7 +80,8 @@ public sealed class StepLossTests
             Keep = [.. c.Task.Keep.Take(3)],
             Options = new() { Layer = layer, Strength = 2.5f, Alpha = 4f },
         };
-        using var trainer = new RowTrainer(c.Model, new AdamWOptions(), 3, 12, 1, new Rmu().Trained(task));
+        using var trainer = new RowTrainer(c.Model, new AdamWOptions(), 3, 12, 1, new Rmu().Trained(task),
+            new Rmu().Recorded(task));
         using var loss = new Rmu.SteeringLoss(task, trainer.Passes, layer);
         Assert.That(Math.Sqrt(loss.Wanted.Sum(x => (double)x * x)), Is.EqualTo(2.5).Within(1e-5));
         Assert.That(loss.Wanted, Is.All.GreaterThanOrEqualTo(0));
