@@ -21,7 +21,7 @@ static class TrainCommand
             Description = "gets checkpoint, metrics and at the end the model",
             HelpName = "FOLDER", Required = true,
         };
-        Option<bool> resume = new("--resume") { Description = "continue from the folder's checkpoint" };
+        Option<bool> resume = new("--resume") { Description = "accepted; the same call goes on by itself" };
         var command = new Command("train",
             "Train a model; Ctrl-C saves a checkpoint. --seed replaces the config's seed")
         {
@@ -32,21 +32,21 @@ static class TrainCommand
             Invocation run = global.Of(parsed);
             TrainingConfig read = TrainingConfig.Read(parsed.GetValue(config)!);
             return Run(run, run.GivenSeed is { } seed ? read with { Seed = seed } : read,
-                parsed.GetValue(folder)!, parsed.GetValue(resume),
+                parsed.GetValue(folder)!,
                 $"train --config {parsed.GetValue(config)}");
         });
         return command;
     }
 
-    static int Run(Invocation run, TrainingConfig config, string folder, bool resume, string command)
+    static int Run(Invocation run, TrainingConfig config, string folder, string command)
     {
         AtomicFile.RequireWritable(Path.Combine(folder, TrainingRun.MetricsFile));
         using ComputeDevice device = run.OpenDevice();
         TrainingResult? result = null;
+        bool trained = false;
         run.WithProgress("training", report =>
             result = TrainingRun.Run(device, config, folder, new TrainingRunOptions
         {
-            Resume = resume,
             Command = command,
             Atlas = AtlasCorpus.ShippedDocuments,
             Stop = run.Cancel,
@@ -54,6 +54,7 @@ static class TrainCommand
                 run.Remark($"{trainer.Steps} steps, {trainer.Step} done; beside the weights {trainer.Plan}"),
             Progress = p =>
             {
+                trained = true;
                 report((double)p.Last.Step / p.Steps,
                     $"loss {p.Last.Loss:0.000}, {p.TokensPerSecond:0} tokens/s, "
                     + $"{p.TimeLeft:hh\\:mm\\:ss} left");
@@ -62,6 +63,8 @@ static class TrainCommand
                         + $"{p.TokensPerSecond:0} tokens/s, {p.TimeLeft:hh\\:mm\\:ss} left");
             },
         }));
+        if (result is { Complete: true } && !trained)
+            run.Remark("complete already; nothing was trained");
         AtlasEvaluation? atlas = result!.Complete && config.Data.AtlasSeed is { } seed
             ? Evaluate(device, folder, seed) : null;
         Report(run, result, atlas);

@@ -64,7 +64,9 @@ sealed class InjectSweepCommand
         new SweepReport(summary, cost, Title(data)).Save(Path.Combine(folder, "report.html"), drill);
         Print(run, data, summary, cost);
         long cells = (long)(results.Done - before) * grid.Cells.Count;
-        if (cells > 0)
+        if (cells == 0)
+            run.Remark("complete already; nothing was computed");
+        else
             run.Remark($"{cells} cells in {time.TotalSeconds:0.0} s, {cells / time.TotalSeconds:0} a second; "
                 + $"{Path.Combine(folder, "report.html")}");
         return ExitCode.Done;
