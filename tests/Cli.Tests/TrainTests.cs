@@ -27,9 +27,13 @@ public sealed class TrainTests
             "train", "--config", config, "--out", folder["b"], "--device", "cpu");
         Assert.That(stopped.Code, Is.EqualTo(130), stopped.Error);
         Assert.That(stopped.Out, Does.Contain("--resume"));
-        Headtap.Done("train", "--config", config, "--out", folder["b"], "--resume");
+        Headtap.Done("train", "--config", config, "--out", folder["b"]);
         Assert.That(ModelFolder.Hash(folder["b"]), Is.EqualTo(ModelFolder.Hash(folder["a"])));
-        Headtap.Done("train", "--config", config, "--out", folder["c"], "--seed", "2");
+        Headtap again = Headtap.Done("train", "--config", config, "--out", folder["b"], "--resume", "--json");
+        Assert.That(again.Error, Does.Contain("complete already"));
+        foreach (string field in (string[])["complete", "step", "tokens", "loss"])
+            Assert.That(again.Json[field]!.ToJsonString(), Is.EqualTo(whole.Json[field]!.ToJsonString()));
+        Headtap.Done("train", "--config", config, "--out", folder["c"], "--seed", "2", "--resume");
         Assert.That(ModelFolder.Hash(folder["c"]), Is.Not.EqualTo(ModelFolder.Hash(folder["a"])));
     }
 
@@ -44,7 +48,6 @@ public sealed class TrainTests
         Assert.That(Headtap.Refused("train", "--config", wrong, "--out", folder["a"]), Does.Contain("stops"));
         Assert.That(Headtap.Refused("train", "--config", config, "--out", config),
             Does.Contain("cannot be written"));
-        Headtap.Refused("train", "--config", config, "--out", folder["a"], "--resume");
         Assert.That(folder.Entries(), Is.EqualTo((string[])["text.txt", "train.json", "wrong.json"]));
     }
 

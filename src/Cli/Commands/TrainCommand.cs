@@ -27,7 +27,6 @@ static class TrainCommand
         {
             Config = parsed.GetValue(config)!,
             Out = parsed.GetValue(folder)!,
-            Resume = parsed.GetValue(resume),
             Command = $"train --config {parsed.GetValue(config)}",
         }));
         return command;

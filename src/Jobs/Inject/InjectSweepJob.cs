@@ -95,9 +95,8 @@ public static class InjectSweepJob
         string page = Path.Combine(folder, "report.html");
         new SweepReport(summary, cost, Title(data)).Save(page, drill);
         long cells = (long)(results.Done - before) * grid.Cells.Count;
-        if (cells > 0)
-            context.Remark?.Invoke($"{cells} cells in {time.TotalSeconds:0.0} s, "
-                + $"{cells / time.TotalSeconds:0} a second; {page}");
+        context.Remark?.Invoke(cells == 0 ? "complete already; nothing was computed"
+            : $"{cells} cells in {time.TotalSeconds:0.0} s, {cells / time.TotalSeconds:0} a second; {page}");
         return new InjectSweepResult(summary.Rows.Count, summary.Cells.Count, summary.ExplicitProbability,
             summary.Probability, cost.Saved,
             SweepSummary.Choices.ToDictionary(c => c.Name, c => Cell(summary.Best(c))))

@@ -14,8 +14,6 @@ public sealed record TrainOptions
     /// <summary>The folder that gets the checkpoint, the metrics and at the end the model.</summary>
     public required string Out { get; init; }
 
-    /// <summary>Continues from the folder's checkpoint.</summary>
-    public bool Resume { get; init; }
 
     /// <summary>What the manifest names as the command.</summary>
     public string Command { get; init; } = "train";
@@ -53,16 +51,22 @@ public static class TrainJob
             config = config with { Seed = given };
         AtomicFile.RequireWritable(Path.Combine(options.Out, TrainingRun.MetricsFile));
         using ComputeDevice device = context.OpenDevice();
+        bool trained = false;
         TrainingResult result = TrainingRun.Run(device, config, options.Out, new TrainingRunOptions
         {
-            Resume = options.Resume,
             Command = options.Command,
             Atlas = AtlasCorpus.ShippedDocuments,
             Stop = context.Cancel,
             Started = trainer => context.Remark?.Invoke(
                 $"{trainer.Steps} steps, {trainer.Step} done; beside the weights {trainer.Plan}"),
-            Progress = at => Report(context, at),
+            Progress = at =>
+            {
+                trained = true;
+                Report(context, at);
+            },
         });
+        if (result.Complete && !trained)
+            context.Remark?.Invoke("complete already; nothing was trained");
         AtlasEvaluation? atlas = result.Complete && config.Data.AtlasSeed is { } corpus
             ? Evaluate(device, options.Out, corpus) : null;
         return new TrainResult(result.Complete, result.Step, result.Tokens, result.Loss,

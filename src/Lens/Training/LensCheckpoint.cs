@@ -58,6 +58,16 @@ static class LensCheckpoint
         }
     }
 
+    /// <summary>The layers that a checkpoint is of.</summary>
+    /// <exception cref="UserException">It is no checkpoint, or damaged.</exception>
+    internal static IEnumerable<int> LayersOf(string path)
+    {
+        StateFile state = StateFile.Open(path, s_fields, Format);
+        return state["layers"].Split(',').Select(l => int.TryParse(l, NumberStyles.None,
+            CultureInfo.InvariantCulture, out int layer) ? layer
+            : throw state.Damaged("a field of it is no number"));
+    }
+
     static void Fill<T>(T[] values, string text, Func<string, T> parse)
     {
         string[] parts = text.Split(',');

@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using HeadTap.Models;
@@ -11,9 +9,6 @@ namespace HeadTap.Lens;
 /// <summary>How a run is carried out; nothing here changes its result.</summary>
 public sealed record LensRunOptions
 {
-    /// <summary>Go on from the folder's checkpoint.</summary>
-    public bool Resume { get; init; }
-
     /// <summary>Called once, with the groups of layers and what one takes.</summary>
     public Action<LensPlan>? Planned { get; init; }
 
@@ -36,23 +31,25 @@ public sealed record LensProgress(int Group, int Groups, IReadOnlyList<int> Laye
     TimeSpan TimeLeft, IReadOnlyList<double>? ValidationKl);
 
 /// <summary>How a run ended.</summary>
-/// <param name="Complete">False if it was stopped; it can be resumed.</param>
+/// <param name="Complete">False if it was stopped; the same call goes on.</param>
 /// <param name="Facts">What is in the folder; null if no lens has been written yet.</param>
 /// <param name="Elapsed">Since it was started or resumed.</param>
 public sealed record LensRunResult(bool Complete, LensMetadata? Facts, TimeSpan Elapsed);
 
 /// <summary>
-/// Training of lenses in a folder: <c>lens.safetensors</c> and <c>lens.json</c>, which always hold each
-/// layer's best lens so far, <c>metrics.jsonl</c> with a line a step, and while it lasts
+/// Training of lenses in a <see cref="RunFolder"/>: <c>lens.safetensors</c> and <c>lens.json</c>, which always
+/// hold each layer's best lens so far, <c>metrics.jsonl</c> with a line a step, and while it lasts
 /// <c>checkpoint.safetensors</c>. Layers that do not fit the device together are trained in groups.
 /// </summary>
 public sealed class LensRun
 {
     /// <summary>The checkpoint's name in the folder.</summary>
-    public const string CheckpointFile = "checkpoint.safetensors";
+    public const string CheckpointFile = RunFolder.CheckpointFile;
 
     /// <summary>The metrics' name in the folder.</summary>
-    public const string MetricsFile = "metrics.jsonl";
+    public const string MetricsFile = RunFolder.MetricsFile;
+
+    static readonly string[] s_progress = [CheckpointFile, MetricsFile, LensFolder.WeightsFile];
 
     const long UnigramTokens = 1_000_000;
     const int FewestDocuments = 20;
@@ -65,6 +62,7 @@ public sealed class LensRun
     readonly DocumentSource _train;
     readonly DocumentSource? _validation;
     readonly LensPlan _plan;
+    readonly LensCall _call;
     readonly Stopwatch _watch = new();
     LensMetadata? _facts;
 
@@ -76,9 +74,11 @@ public sealed class LensRun
         double share = options.ValidationShare ?? (texts.Count >= FewestDocuments ? 0.05 : 0);
         (_train, _validation) = share > 0 ? texts.Split(share, options.Seed) : (texts, null);
         _plan = LensPlan.Make(model, lens, layers, options);
+        _call = new LensCall(lens, _options, modelHash, _train.Hash);
     }
 
-    /// <summary>Trains to the end, or until it is stopped.</summary>
+    /// <summary>Trains to the end, or until it is stopped. The same call goes on where it stopped, to the
+    /// same bits; with other layers it trains those that the folder does not have.</summary>
     /// <param name="model">The model; its weights are not touched.</param>
     /// <param name="modelHash"><see cref="ModelFolder.Hash"/> of it.</param>
     /// <param name="lens">Which lenses.</param>
@@ -86,9 +86,9 @@ public sealed class LensRun
     /// <param name="options">How.</param>
     /// <param name="texts">What the model reads.</param>
     /// <param name="folder">Where lenses go.</param>
-    /// <param name="run">Resume, progress, stop.</param>
-    /// <exception cref="UserException">Options, texts, checkpoint or folder are not usable, not even one
-    /// layer fits the device, or a loss is no longer a number.</exception>
+    /// <param name="run">Progress and stop.</param>
+    /// <exception cref="UserException">Options, texts, checkpoint or folder are not usable, the folder
+    /// belongs to another call, not even one layer fits the device, or a loss is no longer a number.</exception>
     public static LensRunResult Run(LanguageModel model, string modelHash, LensOptions lens,
         IReadOnlyList<int> layers, LensTrainingOptions options, DocumentSource texts, string folder,
         LensRunOptions? run = null)
@@ -100,40 +100,22 @@ public sealed class LensRun
             run ?? new LensRunOptions()).Train();
     }
 
-    string Checkpoint => Path.Combine(_folder, CheckpointFile);
-
     LensRunResult Train()
     {
-        RequireStart();
+        using RunFolder folder = RunFolder.Open(_folder, _call.Manifest, progress: s_progress);
+        _facts = _call.ReadFacts(folder);
         _run.Planned?.Invoke(_plan);
         _watch.Start();
         bool complete = true;
         for (int group = 0; group < _plan.Groups.Count && complete; group++)
             if (!_plan.Groups[group].All(IsComplete))
-                complete = TrainGroup(group);
+                complete = TrainGroup(group, folder);
+        if (complete)
+            folder.Start(_call.Manifest);
+        // A kill may have left that of the last group.
+        if (complete && folder.HasCheckpoint && LensCheckpoint.LayersOf(folder.Checkpoint).All(IsComplete))
+            File.Delete(folder.Checkpoint);
         return new LensRunResult(complete, _facts, _watch.Elapsed);
-    }
-
-    void RequireStart()
-    {
-        bool begun = File.Exists(Checkpoint),
-            there = File.Exists(Path.Combine(_folder, LensFolder.WeightsFile));
-        if (!_run.Resume)
-        {
-            if (begun || there)
-                throw new UserException($"{Quoted.Path(_folder)}: a lens or a run is there already; continue "
-                    + "it with --resume, or choose another folder");
-            return;
-        }
-        if (!begun && !there)
-            throw new UserException($"{Quoted.Path(_folder)}: nothing to resume is there; start without "
-                + "--resume");
-        if (!there)
-            return;
-        _facts = LensFolder.ReadFacts(_folder);
-        if (_facts.Training?["config"]?.GetValue<string>() != ConfigHash())
-            throw new UserException($"{Quoted.Path(_folder)}: the lens there was trained with other options, "
-                + "texts or model; resume with those that the run began with, or choose another folder");
     }
 
     bool IsComplete(int layer)
@@ -142,7 +124,7 @@ public sealed class LensRun
         return index >= 0 && _facts!.Complete[index];
     }
 
-    bool TrainGroup(int group)
+    bool TrainGroup(int group, RunFolder folder)
     {
         IReadOnlyList<int> layers = _plan.Groups[group];
         int positions = _options.PositionsAtOnce(_model.Config);
@@ -152,10 +134,10 @@ public sealed class LensRun
             new DocumentRows(_train, _model.Config, rows, _options.Seed));
         var progress = new LensGroupProgress(trainer, _options);
         long? metricsRows = null;
-        if (_run.Resume && File.Exists(Checkpoint))
-            metricsRows = LensCheckpoint.Restore(Checkpoint, ConfigHash(), trainer, progress);
-        using JsonlWriter metrics = JsonlWriter.Append(Path.Combine(_folder, MetricsFile),
-            metricsRows ?? RowsOfCompleteLayers());
+        if (folder.HasCheckpoint)
+            metricsRows = LensCheckpoint.Restore(folder.Checkpoint, _call.Hash(), trainer, progress);
+        folder.Start(_call.Manifest);
+        using JsonlWriter metrics = folder.Rows(MetricsFile, metricsRows ?? RowsOfCompleteLayers());
         int firstStep = trainer.Step;
         TimeSpan began = _watch.Elapsed;
         while (trainer.Step < _options.Steps && !progress.AllDone && !_run.Stop.IsCancellationRequested)
@@ -173,7 +155,7 @@ public sealed class LensRun
                 Save(lens, progress, better, complete: false);
             if (_options.CheckpointEvery > 0 && step.Step % _options.CheckpointEvery == 0
                 && step.Step < _options.Steps)
-                LensCheckpoint.Save(Checkpoint, ConfigHash(), trainer, progress, metrics.Rows);
+                SaveCheckpoint(folder, trainer, progress, metrics);
             TimeSpan each = (_watch.Elapsed - began) / (step.Step - firstStep);
             _run.Progress?.Invoke(new LensProgress(group, _plan.Groups.Count, layers, step, _options.Steps,
                 each * (_options.Steps - step.Step), kl));
@@ -183,11 +165,16 @@ public sealed class LensRun
         Save(lens, progress, unseen, complete, !complete || _validation is null ? null
             : trainer.EvaluateLogitLens(Validation(rows), _options.ValidationRows));
         if (complete)
-            File.Delete(Checkpoint);
+            File.Delete(folder.Checkpoint);
         else
-            LensCheckpoint.Save(Checkpoint, ConfigHash(), trainer, progress, metrics.Rows);
+            SaveCheckpoint(folder, trainer, progress, metrics);
         return complete;
     }
+
+    void SaveCheckpoint(
+        RunFolder folder, LensTrainer trainer, LensGroupProgress progress, JsonlWriter metrics)
+        => folder.Save(metrics, path =>
+            LensCheckpoint.Save(path, _call.Hash(), trainer, progress, metrics.Rows));
 
     // What a killed run wrote of a group without a checkpoint is written again, and not twice.
     long RowsOfCompleteLayers()
@@ -223,11 +210,6 @@ public sealed class LensRun
             return here >= 0 ? fromGroup(here) : fromFile(_facts!, _facts!.Layers.ToList().IndexOf(layer));
         }
         bool first = _facts is null;
-        JsonObject training = _options.ToJson();
-        training["config"] = ConfigHash();
-        training["texts"] = _train.Hash;
-        training["device"] = _model.Device.Name;
-        training["precision"] = _model.Device.Precision.ManifestName();
         _facts = LensMetadata.Of(lens, _modelHash) with
         {
             Layers = layers,
@@ -237,18 +219,9 @@ public sealed class LensRun
                 : [.. layers.Select(l => Of(l, i => progress.Best(i), (f, i) => f.ValidationKl?[i]))],
             LogitLensKl = _validation is null ? null
                 : [.. layers.Select(l => Of(l, i => logitLens?[i], (f, i) => f.LogitLensKl?[i]))],
-            Training = training,
+            Training = _call.Training(_model.Device),
         };
         LensFolder.Save(_folder, _facts, lens, first ? lens.Layers.ToHashSet() : fresh,
             first ? _train.TokenCounts(_model.Config.VocabSize, UnigramTokens) : null);
-    }
-
-    string ConfigHash()
-    {
-        JsonObject config = _options.ToJson();
-        config["lens"] = LensMetadata.Json(_lens);
-        config["model"] = _modelHash;
-        config["texts"] = _train.Hash;
-        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(config.ToJsonString())));
     }
 }

@@ -66,7 +66,7 @@ public static class AtomicFile
             {
             }
             if (made is not null)
-                Directory.Delete(made, recursive: true);
+                RemoveEmptyFolders(Path.GetDirectoryName(target)!, made);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
         {
@@ -76,12 +76,31 @@ public static class AtomicFile
         }
     }
 
-    static string? FirstMissingFolder(string folder)
+    /// <summary>The outermost folder that must be made so that a folder is there; null if it is.</summary>
+    internal static string? FirstMissingFolder(string folder)
     {
         string? missing = null;
         for (string? at = folder; at is not null && !Directory.Exists(at); at = Path.GetDirectoryName(at))
             missing = at;
         return missing;
+    }
+
+    /// <summary>Removes folders from the innermost outwards, as far as they are empty: another process may
+    /// have begun to write in one of them.</summary>
+    internal static void RemoveEmptyFolders(string innermost, string outermost)
+    {
+        try
+        {
+            for (string at = innermost; ; at = Path.GetDirectoryName(at)!)
+            {
+                Directory.Delete(at);
+                if (at == outermost)
+                    return;
+            }
+        }
+        catch (IOException)
+        {
+        }
     }
 
     static void Replace(string path, Action<Stream> write)

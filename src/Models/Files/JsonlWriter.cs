@@ -52,6 +52,21 @@ public sealed class JsonlWriter : IDisposable
         Rows++;
     }
 
+    /// <summary>Waits until every row is on the disk, so that what is written afterwards may count on them.
+    /// </summary>
+    /// <exception cref="UserException">The disk is full.</exception>
+    public void Flush()
+    {
+        try
+        {
+            _stream.Flush(flushToDisk: true);
+        }
+        catch (IOException e)
+        {
+            throw Unwritable(_path, e);
+        }
+    }
+
     /// <inheritdoc/>
     public void Dispose() => _stream.Dispose();
 

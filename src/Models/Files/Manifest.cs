@@ -58,7 +58,13 @@ public sealed record Manifest
 
     /// <summary>Writes the manifest.</summary>
     /// <exception cref="UserException">The place cannot be written.</exception>
-    public void Write(string path)
+    public void Write(string path) => AtomicFile.WriteText(path, Text(ToJson()));
+
+    /// <summary>The file's content.</summary>
+    internal static string Text(JsonObject json) => json.ToJsonString(Indented) + "\n";
+
+    /// <summary>The manifest's fields, those without a value left out.</summary>
+    internal JsonObject ToJson()
     {
         var json = new JsonObject { ["command"] = Command, ["options"] = Options.DeepClone() };
         Add(json, "seed", Seed);
@@ -68,7 +74,7 @@ public sealed record Manifest
         Add(json, "precision", Precision);
         Add(json, "code_version", CodeVersion);
         Add(json, "created", Created?.ToString("O"));
-        AtomicFile.WriteText(path, json.ToJsonString(Indented) + "\n");
+        return json;
     }
 
     /// <summary>Reads a manifest; fields of newer versions are passed over.</summary>

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text.Json;
 using HeadTap.Runtime;
 
 namespace HeadTap.Models;
@@ -6,9 +7,6 @@ namespace HeadTap.Models;
 /// <summary>How a run is carried out; nothing here changes its result.</summary>
 public sealed record TrainingRunOptions
 {
-    /// <summary>Continue from the folder's checkpoint.</summary>
-    public bool Resume { get; init; }
-
     /// <summary>The command line, for the manifest.</summary>
     public string Command { get; init; } = "train";
 
@@ -35,57 +33,102 @@ public sealed record TrainingProgress(
     TrainingStep Last, int Steps, double TokensPerSecond, TimeSpan TimeLeft, double? ValidationLoss);
 
 /// <summary>How a run ended.</summary>
-/// <param name="Complete">False if it was stopped; it can be resumed.</param>
+/// <param name="Complete">False if it was stopped; the same call goes on.</param>
 /// <param name="Step">Steps done.</param>
 /// <param name="Tokens">Tokens whose loss counted.</param>
-/// <param name="Loss">Of the last step; null if there was none.</param>
+/// <param name="Loss">The last step's; null if there was none.</param>
 /// <param name="Elapsed">Since it was started or resumed.</param>
 public sealed record TrainingResult(bool Complete, int Step, long Tokens, double? Loss, TimeSpan Elapsed);
 
 /// <summary>
-/// A training run in a folder: <c>metrics.jsonl</c> (a line a step), <c>checkpoint.safetensors</c>, and at
-/// the end the model with its tokenizer, <c>train.json</c> and <c>manifest.json</c>.
+/// A training run in a <see cref="RunFolder"/>: <c>metrics.jsonl</c> (a line a step),
+/// <c>checkpoint.safetensors</c>, and at the end the model with its tokenizer, <c>train.json</c> and
+/// <c>manifest.json</c>.
 /// </summary>
 public static class TrainingRun
 {
     /// <summary>The checkpoint's name in the folder.</summary>
-    public const string CheckpointFile = "checkpoint.safetensors";
+    public const string CheckpointFile = RunFolder.CheckpointFile;
 
     /// <summary>The metrics' name in the folder.</summary>
-    public const string MetricsFile = "metrics.jsonl";
+    public const string MetricsFile = RunFolder.MetricsFile;
 
-    /// <summary>Trains to the end, or until it is stopped.</summary>
-    /// <exception cref="UserException">Config, texts, checkpoint or folder are not usable, the job does not
-    /// fit the device, or the loss is no longer a number.</exception>
+    // How often a run is saved does not change its bits.
+    static readonly string[] s_free = ["checkpoint_every"];
+
+    static readonly JsonSerializerOptions s_rowFormat = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+    };
+
+    sealed record MetricsRow(int Step, long Tokens, double Loss);
+
+    /// <summary>Trains to the end, or until it is stopped. The same call goes on where it stopped, to the
+    /// same bits.</summary>
+    /// <exception cref="UserException">Config, texts, checkpoint or folder are not usable, the folder belongs
+    /// to another call, the job does not fit the device, or the loss is no longer a number.</exception>
     public static TrainingResult Run(
         ComputeDevice device, TrainingConfig config, string folder, TrainingRunOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(config);
         config.Validated();
         options ??= new TrainingRunOptions();
-        string checkpoint = Path.Combine(folder, CheckpointFile);
-        RequireStart(checkpoint, options.Resume);
+        Manifest call = Call(config, folder);
+        using RunFolder run = RunFolder.Open(folder, call, free: s_free);
         TrainingTexts texts = TrainingTexts.Load(config, options.Atlas);
+        call = call with { DataHash = texts.Train.Hash };
+        run.Require(call);
+        bool already = run.IsComplete(call);
+        if (already && !run.HasCheckpoint && LastRow(run) is { } end)
+            return new TrainingResult(true, end.Step, end.Tokens, end.Loss, TimeSpan.Zero);
         using LanguageModel model = MakeModel(device, config, texts.Tokenizer);
         using var trainer = new Trainer(model, config, texts.Train);
-        if (options.Resume)
-            TrainingCheckpoint.Restore(checkpoint, trainer);
+        if (run.HasCheckpoint)
+            TrainingCheckpoint.Restore(run.Checkpoint, trainer);
+        run.Start(call);
         var watch = Stopwatch.StartNew();
-        using (JsonlWriter metrics = options.Resume
-            ? JsonlWriter.Append(Path.Combine(folder, MetricsFile), trainer.Step)
-            : JsonlWriter.Create(Path.Combine(folder, MetricsFile)))
+        double? before = LastRow(run, trainer.Step)?.Loss;
+        using JsonlWriter metrics = run.Rows(MetricsFile, trainer.Step);
+        options.Started?.Invoke(trainer);
+        double? loss = Steps(trainer, texts, run, metrics, options, watch) ?? before;
+        bool complete = trainer.Step == trainer.Steps;
+        if (!already)
+            run.Save(metrics, path => TrainingCheckpoint.Save(path, trainer));
+        if (complete && !already)
         {
-            options.Started?.Invoke(trainer);
-            double? loss = Steps(trainer, texts, checkpoint, metrics, options, watch);
-            bool complete = trainer.Step == trainer.Steps;
-            TrainingCheckpoint.Save(checkpoint, trainer);
-            if (complete)
-                Publish(trainer, texts, folder, options.Command);
-            return new TrainingResult(complete, trainer.Step, trainer.Tokens, loss, watch.Elapsed);
+            Publish(trainer, texts, folder, options.Command);
+            run.Finish();
+        }
+        return new TrainingResult(complete, trainer.Step, trainer.Tokens, loss, watch.Elapsed);
+    }
+
+    // What the folder belongs to. The data's hash follows when the texts are read.
+    static Manifest Call(TrainingConfig config, string folder) => new()
+    {
+        Command = "train",
+        Options = config.ToJson(),
+        Seed = config.Seed,
+        // A model that is trained further in its own folder is another one at the end.
+        ModelHash = config.Model.From is { } from && Path.GetFullPath(from) != Path.GetFullPath(folder)
+            ? ModelFolder.Hash(from) : null,
+    };
+
+    // The last of the first rows; null if there is none, or it is not of a training.
+    static MetricsRow? LastRow(RunFolder run, int most = int.MaxValue)
+    {
+        string path = run.At(MetricsFile);
+        try
+        {
+            return File.Exists(path) && File.ReadLines(path).Take(most).LastOrDefault() is { } line
+                ? JsonSerializer.Deserialize<MetricsRow>(line, s_rowFormat) : null;
+        }
+        catch (JsonException)
+        {
+            return null;
         }
     }
 
-    static double? Steps(Trainer trainer, TrainingTexts texts, string checkpoint, JsonlWriter metrics,
+    static double? Steps(Trainer trainer, TrainingTexts texts, RunFolder run, JsonlWriter metrics,
         TrainingRunOptions options, Stopwatch watch)
     {
         (int firstStep, long firstTokens) = (trainer.Step, trainer.Tokens);
@@ -109,20 +152,9 @@ public static class TrainingRun
             loss = step.Loss;
             if (config.CheckpointEvery > 0 && step.Step % config.CheckpointEvery == 0
                 && step.Step < trainer.Steps)
-                TrainingCheckpoint.Save(checkpoint, trainer);
+                run.Save(metrics, path => TrainingCheckpoint.Save(path, trainer));
         }
         return loss;
-    }
-
-    static void RequireStart(string checkpoint, bool resume)
-    {
-        if (resume && !File.Exists(checkpoint))
-            throw new UserException($"{Quoted.Path(checkpoint)}: no such checkpoint to resume from. "
-                + "Start without --resume.");
-        if (!resume && File.Exists(checkpoint))
-            throw new UserException(
-                $"{Quoted.Path(checkpoint)}: a run is there already. Continue it with --resume, "
-                + "or choose another folder.");
     }
 
     static LanguageModel MakeModel(ComputeDevice device, TrainingConfig config, ByteBpeTokenizer tokenizer)

@@ -17,6 +17,9 @@ public static class Relearning
     /// <summary>Rows of a step.</summary>
     public const int BatchRows = 8;
 
+    // Measurements become rare; a kill costs no more than this many steps.
+    const int CheckpointEvery = 64;
+
     /// <summary>Trains on rows and measures at 0, 1, 2, 4, 8, … steps.</summary>
     /// <param name="model">Trained, and put back.</param>
     /// <param name="asked">The sequences that were forgotten.</param>
@@ -26,10 +29,15 @@ public static class Relearning
     /// <param name="rate">AdamW's.</param>
     /// <param name="seed">Of the order of rows.</param>
     /// <param name="cancel">Ends it between steps.</param>
-    /// <exception cref="UserException">There is nothing to train on or to ask for.</exception>
+    /// <param name="folder">Keeps measurements and a checkpoint, so that the same call goes on to the same
+    /// bits; null keeps nothing.</param>
+    /// <param name="progress">Told of every measurement.</param>
+    /// <exception cref="UserException">There is nothing to train on or to ask for, or the folder cannot be
+    /// written.</exception>
     public static IReadOnlyList<RelearnedAt> Run(LanguageModel model, IReadOnlyList<PlantedSequence> asked,
         IReadOnlyList<int[]> rows, MemorisationOptions options, int steps, float rate, ulong seed,
-        CancellationToken cancel = default)
+        CancellationToken cancel = default, RelearnFolder? folder = null,
+        Action<RelearnedAt>? progress = null)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(rows);
@@ -38,24 +46,43 @@ public static class Relearning
         int[][] texts = [.. rows.Where(r => r.Length > 1)];
         if (texts.Length == 0)
             throw new UserException("there is no row of two tokens to train on");
+        if (folder is { Complete: true })
+            return folder.Read();
         var before = WeightSnapshot.Of(model);
         try
         {
             using var trainer = new RowTrainer(model,
                 new AdamWOptions { LearningRate = rate, Beta2 = 0.98f, WeightDecay = 0 }, BatchRows,
                 texts.Max(r => r.Length), seed);
-            var found = new List<RelearnedAt> { new(0, Memorisation.Measure(model, asked, options)) };
-            for (int epoch = 0; trainer.Steps < steps; epoch++)
-                foreach (int[] batch in trainer.Epoch(epoch, texts.Length))
+            List<RelearnedAt> found = [.. folder?.Resume(model, trainer) ?? []];
+            if (found.Count == 0)
+                Measure();
+            int stepsInEpoch = trainer.StepsIn(texts.Length);
+            for (int epoch = trainer.Steps / stepsInEpoch; trainer.Steps < steps; epoch++)
+                foreach (int[] batch in trainer.Epoch(epoch, texts.Length)
+                    .Skip(trainer.Steps - epoch * stepsInEpoch))
                 {
+                    if (cancel.IsCancellationRequested)
+                        folder?.Save(model, trainer);
                     cancel.ThrowIfCancellationRequested();
                     trainer.Learn([.. batch.Select(i => texts[i])]);
-                    if (int.IsPow2(trainer.Steps) || trainer.Steps == steps)
-                        found.Add(new(trainer.Steps, Memorisation.Measure(model, asked, options)));
+                    bool measured = int.IsPow2(trainer.Steps) || trainer.Steps == steps;
+                    if (measured)
+                        Measure();
+                    if (measured || trainer.Steps % CheckpointEvery == 0)
+                        folder?.Save(model, trainer);
                     if (trainer.Steps == steps)
                         break;
                 }
+            folder?.Finish();
             return found;
+
+            void Measure()
+            {
+                found.Add(new(trainer.Steps, Memorisation.Measure(model, asked, options)));
+                folder?.Add(found[^1]);
+                progress?.Invoke(found[^1]);
+            }
         }
         finally
         {

@@ -1,6 +1,5 @@
 using System.Text;
 using System.Text.Json;
-using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using HeadTap.Models;
 using HeadTap.Runtime;
@@ -8,12 +7,12 @@ using HeadTap.Runtime;
 namespace HeadTap.Unlearn;
 
 /// <summary>
-/// The files of a sweep: <c>manifest.json</c> and <c>cells.jsonl</c>, a line a cell in the order in which
-/// they are done, in the plan's order when all are.
+/// The files of a sweep in a <see cref="RunFolder"/>: <c>manifest.json</c> and <c>cells.jsonl</c>, a line a
+/// cell in the order in which they are done, in the plan's order when all are.
 /// </summary>
 public sealed class UnlearnSweepFolder : IDisposable
 {
-    const string Cells = "cells.jsonl", Made = "manifest.json";
+    const string Cells = "cells.jsonl";
 
     static readonly JsonSerializerOptions s_format = new()
     {
@@ -26,10 +25,10 @@ public sealed class UnlearnSweepFolder : IDisposable
     readonly Lock _gate = new();
     readonly HashSet<int> _done;
     readonly JsonlWriter _rows;
-    readonly string _path;
+    readonly RunFolder _run;
 
-    UnlearnSweepFolder(string path, HashSet<int> done, JsonlWriter rows)
-        => (_path, _done, _rows) = (path, done, rows);
+    UnlearnSweepFolder(RunFolder run, HashSet<int> done, JsonlWriter rows)
+        => (_run, _done, _rows) = (run, done, rows);
 
     /// <summary>Cells that are done.</summary>
     public int Done
@@ -41,41 +40,29 @@ public sealed class UnlearnSweepFolder : IDisposable
         }
     }
 
-    /// <summary>Checks a place before the work: it can be written, and holds nothing, or a sweep that is to
-    /// go on.</summary>
+    /// <summary>Checks a place before the work: it can be written, and holds a sweep or nothing.</summary>
     /// <exception cref="UserException">It cannot be written, or holds something else.</exception>
-    public static void RequirePlace(string path, bool resume)
-    {
-        string made = Path.Combine(path, Made);
-        if (Directory.Exists(path) && Directory.EnumerateFileSystemEntries(path).Any())
-            if (!File.Exists(made))
-                throw new UserException($"{Quoted.Path(path)}: holds files, and no {Made} of a sweep; "
-                    + "expected a new folder");
-            else if (!resume)
-                throw new UserException($"{Quoted.Path(path)}: holds a sweep; go on with it by --resume, or "
-                    + "name a new folder");
-        AtomicFile.RequireWritable(made);
-    }
+    public static void RequirePlace(string path)
+        => RunFolder.RequirePlace(path, RunFolder.ManifestFile, "a sweep");
 
     /// <summary>Starts a sweep, or goes on with the same one.</summary>
-    /// <exception cref="UserException">The folder holds another sweep, or a row is damaged.</exception>
+    /// <exception cref="UserException">The folder holds another sweep, another process works in it, or a row
+    /// is damaged.</exception>
     public static UnlearnSweepFolder Open(string path, Manifest manifest)
     {
         ArgumentNullException.ThrowIfNull(manifest);
-        string made = Path.Combine(path, Made), cells = Path.Combine(path, Cells);
-        if (File.Exists(made))
-            RequireSame(path, Manifest.Read(made), manifest);
-        else
-            manifest.Write(made);
-        // First: it removes a line that a kill cut short.
-        JsonlWriter rows = JsonlWriter.Append(cells);
+        RunFolder run = RunFolder.Open(path, manifest, RunFolder.ManifestFile, [Cells]);
+        JsonlWriter? rows = null;
         try
         {
-            return new(path, [.. Read(path).Select(r => r.Cell)], rows);
+            run.Start(manifest);
+            rows = run.Rows(Cells); // first: it removes a line that a kill cut short
+            return new(run, [.. Read(path).Select(r => r.Cell)], rows);
         }
         catch
         {
-            rows.Dispose();
+            rows?.Dispose();
+            run.Dispose();
             throw;
         }
     }
@@ -100,7 +87,7 @@ public sealed class UnlearnSweepFolder : IDisposable
     public void Finish()
     {
         _rows.Dispose();
-        string path = Path.Combine(_path, Cells);
+        string path = _run.At(Cells);
         string[] lines = [.. File.ReadLines(path)
             .OrderBy(line => JsonSerializer.Deserialize<SweepRow>(line, s_format)!.Cell)];
         AtomicFile.WriteText(path, new StringBuilder().AppendJoin('\n', lines).Append('\n').ToString());
@@ -132,20 +119,13 @@ public sealed class UnlearnSweepFolder : IDisposable
 
     /// <summary>What made a sweep.</summary>
     /// <exception cref="UserException">The folder holds none.</exception>
-    public static Manifest ReadManifest(string path) => Manifest.Read(Path.Combine(path, Made));
+    public static Manifest ReadManifest(string path) => Manifest.Read(
+        Path.Combine(path, RunFolder.ManifestFile));
 
     /// <inheritdoc/>
-    public void Dispose() => _rows.Dispose();
-
-    static void RequireSame(string path, Manifest found, Manifest wanted)
+    public void Dispose()
     {
-        string? different = found.Command != wanted.Command ? "another command"
-            : !JsonNode.DeepEquals(found.Options, wanted.Options) ? "other options"
-            : found.ModelHash != wanted.ModelHash ? "other models"
-            : found.DataHash != wanted.DataHash ? "other data"
-            : found.Device != wanted.Device || found.Precision != wanted.Precision ? "another device" : null;
-        if (different is not null)
-            throw new UserException($"{Quoted.Path(path)}: holds results of {different} (its {Made} says "
-                + "which); expected a new folder, or the same call to go on");
+        _rows.Dispose();
+        _run.Dispose();
     }
 }

@@ -18,38 +18,45 @@ namespace HeadTap.Unlearn;
 public sealed record TinyMemProgress(int Epoch, int Epochs, double Loss, double Seconds, TinyMemScore? Score);
 
 /// <summary>
-/// Trains a model on a TinyMem data set in a folder: <c>metrics.jsonl</c> (a line an epoch), a checkpoint to
-/// resume from, models kept on the way, and at the end the model with its manifest.
+/// Trains a model on a TinyMem data set in a <see cref="RunFolder"/>: <c>metrics.jsonl</c> (a line an epoch),
+/// a checkpoint, models kept on the way, and at the end the model with its manifest.
 /// </summary>
 public static class TinyMemRun
 {
-    const string Format = "headtap-tinymem-1", CheckpointFile = "checkpoint.safetensors",
-        MetricsFile = "metrics.jsonl";
+    const string Format = "headtap-tinymem-1";
 
     static readonly string[] s_fields = ["format", "options", "data", "epoch", "steps"];
 
-    /// <summary>Trains to the end, or until it is stopped; a stopped run goes on with
-    /// <paramref name="resume"/>, to the same bits.</summary>
+    // A run may be made longer, and keep other models from here on.
+    static readonly string[] s_free = ["training.epochs", "training.keep"];
+
+    /// <summary>Trains to the end, or until it is stopped. The same call goes on where it stopped, to the
+    /// same bits; a complete run goes on with more epochs.</summary>
     /// <param name="device">Where.</param>
     /// <param name="dataFolder">What <c>unlearn data</c> wrote.</param>
     /// <param name="options">How.</param>
     /// <param name="folder">Gets everything.</param>
-    /// <param name="resume">Go on from the folder's checkpoint.</param>
     /// <param name="command">For the manifest.</param>
     /// <param name="progress">Told after every epoch.</param>
     /// <param name="stop">Ends the run behind an epoch, with a checkpoint.</param>
     /// <returns>The last measurement; null if it was stopped.</returns>
-    /// <exception cref="UserException">Data, options or folder are not usable, or the loss is no
-    /// number.</exception>
+    /// <exception cref="UserException">Data, options or folder are not usable, the folder belongs to another
+    /// call, or the loss is no number.</exception>
     public static TinyMemScore? Run(ComputeDevice device, string dataFolder, TinyMemTrainingOptions options,
-        string folder, bool resume, string command, Action<TinyMemProgress>? progress = null,
+        string folder, string command, Action<TinyMemProgress>? progress = null,
         CancellationToken stop = default)
     {
         ArgumentNullException.ThrowIfNull(options);
         options.Validated();
         TinyMemDataset data = TinyMemFolder.Load(dataFolder);
-        string checkpoint = Path.Combine(folder, CheckpointFile);
-        RequireStart(checkpoint, resume);
+        Manifest call = Call(data, options, dataFolder, command);
+        using RunFolder run = RunFolder.Open(folder, call, free: s_free);
+        bool already = run.IsComplete(call);
+        if (already && !run.HasCheckpoint)
+        {
+            using LanguageModel trained = LanguageModel.Load(device, folder);
+            return TinyMemScore.Measure(trained, data);
+        }
         using var model = new LanguageModel(device, options.Sizes(data));
         options.Initialize(model);
         int[][] rows = [.. data.Train.Select(data.Padded)];
@@ -61,13 +68,15 @@ public static class TinyMemRun
         var state = new TrainingState(model, trainer, regulariser);
         string identity = $"{JsonSerializer.Serialize(options with { Epochs = 0, Keep = [] })} "
             + JsonSerializer.Serialize(data.Options);
-        string[] fixedFields = [Format, Hash(identity), TinyMemFolder.TrainHash(dataFolder)];
-        int done = resume ? Restore(checkpoint, fixedFields, state) : 0;
+        string[] fixedFields = [Format, Hash(identity), call.DataHash!];
+        int done = run.HasCheckpoint ? Restore(run.Checkpoint, fixedFields, state) : 0;
+        if (done > options.Epochs)
+            throw new UserException($"{Quoted.Path(folder)}: has {done} epochs, and this call asks for "
+                + $"{options.Epochs}; expected {done} or more, or another folder");
+        run.Start(call);
         TinyMemScore? score = null;
         var watch = Stopwatch.StartNew();
-        using JsonlWriter metrics = resume
-            ? JsonlWriter.Append(Path.Combine(folder, MetricsFile), done)
-            : JsonlWriter.Create(Path.Combine(folder, MetricsFile));
+        using JsonlWriter metrics = run.Rows(RunFolder.MetricsFile, done);
         while (done < options.Epochs && !stop.IsCancellationRequested)
         {
             double loss = Epoch(trainer, regulariser, rows, done++);
@@ -78,16 +87,19 @@ public static class TinyMemRun
             progress?.Invoke(
                 new TinyMemProgress(done, options.Epochs, loss, watch.Elapsed.TotalSeconds, score));
             if (options.Keep.Contains(done))
-                Publish(model, data, options, dataFolder, command, Path.Combine(folder,
-                    string.Create(CultureInfo.InvariantCulture, $"epoch-{done}")));
+                Publish(model, call, run.At(string.Create(CultureInfo.InvariantCulture, $"epoch-{done}")));
             evaluated?.Dispose(); // a checkpoint holds the weights of training
             if (done % options.CheckpointEvery == 0 || done == options.Epochs || stop.IsCancellationRequested)
-                Save(checkpoint, fixedFields, done, state);
+                run.Save(metrics, path => Save(path, fixedFields, done, state));
         }
         if (done < options.Epochs)
             return null;
         using IDisposable? final = regulariser?.ForEvaluation(model);
-        Publish(model, data, options, dataFolder, command, folder);
+        if (!already)
+        {
+            Publish(model, call, folder);
+            run.Finish();
+        }
         return score ?? TinyMemScore.Measure(model, data);
     }
 
@@ -109,33 +121,28 @@ public static class TinyMemRun
         ["accuracy"] = score?.Accuracy, ["accuracy_without_padding"] = score?.PlainAccuracy,
     };
 
-    static void Publish(LanguageModel model, TinyMemDataset data, TinyMemTrainingOptions options,
-        string dataFolder, string command, string folder)
+    static Manifest Call(
+        TinyMemDataset data, TinyMemTrainingOptions options, string dataFolder, string command) => new()
+    {
+        Command = command,
+        Options = new JsonObject
+        {
+            ["training"] = JsonSerializer.SerializeToNode(options),
+            ["data"] = JsonSerializer.SerializeToNode(data.Options),
+        },
+        Seed = options.Seed,
+        DataHash = TinyMemFolder.TrainHash(dataFolder),
+    };
+
+    static void Publish(LanguageModel model, Manifest call, string folder)
     {
         model.Save(folder);
-        new Manifest
+        (call with
         {
-            Command = command,
-            Options = new JsonObject
-            {
-                ["training"] = JsonSerializer.SerializeToNode(options),
-                ["data"] = JsonSerializer.SerializeToNode(data.Options),
-            },
-            Seed = options.Seed,
             ModelHash = ModelFolder.Hash(folder),
-            DataHash = TinyMemFolder.TrainHash(dataFolder),
             Device = model.Device.Entry.Description,
             Precision = model.Device.Precision.ManifestName(),
-        }.WriteBeside(folder);
-    }
-
-    static void RequireStart(string checkpoint, bool resume)
-    {
-        if (resume != File.Exists(checkpoint))
-            throw new UserException(resume
-                ? $"{Quoted.Path(checkpoint)}: no such checkpoint to resume from. Start without --resume."
-                : $"{Quoted.Path(checkpoint)}: a run is there already. Continue it with --resume, or choose "
-                    + "another folder.");
+        }).WriteBeside(folder);
     }
 
     static void Save(string path, string[] fixedFields, int epoch, TrainingState state)

@@ -62,6 +62,7 @@ public sealed class InjectSweepTests
         File.Delete(folder["stopped/grid.csv"]);
         File.Delete(folder["stopped/report.html"]);
         Sweep(folder, "stopped");
+        Assert.That(Sweep(folder, "stopped").Error, Does.Contain("complete already"));
         foreach (string file in Files)
             Assert.That(File.ReadAllBytes(folder[$"stopped/{file}"]),
                 Is.EqualTo(File.ReadAllBytes(folder[$"whole/{file}"])), file);
@@ -122,7 +123,7 @@ public sealed class InjectSweepTests
         Sweep(folder, "s");
         Assert.That(Headtap.Refused("inject", "sweep", "--model", TinyModel.Folder, "--data",
             folder["pairs.jsonl"], "--out", folder["s"], "--bos", "--device", "cpu"),
-            Does.Contain("holds results of other options"));
+            Does.Contain("bos is false in its manifest.json and true here"));
         PromptPairs.Write(folder["empty.jsonl"], [Pairs[0], Pairs[1] with { Memory = "" }]);
         Assert.That(Headtap.Refused("inject", "sweep", "--model", TinyModel.Folder, "--data",
             folder["empty.jsonl"], "--out", folder["t"]), Does.Contain("empty.jsonl line 2: the memory"));

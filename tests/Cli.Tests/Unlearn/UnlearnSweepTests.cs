@@ -44,10 +44,9 @@ public sealed class UnlearnSweepTests
         // as a kill leaves it: cells out of order, a job half done, a line cut short
         File.WriteAllText(folder["stopped/cells.jsonl"],
             $"{lines[7]}\n{lines[0]}\n{lines[4]}\n{lines[5][..40]}");
-        Assert.That(Headtap.Refused([.. Call(folder, "stopped")]), Does.Contain("go on with it by --resume"));
         Assert.That(Headtap.Refused([.. Call(folder, "stopped"), "--resume", "--only-memorised"]),
-            Does.Contain("holds results of other options"));
-        Sweep(folder, "stopped", "--threads", "2", "--resume");
+            Does.Contain("only_memorised is false in its manifest.json and true here"));
+        Sweep(folder, "stopped", "--threads", "2");
         Assert.That(Rows(folder, "stopped").Select(WithoutTimes),
             Is.EqualTo(Rows(folder, "whole").Select(WithoutTimes)));
         ComputeDevice.HostThreadCount = Environment.ProcessorCount;
@@ -67,13 +66,30 @@ public sealed class UnlearnSweepTests
         {
             while (!sweep.HasExited && Written(folder["killed/cells.jsonl"]) == 0)
                 Thread.Sleep(5);
+            Assert.That(Headtap.Refused(With(Call(folder, "killed"), slow)),
+                Does.Contain("another process works in it"));
             sweep.Kill(); // SIGKILL: nothing of the process's own runs after it
             sweep.WaitForExit();
             Assert.That(sweep.ExitCode, Is.Not.Zero, "it was not killed in its midst");
         }
-        Headtap.Done([.. With(Call(folder, "killed")[..^2], slow), "--resume"]);
+        Headtap.Done(With(Call(folder, "killed")[..^2], slow));
         Assert.That(Rows(folder, "killed").Select(WithoutTimes),
             Is.EqualTo(Rows(folder, "whole").Select(WithoutTimes)));
+    }
+
+    [TestCase(null)]
+    [TestCase("manifest.json.tmp")]
+    [TestCase("manifest.json")]
+    public void A_sweep_killed_before_its_manifest_is_whole_starts(string? torn)
+    {
+        using TemporaryFolder folder = Sets();
+        Directory.CreateDirectory(folder["s"]);
+        folder.Write("s/run.lock", "");
+        if (torn is not null)
+            folder.Write($"s/{torn}", "{ \"comm");
+        Headtap.Done(With(Call(folder, "s")[..^2], "--budgets", "0.05"));
+        Assert.That(Directory.GetFiles(folder["s"]).Select(Path.GetFileName).Order(),
+            Is.EqualTo((string[])["cells.jsonl", "manifest.json"]));
     }
 
     [Test]
@@ -95,7 +111,7 @@ public sealed class UnlearnSweepTests
         Assert.That(stopped.Code, Is.EqualTo(130), stopped.Error);
         Sweep(folder, "s", "--resume");
         Assert.That(Rows(folder, "s"), Has.Length.EqualTo(12));
-        Sweep(folder, "s", "--resume");
+        Assert.That(Sweep(folder, "s").Error, Does.Contain("complete already"));
         Assert.That(Rows(folder, "s"), Has.Length.EqualTo(12), "nothing was left to do");
     }
 

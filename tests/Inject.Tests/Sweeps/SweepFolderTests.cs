@@ -83,21 +83,40 @@ public sealed class SweepFolderTests
     public void Another_sweep_or_strange_files_are_refused()
     {
         Open("a").Dispose();
-        Refused("a", Made with { Command = "train" }, "holds results of another command");
+        Refused("a", Made with { Command = "train" }, "command is \"inject sweep\" in its manifest.json");
         SweepFolder.Open(At("a"), Grid, Made with { DataHash = "2" }).Dispose(); // nothing was done yet
         using (SweepFolder folder = SweepFolder.Open(At("a"), Grid, Made))
             folder.Add(Pair, Swept(1));
         Assert.Multiple(() =>
         {
-            Refused("a", Made with { DataHash = "2" }, "holds results of other data");
-            Refused("a", Made with { ModelHash = "2" }, "holds results of another model");
-            Refused("a", Made with { Device = "opencl" }, "holds results of another device");
-            Refused("a", Made with { Options = new() { ["layers"] = 3 } }, "holds results of other options");
-            Refused("a", Made with { Command = "train" }, "holds results of another command");
+            Refused("a", Made with { DataHash = "2" }, "data_hash is \"1\" in its manifest.json and \"2\" here");
+            Refused("a", Made with { ModelHash = "2" }, "model_hash is \"1\"");
+            Refused("a", Made with { Device = "opencl" }, "device is \"cpu\" in its manifest.json and \"opencl\" here");
+            Refused("a", Made with { Options = new() { ["layers"] = 3 } }, "layers is none in its");
+            Refused("a", Made with { Command = "train" }, "command is \"inject sweep\"");
         });
         Directory.CreateDirectory(At("b"));
         File.WriteAllText(At("b", "thesis.txt"), "");
         Refused("b", Made, "holds files, and no manifest.json of a sweep");
+    }
+
+    [TestCase(null)]
+    [TestCase("manifest.json.tmp")]
+    [TestCase("manifest.json")]
+    public void A_sweep_killed_before_its_manifest_is_whole_starts(string? torn)
+    {
+        Directory.CreateDirectory(At("a"));
+        File.WriteAllText(At("a", "run.lock"), "");
+        if (torn is not null)
+            File.WriteAllText(At("a", torn), "{ \"comm");
+        using (SweepFolder folder = Open("a"))
+        {
+            folder.Add(Pair, Swept(1));
+            Assert.That(() => Open("a"), Throws.TypeOf<UserException>()
+                .With.Message.Contains("another process works in it"));
+        }
+        Assert.That(Manifest.Read(At("a", "manifest.json")).Command, Is.EqualTo("inject sweep"));
+        Assert.That(Directory.GetFiles(At("a")), Has.Length.EqualTo(3));
     }
 
     [TestCase("{\"prompt\":0}", "line 1: damaged")]

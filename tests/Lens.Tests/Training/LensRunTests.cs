@@ -1,5 +1,6 @@
 using System.Text.Json;
 using HeadTap.Models;
+using HeadTap.Models.Tests;
 using HeadTap.Runtime;
 
 namespace HeadTap.Lens.Tests;
@@ -59,7 +60,7 @@ public class LensRunTests
         Stop("parts", kind, options, stopAfter, group: 0);
         // Rows of a run that was killed after its checkpoint are written again and not twice.
         File.AppendAllText(At("parts", LensRun.MetricsFile), "{\"step\": 99}\n{\"st");
-        Assert.That(Run("parts", kind, options, resume: true).Complete, Is.True);
+        Assert.That(Run("parts", kind, options).Complete, Is.True);
         AssertSame("whole", "parts");
     }
 
@@ -82,7 +83,7 @@ public class LensRunTests
         LensTrainingOptions together = Options(8), apart = together with { LayersAtOnce = 1 };
         Run("whole", LensKind.Thin, together);
         Stop("parts", LensKind.Thin, apart, 5, stopInGroup);
-        Assert.That(Run("parts", LensKind.Thin, apart, resume: true).Complete, Is.True);
+        Assert.That(Run("parts", LensKind.Thin, apart).Complete, Is.True);
         Assert.That(Weights("parts"), Is.EqualTo(Weights("whole")));
         Assert.That(Rows("parts").Select(r => r.GetProperty("layers")[0].GetInt32()),
             Is.EqualTo(Enumerable.Repeat(0, 8).Concat(Enumerable.Repeat(2, 8))));
@@ -117,7 +118,7 @@ public class LensRunTests
         Stop("parts", LensKind.Thin, options, 2, group: 1);
         File.Delete(At("parts", LensRun.CheckpointFile)); // as if killed before the group's first one
         File.AppendAllText(At("parts", LensRun.MetricsFile), "{\"lay");
-        Assert.That(Run("parts", LensKind.Thin, options, resume: true).Complete, Is.True);
+        Assert.That(Run("parts", LensKind.Thin, options).Complete, Is.True);
         AssertSame("whole", "parts");
     }
 
@@ -168,23 +169,54 @@ public class LensRunTests
         Assert.That(File.Exists(At("a", LensFolder.WeightsFile)), Is.False);
     }
 
-    [Test]
-    public void Runs_that_do_not_belong_together_are_refused()
+    [TestCaseSource(nameof(Moments))]
+    public void A_run_killed_at_any_moment_reaches_the_same_bits(string moment)
     {
-        Refused("nothing to resume", () => Run("a", LensKind.Thin, Options(3), resume: true));
+        LensTrainingOptions options = Options(12) with { EvaluateEvery = 4, LayersAtOnce = 1 };
+        Run("whole", LensKind.Thin, options);
+        Stop("stopped", LensKind.Thin, options, 5, group: 1);
+        KillMoments.Leave(moment == "in the facts" || moment == "before the checkpoint goes"
+            ? "before the mark" : moment, At("whole"), At("stopped"), At("a"));
+        if (moment == "in the facts")
+            File.WriteAllText(At("a", LensFolder.FactsFile), "older");
+        if (moment == "before the checkpoint goes")
+            AddLastCheckpoint(options);
+        Assert.That(Run("a", LensKind.Thin, options).Complete, Is.True);
+        AssertSame("whole", "a");
+        Assert.That(Directory.GetFiles(At("a")).Select(Path.GetFileName).Order(),
+            Is.EqualTo(Directory.GetFiles(At("whole")).Select(Path.GetFileName).Order()));
+    }
+
+    static IEnumerable<string> Moments() => [.. KillMoments.Early, .. KillMoments.Midway,
+        "before the mark", "in the facts", "before the checkpoint goes", "at the end of an older version"];
+
+    // Of the last group, as it is between the lens and the checkpoint's removal.
+    void AddLastCheckpoint(LensTrainingOptions options)
+    {
+        Stop("last", LensKind.Thin, options, 11, group: 1);
+        File.Copy(At("last", LensRun.CheckpointFile), At("a", LensRun.CheckpointFile));
+    }
+
+    [Test]
+    public void Runs_that_do_not_belong_together_are_refused([Values] bool older)
+    {
         Stop("a", LensKind.Thin, Options(6), 3, group: 0);
-        Refused("is there already", () => Run("a", LensKind.Thin, Options(6)));
-        Refused("other options", () => Run("a", LensKind.Thin, Options(7), resume: true));
-        Refused("other options", () => Run("a", LensKind.Shared, Options(6), resume: true));
+        string record = older ? "lens.json" : "run.json";
+        if (older)
+            File.Delete(At("a", RunFolder.StartFile));
+        Refused($"steps is 6 in its {record} and 7 here", LensKind.Thin, Options(7));
+        Refused($"seed is 5 in its {record} and 6 here", LensKind.Thin, Options(6) with { Seed = 6 });
+        Refused($"lens.kind is \"thin\" in its {record} and \"shared\" here", LensKind.Shared, Options(6));
         File.Delete(At("a", LensFolder.WeightsFile));
-        Refused("other options", () => Run("a", LensKind.Thin, Options(7), resume: true));
+        Refused(older ? "other options" : "steps is 6", LensKind.Thin, Options(7));
         byte[] bytes = File.ReadAllBytes(At("a", LensRun.CheckpointFile));
         bytes[bytes.Length / 2] ^= 4;
         File.WriteAllBytes(At("a", LensRun.CheckpointFile), bytes);
-        Refused("damaged", () => Run("a", LensKind.Thin, Options(6), resume: true));
+        Refused("damaged", LensKind.Thin, Options(6));
 
-        void Refused(string text, TestDelegate run)
-            => Assert.That(Assert.Throws<UserException>(run)!.Message, Does.Contain(text));
+        void Refused(string text, LensKind kind, LensTrainingOptions options)
+            => Assert.That(Assert.Throws<UserException>(() => Run("a", kind, options))!.Message,
+                Does.Contain(text));
     }
 
     [TestCase("--steps is -1")]
@@ -249,12 +281,12 @@ public class LensRunTests
         return model;
     }
 
-    LensRunResult Run(string folder, LensKind kind, LensTrainingOptions options, bool resume = false,
+    LensRunResult Run(string folder, LensKind kind, LensTrainingOptions options,
         Action<LensProgress>? progress = null, CancellationToken stop = default)
     {
         using LanguageModel model = Model();
         return LensRun.Run(model, "hash", Kind(kind), [0, 2], options, Texts(), At(folder),
-            new LensRunOptions { Resume = resume, Progress = progress, Stop = stop });
+            new LensRunOptions { Progress = progress, Stop = stop });
     }
 
     void Stop(string folder, LensKind kind, LensTrainingOptions options, int after, int group)

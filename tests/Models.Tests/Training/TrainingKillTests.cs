@@ -6,7 +6,7 @@ namespace HeadTap.Models.Tests;
 public class TrainingKillTests
 {
     [Test]
-    public void A_run_whose_process_is_killed_twice_reaches_the_same_bits()
+    public void A_run_whose_process_is_killed_three_times_reaches_the_same_bits()
     {
         string folder = Directory.CreateTempSubdirectory("headtap-kill-").FullName;
         try
@@ -14,21 +14,27 @@ public class TrainingKillTests
             string text = Path.Combine(folder, "text.txt"), config = Path.Combine(folder, "train.json");
             File.WriteAllText(text, string.Join("<|endoftext|>", Enumerable.Range(0, 60).Select(i =>
                 $"Number {i} comes after number {i - 1}, and {i * i} is its square.")));
-            TrainingConfig small = Small(text) with { Steps = 150, CheckpointEvery = 4 };
+            TrainingConfig small = Small(text) with { Steps = 150, CheckpointEvery = 8 };
             File.WriteAllText(config, small.ToJson().ToJsonString());
             string whole = Path.Combine(folder, "whole"), killed = Path.Combine(folder, "killed");
             using (ComputeDevice device = ComputeDevice.OpenHost())
                 TrainingRun.Run(device, small, whole);
 
-            KillAfter(30, config, killed);
-            KillAfter(75, config, killed, "resume");
+            KillAfter(3, config, killed, () => Assert.That(File.Exists(
+                Path.Combine(killed, TrainingRun.CheckpointFile)), Is.False, "no checkpoint is there yet"));
+            KillAfter(30, config, killed, () => Assert.That(() =>
+            {
+                using ComputeDevice device = ComputeDevice.OpenHost();
+                TrainingRun.Run(device, small, killed);
+            }, Throws.TypeOf<UserException>().With.Message.Contains("another process works in it")));
+            KillAfter(75, config, killed);
             Assert.That(File.Exists(Path.Combine(killed, "config.json")), Is.False,
                 "it was killed before its end");
             using (ComputeDevice device = ComputeDevice.OpenHost())
-                TrainingRun.Run(device, small, killed, new TrainingRunOptions { Resume = true });
+                TrainingRun.Run(device, small, killed);
 
             foreach (string file in (string[])["model.safetensors",
-                TrainingRun.CheckpointFile, "manifest.json"])
+                TrainingRun.CheckpointFile, "manifest.json", RunFolder.StartFile])
                 Assert.That(File.ReadAllBytes(Path.Combine(killed, file)),
                     Is.EqualTo(File.ReadAllBytes(Path.Combine(whole, file))), file);
             Assert.That(Losses(killed), Is.EqualTo(Losses(whole)));
@@ -63,26 +69,19 @@ public class TrainingKillTests
     };
 
     /// <summary>Every number of the metrics but the speed.</summary>
-    internal static string[] Losses(string folder) =>
-    [
-        .. File.ReadLines(Path.Combine(folder, TrainingRun.MetricsFile)).Select(line =>
-        {
-            var row = System.Text.Json.Nodes.JsonNode.Parse(line)!.AsObject();
-            row.Remove("tokens_per_second");
-            return row.ToJsonString();
-        }),
-    ];
+    internal static string[] Losses(string folder) => KillMoments.RowsWithout(folder, "tokens_per_second");
 
-    static void KillAfter(int step, params string[] arguments)
+    static void KillAfter(int step, string config, string folder, Action? before = null)
     {
         var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true };
         foreach (string argument in (string[])["exec",
-            typeof(TrainingVictim).Assembly.Location, .. arguments])
+            typeof(TrainingVictim).Assembly.Location, config, folder])
             start.ArgumentList.Add(argument);
         using Process victim = Process.Start(start)!;
         while (victim.StandardOutput.ReadLine() is { } line && int.Parse(line) < step)
         {
         }
+        before?.Invoke();
         victim.Kill(); // SIGKILL: nothing of the process's own runs after it
         victim.WaitForExit();
         Assert.That(victim.ExitCode, Is.Not.Zero);

@@ -47,7 +47,7 @@ public class TrainingRunTests
         Assert.That(File.Exists(At("parts", "config.json")), Is.False);
         // Rows after the checkpoint, from a run that was killed later, are written again and not twice.
         File.AppendAllText(At("parts", TrainingRun.MetricsFile), "{\"step\": 99}\n{\"st");
-        Assert.That(Run("parts", Config(), new TrainingRunOptions { Resume = true }).Complete, Is.True);
+        Assert.That(Run("parts", Config()).Complete, Is.True);
         AssertSame("whole", "parts");
     }
 
@@ -66,15 +66,59 @@ public class TrainingRunTests
             Is.EqualTo(File.ReadAllBytes(At("first", "merges.txt"))));
     }
 
+    /// <summary>The same call goes on, whatever moment a kill came at.</summary>
     [Test]
-    public void A_second_run_in_a_folder_is_refused() =>
-        AssertRefused(() => { Run("a", Config()); Run("a", Config()); },
-            "a run is there already", "--resume");
+    public void A_run_killed_at_any_moment_reaches_the_same_bits()
+    {
+        string[] results = ["vocab.json", "merges.txt", "train.json", "model.safetensors", "config.json",
+            "manifest.json"];
+        TrainingResult whole = Run("whole", Config());
+        using var stop = new CancellationTokenSource();
+        Run("stopped", Config(), new TrainingRunOptions
+        {
+            Stop = stop.Token, Progress = p => { if (p.Last.Step == 6) stop.Cancel(); },
+        });
+        Assert.Multiple(() =>
+        {
+            foreach (string moment in KillMoments.Early.Concat(KillMoments.Midway).Concat(KillMoments.Late))
+            {
+                KillMoments.Leave(moment, At("whole"), At("stopped"), At(moment), results);
+                TrainingResult again = Run(moment, Config());
+                Assert.That(again with { Elapsed = whole.Elapsed }, Is.EqualTo(whole), moment);
+                AssertSame("whole", moment);
+                Assert.That(Directory.GetFiles(At(moment)).Select(Path.GetFileName).Order(),
+                    Is.EqualTo(Directory.GetFiles(At("whole")).Select(Path.GetFileName).Order()), moment);
+            }
+        });
+    }
 
     [Test]
-    public void Resuming_nothing_is_refused() =>
-        AssertRefused(() => Run("a", Config(), new TrainingRunOptions { Resume = true }),
-            "no such checkpoint");
+    public void A_complete_run_is_told_and_not_made_again([Values] bool withCheckpoint)
+    {
+        TrainingResult whole = Run("a", Config());
+        if (!withCheckpoint)
+            File.Delete(At("a", TrainingRun.CheckpointFile));
+        File.WriteAllText(At("a", "config.json"), "mark");
+        TrainingResult again = Run("a", Config(), new TrainingRunOptions
+        {
+            Progress = _ => Assert.Fail("a step was made"),
+        });
+        Assert.That(again with { Elapsed = whole.Elapsed }, Is.EqualTo(whole));
+        Assert.That(File.ReadAllText(At("a", "config.json")), Is.EqualTo("mark"));
+    }
+
+    [Test]
+    public void Another_call_is_refused()
+    {
+        Run("a", Config());
+        AssertRefused(() => Run("a", Config() with { Clip = 2 }), "clip is 1 in its run.json and 2 here");
+        AssertRefused(() => Run("a", Config() with { Seed = 3 }), "seed is 1 in its run.json and 3 here");
+        AssertRefused(() => Run("a", Config() with { Optimizer = new AdamWOptions { LearningRate = 1 } }),
+            "optimizer.learning_rate is 0.01 in its run.json and 1 here");
+        Assert.That(Run("a", Config() with { CheckpointEvery = 5 }).Complete, Is.True);
+        File.AppendAllText(At("text.txt"), "More.");
+        AssertRefused(() => Run("a", Config()), "data_hash is ");
+    }
 
     [Test]
     public void A_glob_that_matches_nothing_is_refused() =>
@@ -95,6 +139,7 @@ public class TrainingRunTests
     public void A_checkpoint_cut_short_damaged_or_of_another_run_is_refused()
     {
         Run("a", Config());
+        File.Delete(At("a", RunFolder.StartFile)); // as an older version leaves it
         string path = At("a", TrainingRun.CheckpointFile);
         byte[] good = File.ReadAllBytes(path);
         var random = new SeededRandom(1);
@@ -118,8 +163,7 @@ public class TrainingRunTests
         Refuse(Config(), "other data");
 
         void Refuse(TrainingConfig config, string message = "") =>
-            AssertRefused(() => Run("a", config, new TrainingRunOptions { Resume = true }),
-                message, "checkpoint");
+            AssertRefused(() => Run("a", config), message, "checkpoint");
     }
 
     internal TrainingConfig Config()
@@ -141,7 +185,7 @@ public class TrainingRunTests
     void AssertSame(string one, string other)
     {
         foreach (string file in (string[])["model.safetensors", TrainingRun.CheckpointFile,
-            "vocab.json", "manifest.json"])
+            "vocab.json", "manifest.json", RunFolder.StartFile])
             Assert.That(File.ReadAllBytes(At(other, file)),
                 Is.EqualTo(File.ReadAllBytes(At(one, file))), file);
         Assert.That(TrainingKillTests.Losses(At(other)), Is.EqualTo(TrainingKillTests.Losses(At(one))));

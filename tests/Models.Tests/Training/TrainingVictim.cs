@@ -3,7 +3,7 @@ using HeadTap.Runtime;
 namespace HeadTap.Models.Tests;
 
 /// <summary>
-/// The process that <see cref="TrainingKillTests"/> kills: CONFIG FOLDER [resume]. It waits between steps, so
+/// The process that <see cref="TrainingKillTests"/> kills: CONFIG FOLDER. It waits between steps, so
 /// that it is killed in the middle of a run.
 /// </summary>
 static class TrainingVictim
@@ -13,7 +13,6 @@ static class TrainingVictim
         using ComputeDevice device = ComputeDevice.OpenHost();
         TrainingRun.Run(device, TrainingConfig.Read(args[0]), args[1], new TrainingRunOptions
         {
-            Resume = args.Length > 2,
             Progress = p =>
             {
                 Console.WriteLine(p.Last.Step);

@@ -1,4 +1,5 @@
 using HeadTap.Models;
+using HeadTap.Models.Tests;
 using HeadTap.Runtime;
 
 namespace HeadTap.Unlearn.Tests;
@@ -33,23 +34,73 @@ public sealed class TinyMemRunTests
         using ComputeDevice device = ComputeDevice.OpenHost();
         ComputeDevice.HostThreadCount = 1;
         string whole = Path.Combine(folder, "whole"), parts = Path.Combine(folder, "parts");
-        TinyMemScore? score = TinyMemRun.Run(device, data, training, whole, false, "test");
+        TinyMemScore? score = TinyMemRun.Run(device, data, training, whole, "test");
         Assert.That(score!.Tasks.Select(t => t.Task), Is.EqualTo((string[])["7", "2", "3", "4", "5"]));
         ComputeDevice.HostThreadCount = 3;
         using var stop = new CancellationTokenSource();
-        Assert.That(TinyMemRun.Run(device, data, training, parts, false, "test",
+        Assert.That(TinyMemRun.Run(device, data, training, parts, "test",
             at => { if (at.Epoch == 3) stop.Cancel(); }, stop.Token), Is.Null);
         Assert.That(File.Exists(Path.Combine(parts, "model.safetensors")), Is.False);
-        Assert.That(() => TinyMemRun.Run(device, data, training, parts, false, "test"),
-            Throws.TypeOf<UserException>().With.Message.Contains("--resume"));
-        Assert.That(() => TinyMemRun.Run(device, data, training with { Seed = 8 }, parts, true, "test"),
-            Throws.TypeOf<UserException>().With.Message.Contains("other options"));
-        TinyMemRun.Run(device, data, training, parts, true, "test");
+        Assert.That(() => TinyMemRun.Run(device, data, training with { Seed = 8 }, parts, "test"),
+            Throws.TypeOf<UserException>().With.Message.Contains("training.seed is 9 in its run.json and 8"));
+        TinyMemRun.Run(device, data, training, parts, "test");
         ComputeDevice.HostThreadCount = threads;
         foreach (string file in (string[])["model.safetensors", Path.Combine("epoch-3", "model.safetensors")])
             Assert.That(File.ReadAllBytes(Path.Combine(parts, file)),
                 Is.EqualTo(File.ReadAllBytes(Path.Combine(whole, file))), file);
         Assert.That(File.ReadAllLines(Path.Combine(parts, "metrics.jsonl")), Has.Length.EqualTo(5));
+    }
+
+    [Test]
+    public void A_run_killed_at_any_moment_reaches_the_same_bits()
+    {
+        string folder = Folder(), data = Path.Combine(folder, "data");
+        string At(string name) => Path.Combine(folder, name);
+        TinyMemFolder.Save(TinyMemDataset.Math(s_data), data, "test");
+        using ComputeDevice device = ComputeDevice.OpenHost();
+        double accuracy = Run("whole").Accuracy;
+        using var stop = new CancellationTokenSource();
+        TinyMemRun.Run(device, data, s_training, At("stopped"), "test",
+            at => { if (at.Epoch == 3) stop.Cancel(); }, stop.Token);
+        Assert.Multiple(() =>
+        {
+            foreach (string moment in KillMoments.Early.Concat(KillMoments.Midway).Concat(KillMoments.Late))
+            {
+                KillMoments.Leave(moment, At("whole"), At("stopped"), At(moment), "model.safetensors",
+                    "config.json", "manifest.json");
+                Assert.That(Run(moment).Accuracy, Is.EqualTo(accuracy), moment);
+                foreach (string file in (string[])["model.safetensors", "manifest.json", "config.json",
+                    RunFolder.CheckpointFile, RunFolder.StartFile, "epoch-3/model.safetensors"])
+                    Assert.That(File.ReadAllBytes(Path.Combine(At(moment), file)),
+                        Is.EqualTo(File.ReadAllBytes(Path.Combine(At("whole"), file))), $"{moment}: {file}");
+                Assert.That(KillMoments.RowsWithout(At(moment), "seconds"),
+                    Is.EqualTo(KillMoments.RowsWithout(At("whole"), "seconds")), moment);
+            }
+        });
+
+        TinyMemScore Run(string name)
+            => TinyMemRun.Run(device, data, s_training, At(name), "test")!;
+    }
+
+    [Test]
+    public void A_complete_run_is_told_goes_on_with_more_epochs_and_not_with_fewer([Values] bool checkpoint)
+    {
+        string folder = Folder(), data = Path.Combine(folder, "data"), run = Path.Combine(folder, "run");
+        TinyMemFolder.Save(TinyMemDataset.Math(s_data), data, "test");
+        using ComputeDevice device = ComputeDevice.OpenHost();
+        TinyMemScore whole = TinyMemRun.Run(device, data, s_training, run, "test")!;
+        if (!checkpoint)
+            File.Delete(Path.Combine(run, RunFolder.CheckpointFile));
+        TinyMemScore again = TinyMemRun.Run(device, data, s_training, run, "test",
+            _ => Assert.Fail("an epoch was trained"))!;
+        Assert.That((again.Accuracy, again.Memorised), Is.EqualTo((whole.Accuracy, whole.Memorised)));
+        if (!checkpoint)
+            return;
+        var epochs = new List<int>();
+        TinyMemRun.Run(device, data, s_training with { Epochs = 7 }, run, "test", at => epochs.Add(at.Epoch));
+        Assert.That(epochs, Is.EqualTo((int[])[6, 7]));
+        Assert.That(() => TinyMemRun.Run(device, data, s_training, run, "test"),
+            Throws.TypeOf<UserException>().With.Message.Contains("has 7 epochs, and this call asks for 5"));
     }
 
     [Test]
@@ -60,7 +111,7 @@ public sealed class TinyMemRunTests
         using ComputeDevice device = ComputeDevice.OpenHost();
         var losses = new List<double>();
         TinyMemRun.Run(device, data, s_training with { Epochs = 12, Keep = [] }, Path.Combine(folder, "run"),
-            false, "test", at => losses.Add(at.Loss));
+            "test", at => losses.Add(at.Loss));
         Assert.That(losses, Has.Count.EqualTo(12));
         Assert.That(losses[^1], Is.LessThan(0.8 * losses[0]));
         using LanguageModel model = LanguageModel.Load(device, Path.Combine(folder, "run"));

@@ -58,7 +58,10 @@ sealed class LensTrainCommand
         GlobalOptions.Number("--checkpoint-every", 500, "steps; 0 for the end alone");
     readonly Option<int> _together =
         GlobalOptions.Number("--layers-at-once", 0, "layers trained together; 0 for as many as fit");
-    readonly Option<bool> _resume = new("--resume") { Description = "go on from the folder's checkpoint" };
+    readonly Option<bool> _resume = new("--resume")
+    {
+        Description = "accepted; the same call goes on by itself",
+    };
     readonly Option<bool> _plan = new("--plan")
     {
         Description = "print the memory it takes and do nothing; needs config.json alone",
@@ -111,20 +114,27 @@ sealed class LensTrainCommand
             throw new UserException("--plan-memory belongs to --plan; leave it out");
         string output = parsed.GetValue(_out)
             ?? throw new UserException("no folder for the lenses; expected --out");
+        RunFolder.RequireFree(output);
         AtomicFile.RequireWritable(Path.Combine(output, LensFolder.WeightsFile));
         DocumentSource texts = _texts.Read(parsed, folder, config);
         using ComputeDevice device = run.OpenDevice();
         using LoadedModel loaded = LoadedModel.Open(run, device, folder);
         LensRunResult? result = null;
+        bool trained = false;
         run.WithProgress("training lenses", report => result = LensRun.Run(loaded.Model,
             ModelFolder.Hash(folder), lens, layers, options, texts, output, new LensRunOptions
             {
-                Resume = parsed.GetValue(_resume),
                 Stop = run.Cancel,
                 Planned = plan => run.Remark(Text(plan)),
-                Progress = p => Report(run, report, p),
+                Progress = p =>
+                {
+                    trained = true;
+                    Report(run, report, p);
+                },
             }));
-        Print(run, result!);
+        if (result!.Complete && !trained && options.Steps > 0)
+            run.Remark("complete already; nothing was trained");
+        Print(run, result);
         run.Cancel.ThrowIfCancellationRequested();
         return ExitCode.Done;
     }

@@ -21,6 +21,11 @@ sealed class UnlearnRelearnCommand
     readonly RecitalOptions _recital = new();
     readonly Option<int> _steps = GlobalOptions.Number("--steps", 64, "of 8 rows");
     readonly Option<float> _rate = GlobalOptions.Number("--learning-rate", 1e-4f, "AdamW's");
+    readonly Option<string?> _out = new("--out")
+    {
+        Description = "gets measurements and a checkpoint; the same call again goes on where it stopped",
+        HelpName = "DIR",
+    };
 
     internal static Command Create(GlobalOptions global) => new UnlearnRelearnCommand().Make(global);
 
@@ -28,7 +33,7 @@ sealed class UnlearnRelearnCommand
     {
         var command = new Command("relearn",
             "Fine-tune a copy of a model and count the steps after which it recites forgotten sequences");
-        foreach (Option option in (Option[])[_model, _sequences, _train, _steps, _rate])
+        foreach (Option option in (Option[])[_model, _sequences, _train, _steps, _rate, _out])
             command.Options.Add(option);
         _recital.AddTo(command);
         command.SetAction(parsed => Run(global.Of(parsed), parsed));
@@ -45,10 +50,14 @@ sealed class UnlearnRelearnCommand
         IReadOnlyList<PlantedSequence> rows = parsed.GetValue(_train) is { } train
             ? RecitalOptions.Sequences(train, folder, config) : asked;
         using ComputeDevice device = run.OpenDevice();
+        using RelearnFolder? results = parsed.GetValue(_out) is { } target
+            ? RelearnFolder.Open(target, Call(run, parsed, device, recital)) : null;
+        if (results is { Complete: true })
+            run.Remark("complete already; nothing was trained");
         using LoadedModel loaded = LoadedModel.Open(run, device, folder);
         IReadOnlyList<RelearnedAt> found = Relearning.Run(loaded.Model, asked,
             [.. rows.Select(r => r.Ids)], recital, parsed.GetValue(_steps), parsed.GetValue(_rate),
-            run.Seed, run.Cancel);
+            run.Seed, run.Cancel, results);
         int? first = found.FirstOrDefault(f => f.Recited.Strict > found[0].Recited.Strict)?.Steps;
         if (run.Json)
             run.WriteJson(new JsonObject
@@ -69,5 +78,26 @@ sealed class UnlearnRelearnCommand
             run.Line(first is null ? "none came back" : $"the first came back within {first} steps");
         }
         return ExitCode.Done;
+    }
+
+    Manifest Call(Invocation run, ParseResult parsed, ComputeDevice device, MemorisationOptions recital)
+    {
+        string sequences = parsed.GetValue(_sequences)!;
+        string? train = parsed.GetValue(_train);
+        return new Manifest
+        {
+            Command = "unlearn relearn",
+            Options = new JsonObject
+            {
+                ["sequences"] = sequences, ["train"] = train, ["prompt"] = recital.Prompt,
+                ["continuation"] = recital.Continuation, ["never_token"] = recital.NeverWritten,
+                ["steps"] = parsed.GetValue(_steps), ["learning_rate"] = parsed.GetValue(_rate),
+            },
+            Seed = run.Seed,
+            ModelHash = ModelFolder.Hash(parsed.GetValue(_model)!),
+            DataHash = FileHash.Sha256([.. new[] { sequences, train }.OfType<string>()]),
+            Device = device.Name,
+            Precision = device.Precision.ManifestName(),
+        };
     }
 }

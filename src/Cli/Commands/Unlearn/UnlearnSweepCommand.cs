@@ -43,7 +43,7 @@ sealed class UnlearnSweepCommand
     };
     readonly Option<bool> _resume = new("--resume")
     {
-        Description = "go on where the same call stopped",
+        Description = "accepted; the same call goes on by itself",
     };
 
     internal static Command Create(GlobalOptions global) => new UnlearnSweepCommand().Make(global);
@@ -79,7 +79,7 @@ sealed class UnlearnSweepCommand
         _flags.RequireTaken(parsed, methods);
         var plan = new SweepPlan(models.Length,
             [.. methods.Select(m => new SweptMethod(m, _flags.Grid(parsed, m)))], budgets, seeds);
-        UnlearnSweepFolder.RequirePlace(target, parsed.GetValue(_resume));
+        UnlearnSweepFolder.RequirePlace(target);
         ModelConfig config = Shared(models);
         ForgetTask given = _forget.Read(run, parsed, models[0], config);
         foreach (UnlearningMethod method in methods)
@@ -104,6 +104,8 @@ sealed class UnlearnSweepCommand
             MethodFlags.Json).Run(folder, devices, done => report((double)done / plan.Cells,
                 $"{done} of {plan.Cells}"), run.Cancel));
         folder.Finish();
+        if (before == plan.Cells)
+            run.Remark("complete already; nothing was computed");
         run.Remark($"{plan.Cells - before} cells in {watch.Elapsed.TotalSeconds:0.0} s; {target}");
         UnlearnTable.Print(run, SweepSelection.Of(UnlearnSweepFolder.Read(target), SelectionRule.Accuracy),
             models);

@@ -43,7 +43,10 @@ sealed class UnlearnTrainCommand
     {
         Description = "losses that loss-truncation ranks: 10000", HelpName = "N",
     };
-    readonly Option<bool> _resume = new("--resume") { Description = "go on from the folder's checkpoint" };
+    readonly Option<bool> _resume = new("--resume")
+    {
+        Description = "accepted; the same call goes on by itself",
+    };
     readonly Option<string> _out = new("--out")
     {
         Description = "gets the model, metrics and checkpoint", HelpName = "DIR", Required = true,
@@ -79,10 +82,16 @@ sealed class UnlearnTrainCommand
         TinyMemTrainingOptions options = Options(run, parsed, TinyMemFolder.Load(folder).Options).Validated();
         using ComputeDevice device = run.OpenDevice();
         TinyMemScore? score = null;
+        bool trained = false;
         var watch = System.Diagnostics.Stopwatch.StartNew();
         run.WithProgress("training", report => score = TinyMemRun.Run(device, folder, options,
-            parsed.GetValue(_out)!, parsed.GetValue(_resume), "unlearn train",
-            at => Tell(run, at, report), run.Cancel));
+            parsed.GetValue(_out)!, "unlearn train", at =>
+            {
+                trained = true;
+                Tell(run, at, report);
+            }, run.Cancel));
+        if (score is not null && !trained)
+            run.Remark("complete already; nothing was trained");
         if (score is null)
         {
             run.Line("stopped, continue with --resume");
