@@ -17,7 +17,7 @@ static class TrainCommand
             Description = "gets checkpoint, metrics and at the end the model",
             HelpName = "FOLDER", Required = true,
         };
-        Option<bool> resume = new("--resume") { Description = "continue from the folder's checkpoint" };
+        Option<bool> resume = new("--resume") { Description = "accepted; the same call goes on by itself" };
         var command = new Command("train",
             "Train a model; Ctrl-C saves a checkpoint. --seed replaces the config's seed")
         {

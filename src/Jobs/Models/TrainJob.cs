@@ -14,7 +14,6 @@ public sealed record TrainOptions
     /// <summary>The folder that gets the checkpoint, the metrics and at the end the model.</summary>
     public required string Out { get; init; }
 
-
     /// <summary>What the manifest names as the command.</summary>
     public string Command { get; init; } = "train";
 }
