@@ -93,7 +93,7 @@ public sealed class ModelJobTests
         Assert.That((found.Passed, found.Tokens, found.SizesOf), Is.EqualTo((true, 12, (string?)null)));
         Assert.That(found.Injections.Skipped, Has.One.StartsWith("all: no numbers were published"));
         Named(() => VerifyJob.Run(new VerifyOptions { Model = Model, Tokens = 13 }, s_context), "Tokens");
-        var clone = new VerifyOptions { Model = Model, MemoryInjections = "nowhere" };
+        var clone = new VerifyOptions { Model = Model, Tokens = 3, MemoryInjections = "nowhere" };
         Named(() => VerifyJob.Run(clone, s_context), "MemoryInjections");
     }
 
