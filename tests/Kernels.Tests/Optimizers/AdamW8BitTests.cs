@@ -158,7 +158,7 @@ public class AdamW8BitTests
             AdamWStep step =
                 Adam with { Step = t, WeightDecay = 0, LearningRate = 0.02f * (1 - t / (steps + 1f)) };
             double[] at = w;
-            OptimizerReference.AdamW(w, [.. curvature.Select((c, i) => c * at[i])], m, v,
+            AdamWReference.Step([.. curvature.Select((c, i) => c * at[i])], w, m, v,
                 step.LearningRate, step.Beta1, step.Beta2, step.Epsilon, 0, t, 1);
             float[] own = state.Weight.ToArray();
             state.Step(ops, [.. curvature.Select((c, i) => (float)c * own[i])], step);
@@ -184,7 +184,7 @@ public class AdamW8BitTests
             Throws.ArgumentException.With.Message.Contains("step 0"));
     }
 
-    // As in OptimizerTests: zeros, tiny and large gradients in one block.
+    // As in AdamWTests: zeros, tiny and large gradients in one block.
     static float[] Gradient(int t, int n)
         => [.. Normal(10 + t, n).Select((g, i) => (i % 5) switch { 3 => 0f, 4 => g * 1e-4f, _ => g * 10 })];
 

@@ -59,8 +59,8 @@ public class AdamWFactoredTests
         {
             double[] sign = Wide(Normal(20 + t, w.Length));
             double[] g = [.. sign.Select((s, i) => Math.Sign(s) * (1.0 + i / K) * Math.Pow(3, i % K))];
-            OptimizerReference.AdamW(full, g, fullM, v, 0.1, 0.9, 0.99, 1e-8, 0.1, t, 1);
-            AdamWFactoredReference.Step(w, g, m, r, c, 0.1, 0.9, 0.99, 1e-8, 0.1, t, 1);
+            AdamWReference.Step(g, full, fullM, v, 0.1, 0.9, 0.99, 1e-8, 0.1, t, 1);
+            AdamWFactoredReference.Step(g, w, m, r, c, 0.1, 0.9, 0.99, 1e-8, 0.1, t, 1);
         }
         for (int i = 0; i < w.Length; i++)
             Assert.That(w[i], Is.EqualTo(full[i]).Within(1e-12), $"weight {i}");
@@ -149,7 +149,7 @@ public class AdamWFactoredTests
 
     static void Textbook<T>(T[] w, T[] g, T[] m, T[] r, T[] c, AdamWStep s)
         where T : System.Numerics.IFloatingPointIeee754<T>
-        => AdamWFactoredReference.Step(w, g, m, r, c, s.LearningRate, s.Beta1, s.Beta2, s.Epsilon,
+        => AdamWFactoredReference.Step(g, w, m, r, c, s.LearningRate, s.Beta1, s.Beta2, s.Epsilon,
             s.WeightDecay, s.Step, s.GradientScale);
 
     /// <summary>What a step reads and writes.</summary>
