@@ -11,7 +11,7 @@ public sealed class AttentionCachedCase : OpCase<CachedShape>
 
     public override int Order => 12;
 
-    public override IReadOnlyList<string> Methods => [nameof(Ops.A), nameof(Ops.t), nameof(Ops.t), nameof(Ops.e), nameof(Ops.n), nameof(Ops.t), nameof(Ops.i), nameof(Ops.o), nameof(Ops.n), nameof(Ops.C), nameof(Ops.a), nameof(Ops.c), nameof(Ops.h), nameof(Ops.e), nameof(Ops.d)];
+    public override IReadOnlyList<string> Methods => [nameof(Ops.AttentionCached), nameof(Ops.CachedParts)];
 
     public override IReadOnlyList<Type> Kernels => [typeof(AttentionCacheKernels)];
 

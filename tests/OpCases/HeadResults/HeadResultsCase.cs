@@ -12,7 +12,7 @@ public sealed class HeadResultsCase : OpCase<HeadResultsReference>
 
     public override int Order => 0;
 
-    public override IReadOnlyList<string> Methods => [nameof(Ops.H), nameof(Ops.e), nameof(Ops.a), nameof(Ops.d), nameof(Ops.R), nameof(Ops.e), nameof(Ops.s), nameof(Ops.u), nameof(Ops.l), nameof(Ops.t), nameof(Ops.s)];
+    public override IReadOnlyList<string> Methods => [nameof(Ops.HeadResults), nameof(Ops.HeadResult)];
 
     public override IReadOnlyList<Type> Kernels => [typeof(HeadResultsKernels)];
 

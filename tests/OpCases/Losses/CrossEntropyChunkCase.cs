@@ -38,7 +38,7 @@ public sealed class CrossEntropyChunkCase : OpCase<ChunkShape>
     protected override void Declare(ChunkShape s, OpData d)
     {
         for (int first = 0; first < s.V; first += s.Chunk)
-            d.Input(Name(first), Columns(s, first), s.Rows, Math.Min(s.Chunk, s.V - first));
+            d.Input(Part(first), Columns(s, first), s.Rows, Math.Min(s.Chunk, s.V - first));
         d.Indices("targets", [s.V - 1, .. Integers(3, s.Rows - 2, s.V), -1]);
         d.Scratch("statistics", s.Rows, 3);
         d.Output("losses", s.Rows);
@@ -47,7 +47,7 @@ public sealed class CrossEntropyChunkCase : OpCase<ChunkShape>
     protected override void Run(ChunkShape s, Ops ops, OpRun r)
     {
         for (int first = 0; first < s.V; first += s.Chunk)
-            ops.CrossEntropyChunk(r[Name(first)], r.Indices("targets"), r["statistics"], r["losses"], first);
+            ops.CrossEntropyChunk(r[Part(first)], r.Indices("targets"), r["statistics"], r["losses"], first);
     }
 
     protected override void Oracle<T>(ChunkShape s, OpValues<T> v)
