@@ -4,8 +4,8 @@ using HeadTap.OpCases;
 namespace HeadTap.Kernels.Tests;
 
 /// <summary>
-/// docs/kernels.md: the entries between <c>&lt;!-- ops: Room --&gt;</c> and <c>&lt;!-- end --&gt;</c> come from the
-/// cases, the text around them is written by hand.
+/// docs/kernels.md: the entries between the comments "ops: Room" and "end" come from the cases, the text
+/// around them is written by hand.
 /// </summary>
 static class KernelDocs
 {
@@ -43,7 +43,8 @@ static class KernelDocs
         StringBuilder text = new();
         Line(text, "- ", $"**`{op.Name}`**: {op.Formula}");
         Line(text, "  - ", $"shapes: {op.ShapesText}");
-        Line(text, "  - ", $"kernels: {names}: {grid[0]}" + (grid.Length > 1 ? $"; host items: {grid[1]}" : ""));
+        string items = grid.Length > 1 ? $"; host items: {grid[1]}" : "";
+        Line(text, "  - ", $"kernels: {names}: {grid[0]}{items}");
         Line(text, "  - ", $"bytes {any.Bytes.Text}; flops {any.Flops.Text}; exactness: {op.ExactnessText}");
         Line(text, "  - ", $"tests: {tests}" + (benches.Length > 0 ? $"; bench: {benches}" : ""));
         return text.ToString();
@@ -96,6 +97,6 @@ public class KernelDocsTests
         if (Environment.GetEnvironmentVariable("HEADTAP_WRITE_DOCS") == "1")
             File.WriteAllText(KernelDocs.Path, renewed);
         else
-            Assert.That(text, Is.EqualTo(renewed), "HEADTAP_WRITE_DOCS=1 with this test rewrites the entries");
+            Assert.That(text, Is.EqualTo(renewed), "HEADTAP_WRITE_DOCS=1 rewrites the entries");
     }
 }

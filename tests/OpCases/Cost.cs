@@ -11,7 +11,7 @@ public readonly partial record struct Cost(double Value, string Text)
     /// <summary>Nothing is counted.</summary>
     public static Cost None { get; } = new(0, "–");
 
-    /// <summary>Takes the value and the source text of the expression; the shape is called <c>s</c>.</summary>
+    /// <summary>Takes the value and the source text of the expression over a shape <c>s</c>.</summary>
     public static Cost Of(double value, [CallerArgumentExpression(nameof(value))] string source = "")
     {
         string text = Blanks().Replace(source, " ");

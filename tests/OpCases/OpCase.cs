@@ -56,7 +56,7 @@ public abstract class OpCase
     /// <summary>False where only ILGPU devices have the op.</summary>
     public virtual bool OnHost => true;
 
-    /// <summary>Inputs, and the results that hold their gradients; differences of the oracle prove them.</summary>
+    /// <summary>Inputs, and the results with their gradients; differences of the oracle prove them.</summary>
     public virtual IReadOnlyList<(string Input, string Gradient)> Gradients => [];
 
     /// <summary>True where the tests of threads and of two runs mean nothing: nothing is summed.</summary>

@@ -7,7 +7,8 @@ namespace HeadTap.Kernels.Tests;
 /// <summary>Edits of z as attention stores it, held against the same edits afterwards.</summary>
 public class AttentionEditedTests
 {
-    // One chunk of columns with both precisions, two chunks with one. The simulator takes seconds for each head.
+    // One chunk of columns with both precisions, two chunks with one: the simulator takes seconds for each
+    // head.
     [TestCase(Precision.Tf32, 2, 12), TestCase(Precision.Bf16, 1, 12), TestCase(Precision.Bf16, 1, 70)]
     public void On_tensor_cores_z_is_edited_to_the_bits_of_separate_edits(Precision precision, int H, int D)
     {

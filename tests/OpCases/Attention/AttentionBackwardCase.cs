@@ -72,7 +72,8 @@ public sealed class AttentionBackwardCase : OpCase<AttentionReference>
     }
 
     protected override void Prepare(AttentionReference s, Ops ops, OpRun r)
-        => ops.Attention(r["qkv"], r.Indices("lengths"), r["z"], r["logSumExp"], s.B, s.T, s.H, (float)s.Scale);
+        => ops.Attention(r["qkv"], r.Indices("lengths"), r["z"], r["logSumExp"], s.B, s.T, s.H,
+            (float)s.Scale);
 
     protected override void Run(AttentionReference s, Ops ops, OpRun r)
     {

@@ -29,8 +29,9 @@ public sealed class AttentionCachedCase : OpCase<CachedShape>
 
     public override string BenchFamily => "attention";
 
-    // Chunks of 128 keys: none, a partial last one, rows of unequal length, a finished row, heads that no quad
-    // divides. Then caches with room for chunks that no row has come to, whole chunks only, the widest heads.
+    // Chunks of 128 keys: none, a partial last one, rows of unequal length, a finished row, heads that no
+    // quad divides. Then caches with room for chunks that no row has come to, whole chunks only, the widest
+    // heads.
     protected override IReadOnlyList<CachedShape> Shapes =>
         [
             new(1, 1, 1, [1], 1), new(3, 2, 5, [9, 4, 1], 11), new(3, 1, 6, [130, 0, 129], 140),
@@ -68,7 +69,8 @@ public sealed class AttentionCachedCase : OpCase<CachedShape>
     protected override void Run(CachedShape s, Ops ops, OpRun r)
     {
         r.Kept ??= r.Arena.Cut("parts", checked((int)ops.CachedParts(s.B, s.H, s.D, s.Capacity)));
-        ops.AttentionCached(r["qkv"], r.Indices("positions"), r["kCache"], r["vCache"], (Tensor)r.Kept, r["z"],
+        ops.AttentionCached(r["qkv"], r.Indices("positions"), r["kCache"], r["vCache"], (Tensor)r.Kept,
+            r["z"],
             s.B, s.H, CachedShape.Scale);
     }
 

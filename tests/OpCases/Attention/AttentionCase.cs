@@ -68,7 +68,8 @@ public sealed class AttentionCase : OpCase<AttentionReference>
     }
 
     protected override void Run(AttentionReference s, Ops ops, OpRun r)
-        => ops.Attention(r["qkv"], r.Indices("lengths"), r["z"], r["logSumExp"], s.B, s.T, s.H, (float)s.Scale);
+        => ops.Attention(r["qkv"], r.Indices("lengths"), r["z"], r["logSumExp"], s.B, s.T, s.H,
+            (float)s.Scale);
 
     protected override void Oracle<T>(AttentionReference s, OpValues<T> v)
         => (v["z"], v["logSumExp"], _) = s.Forward(v["qkv"]);

@@ -52,10 +52,12 @@ public sealed class AttentionPatternCase : OpCase<AttentionReference>
     }
 
     protected override void Prepare(AttentionReference s, Ops ops, OpRun r)
-        => ops.Attention(r["qkv"], r.Indices("lengths"), r["z"], r["logSumExp"], s.B, s.T, s.H, (float)s.Scale);
+        => ops.Attention(r["qkv"], r.Indices("lengths"), r["z"], r["logSumExp"], s.B, s.T, s.H,
+            (float)s.Scale);
 
     protected override void Run(AttentionReference s, Ops ops, OpRun r)
-        => ops.AttentionPattern(r["qkv"], r.Indices("lengths"), r["logSumExp"], r["pattern"], s.B, s.T, s.H, (float)s.Scale);
+        => ops.AttentionPattern(r["qkv"], r.Indices("lengths"), r["logSumExp"], r["pattern"], s.B, s.T, s.H,
+            (float)s.Scale);
 
     protected override void Oracle<T>(AttentionReference s, OpValues<T> v)
     {

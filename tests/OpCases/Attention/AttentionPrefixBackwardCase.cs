@@ -41,7 +41,8 @@ public sealed class AttentionPrefixBackwardCase : OpCase<AttentionPrefixReferenc
         [
             new(5, 3, 64, 300, [128, 129, 256, 299, 127], 0.125),
             new(7, 2, 20, 1100, [1100, 0, 1, 513, 640, 255, 5], 1 / Math.Sqrt(20)),
-            new(3, 1, 97, 70, [70, 31, 16], 1 / Math.Sqrt(97)), new(2, 2, 128, 400, [399, 5], 1 / Math.Sqrt(128)),
+            new(3, 1, 97, 70, [70, 31, 16], 1 / Math.Sqrt(97)),
+            new(2, 2, 128, 400, [399, 5], 1 / Math.Sqrt(128)),
         ];
 
     protected override AttentionPrefixReference SharedShape =>
@@ -88,5 +89,6 @@ public sealed class AttentionPrefixBackwardCase : OpCase<AttentionPrefixReferenc
     protected override double Loss(AttentionPrefixReference s, OpValues<double> v)
         => s.Forward(v["qkv"], v["keys"], v["values"]).Z.Zip(v["dZ"], (z, g) => z * g).Sum();
 
-    protected override string Text(AttentionPrefixReference s) => $"N={s.N} keys={s.Capacity} H={s.H} D={s.D}";
+    protected override string Text(AttentionPrefixReference s)
+        => $"N={s.N} keys={s.Capacity} H={s.H} D={s.D}";
 }

@@ -79,7 +79,8 @@ public sealed record CachedShape(int B, int H, int D, int[] Lengths, int Capacit
 
     /// <summary>q, k and v of the last tokens.</summary>
     internal float[] Last(float[] qkv) =>
-        [.. Positions.SelectMany((p, b) => qkv.AsSpan((b * Tokens + Math.Max(p, 0)) * 3 * C, 3 * C).ToArray())];
+        [.. Positions.SelectMany(
+            (p, b) => qkv.AsSpan((b * Tokens + Math.Max(p, 0)) * 3 * C, 3 * C).ToArray())];
 
     /// <summary>What a pass over whole rows gives for the last tokens; zeros where there is none.</summary>
     internal T[] Ends<T>(T[] z) =>
@@ -92,7 +93,8 @@ public sealed record CachedShape(int B, int H, int D, int[] Lengths, int Capacit
             for (int h = 0; h < H; h++)
                 for (int t = 0; t < Lengths[b]; t++)
                     for (int d = 0; d < D; d++)
-                        body(b, t, (b * Tokens + t) * 3 * C + h * D + d, ((b * H + h) * Capacity + t) * D + d);
+                        body(b, t, (b * Tokens + t) * 3 * C + h * D + d,
+                            ((b * H + h) * Capacity + t) * D + d);
     }
 
     /// <summary>The extents.</summary>

@@ -46,5 +46,8 @@ public sealed class EditProjectOutCase : OpCase<EditShape>
         => ops.EditProjectOut(r["x"], r.Indices("rowIds"), s.Column, r["direction"], s.Option);
 
     protected override void Oracle<T>(EditShape s, OpValues<T> v)
-        => EditReference.ProjectOut(v.Indices("rowIds"), v["direction"], v["x"], s.Stride, s.Column, s.Option);
+    {
+        EditReference.ProjectOut(
+            v.Indices("rowIds"), v["direction"], v["x"], s.Stride, s.Column, s.Option);
+    }
 }

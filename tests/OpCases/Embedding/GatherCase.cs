@@ -30,7 +30,9 @@ public sealed class GatherCase : OpCase<TableShape>
     public override string BenchFamily => "pointwise";
 
     protected override IReadOnlyList<TableShape> Shapes =>
-        [.. from c in (int[])[1, 5, 129, 257] from adds in (bool[])[false, true] select new TableShape(11, 7, c, adds)];
+        [.. from c in (int[])[1, 5, 129, 257]
+            from adds in (bool[])[false, true]
+            select new TableShape(11, 7, c, adds)];
 
     protected override IReadOnlyList<TableShape> LargeShapes => [new(301, 5, 389, true)];
 

@@ -50,10 +50,10 @@ public sealed class CrossEntropyCase : OpCase<LossShape>
         [new(256, 50257, 0, 1, Gradient.None), new(256, 50257, 0, 1, Gradient.Apart)];
 
     protected override Cost Bytes(LossShape s)
-        => new(s.Gradient == Gradient.None ? 4.0 * s.Rows * s.V : 8.0 * s.Rows * s.V, "8·rows·V (losses alone 4)");
+        => new((s.Gradient == Gradient.None ? 4.0 : 8.0) * s.Rows * s.V, "8·rows·V (losses alone 4)");
 
     protected override Cost Flops(LossShape s)
-        => new(s.Gradient == Gradient.None ? 3.0 * s.Rows * s.V : 6.0 * s.Rows * s.V, "6·rows·V (losses alone 3)");
+        => new((s.Gradient == Gradient.None ? 3.0 : 6.0) * s.Rows * s.V, "6·rows·V (losses alone 3)");
 
     protected override void Declare(LossShape s, OpData d)
     {
@@ -90,7 +90,8 @@ public sealed class CrossEntropyCase : OpCase<LossShape>
     protected override double Loss(LossShape s, OpValues<double> v)
         => Scale * CrossEntropyReference.Forward(v["logits"], v.Indices("targets")).Sum();
 
-    protected override string BenchName(LossShape s) => s.Gradient == Gradient.None ? "cross-entropy losses" : "cross-entropy and gradient";
+    protected override string BenchName(LossShape s)
+        => s.Gradient == Gradient.None ? "cross-entropy losses" : "cross-entropy and gradient";
 }
 
 /// <summary>Where a loss leaves its gradient.</summary>

@@ -5,7 +5,7 @@ using static HeadTap.OpCases.OpData;
 
 namespace HeadTap.OpCases;
 
-/// <summary>Divergences of rows of logits, alone, with gradients, and with gradients over the logits.</summary>
+/// <summary>Divergences of rows of logits, with gradients apart, over the logits, or none.</summary>
 public sealed class KlDivergenceCase : OpCase<LossShape>
 {
     const float Scale = 0.25f;
@@ -50,10 +50,10 @@ public sealed class KlDivergenceCase : OpCase<LossShape>
         [new(256, 50257, 0, 1, Gradient.None), new(256, 50257, 0, 1, Gradient.Apart)];
 
     protected override Cost Bytes(LossShape s)
-        => new(s.Gradient == Gradient.None ? 8.0 * s.Rows * s.V : 12.0 * s.Rows * s.V, "12·rows·V (losses alone 8)");
+        => new((s.Gradient == Gradient.None ? 8.0 : 12.0) * s.Rows * s.V, "12·rows·V (losses alone 8)");
 
     protected override Cost Flops(LossShape s)
-        => new(s.Gradient == Gradient.None ? 10.0 * s.Rows * s.V : 14.0 * s.Rows * s.V, "14·rows·V (losses alone 10)");
+        => new((s.Gradient == Gradient.None ? 10.0 : 14.0) * s.Rows * s.V, "14·rows·V (losses alone 10)");
 
     protected override void Declare(LossShape s, OpData d)
     {
@@ -89,5 +89,6 @@ public sealed class KlDivergenceCase : OpCase<LossShape>
     protected override double Loss(LossShape s, OpValues<double> v)
         => Scale * KlDivergenceReference.Forward(v["targetLogits"], v["logits"], s.Rows).Sum();
 
-    protected override string BenchName(LossShape s) => s.Gradient == Gradient.None ? "kl losses" : "kl and gradient";
+    protected override string BenchName(LossShape s)
+        => s.Gradient == Gradient.None ? "kl losses" : "kl and gradient";
 }

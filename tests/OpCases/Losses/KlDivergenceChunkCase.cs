@@ -27,7 +27,10 @@ public sealed class KlDivergenceChunkCase : OpCase<ChunkShape>
     public override string? Tests => "VocabularyLossTests";
 
     protected override IReadOnlyList<ChunkShape> Shapes =>
-        [new(3, 1, 1, 0, 1), new(3, 7, 9, 0, 1), new(2, 131, 50, -1e4f, 3), new(2, 6, 1, 0, 40), new(2, 300, 257, 89, 3)];
+        [
+            new(3, 1, 1, 0, 1), new(3, 7, 9, 0, 1), new(2, 131, 50, -1e4f, 3), new(2, 6, 1, 0, 40),
+            new(2, 300, 257, 89, 3),
+        ];
 
     protected override ChunkShape SharedShape => new(37, 2051, 500, 0, 4);
 

@@ -70,7 +70,8 @@ public sealed class MatMulActivateCase : OpCase<ActivatedShape>
         ops.Activate(s.Kind, r["y"], r["y"]);
     }
 
-    protected override string Text(ActivatedShape s) => s.Kind == Activation.GeluTanh ? $"{s.Rows} x {s.K} x {s.N}" : $"{s.Rows} x {s.K} x {s.N}, {s.Kind}";
+    protected override string Text(ActivatedShape s)
+        => $"{s.Rows} x {s.K} x {s.N}" + (s.K < 128 ? $", {s.Kind}" : "");
 }
 
 /// <summary>A product and its nonlinearity.</summary>

@@ -41,8 +41,10 @@ public sealed class MatMulAddCase : OpCase<ProductShape>
     protected override IReadOnlyList<ProductShape> LargeShapes => [new(300, 70, 140)];
 
     protected override IReadOnlyList<ProductShape> BenchShapes =>
-        [new(1024, 768, 2304), new(1024, 3072, 768), new(256, 768, 3072), new(256, 128, 512), new(8, 768, 2304),
-            new(1, 768, 2304)];
+        [
+            new(1024, 768, 2304), new(1024, 3072, 768), new(256, 768, 3072), new(256, 128, 512),
+            new(8, 768, 2304), new(1, 768, 2304),
+        ];
 
     protected override Cost Bytes(ProductShape s)
         => Cost.Of(4.0 * (s.Rows * s.K + s.K * s.N + 2 * s.Rows * s.N));

@@ -39,13 +39,18 @@ public sealed class MatMulCase : OpCase<ProductShape>
     // One element; primes; one past a row tile, a term block and a panel of the host; one past the tiles of
     // the kernel; one row and wide; tall and thin; one past the panels of every vector width.
     protected override IReadOnlyList<ProductShape> Shapes =>
-        [new(1, 1, 1), new(3, 7, 5), new(9, 257, 33), new(65, 17, 66), new(1, 19, 300), new(130, 3, 2), new(7, 40, 97)];
+        [
+            new(1, 1, 1), new(3, 7, 5), new(9, 257, 33), new(65, 17, 66), new(1, 19, 300), new(130, 3, 2),
+            new(7, 40, 97),
+        ];
 
     protected override ProductShape SharedShape => new(37, 300, 301);
 
     protected override IReadOnlyList<ProductShape> BenchShapes =>
-        [new(1024, 768, 2304), new(1024, 3072, 768), new(256, 768, 3072), new(256, 128, 512), new(8, 768, 2304),
-            new(1, 768, 2304)];
+        [
+            new(1024, 768, 2304), new(1024, 3072, 768), new(256, 768, 3072), new(256, 128, 512),
+            new(8, 768, 2304), new(1, 768, 2304),
+        ];
 
     protected override Cost Bytes(ProductShape s)
         => Cost.Of(4.0 * (s.Rows * s.K + s.K * s.N + s.Rows * s.N));

@@ -40,13 +40,18 @@ public sealed class MatMulWeightGradientCase : OpCase<ProductShape>
         [("weight", "dWeight")];
 
     protected override IReadOnlyList<ProductShape> Shapes =>
-        [new(1, 1, 1), new(3, 7, 5), new(9, 257, 33), new(65, 17, 66), new(1, 19, 300), new(130, 3, 2), new(7, 40, 97)];
+        [
+            new(1, 1, 1), new(3, 7, 5), new(9, 257, 33), new(65, 17, 66), new(1, 19, 300), new(130, 3, 2),
+            new(7, 40, 97),
+        ];
 
     protected override ProductShape SharedShape => new(37, 300, 301);
 
     protected override IReadOnlyList<ProductShape> BenchShapes =>
-        [new(1024, 768, 2304), new(1024, 3072, 768), new(256, 768, 3072), new(256, 128, 512), new(8, 768, 2304),
-            new(1, 768, 2304)];
+        [
+            new(1024, 768, 2304), new(1024, 3072, 768), new(256, 768, 3072), new(256, 128, 512),
+            new(8, 768, 2304), new(1, 768, 2304),
+        ];
 
     protected override Cost Bytes(ProductShape s)
         => Cost.Of(4.0 * (s.Rows * s.K + s.Rows * s.N + 2 * s.K * s.N));

@@ -34,7 +34,10 @@ public sealed class AdamW8BitCase : OpCase<StepsShape>
 
     // One weight; one short of a block, a block, one past it; some blocks and a ragged end.
     protected override IReadOnlyList<StepsShape> Shapes =>
-        [new(1, 1, 1, 1), new(255, 1, 1, 0.125f), new(256, 1, 1, 1), new(257, 1, 1, 1), new(1000, 1, 1, 0.125f)];
+        [
+            new(1, 1, 1, 1), new(255, 1, 1, 0.125f), new(256, 1, 1, 1), new(257, 1, 1, 1), new(1000, 1, 1,
+            0.125f),
+        ];
 
     protected override StepsShape SharedShape => new(3 * 16384 + 77, 1, 1, 1);
 

@@ -75,21 +75,25 @@ public readonly record struct StepsShape(int N, int Steps, int First, float Grad
            from scale in (float[])[1f, 0.125f]
            select new StepsShape(n, 10, 1, scale);
 
-    internal static AdamWStep Adam(int step, float scale) => new(0.01f, 0.9f, 0.999f, 1e-8f, 0.1f, step, scale);
+    internal static AdamWStep Adam(int step, float scale)
+        => new(0.01f, 0.9f, 0.999f, 1e-8f, 0.1f, step, scale);
 
     /// <summary>Gradients [steps, n]: some are zero, some tiny, some large.</summary>
     internal static float[] Gradients(int steps, int n) =>
-        [.. Enumerable.Range(1, steps).SelectMany(t => OpData.Normal(10 + t, n).Select((g, i) => (i % 5) switch
-        {
-            3 => 0f,
-            4 => g * 1e-6f,
-            _ => g * 10,
-        }))];
+        [.. Enumerable.Range(1, steps).SelectMany(
+            t => OpData.Normal(10 + t, n).Select((g, i) => g * (i % 5) switch
+            {
+                3 => 0f,
+                4 => 1e-6f,
+                _ => 10,
+            }))];
 
     internal static Tensor Gradient(OpRun r, int step) => r["gradients"].SliceRows(step, 1);
 
-    internal static T[] Gradient<T>(T[] gradients, int step, int n) => gradients[(step * n)..((step + 1) * n)];
+    internal static T[] Gradient<T>(T[] gradients, int step, int n)
+        => gradients[(step * n)..((step + 1) * n)];
 
     /// <summary>The number of weights, and what is not usual.</summary>
-    public override string ToString() => Steps == 1 ? $"{N}" : $"{N}, {Steps} steps, gradient times {GradientScale}";
+    public override string ToString()
+        => Steps == 1 ? $"{N}" : $"{N}, {Steps} steps, gradient times {GradientScale}";
 }

@@ -57,15 +57,18 @@ public sealed class AdamWFactoredCase : OpCase<FactoredShape>
     protected override void Run(FactoredShape s, Ops ops, OpRun r)
     {
         for (int t = 0; t < s.Steps; t++)
-            ops.AdamWFactored(r["weight"], StepsShape.Gradient(r, t).Reshape(s.Rows, s.K), r["m"], r["rowMoments"],
+            ops.AdamWFactored(r["weight"], StepsShape.Gradient(r, t).Reshape(s.Rows, s.K), r["m"],
+                r["rowMoments"],
                 r["columnMoments"], StepsShape.Adam(s.First + t, s.GradientScale));
     }
 
     protected override void Oracle<T>(FactoredShape s, OpValues<T> v)
     {
         for (int t = 0; t < s.Steps; t++)
-            AdamWFactoredReference.Step(StepsShape.Gradient(v["gradients"], t, s.Rows * s.K), v["weight"], v["m"],
-                v["rowMoments"], v["columnMoments"], 0.01f, 0.9f, 0.999f, 1e-8f, 0.1f, s.First + t, s.GradientScale);
+            AdamWFactoredReference.Step(StepsShape.Gradient(v["gradients"], t, s.Rows * s.K), v["weight"],
+                v["m"],
+                v["rowMoments"], v["columnMoments"], 0.01f, 0.9f, 0.999f, 1e-8f, 0.1f,
+                s.First + t, s.GradientScale);
     }
 
     // Rows from large to small; some zeros and tiny ones.

@@ -36,7 +36,9 @@ public sealed class SgdCase : OpCase<SgdShape>
     protected override IReadOnlyList<SgdShape> LargeShapes => [.. SgdShape.Ten(16385)];
 
     protected override IReadOnlyList<SgdShape> BenchShapes =>
-        [new(50257 * 768, 1, SgdShape.Timed), new(50257 * 768, 1, SgdShape.Timed with { Momentum = 0 })];
+        [
+            new(50257 * 768, 1, SgdShape.Timed), new(50257 * 768, 1, SgdShape.Timed with { Momentum = 0 }),
+        ];
 
     protected override Cost Bytes(SgdShape s)
         => new(s.Options.Momentum == 0 ? 12.0 * s.N : 20.0 * s.N, "20·N (12 without momentum)");
@@ -63,7 +65,8 @@ public sealed class SgdCase : OpCase<SgdShape>
     {
         SgdStep o = s.Options;
         for (int t = 0; t < s.Steps; t++)
-            SgdReference.Step(StepsShape.Gradient(v["gradients"], t, s.N), v["weight"], v["momentum"], o.LearningRate,
+            SgdReference.Step(StepsShape.Gradient(v["gradients"], t, s.N), v["weight"], v["momentum"],
+                o.LearningRate,
                 o.Momentum, o.Dampening, o.WeightDecay, o.Nesterov, s.Steps > 1 && t == 0, o.GradientScale);
     }
 

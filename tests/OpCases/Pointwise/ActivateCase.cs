@@ -29,8 +29,8 @@ public sealed class ActivateCase : OpCase<ActivationShape>
 
     public override string BenchFamily => "pointwise";
 
-    // One value; a prime; one past the block; several groups. Hostile values stand alone, because the yardstick
-    // grows with the largest value.
+    // One value; a prime; one past the block; several groups. Hostile values stand alone, because
+    // the yardstick grows with the largest value.
     protected override IReadOnlyList<ActivationShape> Shapes => ActivationShape.Tested;
 
     protected override IReadOnlyList<ActivationShape> LargeShapes => ActivationShape.Long;

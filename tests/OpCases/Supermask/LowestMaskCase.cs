@@ -37,8 +37,12 @@ public sealed class LowestMaskCase : OpCase<MaskShape>
 
     // One element; below a vector; one past the block; an index of two digits; two groups of a kernel's grid.
     protected override IReadOnlyList<MaskShape> Shapes =>
-        [.. from n in (int[])[1, 7, 257] from contents in Enum.GetValues<Scores>() select new MaskShape(n, n / 3, contents),
-            new(517, 172, Scores.Ties), new(4099, 1366, Scores.Hostile)];
+        [
+            .. from n in (int[])[1, 7, 257]
+               from contents in Enum.GetValues<Scores>()
+               select new MaskShape(n, n / 3, contents),
+            new(517, 172, Scores.Ties), new(4099, 1366, Scores.Hostile),
+        ];
 
     protected override IReadOnlyList<MaskShape> LargeShapes =>
         [.. from n in (int[])[517, 4099] from contents in Enum.GetValues<Scores>()
