@@ -46,16 +46,14 @@ public sealed class LayerNormCase : OpCase<MatrixShape>
         d.Input("weight", Normal(2, s.C));
         d.Input("bias", Normal(3, s.C));
         d.Output("y", s.Rows, s.C);
-        d.Output("mean", s.Rows);
-        d.Output("rstd", s.Rows);
+        // A mean may cancel to nothing, where a float32 error is luck; y and the backward pass show both.
+        d.Scratch("mean", s.Rows);
+        d.Scratch("rstd", s.Rows);
     }
 
     protected override void Run(MatrixShape s, Ops ops, OpRun r)
         => ops.LayerNorm(r["x"], r["weight"], r["bias"], r["y"], r["mean"], r["rstd"], Eps);
 
     protected override void Oracle<T>(MatrixShape s, OpValues<T> v)
-    {
-        (v["y"], v["mean"], v["rstd"]) =
-            LayerNormReference.Forward(v["x"], v["weight"], v["bias"], s.Rows, Eps);
-    }
+        => (v["y"], _, _) = LayerNormReference.Forward(v["x"], v["weight"], v["bias"], s.Rows, Eps);
 }
