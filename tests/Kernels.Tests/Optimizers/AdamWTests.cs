@@ -26,7 +26,7 @@ public class AdamWTests
         using var arena = new TensorArena(TestDevice.Open(device), 256);
         var ops = new Ops(arena.Device);
         Tensor weight = arena.Upload("weight", Ones(40), 40), zeros = arena.Cut("gradient", 40);
-        ops.AdamW(weight, zeros, arena.Cut("m", 40), arena.Cut("v", 40),
+        ops.AdamW(zeros, weight, arena.Cut("m", 40), arena.Cut("v", 40),
             Adam with { LearningRate = 0.5f, WeightDecay = 0.5f });
         Assert.That(weight.ToArray(), Is.All.EqualTo(0.75f));
     }
@@ -44,11 +44,11 @@ public class AdamWTests
         for (int t = 1; t <= 3; t++)
         {
             AdamWStep step = Adam with { Step = t, GradientScale = 0.3f };
-            ops.AdamW(whole[0], gradient, whole[1], whole[2], step);
+            ops.AdamW(gradient, whole[0], whole[1], whole[2], step);
             for (int i = 0, at = 0; i < pieces.Length; at += pieces[i++])
             {
                 Tensor Piece(Tensor of) => of.Slice("piece", at, pieces[i]);
-                ops.AdamW(Piece(cut[0]), Piece(gradient), Piece(cut[1]), Piece(cut[2]), step);
+                ops.AdamW(Piece(gradient), Piece(cut[0]), Piece(cut[1]), Piece(cut[2]), step);
             }
         }
         foreach ((Tensor one, Tensor parts) in whole.Zip(cut))

@@ -32,11 +32,11 @@ public class SgdTests
         for (int t = 1; t <= 3; t++)
         {
             SgdStep step = Momentum with { First = t == 1 };
-            ops.Sgd(whole[0], gradient, whole[1], step);
+            ops.Sgd(gradient, whole[0], whole[1], step);
             for (int i = 0, at = 0; i < pieces.Length; at += pieces[i++])
             {
                 Tensor Piece(Tensor of) => of.Slice("piece", at, pieces[i]);
-                ops.Sgd(Piece(cut[0]), Piece(gradient), Piece(cut[1]), step);
+                ops.Sgd(Piece(gradient), Piece(cut[0]), Piece(cut[1]), step);
             }
         }
         foreach ((Tensor one, Tensor parts) in whole.Zip(cut))

@@ -75,9 +75,9 @@ public sealed class AttentionEditedCase : OpCase<AttentionReference>
         foreach ((ZEdit edit, int i) in Edits(s).Select((e, i) => (e, i)))
         {
             if (edit.Values is null)
-                ops.EditScale(r["z"], r.Indices($"rows {i}"), edit.Column, edit.Width, edit.Factor);
+                ops.EditScale(r.Indices($"rows {i}"), r["z"], edit.Column, edit.Width, edit.Factor);
             else
-                ops.EditAdd(r["z"], r.Indices($"rows {i}"), edit.Column, r[$"values {i}"], edit.Factor);
+                ops.EditAdd(r.Indices($"rows {i}"), r[$"values {i}"], r["z"], edit.Column, edit.Factor);
         }
     }
 

@@ -42,7 +42,7 @@ public sealed class EditAddCase : OpCase<EditShape>
     }
 
     protected override void Run(EditShape s, Ops ops, OpRun r)
-        => ops.EditAdd(r["x"], r.Indices("rowIds"), s.Column, r["values"], 0.7f);
+        => ops.EditAdd(r.Indices("rowIds"), r["values"], r["x"], s.Column, 0.7f);
 
     protected override void Oracle<T>(EditShape s, OpValues<T> v)
         => EditReference.Add(v.Indices("rowIds"), v["values"], v["x"], s.Stride, s.Column, s.Width, 0.7f);

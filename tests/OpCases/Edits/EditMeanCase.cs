@@ -40,7 +40,7 @@ public sealed class EditMeanCase : OpCase<EditShape>
     }
 
     protected override void Run(EditShape s, Ops ops, OpRun r)
-        => ops.EditMean(r["x"], r.Indices("rowIds"), s.Column, s.Width, r["mean"]);
+        => ops.EditMean(r.Indices("rowIds"), r["x"], r["mean"], s.Column, s.Width);
 
     protected override void Oracle<T>(EditShape s, OpValues<T> v)
         => v["mean"] = EditReference.Mean(v.Indices("rowIds"), v["x"], s.Stride, s.Column, s.Width);

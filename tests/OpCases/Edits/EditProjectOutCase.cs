@@ -43,7 +43,7 @@ public sealed class EditProjectOutCase : OpCase<EditShape>
     }
 
     protected override void Run(EditShape s, Ops ops, OpRun r)
-        => ops.EditProjectOut(r["x"], r.Indices("rowIds"), s.Column, r["direction"], s.Option);
+        => ops.EditProjectOut(r.Indices("rowIds"), r["direction"], r["x"], s.Column, s.Option);
 
     protected override void Oracle<T>(EditShape s, OpValues<T> v)
     {

@@ -42,7 +42,7 @@ public sealed class EditReplaceCase : OpCase<EditShape>
     }
 
     protected override void Run(EditShape s, Ops ops, OpRun r)
-        => ops.EditReplace(r["x"], r.Indices("rowIds"), s.Column, r["values"]);
+        => ops.EditReplace(r.Indices("rowIds"), r["values"], r["x"], s.Column);
 
     protected override void Oracle<T>(EditShape s, OpValues<T> v)
         => EditReference.Replace(v.Indices("rowIds"), v["values"], v["x"], s.Stride, s.Column, s.Width);

@@ -39,7 +39,7 @@ public sealed class EditScaleCase : OpCase<EditShape>
     protected override void Declare(EditShape s, OpData d) => s.Declare(d);
 
     protected override void Run(EditShape s, Ops ops, OpRun r)
-        => ops.EditScale(r["x"], r.Indices("rowIds"), s.Column, s.Width, s.Option);
+        => ops.EditScale(r.Indices("rowIds"), r["x"], s.Column, s.Width, s.Option);
 
     protected override void Oracle<T>(EditShape s, OpValues<T> v)
         => EditReference.Scale(v.Indices("rowIds"), v["x"], s.Stride, s.Column, s.Width, s.Option);

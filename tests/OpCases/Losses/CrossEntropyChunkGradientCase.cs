@@ -56,8 +56,8 @@ public sealed class CrossEntropyChunkGradientCase : OpCase<ChunkShape>
     protected override void Run(ChunkShape s, Ops ops, OpRun r)
     {
         for (int first = 0; first < s.V; first += s.Chunk)
-            ops.CrossEntropyChunkGradient(r[CrossEntropyChunkCase.Part(first)], r.Indices("targets"),
-                r["statistics"], first, Scale);
+            ops.CrossEntropyChunkGradient(r.Indices("targets"), r["statistics"],
+                r[CrossEntropyChunkCase.Part(first)], first, Scale);
     }
 
     protected override void Oracle<T>(ChunkShape s, OpValues<T> v)

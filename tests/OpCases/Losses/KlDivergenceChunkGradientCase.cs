@@ -59,8 +59,8 @@ public sealed class KlDivergenceChunkGradientCase : OpCase<ChunkShape>
     protected override void Run(ChunkShape s, Ops ops, OpRun r)
     {
         for (int first = 0; first < s.V; first += s.Chunk)
-            ops.KlDivergenceChunkGradient(r["targetLogits"], r[CrossEntropyChunkCase.Part(first)],
-                r["statistics"], first, Scale);
+            ops.KlDivergenceChunkGradient(r["targetLogits"], r["statistics"],
+                r[CrossEntropyChunkCase.Part(first)], first, Scale);
     }
 
     protected override void Oracle<T>(ChunkShape s, OpValues<T> v)

@@ -62,12 +62,12 @@ public sealed class MatMulActivateCase : OpCase<ActivatedShape>
     }
 
     protected override void Run(ActivatedShape s, Ops ops, OpRun r)
-        => ops.MatMulActivate(s.Kind, r["x"], r["weight"], r["bias"], r["y"]);
+        => ops.MatMulActivate(r["x"], r["weight"], r["bias"], r["y"], s.Kind);
 
     protected override void Separately(ActivatedShape s, Ops ops, OpRun r)
     {
         ops.MatMul(r["x"], r["weight"], r["bias"], r["y"]);
-        ops.Activate(s.Kind, r["y"], r["y"]);
+        ops.Activate(r["y"], r["y"], s.Kind);
     }
 
     protected override string Text(ActivatedShape s)

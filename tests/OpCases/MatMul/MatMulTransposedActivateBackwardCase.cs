@@ -50,12 +50,12 @@ public sealed class MatMulTransposedActivateBackwardCase : OpCase<ActivatedShape
     }
 
     protected override void Run(ActivatedShape s, Ops ops, OpRun r)
-        => ops.MatMulTransposedActivateBackward(s.Kind, r["dY"], r["weight"], r["x"], r["dX"]);
+        => ops.MatMulTransposedActivateBackward(r["dY"], r["weight"], r["x"], r["dX"], s.Kind);
 
     protected override void Separately(ActivatedShape s, Ops ops, OpRun r)
     {
         ops.MatMulTransposed(r["dY"], r["weight"], r["dX"]);
-        ops.ActivateBackward(s.Kind, r["x"], r["dX"], r["dX"]);
+        ops.ActivateBackward(r["x"], r["dX"], r["dX"], s.Kind);
     }
 
     protected override string Text(ActivatedShape s) => $"{s.Rows} x {s.K} x {s.N}, {s.Kind}";

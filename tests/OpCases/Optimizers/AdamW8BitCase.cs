@@ -58,7 +58,7 @@ public sealed class AdamW8BitCase : OpCase<StepsShape>
 
     protected override void Run(StepsShape s, Ops ops, OpRun r)
     {
-        ops.AdamW8Bit(r["weight"], r["gradients"], r.Indices("m"), r.Indices("v"), r["units"],
+        ops.AdamW8Bit(r["gradients"], r["weight"], r.Indices("m"), r.Indices("v"), r["units"],
             StepsShape.Adam(s.First, s.GradientScale));
     }
 

@@ -51,7 +51,7 @@ public sealed class AdamWCase : OpCase<StepsShape>
     protected override void Run(StepsShape s, Ops ops, OpRun r)
     {
         for (int t = 0; t < s.Steps; t++)
-            ops.AdamW(r["weight"], StepsShape.Gradient(r, t), r["m"], r["v"],
+            ops.AdamW(StepsShape.Gradient(r, t), r["weight"], r["m"], r["v"],
                 StepsShape.Adam(s.First + t, s.GradientScale));
     }
 

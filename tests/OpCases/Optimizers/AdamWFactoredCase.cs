@@ -57,7 +57,7 @@ public sealed class AdamWFactoredCase : OpCase<FactoredShape>
     protected override void Run(FactoredShape s, Ops ops, OpRun r)
     {
         for (int t = 0; t < s.Steps; t++)
-            ops.AdamWFactored(r["weight"], StepsShape.Gradient(r, t).Reshape(s.Rows, s.K), r["m"],
+            ops.AdamWFactored(StepsShape.Gradient(r, t).Reshape(s.Rows, s.K), r["weight"], r["m"],
                 r["rowMoments"],
                 r["columnMoments"], StepsShape.Adam(s.First + t, s.GradientScale));
     }

@@ -57,7 +57,7 @@ public sealed class SgdCase : OpCase<SgdShape>
     protected override void Run(SgdShape s, Ops ops, OpRun r)
     {
         for (int t = 0; t < s.Steps; t++)
-            ops.Sgd(r["weight"], StepsShape.Gradient(r, t), r["momentum"],
+            ops.Sgd(StepsShape.Gradient(r, t), r["weight"], r["momentum"],
                 s.Options with { First = s.Steps > 1 && t == 0 });
     }
 

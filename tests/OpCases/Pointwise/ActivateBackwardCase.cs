@@ -53,7 +53,7 @@ public sealed class ActivateBackwardCase : OpCase<ActivationShape>
     }
 
     protected override void Run(ActivationShape s, Ops ops, OpRun r)
-        => ops.ActivateBackward(s.Kind, r["x"], r["dY"], r["dX"]);
+        => ops.ActivateBackward(r["x"], r["dY"], r["dX"], s.Kind);
 
     protected override void Oracle<T>(ActivationShape s, OpValues<T> v)
         => v["dX"] = [.. v["x"].Zip(v["dY"], (x, g) => g * s.Slope(x))];

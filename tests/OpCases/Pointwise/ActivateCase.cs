@@ -48,7 +48,7 @@ public sealed class ActivateCase : OpCase<ActivationShape>
         d.Output("y", s.N);
     }
 
-    protected override void Run(ActivationShape s, Ops ops, OpRun r) => ops.Activate(s.Kind, r["x"], r["y"]);
+    protected override void Run(ActivationShape s, Ops ops, OpRun r) => ops.Activate(r["x"], r["y"], s.Kind);
 
     protected override void Oracle<T>(ActivationShape s, OpValues<T> v)
         => v["y"] = Array.ConvertAll(v["x"], x => s.Value(x));

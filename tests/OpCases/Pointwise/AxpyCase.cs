@@ -46,7 +46,7 @@ public sealed class AxpyCase : OpCase<VectorShape>
         d.State("y", Normal(2, s.N));
     }
 
-    protected override void Run(VectorShape s, Ops ops, OpRun r) => ops.Axpy(-2f, r["x"], r["y"]);
+    protected override void Run(VectorShape s, Ops ops, OpRun r) => ops.Axpy(r["x"], r["y"], -2f);
 
     protected override void Oracle<T>(VectorShape s, OpValues<T> v)
         => v["y"] = [.. v["x"].Zip(v["y"], (x, y) => y - T.CreateChecked(2) * x)];

@@ -51,7 +51,7 @@ public sealed class ScaleRowsCase : OpCase<MatrixShape>
         d.Input("factors", factors);
     }
 
-    protected override void Run(MatrixShape s, Ops ops, OpRun r) => ops.ScaleRows(r["x"], r["factors"]);
+    protected override void Run(MatrixShape s, Ops ops, OpRun r) => ops.ScaleRows(r["factors"], r["x"]);
 
     protected override void Oracle<T>(MatrixShape s, OpValues<T> v)
         => v["x"] = ScaleRowsReference.Forward(v["x"], v["factors"]);

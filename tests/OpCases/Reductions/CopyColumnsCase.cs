@@ -44,7 +44,7 @@ public sealed class CopyColumnsCase : OpCase<ColumnsShape>
     }
 
     protected override void Run(ColumnsShape s, Ops ops, OpRun r)
-        => ops.CopyColumns(r["source"], s.Column, r["destination"]);
+        => ops.CopyColumns(r["source"], r["destination"], s.Column);
 
     protected override void Oracle<T>(ColumnsShape s, OpValues<T> v)
     {

@@ -51,7 +51,7 @@ public sealed class TopKCase : OpCase<TopShape>
     }
 
     protected override void Run(TopShape s, Ops ops, OpRun r)
-        => ops.TopK(r["x"], s.K, r["values"], r.Indices("indices"));
+        => ops.TopK(r["x"], r["values"], r.Indices("indices"), s.K);
 
     protected override void Oracle<T>(TopShape s, OpValues<T> v)
     {

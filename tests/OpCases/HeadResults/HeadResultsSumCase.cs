@@ -6,7 +6,7 @@ using static HeadTap.OpCases.OpData;
 namespace HeadTap.OpCases;
 
 /// <summary>The heads' results and the bias, in order.</summary>
-public sealed class SumHeadsCase : OpCase<HeadResultsReference>
+public sealed class HeadResultsSumCase : OpCase<HeadResultsReference>
 {
     public override string Room => "HeadResults";
 
@@ -49,7 +49,7 @@ public sealed class SumHeadsCase : OpCase<HeadResultsReference>
     }
 
     protected override void Run(HeadResultsReference s, Ops ops, OpRun r)
-        => ops.SumHeads(r["result"], r["bias"], r["attnOut"]);
+        => ops.HeadResultsSum(r["result"], r["bias"], r["attnOut"]);
 
     protected override void Oracle<T>(HeadResultsReference s, OpValues<T> v)
         => v["attnOut"] = s.Sum(v["result"], v["bias"]);

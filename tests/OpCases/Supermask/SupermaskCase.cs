@@ -6,7 +6,7 @@ using static HeadTap.Kernels.Tests.Numbers;
 namespace HeadTap.OpCases;
 
 /// <summary>The mask of the lowest scores.</summary>
-public sealed class LowestMaskCase : OpCase<MaskShape>
+public sealed class SupermaskCase : OpCase<MaskShape>
 {
     public override string Room => "Supermask";
 
@@ -62,7 +62,7 @@ public sealed class LowestMaskCase : OpCase<MaskShape>
     }
 
     protected override void Run(MaskShape s, Ops ops, OpRun r)
-        => ops.LowestMask(r["scores"], s.Count, r["mask"]);
+        => ops.Supermask(r["scores"], r["mask"], s.Count);
 
     protected override void Oracle<T>(MaskShape s, OpValues<T> v)
     {
