@@ -63,6 +63,16 @@ Console.WriteLine($"{device.Name}: {device.Entry.Description}; {HostThreads.Coun
     + $"vectors of {HostSimd.Width} bits; median of {repeats}");
 Console.WriteLine($"{"op",-28} {"shape",-26} {"ms",9} {"fastest",9} {"slowest",9} {"cpu ms",9} {"GB/s",8} "
     + $"{"GFLOP/s",9} {"error",9}");
+
+void Take(OpBench bench)
+{
+    Measurement m = Measurement.Take(device, bench, repeats);
+    taken.Add(m);
+    Console.WriteLine($"{bench.Name,-28} {bench.Shape,-26} {m.MedianMs,9:G4} {m.FastestMs,9:G4} "
+        + $"{m.SlowestMs,9:G4} {m.CpuMs,9:G4} {m.GigabytesPerSecond,8:F1} {m.GigaflopsPerSecond,9:F1} "
+        + $"{m.Error,9:E1}");
+}
+
 foreach (IBenchFamily family in Assembly.GetExecutingAssembly().GetTypes()
     .Where(t => t.IsClass && t.IsAssignableTo(typeof(IBenchFamily)))
     .OrderBy(t => t.Name, StringComparer.Ordinal)
@@ -70,15 +80,12 @@ foreach (IBenchFamily family in Assembly.GetExecutingAssembly().GetTypes()
 {
     foreach (OpBench bench in family.Create(device))
     {
-        if (!Matches(family.Name) && !Matches(bench.Name))
-            continue;
-        Measurement m = Measurement.Take(device, bench, repeats);
-        taken.Add(m);
-        Console.WriteLine($"{bench.Name,-28} {bench.Shape,-26} {m.MedianMs,9:G4} {m.FastestMs,9:G4} "
-            + $"{m.SlowestMs,9:G4} {m.CpuMs,9:G4} {m.GigabytesPerSecond,8:F1} {m.GigaflopsPerSecond,9:F1} "
-            + $"{m.Error,9:E1}");
+        if (Matches(family.Name) || Matches(bench.Name))
+            Take(bench);
     }
 }
+foreach (OpBench bench in OpCaseBenches.Create(device, Matches))
+    Take(bench);
 if (record)
     Console.WriteLine($"appended to {History.Append(device, folder, taken)}");
 return 0;

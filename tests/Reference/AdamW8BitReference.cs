@@ -37,8 +37,8 @@ public sealed class AdamW8BitReference<T>(T[] w, sbyte[] m, byte[] v, T[] units)
             NewM[i] = Value(M[i], Units[2 * (i / Block)]);
             NewV[i] = Value(V[i], Units[2 * (i / Block) + 1]);
         }
-        OptimizerReference.AdamW(
-            Weight, gradient, NewM, NewV, lr, beta1, beta2, eps, weightDecay, t, gradientScale);
+        AdamWReference.Step(
+            gradient, Weight, NewM, NewV, lr, beta1, beta2, eps, weightDecay, t, gradientScale);
         for (int first = 0; first < Weight.Length; first += Block)
         {
             int count = Math.Min(Block, Weight.Length - first), unit = 2 * (first / Block);

@@ -7,13 +7,13 @@ namespace HeadTap.Reference;
 /// </summary>
 public static class AdamWFactoredReference
 {
-    /// <param name="w">[rows, K], moved in place, as are the others but the gradient.</param>
     /// <param name="gradient">[rows, K]</param>
+    /// <param name="w">[rows, K], moved in place, as are those that follow.</param>
     /// <param name="m">[rows, K], first moment.</param>
     /// <param name="r">[rows], running means of the rows of gradient squared.</param>
     /// <param name="c">[K], running means of its columns.</param>
     public static void Step<T>(
-        T[] w, T[] gradient, T[] m, T[] r, T[] c,
+        T[] gradient, T[] w, T[] m, T[] r, T[] c,
         double lr, double beta1, double beta2, double eps, double weightDecay, int t, double gradientScale)
         where T : IFloatingPointIeee754<T>
     {

@@ -55,12 +55,32 @@ public sealed record AttentionReference(int B, int T, int H, int D, int[] Length
         return scores;
     }
 
-    /// <summary>z[b,i,h,:] = sum_j pattern[b,h,i,j] v[b,j,h,:]</summary>
+    /// <summary>exp(score - max) / sum, row by row; a row of -infinity gives zeros.</summary>
+    public TReal[] Softmax<TReal>(TReal[] scores) where TReal : IFloatingPointIeee754<TReal>
+    {
+        TReal[] pattern = new TReal[scores.Length];
+        for (int row = 0; row < scores.Length; row += T)
+        {
+            TReal max = TReal.NegativeInfinity, sum = TReal.Zero;
+            for (int j = 0; j < T; j++)
+                max = TReal.Max(max, scores[row + j]);
+            if (TReal.IsNegativeInfinity(max))
+                continue;
+            for (int j = 0; j < T; j++)
+                sum += TReal.Exp(scores[row + j] - max);
+            for (int j = 0; j < T; j++)
+                pattern[row + j] = TReal.Exp(scores[row + j] - max) / sum;
+        }
+        return pattern;
+    }
+
+    /// <summary>z[b,i,h,:] = sum_j pattern[b,h,i,j] v[b,j,h,:], j past i too: an edited pattern may look
+    /// ahead.</summary>
     public TReal[] Mix<TReal>(TReal[] pattern, TReal[] qkv) where TReal : IFloatingPointIeee754<TReal>
     {
         TReal[] z = new TReal[B * T * C];
-        foreach ((int b, int h, int i) in RealRows())
-            for (int j = 0; j <= i; j++)
+        foreach ((int b, int h, int i) in AllRows())
+            for (int j = 0; j < T; j++)
                 for (int d = 0; d < D; d++)
                     z[Z(b, h, i) + d] += pattern[((b * H + h) * T + i) * T + j] * qkv[V(b, h, j) + d];
         return z;
@@ -81,8 +101,8 @@ public sealed record AttentionReference(int B, int T, int H, int D, int[] Length
         where TReal : IFloatingPointIeee754<TReal>
     {
         TReal[] dPattern = new TReal[pattern.Length];
-        foreach ((int b, int h, int i) in RealRows())
-            for (int j = 0; j <= i; j++)
+        foreach ((int b, int h, int i) in AllRows())
+            for (int j = 0; j < T; j++)
             {
                 int at = ((b * H + h) * T + i) * T + j;
                 for (int d = 0; d < D; d++)
@@ -132,6 +152,12 @@ public sealed record AttentionReference(int B, int T, int H, int D, int[] Length
                 for (int i = 0; i < Lengths[b]; i++)
                     yield return (b, h, i);
     }
+
+    IEnumerable<(int B, int H, int I)> AllRows()
+        => from b in Enumerable.Range(0, B)
+           from h in Enumerable.Range(0, H)
+           from i in Enumerable.Range(0, T)
+           select (b, h, i);
 
     int Q(int b, int h, int t) => (b * T + t) * 3 * C + h * D;
 

@@ -8,8 +8,8 @@ public static class EditReference
     /// <summary>
     /// x += alpha * values; values [width], or [n, width] with one row for each listed one.
     /// </summary>
-    public static void Add<T>(T[] x, int[] rowIds, T[] values, int stride, int column,
-        int width, double alpha)
+    public static void Add<T>(
+        int[] rowIds, T[] values, T[] x, int stride, int column, int width, double alpha)
         where T : IFloatingPointIeee754<T>
     {
         for (int n = 0; n < rowIds.Length; n++)
@@ -18,8 +18,27 @@ public static class EditReference
                     += T.CreateChecked(alpha) * values[values.Length == width ? c : n * width + c];
     }
 
+    /// <summary>x = values, which are as in <see cref="Add"/>.</summary>
+    public static void Replace<T>(int[] rowIds, T[] values, T[] x, int stride, int column, int width)
+        where T : IFloatingPointIeee754<T>
+    {
+        for (int n = 0; n < rowIds.Length; n++)
+            for (int c = 0; c < width && rowIds[n] >= 0; c++)
+                x[rowIds[n] * stride + column + c] = values[values.Length == width ? c : n * width + c];
+    }
+
+    /// <summary>x *= factor; 0 gives zeros, whatever was there.</summary>
+    public static void Scale<T>(int[] rowIds, T[] x, int stride, int column, int width, double factor)
+        where T : IFloatingPointIeee754<T>
+    {
+        foreach (int row in rowIds)
+            for (int c = 0; c < width && row >= 0; c++)
+                x[row * stride + column + c] =
+                    factor == 0 ? T.Zero : x[row * stride + column + c] * T.CreateChecked(factor);
+    }
+
     /// <summary>x -= strength * (x . u) u</summary>
-    public static void ProjectOut<T>(T[] x, int[] rowIds, T[] u, int stride, int column, double strength)
+    public static void ProjectOut<T>(int[] rowIds, T[] u, T[] x, int stride, int column, double strength)
         where T : IFloatingPointIeee754<T>
     {
         foreach (int row in rowIds)
@@ -35,7 +54,7 @@ public static class EditReference
     }
 
     /// <summary>The mean over the listed rows, written over each of them and returned.</summary>
-    public static T[] Mean<T>(T[] x, int[] rowIds, int stride, int column, int width)
+    public static T[] Mean<T>(int[] rowIds, T[] x, int stride, int column, int width)
         where T : IFloatingPointIeee754<T>
     {
         T[] mean = new T[width];

@@ -56,7 +56,7 @@ public static class UnlearningReference
         T[] dScores = new T[scores.Length];
         for (int i = 0; i < scores.Length; i++)
             dScores[i] = dMasked[i] * weights[i] * (scores[i] < T.Zero ? -T.One : T.One);
-        OptimizerReference.Sgd(scores, dScores, momentum, lr, mu, 0, decay, false, first, 1);
+        SgdReference.Step(dScores, scores, momentum, lr, mu, 0, decay, false, first, 1);
     }
 
     /// <summary>

@@ -6,77 +6,6 @@ namespace HeadTap.Kernels.Tests;
 
 public class AttentionEagerTests
 {
-    static readonly AttentionReference[] Small =
-    [
-        new(1, 1, 1, 1, [1], 1),
-        new(3, 7, 1, 5, [0, 7, 1], 1 / Math.Sqrt(5)),
-        new(2, 5, 2, 3, [5, 4], 1),
-    ];
-
-    static readonly AttentionReference[] Large =
-        [new(2, 33, 3, 64, [33, 30], 0.125), new(1, 131, 2, 20, [131], 0.3)];
-
-    static IEnumerable<TestCaseData> Cases() =>
-        from device in TestDevice.All
-        from shape in device == "simulator" ? Small : Small.Concat(Large)
-        select new TestCaseData(device, shape).SetArgDisplayNames(
-            device, $"B{shape.B}T{shape.T}H{shape.H}D{shape.D}");
-
-    [TestCaseSource(nameof(Cases))]
-    public void Scores_pattern_and_mix_are_as_exact_as_float32_allows(string device, AttentionReference shape)
-    {
-        using var run = new Run(device, shape);
-        var exact = shape.Forward(Wide(run.Qkv));
-        var plain = shape.Forward(run.Qkv);
-        float[] scores = run.Scores();
-        double[] exactScores = shape.Scores(Wide(run.Qkv));
-        float[] plainScores = shape.Scores(run.Qkv);
-        Assert.That(scores.Select(float.IsNegativeInfinity),
-            Is.EqualTo(exactScores.Select(double.IsNegativeInfinity)));
-        Agreement.AtMostTwiceFloat32("scores", Finite(exactScores), Finite(plainScores), Finite(scores));
-        Agreement.AtMostTwiceFloat32("pattern", exact.Pattern, plain.Pattern, run.Softmax());
-        Agreement.AtMostTwiceFloat32("z", exact.Z, plain.Z, run.Mix());
-        // Its own yardstick: rounding logSumExp to float32 costs more than a softmax does.
-        float[] recomputed = shape.Recompute(run.Qkv, plain.LogSumExp);
-        Agreement.AtMostTwiceFloat32("recomputed", exact.Pattern, recomputed, run.Recomputed());
-    }
-
-    [TestCaseSource(nameof(Cases))]
-    public void Backward_is_as_exact_as_float32_allows(string device, AttentionReference shape)
-    {
-        using var run = new Run(device, shape);
-        double[] wide = Wide(run.Qkv);
-        var f64 = shape.Forward(wide);
-        var f32 = shape.Forward(run.Qkv);
-        (float[] dPattern, float[] dScores, float[] dQkv) = run.Backward();
-        double[] exact = shape.Backward(wide, f64.Pattern, Wide(run.DZ));
-        float[] plain = shape.Backward(run.Qkv, f32.Pattern, run.DZ);
-        Agreement.AtMostTwiceFloat32("dQkv", PlusOne(exact), PlusOne(plain), dQkv);
-        double[] exactP = shape.MixBackward(f64.Pattern, wide, Wide(run.DZ), new double[wide.Length]);
-        float[] plainP = shape.MixBackward(f32.Pattern, run.Qkv, run.DZ, new float[wide.Length]);
-        // The oracle leaves zeros after the query; the op gives the derivative there too.
-        float[] seen = [.. dPattern.Select((g, at) => run.Seen(at) ? g : 0f)];
-        Agreement.AtMostTwiceFloat32("dPattern", exactP, plainP, seen);
-        Agreement.AtMostTwiceFloat32("dScores", shape.SoftmaxBackward(f64.Pattern, exactP),
-            shape.SoftmaxBackward(f32.Pattern, plainP), dScores);
-    }
-
-    [Test]
-    public void The_oracle_parts_agree_with_finite_differences()
-    {
-        var shape = new AttentionReference(1, 4, 2, 3, [4], 0.7);
-        double[] qkv = Wide(Normal(1, 4 * 3 * 6)), dZ = Wide(Normal(2, 4 * 6));
-        double[] pattern = Wide(Normal(3, 2 * 4 * 4)), dS = Wide(Normal(4, 2 * 4 * 4));
-        double Mixed() => shape.Mix(pattern, qkv).Zip(dZ, (z, g) => z * g).Sum();
-        double[] dQkv = new double[qkv.Length];
-        Agreement.Differences("dPattern", Mixed, pattern, shape.MixBackward(pattern, qkv, dZ, dQkv));
-        Agreement.Differences("v", Mixed, qkv, dQkv);
-        double Scored() => shape.Scores(qkv).Zip(dS, (s, g) => double.IsFinite(s) ? s * g : 0).Sum();
-        dQkv = new double[qkv.Length];
-        shape.ScoresBackward(qkv, dS, dQkv);
-        Agreement.Differences("q and k", Scored, qkv, dQkv);
-    }
-
     [TestCaseSource(typeof(TestDevice), nameof(TestDevice.All))]
     public void An_edited_pattern_may_look_ahead(string device)
     {
@@ -118,24 +47,6 @@ public class AttentionEagerTests
         Assert.That(bad.Softmax(), Is.EqualTo(clean.Softmax()));
         Assert.That(bad.Mix(), Is.EqualTo(clean.Mix()));
         Assert.That(bad.Backward().DQkv, Is.EqualTo(clean.Backward().DQkv));
-    }
-
-    [Test]
-    public void The_result_does_not_depend_on_the_number_of_threads()
-    {
-        using var run = new Run("cpu512", new(2, 67, 3, 24, [67, 40], 0.2));
-        var before = (run.Scores(), run.Softmax(), run.Mix(), run.Recomputed(), run.Backward());
-        int threads = HostThreads.Count;
-        try
-        {
-            HostThreads.Count = 5;
-            Assert.That((run.Scores(), run.Softmax(), run.Mix(), run.Recomputed(), run.Backward()),
-                Is.EqualTo(before));
-        }
-        finally
-        {
-            HostThreads.Count = threads;
-        }
     }
 
     [Test]

@@ -6,61 +6,6 @@ namespace HeadTap.Kernels.Tests;
 
 public class AttentionPrefixTests
 {
-    // One row that sees nothing but itself; all of the run and none of it side by side; heads that no vector
-    // width and no quad divides; a run of one chunk and a bit; no square anywhere.
-    static readonly AttentionPrefixReference[] Small =
-    [
-        new(1, 1, 1, 1, [0], 1),
-        new(3, 1, 5, 7, [0, 7, 1], 1 / Math.Sqrt(5)),
-        new(4, 2, 8, 9, [9, 3, 0, 8], 1 / Math.Sqrt(8)),
-        new(2, 1, 66, 131, [131, 40], 0.12),
-    ];
-
-    // Whole chunks, one key past them, GPT-2's heads, wide heads, the widest.
-    static readonly AttentionPrefixReference[] Large =
-    [
-        new(5, 3, 64, 300, [128, 129, 256, 299, 127], 0.125),
-        new(7, 2, 20, 1100, [1100, 0, 1, 513, 640, 255, 5], 1 / Math.Sqrt(20)),
-        new(3, 1, 97, 70, [70, 31, 16], 1 / Math.Sqrt(97)),
-        new(2, 2, 128, 400, [399, 5], 1 / Math.Sqrt(128)),
-    ];
-
-    static IEnumerable<TestCaseData> Cases() =>
-        from device in TestDevice.All
-        from shape in device == "simulator" ? Small : Small.Concat(Large)
-        select new TestCaseData(device, shape).SetArgDisplayNames(
-            device, $"N{shape.N}H{shape.H}D{shape.D}of{shape.Capacity}");
-
-    [TestCaseSource(nameof(Cases))]
-    public void Forward_is_as_exact_as_float32_allows(string device, AttentionPrefixReference shape)
-    {
-        using var run = new Run(device, shape);
-        var exact = shape.Forward(Wide(run.Qkv), Wide(run.Keys), Wide(run.Values));
-        var plain = shape.Forward(run.Qkv, run.Keys, run.Values);
-        (float[] z, float[] logSumExp) = run.Forward();
-        Agreement.AtMostTwiceFloat32("z", exact.Z, plain.Z, z);
-        Agreement.AtMostTwiceFloat32("logSumExp", exact.LogSumExp, plain.LogSumExp, logSumExp);
-    }
-
-    [TestCaseSource(nameof(Cases))]
-    public void Backward_is_as_exact_as_float32_allows(string device, AttentionPrefixReference shape)
-    {
-        using var run = new Run(device, shape);
-        Agreement.AtMostTwiceFloat32("dQkv",
-            shape.Backward(Wide(run.Qkv), Wide(run.Keys), Wide(run.Values), Wide(run.DZ)),
-            shape.Backward(run.Qkv, run.Keys, run.Values, run.DZ), run.Backward());
-    }
-
-    [Test]
-    public void The_oracle_backward_agrees_with_finite_differences()
-    {
-        var shape = new AttentionPrefixReference(3, 2, 3, 4, [4, 0, 2], 0.7);
-        double[] qkv = Wide(Normal(1, 3 * 3 * 6)), dZ = Wide(Normal(2, 3 * 6)),
-            keys = Wide(Normal(3, 2 * 4 * 3)), values = Wide(Normal(4, 2 * 4 * 3));
-        double Loss() => shape.Forward(qkv, keys, values).Z.Zip(dZ, (z, g) => z * g).Sum();
-        Agreement.Differences("dQkv", Loss, qkv, shape.Backward(qkv, keys, values, dZ));
-    }
-
     [Test]
     public void The_oracle_is_the_last_row_of_causal_attention()
     {
@@ -126,28 +71,6 @@ public class AttentionPrefixTests
         using var alone = new Run(device, shape with { N = 1, Lengths = [4] }, row: 1);
         Assert.That(alone.Forward().Z, Is.EqualTo(z[24..48]));
         Assert.That(alone.Backward(), Is.EqualTo(dQkv[72..144]));
-    }
-
-    [Test]
-    public void The_result_does_not_depend_on_the_number_of_threads()
-    {
-        using var run = new Run("cpu512", new(40, 3, 24, 200, [.. Enumerable.Range(100, 40)], 0.2));
-        var forward = run.Forward();
-        float[] backward = run.Backward();
-        int threads = HostThreads.Count;
-        try
-        {
-            foreach (int count in (int[])[1, 5, 16])
-            {
-                HostThreads.Count = count;
-                Assert.That(run.Forward(), Is.EqualTo(forward));
-                Assert.That(run.Backward(), Is.EqualTo(backward));
-            }
-        }
-        finally
-        {
-            HostThreads.Count = threads;
-        }
     }
 
     [Test]

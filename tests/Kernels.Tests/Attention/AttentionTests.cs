@@ -6,64 +6,6 @@ namespace HeadTap.Kernels.Tests;
 
 public class AttentionTests
 {
-    // One token; lengths 0, 1 and T in one batch; heads that no vector width divides; two tiles and two
-    // chunks of columns; no square anywhere.
-    static readonly AttentionReference[] Small =
-    [
-        new(1, 1, 1, 1, [1], 1),
-        new(3, 7, 1, 5, [0, 7, 1], 1 / Math.Sqrt(5)),
-        new(1, 9, 2, 8, [9], 1 / Math.Sqrt(8)),
-        new(2, 5, 2, 3, [5, 4], 1),
-        new(1, 34, 1, 66, [33], 0.12),
-    ];
-
-    // One past the tiles of queries and of keys, a head of GPT-2's size, wide heads, one of the widest.
-    static readonly AttentionReference[] Large =
-    [
-        new(2, 33, 3, 64, [33, 32], 0.125),
-        new(3, 65, 1, 20, [64, 65, 1], 1 / Math.Sqrt(20)),
-        new(1, 130, 2, 32, [129], 1 / Math.Sqrt(32)),
-        new(1, 40, 2, 128, [38], 1 / Math.Sqrt(128)),
-        new(1, 70, 1, 97, [70], 1 / Math.Sqrt(97)),
-        new(1, 1100, 1, 16, [1099], 0.25), // longer than GPT-2's context
-    ];
-
-    static IEnumerable<TestCaseData> Cases() =>
-        from device in TestDevice.All
-        from shape in device == "simulator" ? Small : Small.Concat(Large)
-        select new TestCaseData(device, shape).SetArgDisplayNames(
-            device, $"B{shape.B}T{shape.T}H{shape.H}D{shape.D}");
-
-    [TestCaseSource(nameof(Cases))]
-    public void Forward_is_as_exact_as_float32_allows(string device, AttentionReference shape)
-    {
-        using var run = new AttentionRun(device, shape);
-        var exact = shape.Forward(Wide(run.Qkv));
-        var plain = shape.Forward(run.Qkv);
-        (float[] z, float[] lse) = run.Forward();
-        Agreement.AtMostTwiceFloat32("z", exact.Z, plain.Z, z);
-        Agreement.AtMostTwiceFloat32("logSumExp", exact.LogSumExp, plain.LogSumExp, lse);
-    }
-
-    [TestCaseSource(nameof(Cases))]
-    public void Backward_is_as_exact_as_float32_allows(string device, AttentionReference shape)
-    {
-        using var run = new AttentionRun(device, shape);
-        double[] wide = Wide(run.Qkv);
-        double[] exact = shape.Backward(wide, shape.Forward(wide).Pattern, Wide(run.DZ));
-        float[] plain = shape.Backward(run.Qkv, shape.Forward(run.Qkv).Pattern, run.DZ);
-        Agreement.AtMostTwiceFloat32("dQkv", exact, plain, run.Backward());
-    }
-
-    [Test]
-    public void The_oracle_backward_agrees_with_finite_differences()
-    {
-        var shape = new AttentionReference(2, 4, 2, 3, [4, 2], 0.7);
-        double[] qkv = Wide(Normal(1, 2 * 4 * 3 * 6)), dZ = Wide(Normal(2, 2 * 4 * 6));
-        double Loss() => shape.Forward(qkv).Z.Zip(dZ, (z, g) => z * g).Sum();
-        Agreement.Differences("dQkv", Loss, qkv, shape.Backward(qkv, shape.Forward(qkv).Pattern, dZ));
-    }
-
     [TestCaseSource(typeof(TestDevice), nameof(TestDevice.All))]
     public void Scores_of_ten_thousand_neither_overflow_nor_vanish(string device)
     {
@@ -108,36 +50,6 @@ public class AttentionTests
             Is.EqualTo(runAlone.Forward().Z));
         Assert.That(runBatch.Backward(dZ).AsSpan(longer * 3 * batch.C, T * 3 * batch.C).ToArray(),
             Is.EqualTo(runAlone.Backward()));
-    }
-
-    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.All))]
-    public void Two_runs_agree_bit_for_bit(string device)
-    {
-        using var run = new AttentionRun(device, new(2, 9, 2, 8, [9, 6], 1));
-        Assert.That(run.Forward(), Is.EqualTo(run.Forward()));
-        Assert.That(run.Backward(), Is.EqualTo(run.Backward()));
-    }
-
-    [Test]
-    public void The_result_does_not_depend_on_the_number_of_threads()
-    {
-        using var run = new AttentionRun("cpu512", new(2, 150, 3, 24, [150, 67], 0.2));
-        var forward = run.Forward();
-        float[] backward = run.Backward();
-        int threads = HostThreads.Count;
-        try
-        {
-            foreach (int count in (int[])[1, 5, 16])
-            {
-                HostThreads.Count = count;
-                Assert.That(run.Forward(), Is.EqualTo(forward));
-                Assert.That(run.Backward(), Is.EqualTo(backward));
-            }
-        }
-        finally
-        {
-            HostThreads.Count = threads;
-        }
     }
 
     [Test]

@@ -1,4 +1,3 @@
-using HeadTap.Reference;
 using HeadTap.Runtime;
 using static HeadTap.Kernels.Tests.Numbers;
 
@@ -10,85 +9,6 @@ public class EditTests
 
     // Out of order, one padded place, rows 1 and 3 never listed.
     static readonly int[] Ids = [4, -1, 0, 5, 2];
-
-    static readonly int[] Widths = [1, 7, 129, 257];
-
-    [Test, Combinatorial]
-    public void Add_is_as_exact_as_float32_allows(
-        [ValueSource(typeof(TestDevice), nameof(TestDevice.All))] string device,
-        [ValueSource(nameof(Widths))] int width, [Values] bool oneForAll)
-    {
-        using var run = new Run(device, width);
-        float[] values = Normal(2, oneForAll ? width : Ids.Length * width);
-        run.Edit((ops, x, ids) => ops.EditAdd(ids, run.Upload(values, width), x, Column, 0.7f));
-        double[] exact = Wide(run.Before);
-        float[] plain = [.. run.Before];
-        EditReference.Add(exact, Ids, Wide(values), run.Stride, Column, width, 0.7f);
-        EditReference.Add(plain, Ids, values, run.Stride, Column, width, 0.7f);
-        Agreement.AtMostTwiceFloat32("x", exact, plain, run.After);
-        run.AssertTheRestIsUntouched();
-    }
-
-    [Test, Combinatorial]
-    public void Replace_copies_exactly(
-        [ValueSource(typeof(TestDevice), nameof(TestDevice.All))] string device,
-        [ValueSource(nameof(Widths))] int width, [Values] bool oneForAll)
-    {
-        using var run = new Run(device, width);
-        float[] values = Normal(2, oneForAll ? width : Ids.Length * width);
-        run.Edit((ops, x, ids) => ops.EditReplace(ids, run.Upload(values, width), x, Column));
-        for (int n = 0; n < Ids.Length; n++)
-            if (Ids[n] >= 0)
-                Assert.That(run.Row(run.After, Ids[n]),
-                    Is.EqualTo(values.AsSpan(oneForAll ? 0 : n * width, width).ToArray()), $"listed row {n}");
-        run.AssertTheRestIsUntouched();
-    }
-
-    [Test, Combinatorial]
-    public void Scale_is_exact_and_zero_removes_NaN(
-        [ValueSource(typeof(TestDevice), nameof(TestDevice.All))] string device,
-        [ValueSource(nameof(Widths))] int width, [Values(0f, -1.5f)] float factor)
-    {
-        using var run = new Run(device, width, factor == 0f ? float.NaN : 2f);
-        run.Edit((ops, x, ids) => ops.EditScale(ids, x, Column, width, factor));
-        foreach (int row in Ids.Where(id => id >= 0))
-            Assert.That(run.Row(run.After, row),
-                Is.EqualTo(run.Row(run.Before, row).Select(v => factor == 0f ? 0f : v * factor)),
-                $"row {row}");
-        run.AssertTheRestIsUntouched();
-    }
-
-    [Test, Combinatorial]
-    public void ProjectOut_is_as_exact_as_float32_allows(
-        [ValueSource(typeof(TestDevice), nameof(TestDevice.All))] string device,
-        [ValueSource(nameof(Widths))] int width, [Values(1f, 0.5f)] float strength)
-    {
-        using var run = new Run(device, width);
-        float[] u = Unit(3, width);
-        run.Edit((ops, x, ids) => ops.EditProjectOut(ids, run.Upload(u, width), x, Column, strength));
-        double[] exact = Wide(run.Before);
-        float[] plain = [.. run.Before];
-        EditReference.ProjectOut(exact, Ids, Wide(u), run.Stride, Column, strength);
-        EditReference.ProjectOut(plain, Ids, u, run.Stride, Column, strength);
-        Agreement.AtMostTwiceFloat32("x", exact, plain, run.After);
-        run.AssertTheRestIsUntouched();
-    }
-
-    [Test, Combinatorial]
-    public void Mean_is_as_exact_as_float32_allows(
-        [ValueSource(typeof(TestDevice), nameof(TestDevice.All))] string device,
-        [ValueSource(nameof(Widths))] int width)
-    {
-        using var run = new Run(device, width, 1000f);
-        Tensor mean = run.Upload(Ones(width), width);
-        run.Edit((ops, x, ids) => ops.EditMean(ids, x, mean, Column, width));
-        double[] exact = Wide(run.Before);
-        float[] plain = [.. run.Before];
-        Agreement.AtMostTwiceFloat32("mean", EditReference.Mean(exact, Ids, run.Stride, Column, width),
-            EditReference.Mean(plain, Ids, run.Stride, Column, width), mean.ToArray());
-        Agreement.AtMostTwiceFloat32("x", exact, plain, run.After);
-        run.AssertTheRestIsUntouched();
-    }
 
     [TestCaseSource(typeof(TestDevice), nameof(TestDevice.All))]
     public void An_empty_list_changes_nothing(string device)

@@ -6,52 +6,6 @@ namespace HeadTap.Kernels.Tests;
 
 public class HeadResultsTests
 {
-    // One of everything; odd sizes; one past a tile in rows and in columns; a head wider than a tile.
-    static readonly HeadResultsReference[] Shapes =
-        [new(1, 1, 1), new(3, 2, 5), new(2, 3, 11), new(4, 2, 17)];
-    static readonly HeadResultsReference[] Large = [new(17, 4, 32), new(33, 3, 64), new(9, 12, 6)];
-
-    static IEnumerable<TestCaseData> Cases() =>
-        from device in TestDevice.All
-        from shape in device == "simulator" ? Shapes : Shapes.Concat(Large)
-        select new TestCaseData(device, shape)
-        .SetArgDisplayNames(device, $"R{shape.Rows}H{shape.H}D{shape.D}");
-
-    [TestCaseSource(nameof(Cases))]
-    public void Results_and_their_sum_are_as_exact_as_float32_allows(string device,
-        HeadResultsReference shape)
-    {
-        using var run = new Run(device, shape);
-        double[] exact = shape.Forward(Wide(run.Z), Wide(run.Weight));
-        float[] plain = shape.Forward(run.Z, run.Weight);
-        (float[] result, float[] attnOut) = run.Forward();
-        Agreement.AtMostTwiceFloat32("result", exact, plain, result);
-        Agreement.AtMostTwiceFloat32(
-            "attnOut", shape.Sum(exact, Wide(run.Bias)), shape.Sum(plain, run.Bias), attnOut);
-    }
-
-    [TestCaseSource(nameof(Cases))]
-    public void Backward_is_as_exact_as_float32_allows(string device, HeadResultsReference shape)
-    {
-        using var run = new Run(device, shape);
-        var exact = shape.Backward(Wide(run.DResult), Wide(run.Z), Wide(run.Weight));
-        var plain = shape.Backward(run.DResult, run.Z, run.Weight);
-        (float[] dZ, float[] dWeight) = run.Backward();
-        Agreement.AtMostTwiceFloat32("dZ", exact.DZ, plain.DZ, dZ);
-        Agreement.AtMostTwiceFloat32("dWeight", PlusOne(exact.DWeight), PlusOne(plain.DWeight), dWeight);
-    }
-
-    [Test]
-    public void The_oracle_backward_agrees_with_finite_differences()
-    {
-        var shape = new HeadResultsReference(3, 2, 2);
-        double[] z = Wide(Normal(1, 12)), weight = Wide(Normal(2, 16)), dResult = Wide(Normal(3, 24));
-        double Loss() => shape.Forward(z, weight).Zip(dResult, (y, g) => y * g).Sum();
-        var (dZ, dWeight) = shape.Backward(dResult, z, weight);
-        Agreement.Differences("dZ", Loss, z, dZ);
-        Agreement.Differences("dWeight", Loss, weight, dWeight);
-    }
-
     [TestCaseSource(typeof(TestDevice), nameof(TestDevice.All))]
     public void A_row_alone_has_the_bits_it_has_among_others(string device)
     {
@@ -88,25 +42,6 @@ public class HeadResultsTests
         Assert.That(run.Result.ToArray(), Is.EqualTo(result));
         Assert.That(run.DZ.ToArray(), Is.EqualTo(dZ));
         Assert.That(run.DWeight.ToArray(), Is.EqualTo(dWeight));
-    }
-
-    [Test]
-    public void The_result_does_not_depend_on_the_number_of_threads()
-    {
-        using var run = new Run("cpu512", new(67, 3, 24));
-        var forward = run.Forward();
-        var backward = run.Backward();
-        int threads = HostThreads.Count;
-        try
-        {
-            HostThreads.Count = 5;
-            Assert.That(run.Forward(), Is.EqualTo(forward));
-            Assert.That(run.Backward(), Is.EqualTo(backward));
-        }
-        finally
-        {
-            HostThreads.Count = threads;
-        }
     }
 
     [Test]

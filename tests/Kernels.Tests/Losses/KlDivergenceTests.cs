@@ -8,47 +8,6 @@ public class KlDivergenceTests
 {
     const float Scale = 0.25f;
 
-    // A vocabulary of one; a prime; one past the block of the kernel, of the host; far below zero; past +89;
-    // one logit dominating.
-    static readonly (int Rows, int V, float Mean, float Deviation)[] Shapes =
-    [
-        (3, 1, 0, 1), (3, 7, 0, 1), (2, 257, -1e4f, 3), (2, 1025, 89, 3), (5, 130, 0, 40), (2, 2051, 0, 5),
-    ];
-
-    [Test, Combinatorial]
-    public void Losses_are_as_exact_as_float32_allows(
-        [ValueSource(typeof(TestDevice), nameof(TestDevice.All))] string device,
-        [ValueSource(nameof(Shapes))] (int Rows, int V, float Mean, float Deviation) shape,
-        [Values] bool withGradient)
-    {
-        using var run = new Run(device, shape);
-        (float[] losses, _) = run.Go(withGradient, inPlace: false);
-        Agreement.AtMostTwiceFloat32("losses",
-            KlDivergenceReference.Forward(Wide(run.A), Wide(run.B), shape.Rows),
-            KlDivergenceReference.Forward(run.A, run.B, shape.Rows), losses);
-    }
-
-    [Test, Combinatorial]
-    public void Gradients_are_as_exact_as_float32_allows(
-        [ValueSource(typeof(TestDevice), nameof(TestDevice.All))] string device,
-        [ValueSource(nameof(Shapes))] (int Rows, int V, float Mean, float Deviation) shape,
-        [Values] bool inPlace)
-    {
-        using var run = new Run(device, shape);
-        (_, float[] dLogits) = run.Go(withGradient: true, inPlace);
-        Agreement.AtMostTwiceFloat32("dLogits",
-            KlDivergenceReference.Backward(Wide(run.A), Wide(run.B), shape.Rows, Scale),
-            KlDivergenceReference.Backward(run.A, run.B, shape.Rows, Scale), dLogits);
-    }
-
-    [Test]
-    public void The_oracle_backward_agrees_with_finite_differences()
-    {
-        double[] a = Wide(Normal(1, 2 * 5, 0, 2)), b = Wide(Normal(2, 2 * 5, 0, 2));
-        Agreement.Differences("dLogits", () => KlDivergenceReference.Forward(a, b, 2).Sum(), b,
-            KlDivergenceReference.Backward(a, b, 2, 1));
-    }
-
     [TestCaseSource(typeof(TestDevice), nameof(TestDevice.All))]
     public void Equal_rows_give_exactly_zero_and_no_gradient(string device)
     {
@@ -101,16 +60,6 @@ public class KlDivergenceTests
         Assert.That(losses[0], Is.NaN);
         Assert.That(dLogits[3], Is.NaN);
         Assert.That(losses[1] > 0, Is.True);
-    }
-
-    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.All))]
-    public void Two_runs_agree_bit_for_bit(string device)
-    {
-        using var run = new Run(device, (3, 1025, 0, 4));
-        (float[] losses, float[] dLogits) = run.Go(true, false);
-        (float[] again, float[] dAgain) = run.Go(true, false);
-        Assert.That(again, Is.EqualTo(losses));
-        Assert.That(dAgain, Is.EqualTo(dLogits));
     }
 
     [Test]

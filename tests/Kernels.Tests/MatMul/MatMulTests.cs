@@ -7,68 +7,6 @@ namespace HeadTap.Kernels.Tests;
 
 public class MatMulTests
 {
-    // One element; primes; one past a row tile, a term block and a panel of the host; one past the tiles of
-    // the kernel; one row and wide; tall and thin; one past the panels of every vector width.
-    static readonly (int Rows, int K, int N)[] Shapes =
-        [(1, 1, 1), (3, 7, 5), (9, 257, 33), (65, 17, 66), (1, 19, 300), (130, 3, 2), (7, 40, 97)];
-
-    [Test, Combinatorial]
-    public void Forward_is_as_exact_as_float32_allows(
-        [ValueSource(typeof(TestDevice), nameof(TestDevice.All))] string device,
-        [ValueSource(nameof(Shapes))] (int Rows, int K, int N) shape, [Values] bool withBias)
-    {
-        using var run = new Run(device, shape);
-        (int rows, int K, int N) = shape;
-        double[]? wideBias = withBias ? Wide(run.BiasValues) : null;
-        double[] exact = MatMulReference.MatMul(Wide(run.XValues), Wide(run.WeightValues),
-            wideBias, rows, K, N);
-        float[] plain = MatMulReference.MatMul(
-            run.XValues, run.WeightValues, withBias ? run.BiasValues : null, rows, K, N);
-        run.Ops.MatMul(run.X, run.Weight, withBias ? run.Bias : null, run.Y);
-        Agreement.AtMostTwiceFloat32("y", exact, plain, run.Y.ToArray());
-
-        run.Y.Upload(Ones(rows * N));
-        run.Ops.MatMul(run.X, run.Weight, withBias ? run.Bias : null, run.Y, accumulate: true);
-        Agreement.AtMostTwiceFloat32("y added", PlusOne(exact), PlusOne(plain), run.Y.ToArray());
-    }
-
-    [Test, Combinatorial]
-    public void Backward_is_as_exact_as_float32_allows(
-        [ValueSource(typeof(TestDevice), nameof(TestDevice.All))] string device,
-        [ValueSource(nameof(Shapes))] (int Rows, int K, int N) shape)
-    {
-        using var run = new Run(device, shape);
-        (int rows, int K, int N) = shape;
-        var exact = MatMulReference.Backward(Wide(run.XValues), Wide(run.WeightValues),
-            Wide(run.DYValues), rows, K, N);
-        var plain = MatMulReference.Backward(run.XValues, run.WeightValues, run.DYValues, rows, K, N);
-
-        run.Ops.MatMulTransposed(run.DY, run.Weight, run.DX);
-        Agreement.AtMostTwiceFloat32("dX", exact.DX, plain.DX, run.DX.ToArray());
-        run.DX.Upload(Ones(rows * K));
-        run.Ops.MatMulTransposed(run.DY, run.Weight, run.DX, accumulate: true);
-        Agreement.AtMostTwiceFloat32("dX added", PlusOne(exact.DX), PlusOne(plain.DX), run.DX.ToArray());
-        run.Ops.MatMulWeightGradient(run.X, run.DY, run.DWeight);
-        Agreement.AtMostTwiceFloat32("dWeight", PlusOne(exact.DWeight), PlusOne(plain.DWeight),
-            run.DWeight.ToArray());
-        run.Ops.BiasGradient(run.DY, run.DBias);
-        Agreement.AtMostTwiceFloat32("dBias", PlusOne(exact.DBias),
-            PlusOne(plain.DBias), run.DBias.ToArray());
-    }
-
-    [Test]
-    public void The_oracle_backward_agrees_with_finite_differences()
-    {
-        const int rows = 3, K = 4, N = 2;
-        double[] x = Wide(Normal(1, rows * K)), weight = Wide(Normal(2, K * N));
-        double[] bias = Wide(Normal(3, N)), dY = Wide(Normal(4, rows * N));
-        double Loss() => MatMulReference.MatMul(x, weight, bias, rows, K, N).Zip(dY, (y, g) => y * g).Sum();
-        var (dX, dWeight, dBias) = MatMulReference.Backward(x, weight, dY, rows, K, N);
-        Agreement.Differences("dX", Loss, x, dX);
-        Agreement.Differences("dWeight", Loss, weight, dWeight);
-        Agreement.Differences("dBias", Loss, bias, dBias);
-    }
-
     [TestCaseSource(typeof(TestDevice), nameof(TestDevice.All))]
     public void A_row_alone_gives_the_bits_it_gives_in_a_batch(string device)
     {

@@ -7,19 +7,19 @@ namespace HeadTap.Kernels.Tests;
 
 public class AdamW8BitTests
 {
-    const int Steps = 5;
+    const int Steps = 3;
 
-    // One weight; one short of a block, a block, one past it; some blocks and a ragged end.
-    static readonly int[] Lengths = [1, 255, 256, 257, 1000];
+    // One weight; a block; one past it; two blocks and a ragged end.
+    static readonly int[] Lengths = [1, 256, 257, 521];
 
     static readonly AdamWStep Adam = new(0.01f, 0.9f, 0.999f, 1e-8f, 0.1f, 1);
 
     [Test, Combinatorial]
     public void A_step_is_as_exact_as_float32_allows_and_codes_are_the_nearest(
         [ValueSource(typeof(TestDevice), nameof(TestDevice.All))] string device,
-        [ValueSource(nameof(Lengths))] int n,
-        [Values(1f, 0.125f)] float gradientScale)
+        [ValueSource(nameof(Lengths))] int n)
     {
+        const float gradientScale = 0.125f;
         using var arena = new TensorArena(TestDevice.Open(device), 5L * n + 256);
         var ops = new Ops(arena.Device);
         var state = new State(arena, n);
@@ -158,7 +158,7 @@ public class AdamW8BitTests
             AdamWStep step =
                 Adam with { Step = t, WeightDecay = 0, LearningRate = 0.02f * (1 - t / (steps + 1f)) };
             double[] at = w;
-            OptimizerReference.AdamW(w, [.. curvature.Select((c, i) => c * at[i])], m, v,
+            AdamWReference.Step([.. curvature.Select((c, i) => c * at[i])], w, m, v,
                 step.LearningRate, step.Beta1, step.Beta2, step.Epsilon, 0, t, 1);
             float[] own = state.Weight.ToArray();
             state.Step(ops, [.. curvature.Select((c, i) => (float)c * own[i])], step);
@@ -184,7 +184,7 @@ public class AdamW8BitTests
             Throws.ArgumentException.With.Message.Contains("step 0"));
     }
 
-    // As in OptimizerTests: zeros, tiny and large gradients in one block.
+    // As in AdamWTests: zeros, tiny and large gradients in one block.
     static float[] Gradient(int t, int n)
         => [.. Normal(10 + t, n).Select((g, i) => (i % 5) switch { 3 => 0f, 4 => g * 1e-4f, _ => g * 10 })];
 

@@ -14,6 +14,7 @@ static class PtxCompilation
 {
     // CUDA 11.8's, the newest that Debian 12 has a ptxas for; at run time the driver's own version decides.
     static readonly CudaInstructionSet InstructionSet = CudaInstructionSet.ISA_78;
+    static readonly Dictionary<CudaArchitecture, (Context Context, PTXBackend Backend)> Backends = [];
     static readonly ConcurrentDictionary<(MethodInfo, CudaArchitecture), Lazy<string>> Compiled = new();
 
     /// <summary>The PTX of a kernel.</summary>
@@ -22,11 +23,35 @@ static class PtxCompilation
 
     static string Compile(MethodInfo kernel, CudaArchitecture architecture)
     {
-        // A fresh context each time: one failed compile leaves ILGPU 1.5.3's context unusable.
-        using Context context = Context.Create(
+        lock (Backends)
+        {
+            if (!Backends.TryGetValue(architecture, out (Context Context, PTXBackend Backend) shared))
+                shared = Backends[architecture] = Open(architecture);
+            try
+            {
+                return Compile(shared.Backend, kernel);
+            }
+            catch
+            {
+                // One failed compile leaves ILGPU 1.5.3's context unusable: the next kernel gets a fresh one.
+                Backends.Remove(architecture);
+                shared.Backend.Dispose();
+                shared.Context.Dispose();
+                throw;
+            }
+        }
+    }
+
+    static (Context Context, PTXBackend Backend) Open(CudaArchitecture architecture)
+    {
+        Context context = Context.Create(
             b => b.CPU(CPUDeviceKind.Nvidia).EnableAlgorithms().Optimize(OptimizationLevel.O2));
-        using var backend = new PTXBackend(
-            context, new CudaCapabilityContext(architecture), architecture, InstructionSet, null);
+        return (context, new PTXBackend(
+            context, new CudaCapabilityContext(architecture), architecture, InstructionSet, null));
+    }
+
+    static string Compile(PTXBackend backend, MethodInfo kernel)
+    {
         EntryPointDescription entry = typeof(IIndex).IsAssignableFrom(kernel.GetParameters()[0].ParameterType)
             ? EntryPointDescription.FromImplicitlyGroupedKernel(kernel)
             : EntryPointDescription.FromExplicitlyGroupedKernel(kernel);

@@ -9,24 +9,6 @@ public class SupermaskTests
     // One element; below a vector; one past the block; an index of two digits; two groups of a kernel's grid.
     static readonly int[] Lengths = [1, 7, 257, 517, 4099];
 
-    static readonly string[] Contents = ["normal", "ties", "zeros of both signs", "hostile"];
-
-    [Test, Combinatorial]
-    public void The_lowest_are_those_of_a_stable_sort(
-        [ValueSource(typeof(TestDevice), nameof(TestDevice.All))] string device,
-        [ValueSource(nameof(Lengths))] int length, [ValueSource(nameof(Contents))] string contents)
-    {
-        long[] counts = device == "simulator" ? [length / 3] : [0, 1, length / 3, length - 1, length];
-        Compare(device, Fill(contents, length), counts);
-    }
-
-    // Several ranges of the host, the last cut short, and every digit of the magnitude shared by many.
-    [Test, Combinatorial]
-    public void Long_tensors_too(
-        [ValueSource(typeof(TestDevice), nameof(TestDevice.Quick))] string device,
-        [ValueSource(nameof(Contents))] string contents)
-        => Compare(device, Fill(contents, 3 * 32768 + 77), [1, 5_000, 65_536, 98_380]);
-
     [TestCaseSource(typeof(TestDevice), nameof(TestDevice.Hosts))]
     public void Any_number_of_threads_gives_the_same_mask(string device)
     {

@@ -65,7 +65,7 @@ sealed record TinyGolden(
             ParameterGradients<double> gradients = Gpt2Reference.Backward(sizes, parameters, tokens, targets);
             losses[step - 1] = gradients.Loss;
             foreach ((string name, (double[] m, double[] v)) in moments)
-                OptimizerReference.AdamW(parameters[name], gradients.Parameters[name], m, v,
+                AdamWReference.Step(gradients.Parameters[name], parameters[name], m, v,
                     LearningRate, Beta1, Beta2, Epsilon, weightDecay: 0, step, gradientScale: 1);
         }
         return losses;

@@ -112,7 +112,7 @@ public class LanguageModelTests
             ParameterGradients<float> g = Gpt2Reference.Backward(sizes, weights, golden.Tokens, golden.Targets);
             losses[step - 1] = g.Loss;
             foreach ((string name, (float[] m, float[] v)) in moments)
-                OptimizerReference.AdamW(weights[name], g.Parameters[name], m, v, TinyGolden.LearningRate,
+                AdamWReference.Step(g.Parameters[name], weights[name], m, v, TinyGolden.LearningRate,
                     TinyGolden.Beta1, TinyGolden.Beta2, TinyGolden.Epsilon, weightDecay: 0,
                     step, gradientScale: 1);
         }

@@ -101,10 +101,10 @@ static class TrainingSetup
         {
             double decay = shape.Length == 2 ? config.Optimizer.WeightDecay : 0;
             if (config.Optimizer is AdamWOptions a)
-                OptimizerReference.AdamW(w[name], g[name], m[name], v[name], rate, a.Beta1, a.Beta2,
+                AdamWReference.Step(g[name], w[name], m[name], v[name], rate, a.Beta1, a.Beta2,
                     a.Epsilon, decay, step, clip);
             else if (config.Optimizer is SgdOptions s)
-                OptimizerReference.Sgd(w[name], g[name], m[name], rate, s.Momentum, s.Dampening, decay,
+                SgdReference.Step(g[name], w[name], m[name], rate, s.Momentum, s.Dampening, decay,
                     s.Nesterov, step == 1, clip);
         }
     }

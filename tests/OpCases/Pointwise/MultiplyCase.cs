@@ -1,0 +1,52 @@
+using HeadTap.Kernels;
+using HeadTap.Runtime;
+using static HeadTap.OpCases.OpData;
+
+namespace HeadTap.OpCases;
+
+/// <summary>Products of elements.</summary>
+public sealed class MultiplyCase : OpCase<VectorShape>
+{
+    public override string Room => "Pointwise";
+
+    public override int Order => 5;
+
+    public override IReadOnlyList<Type> Kernels => [typeof(ElementwiseKernels)];
+
+    public override string Formula => "y = a b";
+
+    public override string ShapesText => "[n] ² → [n]";
+
+    public override string Grid => "128 threads × up to 65,536 groups / 16,384 elements";
+
+    public override Exactness Exactness => Exactness.Float32Bits;
+
+    public override string? Tests => "ElementwiseTests";
+
+    public override string? Bench => "multiply";
+
+    public override string BenchFamily => "pointwise";
+
+    protected override IReadOnlyList<VectorShape> Shapes => [new(1), new(7), new(129), new(517), new(0)];
+
+    protected override IReadOnlyList<VectorShape> LargeShapes => [new(3 * 16384 + 5)];
+
+    protected override IReadOnlyList<VectorShape> BenchShapes =>
+        [new(1024 * 768, 768), new(1024 * 3072, 3072)];
+
+    protected override Cost Bytes(VectorShape s) => Cost.Of(12.0 * s.N);
+
+    protected override Cost Flops(VectorShape s) => Cost.Of(1.0 * s.N);
+
+    protected override void Declare(VectorShape s, OpData d)
+    {
+        d.Input("a", Normal(1, s.N));
+        d.Input("b", Normal(2, s.N));
+        d.Output("y", s.N);
+    }
+
+    protected override void Run(VectorShape s, Ops ops, OpRun r) => ops.Multiply(r["a"], r["b"], r["y"]);
+
+    protected override void Oracle<T>(VectorShape s, OpValues<T> v)
+        => v["y"] = [.. v["a"].Zip(v["b"], (a, b) => a * b)];
+}
