@@ -18,7 +18,7 @@ public sealed class OtherArchitectureTests
         Dictionary<string, float[]> before = c.Weights();
         UnlearnTask task = c.Task with
         {
-            Options = new MethodOptions { Epochs = 1, BatchRows = 2, Gradients = 4, Block = 5, PathSteps = 2 },
+            Options = new MethodOptions { Epochs = 2, BatchRows = 2, Gradients = 4, Block = 5, PathSteps = 2 },
         };
         MethodCatalog.Named(name).Find(task, 0.5).Apply(c.Model, 0.5);
         Assert.That(c.Changed(before), Is.Not.Empty);
