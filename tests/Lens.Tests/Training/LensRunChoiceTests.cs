@@ -80,6 +80,6 @@ public sealed class LensRunChoiceTests
     {
         using var test = new TestModel("cpu512");
         return LensRun.Run(test.Model, hash, new() { Kind = LensKind.Thin }, [1], options, texts,
-            folder[name], new LensRunOptions { Resume = resume, Progress = progress, Stop = stop });
+            folder[name], new LensRunOptions { Progress = progress, Stop = stop });
     }
 }

@@ -128,9 +128,9 @@ public sealed class TinyMemRunTests
         File.AppendAllText(Path.Combine(other, TinyMemFolder.TrainFile), "{\"ids\":[10,1,11]}\n");
         using ComputeDevice device = ComputeDevice.OpenHost();
         TinyMemTrainingOptions one = s_training with { Epochs = 1, Keep = [] };
-        TinyMemRun.Run(device, data, one, Path.Combine(folder, "run"), false, "test");
+        TinyMemRun.Run(device, data, one, Path.Combine(folder, "run"), "test");
         Assert.That(() => TinyMemRun.Run(device, other, one with { Epochs = 2 }, Path.Combine(folder, "run"),
-            true, "test"), Throws.TypeOf<UserException>().With.Message.Contains("other data"));
+            "test"), Throws.TypeOf<UserException>().With.Message.Contains("data"));
     }
 
     [Test]
