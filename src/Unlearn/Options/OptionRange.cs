@@ -1,31 +1,28 @@
-using HeadTap.Runtime;
-
 namespace HeadTap.Unlearn;
 
-/// <summary>What options of methods may be; a value outside is one line.</summary>
-static class OptionRange
+/// <summary>The numbers that an option may be.</summary>
+/// <param name="Text">The range in words: "1 or more".</param>
+/// <param name="Contains">Whether a number is in the range; false for NaN.</param>
+public sealed record OptionRange(string Text, Func<double, bool> Contains)
 {
-    /// <exception cref="UserException">It is below 1.</exception>
-    internal static int AtLeastOne(string option, int value) => value >= 1 ? value
-        : throw new UserException($"{option} is {value}; expected 1 or more");
+    /// <summary>1 and above.</summary>
+    public static OptionRange AtLeastOne { get; } = new("1 or more", v => v >= 1);
 
-    /// <exception cref="UserException">It is 0, negative or no number.</exception>
-    internal static float Positive(string option, float value) => value > 0 && float.IsFinite(value) ? value
-        : throw new UserException($"{option} is {value}; expected a number above 0");
+    /// <summary>0 and above.</summary>
+    public static OptionRange AtLeastZero { get; } = new("0 or more", v => v >= 0);
 
-    /// <exception cref="UserException">It is negative or no number.</exception>
-    internal static float NotNegative(string option, float value) => value >= 0 && float.IsFinite(value)
-        ? value : throw new UserException($"{option} is {value}; expected a number of 0 or more");
+    /// <summary>(0, ∞)</summary>
+    public static OptionRange Positive { get; } = new("a number above 0", v => v > 0);
 
-    /// <summary>For ranges that no method above has.</summary>
-    /// <param name="option">Its name.</param>
-    /// <param name="value">What was given.</param>
-    /// <param name="inside">Whether it is inside; a comparison that NaN fails.</param>
-    /// <param name="expected">The range.</param>
-    /// <exception cref="UserException">It is not.</exception>
-    internal static void Require(string option, double value, bool inside, string expected)
-    {
-        if (!inside)
-            throw new UserException($"{option} is {value}; expected {expected}");
-    }
+    /// <summary>[0, ∞)</summary>
+    public static OptionRange NotNegative { get; } = new("a number of 0 or more", v => v >= 0);
+
+    /// <summary>[0, 1]</summary>
+    public static OptionRange ZeroToOne { get; } = new("0 to 1", v => v is >= 0 and <= 1);
+
+    /// <summary>[0, 1)</summary>
+    public static OptionRange BelowOne { get; } = new("0 or more, less than 1", v => v is >= 0 and < 1);
+
+    /// <summary>(0, 1]</summary>
+    public static OptionRange ShareAboveZero { get; } = new("more than 0, at most 1", v => v is > 0 and <= 1);
 }
