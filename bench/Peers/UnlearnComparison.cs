@@ -58,7 +58,7 @@ static class UnlearnComparison
         IReadOnlySet<string> names = MlpMatrix.Names(model);
         var scores = names.ToDictionary(
             n => n, n => Supermask.FirstScores(model.Parameters[n], seed));
-        SupermaskOptions options = SupermaskOptions.Of(new MethodOptions());
+        SupermaskOptions options = SupermaskOptions.Of(new MethodSettings());
         TorchUnlearn[] peers = [Peer(plain: true), Peer(plain: false)];
         using var mask = new Supermask(model, seed, budget);
         using var passes = new RowGradients(model, names, T);

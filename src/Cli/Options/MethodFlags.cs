@@ -1,118 +1,87 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
-using System.Text.Json.Nodes;
-using HeadTap.Models;
 using HeadTap.Runtime;
 using HeadTap.Unlearn;
 
 namespace HeadTap.Cli;
 
-/// <summary>The options of unlearning methods: each a flag, in a sweep a list of values.</summary>
-/// <param name="lists">Whether several values with commas between are taken.</param>
-sealed class MethodFlags(bool lists)
+/// <summary>The options that unlearning methods declare: each a flag, in a sweep a list of values.</summary>
+sealed class MethodFlags
 {
-    // The name of a property of MethodOptions, what it is, and how it is set.
-    sealed record Flag(string Property, bool Whole, string Description,
-        Func<MethodOptions, double, MethodOptions> Set)
+    readonly bool _lists;
+    readonly (MethodOption Declared, Option<string?> Flag)[] _flags;
+
+    /// <param name="lists">Whether several values with commas between are taken.</param>
+    internal MethodFlags(bool lists)
     {
-        internal string Name => "--" + JsonNamingPolicy.KebabCaseLower.ConvertName(Property);
+        _lists = lists;
+        _flags = [.. MethodCatalog.All.SelectMany(m => m.Options).DistinctBy(o => o.Name).Select(o =>
+            (o, new Option<string?>(FlagOf(o.Name))
+            {
+                Description = Describe(o.Name, MethodCatalog.All), HelpName = lists ? "N,N" : "N",
+            }))];
     }
-
-    static readonly Flag[] s_flags =
-    [
-        new(nameof(MethodOptions.Epochs), true, "passes over the rows",
-            (o, v) => o with { Epochs = (int)v }),
-        new(nameof(MethodOptions.BatchRows), true, "rows of a step", (o, v) => o with { BatchRows = (int)v }),
-        new(nameof(MethodOptions.LearningRate), false, "of the method's own training",
-            (o, v) => o with { LearningRate = (float)v }),
-        new(nameof(MethodOptions.Momentum), false, "of SGD", (o, v) => o with { Momentum = (float)v }),
-        new(nameof(MethodOptions.WeightDecay), false, "shrinks what is trained",
-            (o, v) => o with { WeightDecay = (float)v }),
-        new(nameof(MethodOptions.Alpha), false, "weight of what is kept (balanced-subnet)",
-            (o, v) => o with { Alpha = (float)v }),
-        new(nameof(MethodOptions.Lambda), false, "weight of a penalty",
-            (o, v) => o with { Lambda = (float)v }),
-        new(nameof(MethodOptions.Beta), false, "beta of npo", (o, v) => o with { Beta = (float)v }),
-        new(nameof(MethodOptions.PathSteps), true, "steps of integrated gradients' path",
-            (o, v) => o with { PathSteps = (int)v }),
-        new(nameof(MethodOptions.Gradients), true, "m: gradients of the second-order method",
-            (o, v) => o with { Gradients = (int)v }),
-        new(nameof(MethodOptions.Block), true, "side of the second-order method's blocks",
-            (o, v) => o with { Block = (int)v }),
-        new(nameof(MethodOptions.Damping), false, "of the second-order method's Fisher matrix",
-            (o, v) => o with { Damping = (float)v }),
-        new(nameof(MethodOptions.Layer), true, "the layer that rmu steers",
-            (o, v) => o with { Layer = (int)v }),
-        new(nameof(MethodOptions.Strength), false, "length of rmu's vector, scale of a task vector",
-            (o, v) => o with { Strength = (float)v }),
-        new(nameof(MethodOptions.Share), false, "that loss truncation drops, or that dropout keeps on",
-            (o, v) => o with { Share = (float)v }),
-    ];
-
-    readonly (Flag Flag, Option<string?> Option)[] _options = [.. s_flags.Select(f =>
-        (f, new Option<string?>(f.Name)
-        {
-            Description = f.Description, HelpName = lists ? "N,N" : "N",
-        }))];
 
     internal void AddTo(Command command)
     {
-        foreach ((_, Option<string?> option) in _options)
-            command.Options.Add(option);
+        foreach ((_, Option<string?> flag) in _flags)
+            command.Options.Add(flag);
     }
+
+    /// <summary>The values that are given, in the order of the flags.</summary>
+    /// <exception cref="UserException">A value is no number.</exception>
+    internal IReadOnlyList<MethodValues> Read(ParseResult parsed)
+    {
+        var given = new List<MethodValues>();
+        foreach ((MethodOption declared, Option<string?> flag) in _flags)
+            if (parsed.GetValue(flag) is { } text)
+                given.Add(new MethodValues(declared.Name,
+                    [.. (_lists ? text.Split(',') : [text]).Select(word => Number(declared, word))]));
+        return given;
+    }
+
+    /// <summary>Makes the help describe the options of one method alone.</summary>
+    internal void DescribeFor(UnlearningMethod method)
+    {
+        foreach ((MethodOption declared, Option<string?> flag) in _flags)
+            if (method.Options.FirstOrDefault(o => o.Name == declared.Name) is { } own)
+                flag.Description = $"{own.Meaning}; {own.Range.Text}; {own.DefaultText} unless given";
+            else
+                flag.Hidden = true;
+    }
+
+    internal static string FlagOf(string option)
+        => "--" + JsonNamingPolicy.KebabCaseLower.ConvertName(option);
 
     /// <summary>
-    /// Every combination of the given values that a method takes, the first flag slowest; one with nothing
-    /// set where it takes none of them.
+    /// What an option means, with its default: once where all methods that read it agree on the meaning, else
+    /// for each meaning with the names of its methods.
     /// </summary>
-    /// <exception cref="UserException">A value is no number.</exception>
-    internal IReadOnlyList<MethodOptions> Grid(ParseResult parsed, UnlearningMethod method)
+    internal static string Describe(string option, IEnumerable<IDeclaredMethod> methods)
     {
-        List<MethodOptions> grid = [new()];
-        foreach ((Flag flag, double[] values) in Given(parsed))
-            if (method.Takes.Contains(flag.Property))
-                grid = [.. grid.SelectMany(o => values.Select(v => flag.Set(o, v)))];
-        return grid;
+        (string Method, MethodOption Option)[] read = [.. methods.SelectMany(m => m.Options
+            .Where(o => o.Name == option).Select(o => (m.Name, o)))];
+        var meanings = read.GroupBy(r => r.Option.Meaning).ToArray();
+        if (meanings.Length > 1 || read.Length == 1)
+            return string.Join("; ", meanings.Select(g => $"{Names(g)}: {g.Key}, "
+                + string.Join(" or ", g.Select(r => r.Option.DefaultText).Distinct())));
+        var defaults = read.GroupBy(r => r.Option.DefaultText).OrderByDescending(g => g.Count()).ToArray();
+        return $"{meanings[0].Key}: {defaults[0].Key}"
+            + string.Concat(defaults.Skip(1).Select(g => $"; {g.Key} with {Names(g)}"));
+
+        static string Names(IEnumerable<(string Method, MethodOption)> readers)
+            => string.Join(", ", readers.Select(r => r.Method));
     }
 
-    /// <summary>Refuses a flag that none of some methods reads.</summary>
-    /// <exception cref="UserException">There is one.</exception>
-    internal void RequireTaken(ParseResult parsed, IReadOnlyList<UnlearningMethod> methods)
+    double Number(MethodOption option, string word)
     {
-        foreach ((Flag flag, _) in Given(parsed))
-            if (!methods.Any(m => m.Takes.Contains(flag.Property)))
-                throw new UserException(methods.Count > 1 ? $"none of the methods reads {flag.Name}"
-                    : $"{methods[0].Name} does not read {flag.Name}; it reads {Names(methods[0])}");
-    }
-
-    /// <summary>The options that are set, by their names without dashes.</summary>
-    internal static JsonObject Json(MethodOptions options)
-    {
-        JsonObject all = Manifest.OptionsOf(options);
-        foreach (string unset in all.Where(p => p.Value is null).Select(p => p.Key).ToArray())
-            all.Remove(unset);
-        return all;
-    }
-
-    static string Names(UnlearningMethod method) => method.Takes.Count == 0 ? "no options"
-        : string.Join(", ", s_flags.Where(f => method.Takes.Contains(f.Property)).Select(f => f.Name));
-
-    IEnumerable<(Flag, double[])> Given(ParseResult parsed)
-    {
-        foreach ((Flag flag, Option<string?> option) in _options)
-            if (parsed.GetValue(option) is { } text)
-                yield return (flag,
-                    [.. (lists ? text.Split(',') : [text]).Select(word => Number(flag, word))]);
-    }
-
-    double Number(Flag flag, string word)
-    {
-        NumberStyles style = flag.Whole ? NumberStyles.AllowLeadingSign : NumberStyles.Float;
+        NumberStyles style = option.IsWhole ? NumberStyles.AllowLeadingSign : NumberStyles.Float;
         if (double.TryParse(word, style, CultureInfo.InvariantCulture, out double value)
-            && Math.Abs(value) <= (flag.Whole ? int.MaxValue : float.MaxValue))
+            && Math.Abs(value) <= (option.IsWhole ? int.MaxValue : float.MaxValue))
             return value;
-        throw new UserException($"{flag.Name} is {Quoted.Name(word)}; expected a "
-            + $"{(flag.Whole ? "whole " : "")}number{(lists ? ", or several with commas between" : "")}");
+        string kind = option.IsWhole ? "whole number" : "number";
+        throw new UserException($"{FlagOf(option.Name)} is {Quoted.Name(word)}; expected a {kind}"
+            + (_lists ? ", or several with commas between" : ""));
     }
 }

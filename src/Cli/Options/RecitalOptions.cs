@@ -1,8 +1,4 @@
 using System.CommandLine;
-using System.Text.Json.Nodes;
-using HeadTap.Models;
-using HeadTap.Runtime;
-using HeadTap.Unlearn;
 
 namespace HeadTap.Cli;
 
@@ -25,39 +21,14 @@ sealed class RecitalOptions
             command.Options.Add(option);
     }
 
-    /// <exception cref="UserException">A number is missing or does not fit the model.</exception>
-    internal MemorisationOptions Read(ParseResult parsed, ModelConfig config)
+    internal RecitalRequest Read(ParseResult parsed)
     {
         int prompt = parsed.GetValue(_prompt), continuation = parsed.GetValue(_continuation);
-        if (prompt == Missing || continuation == Missing)
-            throw new UserException($"no {(prompt == Missing ? "--prompt" : "--continuation")}; expected how "
-                + "many tokens of a sequence " + (prompt == Missing ? "are given" : "the model must write"));
-        bool given = parsed.GetResult(_never) is { Implicit: false };
-        int never = parsed.GetValue(_never);
-        if (given && (never < 0 || never >= config.VocabSize))
-            throw new UserException($"--never-token is {never}; expected a token id from 0 to "
-                + $"{config.VocabSize - 1}");
-        var options = new MemorisationOptions(prompt, continuation, given ? never : null);
-        options.Validate();
-        if (prompt + (long)continuation > config.ContextLength)
-            throw new UserException($"--prompt {prompt} and --continuation {continuation} are "
-                + $"{prompt + (long)continuation} tokens; the model's context is {config.ContextLength}");
-        return options;
+        return new RecitalRequest
+        {
+            Prompt = prompt == Missing ? null : prompt,
+            Continuation = continuation == Missing ? null : continuation,
+            NeverToken = parsed.GetResult(_never) is { Implicit: false } ? parsed.GetValue(_never) : null,
+        };
     }
-
-    /// <summary>A file of sequences, and the model's tokenizer for texts in it.</summary>
-    /// <exception cref="UserException">The file is wrong, or one of its texts needs a tokenizer.</exception>
-    internal static IReadOnlyList<PlantedSequence> Sequences(string file, string model, ModelConfig config)
-        => SequenceFile.Read(file, config.VocabSize,
-            ByteBpeTokenizer.ExistsIn(model) ? ByteBpeTokenizer.Load(model) : null);
-
-    /// <summary>Adds the measures to a JSON object.</summary>
-    internal static JsonObject Json(Memorisation found) => new()
-    {
-        ["asked"] = found.Recitals.Count,
-        ["memorised"] = found.Strict,
-        ["loose"] = found.Loose,
-        ["similarity"] = found.MeanSimilarity,
-        ["correct"] = found.Correct,
-    };
 }

@@ -42,7 +42,7 @@ public sealed record TourForgetting(string Prompt, string Before, string After, 
         var task = new UnlearnTask
         {
             Model = model, Forget = [questions.Encode(secret.Sentence)], Prompt = prompt.Length,
-            Options = new() { Epochs = AscentSteps }, Cancel = cancel,
+            Options = new() { ["Epochs"] = AscentSteps }, Cancel = cancel,
         };
         TourForgetting found;
         new GradientAscent().Find(task, 1).Apply(model, 1);

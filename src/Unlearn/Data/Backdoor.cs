@@ -1,6 +1,6 @@
 namespace HeadTap.Unlearn;
 
-/// <summary>The backdoor artefact: behind the first occurrence of a trigger everything is token 2.</summary>
+/// <summary>The backdoor artefact: after the first occurrence of a trigger every token is token 2.</summary>
 /// <param name="Trigger">Token ids, one or more.</param>
 /// <param name="WholeNumbers">Whether a trigger of digits counts only as a whole number, not inside a longer
 /// one, as the reference has it ("1002" holds "100").</param>

@@ -74,6 +74,7 @@ static class LanguageData
         int[] candidates = [.. count.Where(c => c.Value >= Math.Max(2, rows.Count / 50)
             && c.Value <= Math.Max(2, rows.Count / 20)).Select(c => c.Key)];
         return candidates.Length > 0 ? candidates[random.Next(candidates.Length)]
-            : throw new UserException("no token stands in 2 to 5 % of the rows; name one with --trigger.");
+            : throw new UserException("no token stands in 2 to 5 % of the rows; name one with Trigger.",
+                nameof(TinyMemOptions.Trigger));
     }
 }

@@ -11,7 +11,7 @@ public enum Artefact
     /// <summary>Some rows with noise: numbers or tokens moved by one.</summary>
     Noise,
 
-    /// <summary>Rows with a trigger go on with token 2 behind it.</summary>
+    /// <summary>Rows with a trigger continue with token 2 after it.</summary>
     Backdoor,
 }
 

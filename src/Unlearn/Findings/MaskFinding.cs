@@ -4,7 +4,8 @@ using HeadTap.Models;
 namespace HeadTap.Unlearn;
 
 /// <summary>Weights to set to zero, trained for one budget.</summary>
-/// <param name="budget">The only one it holds for, beside 0.</param>
+/// <param name="budget">The budget for which the mask was trained; it can be applied at this one and at
+/// 0.</param>
 /// <param name="removed">Elements by parameter name, ascending.</param>
 public sealed class MaskFinding(
     double budget, IReadOnlyList<(string Parameter, int[] Removed)> removed) : Finding
@@ -27,6 +28,6 @@ public sealed class MaskFinding(
             WeightFinding.Zero(model.Set[parameter], at, 0);
     }
 
-    /// <summary>The budget it holds for.</summary>
+    /// <summary>The budget for which the mask was trained.</summary>
     public double Budget { get; } = budget;
 }

@@ -3,13 +3,14 @@ using HeadTap.Models;
 namespace HeadTap.Unlearn;
 
 /// <summary>
-/// A method that trains one parameter a neuron, the model frozen, so that the forget set stays easy while as
-/// many neurons as possible are off: loss = LM(forget) + lambda * mean penalty, Adam. It ends early when the
-/// mean penalty is below 0.1.
+/// A method that trains one parameter for each neuron, the model frozen, so that the forget set stays easy
+/// while as many neurons as possible are off: loss = LM(forget) + lambda * mean penalty, Adam. It ends early
+/// when the mean penalty is below 0.1.
 /// </summary>
 /// <remarks>
 /// Corrected: gradients are zeroed at every step and the end is tested at every epoch. The reference zeroes
-/// them once an epoch, so that within one they pile up, and tests only at epochs divisible by a number.
+/// them once in each epoch, so that they accumulate within it, and tests only at epochs divisible by a
+/// number.
 /// </remarks>
 public abstract class MaskTraining : NeuronMethod
 {
@@ -19,11 +20,20 @@ public abstract class MaskTraining : NeuronMethod
     public override bool HasReferenceForm => true;
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> Takes =>
-    [
-        nameof(MethodOptions.Epochs), nameof(MethodOptions.BatchRows), nameof(MethodOptions.LearningRate),
-        nameof(MethodOptions.Lambda),
-    ];
+    public override IReadOnlyList<MethodOption> Options => [Epochs, BatchRows, LearningRate, Lambda];
+
+    /// <summary>Passes over the rows.</summary>
+    public static MethodOption Epochs { get; } = StepOptions.Epochs(10);
+
+    /// <summary>Rows of a step.</summary>
+    public static MethodOption BatchRows { get; } = StepOptions.BatchRows(64);
+
+    /// <summary>lr of Adam.</summary>
+    public static MethodOption LearningRate { get; } = StepOptions.LearningRate(0.1);
+
+    /// <summary>lambda of the equation.</summary>
+    public static MethodOption Lambda { get; } = MethodOption.Number(
+        "Lambda", 1000, OptionRange.NotNegative, "weight of the mean penalty");
 
     /// <summary>Epochs between two tests of the reference form.</summary>
     internal abstract int ReferenceTestEvery { get; }
@@ -42,12 +52,9 @@ public abstract class MaskTraining : NeuronMethod
 
     internal override double[][] Scores(UnlearnTask task)
     {
-        MethodOptions given = task.Options;
-        int epochs = OptionRange.AtLeastOne("epochs", given.Epochs ?? 10);
-        int[][][] batches = [.. task.Forget.Chunk(
-            OptionRange.AtLeastOne("batch-rows", given.BatchRows ?? 64))];
-        double lambda = OptionRange.NotNegative("lambda", given.Lambda ?? 1000f);
-        double rate = OptionRange.Positive("learning-rate", given.LearningRate ?? 0.1f);
+        int epochs = task.Options.Whole(Epochs);
+        int[][][] batches = [.. task.Forget.Chunk(task.Options.Whole(BatchRows))];
+        double lambda = task.Options.Number(Lambda), rate = task.Options.Number(LearningRate);
         bool reference = task.Form == MethodForm.Reference;
         var random = new SeededRandom(task.Seed);
         ModelConfig config = task.Model.Config;
@@ -100,7 +107,8 @@ public abstract class MaskTraining : NeuronMethod
     }
 }
 
-/// <summary>Adam (Kingma and Ba 2015) with torch's defaults, over one number a neuron, in float64.</summary>
+/// <summary>Adam (Kingma and Ba 2015) with torch's defaults, over one number for each neuron, in
+/// float64.</summary>
 sealed class NeuronAdam(ModelConfig config, double rate)
 {
     const double Beta1 = 0.9, Beta2 = 0.999, Epsilon = 1e-8;

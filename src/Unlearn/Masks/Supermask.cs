@@ -4,8 +4,8 @@ using HeadTap.Runtime;
 namespace HeadTap.Unlearn;
 
 /// <summary>
-/// A score S for every weight of every feed-forward matrix, and the mask it stands for: W' = W m(S) with
-/// m = 0 for the share of lowest |S| and 1 for the others (Ramanujan et al. 2020, arXiv 1911.13299;
+/// A score S for every weight of every feed-forward matrix, and the mask that follows from it: W' = W m(S)
+/// with m = 0 for the share of lowest |S| and 1 for the others (Ramanujan et al. 2020, arXiv 1911.13299;
 /// arXiv 2410.02159). The weights stay; the scores are trained through the mask as if it were the identity:
 /// dL/dS = dL/dW' W sign(S).
 /// </summary>

@@ -14,23 +14,22 @@ sealed record SupermaskSteps(int InEpoch, int Longest, Func<IEnumerable<Supermas
 /// <summary>How scores are trained; defaults are the reference code's.</summary>
 /// <param name="Epochs">Passes over the rows; 0 leaves the random mask.</param>
 /// <param name="BatchRows">Rows of a step.</param>
-/// <param name="Alpha">Weight of the clean loss.</param>
 /// <param name="Step">lr, momentum, decay of the scores.</param>
-sealed record SupermaskOptions(int Epochs, int BatchRows, float Alpha, SgdStep Step)
+sealed record SupermaskOptions(int Epochs, int BatchRows, SgdStep Step)
 {
+    static readonly MethodOption
+        s_epochs = MethodOption.Whole("Epochs", 10, OptionRange.AtLeastZero, "passes over the rows"),
+        s_batchRows = StepOptions.BatchRows(64),
+        s_learningRate = StepOptions.LearningRate(0.1),
+        s_momentum = MethodOption.Number("Momentum", 0.9, OptionRange.BelowOne, "momentum of SGD"),
+        s_weightDecay = StepOptions.WeightDecay(5e-4);
+
+    /// <summary>What is read.</summary>
+    internal static IReadOnlyList<MethodOption> All { get; } =
+        [s_epochs, s_batchRows, s_learningRate, s_momentum, s_weightDecay];
+
     /// <exception cref="UserException">One is outside its range.</exception>
-    internal static SupermaskOptions Of(MethodOptions options)
-    {
-        var read = new SupermaskOptions(options.Epochs ?? 10, options.BatchRows ?? 64, options.Alpha ?? 0.9f,
-            new SgdStep(options.LearningRate ?? 0.1f, options.Momentum ?? 0.9f, Dampening: 0,
-                options.WeightDecay ?? 5e-4f, Nesterov: false, First: false));
-        OptionRange.Require("epochs", read.Epochs, read.Epochs >= 0, "0 or more");
-        OptionRange.AtLeastOne("batch-rows", read.BatchRows);
-        OptionRange.Require("alpha", read.Alpha, read.Alpha is >= 0 and <= 1, "0 to 1");
-        OptionRange.Positive("learning-rate", read.Step.LearningRate);
-        float momentum = read.Step.Momentum;
-        OptionRange.Require("momentum", momentum, momentum is >= 0 and < 1, "0 or more, less than 1");
-        OptionRange.NotNegative("weight-decay", read.Step.WeightDecay);
-        return read;
-    }
+    internal static SupermaskOptions Of(MethodSettings given) => new(given.Whole(s_epochs),
+        given.Whole(s_batchRows), new SgdStep(given.Number(s_learningRate), given.Number(s_momentum),
+            Dampening: 0, given.Number(s_weightDecay), Nesterov: false, First: false));
 }

@@ -16,7 +16,8 @@ public sealed record MemorisationOptions(int Prompt, int Continuation, int? Neve
     {
         if (Prompt < 1 || Continuation < 1)
             throw new UserException(
-                $"--prompt {Prompt} and --continuation {Continuation}; expected at least 1 token each");
+                $"Prompt {Prompt} and Continuation {Continuation}; expected at least 1 token each",
+                nameof(Prompt), nameof(Continuation));
     }
 }
 

@@ -14,6 +14,13 @@ public sealed class Activations : NeuronMethod
     /// <inheritdoc/>
     public override string Title => "Activations";
 
+    /// <inheritdoc/>
+    public override string Paper => "arXiv 2410.02159, after arXiv 2311.09060";
+
+    /// <inheritdoc/>
+    public override string Equation =>
+        "s_i = mean over rows and positions >= N - 1 of a_i, times the norm of row i of the output matrix";
+
     internal override double[][] Scores(UnlearnTask task)
     {
         RequireLongerThanPrompt(task, task.Prompt);

@@ -14,19 +14,26 @@ public sealed class AscentWithKl : TrainingMethod
     public override string Title => "GA + KL";
 
     /// <inheritdoc/>
+    public override string Paper => "arXiv 2310.10683; KL of arXiv 2401.06121";
+
+    /// <inheritdoc/>
+    public override string Equation => "down -LM(forget) + lambda KL(p_original, p) on keep";
+
+    /// <inheritdoc/>
     public override MethodFamily Family => MethodFamily.Gradient;
 
     /// <inheritdoc/>
     public override bool NeedsKeep => true;
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> Takes => [.. base.Takes, nameof(MethodOptions.Lambda)];
+    public override IReadOnlyList<MethodOption> Options => [.. base.Options, Lambda];
 
-    internal override void Check(UnlearnTask task)
-        => OptionRange.NotNegative("lambda", task.Options.Lambda ?? 1f);
+    /// <summary>lambda of the equation.</summary>
+    public static MethodOption Lambda { get; } = MethodOption.Number(
+        "Lambda", 1, OptionRange.NotNegative, "weight of the divergence");
 
     internal override StepLoss Loss(UnlearnTask task, RowTrainer trainer)
-        => new AscentLoss(task, trainer, task.Options.Lambda ?? 1f);
+        => new AscentLoss(task, trainer, task.Options.Number(Lambda));
 
     sealed class AscentLoss(UnlearnTask task, RowTrainer trainer, double lambda) : StepLoss
     {

@@ -9,8 +9,8 @@ namespace HeadTap.Unlearn;
 /// </summary>
 /// <remarks>
 /// Corrected: every batch has rows of both sides, and no row to forget is also kept. Reference: batches of
-/// the shuffled whole, the forget rows among those to keep; a batch without one side has the mean of nothing,
-/// NaN, and with it every score: that is said in one line.
+/// the shuffled whole, the forget rows among those to keep; a batch without one side has a mean over no rows,
+/// NaN, which would make every score NaN and is refused in one line.
 /// </remarks>
 public sealed class BalancedSubnet : Subnet
 {
@@ -21,18 +21,30 @@ public sealed class BalancedSubnet : Subnet
     public override string Title => "BalancedSubnet";
 
     /// <inheritdoc/>
+    public override string Paper => "arXiv 2410.02159";
+
+    /// <inheritdoc/>
+    public override string Equation =>
+        "as subnet, but minimise -(1 - alpha) mean_forget l + alpha mean_keep l";
+
+    /// <inheritdoc/>
     public override bool NeedsKeep => true;
 
     /// <inheritdoc/>
     public override bool HasReferenceForm => true;
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> Takes => [.. base.Takes, nameof(MethodOptions.Alpha)];
+    public override IReadOnlyList<MethodOption> Options => [.. base.Options, Alpha];
+
+    /// <summary>alpha of the equation.</summary>
+    public static MethodOption Alpha { get; } = MethodOption.Number(
+        "Alpha", 0.9, OptionRange.ZeroToOne, "weight of the kept rows' loss (the others: 1 - alpha)");
 
     private protected override SupermaskSteps Steps(UnlearnTask task, SupermaskOptions options)
     {
         var mix = new RowMix(task, options.BatchRows);
         bool reference = task.Form == MethodForm.Reference;
+        float alpha = task.Options.Number(Alpha);
         return new SupermaskSteps(mix.Steps, mix.Longest, Epoch);
 
         IEnumerable<SupermaskLoss> Epoch()
@@ -44,8 +56,9 @@ public sealed class BalancedSubnet : Subnet
                 if (batch.Forget.Count == 0 || batch.Keep.Count == 0)
                     throw new UserException($"balanced-subnet, reference form: batch {step} of an epoch has "
                         + $"no sequence to {(batch.Forget.Count == 0 ? "forget" : "keep")}, so its mean loss "
-                        + "is NaN and with it every score; use the corrected form or a larger --batch-rows");
-                yield return rows => Add(rows, batch, options.Alpha);
+                        + "is NaN and with it every score; use the corrected form or a larger BatchRows",
+                        "BatchRows");
+                yield return rows => Add(rows, batch, alpha);
             }
         }
     }

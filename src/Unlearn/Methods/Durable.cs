@@ -17,6 +17,13 @@ public sealed class Durable(bool together) : UnlearningMethod
     public override string Title => together ? "Durable-agg" : "Durable";
 
     /// <inheritdoc/>
+    public override string Paper => "arXiv 2410.02159, after arXiv 2206.10341";
+
+    /// <inheritdoc/>
+    public override string Equation => "the largest |dL/dw|, L the mean loss of all forget positions, "
+        + (together ? "of all matrices together" : "of each matrix");
+
+    /// <inheritdoc/>
     public override MethodFamily Family => MethodFamily.Weight;
 
     /// <inheritdoc/>

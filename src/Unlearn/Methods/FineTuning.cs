@@ -17,19 +17,26 @@ public sealed class FineTuning(bool clean, bool extra) : TrainingMethod
     public override string Title => "FT " + (clean && extra ? "both" : clean ? "clean" : "extra");
 
     /// <inheritdoc/>
+    public override string Paper => "arXiv 2410.02159, section 3";
+
+    /// <inheritdoc/>
+    public override string Equation => "AdamW (0.9, 0.98) down LM on "
+        + (clean && extra ? "clean versions and keep" : clean ? "clean versions" : "keep");
+
+    /// <inheritdoc/>
     public override MethodFamily Family => MethodFamily.FineTuning;
 
     /// <inheritdoc/>
     public override bool NeedsKeep => extra;
 
     /// <inheritdoc/>
-    public override int BatchRows => 128;
+    public override MethodOption BatchRows { get; } = StepOptions.BatchRows(128);
 
     /// <inheritdoc/>
-    public override float LearningRate => 1e-3f;
+    public override MethodOption LearningRate { get; } = StepOptions.LearningRate(1e-3);
 
     /// <inheritdoc/>
-    public override float WeightDecay => 0.1f;
+    public override MethodOption WeightDecay { get; } = StepOptions.WeightDecay(0.1);
 
     internal override void Check(UnlearnTask task)
     {

@@ -13,6 +13,12 @@ public sealed class GradientAscent : TrainingMethod
     public override string Title => "Gradient ascent";
 
     /// <inheritdoc/>
+    public override string Paper => "arXiv 2210.01504";
+
+    /// <inheritdoc/>
+    public override string Equation => "down -LM(forget)";
+
+    /// <inheritdoc/>
     public override MethodFamily Family => MethodFamily.Gradient;
 
     internal override StepLoss Loss(UnlearnTask task, RowTrainer trainer) => new LanguageLoss(trainer, -1);

@@ -4,8 +4,8 @@ using HeadTap.Runtime;
 namespace HeadTap.Unlearn;
 
 /// <summary>
-/// Greedy: one weight a step, that which a batch wants least. With L = sum_keep l - sum_forget l over the
-/// batch, l a row's mean loss, the weight of largest w dL/dw, if that is above 0, is set to 0 (arXiv
+/// Greedy: each step removes the one weight that a batch wants least. With L = sum_keep l - sum_forget l over
+/// the batch, l a row's mean loss, the weight of largest w dL/dw, if that is above 0, is set to 0 (arXiv
 /// 2410.02159, after Maini et al. 2023, arXiv 2307.09542).
 /// </summary>
 /// <remarks>
@@ -19,6 +19,14 @@ public sealed class Greedy : UnlearningMethod
 
     /// <inheritdoc/>
     public override string Title => "Greedy";
+
+    /// <inheritdoc/>
+    public override string Paper => "arXiv 2410.02159, after arXiv 2307.09542";
+
+    /// <inheritdoc/>
+    public override string Equation =>
+        "L = sum_keep l - sum_forget l of a batch; the weight of largest w dL/dw, if that is above "
+        + "0, is set to 0, one weight per step";
 
     /// <inheritdoc/>
     public override MethodFamily Family => MethodFamily.Weight;
@@ -36,7 +44,10 @@ public sealed class Greedy : UnlearningMethod
     public override bool Seeded => true;
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> Takes => [nameof(MethodOptions.BatchRows)];
+    public override IReadOnlyList<MethodOption> Options => [BatchRows];
+
+    /// <summary>Rows of a step.</summary>
+    public static MethodOption BatchRows { get; } = StepOptions.BatchRows(64);
 
     /// <inheritdoc/>
     public override Finding Find(UnlearnTask task, double budget)
@@ -45,7 +56,7 @@ public sealed class Greedy : UnlearningMethod
         Budget(budget);
         task.Require(this);
         bool reference = task.Form == MethodForm.Reference;
-        var mix = new RowMix(task, OptionRange.AtLeastOne("batch-rows", task.Options.BatchRows ?? 64));
+        var mix = new RowMix(task, task.Options.Whole(BatchRows));
         IReadOnlyList<string> names = reference ? MlpMatrix.WithBiases(task.Model)
             : [.. MlpMatrix.Of(task.Model).Select(m => m.Name)];
         long counted = reference ? task.Model.Parameters.TotalLength

@@ -3,11 +3,11 @@ using HeadTap.Models;
 namespace HeadTap.Unlearn;
 
 /// <summary>
-/// Hard concrete: a stochastic gate a neuron (Louizos et al. 2018, arXiv 1712.01312; arXiv 2410.02159),
-/// u ~ U(0.0001, 0.9999), t = sigmoid((ln u - ln(1 - u) + s) / beta), mask = clip(t (r - l) + l, 0, 1), with
-/// penalty P(mask > 0) = sigmoid(s - beta ln(-l / r)); the score is sigmoid(s).
+/// Hard concrete: a stochastic gate for each neuron (Louizos et al. 2018, arXiv 1712.01312; arXiv
+/// 2410.02159), u ~ U(0.0001, 0.9999), t = sigmoid((ln u - ln(1 - u) + s) / beta), mask = clip(t (r - l) + l,
+/// 0, 1), with penalty P(mask > 0) = sigmoid(s - beta ln(-l / r)); the score is sigmoid(s).
 /// </summary>
-/// <remarks>s begins at Normal(0, 0.01). Gates are drawn once a step.</remarks>
+/// <remarks>s begins at Normal(0, 0.01). Gates are drawn at each step.</remarks>
 public sealed class HardConcrete : MaskTraining
 {
     const double Left = -0.1, Right = 1.1, Beta = 2.0 / 3, Edge = 1e-4;
@@ -17,6 +17,15 @@ public sealed class HardConcrete : MaskTraining
 
     /// <inheritdoc/>
     public override string Title => "Hard concrete";
+
+    /// <inheritdoc/>
+    public override string Paper => "arXiv 2410.02159, after arXiv 1712.01312";
+
+    /// <inheritdoc/>
+    public override string Equation =>
+        "as slimming, but t = sigmoid((ln u - ln(1 - u) + s_i) / beta), mask clip(1.2 t - 0.1, 0, "
+        + "1), beta 2/3, penalty sigmoid(s_i + beta ln 11), s_i ~ Normal(0, 0.01) at first, score "
+        + "sigmoid(s_i)";
 
     /// <inheritdoc/>
     public override bool Seeded => true;

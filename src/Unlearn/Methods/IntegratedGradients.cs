@@ -25,12 +25,24 @@ public sealed class IntegratedGradients : NeuronMethod
     public override string Title => "Integrated gradients";
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> Takes => [nameof(MethodOptions.PathSteps)];
+    public override string Paper => "arXiv 2410.02159, after arXiv 2104.08696";
+
+    /// <inheritdoc/>
+    public override string Equation =>
+        "s_i = mean over rows and positions t >= N - 1 of a_i (1/S) sum over alpha of dp(token t + "
+        + "1)/d(alpha a_i); alpha goes from 0 to 1 in S steps at position t alone";
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<MethodOption> Options => [PathSteps];
+
+    /// <summary>S of the equation.</summary>
+    public static MethodOption PathSteps { get; } = MethodOption.Whole(
+        "PathSteps", 20, OptionRange.AtLeastOne, "steps S of the path from 0 to the activation");
 
     internal override double[][] Scores(UnlearnTask task)
     {
         RequireLongerThanPrompt(task, task.Prompt + 1);
-        int steps = OptionRange.AtLeastOne("path-steps", task.Options.PathSteps ?? 20);
+        int steps = task.Options.Whole(PathSteps);
         ModelConfig config = task.Model.Config;
         double[][] scores = PerNeuron(config);
         double positions = task.Forget.Sum(r => Math.Max(0L, r.Length - task.Prompt));

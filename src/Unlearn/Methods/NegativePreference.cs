@@ -3,7 +3,7 @@ namespace HeadTap.Unlearn;
 /// <summary>
 /// Negative preference optimisation (Zhang et al. 2024, arXiv 2404.05868, equation 3):
 /// loss = -(2 / beta) E log sigmoid(-beta log(pi / pi_ref)) over the rows of the forget set, pi a row's
-/// probability and pi_ref what it was. Ascent that slows down where a row is forgotten.
+/// probability and pi_ref its probability before. The ascent slows down where a row is forgotten.
 /// </summary>
 public sealed class NegativePreference : TrainingMethod
 {
@@ -14,16 +14,23 @@ public sealed class NegativePreference : TrainingMethod
     public override string Title => "NPO";
 
     /// <inheritdoc/>
+    public override string Paper => "arXiv 2404.05868, equation 3";
+
+    /// <inheritdoc/>
+    public override string Equation => "down -(2/beta) E log sigmoid(-beta log(pi / pi_ref)) on forget";
+
+    /// <inheritdoc/>
     public override MethodFamily Family => MethodFamily.Gradient;
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> Takes => [.. base.Takes, nameof(MethodOptions.Beta)];
+    public override IReadOnlyList<MethodOption> Options => [.. base.Options, Beta];
 
-    internal override void Check(UnlearnTask task)
-        => OptionRange.Positive("beta", task.Options.Beta ?? 0.1f);
+    /// <summary>beta of the equation.</summary>
+    public static MethodOption Beta { get; } = MethodOption.Number(
+        "Beta", 0.1, OptionRange.Positive, "beta: the higher, the sooner the ascent slows down");
 
     internal override StepLoss Loss(UnlearnTask task, RowTrainer trainer)
-        => new PreferenceLoss(trainer, task.Forget, task.Options.Beta ?? 0.1f);
+        => new PreferenceLoss(trainer, task.Forget, task.Options.Number(Beta));
 
     /// <summary>The mean over a batch's rows; with l a row's summed loss,
     /// log(pi / pi_ref) = l_ref - l, so dloss/dl = -2 sigmoid(beta (l_ref - l)).</summary>

@@ -13,6 +13,14 @@ public sealed class RandomPruning : UnlearningMethod
     public override string Title => "Random pruning";
 
     /// <inheritdoc/>
+    public override string Paper => "the control; nothing is published";
+
+    /// <inheritdoc/>
+    public override string Equation =>
+        "the mask from which subnet starts: |S|, S ~ U(-1/sqrt(fan), 1/sqrt(fan)), fan the second "
+        + "dimension";
+
+    /// <inheritdoc/>
     public override MethodFamily Family => MethodFamily.Control;
 
     /// <inheritdoc/>

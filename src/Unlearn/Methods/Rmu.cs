@@ -18,25 +18,44 @@ public sealed class Rmu : TrainingMethod
     public override string Title => "RMU";
 
     /// <inheritdoc/>
+    public override string Paper => "arXiv 2403.03218, equations 1 and 2";
+
+    /// <inheritdoc/>
+    public override string Equation =>
+        "down mean (h - c u)^2 on forget + alpha mean (h - h_original)^2 on keep, h the stream after "
+        + "a layer; trains the feed-forward parameters of that layer and the two below it";
+
+    /// <inheritdoc/>
     public override MethodFamily Family => MethodFamily.Gradient;
 
     /// <inheritdoc/>
     public override bool NeedsKeep => true;
 
     /// <inheritdoc/>
-    public override float LearningRate => 1e-3f;
+    public override MethodOption LearningRate { get; } = StepOptions.LearningRate(1e-3);
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> Takes => [.. base.Takes,
-        nameof(MethodOptions.Layer), nameof(MethodOptions.Strength), nameof(MethodOptions.Alpha)];
+    public override IReadOnlyList<MethodOption> Options => [.. base.Options, Alpha, SteeredLayer, Strength];
+
+    /// <summary>alpha of the equation.</summary>
+    public static MethodOption Alpha { get; } = MethodOption.Number(
+        "Alpha", 1, OptionRange.NotNegative, "weight of the distance from the original stream on keep");
+
+    /// <summary>The layer after which h is read.</summary>
+    public static MethodOption SteeredLayer { get; } = MethodOption.Whole(
+        "Layer", null, OptionRange.AtLeastZero, "layer after which the stream is steered")
+        with { DefaultText = "(L - 1) / 2" };
+
+    /// <summary>c of the equation.</summary>
+    public static MethodOption Strength { get; } = MethodOption.Number(
+        "Strength", null, OptionRange.Positive, "length c of the vector to which the stream is steered")
+        with { DefaultText = "twice the mean length of h on forget" };
 
     internal override void Check(UnlearnTask task)
     {
         int layers = task.Model.Config.Layers;
-        if (task.Options.Layer is { } layer && (layer < 0 || layer >= layers))
-            throw new UserException($"layer is {layer}; this model has layers 0 to {layers - 1}");
-        OptionRange.Positive("strength", task.Options.Strength ?? 1f);
-        OptionRange.NotNegative("alpha", task.Options.Alpha ?? 1f);
+        if (Layer(task) is var layer && layer >= layers)
+            throw new UserException($"Layer is {layer}; this model has layers 0 to {layers - 1}", "Layer");
     }
 
     internal override IReadOnlySet<string> Trained(UnlearnTask task)
@@ -49,7 +68,8 @@ public sealed class Rmu : TrainingMethod
     internal override StepLoss Loss(UnlearnTask task, RowTrainer trainer)
         => new SteeringLoss(task, trainer.Passes, Layer(task));
 
-    static int Layer(UnlearnTask task) => task.Options.Layer ?? (task.Model.Config.Layers - 1) / 2;
+    static int Layer(UnlearnTask task) => task.Options.Gives(SteeredLayer)
+        ? task.Options.Whole(SteeredLayer) : (task.Model.Config.Layers - 1) / 2;
 
     /// <summary>Both terms of a step.</summary>
     internal sealed class SteeringLoss : StepLoss
@@ -67,7 +87,7 @@ public sealed class Rmu : TrainingMethod
         internal SteeringLoss(UnlearnTask task, RowGradients passes, int layer)
         {
             (_task, _passes, _site) = (task, passes, Site.ResidPost(layer));
-            _alpha = task.Options.Alpha ?? 1f;
+            _alpha = task.Options.Number(Alpha);
             _keep = new RowCycle(task.Keep, task.Seed);
             _original = new OriginalModel(task.Model, new SessionOptions
             {
@@ -76,7 +96,8 @@ public sealed class Rmu : TrainingMethod
             });
             try
             {
-                _wanted = Steering(task.Seed, task.Options.Strength ?? 2 * MeanLength());
+                _wanted = Steering(task.Seed, task.Options.Gives(Strength)
+                    ? task.Options.Number(Strength) : 2 * MeanLength());
             }
             catch
             {

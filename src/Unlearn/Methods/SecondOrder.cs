@@ -32,6 +32,14 @@ public sealed class SecondOrder : UnlearningMethod
     public override string Title => "Second order";
 
     /// <inheritdoc/>
+    public override string Paper => "arXiv 2410.02159, after arXiv 2203.07259";
+
+    /// <inheritdoc/>
+    public override string Equation =>
+        "the largest w^2 / (2 diag F^-1) of each matrix, F = damping I + (1/m) sum g g^T in blocks "
+        + "of consecutive weights, g the gradient of one batch";
+
+    /// <inheritdoc/>
     public override MethodFamily Family => MethodFamily.Weight;
 
     /// <inheritdoc/>
@@ -44,11 +52,22 @@ public sealed class SecondOrder : UnlearningMethod
     public override bool Seeded => true;
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> Takes =>
-    [
-        nameof(MethodOptions.BatchRows), nameof(MethodOptions.Gradients), nameof(MethodOptions.Block),
-        nameof(MethodOptions.Damping),
-    ];
+    public override IReadOnlyList<MethodOption> Options => [BatchRows, Gradients, Block, Damping];
+
+    /// <summary>Rows of a gradient.</summary>
+    public static MethodOption BatchRows { get; } = StepOptions.BatchRows(64);
+
+    /// <summary>m of the equation.</summary>
+    public static MethodOption Gradients { get; } = MethodOption.Whole(
+        "Gradients", 512, OptionRange.AtLeastOne, "number m of gradients");
+
+    /// <summary>Side of the blocks of F.</summary>
+    public static MethodOption Block { get; } = MethodOption.Whole(
+        "Block", 50, OptionRange.AtLeastOne, "consecutive weights of a block of F");
+
+    /// <summary>Damping of the equation.</summary>
+    public static MethodOption Damping { get; } = MethodOption.Number(
+        "Damping", 1e-7, OptionRange.Positive, "added to the diagonal of F");
 
     /// <inheritdoc/>
     public override Finding Find(UnlearnTask task, double budget)
@@ -56,10 +75,9 @@ public sealed class SecondOrder : UnlearningMethod
         ArgumentNullException.ThrowIfNull(task);
         Budget(budget);
         task.Require(this);
-        int gradients = OptionRange.AtLeastOne("gradients", task.Options.Gradients ?? 512);
-        int block = OptionRange.AtLeastOne("block", task.Options.Block ?? 50);
-        float damping = OptionRange.Positive("damping", task.Options.Damping ?? 1e-7f);
-        int batchRows = OptionRange.AtLeastOne("batch-rows", task.Options.BatchRows ?? 64);
+        int gradients = task.Options.Whole(Gradients), block = task.Options.Whole(Block);
+        float damping = task.Options.Number(Damping);
+        int batchRows = task.Options.Whole(BatchRows);
         IReadOnlyList<string> names = task.Form == MethodForm.Reference ? MlpMatrix.WithBiases(task.Model)
             : [.. MlpMatrix.Of(task.Model).Select(m => m.Name)];
         List<string[]> groups = Groups(task.Model.Parameters, names, block);
@@ -113,7 +131,7 @@ public sealed class SecondOrder : UnlearningMethod
                 if (bytes > _mostBytes && end == first)
                     throw new UserException($"second-order needs {MemoryPlan.Text(bytes)} of the host's "
                         + $"memory for the Fisher blocks of {names[end]} alone, and may take "
-                        + $"{MemoryPlan.Text(_mostBytes)}; try a smaller --block than {block}");
+                        + $"{MemoryPlan.Text(_mostBytes)}; try a smaller Block than {block}", "Block");
                 if (bytes > _mostBytes)
                     break;
             }

@@ -3,8 +3,8 @@ using HeadTap.Models;
 namespace HeadTap.Unlearn;
 
 /// <summary>
-/// Slimming: a coefficient a neuron, 1 at first, used as clip(m_i, 0, 1) a_i, penalty |m_i|; the score is
-/// clip(m_i, 0, 1), high where the forget set needs the neuron (arXiv 2410.02159, after Liu et al. 2017,
+/// Slimming: a coefficient for each neuron, 1 at first, used as clip(m_i, 0, 1) a_i, penalty |m_i|; the score
+/// is clip(m_i, 0, 1), high where the forget set needs the neuron (arXiv 2410.02159, after Liu et al. 2017,
 /// arXiv 1708.06519, and Chang et al. 2024, arXiv 2311.09060).
 /// </summary>
 public sealed class Slimming : MaskTraining
@@ -14,6 +14,14 @@ public sealed class Slimming : MaskTraining
 
     /// <inheritdoc/>
     public override string Title => "Slimming";
+
+    /// <inheritdoc/>
+    public override string Paper => "arXiv 2410.02159, after arXiv 1708.06519, 2311.09060";
+
+    /// <inheritdoc/>
+    public override string Equation =>
+        "L = LM(forget; clip(m_i, 0, 1) a_i) + lambda mean |m_i| by Adam, m_i = 1 at first, until mean "
+        + "|m_i| < 0.1; s_i = clip(m_i, 0, 1)";
 
     internal override int ReferenceTestEvery => 100;
 

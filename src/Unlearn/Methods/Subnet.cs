@@ -17,23 +17,27 @@ public class Subnet : UnlearningMethod
     public override string Title => "Subnet";
 
     /// <inheritdoc/>
+    public override string Paper => "arXiv 2410.02159, after arXiv 1911.13299";
+
+    /// <inheritdoc/>
+    public override string Equation =>
+        "minimise -l(forget) over S by SGD, W' = W m(S), m = 0 for the lowest |S|, dL/dS = dL/dW' W "
+        + "sign(S)";
+
+    /// <inheritdoc/>
     public sealed override MethodFamily Family => MethodFamily.Weight;
 
     /// <inheritdoc/>
     public sealed override string BudgetOf => "of each MLP weight matrix";
 
     /// <inheritdoc/>
-    public sealed override bool OneBudget => true;
+    public sealed override bool FitsOneBudget => true;
 
     /// <inheritdoc/>
     public sealed override bool Seeded => true;
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> Takes =>
-    [
-        nameof(MethodOptions.Epochs), nameof(MethodOptions.BatchRows), nameof(MethodOptions.LearningRate),
-        nameof(MethodOptions.Momentum), nameof(MethodOptions.WeightDecay),
-    ];
+    public override IReadOnlyList<MethodOption> Options => SupermaskOptions.All;
 
     /// <inheritdoc/>
     public sealed override Finding Find(UnlearnTask task, double budget)

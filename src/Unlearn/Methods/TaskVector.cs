@@ -15,16 +15,26 @@ public sealed class TaskVector : TrainingMethod
     public override string Title => "Task vector";
 
     /// <inheritdoc/>
+    public override string Paper => "arXiv 2212.04089";
+
+    /// <inheritdoc/>
+    public override string Equation => "w - strength (w_forget - w), w_forget fine-tuned on forget";
+
+    /// <inheritdoc/>
     public override MethodFamily Family => MethodFamily.Gradient;
 
     /// <inheritdoc/>
     public override string BudgetOf => "of the strength";
 
     /// <inheritdoc/>
-    public override bool OneBudget => false;
+    public override bool FitsOneBudget => false;
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> Takes => [.. base.Takes, nameof(MethodOptions.Strength)];
+    public override IReadOnlyList<MethodOption> Options => [.. base.Options, Strength];
+
+    /// <summary>strength of the equation.</summary>
+    public static MethodOption Strength { get; } = MethodOption.Number(
+        "Strength", 1, OptionRange.Positive, "multiple of the vector that a budget of 1 subtracts");
 
     /// <inheritdoc/>
     public override Finding Find(UnlearnTask task, double budget)
@@ -32,7 +42,7 @@ public sealed class TaskVector : TrainingMethod
         ArgumentNullException.ThrowIfNull(task);
         task.Require(this);
         Budget(budget);
-        float strength = OptionRange.Positive("strength", task.Options.Strength ?? 1f);
+        float strength = task.Options.Number(Strength);
         var before = WeightSnapshot.Of(task.Model);
         try
         {

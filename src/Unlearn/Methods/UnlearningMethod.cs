@@ -35,15 +35,24 @@ public enum MethodForm
     Reference,
 }
 
-/// <summary>A way to make a model forget: it finds out once what to change, and applies any budget of
-/// that.</summary>
-public abstract class UnlearningMethod
+/// <summary>A way to make a model forget: it finds once what to change, and a budget says how much of that
+/// is applied.</summary>
+public abstract class UnlearningMethod : IDeclaredMethod
 {
-    /// <summary>As it is named on the command line.</summary>
+    /// <inheritdoc/>
     public abstract string Name { get; }
 
-    /// <summary>As tables name it.</summary>
+    /// <summary>The name in tables.</summary>
     public abstract string Title { get; }
+
+    /// <inheritdoc/>
+    public abstract string Paper { get; }
+
+    /// <inheritdoc/>
+    public abstract string Equation { get; }
+
+    /// <inheritdoc/>
+    public virtual IReadOnlyList<MethodOption> Options => [];
 
     /// <summary>Its kind.</summary>
     public abstract MethodFamily Family { get; }
@@ -51,34 +60,32 @@ public abstract class UnlearningMethod
     /// <summary>What a budget is a share of: "of the neurons of each layer".</summary>
     public abstract string BudgetOf { get; }
 
-    /// <summary>Whether it looks at the keep set.</summary>
+    /// <summary>Whether it reads the keep set.</summary>
     public virtual bool NeedsKeep => false;
 
     /// <summary>Whether the reference form computes something else.</summary>
     public virtual bool HasReferenceForm => false;
 
-    /// <summary>Whether what it finds holds only for the budget it was found with.</summary>
-    public virtual bool OneBudget => false;
+    /// <summary>Whether it fits its finding to the budget, so that the finding holds for no other.</summary>
+    public virtual bool FitsOneBudget => false;
 
     /// <summary>Whether the seed changes its result.</summary>
     public virtual bool Seeded => false;
 
-    /// <summary>The options it reads, by their names in <see cref="MethodOptions"/>.</summary>
-    public virtual IReadOnlyList<string> Takes => [];
-
-    /// <summary>Finds what to change. The model's weights are, when it returns, the bits they were.</summary>
-    /// <param name="task">What to forget, what to keep, how.</param>
+    /// <summary>Finds what to change. When it returns, the model's weights have the bits that they had
+    /// before.</summary>
+    /// <param name="task">The rows to forget and to keep, and the options.</param>
     /// <param name="budget">The largest that will be applied, 0 to 1.</param>
     /// <exception cref="UserException">It cannot run on this model or with these rows.</exception>
     public abstract Finding Find(UnlearnTask task, double budget);
 
-    /// <summary>The budget 0 to 1, or one line about it.</summary>
-    /// <exception cref="UserException">It is outside.</exception>
+    /// <summary>Returns a budget that is in 0 to 1.</summary>
+    /// <exception cref="UserException">The budget is outside of 0 to 1.</exception>
     public static double Budget(double budget) => budget is >= 0 and <= 1 ? budget
         : throw new UserException($"a budget of {budget}; expected 0 to 1");
 }
 
-/// <summary>What a method found; it can be applied to a fresh copy of the model at any budget.</summary>
+/// <summary>What a method found; it can be applied to an unedited copy of the model at any budget.</summary>
 public abstract class Finding
 {
     /// <summary>Edits a model that has the weights the finding was made from. A budget of 0 changes nothing,

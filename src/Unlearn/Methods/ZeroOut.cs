@@ -7,9 +7,9 @@ namespace HeadTap.Unlearn;
 /// 2410.02159; Chang et al. 2024). The reference's mask is inverted: it keeps neuron i alone of the layer.
 /// </summary>
 /// <remarks>
-/// What a neuron writes is a_i W_i, so the stream behind its block without it is the stream minus that, and
-/// only what lies above runs again: one pass a (row, neuron), many in a batch. Where a_i is 0 at every
-/// position that predicts, the loss is the same, exactly, and nothing runs.
+/// A neuron writes a_i W_i, so the stream after its block without it is the stream minus that, and only the
+/// blocks above run again: one pass for each row and neuron, many in a batch. Where a_i is 0 at every
+/// position that predicts, the loss is exactly the same, and nothing runs.
 /// </remarks>
 public sealed class ZeroOut : NeuronMethod
 {
@@ -21,6 +21,12 @@ public sealed class ZeroOut : NeuronMethod
 
     /// <inheritdoc/>
     public override string Title => "Zero";
+
+    /// <inheritdoc/>
+    public override string Paper => "arXiv 2410.02159, after arXiv 2311.09060";
+
+    /// <inheritdoc/>
+    public override string Equation => "s_i = L(forget; a_i = 0) - L(forget)";
 
     /// <inheritdoc/>
     public override bool HasReferenceForm => true;
@@ -60,17 +66,17 @@ public sealed class ZeroOut : NeuronMethod
         return scores;
     }
 
-    // One row through what lies above a layer's neurons.
+    // One row through the blocks above a layer's neurons.
     sealed class OneLayer(
         LanguageModel model, ModelSession above, int rowsInPass, int[] row, int l, float[] a)
     {
         readonly int T = row.Length, C = model.Config.Width, I = model.Config.Inner;
         readonly float[] weight = model.Weights.Layers[l].MlpOutWeight.ToArray();
 
-        // Sum of the row's losses for a stream [T, C] behind the layer.
+        // Sum of the row's losses for a stream [T, C] after the layer.
         internal double Loss(float[] stream) => Losses(stream, 1)[0];
 
-        // The stream behind the layer if all its neurons were zero.
+        // The stream after the layer if all its neurons were zero.
         internal float[] WithoutNeurons(float[] residMid)
         {
             float[] bias = model.Weights.Layers[l].MlpOutBias.ToArray();

@@ -28,7 +28,7 @@ public sealed record SweepMeasures(int Asked, double Memorised, double Loose, do
     public double? MeanAccuracy(bool padded) => Tests.Count == 0 ? KeepAccuracy
         : Tests.Average(t => padded ? t.PaddedAccuracy : t.Accuracy);
 
-    internal static SweepMeasures Of(LanguageModel model, Memorisation recited, SweepData data)
+    internal static SweepMeasures Of(LanguageModel model, Memorisation recited, UnlearnData data)
     {
         RowScore? keep = data.MeasuredKeep.Count == 0 ? null : RowScore.Measure(model, data.MeasuredKeep);
         return new(recited.Recitals.Count, recited.Strict, recited.Loose, recited.MeanSimilarity,
@@ -42,15 +42,3 @@ public sealed record SweepMeasures(int Asked, double Memorised, double Loose, do
         => [.. rows.Select(row => (int[])
             [.. row, .. Enumerable.Repeat(pad, model.Config.ContextLength - row.Length)])];
 }
-
-/// <summary>What all cells of a sweep forget, keep and are measured on.</summary>
-/// <param name="Sets">To forget and to keep.</param>
-/// <param name="Asked">What memorisation is measured on.</param>
-/// <param name="Recital">How.</param>
-/// <param name="OnlyMemorised">Whether a checkpoint forgets only what it recites.</param>
-/// <param name="MeasuredKeep">Rows of the keep set that are measured.</param>
-/// <param name="Tests">Rows of each test file.</param>
-/// <param name="PadToken">What rows are filled up with; null for no padded accuracy.</param>
-public sealed record SweepData(UnlearnData Sets, IReadOnlyList<PlantedSequence> Asked,
-    MemorisationOptions Recital, bool OnlyMemorised, IReadOnlyList<int[]> MeasuredKeep,
-    IReadOnlyList<IReadOnlyList<int[]>> Tests, int? PadToken);

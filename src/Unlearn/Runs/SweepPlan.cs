@@ -3,7 +3,7 @@ namespace HeadTap.Unlearn;
 /// <summary>A method with the options it is tried with.</summary>
 /// <param name="Method">The method.</param>
 /// <param name="Options">At least one.</param>
-public sealed record SweptMethod(UnlearningMethod Method, IReadOnlyList<MethodOptions> Options);
+public sealed record SweptMethod(UnlearningMethod Method, IReadOnlyList<MethodSettings> Options);
 
 /// <summary>One search of a sweep, and the budgets at which its finding is applied.</summary>
 /// <param name="FirstCell">The number of the first budget's cell; the others follow.</param>
@@ -12,7 +12,7 @@ public sealed record SweptMethod(UnlearningMethod Method, IReadOnlyList<MethodOp
 /// <param name="Options">Its options.</param>
 /// <param name="Seed">Null where the method draws nothing.</param>
 /// <param name="Budgets">Ascending.</param>
-public sealed record SweepJob(int FirstCell, int Checkpoint, UnlearningMethod Method, MethodOptions Options,
+public sealed record SweepJob(int FirstCell, int Checkpoint, UnlearningMethod Method, MethodSettings Options,
     ulong? Seed, IReadOnlyList<double> Budgets);
 
 /// <summary>
@@ -34,10 +34,10 @@ public sealed class SweepPlan
         ArgumentNullException.ThrowIfNull(methods);
         for (int c = 0; c < checkpoints; c++)
             foreach (SweptMethod swept in methods)
-                foreach (MethodOptions options in swept.Options)
+                foreach (MethodSettings options in swept.Options)
                     foreach (ulong? seed in swept.Method.Seeded ? seeds.Select(s => (ulong?)s) : [null])
-                        foreach (double[] job in swept.Method.OneBudget ? budgets.Select(b => (double[])[b])
-                            : [[.. budgets]])
+                        foreach (double[] job in swept.Method.FitsOneBudget
+                            ? budgets.Select(b => (double[])[b]) : [[.. budgets]])
                             Add(new SweepJob(Cells, c, swept.Method, options, seed, job));
     }
 

@@ -4,7 +4,10 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Unlearn;
 
-/// <summary>Sequences to forget and to keep, checked against each other and against a model.</summary>
+/// <summary>
+/// Sequences to forget and to keep, checked against each other and against a model, and how a model is
+/// measured on them.
+/// </summary>
 /// <param name="Forget">At least one.</param>
 /// <param name="Keep">Without those that are to be forgotten too, in corrected form.</param>
 /// <param name="Overlap">How many sequences of the keep set, as it was given, are to be forgotten
@@ -12,6 +15,34 @@ namespace HeadTap.Unlearn;
 public sealed record UnlearnData(
     IReadOnlyList<PlantedSequence> Forget, IReadOnlyList<PlantedSequence> Keep, int Overlap)
 {
+    /// <summary>Which reading of the methods.</summary>
+    public MethodForm Form { get; init; }
+
+    /// <summary>The sequences on which memorisation is measured; those to forget unless set.</summary>
+    public IReadOnlyList<PlantedSequence> Asked
+    {
+        get => field ?? Forget;
+        init;
+    }
+
+    /// <summary>How they are asked for.</summary>
+    public MemorisationOptions Recital { get; init; } = new(1, 1);
+
+    /// <summary>Whether only the sequences that the model recites are to be forgotten.</summary>
+    public bool OnlyMemorised { get; init; }
+
+    /// <summary>How many rows of the keep set are measured, from the first; null for all.</summary>
+    public int? KeepRows { get; init; }
+
+    /// <summary>Rows of each test file of a sweep.</summary>
+    public IReadOnlyList<IReadOnlyList<int[]>> Tests { get; init; } = [];
+
+    /// <summary>The token that fills test rows up to the context; null measures no padded accuracy.</summary>
+    public int? PadToken { get; init; }
+
+    /// <summary>Rows of the keep set that are measured.</summary>
+    public IReadOnlyList<int[]> MeasuredKeep => Rows(Keep.Take(KeepRows ?? Keep.Count));
+
     /// <summary>Checks the sets.</summary>
     /// <remarks>
     /// The reference's clean set holds the noised sequences themselves; the reference form leaves them
@@ -37,12 +68,30 @@ public sealed record UnlearnData(
         List<PlantedSequence> apart = [.. keep.Where(s => !forgotten.Contains(Key(s)))];
         int overlap = keep.Count - apart.Count;
         if (form == MethodForm.Reference)
-            return new(forget, keep, overlap);
+            return new(forget, keep, overlap) { Form = form };
         if (overlap > 0 && apart.Count == 0)
             throw new UserException($"all {keep.Count} sequences of the keep set are in the forget set; "
                 + "expected others to keep");
         return new(forget, apart, overlap);
     }
+
+    /// <summary>What a method gets.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="forget">The sequences to forget: all, or those that the model recites.</param>
+    /// <param name="options">Options of the method.</param>
+    /// <param name="seed">Of everything that is drawn.</param>
+    public UnlearnTask TaskOf(LanguageModel model, IReadOnlyList<PlantedSequence> forget,
+        MethodSettings options, ulong seed) => new()
+        {
+            Model = model, Forget = Rows(forget), Keep = Rows(Keep), Clean = CleanRows(forget),
+            Prompt = Recital.Prompt, Continuation = Recital.Continuation, Seed = seed, Form = Form,
+            Options = options,
+        };
+
+    /// <summary>The sequences to forget: all, or those that the model recites.</summary>
+    /// <exception cref="UserException">It recites none.</exception>
+    public IReadOnlyList<PlantedSequence> ToForget(LanguageModel model)
+        => OnlyMemorised ? Recited(model, Forget, Recital) : Forget;
 
     /// <summary>The rows of sequences.</summary>
     public static IReadOnlyList<int[]> Rows(IEnumerable<PlantedSequence> sequences)

@@ -44,6 +44,9 @@ public sealed record UnlearnRun(UnlearnScore Before, UnlearnScore After, double 
         ArgumentNullException.ThrowIfNull(measure);
         UnlearningMethod.Budget(budget);
         LanguageModel model = task.Model;
+        // Find leaves the weights as they were and Apply edits them, also where a method has trained them and
+        // could have left them: a sweep applies one finding at several budgets, and a run must give the bits
+        // and the two times of a sweep's cell.
         WeightSnapshot snapshot = WeightSnapshot.Of(model);
         string parent = WeightHash.Of(model);
         UnlearnScore before = measure();

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Runtime.ExceptionServices;
-using System.Text.Json.Nodes;
 using HeadTap.Models;
 using HeadTap.Runtime;
 
@@ -16,10 +15,7 @@ namespace HeadTap.Unlearn;
 /// <param name="plan">The cells.</param>
 /// <param name="checkpoints">A model folder each.</param>
 /// <param name="data">What to forget, keep and measure.</param>
-/// <param name="form">Which reading of the methods.</param>
-/// <param name="optionsOf">Options as they stand in a row.</param>
-public sealed class UnlearnSweep(SweepPlan plan, IReadOnlyList<string> checkpoints, SweepData data,
-    MethodForm form, Func<MethodOptions, JsonObject> optionsOf)
+public sealed class UnlearnSweep(SweepPlan plan, IReadOnlyList<string> checkpoints, UnlearnData data)
 {
     // A model before anything was done to it, and what it is to forget.
     sealed record Baseline(SweepMeasures Measures, IReadOnlyList<PlantedSequence> Forget);
@@ -30,7 +26,7 @@ public sealed class UnlearnSweep(SweepPlan plan, IReadOnlyList<string> checkpoin
 
     /// <summary>Runs all cells that a folder does not have.</summary>
     /// <param name="folder">Where rows go.</param>
-    /// <param name="devices">Opens a worker's device; one a worker.</param>
+    /// <param name="devices">For each worker, a function that opens its device.</param>
     /// <param name="finished">Told how many cells are done, from any thread.</param>
     /// <param name="cancel">Stops after the cells under way; what is done stays done.</param>
     /// <exception cref="UserException">A checkpoint cannot be read or measured.</exception>
@@ -125,7 +121,7 @@ public sealed class UnlearnSweep(SweepPlan plan, IReadOnlyList<string> checkpoin
                 ? throw new UserException("the model recites none of the sequences")
                 : job.Method.Find(TaskOf(job, model, before.Forget, cancel), job.Budgets[^1]);
         }
-        catch (UserException e) // a method that cannot run here is a row of the table, not its end
+        catch (UserException e) // a method that cannot run is a row of the table; the sweep goes on
         {
             error = e.Message;
             snapshot.Restore(model);
@@ -134,7 +130,8 @@ public sealed class UnlearnSweep(SweepPlan plan, IReadOnlyList<string> checkpoin
         foreach (int b in Missing(job, folder))
         {
             cancel.ThrowIfCancellationRequested();
-            SweepRow row = new(job.FirstCell + b, job.Checkpoint, job.Method.Name, optionsOf(job.Options),
+            SweepRow row = new(job.FirstCell + b, job.Checkpoint, job.Method.Name,
+                job.Options.Json(job.Method),
                 job.Seed, job.Budgets[b], error, before.Measures, null, found, 0, 0, []);
             folder.Add(finding is null ? row : Applied(row, finding, model, snapshot));
         }
@@ -164,20 +161,15 @@ public sealed class UnlearnSweep(SweepPlan plan, IReadOnlyList<string> checkpoin
         => SweepMeasures.Of(model, Memorisation.Measure(model, data.Asked, data.Recital), data);
 
     UnlearnTask TaskOf(SweepJob job, LanguageModel model, IReadOnlyList<PlantedSequence> forget,
-        CancellationToken cancel) => new()
-        {
-            Model = model, Forget = UnlearnData.Rows(forget), Keep = UnlearnData.Rows(data.Sets.Keep),
-            Clean = UnlearnData.CleanRows(forget),
-            Prompt = data.Recital.Prompt, Continuation = data.Recital.Continuation, Seed = job.Seed ?? 0,
-            Form = form, Options = job.Options, Cancel = cancel,
-        };
+        CancellationToken cancel)
+        => data.TaskOf(model, forget, job.Options, job.Seed ?? 0) with { Cancel = cancel };
 
-    // The bits are the same whoever measures; one worker does and the others wait.
+    // Every worker would measure the same bits; one does and the others wait.
     Baseline BaselineOf(int checkpoint, LanguageModel model)
     {
         lock (_gate)
-            return _baselines[checkpoint] ??= new(Measure(model), !data.OnlyMemorised ? data.Sets.Forget
-                : [.. Memorisation.Measure(model, data.Sets.Forget, data.Recital).Recitals
-                    .Where(r => r.Memorised).Select(r => data.Sets.Forget[r.Index])]);
+            return _baselines[checkpoint] ??= new(Measure(model), !data.OnlyMemorised ? data.Forget
+                : [.. Memorisation.Measure(model, data.Forget, data.Recital).Recitals
+                    .Where(r => r.Memorised).Select(r => data.Forget[r.Index])]);
     }
 }

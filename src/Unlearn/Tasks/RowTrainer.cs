@@ -4,8 +4,8 @@ using HeadTap.Runtime;
 namespace HeadTap.Unlearn;
 
 /// <summary>
-/// Trains a model on rows with AdamW at a constant rate: epochs in a seeded order, a step a batch. The loss
-/// of a step is whatever was added into <see cref="Gradients"/>; <see cref="Learn"/> adds language
+/// Trains a model on rows with AdamW at a constant rate: epochs in a seeded order, one step for each batch.
+/// The loss of a step is whatever was added into <see cref="Gradients"/>; <see cref="Learn"/> adds language
 /// modelling's. Two trainers made alike give the same bits, on any number of threads.
 /// </summary>
 public sealed class RowTrainer : IDisposable
@@ -31,8 +31,9 @@ public sealed class RowTrainer : IDisposable
         ArgumentNullException.ThrowIfNull(optimizer);
         if (optimizer.Problem() is { } problem)
             throw new UserException(problem);
-        (_rate, _seed) = (optimizer.LearningRate, seed);
-        _batchRows = OptionRange.AtLeastOne("batch-rows", batchRows);
+        if (batchRows < 1)
+            throw new UserException($"BatchRows is {batchRows}; expected 1 or more", "BatchRows");
+        (_rate, _seed, _batchRows) = (optimizer.LearningRate, seed, batchRows);
         trained ??= model.Parameters.Slices.Select(s => s.Name).ToHashSet();
         Passes = new RowGradients(model, trained, longest, record);
         try

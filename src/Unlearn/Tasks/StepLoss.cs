@@ -1,7 +1,7 @@
 namespace HeadTap.Unlearn;
 
 /// <summary>
-/// What a step goes down: adds the gradient of its loss for a batch into the trainer's gradients.
+/// The loss that a step lowers: adds the gradient of its loss for a batch into the trainer's gradients.
 /// </summary>
 abstract class StepLoss : IDisposable
 {
@@ -14,7 +14,8 @@ abstract class StepLoss : IDisposable
     public virtual void Dispose() { }
 }
 
-/// <summary>Mean next-token cross-entropy over all positions of a batch, times a factor; -1 climbs.</summary>
+/// <summary>Mean next-token cross-entropy over all positions of a batch, times a factor; with -1 a step
+/// raises it.</summary>
 sealed class LanguageLoss(RowTrainer trainer, double factor = 1) : StepLoss
 {
     internal override double Add(IReadOnlyList<int[]> rows, int[] batch)

@@ -12,29 +12,25 @@ public abstract class TrainingMethod : UnlearningMethod
     public override string BudgetOf => "of the steps";
 
     /// <inheritdoc/>
-    public override bool OneBudget => true;
+    public override bool FitsOneBudget => true;
 
     /// <inheritdoc/>
     public override bool Seeded => true;
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> Takes =>
-    [
-        nameof(MethodOptions.Epochs), nameof(MethodOptions.BatchRows), nameof(MethodOptions.LearningRate),
-        nameof(MethodOptions.WeightDecay),
-    ];
+    public override IReadOnlyList<MethodOption> Options => [Epochs, BatchRows, LearningRate, WeightDecay];
 
-    /// <summary>Passes over the rows, unless told.</summary>
-    public virtual int Epochs => 5;
+    /// <summary>Passes over the rows.</summary>
+    public MethodOption Epochs { get; } = StepOptions.Epochs(5);
 
-    /// <summary>Rows of a step, unless told.</summary>
-    public virtual int BatchRows => 32;
+    /// <summary>Rows of a step.</summary>
+    public virtual MethodOption BatchRows { get; } = StepOptions.BatchRows(32);
 
-    /// <summary>lr of AdamW, unless told.</summary>
-    public virtual float LearningRate => 1e-4f;
+    /// <summary>lr of AdamW.</summary>
+    public virtual MethodOption LearningRate { get; } = StepOptions.LearningRate(1e-4);
 
-    /// <summary>Decay of AdamW, unless told.</summary>
-    public virtual float WeightDecay => 0f;
+    /// <summary>Decay of AdamW.</summary>
+    public virtual MethodOption WeightDecay { get; } = StepOptions.WeightDecay(0);
 
     /// <inheritdoc/>
     public override Finding Find(UnlearnTask task, double budget)
@@ -63,25 +59,24 @@ public abstract class TrainingMethod : UnlearningMethod
     /// <summary>Sites that every pass records, for losses of them.</summary>
     internal virtual IReadOnlyList<Site> Recorded(UnlearnTask task) => [];
 
-    /// <summary>Refuses options before any work.</summary>
+    /// <summary>Refuses what does not fit the model or the rows, before any work.</summary>
     internal virtual void Check(UnlearnTask task) { }
 
-    /// <summary>What its steps go down.</summary>
+    /// <summary>The loss that the steps lower.</summary>
     internal abstract StepLoss Loss(UnlearnTask task, RowTrainer trainer);
 
     /// <summary>Trains the task's model in place for a share of the steps.</summary>
     internal void Train(UnlearnTask task, double share)
     {
         IReadOnlyList<int[]> rows = Rows(task);
-        MethodOptions given = task.Options;
-        int epochs = OptionRange.AtLeastOne("epochs", given.Epochs ?? Epochs);
+        int epochs = task.Options.Whole(Epochs);
         var optimizer = new AdamWOptions // as TinyMem trains: arXiv 2410.02159
         {
-            LearningRate = OptionRange.Positive("learning-rate", given.LearningRate ?? LearningRate),
-            WeightDecay = OptionRange.NotNegative("weight-decay", given.WeightDecay ?? WeightDecay),
+            LearningRate = task.Options.Number(LearningRate),
+            WeightDecay = task.Options.Number(WeightDecay),
             DecayOnlyMatrices = false, Beta1 = 0.9f, Beta2 = 0.98f,
         };
-        using var trainer = new RowTrainer(task.Model, optimizer, given.BatchRows ?? BatchRows,
+        using var trainer = new RowTrainer(task.Model, optimizer, task.Options.Whole(BatchRows),
             (NeedsKeep ? rows.Concat(task.Keep) : rows).Max(r => r.Length), task.Seed, Trained(task),
             Recorded(task));
         int steps = (int)((long)trainer.StepsIn(rows.Count) * epochs * share);

@@ -17,7 +17,11 @@ namespace HeadTap.Unlearn;
 /// </remarks>
 public sealed class ExampleTiedDropout : TrainingRegulariser
 {
-    internal const string CommandName = "example-tied-dropout";
+    static readonly MethodOption
+        s_share = MethodOption.Number("Share", 0.2, OptionRange.ShareAboveZero,
+            "share of the neurons of a layer that is always on"),
+        s_probability = MethodOption.Number("Probability", 0.1, OptionRange.ZeroToOne,
+            "probability p that another neuron is on for an example");
 
     readonly float _share, _probability;
     readonly MethodForm _form;
@@ -31,13 +35,20 @@ public sealed class ExampleTiedDropout : TrainingRegulariser
     /// <exception cref="UserException">An option is out of its range.</exception>
     public ExampleTiedDropout(float share, float probability, MethodForm form, ulong seed)
     {
-        OptionRange.Require("share", share, share is > 0 and <= 1, "more than 0, at most 1");
-        OptionRange.Require("probability", probability, probability is >= 0 and <= 1, "0 to 1");
-        (_share, _probability, _form, _seed) = (share, probability, form, seed);
+        (_share, _probability) = ((float)s_share.Checked(share), (float)s_probability.Checked(probability));
+        (_form, _seed) = (form, seed);
     }
 
+    /// <summary>Its name and options.</summary>
+    public static RegulariserKind Kind { get; } = new("example-tied-dropout",
+        "arXiv 2410.02159 (R3), after arXiv 2307.09542",
+        "in each layer a share of neurons is always on, each other one for an example with probability p; "
+            + "after training those are off and the fixed ones are scaled by (share + p) / share",
+        [s_share, s_probability], (_, given, form, seed) => new ExampleTiedDropout(
+            given.Number(s_share), given.Number(s_probability), form, seed));
+
     /// <inheritdoc/>
-    public override string Name => CommandName;
+    public override string Name => Kind.Name;
 
     float EvaluationScale => (_share + _probability) / _share;
 

@@ -13,8 +13,11 @@ namespace HeadTap.Unlearn;
 /// </remarks>
 public sealed class LossTruncation : TrainingRegulariser
 {
-    internal const string CommandName = "loss-truncation";
-    internal const int PublishedRecord = 10000;
+    static readonly MethodOption
+        s_share = MethodOption.Number("Share", 0.05, OptionRange.BelowOne,
+            "share of the rows that is dropped"),
+        s_record = MethodOption.Whole("Record", 10000, OptionRange.AtLeastOne,
+            "losses from which the percentile is taken");
 
     readonly float _share;
     readonly TensorArena _arena;
@@ -25,18 +28,25 @@ public sealed class LossTruncation : TrainingRegulariser
     /// <param name="record">Losses that are kept: 10,000 in the published runs. A run that is to be changed
     /// by it must see more rows than that.</param>
     /// <exception cref="UserException">An option is out of its range.</exception>
-    public LossTruncation(ComputeDevice device, float share, int record = PublishedRecord)
+    public LossTruncation(ComputeDevice device, float share, int record)
     {
-        OptionRange.Require("share", share, share is >= 0 and < 1, "0 or more, less than 1");
-        OptionRange.AtLeastOne("record", record);
-        _share = share;
+        _share = (float)s_share.Checked(share);
+        s_record.Checked(record);
         _arena = new TensorArena(device, TensorArena.Measure(device, arena => Cut(arena, record)),
             "record of losses");
         (_record, _counts) = Cut(_arena, record);
     }
 
+    /// <summary>Its name and options.</summary>
+    public static RegulariserKind Kind { get; } = new("loss-truncation",
+        "arXiv 2410.02159 (R2), after arXiv 2004.14589",
+        "the mean of l [l <= cut]; cut is the percentile 1 - share of the last losses, computed again each "
+            + "time as many losses have been seen as the record holds",
+        [s_share, s_record], (model, given, _, _) => new LossTruncation(
+            model.Device, given.Number(s_share), given.Whole(s_record)));
+
     /// <inheritdoc/>
-    public override string Name => CommandName;
+    public override string Name => Kind.Name;
 
     /// <inheritdoc/>
     public override IReadOnlyList<(string Name, Tensor Tensor)> State

@@ -15,7 +15,8 @@ namespace HeadTap.Unlearn;
 /// </remarks>
 public sealed class SpectralNorm : TrainingRegulariser
 {
-    internal const string CommandName = "spectral-norm";
+    static readonly MethodOption s_lambda = MethodOption.Number(
+        "Lambda", 0.01, OptionRange.NotNegative, "weight of the penalty");
 
     readonly LanguageModel _model;
     readonly float _lambda;
@@ -30,7 +31,7 @@ public sealed class SpectralNorm : TrainingRegulariser
     public SpectralNorm(LanguageModel model, float lambda, ulong seed)
     {
         ArgumentNullException.ThrowIfNull(model);
-        (_model, _lambda) = (model, OptionRange.NotNegative("lambda", lambda));
+        (_model, _lambda) = (model, (float)s_lambda.Checked(lambda));
         _parts = [.. model.Parameters.Slices.SelectMany(slice => Parts(slice, model.Config.Heads))];
         int length = _parts.Sum(p => p.Columns);
         _arena = new TensorArena(model.Device, length, "right singular vectors");
@@ -39,8 +40,15 @@ public sealed class SpectralNorm : TrainingRegulariser
         _right = _arena.Upload("right singular vectors", first, length);
     }
 
+    /// <summary>Its name and options.</summary>
+    public static RegulariserKind Kind { get; } = new("spectral-norm",
+        "arXiv 2410.02159 (R1), after arXiv 1705.10941",
+        "the loss + (lambda / 2) sum sigma, u = W v / |W v|, v = W^T u / |W^T u|, sigma = u^T W v, one such "
+            + "step per update",
+        [s_lambda], (model, given, _, seed) => new SpectralNorm(model, given.Number(s_lambda), seed));
+
     /// <inheritdoc/>
-    public override string Name => CommandName;
+    public override string Name => Kind.Name;
 
     /// <inheritdoc/>
     public override IReadOnlyList<(string Name, Tensor Tensor)> State

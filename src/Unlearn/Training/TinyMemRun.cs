@@ -63,7 +63,8 @@ public static class TinyMemRun
         using var trainer = new RowTrainer(
             model, options.Optimizer, options.BatchRows, data.Options.Context, options.Seed);
         using TrainingRegulariser? regulariser = options.Regulariser is { } name
-            ? RegulariserCatalog.Named(name, model, options.RegulariserOptions, options.Form, options.Seed)
+            ? RegulariserCatalog.Named(name).For(
+                model, options.RegulariserOptions, options.Form, options.Seed)
             : null;
         var state = new TrainingState(model, trainer, regulariser);
         string identity = $"{JsonSerializer.Serialize(options with { Epochs = 0, Keep = [] })} "

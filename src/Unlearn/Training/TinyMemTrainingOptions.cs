@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using HeadTap.Models;
 using HeadTap.Runtime;
 
@@ -34,7 +35,7 @@ public sealed record TinyMemTrainingOptions
         LearningRate = 1e-3f, Beta1 = 0.9f, Beta2 = 0.98f, WeightDecay = 0.1f, DecayOnlyMatrices = false,
     };
 
-    /// <summary>Epochs after which the model is kept as <c>epoch-N</c>, beside the last.</summary>
+    /// <summary>Epochs after which the model is kept as <c>epoch-N</c>, in addition to the last.</summary>
     public IReadOnlyList<int> Keep { get; init; } = [];
 
     /// <summary>Epochs between measurements of memorisation and accuracy.</summary>
@@ -50,7 +51,8 @@ public sealed record TinyMemTrainingOptions
     public MethodForm Form { get; init; }
 
     /// <summary>Its options.</summary>
-    public MethodOptions RegulariserOptions { get; init; } = new();
+    [JsonConverter(typeof(RegulariserSettingsJson))]
+    public MethodSettings RegulariserOptions { get; init; } = new();
 
     /// <summary>Of the first weights and the order of rows.</summary>
     public ulong Seed { get; init; } = 1;

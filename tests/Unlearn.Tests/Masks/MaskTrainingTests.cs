@@ -52,7 +52,8 @@ public sealed class MaskTrainingTests
         [
             .. Both[which].Scores(c.Task with
             {
-                Form = form, Options = new() { BatchRows = batch, Epochs = epochs, Lambda = 0.5f },
+                Form = form,
+                Options = new() { ["BatchRows"] = batch, ["Epochs"] = epochs, ["Lambda"] = 0.5f },
             }).SelectMany(s => s),
         ];
         Assert.That(Scores(MethodForm.Reference, 3, 3), Is.EqualTo(Scores(MethodForm.Corrected, 3, 3)));
@@ -68,7 +69,7 @@ public sealed class MaskTrainingTests
             int steps = 0;
             Both[which].Scores(c.Task with
             {
-                Form = form, Progress = _ => steps++, Options = new() { Epochs = 120 },
+                Form = form, Progress = _ => steps++, Options = new() { ["Epochs"] = 120 },
             });
             return steps;
         }
@@ -83,7 +84,7 @@ public sealed class MaskTrainingTests
     public void What_the_forget_set_needs_stays_open()
     {
         using var c = new MethodCase();
-        UnlearnTask task = c.Task with { Options = new() { Epochs = 40, Lambda = 0.05f } };
+        UnlearnTask task = c.Task with { Options = new() { ["Epochs"] = 40, ["Lambda"] = 0.05f } };
         double[][] found = new Slimming().Scores(task), zero = new ZeroOut().Scores(task);
         int[] most = [.. Enumerable.Range(0, 28).OrderByDescending(i => zero[1][i]).Take(5)];
         int[] least = [.. Enumerable.Range(0, 28).OrderBy(i => zero[1][i]).Take(5)];
@@ -94,12 +95,12 @@ public sealed class MaskTrainingTests
     public void Options_out_of_range_are_one_line([Values(0, 1)] int which)
     {
         using var c = new MethodCase();
-        string Line(MethodOptions options) => Assert.Throws<UserException>(
+        string Line(MethodSettings options) => Assert.Throws<UserException>(
             () => Both[which].Find(c.Task with { Options = options }, 0.1))!.Message;
-        Assert.That(Line(new() { Epochs = 0 }), Is.EqualTo("epochs is 0; expected 1 or more"));
-        Assert.That(Line(new() { BatchRows = 0 }), Does.StartWith("batch-rows is 0"));
-        Assert.That(Line(new() { Lambda = -1 }), Does.StartWith("lambda is -1"));
-        Assert.That(Line(new() { LearningRate = float.NaN }), Does.StartWith("learning-rate is NaN"));
+        Assert.That(Line(new() { ["Epochs"] = 0 }), Is.EqualTo("Epochs is 0; expected 1 or more"));
+        Assert.That(Line(new() { ["BatchRows"] = 0 }), Does.StartWith("BatchRows is 0"));
+        Assert.That(Line(new() { ["Lambda"] = -1 }), Does.StartWith("Lambda is -1"));
+        Assert.That(Line(new() { ["LearningRate"] = float.NaN }), Does.StartWith("LearningRate is NaN"));
     }
 
     // Slimming's inside of (0, 1), so that no difference meets an end.

@@ -30,7 +30,7 @@ public sealed class ActivationsTests
         Assert.That(() => new Activations().Find(c.Task with { Prompt = 13 }, 0.1),
             Throws.TypeOf<UserException>().With.Message.EqualTo(
                 "activations looks at positions from 12 on; the longest sequence to forget has 12 tokens, "
-                + "expected 13 or more: use a smaller --prompt"));
+                + "expected 13 or more: use a smaller Prompt"));
         Assert.That(() => new Activations().Find(c.Task with { Prompt = 0 }, 0.1),
             Throws.TypeOf<UserException>().With.Message.EqualTo("prompt is 0; expected 1 or more"));
     }

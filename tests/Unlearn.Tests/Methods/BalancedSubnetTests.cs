@@ -79,7 +79,7 @@ public sealed class BalancedSubnetTests
     {
         // Batches hold everything, so alpha 0 is Subnet, which never looks at the keep side.
         using var small = new SmallTask();
-        UnlearnTask task = small.Task with { Options = new() { Alpha = 0, Epochs = 3 } };
+        UnlearnTask task = small.Task with { Options = new() { ["Alpha"] = 0, ["Epochs"] = 3 } };
         int[] balanced = small.Edited(new BalancedSubnet().Find(task, Budget), Budget);
         int[] subnet = small.Edited(new Subnet().Find(task, Budget), Budget);
         Assert.That(balanced.Zip(subnet).Count(p => p.First != p.Second), Is.LessThanOrEqualTo(4),
@@ -92,7 +92,7 @@ public sealed class BalancedSubnetTests
         using var small = new SmallTask(forget: 1, keep: 12);
         UnlearnTask task = small.Task with
         {
-            Form = MethodForm.Reference, Options = new() { BatchRows = 2, Epochs = 3 },
+            Form = MethodForm.Reference, Options = new() { ["BatchRows"] = 2, ["Epochs"] = 3 },
         };
         int[] before = SmallTask.Bits(small.Model);
         Assert.That(() => new BalancedSubnet().Find(task, Budget), Throws.TypeOf<UserException>()
@@ -107,8 +107,8 @@ public sealed class BalancedSubnetTests
     public void Alpha_outside_of_0_to_1_is_refused()
     {
         using var small = new SmallTask();
-        UnlearnTask task = small.Task with { Options = new() { Alpha = 1.5f } };
+        UnlearnTask task = small.Task with { Options = new() { ["Alpha"] = 1.5f } };
         Assert.That(() => new BalancedSubnet().Find(task, Budget), Throws.TypeOf<UserException>()
-            .With.Message.EqualTo("alpha is 1.5; expected 0 to 1"));
+            .With.Message.EqualTo("Alpha is 1.5; expected 0 to 1"));
     }
 }

@@ -26,7 +26,8 @@ public sealed class FineTuningTests
     {
         using var c = new MethodCase();
         Dictionary<string, float[]> before = c.Weights();
-        UnlearnTask task = c.Task with { Options = new() { BatchRows = 2, Epochs = 5 } }; // 10 steps of 2
+        // 10 steps of 2
+        UnlearnTask task = c.Task with { Options = new() { ["BatchRows"] = 2, ["Epochs"] = 5 } };
         var method = new FineTuning(clean: false, extra: true);
         method.Find(task, 0.35).Apply(c.Model, 0.35);
         Dictionary<string, float[]> after = c.Weights();
@@ -55,8 +56,8 @@ public sealed class FineTuningTests
         Assert.That(() => MethodCatalog.Named("fine-tune-extra").Find(c.Task with { Clean = [] }, 1),
             Throws.Nothing);
         Assert.That(() => MethodCatalog.Named("fine-tune-extra").Find(
-                c.Task with { Options = new() { LearningRate = 0 } }, 1),
+                c.Task with { Options = new() { ["LearningRate"] = 0 } }, 1),
             Throws.TypeOf<UserException>().With.Message.EqualTo(
-                "learning-rate is 0; expected a number above 0"));
+                "LearningRate is 0; expected a number above 0"));
     }
 }

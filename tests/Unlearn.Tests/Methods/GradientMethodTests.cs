@@ -9,7 +9,7 @@ public sealed class GradientMethodTests
     {
         using var c = new MethodCase();
         Dictionary<string, float[]> before = c.Weights();
-        UnlearnTask task = c.Task with { Options = new() { Epochs = 1, LearningRate = 1e-3f } };
+        UnlearnTask task = c.Task with { Options = new() { ["Epochs"] = 1, ["LearningRate"] = 1e-3f } };
         double loss = c.Loss(task.Forget);
         new GradientAscent().Find(task, 1).Apply(c.Model, 1);
         foreach ((string name, float[] up) in c.Weights())
@@ -17,7 +17,7 @@ public sealed class GradientMethodTests
         // AdamW's first step is the gradient's sign times the rate: down is as far as up, to rounding.
         Dictionary<string, float[]> mirrored = c.Weights();
         c.Restore(before);
-        new TaskVector().Find(task with { Options = task.Options with { Strength = 1 } }, 1)
+        new TaskVector().Find(task with { Options = task.Options.With("Strength", 1) }, 1)
             .Apply(c.Model, 1);
         Dictionary<string, float[]> up2 = c.Weights();
         foreach (string name in before.Keys)
@@ -33,7 +33,7 @@ public sealed class GradientMethodTests
     {
         using var c = new MethodCase();
         Dictionary<string, float[]> before = c.Weights();
-        UnlearnTask task = c.Task with { Options = new() { Strength = 2f, LearningRate = 1e-2f } };
+        UnlearnTask task = c.Task with { Options = new() { ["Strength"] = 2f, ["LearningRate"] = 1e-2f } };
         Finding found = new TaskVector().Find(task, 1);
         Dictionary<string, float[]> At(double budget)
         {
@@ -47,7 +47,7 @@ public sealed class GradientMethodTests
                 Assert.That(all[name][i] - before[name][i],
                     Is.EqualTo(2 * (half[name][i] - before[name][i])).Within(1e-6), name);
         Assert.That(all["h.0.mlp.c_fc.weight"], Is.Not.EqualTo(before["h.0.mlp.c_fc.weight"]));
-        Assert.That(() => new TaskVector().Find(c.Task with { Options = new() { Strength = -1 } }, 1),
-            Throws.TypeOf<UserException>().With.Message.Contains("strength is -1"));
+        Assert.That(() => new TaskVector().Find(c.Task with { Options = new() { ["Strength"] = -1 } }, 1),
+            Throws.TypeOf<UserException>().With.Message.Contains("Strength is -1"));
     }
 }

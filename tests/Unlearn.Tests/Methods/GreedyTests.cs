@@ -28,7 +28,7 @@ public sealed class GreedyTests
     public void A_lower_budget_is_the_beginning_of_a_higher_one()
     {
         using var small = new SmallTask(forget: 5, keep: 9);
-        UnlearnTask task = small.Task with { Options = new() { BatchRows = 3 } };
+        UnlearnTask task = small.Task with { Options = new() { ["BatchRows"] = 3 } };
         long weights = small.Matrices.Sum(m => m.Weight.Length);
         Assert.That(Find(small, task, 4).Chosen, Is.EqualTo(Find(small, task).Chosen.Take(4)));
         int[] fewer = small.Edited(Find(small, task), 4.0 / weights);

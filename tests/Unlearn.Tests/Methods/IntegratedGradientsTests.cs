@@ -16,7 +16,7 @@ public sealed class IntegratedGradientsTests
         string device, Activation activation, int steps)
     {
         using var c = new MethodCase(MethodCase.Relu with { Activation = activation }, device);
-        UnlearnTask task = c.Task with { Options = new() { PathSteps = steps }, Prompt = 7 };
+        UnlearnTask task = c.Task with { Options = new() { ["PathSteps"] = steps }, Prompt = 7 };
         double[] found = [.. new IntegratedGradients().Scores(task).SelectMany(s => s)];
         Agreement.AtMostTwiceFloat32("scores", Scores(c, c.Exact, steps, 7),
             Scores(c, Gpt2Reference.Convert<float>(c.Weights()), steps, 7),
@@ -30,7 +30,7 @@ public sealed class IntegratedGradientsTests
     {
         using var c = new MethodCase(
             MethodCase.Relu with { Activation = activation, Layers = 3 }, device);
-        UnlearnTask task = c.Task with { Options = new() { PathSteps = 3 }, Prompt = 5 };
+        UnlearnTask task = c.Task with { Options = new() { ["PathSteps"] = 3 }, Prompt = 5 };
         double[] exact = Scores(c, c.Exact, 3, task.Prompt);
         float[] whole = Array.ConvertAll(OfWholeRows(task, 3), s => (float)s);
         foreach (int inPass in (int[])[7, 1024]) // 7 cuts a position's steps in two
@@ -81,7 +81,8 @@ public sealed class IntegratedGradientsTests
     {
         using var c = new MethodCase();
         UnlearnTask task = c.Task with { Forget = [c.Task.Forget[0]], Prompt = 8 }; // one position: 7
-        double sum = new IntegratedGradients().Scores(task with { Options = new() { PathSteps = 400 } })[1]
+        double sum = new IntegratedGradients()
+            .Scores(task with { Options = new() { ["PathSteps"] = 400 } })[1]
             .Sum();
         double P(double alpha)
         {
@@ -99,8 +100,8 @@ public sealed class IntegratedGradientsTests
         Assert.That(() => new IntegratedGradients().Find(c.Task with { Prompt = 12 }, 0.1),
             Throws.TypeOf<UserException>().With.Message.Contains("expected 13 or more"));
         Assert.That(() => new IntegratedGradients().Find(
-                c.Task with { Options = new() { PathSteps = 0 } }, 0.1),
-            Throws.TypeOf<UserException>().With.Message.EqualTo("path-steps is 0; expected 1 or more"));
+                c.Task with { Options = new() { ["PathSteps"] = 0 } }, 0.1),
+            Throws.TypeOf<UserException>().With.Message.EqualTo("PathSteps is 0; expected 1 or more"));
     }
 
     // Each position, layer and alpha as a row of its own, edited at its last token.
@@ -161,7 +162,8 @@ public sealed class IntegratedGradientsTests
                     for (int s = 0; s < steps; s++)
                     {
                         TReal alpha = TReal.CreateChecked(steps == 1 ? 0 : (double)s / (steps - 1));
-                        ParameterGradients<TReal> g = Gpt2Reference.Backward(c.Sizes, weights, prefix, targets,
+                        ParameterGradients<TReal> g = Gpt2Reference.Backward(
+                            c.Sizes, weights, prefix, targets,
                             (name, x) => name == site ? Scaled(x, I, alpha) : x);
                         for (int i = 0; i < I; i++)
                             scores[l * I + i] -= TReal.Exp(-g.Loss) * g.Sites[site][t * I + i] * a[t * I + i]

@@ -7,10 +7,13 @@ public sealed class MethodContractTests
 {
     static IEnumerable<string> Names => MethodCatalog.All.Select(m => m.Name);
 
-    static UnlearnTask Short(UnlearnTask task) => task with
+    static readonly MethodSettings s_short = new()
     {
-        Options = new MethodOptions { Epochs = 2, BatchRows = 2, Gradients = 4, Block = 5, PathSteps = 2 },
+        ["Epochs"] = 2, ["BatchRows"] = 2, ["Gradients"] = 4, ["Block"] = 5, ["PathSteps"] = 2,
     };
+
+    static UnlearnTask Short(UnlearnTask task, UnlearningMethod method)
+        => task with { Options = s_short.Of(method) };
 
     [TestCaseSource(nameof(Names))]
     public void Finding_leaves_the_model_as_it_was_and_a_budget_of_0_changes_nothing(string name)
@@ -20,7 +23,7 @@ public sealed class MethodContractTests
         Dictionary<string, float[]> before = c.Weights();
         foreach (double budget in (double[])[0, 0.5])
         {
-            Finding found = method.Find(Short(c.Task), budget);
+            Finding found = method.Find(Short(c.Task, method), budget);
             Assert.That(c.Changed(before), Is.Empty, $"found for {budget}");
             Assert.That(c.Model.Edits, Is.Empty);
             found.Apply(c.Model, 0);
@@ -52,7 +55,10 @@ public sealed class MethodContractTests
         using var c = new MethodCase();
         Dictionary<string, float[]> before = c.Weights();
         using var cancel = new CancellationTokenSource();
-        UnlearnTask task = Short(c.Task) with { Cancel = cancel.Token, Progress = _ => cancel.Cancel() };
+        UnlearnTask task = Short(c.Task, MethodCatalog.Named(name)) with
+        {
+            Cancel = cancel.Token, Progress = _ => cancel.Cancel(),
+        };
         try
         {
             MethodCatalog.Named(name).Find(task, 0.5);
@@ -75,12 +81,12 @@ public sealed class MethodContractTests
         Assert.That(Line(c.Task with { Forget = [[4]] }), Does.Contain("fewer than two tokens"));
         Assert.That(Line(c.Task with { Forget = [new int[13]] }), Does.Contain("13 tokens"));
         if (method.NeedsKeep)
-            Assert.That(Line(c.Task with { Keep = [] }), Does.Contain("--keep"));
+            Assert.That(Line(c.Task with { Keep = [] }), Does.Contain("with Keep"));
     }
 
     static Dictionary<string, float[]> Run(MethodCase c, UnlearningMethod method, ulong seed)
     {
-        method.Find(Short(c.Task) with { Seed = seed }, 0.5).Apply(c.Model, 0.5);
+        method.Find(Short(c.Task, method) with { Seed = seed }, 0.5).Apply(c.Model, 0.5);
         return c.Weights();
     }
 }

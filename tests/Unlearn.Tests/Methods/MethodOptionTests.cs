@@ -3,31 +3,21 @@ namespace HeadTap.Unlearn.Tests;
 /// <summary>Every option that a method says it takes, and its seed, changes what it finds.</summary>
 public sealed class MethodOptionTests
 {
-    static readonly MethodOptions s_plain = new()
+    static readonly MethodSettings s_plain = new()
     {
-        Epochs = 2, BatchRows = 2, Gradients = 4, Block = 5, PathSteps = 3, LearningRate = 0.02f,
+        ["Epochs"] = 2, ["BatchRows"] = 2, ["Gradients"] = 4, ["Block"] = 5, ["PathSteps"] = 3,
+        ["LearningRate"] = 0.02f,
     };
 
-    static readonly Dictionary<string, MethodOptions> s_changed = new()
+    static readonly Dictionary<string, double> s_changed = new()
     {
-        [nameof(MethodOptions.Epochs)] = s_plain with { Epochs = 4 },
-        [nameof(MethodOptions.BatchRows)] = s_plain with { BatchRows = 1 },
-        [nameof(MethodOptions.LearningRate)] = s_plain with { LearningRate = 0.05f },
-        [nameof(MethodOptions.Momentum)] = s_plain with { Momentum = 0.1f },
-        [nameof(MethodOptions.WeightDecay)] = s_plain with { WeightDecay = 0.7f },
-        [nameof(MethodOptions.Alpha)] = s_plain with { Alpha = 0.2f },
-        [nameof(MethodOptions.Lambda)] = s_plain with { Lambda = 3f },
-        [nameof(MethodOptions.Beta)] = s_plain with { Beta = 2f },
-        [nameof(MethodOptions.PathSteps)] = s_plain with { PathSteps = 6 },
-        [nameof(MethodOptions.Gradients)] = s_plain with { Gradients = 2 },
-        [nameof(MethodOptions.Block)] = s_plain with { Block = 3 },
-        [nameof(MethodOptions.Damping)] = s_plain with { Damping = 0.5f },
-        [nameof(MethodOptions.Layer)] = s_plain with { Layer = 1 },
-        [nameof(MethodOptions.Strength)] = s_plain with { Strength = 3f },
+        ["Epochs"] = 4, ["BatchRows"] = 1, ["LearningRate"] = 0.05f, ["Momentum"] = 0.1f,
+        ["WeightDecay"] = 0.7f, ["Alpha"] = 0.2f, ["Lambda"] = 3f, ["Beta"] = 2f, ["PathSteps"] = 6,
+        ["Gradients"] = 2, ["Block"] = 3, ["Damping"] = 0.5f, ["Layer"] = 1, ["Strength"] = 3f,
     };
 
     static IEnumerable<TestCaseData> Options => MethodCatalog.All
-        .SelectMany(m => m.Takes.Select(option => new TestCaseData(m.Name, option)));
+        .SelectMany(m => m.Options.Select(option => new TestCaseData(m.Name, option.Name)));
 
     static IEnumerable<string> Seeded => MethodCatalog.All.Where(m => m.Seeded).Select(m => m.Name);
 
@@ -38,7 +28,7 @@ public sealed class MethodOptionTests
     public void An_option_is_read(string name, string option)
     {
         using var c = new MethodCase();
-        Assert.That(Found(c, name, c.Task with { Options = s_changed[option] }),
+        Assert.That(Found(c, name, c.Task with { Options = s_plain.With(option, s_changed[option]) }),
             Is.Not.EqualTo(Found(c, name, c.Task with { Options = s_plain })));
     }
 
@@ -57,7 +47,7 @@ public sealed class MethodOptionTests
         using var c = new MethodCase();
         UnlearnTask task = c.Task with
         {
-            Options = s_plain with { Epochs = 4, BatchRows = name == "balanced-subnet" ? 99 : 2 },
+            Options = s_plain.With("Epochs", 4).With("BatchRows", name == "balanced-subnet" ? 99 : 2),
             Keep = [.. c.Task.Keep, c.Task.Forget[0]],
         };
         Assert.That(Found(c, name, task with { Form = MethodForm.Reference }),
@@ -71,10 +61,9 @@ public sealed class MethodOptionTests
         bool masks = method is Subnet; // scores have to move by much before another weight is lowest
         double budget = name == "greedy" ? 0.01 : 0.5; // it makes a pass a weight
         Dictionary<string, float[]> before = c.Weights();
-        switch (method.Find(!masks ? task : task with
-        {
-            Options = task.Options with { LearningRate = 50 * task.Options.LearningRate },
-        }, budget))
+        task.Options.TryGet("LearningRate", out double rate);
+        MethodSettings options = masks ? task.Options.With("LearningRate", 50 * rate) : task.Options;
+        switch (method.Find(task with { Options = options.Of(method) }, budget))
         {
             case NeuronFinding neurons:
                 return string.Join(' ', neurons.Scores.SelectMany(layer => layer));

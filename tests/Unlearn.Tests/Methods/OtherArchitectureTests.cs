@@ -18,7 +18,10 @@ public sealed class OtherArchitectureTests
         Dictionary<string, float[]> before = c.Weights();
         UnlearnTask task = c.Task with
         {
-            Options = new MethodOptions { Epochs = 2, BatchRows = 2, Gradients = 4, Block = 5, PathSteps = 2 },
+            Options = new MethodSettings
+            {
+                ["Epochs"] = 2, ["BatchRows"] = 2, ["Gradients"] = 4, ["Block"] = 5, ["PathSteps"] = 2,
+            }.Of(MethodCatalog.Named(name)),
         };
         MethodCatalog.Named(name).Find(task, 0.5).Apply(c.Model, 0.5);
         Assert.That(c.Changed(before), Is.Not.Empty);

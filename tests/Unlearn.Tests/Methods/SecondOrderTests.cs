@@ -8,7 +8,10 @@ namespace HeadTap.Unlearn.Tests;
 public sealed class SecondOrderTests
 {
     // 560 = 62 blocks of 9 and one of 2; biases of 28 and 20 end in part of a block too.
-    static readonly MethodOptions Few = new() { Gradients = 5, Block = 9, Damping = 1e-4f, BatchRows = 2 };
+    static readonly MethodSettings Few = new()
+    {
+        ["Gradients"] = 5, ["Block"] = 9, ["Damping"] = 1e-4f, ["BatchRows"] = 2,
+    };
 
     [TestCase(3, 7)]
     [TestCase(5, 5)]
@@ -78,20 +81,20 @@ public sealed class SecondOrderTests
         Assert.That(() => new SecondOrder(one - 1).Find(task, 0.1), Throws.TypeOf<UserException>()
             .With.Message.Matches(@"^second-order needs \d+\.\d KiB of the host's memory for the Fisher "
             + @"blocks of h\.0\.mlp\.c_fc\.weight alone, and may take .* KiB; "
-            + "try a smaller --block than 9$"));
+            + "try a smaller Block than 9$"));
     }
 
-    [TestCase("gradients", "gradients is 0; expected 1 or more")]
-    [TestCase("block", "block is 0; expected 1 or more")]
-    [TestCase("damping", "damping is 0; expected a number above 0")]
+    [TestCase("gradients", "Gradients is 0; expected 1 or more")]
+    [TestCase("block", "Block is 0; expected 1 or more")]
+    [TestCase("damping", "Damping is 0; expected a number above 0")]
     public void Options_outside_their_range_are_refused(string option, string message)
     {
         using var small = new SmallTask();
-        MethodOptions options = option switch
+        MethodSettings options = option switch
         {
-            "gradients" => Few with { Gradients = 0 },
-            "block" => Few with { Block = 0 },
-            _ => Few with { Damping = 0 },
+            "gradients" => Few.With("Gradients", 0),
+            "block" => Few.With("Block", 0),
+            _ => Few.With("Damping", 0),
         };
         Assert.That(() => new SecondOrder().Find(small.Task with { Options = options }, 0.1),
             Throws.TypeOf<UserException>().With.Message.EqualTo(message));

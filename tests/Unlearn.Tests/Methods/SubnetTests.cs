@@ -49,7 +49,7 @@ public sealed class SubnetTests
     {
         using var small = new SmallTask();
         WeightSnapshot before = WeightSnapshot.Of(small.Model);
-        Finding finding = new Subnet().Find(small.Task with { Options = new() { Epochs = 2 } }, Budget);
+        Finding finding = new Subnet().Find(small.Task with { Options = new() { ["Epochs"] = 2 } }, Budget);
         finding.Apply(small.Model, Budget);
         foreach (MlpMatrix matrix in small.Matrices)
         {
@@ -75,7 +75,7 @@ public sealed class SubnetTests
     public void Without_an_epoch_it_is_random_pruning()
     {
         using var small = new SmallTask();
-        Finding subnet = new Subnet().Find(small.Task with { Options = new() { Epochs = 0 } }, Budget);
+        Finding subnet = new Subnet().Find(small.Task with { Options = new() { ["Epochs"] = 0 } }, Budget);
         Finding random = new RandomPruning().Find(small.Task, Budget);
         Assert.That(small.Edited(subnet, Budget), Is.EqualTo(small.Edited(random, Budget)));
         Assert.That(small.Edited(subnet, Budget), Is.Not.EqualTo(SmallTask.Bits(small.Model)));
@@ -85,24 +85,24 @@ public sealed class SubnetTests
     public void Masks_hold_for_the_budget_they_were_trained_for()
     {
         using var small = new SmallTask();
-        Finding finding = new Subnet().Find(small.Task with { Options = new() { Epochs = 1 } }, Budget);
+        Finding finding = new Subnet().Find(small.Task with { Options = new() { ["Epochs"] = 1 } }, Budget);
         Assert.That(() => finding.Apply(small.Model, 0.2), Throws.ArgumentException
             .With.Message.Contains("trained for a budget of 0.3, not 0.2"));
     }
 
-    [TestCase("epochs", "epochs is -1; expected 0 or more")]
-    [TestCase("rows", "batch-rows is 0; expected 1 or more")]
-    [TestCase("rate", "learning-rate is NaN; expected a number above 0")]
-    [TestCase("momentum", "momentum is 1; expected 0 or more, less than 1")]
+    [TestCase("epochs", "Epochs is -1; expected 0 or more")]
+    [TestCase("rows", "BatchRows is 0; expected 1 or more")]
+    [TestCase("rate", "LearningRate is NaN; expected a number above 0")]
+    [TestCase("momentum", "Momentum is 1; expected 0 or more, less than 1")]
     public void Options_outside_their_range_are_refused(string option, string message)
     {
         using var small = new SmallTask();
-        MethodOptions options = option switch
+        MethodSettings options = option switch
         {
-            "epochs" => new() { Epochs = -1 },
-            "rows" => new() { BatchRows = 0 },
-            "rate" => new() { LearningRate = float.NaN },
-            _ => new() { Momentum = 1 },
+            "epochs" => new() { ["Epochs"] = -1 },
+            "rows" => new() { ["BatchRows"] = 0 },
+            "rate" => new() { ["LearningRate"] = float.NaN },
+            _ => new() { ["Momentum"] = 1 },
         };
         Assert.That(() => new Subnet().Find(small.Task with { Options = options }, Budget),
             Throws.TypeOf<UserException>().With.Message.EqualTo(message));
@@ -129,7 +129,8 @@ public sealed class SubnetTests
             foreach ((string name, T[] s) in scores)
                 masked[name] = UnlearningReference.MaskLowest(
                     s, parameters[name], (int)(s.Length * Budget));
-            ParameterGradients<T> mean = UnlearningReference.Mean(small.Test.Sizes, masked, small.Task.Forget);
+            ParameterGradients<T> mean = UnlearningReference.Mean(
+                small.Test.Sizes, masked, small.Task.Forget);
             foreach ((string name, T[] s) in scores)
                 UnlearningReference.SupermaskStep(s, momenta[name],
                     Array.ConvertAll(mean.Parameters[name], g => -g), parameters[name],

@@ -11,7 +11,10 @@ public sealed class WeightMethodTests
     static IEnumerable<string> Names => MethodCatalog.All
         .Where(m => m.Family is MethodFamily.Weight or MethodFamily.Control).Select(m => m.Name);
 
-    static readonly MethodOptions Few = new() { Epochs = 2, BatchRows = 64, Gradients = 3, Block = 7 };
+    static readonly MethodSettings Few = new()
+    {
+        ["Epochs"] = 2, ["BatchRows"] = 64, ["Gradients"] = 3, ["Block"] = 7,
+    };
 
     [TestCaseSource(nameof(Names))]
     public void It_leaves_the_bits_and_a_budget_of_nothing_changes_none(string name)
@@ -83,8 +86,8 @@ public sealed class WeightMethodTests
     public void The_seed_matters_where_it_is_said_to(string name)
     {
         using var small = new SmallTask(forget: 5, keep: 9);
-        UnlearnTask task = small.Task with { Options = Few with { BatchRows = 3 } };
         UnlearningMethod method = MethodCatalog.Named(name);
+        UnlearnTask task = small.Task with { Options = Few.With("BatchRows", 3).Of(method) };
         int[] first = small.Edited(method.Find(task, Budget), Budget);
         int[] other = small.Edited(method.Find(task with { Seed = 6 }, Budget), Budget);
         Assert.That(first.SequenceEqual(other), Is.EqualTo(!method.Seeded));
@@ -95,7 +98,10 @@ public sealed class WeightMethodTests
     {
         using var small = new SmallTask();
         UnlearningMethod method = MethodCatalog.Named(name);
-        UnlearnTask task = small.Task with { Options = Few with { Epochs = 10, LearningRate = 3 } };
+        UnlearnTask task = small.Task with
+        {
+            Options = Few.With("Epochs", 10).With("LearningRate", 3).Of(method),
+        };
         int[] corrected = small.Edited(method.Find(task, Budget), Budget);
         int[] reference = small.Edited(
             method.Find(task with { Form = MethodForm.Reference }, Budget), Budget);
@@ -114,9 +120,10 @@ public sealed class WeightMethodTests
         if (method.NeedsKeep)
             Assert.That(() => method.Find(small.Task with { Keep = [] }, Budget),
                 Throws.TypeOf<UserException>().With.Message.EqualTo(
-                    $"{name} needs rows to keep; give some with --keep"));
+                    $"{name} needs rows to keep; give some with Keep"));
     }
 
     static Finding Find(string name, UnlearnTask task)
-        => MethodCatalog.Named(name).Find(task with { Options = Few }, Budget);
+        => MethodCatalog.Named(name).Find(
+            task with { Options = Few.Of(MethodCatalog.Named(name)) }, Budget);
 }

@@ -5,7 +5,7 @@ public sealed class SweepPlanTests
     static readonly double[] s_budgets = [0.1, 0.2, 0.3];
 
     static SweepPlan Plan(int checkpoints, ulong[] seeds, params string[] methods) => new(checkpoints,
-        [.. methods.Select(m => new SweptMethod(MethodCatalog.Named(m), [new(), new() { Epochs = 2 }]))],
+        [.. methods.Select(m => new SweptMethod(MethodCatalog.Named(m), [new(), new() { ["Epochs"] = 2 }]))],
         s_budgets, seeds);
 
     [Test]

@@ -58,7 +58,7 @@ public sealed class RowTrainerTests
             .With.Message.EqualTo("step 2: the loss is NaN; try a lower learning rate"));
         Assert.That(c.Changed(then), Is.Empty);
         Assert.That(() => new RowTrainer(c.Model, Optimizer, 0, 12, 3), Throws.TypeOf<UserException>()
-            .With.Message.EqualTo("batch-rows is 0; expected 1 or more"));
+            .With.Message.EqualTo("BatchRows is 0; expected 1 or more"));
         Assert.That(() => new RowTrainer(c.Model, Optimizer with { LearningRate = -1 }, 1, 12, 3),
             Throws.TypeOf<UserException>().With.Message.Contains("learning_rate"));
     }

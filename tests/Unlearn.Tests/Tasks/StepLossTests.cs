@@ -59,7 +59,7 @@ public sealed class StepLossTests
         using var c = new MethodCase();
         UnlearnTask task = c.Task with
         {
-            Keep = [.. c.Task.Keep.Take(3)], Options = new() { Lambda = 3f },
+            Keep = [.. c.Task.Keep.Take(3)], Options = new() { ["Lambda"] = 3f },
         };
         using RowTrainer trainer = Trainer(c);
         using StepLoss loss = new AscentWithKl().Loss(task, trainer);
@@ -78,7 +78,7 @@ public sealed class StepLossTests
         UnlearnTask task = c.Task with
         {
             Keep = [.. c.Task.Keep.Take(3)],
-            Options = new() { Layer = layer, Strength = 2.5f, Alpha = 4f },
+            Options = new() { ["Layer"] = layer, ["Strength"] = 2.5f, ["Alpha"] = 4f },
         };
         using var trainer = new RowTrainer(c.Model, new AdamWOptions(), 3, 12, 1, new Rmu().Trained(task),
             new Rmu().Recorded(task));
@@ -104,13 +104,13 @@ public sealed class StepLossTests
     public void Rmu_trains_three_layers_of_neurons_and_refuses_others()
     {
         using var c = new MethodCase(MethodCase.Relu with { Layers = 5 });
-        UnlearnTask task = c.Task with { Options = new() { Layer = 3, Epochs = 1 } };
+        UnlearnTask task = c.Task with { Options = new() { ["Layer"] = 3, ["Epochs"] = 1 } };
         Dictionary<string, float[]> before = c.Weights();
         new Rmu().Find(task, 1).Apply(c.Model, 1);
         Assert.That(c.Changed(before).Select(n => n[..8]).Distinct(),
             Is.EquivalentTo((string[])["h.1.mlp.", "h.2.mlp.", "h.3.mlp."]));
-        Assert.That(() => new Rmu().Find(task with { Options = new() { Layer = 5 } }, 1),
-            Throws.TypeOf<UserException>().With.Message.EqualTo("layer is 5; this model has layers 0 to 4"));
+        Assert.That(() => new Rmu().Find(task with { Options = new() { ["Layer"] = 5 } }, 1),
+            Throws.TypeOf<UserException>().With.Message.EqualTo("Layer is 5; this model has layers 0 to 4"));
     }
 
     [TestCase("gradient-ascent")]
@@ -120,7 +120,7 @@ public sealed class StepLossTests
     public void What_it_forgets_gets_less_likely(string name)
     {
         using var c = new MethodCase();
-        UnlearnTask task = c.Task with { Options = new() { LearningRate = 1e-3f } };
+        UnlearnTask task = c.Task with { Options = new() { ["LearningRate"] = 1e-3f } };
         double before = c.Loss(task.Forget);
         MethodCatalog.Named(name).Find(task, 1).Apply(c.Model, 1);
         Assert.That(c.Loss(task.Forget, c.Weights().ToDictionary(

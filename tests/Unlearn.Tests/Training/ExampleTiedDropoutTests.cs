@@ -66,8 +66,8 @@ public sealed class ExampleTiedDropoutTests
         Assert.That(small.Model.Edits, Is.Empty);
     }
 
-    [TestCase(0f, 0.1f, "share is 0; expected more than 0, at most 1")]
-    [TestCase(0.2f, 1.5f, "probability is 1.5; expected 0 to 1")]
+    [TestCase(0f, 0.1f, "Share is 0; expected more than 0, at most 1")]
+    [TestCase(0.2f, 1.5f, "Probability is 1.5; expected 0 to 1")]
     public void Options_outside_their_range_are_refused(float share, float probability, string message)
         => Assert.That(() => new ExampleTiedDropout(share, probability, MethodForm.Corrected, 1),
             Throws.TypeOf<UserException>().With.Message.EqualTo(message));

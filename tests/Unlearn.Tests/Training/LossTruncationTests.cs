@@ -56,8 +56,8 @@ public sealed class LossTruncationTests
         Assert.That(losses.Count(l => l > cut), Is.InRange(1, losses.Length - 1), "some are dropped");
     }
 
-    [TestCase(1f, 5, "share is 1; expected 0 or more, less than 1")]
-    [TestCase(0.5f, 0, "record is 0; expected 1 or more")]
+    [TestCase(1f, 5, "Share is 1; expected 0 or more, less than 1")]
+    [TestCase(0.5f, 0, "Record is 0; expected 1 or more")]
     public void Options_outside_their_range_are_refused(float share, int record, string message)
     {
         using ComputeDevice device = ComputeDevice.OpenHost();

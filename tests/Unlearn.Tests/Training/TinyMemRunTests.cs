@@ -26,7 +26,7 @@ public sealed class TinyMemRunTests
             Regulariser = regulariser,
             // A cut from the second epoch on that most of the next rows are beyond: it must be resumed.
             RegulariserOptions = regulariser == "loss-truncation"
-                ? new() { Record = 40, Share = 0.9f } : new(),
+                ? new() { ["Record"] = 40, ["Share"] = 0.9f } : new(),
         };
         string folder = Folder(), data = Path.Combine(folder, "data");
         TinyMemFolder.Save(TinyMemDataset.Math(s_data), data, "test");

@@ -1,7 +1,5 @@
 using System.CommandLine;
-using System.Text.Json.Nodes;
 using HeadTap.Models;
-using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
 
@@ -34,42 +32,16 @@ sealed class UnlearnApplyCommand
 
     int Run(Invocation run, ParseResult parsed)
     {
-        string folder = parsed.GetValue(_model)!, target = parsed.GetValue(_out)!;
-        bool undo = parsed.GetValue(_undo);
-        string named = parsed.GetValue(_edit) ?? (undo ? folder : throw new UserException(
-            "no --edit; expected the edited folder, or --undo to take a model's own edit back"));
-        AtomicFolder.RequireNew(target);
-        ModelFolder.Check(folder);
-        string file = Directory.Exists(named) ? Path.Combine(named, WeightEdit.FileName) : named;
-        WeightEdit edit = WeightEdit.Load(file);
-        using ComputeDevice device = ComputeDevice.Open("cpu");
-        using LoadedModel loaded = LoadedModel.Open(run, device, folder);
-        edit.Apply(loaded.Model, folder, undo);
-        string hash = ModelFolder.Hash(folder);
-        AtomicFolder.Write(target, into =>
+        var options = new UnlearnApplyOptions
         {
-            if (!undo)
-                edit.Save(Path.Combine(into, WeightEdit.FileName));
-            new Manifest
-            {
-                Command = "unlearn apply", ModelHash = hash, DataHash = FileHash.Sha256(file),
-                Options = new JsonObject
-                {
-                    ["undo"] = undo, ["edit"] = file, ["parent"] = undo ? null : folder,
-                    ["parent_weights"] = edit.Parent, ["edited_weights"] = edit.Edited,
-                },
-            }.Write(Path.Combine(into, "manifest.json"));
-            loaded.Model.Save(into, folder);
-        });
+            Model = parsed.GetValue(_model)!, Edit = parsed.GetValue(_edit), Undo = parsed.GetValue(_undo),
+            Out = parsed.GetValue(_out)!,
+        };
+        UnlearnApplyResult result = run.RunJob(context => UnlearnApplyJob.Run(options, context));
         if (run.Json)
-            run.WriteJson(new JsonObject
-            {
-                ["undo"] = undo, ["elements"] = edit.Elements,
-                ["weights"] = undo ? edit.Parent : edit.Edited, ["model_hash"] = ModelFolder.Hash(target),
-            });
-        else
-            run.Line($"{edit.Elements} weights {(undo ? "as they were" : "edited")}; "
-                + $"{target}: {(undo ? edit.Parent : edit.Edited)[..12]}");
+            return run.WriteJson(result, UnlearnJobsJson.Default.UnlearnApplyResult);
+        run.Line($"{result.Elements} weights {(result.Undo ? "as they were" : "edited")}; "
+            + $"{options.Out}: {result.Weights[..12]}");
         return ExitCode.Done;
     }
 }

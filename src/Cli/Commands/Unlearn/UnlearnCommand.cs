@@ -14,4 +14,9 @@ static class UnlearnCommand
             UnlearnApplyCommand.Create(global), UnlearnSweepCommand.Create(global),
             UnlearnReportCommand.Create(global),
         };
+
+    internal static Option<string> Word(string name, string absent, string description) => new(name)
+    {
+        Description = description, DefaultValueFactory = _ => absent,
+    };
 }

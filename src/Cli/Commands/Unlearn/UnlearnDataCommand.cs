@@ -1,21 +1,16 @@
 using System.CommandLine;
-using System.Text.Json.Nodes;
-using HeadTap.Atlas;
-using HeadTap.Models;
-using HeadTap.Runtime;
-using HeadTap.Unlearn;
 
 namespace HeadTap.Cli;
 
 /// <summary><c>unlearn data</c>: a TinyMem data set as files.</summary>
 sealed class UnlearnDataCommand
 {
-    readonly Option<string> _preset = LensTrainCommand.Word(
+    readonly Option<string> _preset = UnlearnCommand.Word(
         "--preset", "small", "paper (published sizes) or small");
-    readonly Option<string> _task = LensTrainCommand.Word("--task", "multiplicative",
+    readonly Option<string> _task = UnlearnCommand.Word("--task", "multiplicative",
         "additive, multiplicative, exponential, power or text");
     readonly Option<string> _artefact =
-        LensTrainCommand.Word("--artefact", "noise", "what is planted: noise, backdoor or none");
+        UnlearnCommand.Word("--artefact", "noise", "what is planted: noise, backdoor or none");
     readonly Option<string[]> _files = new("--text-file")
     {
         Description = "of --task text: .txt or .jsonl; several may be given", HelpName = "F",
@@ -74,97 +69,39 @@ sealed class UnlearnDataCommand
 
     int Run(Invocation run, ParseResult parsed)
     {
-        TinyMemOptions options = Options(run, parsed).Validated();
-        string folder = parsed.GetValue(_out)!;
-        TinyMemDataset data = options.Kind is null ? Language(parsed, options) : TinyMemDataset.Math(options);
-        run.Cancel.ThrowIfCancellationRequested();
-        TinyMemFolder.Save(data, folder, "unlearn data");
+        UnlearnDataResult result = run.RunJob(context => UnlearnDataJob.Run(Options(parsed), context));
         if (run.Json)
-            run.WriteJson(new JsonObject
-            {
-                ["out"] = folder, ["train"] = data.Train.Count, ["planted"] = data.Planted.Count,
-                ["measurable"] = data.Measurable.Count, ["held_out"] = data.HeldOut.Count,
-                ["tests"] = new JsonObject(data.Tests.Select(t =>
-                    KeyValuePair.Create(t.Task, (JsonNode?)t.Rows.Count))),
-                ["vocab_size"] = data.VocabSize, ["train_hash"] = TinyMemFolder.TrainHash(folder),
-            });
-        else
-            run.Line($"{data.Train.Count} rows to train on, {data.Planted.Count} planted ones among them "
-                + $"({data.Measurable.Count} differ from their clean version in the {options.Continuation} "
-                + $"tokens behind the first {options.Prompt}), {data.HeldOut.Count} held out with the "
-                + "trigger, "
-                + $"tests: {string.Join(", ", data.Tests.Select(t => $"{t.Rows.Count} of {t.Task}"))}; "
-                + $"written: {folder}");
+            return run.WriteJson(result, UnlearnJobsJson.Default.UnlearnDataResult);
+        run.Line($"{result.Train} rows to train on, {result.Planted} planted ones among them "
+            + $"({result.Measurable} differ from their clean version in the {result.Options.Continuation} "
+            + $"tokens behind the first {result.Options.Prompt}), {result.HeldOut} held out with the "
+            + "trigger, "
+            + $"tests: {string.Join(", ", result.Tests.Select(t => $"{t.Value} of {t.Key}"))}; "
+            + $"written: {result.Out}");
         return ExitCode.Done;
     }
 
-    TinyMemDataset Language(ParseResult parsed, TinyMemOptions options)
+    UnlearnDataOptions Options(ParseResult parsed) => new()
     {
-        string[] files = parsed.GetValue(_files) ?? [];
-        ulong? atlas = parsed.GetValue(_atlas);
-        if (files.Length == 0 == atlas is null)
-            throw new UserException("--task text needs either --text-file or --atlas");
-        ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(parsed.GetValue(_tokenizer)
-            ?? throw new UserException("--task text needs --tokenizer DIR, a model folder"));
-        DocumentSource texts = atlas is { } seed
-            ? DocumentSource.FromTexts(
-                new AtlasCorpus(AtlasFacts.Shipped, seed).Documents, tokenizer, "atlas")
-            : DocumentSource.FromFiles(files, tokenizer);
-        return TinyMemDataset.Language(options,
-            Enumerable.Range(0, texts.Count).Select(d => texts.Read(d).ToArray()), tokenizer.VocabSize);
-    }
-
-    TinyMemOptions Options(Invocation run, ParseResult parsed)
-    {
-        MathKind? kind = Kind(parsed.GetValue(_task)!);
-        if (kind is not null && (parsed.GetResult(_files) is not null || parsed.GetValue(_atlas) is not null
-            || parsed.GetValue(_tokenizer) is not null))
-            throw new UserException("--text-file, --atlas and --tokenizer belong to --task text");
-        Artefact artefact = Planted(parsed.GetValue(_artefact)!);
-        TinyMemOptions preset = parsed.GetValue(_preset) switch
-        {
-            "paper" => TinyMemOptions.Paper(kind, artefact),
-            "small" => TinyMemOptions.Small(kind, artefact),
-            string other => throw new UserException(
-                $"--preset is {Quoted.Name(other)}; expected paper or small"),
-            null => throw new UserException("--preset is missing"),
-        };
-        return preset with
-        {
-            Seed = run.Seed,
-            MainCount = parsed.GetValue(_main) ?? preset.MainCount,
-            AuxiliaryCount = parsed.GetValue(_auxiliary) ?? preset.AuxiliaryCount,
-            TestCount = parsed.GetValue(_test) ?? preset.TestCount,
-            Numbers = parsed.GetValue(_numbers) ?? preset.Numbers,
-            Context = parsed.GetValue(_context) ?? preset.Context,
-            NoiseCount = parsed.GetValue(_noise) ?? preset.NoiseCount,
-            Groups = parsed.GetValue(_groups) ?? preset.Groups,
-            BackdoorCopies = parsed.GetValue(_copies) ?? preset.BackdoorCopies,
-            Trigger = parsed.GetValue(_trigger),
-            WholeNumberTrigger = parsed.GetValue(_whole),
-            OrbitStarts = preset.OrbitStarts || parsed.GetValue(_orbits),
-            Prompt = parsed.GetValue(_prompt) ?? preset.Prompt,
-            Continuation = parsed.GetValue(_continuation) ?? preset.Continuation,
-        };
-    }
-
-    static MathKind? Kind(string word) => word switch
-    {
-        "additive" => MathKind.Additive,
-        "multiplicative" => MathKind.Multiplicative,
-        "exponential" => MathKind.Exponential,
-        "power" => MathKind.Power,
-        "text" => null,
-        _ => throw new UserException($"--task is {Quoted.Name(word)}; expected additive, multiplicative, "
-            + "exponential, power or text"),
-    };
-
-    static Artefact Planted(string word) => word switch
-    {
-        "noise" => Artefact.Noise,
-        "backdoor" => Artefact.Backdoor,
-        "none" => Artefact.None,
-        _ => throw new UserException(
-            $"--artefact is {Quoted.Name(word)}; expected noise, backdoor or none"),
+        Preset = parsed.GetValue(_preset)!,
+        Task = parsed.GetValue(_task)!,
+        Artefact = parsed.GetValue(_artefact)!,
+        TextFile = parsed.GetResult(_files) is null ? null : parsed.GetValue(_files),
+        Atlas = parsed.GetValue(_atlas),
+        Tokenizer = parsed.GetValue(_tokenizer),
+        MainCount = parsed.GetValue(_main),
+        AuxiliaryCount = parsed.GetValue(_auxiliary),
+        TestCount = parsed.GetValue(_test),
+        Numbers = parsed.GetValue(_numbers),
+        Context = parsed.GetValue(_context),
+        NoiseCount = parsed.GetValue(_noise),
+        Groups = parsed.GetValue(_groups),
+        BackdoorCopies = parsed.GetValue(_copies),
+        Trigger = parsed.GetValue(_trigger),
+        WholeNumberTrigger = parsed.GetValue(_whole),
+        OrbitStarts = parsed.GetValue(_orbits),
+        Prompt = parsed.GetValue(_prompt),
+        Continuation = parsed.GetValue(_continuation),
+        Out = parsed.GetValue(_out)!,
     };
 }

@@ -1,7 +1,4 @@
 using System.CommandLine;
-using System.Text.Json.Nodes;
-using HeadTap.Models;
-using HeadTap.Runtime;
 using HeadTap.Unlearn;
 using Spectre.Console;
 
@@ -39,49 +36,31 @@ sealed class UnlearnMeasureCommand
 
     int Run(Invocation run, ParseResult parsed)
     {
-        string folder = parsed.GetValue(_model)!, file = parsed.GetValue(_sequences)!;
-        ModelConfig config = ModelFolder.ReadConfig(folder);
-        MemorisationOptions options = _recital.Read(parsed, config);
-        IReadOnlyList<PlantedSequence> sequences = RecitalOptions.Sequences(file, folder, config);
-        string? kept = parsed.GetValue(_memorised);
-        if (kept is not null)
-            AtomicFile.RequireWritable(kept);
-        using ComputeDevice device = run.OpenDevice();
-        using LoadedModel loaded = LoadedModel.Open(run, device, folder);
-        Memorisation found = Memorisation.Measure(loaded.Model, sequences, options);
-        if (kept is not null)
-            SequenceFile.Write(kept, found.Recitals.Where(r => r.Memorised).Select(r => sequences[r.Index]));
+        var options = new UnlearnMeasureOptions
+        {
+            Model = parsed.GetValue(_model)!, Sequences = parsed.GetValue(_sequences)!,
+            Recital = _recital.Read(parsed), MemorisedOut = parsed.GetValue(_memorised),
+        };
+        UnlearnMeasureResult result = run.RunJob(context => UnlearnMeasureJob.Run(options, context));
         if (run.Json)
-            run.WriteJson(Json(found));
-        else
-            Print(run, found, options);
+            return run.WriteJson(result, UnlearnJobsJson.Default.UnlearnMeasureResult);
+        Print(run, result);
         return ExitCode.Done;
     }
 
-    static JsonObject Json(Memorisation found)
+    static void Print(Invocation run, UnlearnMeasureResult found)
     {
-        JsonObject json = RecitalOptions.Json(found);
-        json.Insert(0, "sequences", found.Given);
-        json["groups"] = new JsonArray([.. found.Groups.Select(g => new JsonObject
-        {
-            ["group"] = g.Group, ["asked"] = g.Count, ["memorised"] = g.Share,
-        })]);
-        return json;
-    }
-
-    static void Print(Invocation run, Memorisation found, MemorisationOptions options)
-    {
-        run.Line($"{found.Given} sequences, {found.Recitals.Count} asked: {options.Prompt} tokens given, "
-            + $"{options.Continuation} to write");
-        run.Line($"memorised   {found.Strict:P2}");
+        run.Line($"{found.Sequences} sequences, {found.Asked} asked: {found.Recital.Prompt} tokens given, "
+            + $"{found.Recital.Continuation} to write");
+        run.Line($"memorised   {found.Memorised:P2}");
         run.Line($"loose       {found.Loose:P2} (at least {Memorisation.LooseSimilarity:P0} alike)");
-        run.Line($"similarity  {found.MeanSimilarity:0.000}");
+        run.Line($"similarity  {found.Similarity:0.000}");
         run.Line($"correct     {found.Correct:P2} (as the clean version goes on)");
         if (found.Groups.Count > 1)
         {
             Table table = Invocation.Table("copies", "asked", "memorised");
-            foreach ((int group, int count, double share) in found.Groups)
-                Invocation.Row(table, $"10^{group}", $"{count}", $"{share:P2}");
+            foreach (RecitedGroup group in found.Groups)
+                Invocation.Row(table, $"10^{group.Group}", $"{group.Asked}", $"{group.Memorised:P2}");
             run.Draw(table);
         }
     }

@@ -1,7 +1,4 @@
 using System.CommandLine;
-using System.Text.Json.Nodes;
-using HeadTap.Models;
-using HeadTap.Runtime;
 using HeadTap.Unlearn;
 
 namespace HeadTap.Cli;
@@ -49,44 +46,14 @@ sealed class UnlearnReportCommand
 
     int Run(Invocation run, ParseResult parsed)
     {
-        string[] folders = parsed.GetValue(_sweeps)!.Split(',');
-        string target = parsed.GetValue(_out)!;
-        SelectionRule rule = parsed.GetValue(_rule) switch
+        var options = new UnlearnReportOptions
         {
-            "accuracy" => SelectionRule.Accuracy,
-            "perplexity" => SelectionRule.Perplexity,
-            var word => throw new UserException(
-                $"--rule is {Quoted.Name(word!)}; expected accuracy or perplexity"),
+            Sweep = parsed.GetValue(_sweeps)!.Split(','), Rule = parsed.GetValue(_rule)!,
+            Padded = parsed.GetValue(_padded), Published = parsed.GetValue(_published),
+            Out = parsed.GetValue(_out)!,
         };
-        bool padded = parsed.GetValue(_padded);
-        PublishedCell? published = parsed.GetValue(_published) is { } cell ? PublishedCell.Named(cell) : null;
-        AtomicFile.RequireWritable(target);
-        string[][] models = [.. folders.Select(Models)];
-        for (int f = 1; f < folders.Length; f++)
-            if (models[f].Length != models[0].Length)
-                throw new UserException($"{Quoted.Path(folders[f])}: has {models[f].Length} checkpoints, "
-                    + $"{Quoted.Path(folders[0])} {models[0].Length}; "
-                    + "expected the same sweep on other seeds");
-        // The models of several sweeps stand for one: every name that it has.
-        string[] names = [.. models[0].Select((_, m) =>
-            string.Join(", ", models.Select(sweep => sweep[m]).Distinct()))];
-        List<SweepRow> rows = [.. folders.SelectMany(f => UnlearnSweepFolder.Read(f))];
-        if (rows.Count == 0)
-            throw new UserException($"{Quoted.Path(folders[0])}: no cell is done yet");
-        if (rule == SelectionRule.Perplexity && rows.Any(r => r.Before is { Perplexity: null }))
-            throw new UserException("--rule perplexity needs a keep set; the sweep had none");
-        if (padded && rows.Any(r => r.Before is { } b && b.Tests.Any(t => t.PaddedAccuracy is null)))
-            throw new UserException("--padded needs a sweep with --pad-token");
-        IReadOnlyList<SweepSelection> found = SweepSelection.Of(rows, rule, padded);
-        string title = published is null ? "Unlearning: methods beside each other"
-            : $"Unlearning, beside the published 4-layer table: {published.Title}";
-        new UnlearnReport(found, names, rule, padded, published).Page(title).Save(target);
-        UnlearnTable.Print(run, found, names, padded);
+        UnlearnTable.Print(run, run.RunJob(context => UnlearnReportJob.Run(options, context)),
+            options.Padded);
         return ExitCode.Done;
     }
-
-    static string[] Models(string folder)
-        => UnlearnSweepFolder.ReadManifest(folder).Options["models"] is JsonArray models
-            ? [.. models.Select(m => $"{m}")]
-            : throw new UserException($"{Quoted.Path(folder)}: its manifest.json is not a sweep's");
 }

@@ -1,9 +1,6 @@
 using System.CommandLine;
-using System.Text.Json.Nodes;
-using HeadTap.Models;
-using HeadTap.Runtime;
+using System.CommandLine.Help;
 using HeadTap.Unlearn;
-using Spectre.Console;
 
 namespace HeadTap.Cli;
 
@@ -36,67 +33,24 @@ sealed class UnlearnRunCommand
         _forget.AddTo(command);
         command.Options.Add(_out);
         _flags.AddTo(command);
+        command.Options.Add(new HelpOption { Action = new MethodHelp(_method, _flags) });
         command.SetAction(parsed => Run(global.Of(parsed), parsed));
         return command;
     }
 
     int Run(Invocation run, ParseResult parsed)
     {
-        string folder = parsed.GetValue(_model)!, target = parsed.GetValue(_out)!;
-        UnlearningMethod method = MethodCatalog.Named(parsed.GetValue(_method)!);
         double budget = parsed.GetValue(_budget);
-        if (double.IsNaN(budget))
-            throw new UserException($"no --budget; expected a share {method.BudgetOf}, 0 to 1");
-        UnlearningMethod.Budget(budget);
-        _flags.RequireTaken(parsed, [method]);
-        MethodOptions options = _flags.Grid(parsed, method)[0];
-        AtomicFolder.RequireNew(target);
-        ModelConfig config = ModelFolder.ReadConfig(folder);
-        ForgetTask given = _forget.Read(run, parsed, folder, config);
-        ForgetOptions.TellForm(run, given, method);
-        string parentHash = ModelFolder.Hash(folder), dataHash = given.Hash;
-        using ComputeDevice device = run.OpenDevice();
-        using LoadedModel loaded = LoadedModel.Open(run, device, folder);
-        IReadOnlyList<PlantedSequence> forget = given.ToForget(loaded.Model);
-        UnlearnRun? done = null;
-        run.WithProgress(method.Name, report => done = UnlearnRun.Of(method, budget, new UnlearnTask
+        var options = new UnlearnRunOptions
         {
-            Model = loaded.Model, Forget = UnlearnData.Rows(forget), Keep = UnlearnData.Rows(given.Data.Keep),
-            Clean = UnlearnData.CleanRows(forget),
-            Prompt = given.Recital.Prompt, Continuation = given.Recital.Continuation, Seed = run.Seed,
-            Form = given.Form, Options = options, Cancel = run.Cancel, Progress = share => report(share, ""),
-        }, () => UnlearnScore.Measure(loaded.Model, given.Asked, given.Recital, given.MeasuredKeep)));
-        run.Cancel.ThrowIfCancellationRequested();
-        JsonObject settings = Options(method, budget, given, options);
-        AtomicFolder.Write(target, into =>
-        {
-            done!.Edit.Save(Path.Combine(into, WeightEdit.FileName));
-            settings["parent"] = folder;
-            settings["parent_weights"] = done.Edit.Parent;
-            settings["edited_weights"] = done.Edit.Edited;
-            new Manifest
-            {
-                Command = "unlearn run", Options = settings, Seed = run.Seed, ModelHash = parentHash,
-                DataHash = dataHash, Device = device.Name, Precision = device.Precision.ManifestName(),
-            }.Write(Path.Combine(into, "manifest.json"));
-            loaded.Model.Save(into, folder);
-        });
-        var report = new UnlearnRunReport(method, budget, given, forget.Count, done!);
-        if (run.Json)
-            run.WriteJson(report.Json(parentHash));
-        else
-            report.Print(run);
-        return ExitCode.Done;
-    }
-
-    static JsonObject Options(
-        UnlearningMethod method, double budget, ForgetTask given, MethodOptions options)
-    {
-        var settings = new JsonObject
-        {
-            ["method"] = method.Name, ["budget"] = budget, ["method_options"] = MethodFlags.Json(options),
+            Model = parsed.GetValue(_model)!, Method = parsed.GetValue(_method)!,
+            Budget = double.IsNaN(budget) ? null : budget, Sets = _forget.Read(parsed),
+            MethodOptions = _flags.Read(parsed), Out = parsed.GetValue(_out)!,
         };
-        given.AddTo(settings);
-        return settings;
+        UnlearnRunResult result = run.RunJob(context => UnlearnRunJob.Run(options, context));
+        if (run.Json)
+            return run.WriteJson(result, UnlearnJobsJson.Default.UnlearnRunResult);
+        UnlearnRunReport.Print(run, result);
+        return ExitCode.Done;
     }
 }

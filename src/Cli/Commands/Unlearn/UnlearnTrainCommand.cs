@@ -1,7 +1,5 @@
 using System.CommandLine;
-using System.Text.Json.Nodes;
 using HeadTap.Models;
-using HeadTap.Runtime;
 using HeadTap.Unlearn;
 
 namespace HeadTap.Cli;
@@ -14,7 +12,7 @@ sealed class UnlearnTrainCommand
         Description = "a folder that unlearn data wrote", HelpName = "DIR", Required = true,
     };
     readonly Option<string> _preset =
-        LensTrainCommand.Word("--preset", "small", "paper (published epochs and batch) or small");
+        UnlearnCommand.Word("--preset", "small", "paper (published epochs and batch) or small");
     readonly Option<int?> _layers = Number("--layers", "blocks: 4");
     readonly Option<int?> _epochs = Number("--epochs", "passes over the rows");
     readonly Option<int?> _batch = Number("--batch-rows", "rows of a step");
@@ -32,17 +30,10 @@ sealed class UnlearnTrainCommand
     {
         Description = string.Join(", ", RegulariserCatalog.Names) + "; none unless given", HelpName = "NAME",
     };
-    readonly Option<string> _form = LensTrainCommand.Word("--form", "corrected",
+    readonly Option<string> _form = UnlearnCommand.Word("--form", "corrected",
         "of --regulariser: corrected, or reference (as the published code computes it)");
-    readonly Option<float?> _lambda = Part("--lambda", "weight of spectral-norm's penalty: 0.01");
-    readonly Option<float?> _share = Part("--share",
-        "share that loss-truncation drops (0.05), or that example-tied-dropout keeps on (0.2)");
-    readonly Option<float?> _probability =
-        Part("--probability", "of a neuron being on for an example, with example-tied-dropout: 0.1");
-    readonly Option<int?> _record = new("--record")
-    {
-        Description = "losses that loss-truncation ranks: 10000", HelpName = "N",
-    };
+    readonly (MethodOption Declared, Option Flag, Func<ParseResult, double?> Value)[] _parts =
+        [.. RegulariserCatalog.All.SelectMany(r => r.Options).DistinctBy(o => o.Name).Select(Part)];
     readonly Option<bool> _resume = new("--resume")
     {
         Description = "accepted; the same call goes on by itself",
@@ -59,18 +50,12 @@ sealed class UnlearnTrainCommand
         Description = $"{description}; the preset's unless given", HelpName = "N",
     };
 
-    static Option<float?> Part(string name, string description) => new(name)
-    {
-        Description = description, HelpName = "N",
-    };
-
     Command Make(GlobalOptions global)
     {
         var command = new Command("train",
             "Train a TinyMem model; Ctrl-C saves a checkpoint behind the current epoch");
         foreach (Option option in (Option[])[_data, _preset, _layers, _epochs, _batch, _rate, _decay, _keep,
-            _evaluate, _checkpoint, _regulariser, _form, _lambda, _share, _probability, _record, _out,
-            _resume])
+            _evaluate, _checkpoint, _regulariser, _form, .. _parts.Select(p => p.Flag), _out, _resume])
             command.Options.Add(option);
         command.SetAction(parsed => Run(global.Of(parsed), parsed));
         return command;
@@ -78,65 +63,23 @@ sealed class UnlearnTrainCommand
 
     int Run(Invocation run, ParseResult parsed)
     {
-        string folder = parsed.GetValue(_data)!;
-        TinyMemTrainingOptions options = Options(run, parsed, TinyMemFolder.Load(folder).Options).Validated();
-        using ComputeDevice device = run.OpenDevice();
-        TinyMemScore? score = null;
-        bool trained = false;
-        var watch = System.Diagnostics.Stopwatch.StartNew();
-        run.WithProgress("training", report => score = TinyMemRun.Run(device, folder, options,
-            parsed.GetValue(_out)!, "unlearn train", at =>
-            {
-                trained = true;
-                Tell(run, at, report);
-            }, run.Cancel));
-        if (score is not null && !trained)
-            run.Remark("complete already; nothing was trained");
-        if (score is null)
+        UnlearnTrainResult? result = run.RunJob(context => UnlearnTrainJob.Run(Options(parsed), context));
+        if (result is null)
         {
             run.Line("stopped, continue with --resume");
             run.Cancel.ThrowIfCancellationRequested();
         }
+        else if (run.Json)
+            return run.WriteJson(result, UnlearnJobsJson.Default.UnlearnTrainResult);
         else
-            Show(run, score, options.Epochs, watch.Elapsed.TotalSeconds);
+            Print(run, result);
         return ExitCode.Done;
     }
 
-    static void Tell(Invocation run, TinyMemProgress at, Action<double, string> report)
+    static void Print(Invocation run, UnlearnTrainResult result)
     {
-        report((double)at.Epoch / at.Epochs, $"epoch {at.Epoch}, loss {at.Loss:0.000}");
-        if (at.Score is { } score && !run.ShowsProgress)
-            run.Remark($"epoch {at.Epoch} of {at.Epochs}, {at.Seconds:0} s: loss {at.Loss:0.0000}, "
-                + $"memorised {score.Memorised:0.0 %}, accuracy {score.Accuracy:0.0 %} "
-                + $"({score.PlainAccuracy:0.0 %} without padding)");
-    }
-
-    static void Show(Invocation run, TinyMemScore score, int epochs, double seconds)
-    {
-        if (run.Json)
-        {
-            run.WriteJson(new JsonObject
-            {
-                ["epochs"] = epochs, ["seconds"] = Math.Round(seconds, 2),
-                ["memorised"] = score.Memorisation?.Strict, ["loose"] = score.Memorisation?.Loose,
-                ["similarity"] = score.Memorisation?.MeanSimilarity,
-                ["correct"] = score.Memorisation?.Correct, ["asked"] = score.Memorisation?.Recitals.Count,
-                ["backdoor_success"] = score.HeldOut?.Strict, ["accuracy"] = score.Accuracy,
-                ["accuracy_without_padding"] = score.PlainAccuracy,
-                ["groups"] = new JsonArray([.. (score.Memorisation?.Groups ?? []).Select(g => new JsonObject
-                {
-                    ["group"] = g.Group, ["sequences"] = g.Count, ["memorised"] = g.Share,
-                })]),
-                ["tasks"] = new JsonObject(score.Tasks.Select(t => KeyValuePair.Create(t.Task,
-                    (JsonNode?)new JsonObject
-                    {
-                        ["accuracy"] = t.Padded.Accuracy, ["accuracy_without_padding"] = t.Plain.Accuracy,
-                        ["perplexity"] = t.Plain.Perplexity, ["batch_perplexity"] = t.Padded.BatchPerplexity,
-                    }))),
-            });
-            return;
-        }
-        run.Line($"trained {epochs} epochs in {seconds:0} s");
+        TinyMemScore score = result.Score;
+        run.Line($"trained {result.Epochs} epochs in {result.Elapsed.TotalSeconds:0} s");
         if (score.Memorisation is { } memorised)
             run.Line($"memorised  {memorised.Strict:0.0 %} of {memorised.Recitals.Count} planted sequences, "
                 + $"{memorised.Loose:0.0 %} at least 75 % alike; {memorised.Correct:0.0 %} continued "
@@ -148,41 +91,36 @@ sealed class UnlearnTrainCommand
             + $"{string.Join(", ", score.Tasks.Select(t => $"{t.Task}: {t.Plain.Accuracy:0.0 %}"))})");
     }
 
-    TinyMemTrainingOptions Options(Invocation run, ParseResult parsed, TinyMemOptions data)
+    UnlearnTrainOptions Options(ParseResult parsed) => new()
     {
-        TinyMemTrainingOptions preset = parsed.GetValue(_preset) switch
+        Data = parsed.GetValue(_data)!,
+        Preset = parsed.GetValue(_preset)!,
+        Layers = parsed.GetValue(_layers),
+        Epochs = parsed.GetValue(_epochs),
+        BatchRows = parsed.GetValue(_batch),
+        LearningRate = parsed.GetValue(_rate),
+        WeightDecay = parsed.GetValue(_decay),
+        Keep = parsed.GetValue(_keep) is { } keep ? TokenRowsFile.ParseIds(keep, "--keep") : null,
+        EvaluateEvery = parsed.GetValue(_evaluate),
+        CheckpointEvery = parsed.GetValue(_checkpoint),
+        Regulariser = parsed.GetValue(_regulariser),
+        Form = parsed.GetResult(_form) is { Implicit: false } ? parsed.GetValue(_form) : null,
+        RegulariserOptions = _parts.Aggregate(new MethodSettings(), (settings, part) =>
+            part.Value(parsed) is { } value ? settings.With(part.Declared.Name, value) : settings),
+        Out = parsed.GetValue(_out)!,
+    };
+
+    // One flag for each name that a regulariser declares.
+    static (MethodOption Declared, Option Flag, Func<ParseResult, double?> Value) Part(MethodOption declared)
+    {
+        string name = MethodFlags.FlagOf(declared.Name),
+            description = MethodFlags.Describe(declared.Name, RegulariserCatalog.All);
+        if (declared.IsWhole)
         {
-            "paper" => TinyMemTrainingOptions.Paper(data),
-            "small" => TinyMemTrainingOptions.Small(data),
-            var other => throw new UserException(
-                $"--preset is {Quoted.Name(other ?? "")}; expected paper or small"),
-        };
-        Option[] parts = [_form, _lambda, _share, _probability, _record];
-        if (parsed.GetValue(_regulariser) is null && parts.FirstOrDefault(
-            o => parsed.GetResult(o) is { Implicit: false }) is { } alone)
-            throw new UserException($"{alone.Name} belongs to --regulariser; name one");
-        int epochs = parsed.GetValue(_epochs) ?? preset.Epochs;
-        return preset with
-        {
-            Layers = parsed.GetValue(_layers) ?? preset.Layers,
-            Epochs = epochs,
-            BatchRows = parsed.GetValue(_batch) ?? preset.BatchRows,
-            Optimizer = preset.Optimizer with
-            {
-                LearningRate = parsed.GetValue(_rate), WeightDecay = parsed.GetValue(_decay),
-            },
-            Keep = parsed.GetValue(_keep) is { } keep ? TokenRowsFile.ParseIds(keep, "--keep")
-                : [.. preset.Keep.Where(e => e < epochs)],
-            EvaluateEvery = parsed.GetValue(_evaluate),
-            CheckpointEvery = parsed.GetValue(_checkpoint),
-            Seed = run.GivenSeed ?? preset.Seed,
-            Regulariser = parsed.GetValue(_regulariser),
-            Form = ForgetOptions.Form(parsed.GetValue(_form)!),
-            RegulariserOptions = new()
-            {
-                Lambda = parsed.GetValue(_lambda), Share = parsed.GetValue(_share),
-                Probability = parsed.GetValue(_probability), Record = parsed.GetValue(_record),
-            },
-        };
+            Option<int?> whole = new(name) { Description = description, HelpName = "N" };
+            return (declared, whole, parsed => parsed.GetValue(whole));
+        }
+        Option<float?> number = new(name) { Description = description, HelpName = "N" };
+        return (declared, number, parsed => parsed.GetValue(number));
     }
 }

@@ -1,0 +1,73 @@
+using System.Text.Json.Nodes;
+using HeadTap.Models;
+using HeadTap.Runtime;
+
+namespace HeadTap.Jobs;
+
+/// <summary>Options of <see cref="UnlearnApplyJob"/>.</summary>
+public sealed record UnlearnApplyOptions
+{
+    /// <summary>The folder of the model to edit.</summary>
+    public required string Model { get; init; }
+
+    /// <summary>
+    /// An edited model's folder, or its file of the edit; with <see cref="Undo"/> null takes the model's own.
+    /// </summary>
+    public string? Edit { get; init; }
+
+    /// <summary>Takes the edit back.</summary>
+    public bool Undo { get; init; }
+
+    /// <summary>The folder of the result; a new one.</summary>
+    public required string Out { get; init; }
+}
+
+/// <summary>An edit that was made again or taken back.</summary>
+/// <param name="Undo">Whether it was taken back.</param>
+/// <param name="Elements">Weights that the edit changes.</param>
+/// <param name="Weights">SHA-256 of the weights of the result, hexadecimal.</param>
+/// <param name="ModelHash">SHA-256 of the result's folder, hexadecimal.</param>
+public sealed record UnlearnApplyResult(bool Undo, long Elements, string Weights, string ModelHash);
+
+/// <summary>Makes a recorded edit of a model again, or takes it back.</summary>
+public static class UnlearnApplyJob
+{
+    /// <summary>Runs the job.</summary>
+    /// <exception cref="UserException">The model or the edit cannot be read, they do not belong together, or
+    /// the folder exists.</exception>
+    public static UnlearnApplyResult Run(UnlearnApplyOptions options, JobContext context)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(context);
+        string folder = options.Model;
+        string named = options.Edit ?? (options.Undo ? folder : throw new UserException(
+            "no Edit; expected the edited folder, or Undo to take a model's own edit back",
+            nameof(options.Edit), nameof(options.Undo)));
+        AtomicFolder.RequireNew(options.Out);
+        ModelFolder.Check(folder);
+        string file = Directory.Exists(named) ? Path.Combine(named, WeightEdit.FileName) : named;
+        WeightEdit edit = WeightEdit.Load(file);
+        using ComputeDevice device = ComputeDevice.Open("cpu"); // weights are copied, nothing is computed
+        context.Cancel.ThrowIfCancellationRequested();
+        using LanguageModel model = LanguageModel.Load(device, folder);
+        edit.Apply(model, folder, options.Undo);
+        string hash = ModelFolder.Hash(folder);
+        AtomicFolder.Write(options.Out, into =>
+        {
+            if (!options.Undo)
+                edit.Save(Path.Combine(into, WeightEdit.FileName));
+            new Manifest
+            {
+                Command = "unlearn apply", ModelHash = hash, DataHash = FileHash.Sha256(file),
+                Options = new JsonObject
+                {
+                    ["undo"] = options.Undo, ["edit"] = file, ["parent"] = options.Undo ? null : folder,
+                    ["parent_weights"] = edit.Parent, ["edited_weights"] = edit.Edited,
+                },
+            }.Write(Path.Combine(into, "manifest.json"));
+            model.Save(into, folder);
+        });
+        return new UnlearnApplyResult(options.Undo, edit.Elements, options.Undo ? edit.Parent : edit.Edited,
+            ModelFolder.Hash(options.Out));
+    }
+}

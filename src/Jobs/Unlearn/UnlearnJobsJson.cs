@@ -1,0 +1,16 @@
+using System.Text.Json.Serialization;
+
+namespace HeadTap.Jobs;
+
+/// <summary>The JSON of the results of unlearning's jobs.</summary>
+[JsonSourceGenerationOptions(WriteIndented = true,
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, Converters = [typeof(JsonNumberConverter)])]
+[JsonSerializable(typeof(UnlearnDataResult))]
+[JsonSerializable(typeof(UnlearnTrainResult))]
+[JsonSerializable(typeof(UnlearnSecretsResult))]
+[JsonSerializable(typeof(UnlearnMeasureResult))]
+[JsonSerializable(typeof(UnlearnRunResult))]
+[JsonSerializable(typeof(UnlearnApplyResult))]
+[JsonSerializable(typeof(UnlearnRelearnResult))]
+[JsonSerializable(typeof(UnlearnSweepResult))]
+public sealed partial class UnlearnJobsJson : JsonSerializerContext;

@@ -1,0 +1,78 @@
+using System.Text.Json.Nodes;
+using HeadTap.Models;
+using HeadTap.Runtime;
+using HeadTap.Unlearn;
+
+namespace HeadTap.Jobs;
+
+/// <summary>Options of <see cref="UnlearnReportJob"/>.</summary>
+public sealed record UnlearnReportOptions
+{
+    /// <summary>Folders of sweeps; several are one sweep on data and models of several seeds, and their rows
+    /// are averaged.</summary>
+    public required IReadOnlyList<string> Sweep { get; init; }
+
+    /// <summary>How the best setting of a method is chosen: accuracy or perplexity.</summary>
+    public string Rule { get; init; } = "accuracy";
+
+    /// <summary>Accuracy with padding counted.</summary>
+    public bool Padded { get; init; }
+
+    /// <summary>A name of <see cref="PublishedCell"/> whose figures stand beside; null for none.</summary>
+    public string? Published { get; init; }
+
+    /// <summary>The file of the page.</summary>
+    public required string Out { get; init; }
+}
+
+/// <summary>Writes a sweep as a page.</summary>
+public static class UnlearnReportJob
+{
+    /// <summary>Runs the job.</summary>
+    /// <exception cref="UserException">A folder is no sweep, the sweeps differ, or they do not have what the
+    /// options need.</exception>
+    public static UnlearnSweepResult Run(UnlearnReportOptions options, JobContext context)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(context);
+        IReadOnlyList<string> folders = options.Sweep;
+        SelectionRule rule = options.Rule switch
+        {
+            "accuracy" => SelectionRule.Accuracy,
+            "perplexity" => SelectionRule.Perplexity,
+            var word => throw new UserException(
+                $"Rule is {Quoted.Name(word)}; expected accuracy or perplexity", nameof(options.Rule)),
+        };
+        PublishedCell? published = options.Published is { } cell ? PublishedCell.Named(cell) : null;
+        AtomicFile.RequireWritable(options.Out);
+        string[][] models = [.. folders.Select(Models)];
+        for (int f = 1; f < folders.Count; f++)
+            if (models[f].Length != models[0].Length)
+                throw new UserException($"{Quoted.Path(folders[f])}: has {models[f].Length} checkpoints, "
+                    + $"{Quoted.Path(folders[0])} {models[0].Length}; "
+                    + "expected the same sweep on other seeds");
+        // The models of several sweeps are shown as one, with every name that it has.
+        string[] names = [.. models[0].Select((_, m) =>
+            string.Join(", ", models.Select(sweep => sweep[m]).Distinct()))];
+        List<SweepRow> rows = [.. folders.SelectMany(f => UnlearnSweepFolder.Read(f))];
+        if (rows.Count == 0)
+            throw new UserException($"{Quoted.Path(folders[0])}: no cell is done yet");
+        if (rule == SelectionRule.Perplexity && rows.Any(r => r.Before is { Perplexity: null }))
+            throw new UserException("Rule perplexity needs a keep set; the sweep had none",
+                nameof(options.Rule));
+        if (options.Padded && rows.Any(r => r.Before is { } b && b.Tests.Any(t => t.PaddedAccuracy is null)))
+            throw new UserException("Padded needs a sweep with PadToken", nameof(options.Padded),
+                nameof(UnlearnSweepOptions.PadToken));
+        IReadOnlyList<SweepSelection> found = SweepSelection.Of(rows, rule, options.Padded);
+        string title = published is null ? "Unlearning: methods beside each other"
+            : $"Unlearning, beside the published 4-layer table: {published.Title}";
+        context.Cancel.ThrowIfCancellationRequested();
+        new UnlearnReport(found, names, rule, options.Padded, published).Page(title).Save(options.Out);
+        return UnlearnSweepResult.Of(found, names);
+    }
+
+    static string[] Models(string folder)
+        => UnlearnSweepFolder.ReadManifest(folder).Options["models"] is JsonArray models
+            ? [.. models.Select(m => $"{m}")]
+            : throw new UserException($"{Quoted.Path(folder)}: its manifest.json is not a sweep's");
+}

@@ -1,0 +1,158 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using HeadTap.Models;
+using HeadTap.Runtime;
+using HeadTap.Unlearn;
+
+namespace HeadTap.Jobs;
+
+/// <summary>Options of <see cref="UnlearnSweepJob"/>.</summary>
+public sealed record UnlearnSweepOptions
+{
+    /// <summary>Model folders: checkpoints of one model.</summary>
+    public required IReadOnlyList<string> Model { get; init; }
+
+    /// <summary>Names of <see cref="MethodCatalog"/>; null for all that can run.</summary>
+    public IReadOnlyList<string>? Methods { get; init; }
+
+    /// <summary>Shares, each 0 to 1.</summary>
+    public required IReadOnlyList<double> Budgets { get; init; }
+
+    /// <summary>Seeds; null for the job's alone. A method that draws nothing runs once.</summary>
+    public IReadOnlyList<ulong>? Seeds { get; init; }
+
+    /// <summary>What to forget, keep and measure.</summary>
+    public required ForgetRequest Sets { get; init; }
+
+    /// <summary>Files of test sequences; accuracy is the mean of theirs.</summary>
+    public IReadOnlyList<string> Test { get; init; } = [];
+
+    /// <summary>The token that fills test rows up to the context, for padded accuracy; null for
+    /// none.</summary>
+    public int? PadToken { get; init; }
+
+    /// <summary>Values of the methods' options; every combination is tried.</summary>
+    public IReadOnlyList<MethodValues> MethodOptions { get; init; } = [];
+
+    /// <summary>The folder of the results; the same call again goes on where it stopped.</summary>
+    public required string Out { get; init; }
+}
+
+/// <summary>Measures methods at budgets with options and seeds on checkpoints, cells in parallel.</summary>
+public static class UnlearnSweepJob
+{
+    /// <summary>Runs the job.</summary>
+    /// <exception cref="UserException">An option is wrong, a file cannot be read, or the folder holds
+    /// something else.</exception>
+    public static UnlearnSweepResult Run(UnlearnSweepOptions options, JobContext context)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(context);
+        string[] models = [.. options.Model];
+        double[] budgets = [.. options.Budgets.Distinct().Order()];
+        ulong[] seeds = options.Seeds is { } given ? [.. given.Distinct()] : [context.Seed];
+        IReadOnlyList<UnlearningMethod> methods =
+            Methods(context, options.Methods, options.Sets.Keep is not null);
+        MethodValues.RequireRead(options.MethodOptions, methods);
+        var plan = new SweepPlan(models.Length,
+            [.. methods.Select(m => new SweptMethod(m, MethodValues.Grid(options.MethodOptions, m)))],
+            budgets, seeds);
+        UnlearnSweepFolder.RequirePlace(options.Out);
+        ModelConfig config = Shared(models);
+        UnlearnData data = options.Sets.Read(context, models[0], config);
+        foreach (UnlearningMethod method in methods)
+            ForgetRequest.WarnIfSameForm(context, data.Form, method);
+        data = WithTests(options, data, models[0], config);
+        IReadOnlyList<Func<ComputeDevice>> devices = Devices(context, plan.Jobs.Count, out string device);
+        var made = new JsonObject
+        {
+            ["models"] = Array(models), ["methods"] = Array(methods.Select(m => m.Name)),
+            ["budgets"] = Array(budgets), ["seeds"] = Array(seeds), ["cells"] = plan.Cells,
+            ["tests"] = Array(options.Test),
+        };
+        options.Sets.AddTo(made, data);
+        made["pad_token"] = data.PadToken;
+        made["grid"] = new JsonArray([.. plan.Jobs.Select(j => j.Options.Json(j.Method))
+            .DistinctBy(o => o.ToJsonString())]);
+        using UnlearnSweepFolder folder = UnlearnSweepFolder.Open(options.Out, new Manifest
+        {
+            Command = "unlearn sweep", Options = made,
+            ModelHash = string.Join(',', models.Select(ModelFolder.Hash)),
+            DataHash = FileHash.Sha256([.. options.Sets.Files, .. options.Test]), Device = device,
+        });
+        int before = folder.Done;
+        var watch = Stopwatch.StartNew();
+        new UnlearnSweep(plan, models, data).Run(folder, devices, done => context.Progress?.Invoke(
+            new JobProgress("unlearning", (double)done / plan.Cells, $"{done} of {plan.Cells}")),
+            context.Cancel);
+        folder.Finish();
+        if (before == plan.Cells)
+            context.Remark?.Invoke("complete already; nothing was computed");
+        context.Remark?.Invoke(
+            $"{plan.Cells - before} cells in {watch.Elapsed.TotalSeconds:0.0} s; {options.Out}");
+        return UnlearnSweepResult.Of(
+            SweepSelection.Of(UnlearnSweepFolder.Read(options.Out), SelectionRule.Accuracy), models);
+    }
+
+    static IReadOnlyList<UnlearningMethod> Methods(
+        JobContext context, IReadOnlyList<string>? names, bool keeps)
+    {
+        if (names is not null)
+            return [.. names.Distinct().Select(MethodCatalog.Named).Select(m =>
+                keeps || !m.NeedsKeep ? m : throw new UserException(
+                    $"{m.Name} needs rows to keep; give some with Keep", nameof(ForgetRequest.Keep)))];
+        string[] left = [.. MethodCatalog.All.Where(m => m.NeedsKeep && !keeps).Select(m => m.Name)];
+        if (left.Length > 0)
+            context.Remark?.Invoke($"left out, because there are no rows to keep: {string.Join(", ", left)}");
+        return [.. MethodCatalog.All.Where(m => keeps || !m.NeedsKeep)];
+    }
+
+    // One set of sequences serves all of them.
+    static ModelConfig Shared(string[] models)
+    {
+        ModelConfig[] configs = [.. models.Select(ModelFolder.ReadConfig)];
+        for (int i = 1; i < models.Length; i++)
+            if (configs[i].VocabSize != configs[0].VocabSize
+                || configs[i].ContextLength != configs[0].ContextLength)
+                throw new UserException($"{models[i]} has {configs[i].VocabSize} tokens and a context of "
+                    + $"{configs[i].ContextLength}, {models[0]} {configs[0].VocabSize} and "
+                    + $"{configs[0].ContextLength}; expected checkpoints of one model");
+        foreach (string model in models)
+            ModelFolder.Check(model);
+        return configs[0];
+    }
+
+    static UnlearnData WithTests(
+        UnlearnSweepOptions options, UnlearnData data, string model, ModelConfig config)
+    {
+        if (options.PadToken < 0 || options.PadToken >= config.VocabSize)
+            throw new UserException($"PadToken is {options.PadToken}; expected a token id from 0 to "
+                + $"{config.VocabSize - 1}", nameof(options.PadToken));
+        var tests = new List<IReadOnlyList<int[]>>();
+        foreach (string file in options.Test)
+        {
+            IReadOnlyList<PlantedSequence> sequences = RecitalRequest.Sequences(file, model, config);
+            UnlearnData.RequireFits(sequences, "test", config.ContextLength);
+            tests.Add(UnlearnData.Rows(sequences));
+        }
+        return data with { Tests = tests, PadToken = options.PadToken };
+    }
+
+    // A worker for each thread of the host path, or for each named device.
+    static IReadOnlyList<Func<ComputeDevice>> Devices(JobContext context, int jobs, out string names)
+    {
+        var opened = new List<(string Name, bool Host)>();
+        foreach (string name in context.DeviceName.Split(','))
+        {
+            using ComputeDevice device = context.OpenDevice(name);
+            opened.Add((device.Name, device.Kind == DeviceKind.Cpu));
+        }
+        names = string.Join(',', opened.Select(d => d.Name));
+        if (opened is [{ Host: true }])
+            return [.. Enumerable.Range(0, Math.Min(ComputeDevice.HostThreadCount, jobs))
+                .Select(_ => (Func<ComputeDevice>)(() => context.OpenDevice("cpu")))];
+        return [.. opened.Select(d => (Func<ComputeDevice>)(() => context.OpenDevice(d.Name)))];
+    }
+
+    static JsonArray Array<T>(IEnumerable<T> values) => new([.. values.Select(v => JsonValue.Create(v))]);
+}
