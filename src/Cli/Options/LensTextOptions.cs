@@ -1,14 +1,11 @@
 using System.CommandLine;
-using HeadTap.Atlas;
-using HeadTap.Models;
-using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
 
 /// <summary>
 /// Texts for lenses: <c>--text-file</c>, <c>--batch</c> or <c>--atlas</c>, and <c>--bos</c>.
 /// </summary>
-sealed class LensTexts
+sealed class LensTextOptions
 {
     readonly Option<string[]> _files = new("--text-file")
     {
@@ -35,34 +32,12 @@ sealed class LensTexts
             command.Options.Add(option);
     }
 
-    /// <summary>The token of <c>--bos</c>; null for none.</summary>
-    /// <exception cref="UserException">The config names none.</exception>
-    public int? Bos(ParseResult parsed, ModelConfig config, string folder)
-        => PromptRequest.BosOf(parsed.GetValue(_bos), config, folder);
-
-    /// <summary>The texts, as the model's tokens.</summary>
-    /// <exception cref="UserException">Not one source is given, or it cannot be used.</exception>
-    public DocumentSource Read(ParseResult parsed, string folder, ModelConfig config)
+    /// <summary>The texts that a command line names.</summary>
+    public LensTextsRequest Read(ParseResult parsed) => new()
     {
-        string[] files = parsed.GetValue(_files) ?? [];
-        (string? batch, ulong? atlas) = (parsed.GetValue(_batch), parsed.GetValue(_atlas));
-        int given = (files.Length > 0 ? 1 : 0) + (batch is null ? 0 : 1) + (atlas is null ? 0 : 1);
-        if (given != 1)
-            throw new UserException($"{(given == 0 ? "no texts" : "texts of several kinds")}; expected "
-                + "one of --text-file, --batch and --atlas");
-        if (batch is not null)
-        {
-            DocumentSource ids = DocumentSource.FromIds(TokenRowsFile.Read(batch), batch);
-            for (int i = 0; i < ids.Count; i++)
-                ids.Read(i, config.VocabSize); // refused before the model is read
-            return ids;
-        }
-        ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(folder);
-        if (tokenizer.VocabSize > config.VocabSize)
-            throw new UserException($"{folder}: the tokenizer has {tokenizer.VocabSize} tokens and the model "
-                + $"{config.VocabSize}; expected a tokenizer that belongs to the model");
-        return files.Length > 0 ? DocumentSource.FromFiles(files, tokenizer)
-            : DocumentSource.FromTexts(new AtlasCorpus(AtlasFacts.Shipped, atlas!.Value).Documents, tokenizer,
-                "atlas");
-    }
+        TextFile = parsed.GetValue(_files) ?? [],
+        Batch = parsed.GetValue(_batch),
+        Atlas = parsed.GetValue(_atlas),
+        Bos = parsed.GetValue(_bos),
+    };
 }

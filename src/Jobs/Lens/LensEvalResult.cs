@@ -1,131 +1,93 @@
-using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
 using HeadTap.Lens;
-using Spectre.Console;
 
-namespace HeadTap.Cli;
+namespace HeadTap.Jobs;
 
-/// <summary>What <c>lens eval</c> found, as JSON and on the terminal.</summary>
-/// <param name="Source">The lens.</param>
-/// <param name="Name">As the user named it.</param>
-/// <param name="Options">What was measured.</param>
-/// <param name="Found">The measures.</param>
-/// <param name="Ablation">How heads were removed.</param>
-/// <param name="Removed">What that did; null where none were.</param>
-sealed record LensEvalReport(LensSource Source, string Name, LensEvaluationOptions Options,
-    LensEvaluationResult Found, AblationOptions Ablation, AblationResult? Removed)
+/// <summary>The scores of one layer, or of one head.</summary>
+/// <param name="Layer">The layer, from 0.</param>
+/// <param name="Head">The head, from 0; null for the sum over the layer's heads.</param>
+/// <param name="Top">k of the further top-k agreement; 1 and 5 are there already.</param>
+/// <param name="Score">Of the lens: nats, and shares from 0 to 1.</param>
+/// <param name="LogitLens">Of the logit lens; null for a head.</param>
+/// <param name="Normalized">Of the model's final LayerNorm and head on the layer's attention output; null for
+/// a head.</param>
+[JsonConverter(typeof(LensEvalPlaceConverter))]
+public sealed record LensEvalPlace(
+    int Layer, int? Head, int Top, LensScore Score, LensScore? LogitLens, LensScore? Normalized);
+
+/// <summary>What the removal of responsible heads changes, beside that of another head.</summary>
+/// <param name="Change">Mean change of log p(answer) when the other head is removed, nats.</param>
+/// <param name="Difference">Mean change by the responsible head less that by the other, nats.</param>
+/// <param name="Low">Lower end of its 95 % interval, nats.</param>
+/// <param name="High">Upper end of its 95 % interval, nats.</param>
+/// <param name="LowersMore">Share of prompts where the responsible head's removal lowers log p more.</param>
+public sealed record LensAblationContrast(
+    double Change, double Difference, double Low, double High, double LowersMore)
 {
-    bool OtherTop => Options.Top is not (1 or 5);
+    internal static LensAblationContrast Of(AblationContrast contrast) => new(contrast.OtherChange,
+        contrast.Difference, contrast.Interval.Low, contrast.Interval.High, contrast.LowersMore);
+}
 
-    internal JsonObject Json()
-    {
-        var json = new JsonObject
+/// <summary>What the removal of the heads that a lens calls responsible changes.</summary>
+/// <param name="Change">Mean change of log p(answer), nats.</param>
+/// <param name="Random">Beside a head drawn from all others.</param>
+/// <param name="SameLayer">Beside a head drawn from the others of its layer; null where it has none.</param>
+/// <param name="Responsible">By prompt: the head.</param>
+public sealed record LensAblationOutcome(double Change, LensAblationContrast Random,
+    LensAblationContrast? SameLayer, IReadOnlyList<HeadPlace> Responsible)
+{
+    internal static LensAblationOutcome Of(AblationOutcome outcome) => new(outcome.Change,
+        LensAblationContrast.Of(outcome.Random),
+        outcome.SameLayer is { } same ? LensAblationContrast.Of(same) : null, outcome.Responsible);
+}
+
+/// <summary>What the removal of responsible heads changes.</summary>
+/// <param name="Prompts">Number of prompts.</param>
+/// <param name="To">What the removed head's results become: zero or mean.</param>
+/// <param name="Lens">Heads that the lens calls responsible.</param>
+/// <param name="LogitLens">Heads that the logit lens calls responsible; null where it is the lens.</param>
+public sealed record LensAblation(
+    int Prompts, string To, LensAblationOutcome Lens, LensAblationOutcome? LogitLens);
+
+/// <summary>How close a lens comes to the model.</summary>
+/// <param name="Lens">The lens' kind.</param>
+/// <param name="Rows">Rows that were read.</param>
+/// <param name="Positions">Positions of them that means are over.</param>
+/// <param name="Chosen">Which positions these are: last, all, or how many of each row.</param>
+/// <param name="ModelEntropy">Of the model's distribution, nats.</param>
+/// <param name="KlUnigram">KL from the model to tokens as often as in the lens' training texts, nats; null
+/// where that is not known.</param>
+/// <param name="Layers">By layer.</param>
+/// <param name="Heads">By layer and head; empty for a lens that reads no heads.</param>
+/// <param name="Ablation">Null where no head was removed.</param>
+public sealed record LensEvalResult(string Lens, int Rows, int Positions, string Chosen, double ModelEntropy,
+    double? KlUnigram, IReadOnlyList<LensEvalPlace> Layers, IReadOnlyList<LensEvalPlace> Heads,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] LensAblation? Ablation)
+{
+    /// <summary>The lens in a line.</summary>
+    [JsonIgnore]
+    public string LensLine { get; init; } = "";
+
+    /// <summary>k of the further top-k agreement.</summary>
+    [JsonIgnore]
+    public int Top { get; init; }
+
+    /// <summary>Whether the lens reads heads.</summary>
+    [JsonIgnore]
+    public bool ReadsHeads { get; init; }
+
+    internal static LensEvalResult Of(LensSource source, string name, LensEvaluationOptions options,
+        LensEvaluationResult found, AblationOptions ablation, AblationResult? removed) => new(
+            LensText.Word(source.Options.Kind), found.Rows, found.Positions, options.Positions.ToString(),
+            found.ModelEntropy, found.UnigramKl,
+            [.. found.Layers.Select(l
+                => new LensEvalPlace(l.Layer, null, options.Top, l.Lens, l.LogitLens, l.Normalized))],
+            [.. found.Layers.SelectMany(l => l.Heads.Select((score, h)
+                => new LensEvalPlace(l.Layer, h, options.Top, score, null, null)))],
+            removed is null ? null : new LensAblation(removed.Prompts, ablation.ToMean ? "mean" : "zero",
+                LensAblationOutcome.Of(removed.Lens),
+                removed.LogitLens is { } logit ? LensAblationOutcome.Of(logit) : null))
         {
-            ["lens"] = LensText.Word(Source.Options.Kind),
-            ["rows"] = Found.Rows,
-            ["positions"] = Found.Positions,
-            ["chosen"] = Options.Positions.ToString(),
-            ["model_entropy"] = JsonNumber.Of(Found.ModelEntropy),
-            ["kl_unigram"] = Found.UnigramKl is { } kl ? JsonNumber.Of(kl) : null,
-            ["layers"] = new JsonArray([.. Found.Layers.Select(Json)]),
-            ["heads"] = new JsonArray([.. Found.Layers.SelectMany(l => l.Heads.Select((score, h) =>
-                Score(new JsonObject { ["layer"] = l.Layer, ["head"] = h }, score)))]),
+            LensLine = LensText.Line(source, name), Top = options.Top, ReadsHeads = source.ReadsHeads,
         };
-        if (Removed is not null)
-            json["ablation"] = new JsonObject
-            {
-                ["prompts"] = Removed.Prompts,
-                ["to"] = Ablation.ToMean ? "mean" : "zero",
-                ["lens"] = Json(Removed.Lens),
-                ["logit_lens"] = Removed.LogitLens is { } logit ? Json(logit) : null,
-            };
-        return json;
-    }
-
-    internal void Print(Invocation run)
-    {
-        run.Line($"lens       {(Source.Facts is { } facts ? $"{LensText.Kind(facts.Lens)}, {Name}"
-            : "the model's own unembedding (logit lens)")}");
-        run.Line($"positions  {Found.Positions} of {Found.Rows} rows ({Options.Positions})");
-        run.Line($"model      entropy {Found.ModelEntropy:0.000} nats; KL from unigram "
-            + (Found.UnigramKl is { } kl ? $"{kl:0.000}" : "unknown"));
-        string[] other = OtherTop ? [$"top-{Options.Top}"] : [];
-        Table table = Invocation.Table(["layer", "KL", "logit lens", "normalized", "top-1", "top-5", .. other,
-            "entropy", .. Source.ReadsHeads ? (string[])["closest head"] : []]);
-        foreach (LayerScore layer in Found.Layers)
-            Invocation.Row(table, [$"{layer.Layer}", $"{layer.Lens.Kl:0.000}", $"{layer.LogitLens.Kl:0.000}",
-                $"{layer.Normalized.Kl:0.000}", $"{layer.Lens.Top1:P1}", $"{layer.Lens.Top5:P1}",
-                .. OtherTop ? (string[])[$"{layer.Lens.TopK:P1}"] : [], $"{layer.Lens.Entropy:0.000}",
-                .. Source.ReadsHeads ? (string[])[Closest(layer)] : []]);
-        run.Draw(table);
-        if (Removed is not null)
-            PrintAblation(run, Removed);
-        run.Remark("KL(model || lens) in nats; top-k: share of positions where the model's most probable "
-            + "token is among the lens' k most probable");
-    }
-
-    static string Closest(LayerScore layer)
-    {
-        (int head, LensScore score) = layer.Heads.Index().MinBy(h => h.Item.Kl);
-        return $"{head} ({score.Kl:0.000})";
-    }
-
-    static void PrintAblation(Invocation run, AblationResult removed)
-    {
-        run.Line("heads that are called responsible, removed: change of log p(answer), "
-            + $"{removed.Prompts} prompts");
-        Table table = Invocation.Table(
-            "called by", "responsible", "beside", "other", "difference", "95 %", "lowers more");
-        foreach ((string by, AblationOutcome? outcome) in new[]
-            { ("lens", removed.Lens), ("logit lens", removed.LogitLens) })
-            if (outcome is not null)
-                foreach ((string beside, AblationContrast? contrast) in new[]
-                    { ("any head", outcome.Random), ("its layer's", outcome.SameLayer) })
-                    if (contrast is { } c)
-                        Invocation.Row(table, by, $"{outcome.Change:0.000}", beside, $"{c.OtherChange:0.000}",
-                            $"{c.Difference:0.000}", $"{c.Interval.Low:0.000} to {c.Interval.High:0.000}",
-                            $"{c.LowersMore:P0}");
-        run.Draw(table);
-    }
-
-    JsonObject Json(LayerScore layer)
-    {
-        JsonObject json = Score(new JsonObject { ["layer"] = layer.Layer }, layer.Lens);
-        json["kl_logit_lens"] = JsonNumber.Of(layer.LogitLens.Kl);
-        json["kl_logit_lens_normalized"] = JsonNumber.Of(layer.Normalized.Kl);
-        json["top1_logit_lens"] = JsonNumber.Of(layer.LogitLens.Top1);
-        json["top5_logit_lens"] = JsonNumber.Of(layer.LogitLens.Top5);
-        json["entropy_logit_lens"] = JsonNumber.Of(layer.LogitLens.Entropy);
-        return json;
-    }
-
-    JsonObject Score(JsonObject json, LensScore score)
-    {
-        json["kl"] = JsonNumber.Of(score.Kl);
-        json["top1"] = JsonNumber.Of(score.Top1);
-        json["top5"] = JsonNumber.Of(score.Top5);
-        if (OtherTop)
-            json[$"top{Options.Top}"] = JsonNumber.Of(score.TopK);
-        json["entropy"] = JsonNumber.Of(score.Entropy);
-        return json;
-    }
-
-    static JsonObject Json(AblationOutcome outcome) => new()
-    {
-        ["change"] = JsonNumber.Of(outcome.Change),
-        ["random"] = Json(outcome.Random),
-        ["same_layer"] = outcome.SameLayer is { } same ? Json(same) : null,
-        ["responsible"] = new JsonArray([.. outcome.Responsible.Select(p => new JsonObject
-        {
-            ["layer"] = p.Layer, ["head"] = p.Head,
-        })]),
-    };
-
-    static JsonObject Json(AblationContrast contrast) => new()
-    {
-        ["change"] = JsonNumber.Of(contrast.OtherChange),
-        ["difference"] = JsonNumber.Of(contrast.Difference),
-        ["low"] = JsonNumber.Of(contrast.Interval.Low),
-        ["high"] = JsonNumber.Of(contrast.Interval.High),
-        ["lowers_more"] = JsonNumber.Of(contrast.LowersMore),
-    };
 }
