@@ -85,7 +85,8 @@ public sealed record LensOptions
     {
         ArgumentNullException.ThrowIfNull(config);
         if (Kind == LensKind.LowRank && (Rank < 1 || Rank > config.Width))
-            throw new UserException($"--rank is {Rank}; expected 1 to the model's width {config.Width}");
+            throw new UserException($"Rank is {Rank}; expected 1 to the model's width {config.Width}",
+                nameof(Rank));
         if (Kind == LensKind.Logit && Initial == LensInitial.Zero)
             throw new UserException("a logit lens of zeros says nothing; expected folded or raw");
     }

@@ -135,6 +135,7 @@ sealed class LayerTraining
         MeanLoss = Mean();
         if (!double.IsFinite(MeanLoss))
             throw new UserException($"step {step}: the loss of layer {Lens.Layer} is {MeanLoss}; training "
-                + "stopped. Try a lower --learning-rate or more --warmup-steps");
+                + "stopped. Try a lower LearningRate or more WarmupSteps", nameof(AdamWOptions.LearningRate),
+                nameof(LearningRateSchedule.WarmupSteps));
     }
 }

@@ -29,8 +29,9 @@ public sealed record LensPlan(IReadOnlyList<IReadOnlyList<int>> Groups, MemoryPl
         while (together > 1 && Of(model, lens, layers, options, together).TotalBytes > free)
             together--;
         MemoryPlan memory = Of(model, lens, layers, options, together);
-        memory.Require(free, lens.Kind == LensKind.Head ? "--kind thin, --moments 8-bit or fewer --positions"
-            : "--moments 8-bit, fewer --positions or a smaller --batch-rows");
+        memory.Require(free, lens.Kind == LensKind.Head ? "Kind thin, Moments 8-bit or fewer Positions"
+            : "Moments 8-bit, fewer Positions or a smaller BatchRows", nameof(lens.Kind),
+            nameof(options.Moments), nameof(options.Positions), nameof(options.BatchRows));
         return new LensPlan([.. layers.Chunk(together)], memory, free);
     }
 

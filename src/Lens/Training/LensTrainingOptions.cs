@@ -102,20 +102,27 @@ public sealed record LensTrainingOptions
     public LensTrainingOptions Validated(ModelConfig config)
     {
         ArgumentNullException.ThrowIfNull(config);
-        string? problem = Least("steps", Steps, 0) ?? Least("batch-rows", BatchRows, 1)
-            ?? Least("accumulation", Accumulation, 1) ?? Least("tokens-per-row", TokensPerRow, 0)
-            ?? (TokensPerRow <= config.ContextLength ? null
-                : $"--tokens-per-row is {TokensPerRow}; the model's context is {config.ContextLength}")
-            ?? Least("evaluate-every", EvaluateEvery, 1) ?? Least("patience", Patience, 0)
-            ?? Least("checkpoint-every", CheckpointEvery, 0) ?? Least("validation-rows", ValidationRows, 1)
-            ?? Least("layers-at-once", LayersAtOnce, 0) ?? Least("warmup-steps", Schedule.WarmupSteps, 0)
-            ?? (ValidationShare is null or (>= 0 and < 1) ? null
-                : $"--validation-share is {ValidationShare}; expected 0 to less than 1")
-            ?? (Clip >= 0 && float.IsFinite(Clip) ? null : $"--clip is {Clip}; expected 0 or more")
-            ?? (MinimumGain >= 0 && double.IsFinite(MinimumGain) ? null
-                : $"--minimum-gain is {MinimumGain}; expected 0 or more")
-            ?? Optimizer.Problem();
-        return problem is null ? this : throw new UserException(problem);
+        RequireLeast(nameof(Steps), Steps, 0);
+        RequireLeast(nameof(BatchRows), BatchRows, 1);
+        RequireLeast(nameof(Accumulation), Accumulation, 1);
+        RequireLeast(nameof(TokensPerRow), TokensPerRow, 0);
+        if (TokensPerRow > config.ContextLength)
+            throw new UserException($"TokensPerRow is {TokensPerRow}; the model's context is "
+                + $"{config.ContextLength}", nameof(TokensPerRow));
+        RequireLeast(nameof(EvaluateEvery), EvaluateEvery, 1);
+        RequireLeast(nameof(Patience), Patience, 0);
+        RequireLeast(nameof(CheckpointEvery), CheckpointEvery, 0);
+        RequireLeast(nameof(ValidationRows), ValidationRows, 1);
+        RequireLeast(nameof(LayersAtOnce), LayersAtOnce, 0);
+        RequireLeast(nameof(Schedule.WarmupSteps), Schedule.WarmupSteps, 0);
+        if (!(ValidationShare is null or (>= 0 and < 1)))
+            throw new UserException($"ValidationShare is {ValidationShare}; expected 0 to less than 1",
+                nameof(ValidationShare));
+        if (!(Clip >= 0 && float.IsFinite(Clip)))
+            throw new UserException($"Clip is {Clip}; expected 0 or more", nameof(Clip));
+        if (!(MinimumGain >= 0 && double.IsFinite(MinimumGain)))
+            throw new UserException($"MinimumGain is {MinimumGain}; expected 0 or more", nameof(MinimumGain));
+        return Optimizer.Problem() is { } problem ? throw new UserException(problem) : this;
     }
 
     /// <summary>T of a forward pass.</summary>
@@ -125,6 +132,9 @@ public sealed record LensTrainingOptions
     internal int PositionsAtOnce(ModelConfig config)
         => checked((int)(Accumulation * Positions.MostOf(BatchRows, TokensAtOnce(config))));
 
-    static string? Least(string name, int value, int least)
-        => value >= least ? null : $"--{name} is {value}; expected {least} or more";
+    static void RequireLeast(string name, int value, int least)
+    {
+        if (value < least)
+            throw new UserException($"{name} is {value}; expected {least} or more", name);
+    }
 }

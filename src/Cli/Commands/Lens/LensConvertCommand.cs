@@ -1,7 +1,4 @@
 using System.CommandLine;
-using System.Text.Json.Nodes;
-using HeadTap.Lens;
-using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
@@ -26,40 +23,23 @@ static class LensConvertCommand
         {
             model, lens, to, output,
         };
-        command.SetAction(parsed => Run(global.Of(parsed), parsed.GetValue(model)!, parsed.GetValue(lens)!,
-            parsed.GetValue(to)!, parsed.GetValue(output)!));
+        command.SetAction(parsed => Run(global.Of(parsed), new LensConvertOptions
+        {
+            Model = parsed.GetValue(model)!,
+            Lens = parsed.GetValue(lens)!,
+            To = parsed.GetValue(to)!,
+            Out = parsed.GetValue(output)!,
+        }));
         return command;
     }
 
-    static int Run(Invocation run, string folder, string from, string to, string output)
+    static int Run(Invocation run, LensConvertOptions options)
     {
-        LensKind kind = to switch
-        {
-            "head" => LensKind.Head,
-            "thin" => LensKind.Thin,
-            _ => throw new UserException($"--to is {Quoted.Name(to)}; expected head or thin"),
-        };
-        ModelConfig config = ModelFolder.ReadConfig(folder);
-        string hash = ModelFolder.Hash(folder), file = Path.Combine(output, LensFolder.WeightsFile);
-        LensMetadata facts = LensFolder.ReadFacts(from);
-        LensFolder.RequireFor(from, facts, config, hash);
-        LensCommand.RequireFree(output);
-        using ComputeDevice device = run.OpenDevice();
-        using LoadedModel loaded = LoadedModel.Open(run, device, folder);
-        using LensSet lens = LensFolder.Load(loaded.Model, hash, from, null, positions: 1);
-        using LensSet made = LensConversion.To(lens, kind);
-        run.Cancel.ThrowIfCancellationRequested();
-        LensFolder.Save(output, facts with { Lens = made.Options }, made, made.Layers.ToHashSet(),
-            LensFolder.Unigram(from) is { } counts ? [.. counts.Select(n => (long)n)] : null);
-        long bytes = new FileInfo(file).Length;
+        LensConvertResult made = run.RunJob(context => LensConvertJob.Run(options, context));
         if (run.Json)
-            run.WriteJson(new JsonObject
-            {
-                ["out"] = output, ["kind"] = to, ["layers"] = made.Layers.Count, ["bytes"] = bytes,
-            });
-        else
-            run.Line($"{LensText.Word(facts.Lens.Kind)} -> {to}, {made.Layers.Count} layers, "
-                + $"{MemoryPlan.Text(bytes)}: {output}");
+            return run.WriteJson(made, LensJobsJson.Default.LensConvertResult);
+        run.Line($"{made.From} -> {made.Kind}, {made.Layers} layers, "
+            + $"{MemoryPlan.Text(made.Bytes)}: {made.Out}");
         return ExitCode.Done;
     }
 }

@@ -1,8 +1,5 @@
 using System.CommandLine;
-using System.Globalization;
-using HeadTap.Lens;
-using HeadTap.Models;
-using HeadTap.Runtime;
+using Spectre.Console;
 
 namespace HeadTap.Cli;
 
@@ -59,99 +56,68 @@ sealed class LensEvalCommand
 
     int Run(Invocation run, ParseResult parsed)
     {
-        string folder = parsed.GetValue(_model)!, lens = parsed.GetValue(_lens)!;
-        ModelConfig config = ModelFolder.ReadConfig(folder);
-        int top = parsed.GetValue(_top), prompts = parsed.GetValue(_ablation);
-        if (top < 1 || top > config.VocabSize)
-            throw new UserException($"--top is {top}; expected 1 to {config.VocabSize}");
-        if (prompts < 0)
-            throw new UserException($"--ablation is {prompts}; expected how many prompts, or 0");
-        var options = new LensEvaluationOptions
+        var options = new LensEvalOptions
         {
-            Positions = PositionChoice.Parse(parsed.GetValue(_positions)!), Seed = run.Seed, Top = top,
+            Model = parsed.GetValue(_model)!,
+            Lens = parsed.GetValue(_lens)!,
+            TextFile = parsed.GetValue(_file),
+            Batch = parsed.GetValue(_batch),
+            Bos = parsed.GetValue(_bos),
+            Layers = parsed.GetValue(_layers)!,
+            Positions = parsed.GetValue(_positions)!,
+            Top = parsed.GetValue(_top),
+            Ablation = parsed.GetValue(_ablation),
+            AblationTo = parsed.GetValue(_removal)!,
         };
-        var ablation = new AblationOptions
-        {
-            Prompts = prompts, Seed = run.Seed, ToMean = ToMean(parsed.GetValue(_removal)!),
-        };
-        LensSource source = LensSource.Find(lens, config, ModelFolder.Hash(folder));
-        int[] layers = Layers(parsed.GetValue(_layers)!, source);
-        if (prompts > 0)
-            AblationCheck.RequireUsable(source, layers, config.Heads);
-        IReadOnlyList<int[]> rows = Rows(parsed, folder, config);
-        LensEvaluation.Usable(rows);
-        int[]? unigram = source.IsBaseline ? null : LensFolder.Unigram(lens);
-        using ComputeDevice device = run.OpenDevice();
-        using LoadedModel loaded = LoadedModel.Open(run, device, folder);
-        LensEvaluationResult? found = null;
-        AblationResult? removed = null;
-        run.WithProgress("evaluating", report =>
-        {
-            found = LensEvaluation.Run(loaded.Model, source, layers, rows, unigram, options, share =>
-            {
-                run.Cancel.ThrowIfCancellationRequested();
-                report(share, "");
-            });
-            if (prompts > 0)
-                removed = AblationCheck.Run(loaded.Model, source, layers, rows, ablation);
-        });
-        var report = new LensEvalReport(source, lens, options, found!, ablation, removed);
+        LensEvalResult found = run.RunJob(context => LensEvalJob.Run(options, context));
         if (run.Json)
-            run.WriteJson(report.Json());
-        else
-            report.Print(run);
+            return run.WriteJson(found, LensJobsJson.Default.LensEvalResult);
+        Print(run, found);
         return ExitCode.Done;
     }
 
-    static bool ToMean(string word) => word switch
+    static void Print(Invocation run, LensEvalResult found)
     {
-        "zero" => false,
-        "mean" => true,
-        _ => throw new UserException($"--ablation-to is {Quoted.Name(word)}; expected zero or mean"),
-    };
-
-    static int[] Layers(string text, LensSource source)
-    {
-        if (text == "all")
-            return [.. source.Layers];
-        return [.. text.Split(',').Select(word =>
-            int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out int layer)
-            && source.Layers.Contains(layer) ? layer
-                : throw new UserException($"--layers is {Quoted.Name(text)}; expected all, or some of "
-                    + $"{string.Join(", ", source.Layers)}, which the lens has, with commas between"))
-            .Distinct().Order()];
+        run.Line($"lens       {found.LensLine}");
+        run.Line($"positions  {found.Positions} of {found.Rows} rows ({found.Chosen})");
+        run.Line($"model      entropy {found.ModelEntropy:0.000} nats; KL from unigram "
+            + (found.KlUnigram is { } kl ? $"{kl:0.000}" : "unknown"));
+        bool other = found.Top is not (1 or 5);
+        Table table = Invocation.Table(["layer", "KL", "logit lens", "normalized", "top-1", "top-5",
+            .. other ? (string[])[$"top-{found.Top}"] : [], "entropy",
+            .. found.ReadsHeads ? (string[])["closest head"] : []]);
+        foreach (LensEvalPlace layer in found.Layers)
+            Invocation.Row(table, [$"{layer.Layer}", $"{layer.Score.Kl:0.000}",
+                $"{layer.LogitLens?.Kl:0.000}", $"{layer.Normalized?.Kl:0.000}", $"{layer.Score.Top1:P1}",
+                $"{layer.Score.Top5:P1}", .. other ? (string[])[$"{layer.Score.TopK:P1}"] : [],
+                $"{layer.Score.Entropy:0.000}",
+                .. found.ReadsHeads
+                    ? (string[])[Closest(found.Heads.Where(h => h.Layer == layer.Layer))] : []]);
+        run.Draw(table);
+        if (found.Ablation is { } removed)
+            Print(run, removed);
+        run.Remark("KL(model || lens) in nats; top-k: share of positions where the model's most probable "
+            + "token is among the lens' k most probable");
     }
 
-    // Checked here, so that nothing is loaded for texts that do not fit.
-    IReadOnlyList<int[]> Rows(ParseResult parsed, string folder, ModelConfig config)
-    {
-        (string? file, string? batch) = (parsed.GetValue(_file), parsed.GetValue(_batch));
-        if (file is null == batch is null)
-            throw new UserException(
-                $"{(file is null ? "no texts" : "two kinds of texts")}; expected --text-file or --batch");
-        int[] before = PromptRequest.BosOf(parsed.GetValue(_bos), config, folder) is { } bos ? [bos] : [];
-        IReadOnlyList<int[]> rows = batch is not null
-            ? [.. TokenRowsFile.Read(batch).Select(row => row.Length > 0 ? (int[])[.. before, .. row] : [])]
-            : TextRows(file!, folder, before, config.ContextLength);
-        for (int i = 0; i < rows.Count; i++)
-        {
-            if (rows[i].Length > config.ContextLength)
-                throw new UserException($"row {i} has {rows[i].Length} tokens; the model's context ends at "
-                    + $"{config.ContextLength}");
-            if (rows[i].Any(id => id < 0 || id >= config.VocabSize))
-                throw new UserException($"row {i} has token id "
-                    + $"{rows[i].First(id => id < 0 || id >= config.VocabSize)}; the model's vocabulary is 0 "
-                    + $"to {config.VocabSize - 1}");
-        }
-        return rows;
-    }
+    static string Closest(IEnumerable<LensEvalPlace> heads)
+        => heads.MinBy(h => h.Score.Kl) is { } head ? $"{head.Head} ({head.Score.Kl:0.000})" : "";
 
-    // A document longer than the context becomes several rows, none of which overlap.
-    static IReadOnlyList<int[]> TextRows(string file, string folder, int[] before, int context)
+    static void Print(Invocation run, LensAblation removed)
     {
-        ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(folder);
-        return [.. TextDocuments.Read(file).Select(text => tokenizer.Encode(text))
-            .Where(ids => ids.Length > 0)
-            .SelectMany(ids => ((int[])[.. before, .. ids]).Chunk(context))];
+        run.Line("heads that are called responsible, removed: change of log p(answer), "
+            + $"{removed.Prompts} prompts");
+        Table table = Invocation.Table(
+            "called by", "responsible", "beside", "other", "difference", "95 %", "lowers more");
+        foreach ((string by, LensAblationOutcome? outcome) in new[]
+            { ("lens", removed.Lens), ("logit lens", removed.LogitLens) })
+            if (outcome is not null)
+                foreach ((string beside, LensAblationContrast? contrast) in new[]
+                    { ("any head", outcome.Random), ("its layer's", outcome.SameLayer) })
+                    if (contrast is { } c)
+                        Invocation.Row(table, by, $"{outcome.Change:0.000}", beside, $"{c.Change:0.000}",
+                            $"{c.Difference:0.000}", $"{c.Low:0.000} to {c.High:0.000}",
+                            $"{c.LowersMore:P0}");
+        run.Draw(table);
     }
 }

@@ -1,8 +1,4 @@
 using System.CommandLine;
-using System.Text.Json.Nodes;
-using HeadTap.Lens;
-using HeadTap.Models;
-using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
 
@@ -26,26 +22,21 @@ static class LensImportCommand
         {
             model, tuned, output,
         };
-        command.SetAction(parsed => Run(global.Of(parsed), parsed.GetValue(model)!, parsed.GetValue(tuned)!,
-            parsed.GetValue(output)!));
+        command.SetAction(parsed => Run(global.Of(parsed), new LensImportOptions
+        {
+            Model = parsed.GetValue(model)!,
+            Tuned = parsed.GetValue(tuned)!,
+            Out = parsed.GetValue(output)!,
+        }));
         return command;
     }
 
-    static int Run(Invocation run, string folder, string path, string output)
+    static int Run(Invocation run, LensImportOptions options)
     {
-        string hash = ModelFolder.Hash(folder);
-        LensCommand.RequireFree(output);
-        using ComputeDevice device = run.OpenDevice();
-        using LoadedModel loaded = LoadedModel.Open(run, device, folder);
-        using LensSet lens = TunedLensImport.Read(loaded.Model, path);
-        LensFolder.Save(output, TunedLensImport.Facts(lens, hash, path), lens, lens.Layers.ToHashSet());
+        LensImportResult made = run.RunJob(context => LensImportJob.Run(options, context));
         if (run.Json)
-            run.WriteJson(new JsonObject
-            {
-                ["out"] = output, ["kind"] = "tuned", ["layers"] = lens.Layers.Count,
-            });
-        else
-            run.Line($"tuned, {lens.Layers.Count} layers: {output}");
+            return run.WriteJson(made, LensJobsJson.Default.LensImportResult);
+        run.Line($"{made.Kind}, {made.Layers} layers: {made.Out}");
         return ExitCode.Done;
     }
 }

@@ -1,9 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Json.Nodes;
 using HeadTap.Lens;
-using HeadTap.Models;
-using HeadTap.Runtime;
 using Spectre.Console;
 
 namespace HeadTap.Cli;
@@ -33,60 +30,24 @@ sealed class LensScanCommand
         _places.AddTo(command);
         foreach (Option option in (Option[])[_words, _out])
             command.Options.Add(option);
-        command.SetAction(parsed => Run(global.Of(parsed), parsed));
+        command.SetAction(parsed => Run(global.Of(parsed), new LensScanOptions
+        {
+            Prompt = _prompt.Request(parsed),
+            Places = _places.Read(parsed),
+            Words = parsed.GetValue(_words)!,
+            Out = parsed.GetValue(_out),
+        }));
         return command;
     }
 
-    int Run(Invocation run, ParseResult parsed)
+    static int Run(Invocation run, LensScanOptions options)
     {
-        Prompt prompt = _prompt.Read(parsed);
-        string file = parsed.GetValue(_words)!;
-        WordSet words = WordSet.Read(file);
-        ByteBpeTokenizer tokenizer = prompt.Tokenizer ?? throw new UserException(
-            $"{prompt.Folder}: no tokenizer files, so tokens have no words to look up");
-        bool[] listed = words.Tokens(tokenizer, prompt.Config.VocabSize);
-        if (!listed.Contains(true))
-            throw new UserException($"{Quoted.Path(file)}: none of its {words.Words.Count} words is a token "
-                + "of this model; expected at least one");
-        LensPlaces places = _places.Read(parsed, prompt.Folder, prompt.Config);
-        string? page = parsed.GetValue(_out);
-        if (page is not null)
-            OutputFile.Require(page);
-        using ComputeDevice device = run.OpenDevice();
-        using LoadedModel loaded = LoadedModel.Open(run, device, prompt.Folder);
-        int[][] rows = [.. Enumerable.Range(0, prompt.Rows.B).Select(b => prompt.Rows.Row(b).ToArray())];
-        LensReadings? readings = null;
-        run.WithProgress("reading", report => readings = LensReadings.OfLastTokens(
-            loaded.Model, places.Source, places.Request, rows, share =>
-            {
-                run.Cancel.ThrowIfCancellationRequested();
-                report(share, "");
-            }));
-        var found = new LensScanFindings(places, new LensText(tokenizer), rows.Length, words.Words.Count,
-            words.Spelled(tokenizer), listed.Count(l => l), prompt.Config.VocabSize,
-            WordScan.Of(readings!.Learned, listed), WordScan.Of(readings.Baseline, listed));
-        if (page is not null)
-        {
-            LensScanReport.Make(found, Path.GetFileName(file)).Save(page);
-            new Manifest
-            {
-                Command = "lens scan",
-                Options = new JsonObject
-                {
-                    ["lens"] = places.Name, ["top"] = places.Request.Top, ["prompts"] = rows.Length,
-                    ["words"] = Path.GetFileName(file), ["bos"] = prompt.Bos,
-                },
-                ModelHash = places.ModelHash,
-                DataHash = FileHash.Sha256(file),
-                Device = device.Name,
-                Precision = device.Precision.ManifestName(),
-            }.WriteBeside(page);
-        }
+        LensScanResult result = run.RunJob(context => LensScanJob.Run(options, context));
         if (run.Json)
-            run.WriteJson(found.Json());
+            run.WriteJson(result, LensJobsJson.Default.LensScanResult);
         else
-            Print(run, found);
-        if (page is not null)
+            Print(run, result.Found!);
+        if (options.Out is { } page)
             run.Remark($"written: {page}");
         return ExitCode.Done;
     }
@@ -114,62 +75,4 @@ sealed class LensScanCommand
     }
 
     static string Number(double mean) => mean.ToString("0.0", CultureInfo.InvariantCulture);
-}
-
-/// <summary>What a scan found.</summary>
-/// <param name="Places">The lens and what was read of it.</param>
-/// <param name="Text">Names of tokens.</param>
-/// <param name="Prompts">How many.</param>
-/// <param name="Words">Words of the list.</param>
-/// <param name="Spelled">Of them, those that are a single token.</param>
-/// <param name="Listed">Tokens that are one of the words.</param>
-/// <param name="Vocabulary">V.</param>
-/// <param name="Learned">Through the lens.</param>
-/// <param name="Baseline">Through the untrained lens.</param>
-sealed record LensScanFindings(LensPlaces Places, LensText Text, int Prompts, int Words, int Spelled,
-    int Listed, int Vocabulary, WordScan Learned, WordScan Baseline)
-{
-    /// <summary>Words among as many tokens drawn from the vocabulary.</summary>
-    internal double Chance => (double)Places.Request.Top * Listed / Vocabulary;
-
-    /// <summary>Maps to show, each with its lens.</summary>
-    internal IEnumerable<(string Name, WordScan Scan)> Scans => Places.Source.IsBaseline
-        ? [("logit lens", Learned)] : [("the lens", Learned), ("logit lens", Baseline)];
-
-    internal string[] Columns => Places.Source.ReadsHeads
-        ? [.. Places.Request.Heads.Select(h => $"head {h}")] : ["stream"];
-
-    internal static string Name(ScannedHead head) => head.Head is { } h ? $"head {h}" : "stream";
-
-    /// <summary>The words of a head that were found most often.</summary>
-    internal string List(ScannedHead head, int most) => string.Join(' ', head.Found.Take(most)
-        .Select(f => Text.Visible(f.Token))) + (head.Found.Count > most ? " ..." : "");
-
-    internal JsonObject Json() => new()
-    {
-        ["model_hash"] = Places.ModelHash,
-        ["lens"] = LensText.Word(Places.Source.Options.Kind),
-        ["prompts"] = Prompts,
-        ["words"] = Words,
-        ["words_that_are_tokens"] = Spelled,
-        ["listed_tokens"] = Listed,
-        ["top"] = Places.Request.Top,
-        ["by_chance"] = Chance,
-        ["heads"] = new JsonArray([.. Learned.Heads.Zip(Baseline.Heads, (own, plain) =>
-        {
-            JsonObject json = Json(own);
-            json["matched"] = new JsonArray([.. own.Found.Select(f => new JsonObject
-            {
-                ["id"] = f.Token, ["text"] = Text.Of(f.Token), ["prompts"] = f.Prompts,
-            })]);
-            json["logit_lens_mean"] = plain.Mean;
-            return json;
-        })]),
-        ["most"] = new JsonArray([.. Learned.Best.Select(Json)]),
-    };
-
-    static JsonObject Json(ScannedHead head) => new()
-    {
-        ["layer"] = head.Layer, ["head"] = head.Head, ["mean"] = head.Mean,
-    };
 }

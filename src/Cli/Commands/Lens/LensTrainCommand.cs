@@ -1,8 +1,4 @@
 using System.CommandLine;
-using System.Text.Json.Nodes;
-using HeadTap.Lens;
-using HeadTap.Models;
-using HeadTap.Runtime;
 using Spectre.Console;
 
 namespace HeadTap.Cli;
@@ -11,7 +7,7 @@ namespace HeadTap.Cli;
 sealed class LensTrainCommand
 {
     readonly Option<string> _model = PromptOptions.ModelOption(required: true);
-    readonly LensTexts _texts = new();
+    readonly LensTextOptions _texts = new();
     readonly Option<string> _layers = Word("--layers", "all", "all, or layers with commas between");
     readonly Option<string> _kind =
         Word("--kind", "head", "head, thin, low-rank, shared, residual or tuned; docs/lens.md");
@@ -93,125 +89,34 @@ sealed class LensTrainCommand
             _minimumRate, _clip, _moments, _validation, _validationRows, _every, _patience, _gain,
             _checkpoint, _together, _out, _resume, _plan, _memory])
             command.Options.Add(option);
-        command.SetAction(parsed => Run(global.Of(parsed), parsed));
+        command.SetAction(parsed => Run(global.Of(parsed), Options(parsed)));
         return command;
     }
 
-    int Run(Invocation run, ParseResult parsed)
+    LensTrainOptions Options(ParseResult parsed) => new()
     {
-        string folder = parsed.GetValue(_model)!;
-        ModelConfig config = ModelFolder.ReadConfig(folder);
-        LensOptions lens = Lens(parsed, config);
-        int[] layers = LensCommand.Layers(parsed.GetValue(_layers)!, config);
-        LensTrainingOptions options = Training(parsed) with
-        {
-            Seed = run.Seed, Bos = _texts.Bos(parsed, config, folder),
-        };
-        options.Validated(config);
-        if (parsed.GetValue(_plan))
-            return Plan(run, parsed, config, lens, layers, options);
-        if (parsed.GetValue(_memory) is not null)
-            throw new UserException("--plan-memory belongs to --plan; leave it out");
-        string output = parsed.GetValue(_out)
-            ?? throw new UserException("no folder for the lenses; expected --out");
-        RunFolder.RequireFree(output);
-        AtomicFile.RequireWritable(Path.Combine(output, LensFolder.WeightsFile));
-        DocumentSource texts = _texts.Read(parsed, folder, config);
-        using ComputeDevice device = run.OpenDevice();
-        using LoadedModel loaded = LoadedModel.Open(run, device, folder);
-        LensRunResult? result = null;
-        bool trained = false;
-        run.WithProgress("training lenses", report => result = LensRun.Run(loaded.Model,
-            ModelFolder.Hash(folder), lens, layers, options, texts, output, new LensRunOptions
-            {
-                Stop = run.Cancel,
-                Planned = plan => run.Remark(Text(plan)),
-                Progress = p =>
-                {
-                    trained = true;
-                    Report(run, report, p);
-                },
-            }));
-        if (result!.Complete && !trained && options.Steps > 0)
-            run.Remark("complete already; nothing was trained");
-        Print(run, result);
-        run.Cancel.ThrowIfCancellationRequested();
-        return ExitCode.Done;
-    }
-
-    int Plan(Invocation run, ParseResult parsed, ModelConfig config, LensOptions lens, int[] layers,
-        LensTrainingOptions options)
-    {
-        double? memory = parsed.GetValue(_memory);
-        if (memory is <= 0 || memory is { } given && !double.IsFinite(given))
-            throw new UserException($"--plan-memory is {memory}; expected a number of GiB above 0");
-        using ComputeDevice device = run.OpenDevice();
-        using var model = new LanguageModel(device, config); // sizes are all that is asked of it
-        Print(run, LensPlan.Make(model, lens, layers, options,
-            memory is { } gib ? (long)(gib * (1L << 30)) - 4 * model.Parameters.TotalLength : null));
-        return ExitCode.Done;
-    }
-
-    LensOptions Lens(ParseResult parsed, ModelConfig config)
-    {
-        var lens = new LensOptions
-        {
-            Kind = LensCommand.Kind(parsed.GetValue(_kind)!),
-            Rank = parsed.GetValue(_rank),
-            Initial = parsed.GetValue(_init) switch
-            {
-                "folded" => LensInitial.Folded,
-                "raw" => LensInitial.Raw,
-                "zero" => LensInitial.Zero,
-                var word => throw new UserException(
-                    $"--init is {Quoted.Name(word!)}; expected folded, raw or zero"),
-            },
-            Bias = parsed.GetValue(_bias) switch
-            {
-                "per-head" => LensBias.PerHead,
-                "divided" => LensBias.Divided,
-                var word => throw new UserException(
-                    $"--bias is {Quoted.Name(word!)}; expected per-head or divided"),
-            },
-        };
-        lens.RequireFits(config);
-        return lens;
-    }
-
-    LensTrainingOptions Training(ParseResult parsed) => new()
-    {
+        Model = parsed.GetValue(_model)!,
+        Texts = _texts.Read(parsed),
+        Layers = parsed.GetValue(_layers)!,
+        Kind = parsed.GetValue(_kind)!,
+        Rank = parsed.GetValue(_rank),
+        Init = parsed.GetValue(_init)!,
+        Bias = parsed.GetValue(_bias)!,
+        Positions = parsed.GetValue(_positions)!,
         Steps = parsed.GetValue(_steps),
         BatchRows = parsed.GetValue(_batchRows),
         Accumulation = parsed.GetValue(_accumulation),
         TokensPerRow = parsed.GetValue(_tokens),
-        Positions = PositionChoice.Parse(parsed.GetValue(_positions)!),
-        Optimizer = new AdamWOptions
-        {
-            LearningRate = parsed.GetValue(_rate), Beta1 = parsed.GetValue(_beta1),
-            Beta2 = parsed.GetValue(_beta2), Epsilon = parsed.GetValue(_epsilon),
-            WeightDecay = parsed.GetValue(_decay),
-        },
-        Schedule = new LearningRateSchedule
-        {
-            Kind = parsed.GetValue(_schedule) switch
-            {
-                "constant" => ScheduleKind.Constant,
-                "cosine" => ScheduleKind.Cosine,
-                var word => throw new UserException(
-                    $"--schedule is {Quoted.Name(word!)}; expected constant or cosine"),
-            },
-            WarmupSteps = parsed.GetValue(_warmup),
-            MinimumRate = parsed.GetValue(_minimumRate),
-        },
+        LearningRate = parsed.GetValue(_rate),
+        Beta1 = parsed.GetValue(_beta1),
+        Beta2 = parsed.GetValue(_beta2),
+        Epsilon = parsed.GetValue(_epsilon),
+        WeightDecay = parsed.GetValue(_decay),
+        Schedule = parsed.GetValue(_schedule)!,
+        WarmupSteps = parsed.GetValue(_warmup),
+        MinimumRate = parsed.GetValue(_minimumRate),
         Clip = parsed.GetValue(_clip),
-        Moments = parsed.GetValue(_moments) switch
-        {
-            "float32" => MomentStorage.Float32,
-            "8-bit" => MomentStorage.EightBit,
-            "factored" => MomentStorage.Factored,
-            var word => throw new UserException(
-                $"--moments is {Quoted.Name(word!)}; expected float32, 8-bit or factored"),
-        },
+        Moments = parsed.GetValue(_moments)!,
         ValidationShare = parsed.GetValue(_validation),
         ValidationRows = parsed.GetValue(_validationRows),
         EvaluateEvery = parsed.GetValue(_every),
@@ -219,73 +124,45 @@ sealed class LensTrainCommand
         MinimumGain = parsed.GetValue(_gain),
         CheckpointEvery = parsed.GetValue(_checkpoint),
         LayersAtOnce = parsed.GetValue(_together),
+        Plan = parsed.GetValue(_plan),
+        PlanMemory = parsed.GetValue(_memory),
+        Out = parsed.GetValue(_out),
     };
 
-    static void Report(Invocation run, Action<double, string> report, LensProgress p)
+    static int Run(Invocation run, LensTrainOptions options)
     {
-        double mean = p.Last.Losses.Where(l => !double.IsNaN(l)).DefaultIfEmpty(double.NaN).Average();
-        report((p.Group + (double)p.Last.Step / p.Steps) / p.Groups,
-            $"KL {mean:0.000}, {p.TimeLeft:hh\\:mm\\:ss} left");
-        if (p.ValidationKl is { } kl)
-            run.Remark($"step {p.Last.Step} of {p.Steps}"
-                + (p.Groups > 1 ? $" of layers {string.Join(", ", p.Layers)}" : "")
-                + $": KL {mean:0.000}, validation {string.Join(" ", kl.Select(k => $"{k:0.000}"))}, "
-                + $"{p.TimeLeft:hh\\:mm\\:ss} left");
-        else if (!run.ShowsProgress && (p.Last.Step % 50 == 0 || p.Last.Step == p.Steps))
-            run.Remark($"step {p.Last.Step} of {p.Steps}: KL {mean:0.000}, {p.TimeLeft:hh\\:mm\\:ss} left");
+        LensTrainResult result = run.RunJob(context => LensTrainJob.Run(options, context));
+        if (result.Plan is { } plan)
+            return Print(run, plan);
+        Print(run, result.Trained!);
+        run.Cancel.ThrowIfCancellationRequested();
+        return ExitCode.Done;
     }
 
-    static string Text(LensPlan plan) => $"{plan.Groups.Sum(g => g.Count)} layers"
-        + (plan.Groups.Count > 1 ? $" in {plan.Groups.Count} groups of at most {plan.Groups[0].Count}" : "")
-        + $"; beside the model {MemoryPlan.Text(plan.Memory.TotalBytes)} of "
-        + $"{MemoryPlan.Text(plan.FreeBytes)}: {plan.Memory}";
-
-    static void Print(Invocation run, LensPlan plan)
+    static int Print(Invocation run, LensPlanResult plan)
     {
-        if (!run.Json)
-        {
-            run.Line(Text(plan));
-            return;
-        }
-        run.WriteJson(new JsonObject
-        {
-            ["groups"] = new JsonArray([.. plan.Groups.Select(g =>
-                new JsonArray([.. g.Select(l => (JsonNode)l)]))]),
-            ["bytes"] = plan.Memory.TotalBytes,
-            ["free_bytes"] = plan.FreeBytes,
-            ["parts"] = new JsonObject(plan.Memory.Parts.Select(p =>
-                KeyValuePair.Create<string, JsonNode?>(p.Purpose, p.Bytes))),
-        });
+        if (run.Json)
+            return run.WriteJson(plan, LensJobsJson.Default.LensPlanResult);
+        run.Line(plan.Line);
+        return ExitCode.Done;
     }
 
-    static void Print(Invocation run, LensRunResult result)
+    static void Print(Invocation run, LensTrainedResult result)
     {
-        LensMetadata? facts = result.Facts;
         if (run.Json)
         {
-            run.WriteJson(new JsonObject
-            {
-                ["complete"] = result.Complete,
-                ["seconds"] = result.Elapsed.TotalSeconds,
-                ["layers"] = new JsonArray([.. (facts?.Layers ?? []).Select((layer, i) => new JsonObject
-                {
-                    ["layer"] = layer,
-                    ["step"] = facts!.Steps[i],
-                    ["validation_kl"] = facts.ValidationKl?[i],
-                    ["validation_kl_logit_lens"] = facts.LogitLensKl?[i],
-                })]),
-            });
+            run.WriteJson(result, LensJobsJson.Default.LensTrainedResult);
             return;
         }
         run.Line($"{(result.Complete ? "trained" : "stopped, continue with --resume")}: "
-            + $"{result.Elapsed:hh\\:mm\\:ss}");
-        if (facts is null)
+            + $"{TimeSpan.FromSeconds(result.Seconds):hh\\:mm\\:ss}");
+        if (result.Layers.Count == 0)
             return;
         Table table = Invocation.Table("layer", "best at step", "validation KL", "logit lens");
-        for (int i = 0; i < facts.Layers.Count; i++)
-            Invocation.Row(table, $"{facts.Layers[i]}", $"{facts.Steps[i]}",
-                facts.ValidationKl?[i] is { } kl ? $"{kl:0.0000}" : "none",
-                facts.LogitLensKl?[i] is { } logit ? $"{logit:0.0000}" : "none");
+        foreach (TrainedLayer layer in result.Layers)
+            Invocation.Row(table, $"{layer.Layer}", $"{layer.Step}",
+                layer.ValidationKl is { } kl ? $"{kl:0.0000}" : "none",
+                layer.LogitLensKl is { } logit ? $"{logit:0.0000}" : "none");
         run.Draw(table);
     }
 }

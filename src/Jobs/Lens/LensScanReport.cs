@@ -1,14 +1,15 @@
 using HeadTap.Lens;
+using HeadTap.Models;
 using HeadTap.Reports;
 
-namespace HeadTap.Cli;
+namespace HeadTap.Jobs;
 
-/// <summary>The page that <c>lens scan --out</c> writes.</summary>
+/// <summary>The page of <see cref="LensScanJob"/>: a map of layers and heads.</summary>
 static class LensScanReport
 {
     const int ListedWords = 20;
 
-    /// <summary>Makes it.</summary>
+    /// <summary>Makes the page.</summary>
     /// <param name="found">What was found.</param>
     /// <param name="list">Name of the list of words.</param>
     internal static HtmlReport Make(LensScanFindings found, string list)
@@ -19,7 +20,7 @@ static class LensScanReport
             + $"many tokens drawn from the vocabulary would have {found.Chance:0.0}: {found.Listed} of its "
             + $"{found.Vocabulary} tokens are words of the list, without spaces and in lower case; "
             + $"{found.Spelled} of the {found.Words} words are a single token.");
-        int columns = found.Columns.Length;
+        int columns = found.Columns.Count;
         string[] names = [.. found.Columns.Select(c => c.Replace("head ", "", StringComparison.Ordinal))];
         foreach ((string name, WordScan scan) in found.Scans)
             report.Figure(SvgChart.HeatMap($"Words of {list}: {name}",
@@ -34,7 +35,7 @@ static class LensScanReport
             found.Scans.First().Scan.Heads.Select(h => Row(h, found)));
         report.Heading("How it was made");
         report.Table(["", ""], [["lens", found.Places.Text], ["model", $"hash {found.Places.ModelHash}"],
-            ["version", VersionAction.Version]]);
+            ["version", new Manifest { Command = "" }.CodeVersion]]);
         return report;
     }
 

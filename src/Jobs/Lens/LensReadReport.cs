@@ -1,16 +1,17 @@
 using System.Text.Json.Nodes;
 using HeadTap.Lens;
+using HeadTap.Models;
 using HeadTap.Reports;
 using HeadTap.Runtime;
 
-namespace HeadTap.Cli;
+namespace HeadTap.Jobs;
 
 /// <summary>
-/// The page that <c>lens read --out</c> writes: a grid of layers and heads for each position of the prompt.
+/// The page of <see cref="LensReadJob"/>: a grid of layers and heads for each position of the prompt.
 /// </summary>
 static class LensReadReport
 {
-    internal static HtmlReport Make(LensReadFindings found)
+    internal static HtmlReport Make(LensReadFindings found, ComputeDevice device)
     {
         LensPlaces places = found.Places;
         bool heads = places.Source.ReadsHeads, both = !places.Source.IsBaseline;
@@ -34,9 +35,9 @@ static class LensReadReport
         [
             ["lens", places.Text],
             ["model", $"hash {places.ModelHash}"],
-            ["device", $"{found.Device.Name}: {found.Device.Entry.Description}"],
-            ["precision", found.Device.Precision.ManifestName()],
-            ["version", VersionAction.Version],
+            ["device", $"{device.Name}: {device.Entry.Description}"],
+            ["precision", device.Precision.ManifestName()],
+            ["version", new Manifest { Command = "" }.CodeVersion],
         ]);
         return report;
     }

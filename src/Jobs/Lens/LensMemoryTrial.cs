@@ -1,18 +1,20 @@
+using System.Text.Json.Serialization;
 using HeadTap.Inject;
 using HeadTap.Lens;
 using HeadTap.Models;
 
-namespace HeadTap.Cli;
+namespace HeadTap.Jobs;
 
 /// <summary>What memories of one kind did to pairs.</summary>
 /// <param name="Name">The kind.</param>
-/// <param name="MeanP">Mean p of the answer.</param>
-/// <param name="First">Share of answers that are the most probable token.</param>
+/// <param name="MeanProbability">Mean probability of the answer, 0 to 1.</param>
+/// <param name="ShareFirst">Share of answers that are the most probable token.</param>
 /// <param name="Repaired">Pairs whose answer became the most probable token.</param>
-/// <param name="Lost">Pairs whose answer was it and is no longer.</param>
+/// <param name="Lost">Pairs whose answer was the most probable token and is no longer.</param>
 /// <param name="HoldsAnswer">Share of memories that have the answer's token in them.</param>
-sealed record LensMemoryOutcome(
-    string Name, double MeanP, double First, int Repaired, int Lost, double HoldsAnswer);
+public sealed record LensMemoryOutcome([property: JsonPropertyName("memory")] string Name,
+    [property: JsonPropertyName("mean_p")] double MeanProbability,
+    [property: JsonPropertyName("rank_1")] double ShareFirst, int Repaired, int Lost, double HoldsAnswer);
 
 /// <summary>
 /// Memories from a lens, tried on pairs of prompts beside memories that need no lens or the wrong head: a

@@ -1,7 +1,7 @@
 using HeadTap.Lens;
 using HeadTap.Models;
 
-namespace HeadTap.Cli;
+namespace HeadTap.Jobs;
 
 /// <summary>
 /// A memory made of what a head writes in the single-hop run: the first tokens of its lens, to be injected in

@@ -1,0 +1,43 @@
+using System.CommandLine;
+
+namespace HeadTap.Cli;
+
+/// <summary>
+/// Texts for lenses: <c>--text-file</c>, <c>--batch</c> or <c>--atlas</c>, and <c>--bos</c>.
+/// </summary>
+sealed class LensTextOptions
+{
+    readonly Option<string[]> _files = new("--text-file")
+    {
+        Description = "texts, .txt (documents apart by <|endoftext|>) or .jsonl; several may be given",
+        HelpName = "F", AllowMultipleArgumentsPerToken = true,
+    };
+    readonly Option<string?> _batch = new("--batch")
+    {
+        Description = "a JSON file with a list of lists of token ids", HelpName = "FILE.json",
+    };
+    readonly Option<ulong?> _atlas = new("--atlas")
+    {
+        Description = "texts of the atlas generator, made from this seed", HelpName = "SEED",
+    };
+    readonly Option<bool> _bos = new("--bos")
+    {
+        Description = "put the config's begin-of-text token before each document; nothing else does",
+    };
+
+    /// <summary>Adds them to a verb.</summary>
+    public void AddTo(Command command)
+    {
+        foreach (Option option in (Option[])[_files, _batch, _atlas, _bos])
+            command.Options.Add(option);
+    }
+
+    /// <summary>The texts that a command line names.</summary>
+    public LensTextsRequest Read(ParseResult parsed) => new()
+    {
+        TextFile = parsed.GetValue(_files) ?? [],
+        Batch = parsed.GetValue(_batch),
+        Atlas = parsed.GetValue(_atlas),
+        Bos = parsed.GetValue(_bos),
+    };
+}

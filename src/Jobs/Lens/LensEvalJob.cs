@@ -1,0 +1,137 @@
+using System.Globalization;
+using HeadTap.Lens;
+using HeadTap.Models;
+using HeadTap.Runtime;
+
+namespace HeadTap.Jobs;
+
+/// <summary>Options of <see cref="LensEvalJob"/>.</summary>
+public sealed record LensEvalOptions
+{
+    /// <summary>A model folder as Hugging Face keeps it.</summary>
+    public required string Model { get; init; }
+
+    /// <summary>A folder with a lens, or logit for the model's own unembedding.</summary>
+    public required string Lens { get; init; }
+
+    /// <summary>Texts: .jsonl has a text on each line, other files have documents apart by
+    /// &lt;|endoftext|&gt;; rows end at the model's context. Null with <see cref="Batch"/>.</summary>
+    public string? TextFile { get; init; }
+
+    /// <summary>A JSON file with a list of rows of token ids; null with <see cref="TextFile"/>.</summary>
+    public string? Batch { get; init; }
+
+    /// <summary>Puts the config's begin-of-text token before each document.</summary>
+    public bool Bos { get; init; }
+
+    /// <summary>Layers from 0 with commas between them, or all that the lens has.</summary>
+    public string Layers { get; init; } = "all";
+
+    /// <summary>Positions of a row: last, all, or a number of them drawn at random.</summary>
+    public string Positions { get; init; } = "last";
+
+    /// <summary>k of a further top-k agreement.</summary>
+    public int Top { get; init; } = 5;
+
+    /// <summary>Prompts, from the first, whose responsible head is removed; 0 for none.</summary>
+    public int Ablation { get; init; }
+
+    /// <summary>What a removed head's results become: zero, or mean for their mean over the prompt.</summary>
+    public string AblationTo { get; init; } = "zero";
+
+    internal bool ToMean() => AblationTo switch
+    {
+        "zero" => false,
+        "mean" => true,
+        _ => throw new UserException($"AblationTo is {Quoted.Name(AblationTo)}; expected zero or mean",
+            nameof(AblationTo)),
+    };
+
+    internal int[] LayersOf(LensSource source)
+    {
+        if (Layers == "all")
+            return [.. source.Layers];
+        return [.. Layers.Split(',').Select(word =>
+            int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out int layer)
+            && source.Layers.Contains(layer) ? layer
+                : throw new UserException($"Layers is {Quoted.Name(Layers)}; expected all, or some of "
+                    + $"{string.Join(", ", source.Layers)}, which the lens has, with commas between",
+                    nameof(Layers)))
+            .Distinct().Order()];
+    }
+
+    // Checked here, so that nothing is loaded for texts that do not fit.
+    internal IReadOnlyList<int[]> Rows(ModelConfig config)
+    {
+        if (TextFile is null == Batch is null)
+            throw new UserException(
+                $"{(TextFile is null ? "no texts" : "two kinds of texts")}; expected TextFile or Batch",
+                nameof(TextFile), nameof(Batch));
+        int[] before = PromptRequest.BosOf(Bos, config, Model) is { } bos ? [bos] : [];
+        IReadOnlyList<int[]> rows = Batch is not null
+            ? [.. TokenRowsFile.Read(Batch).Select(row => row.Length > 0 ? (int[])[.. before, .. row] : [])]
+            : TextRows(TextFile!, Model, before, config.ContextLength);
+        for (int i = 0; i < rows.Count; i++)
+        {
+            if (rows[i].Length > config.ContextLength)
+                throw new UserException($"row {i} has {rows[i].Length} tokens; the model's context ends at "
+                    + $"{config.ContextLength}");
+            if (rows[i].Any(id => id < 0 || id >= config.VocabSize))
+                throw new UserException($"row {i} has token id "
+                    + $"{rows[i].First(id => id < 0 || id >= config.VocabSize)}; the model's vocabulary is 0 "
+                    + $"to {config.VocabSize - 1}");
+        }
+        return rows;
+    }
+
+    // A document longer than the context becomes several rows, none of which overlap.
+    static IReadOnlyList<int[]> TextRows(string file, string folder, int[] before, int context)
+    {
+        ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(folder);
+        return [.. TextDocuments.Read(file).Select(text => tokenizer.Encode(text))
+            .Where(ids => ids.Length > 0)
+            .SelectMany(ids => ((int[])[.. before, .. ids]).Chunk(context))];
+    }
+}
+
+/// <summary>Measures how close lenses come to the model, beside the logit lens.</summary>
+public static class LensEvalJob
+{
+    /// <summary>Runs the job.</summary>
+    /// <exception cref="UserException">An option or a text does not fit the lens or the model.</exception>
+    /// <exception cref="OperationCanceledException">The job is to end.</exception>
+    public static LensEvalResult Run(LensEvalOptions options, JobContext context)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(context);
+        ModelConfig config = ModelFolder.ReadConfig(options.Model);
+        if (options.Top < 1 || options.Top > config.VocabSize)
+            throw new UserException($"Top is {options.Top}; expected 1 to {config.VocabSize}",
+                nameof(options.Top));
+        if (options.Ablation < 0)
+            throw new UserException($"Ablation is {options.Ablation}; expected how many prompts, or 0",
+                nameof(options.Ablation));
+        var measured = new LensEvaluationOptions
+        {
+            Positions = PositionChoice.Parse(options.Positions), Seed = context.Seed, Top = options.Top,
+        };
+        var ablation = new AblationOptions
+        {
+            Prompts = options.Ablation, Seed = context.Seed, ToMean = options.ToMean(),
+        };
+        LensSource source = LensSource.Find(options.Lens, config, ModelFolder.Hash(options.Model));
+        int[] layers = options.LayersOf(source);
+        if (ablation.Prompts > 0)
+            AblationCheck.RequireUsable(source, layers, config.Heads);
+        IReadOnlyList<int[]> rows = options.Rows(config);
+        LensEvaluation.Usable(rows);
+        int[]? unigram = source.IsBaseline ? null : LensFolder.Unigram(options.Lens);
+        using ComputeDevice device = context.OpenDevice();
+        using LoadedModel loaded = LoadedModel.Open(context, device, options.Model);
+        LensEvaluationResult found = LensEvaluation.Run(loaded.Model, source, layers, rows, unigram, measured,
+            share => context.Report("evaluating", share));
+        AblationResult? removed = ablation.Prompts > 0
+            ? AblationCheck.Run(loaded.Model, source, layers, rows, ablation) : null;
+        return LensEvalResult.Of(source, options.Lens, measured, found, ablation, removed);
+    }
+}

@@ -1,0 +1,17 @@
+using System.Text.Json.Serialization;
+
+namespace HeadTap.Jobs;
+
+/// <summary>The JSON of the results of lens jobs.</summary>
+[JsonSourceGenerationOptions(WriteIndented = true,
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, Converters = [typeof(JsonNumberConverter)])]
+[JsonSerializable(typeof(LensTrainedResult))]
+[JsonSerializable(typeof(LensPlanResult))]
+[JsonSerializable(typeof(LensEvalResult))]
+[JsonSerializable(typeof(LensReadResult))]
+[JsonSerializable(typeof(LensScanResult))]
+[JsonSerializable(typeof(LensMemoryOneResult))]
+[JsonSerializable(typeof(LensMemoryAllResult))]
+[JsonSerializable(typeof(LensConvertResult))]
+[JsonSerializable(typeof(LensImportResult))]
+public sealed partial class LensJobsJson : JsonSerializerContext;

@@ -1,0 +1,64 @@
+using System.Globalization;
+using HeadTap.Lens;
+using HeadTap.Models;
+using HeadTap.Runtime;
+
+namespace HeadTap.Jobs;
+
+/// <summary>What is read of a lens: layers, heads and tokens.</summary>
+public sealed record LensPlaceRequest
+{
+    /// <summary>A folder with a lens, or logit for the model's own unembedding.</summary>
+    public required string Lens { get; init; }
+
+    /// <summary>Layers from 0 with commas between them, or all that the lens has.</summary>
+    public string Layer { get; init; } = "all";
+
+    /// <summary>Heads from 0 with commas between them; null or <see cref="EveryHead"/> for all.</summary>
+    public string? Head { get; init; }
+
+    /// <summary>The word for every head: auto in jobs that choose one of them.</summary>
+    public string EveryHead { get; init; } = "all";
+
+    /// <summary>Tokens of each head.</summary>
+    public int Top { get; init; } = 5;
+
+    /// <summary>Finds the lens and checks the rest against it and the model; no weights are read.</summary>
+    /// <exception cref="UserException">Something does not fit.</exception>
+    internal LensPlaces Read(string folder, ModelConfig config)
+    {
+        string hash = ModelFolder.Hash(folder);
+        LensSource source = LensSource.Find(Lens, config, hash);
+        if (Top < 1 || Top > config.VocabSize)
+            throw new UserException($"Top is {Top}; expected 1 to {config.VocabSize}", nameof(Top));
+        bool every = Head is null || Head == EveryHead;
+        if (!source.ReadsHeads && !every)
+            throw new UserException("a tuned lens reads the residual stream, not heads; leave Head out",
+                nameof(Head));
+        int[] layers = Layer == "all" ? [.. source.Layers]
+            : Numbers(nameof(Layer), Layer, config.Layers, "all");
+        if (layers.Except(source.Layers).ToArray() is [int missing, ..])
+            throw new UserException($"Layer is {Quoted.Name(Layer)}: the lens has no layer {missing}; it "
+                + "has " + string.Join(", ", source.Layers), nameof(Layer));
+        int[] heads = !source.ReadsHeads ? [] : every ? [.. Enumerable.Range(0, config.Heads)]
+            : Numbers(nameof(Head), Head!, config.Heads, EveryHead);
+        return new(Lens, source, hash, new LensRequest(layers, heads, Top));
+    }
+
+    static int[] Numbers(string option, string text, int end, string every)
+        => [.. text.Split(',').Select(word => int.TryParse(
+            word, NumberStyles.None, CultureInfo.InvariantCulture, out int n) && n < end ? n
+            : throw new UserException($"{option} is {Quoted.Name(text)}; expected {every}, or numbers from "
+                + $"0 to {end - 1} with commas between", option)).Distinct().Order()];
+}
+
+/// <summary>A lens and what is to be read of it.</summary>
+/// <param name="Name">As the user named it.</param>
+/// <param name="Source">The lens.</param>
+/// <param name="ModelHash">Of the model that it reads.</param>
+/// <param name="Request">What of it.</param>
+public sealed record LensPlaces(string Name, LensSource Source, string ModelHash, LensRequest Request)
+{
+    /// <summary>The lens in a line.</summary>
+    public string Text => LensText.Line(Source, Name);
+}

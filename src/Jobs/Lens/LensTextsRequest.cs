@@ -1,0 +1,45 @@
+using HeadTap.Atlas;
+using HeadTap.Models;
+using HeadTap.Runtime;
+
+namespace HeadTap.Jobs;
+
+/// <summary>Texts for lenses: exactly one of text files, a batch file and the atlas.</summary>
+public sealed record LensTextsRequest
+{
+    /// <summary>Texts, .txt (documents apart by &lt;|endoftext|&gt;) or .jsonl.</summary>
+    public IReadOnlyList<string> TextFile { get; init; } = [];
+
+    /// <summary>A JSON file with a list of lists of token ids.</summary>
+    public string? Batch { get; init; }
+
+    /// <summary>The seed of texts of the atlas generator.</summary>
+    public ulong? Atlas { get; init; }
+
+    /// <summary>Puts the config's begin-of-text token before each document.</summary>
+    public bool Bos { get; init; }
+
+    /// <summary>The texts, as the model's tokens.</summary>
+    /// <exception cref="UserException">Not one source is given, or it cannot be used.</exception>
+    internal DocumentSource Read(string folder, ModelConfig config)
+    {
+        int given = (TextFile.Count > 0 ? 1 : 0) + (Batch is null ? 0 : 1) + (Atlas is null ? 0 : 1);
+        if (given != 1)
+            throw new UserException($"{(given == 0 ? "no texts" : "texts of several kinds")}; expected "
+                + "one of TextFile, Batch and Atlas", nameof(TextFile), nameof(Batch), nameof(Atlas));
+        if (Batch is not null)
+        {
+            DocumentSource ids = DocumentSource.FromIds(TokenRowsFile.Read(Batch), Batch);
+            for (int i = 0; i < ids.Count; i++)
+                ids.Read(i, config.VocabSize); // refused before the model is read
+            return ids;
+        }
+        ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(folder);
+        if (tokenizer.VocabSize > config.VocabSize)
+            throw new UserException($"{folder}: the tokenizer has {tokenizer.VocabSize} tokens and the model "
+                + $"{config.VocabSize}; expected a tokenizer that belongs to the model");
+        return TextFile.Count > 0 ? DocumentSource.FromFiles(TextFile, tokenizer)
+            : DocumentSource.FromTexts(new AtlasCorpus(AtlasFacts.Shipped, Atlas!.Value).Documents, tokenizer,
+                "atlas");
+    }
+}

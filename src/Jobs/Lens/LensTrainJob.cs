@@ -1,0 +1,136 @@
+using System.Text.Json.Serialization;
+using HeadTap.Lens;
+using HeadTap.Models;
+using HeadTap.Runtime;
+
+namespace HeadTap.Jobs;
+
+/// <summary>What <see cref="LensTrainJob"/> did: exactly one of its two parts is set.</summary>
+public sealed record LensTrainResult
+{
+    /// <summary>Of a training.</summary>
+    public LensTrainedResult? Trained { get; init; }
+
+    /// <summary>Of a plan.</summary>
+    public LensPlanResult? Plan { get; init; }
+}
+
+/// <summary>A layer's lens in the folder.</summary>
+/// <param name="Layer">The layer, from 0.</param>
+/// <param name="Step">The step that was the best so far.</param>
+/// <param name="ValidationKl">Mean KL from the model to the lens, nats; null where no texts were held out.
+/// </param>
+/// <param name="LogitLensKl">The same to the logit lens, nats; null until the layer's training is over.
+/// </param>
+public sealed record TrainedLayer(int Layer, int Step, double? ValidationKl,
+    [property: JsonPropertyName("validation_kl_logit_lens")] double? LogitLensKl);
+
+/// <summary>How a training ended.</summary>
+/// <param name="Complete">False where it was stopped; it can be continued.</param>
+/// <param name="Seconds">Since it was started or continued.</param>
+/// <param name="Layers">By layer; empty if no lens has been written yet.</param>
+public sealed record LensTrainedResult(bool Complete, double Seconds, IReadOnlyList<TrainedLayer> Layers);
+
+/// <summary>The memory that a training takes.</summary>
+/// <param name="Groups">Layers that are trained together, by group.</param>
+/// <param name="Bytes">What the largest group takes beside the model's weights.</param>
+/// <param name="FreeBytes">What there is.</param>
+/// <param name="Parts">Bytes by purpose.</param>
+public sealed record LensPlanResult(IReadOnlyList<IReadOnlyList<int>> Groups, long Bytes, long FreeBytes,
+    IReadOnlyDictionary<string, long> Parts)
+{
+    /// <summary>The plan in a line.</summary>
+    [JsonIgnore]
+    public string Line { get; init; } = "";
+}
+
+/// <summary>Trains lenses for the heads of some or all layers.</summary>
+public static class LensTrainJob
+{
+    const int RemarkEvery = 50; // steps
+
+    /// <summary>Runs the job; a cancelled one saves a checkpoint and returns.</summary>
+    /// <exception cref="UserException">An option does not fit the model, the texts or the folder are not
+    /// usable, or the training does not fit the device.</exception>
+    public static LensTrainResult Run(LensTrainOptions options, JobContext context)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(context);
+        ModelConfig config = ModelFolder.ReadConfig(options.Model);
+        LensOptions lens = options.Lens(config);
+        int[] layers = options.LayersOf(config);
+        LensTrainingOptions training = options.Training(config, context.Seed);
+        if (options.Plan)
+            return new() { Plan = Plan(options, config, lens, layers, training, context) };
+        if (options.PlanMemory is not null)
+            throw new UserException("PlanMemory belongs to Plan; leave it out",
+                nameof(options.PlanMemory), nameof(options.Plan));
+        string output = options.Out
+            ?? throw new UserException("no folder for the lenses; expected Out", nameof(options.Out));
+        RunFolder.RequireFree(output);
+        AtomicFile.RequireWritable(Path.Combine(output, LensFolder.WeightsFile));
+        DocumentSource texts = options.Texts.Read(options.Model, config);
+        using ComputeDevice device = context.OpenDevice();
+        using LoadedModel loaded = LoadedModel.Open(context, device, options.Model);
+        bool stepped = false;
+        LensRunResult result = LensRun.Run(loaded.Model, ModelFolder.Hash(options.Model), lens, layers,
+            training, texts, output, new LensRunOptions
+            {
+                Stop = context.Cancel,
+                Planned = plan => context.Remark?.Invoke(Line(plan)),
+                Progress = at =>
+                {
+                    stepped = true;
+                    Report(context, at);
+                },
+            });
+        if (result.Complete && !stepped && training.Steps > 0)
+            context.Remark?.Invoke("complete already; nothing was trained");
+        return new() { Trained = Trained(result) };
+    }
+
+    static LensPlanResult Plan(LensTrainOptions options, ModelConfig config, LensOptions lens, int[] layers,
+        LensTrainingOptions training, JobContext context)
+    {
+        double? memory = options.PlanMemory;
+        if (memory is <= 0 || memory is { } given && !double.IsFinite(given))
+            throw new UserException($"PlanMemory is {memory}; expected a number of GiB above 0",
+                nameof(options.PlanMemory));
+        using ComputeDevice device = context.OpenDevice();
+        using var model = new LanguageModel(device, config); // sizes are all that is asked of it
+        LensPlan plan = LensPlan.Make(model, lens, layers, training,
+            memory is { } gib ? (long)(gib * (1L << 30)) - 4 * model.Parameters.TotalLength : null);
+        return new LensPlanResult(plan.Groups, plan.Memory.TotalBytes, plan.FreeBytes,
+            plan.Memory.Parts.ToDictionary(p => p.Purpose, p => p.Bytes))
+        {
+            Line = Line(plan),
+        };
+    }
+
+    static LensTrainedResult Trained(LensRunResult result) => new(result.Complete,
+        result.Elapsed.TotalSeconds, result.Facts is not { } facts ? []
+            : [.. facts.Layers.Select((layer, i) => new TrainedLayer(layer, facts.Steps[i],
+                facts.ValidationKl?[i], facts.LogitLensKl?[i]))]);
+
+    // Cancellation ends the run with a checkpoint, so JobContext.Report, which throws, is not used here.
+    static void Report(JobContext context, LensProgress p)
+    {
+        double mean = p.Last.Losses.Where(l => !double.IsNaN(l)).DefaultIfEmpty(double.NaN).Average();
+        context.Progress?.Invoke(new JobProgress("training lenses",
+            (p.Group + (double)p.Last.Step / p.Steps) / p.Groups,
+            $"KL {mean:0.000}, {p.TimeLeft:hh\\:mm\\:ss} left"));
+        if (p.ValidationKl is { } kl)
+            context.Remark?.Invoke($"step {p.Last.Step} of {p.Steps}"
+                + (p.Groups > 1 ? $" of layers {string.Join(", ", p.Layers)}" : "")
+                + $": KL {mean:0.000}, validation {string.Join(" ", kl.Select(k => $"{k:0.000}"))}, "
+                + $"{p.TimeLeft:hh\\:mm\\:ss} left");
+        else if (context.Progress is null && (p.Last.Step % RemarkEvery == 0 || p.Last.Step == p.Steps))
+            context.Remark?.Invoke(
+                $"step {p.Last.Step} of {p.Steps}: KL {mean:0.000}, {p.TimeLeft:hh\\:mm\\:ss} left");
+    }
+
+    static string Line(LensPlan plan) => $"{plan.Groups.Sum(g => g.Count)} layers"
+        + (plan.Groups.Count > 1 ? $" in {plan.Groups.Count} groups of at most {plan.Groups[0].Count}" : "")
+        + $"; beside the model {MemoryPlan.Text(plan.Memory.TotalBytes)} of "
+        + $"{MemoryPlan.Text(plan.FreeBytes)}: {plan.Memory}";
+}
