@@ -1,6 +1,5 @@
 using System.Text.Json.Nodes;
 using HeadTap.Models;
-using HeadTap.Runtime;
 
 namespace HeadTap.Gpu;
 

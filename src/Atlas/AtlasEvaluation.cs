@@ -67,7 +67,8 @@ public sealed class AtlasEvaluation
 
     /// <summary>Whether the model answers each prompt with one of its right answers.</summary>
     /// <exception cref="UserException">As <see cref="Run"/>.</exception>
-    public static bool[] Ask(LanguageModel model, ByteBpeTokenizer tokenizer, IReadOnlyList<AtlasPrompt> prompts,
+    public static bool[] Ask(LanguageModel model, ByteBpeTokenizer tokenizer,
+        IReadOnlyList<AtlasPrompt> prompts,
         Action<int, int>? progress = null)
     {
         int start = tokenizer.EndOfText ?? throw new UserException(

@@ -1,4 +1,3 @@
-using HeadTap.Kernels.Tests;
 
 namespace HeadTap.OpCases;
 

@@ -6,7 +6,8 @@ namespace HeadTap.Reference;
 public static class UnlearningReference
 {
     /// <summary>sum over rows of coefficient times the row's mean loss, and its gradients.</summary>
-    public static ParameterGradients<T> Weighed<T>(Gpt2Sizes sizes, IReadOnlyDictionary<string, T[]> parameters,
+    public static ParameterGradients<T> Weighed<T>(Gpt2Sizes sizes, IReadOnlyDictionary<string,
+        T[]> parameters,
         IReadOnlyList<int[]> rows, Func<int[], double> coefficient)
         where T : IFloatingPointIeee754<T>
     {

@@ -18,7 +18,8 @@ public sealed class PackageTests
     public void Pack()
     {
         _folder = Directory.CreateTempSubdirectory("headtap-packages-").FullName;
-        foreach (string project in (string[])["Kernels", "Runtime", "Models", "Lens", "Inject", "Unlearn", "Cli"])
+        foreach (string project in (string[])["Kernels", "Runtime", "Models", "Lens", "Inject", "Unlearn",
+            "Cli"])
             Run(Repository.Root, "dotnet", "pack", "-c", "Release", "--no-build", "-v", "q",
                 Repository.At("src", project), "-o", _folder);
     }
@@ -64,7 +65,8 @@ public sealed class PackageTests
 
     string Specification(string library)
     {
-        using ZipArchive package = ZipFile.OpenRead(Directory.GetFiles(_folder, $"{library}.*.nupkg").Single());
+        using ZipArchive package = ZipFile.OpenRead(Directory.GetFiles(_folder,
+            $"{library}.*.nupkg").Single());
         using var reader = new StreamReader(package.GetEntry($"{library}.nuspec")!.Open());
         return reader.ReadToEnd();
     }

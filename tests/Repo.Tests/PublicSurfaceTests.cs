@@ -2,7 +2,8 @@ using System.Reflection;
 
 namespace HeadTap.Repo.Tests;
 
-/// <summary>docs/public-api lists what the packages offer, so that a change of it is seen in a review.</summary>
+/// <summary>docs/public-api lists what the packages offer, so that a change of it is seen in a
+/// review.</summary>
 public sealed class PublicSurfaceTests
 {
     // Set it to 1 to write the lists anew; then look at what git shows.

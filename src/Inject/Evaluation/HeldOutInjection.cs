@@ -92,7 +92,8 @@ public sealed record HeldOutInjection(CellSummary Chosen, double[] Probability, 
                 "too few prompts contain their obscure_entity; leave position entity out");
     }
 
-    static CellSummary Choose(LanguageModel model, IReadOnlyList<EncodedPair> validation, HeldOutOptions options,
+    static CellSummary Choose(LanguageModel model, IReadOnlyList<EncodedPair> validation,
+        HeldOutOptions options,
         Action<double> progress)
     {
         using var sweep = new InjectionSweep(model, options.Grid, EncodedPair.LongestPrompt(validation));

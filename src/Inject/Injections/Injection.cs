@@ -19,7 +19,8 @@ public sealed record Injection(AnswerStanding Before, AnswerStanding After, IRea
     /// <exception cref="UserException">A layer, head, token or position does not exist, or the result
     /// overflows.</exception>
     public static Injection Run(
-        LanguageModel model, IReadOnlyList<int> prompt, int answer, IReadOnlyList<Memory> memories, int top = 10)
+        LanguageModel model, IReadOnlyList<int> prompt, int answer, IReadOnlyList<Memory> memories,
+            int top = 10)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(memories);

@@ -49,7 +49,8 @@ public sealed record MemoryCategory(string Name, IReadOnlyList<RandomWord> Words
     /// <param name="tokenizer">The model's, for their text.</param>
     /// <param name="config">The model's.</param>
     /// <param name="seed">Of the draw.</param>
-    public static MemoryCategory DrawTokens(int count, ByteBpeTokenizer tokenizer, ModelConfig config, ulong seed)
+    public static MemoryCategory DrawTokens(int count, ByteBpeTokenizer tokenizer, ModelConfig config,
+        ulong seed)
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
         ArgumentNullException.ThrowIfNull(config);

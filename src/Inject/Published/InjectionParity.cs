@@ -93,7 +93,8 @@ public static class InjectionParity
     static int InPlace(IReadOnlyList<int> expected, IReadOnlyList<TokenChance> found) =>
         expected.Zip(found, (e, f) => e == f.Token).Count(same => same);
 
-    static EncodedPair Encode(PromptPair pair, ByteBpeTokenizer tokenizer, LanguageModel model, string place) =>
+    static EncodedPair Encode(PromptPair pair, ByteBpeTokenizer tokenizer, LanguageModel model,
+        string place) =>
         EncodedPair.Of(pair, tokenizer, model.Config, model.Config.BosToken ?? throw new UserException(
             "the published injections put a begin-of-text token before each prompt, and config.json has no "
             + "bos_token_id that is in the vocabulary"), place);

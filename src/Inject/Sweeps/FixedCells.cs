@@ -15,7 +15,8 @@ public sealed record FixedCells(IReadOnlyList<SweepCell> Cells, AnswerStanding[]
     /// <param name="pairs">The pairs.</param>
     /// <param name="taus">Magnitudes.</param>
     /// <param name="progress">Told the share done.</param>
-    public static FixedCells Run(LanguageModel model, IReadOnlyList<EncodedPair> pairs, IReadOnlyList<float> taus,
+    public static FixedCells Run(LanguageModel model, IReadOnlyList<EncodedPair> pairs,
+        IReadOnlyList<float> taus,
         Action<double>? progress = null)
     {
         ArgumentNullException.ThrowIfNull(model);

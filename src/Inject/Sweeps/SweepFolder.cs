@@ -8,7 +8,8 @@ namespace HeadTap.Inject;
 /// <summary>
 /// The files of a sweep in a <see cref="RunFolder"/>: <c>prompts.jsonl</c> with a row for each pair,
 /// <c>cells.jsonl</c> with one for each pair and cell, <c>manifest.json</c>. A pair counts once its row is in
-/// <c>prompts.jsonl</c>, which is written after its cells; what a killed run left over is removed when the sweep goes on.
+/// <c>prompts.jsonl</c>, which is written after its cells; what a killed run left over is removed when the
+/// sweep goes on.
 /// </summary>
 public sealed class SweepFolder : IDisposable
 {

@@ -55,6 +55,7 @@ public static class InjectDataJob
         }.WriteBeside(file);
         return new InjectDataResult(file, pairs.Count, pairs.GroupBy(p => p.Split)
             .OrderByDescending(g => g.Key, StringComparer.Ordinal)
-            .ToDictionary(g => g.Key, g => new PairSplit(g.Count(), g.Select(p => p.Bridge).Distinct().Count())));
+            .ToDictionary(g => g.Key, g => new PairSplit(g.Count(),
+                g.Select(p => p.Bridge).Distinct().Count())));
     }
 }

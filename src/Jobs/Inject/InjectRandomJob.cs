@@ -15,7 +15,8 @@ public sealed record InjectRandomOptions
     /// </summary>
     public string Category { get; init; } = $"{MemoryCategory.RandomTokens},{MemoryCategory.OtherBridges}";
 
-    /// <summary>Word lists: a .csv with the published columns, or a file with one word on each line.</summary>
+    /// <summary>Word lists: a .csv with the published columns, or a file with one word on each
+    /// line.</summary>
     public string? Words { get; init; }
 
     /// <summary>Words of each category.</summary>
@@ -31,7 +32,8 @@ public sealed record InjectRandomOptions
     /// </summary>
     public bool Drawn { get; init; }
 
-    /// <summary>corrected (random memories in the curated one's layer) or published (one layer later).</summary>
+    /// <summary>corrected (random memories in the curated one's layer) or published (one layer
+    /// later).</summary>
     public string Placement { get; init; } = "corrected";
 
     /// <summary>Scales each random vector to the length of the pair's curated one.</summary>

@@ -99,7 +99,8 @@ public sealed record WayResult(string Way, [property: JsonPropertyName("mean_p")
 /// <param name="ValidationPairs">Pairs that chose the cell.</param>
 /// <param name="TestPairs">Pairs that everything is measured on.</param>
 /// <param name="FixedCell">The chosen cell, in words.</param>
-/// <param name="ComparisonAgrees">Share of pairs whose lists overlap least in the layer that the search finds.
+/// <param name="ComparisonAgrees">Share of pairs whose lists overlap least in the layer that the search
+/// finds.
 /// </param>
 /// <param name="Results">By way.</param>
 public sealed record SuggestionEvaluationResult(int ValidationPairs, int TestPairs, string FixedCell,

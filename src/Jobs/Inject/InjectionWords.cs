@@ -5,7 +5,8 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Jobs;
 
-/// <summary>The words by which options of injection jobs name encoders, sites, positions and layers.</summary>
+/// <summary>The words by which options of injection jobs name encoders, sites, positions and
+/// layers.</summary>
 static class InjectionWords
 {
     /// <summary>The encoder of a word.</summary>

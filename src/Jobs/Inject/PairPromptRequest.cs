@@ -4,7 +4,8 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Jobs;
 
-/// <summary>One pair of prompts: a single-hop one that names an entity, a multi-hop one that does not.</summary>
+/// <summary>One pair of prompts: a single-hop one that names an entity, a multi-hop one that does
+/// not.</summary>
 public sealed record PairPromptRequest
 {
     /// <summary>The single-hop prompt, which names the entity.</summary>

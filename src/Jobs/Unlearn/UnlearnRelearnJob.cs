@@ -70,7 +70,7 @@ public static class UnlearnRelearnJob
         context.Cancel.ThrowIfCancellationRequested();
         using LanguageModel model = LanguageModel.Load(device, options.Model);
         IReadOnlyList<RelearnedAt> found = Relearning.Run(model, asked, [.. rows.Select(r => r.Ids)], recital,
-            options.Steps, options.LearningRate, context.Seed, context.Cancel, results);
+            options.Steps, options.LearningRate, context.Seed, results, cancel: context.Cancel);
         return new UnlearnRelearnResult(asked.Count, rows.Count,
             found.FirstOrDefault(f => f.Recited.Strict > found[0].Recited.Strict)?.Steps,
             [.. found.Select(f => new RelearnedStep(

@@ -101,7 +101,8 @@ readonly unsafe struct MatMulBlocks<TFinish>(
         }
     }
 
-    // With few terms, writing y takes most of the time: all panels are packed first, and y is written along its rows.
+    // With few terms, writing y takes most of the time: all panels are packed first, and y is written along
+    // its rows.
     void Chunk<TWidth, TVector>(
         TileRows rows, float* panels, int terms, int i, int endRow, int j, int endColumn)
         where TVector : struct

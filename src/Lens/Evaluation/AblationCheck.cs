@@ -98,7 +98,8 @@ public static class AblationCheck
 
     static HeadPlace[] Responsible(IReadOnlyList<LayerReading> layers, int prompts)
         => [.. Enumerable.Range(0, prompts).Select(i => layers
-            .SelectMany(l => l.Heads.Select(h => (Place: new HeadPlace(l.Layer, h.Head), h.Words[i].CenteredLogit)))
+            .SelectMany(l => l.Heads.Select(h => (Place: new HeadPlace(l.Layer, h.Head),
+                h.Words[i].CenteredLogit)))
             .MaxBy(h => h.CenteredLogit).Place)]; // the first of equals
 
     static AblationOutcome Outcome(HeadPlace[] responsible, IReadOnlyList<int> layers, int H, Removal removal,
@@ -133,7 +134,8 @@ public static class AblationCheck
 
     // Prompts run again and again, each with a head of its own removed.
     sealed class Removal(
-        LanguageModel model, IReadOnlyList<int>[] prompts, int[] answers, AblationOptions options) : IDisposable
+        LanguageModel model, IReadOnlyList<int>[] prompts, int[] answers,
+            AblationOptions options) : IDisposable
     {
         readonly ModelSession _session = new(model, new SessionOptions
         {

@@ -5,7 +5,8 @@ namespace HeadTap.Lens;
 
 /// <summary>
 /// Lenses in a folder: <c>lens.safetensors</c> with the learned tensors, named <c>layers.3.weight</c>, and in
-/// its metadata the <see cref="LensMetadata"/>, which <c>lens.json</c> repeats for people. The base model is not
+/// its metadata the <see cref="LensMetadata"/>, which <c>lens.json</c> repeats for people. The base model is
+/// not
 /// in it.
 /// </summary>
 public static class LensFolder

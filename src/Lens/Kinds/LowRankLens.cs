@@ -11,7 +11,8 @@ sealed class LowRankLens : LayerLens
 {
     readonly Tensor _weight, _bias, _down, _downGradient, _throughZ, _throughZGradient, _z, _y;
 
-    internal LowRankLens(LanguageModel model, LensOptions options, int layer, TensorArena arena, int positions)
+    internal LowRankLens(LanguageModel model, LensOptions options, int layer, TensorArena arena,
+        int positions)
         : base(model, options, layer)
     {
         (int V, int C, int H, int r) = (Config.VocabSize, Config.Width, Config.Heads, options.Rank);

@@ -18,7 +18,8 @@ sealed class ResidualLens : LayerLens
 {
     readonly Tensor _weight, _bias, _ones, _zeros, _normalized, _mean, _reciprocal, _factors;
 
-    internal ResidualLens(LanguageModel model, LensOptions options, int layer, TensorArena arena, int positions)
+    internal ResidualLens(LanguageModel model, LensOptions options, int layer, TensorArena arena,
+        int positions)
         : base(model, options, layer)
     {
         (int V, int C) = (Config.VocabSize, Config.Width);

@@ -37,7 +37,8 @@ public sealed record LensProgress(int Group, int Groups, IReadOnlyList<int> Laye
 public sealed record LensRunResult(bool Complete, LensMetadata? Facts, TimeSpan Elapsed);
 
 /// <summary>
-/// Training of lenses in a <see cref="RunFolder"/>: <c>lens.safetensors</c> and <c>lens.json</c>, which always
+/// Training of lenses in a <see cref="RunFolder"/>: <c>lens.safetensors</c> and <c>lens.json</c>, which
+/// always
 /// hold each layer's best lens so far, <c>metrics.jsonl</c> with a line a step, and while it lasts
 /// <c>checkpoint.safetensors</c>. Layers that do not fit the device together are trained in groups.
 /// </summary>
@@ -88,7 +89,8 @@ public sealed class LensRun
     /// <param name="folder">Where lenses go.</param>
     /// <param name="run">Progress and stop.</param>
     /// <exception cref="UserException">Options, texts, checkpoint or folder are not usable, the folder
-    /// belongs to another call, not even one layer fits the device, or a loss is no longer a number.</exception>
+    /// belongs to another call, not even one layer fits the device, or a loss is no longer a
+    /// number.</exception>
     public static LensRunResult Run(LanguageModel model, string modelHash, LensOptions lens,
         IReadOnlyList<int> layers, LensTrainingOptions options, DocumentSource texts, string folder,
         LensRunOptions? run = null)

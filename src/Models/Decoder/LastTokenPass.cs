@@ -7,7 +7,8 @@ namespace HeadTap.Models;
 /// nothing passes between tokens, so where only the last tokens' logits are wanted the others can stop: three
 /// quarters of a block's arithmetic. The logits have the bits of the whole pass.
 /// </summary>
-/// <remarks>On GPUs the number of rows decides the order of a product's sums, so there it is not used.</remarks>
+/// <remarks>On GPUs the number of rows decides the order of a product's sums, so there it is not
+/// used.</remarks>
 sealed class LastTokenPass
 {
     readonly DecoderForward _all, _last;

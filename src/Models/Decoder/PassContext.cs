@@ -13,7 +13,8 @@ sealed class PassContext(LanguageModel model, IEnumerable<Site> record, IEnumera
     internal PassMemory Memory { get; } = new(model.Device);
 
     /// <summary>
-    /// Whether fused attention may edit z as it stores it. False where a backward pass needs z from before the
+    /// Whether fused attention may edit z as it stores it. False where a backward pass needs z from before
+    /// the
     /// edits.
     /// </summary>
     internal bool StoresEdited { get; init; }
@@ -46,7 +47,8 @@ sealed class PassContext(LanguageModel model, IEnumerable<Site> record, IEnumera
     /// <summary>Forgets the gradients that a backward pass recorded.</summary>
     internal void BeginBackward() => GradientSites.Begin(Batch, null);
 
-    /// <summary>The backward pass is at a site: records dL/d(values after edits), and makes dL/d(values before)
+    /// <summary>The backward pass is at a site: records dL/d(values after edits), and makes dL/d(values
+    /// before)
     /// of it.</summary>
     internal void AtGradient(SiteKind kind, int layer, Tensor dX)
         => GradientSites.AtGradient(kind, layer, dX, Program);

@@ -6,7 +6,8 @@ namespace HeadTap.Models;
 /// Attention of single tokens, each in the place of some token of one text: it attends to itself and to the
 /// text's tokens before that place, whose keys and values a cache of one row holds.
 /// </summary>
-/// <remarks><see cref="DecoderActivations.Lengths"/> are the tokens before each row's. The pass is not recorded
+/// <remarks><see cref="DecoderActivations.Lengths"/> are the tokens before each row's. The pass is not
+/// recorded
 /// and not edited.</remarks>
 sealed class PrefixAttention(LanguageModel model, PassContext pass, KeyValueCache text)
     : AttentionPath(model, pass), IAttentionGradient

@@ -3,7 +3,8 @@ using HeadTap.Runtime;
 namespace HeadTap.Models;
 
 /// <summary>
-/// Resumes a forward pass from saved activations: at the start of a block, or after its attention. Passes that
+/// Resumes a forward pass from saved activations: at the start of a block, or after its attention. Passes
+/// that
 /// differ only above that place compute what is below once.
 /// </summary>
 /// <param name="Layer">The block, from 0; the number of blocks to resume after the last.</param>

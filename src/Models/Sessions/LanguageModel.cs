@@ -43,7 +43,8 @@ public sealed class LanguageModel : IDisposable
     public IReadOnlyList<Edit> Edits => _edits;
 
     /// <summary>Reads a Hugging Face folder.</summary>
-    /// <exception cref="UserException">A file is missing, damaged or of no known architecture, or the model does
+    /// <exception cref="UserException">A file is missing, damaged or of no known architecture, or the model
+    /// does
     /// not fit.</exception>
     public static LanguageModel Load(ComputeDevice device, string folder)
         => Load(device, folder, Architecture.Known);
@@ -89,7 +90,8 @@ public sealed class LanguageModel : IDisposable
             {
                 // One stream a parameter: the values do not depend on which others there are.
                 var random = new SeededRandom(seed, (ulong)slice.Offset);
-                random.FillNormal(values, deviation / (slice.Role.WritesToStream() ? MathF.Sqrt(2 * Config.Layers) : 1f));
+                random.FillNormal(values,
+                    deviation / (slice.Role.WritesToStream() ? MathF.Sqrt(2 * Config.Layers) : 1f));
             }
             else if (slice.Role.IsNormGain())
                 Array.Fill(values, 1f);

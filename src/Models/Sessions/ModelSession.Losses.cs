@@ -137,7 +137,8 @@ public sealed partial class ModelSession
     /// <param name="gradients">Gradients of the trained parameters, added into.</param>
     /// <exception cref="ArgumentException">The site has no gradient of its own, or the gradient has another
     /// length.</exception>
-    /// <exception cref="InvalidOperationException">The session was made without Backward, or its last pass was
+    /// <exception cref="InvalidOperationException">The session was made without Backward, or its last pass
+    /// was
     /// no whole <see cref="Forward"/>.</exception>
     public void Backward(Site site, ReadOnlySpan<float> gradient, ParameterGradients gradients)
     {

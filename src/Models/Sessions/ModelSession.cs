@@ -62,7 +62,8 @@ public sealed partial class ModelSession : IDisposable
     public void Forward(SequenceBatch rows) => ForwardStep(rows, 0, null);
 
     /// <summary>
-    /// Resumes a pass: logits and recordings are those of the whole pass, to the bit of one with as many rows.
+    /// Resumes a pass: logits and recordings are those of the whole pass, to the bit of one with as many
+    /// rows.
     /// Sites below are not recorded.
     /// </summary>
     /// <param name="rows">The same tokens as in the pass that gave the values.</param>
@@ -141,7 +142,8 @@ public sealed partial class ModelSession : IDisposable
         layout.Forward.Run(from);
         Tensor hidden = layout.Activations.LnFinal;
         int V = _model.Config.VocabSize;
-        if (layout.AllLogits is not null || (layout.Last is not null && _pass.Sites.Edits(SiteKind.Logits, 0)))
+        if (layout.AllLogits is not null
+            || (layout.Last is not null && _pass.Sites.Edits(SiteKind.Logits, 0)))
         {
             Tensor all = layout.AllLogits ?? _pass.Memory.Cut("logits", layout.B, layout.T, V);
             layout.Head.Logits(hidden, all.Reshape(hidden.Rows, V));

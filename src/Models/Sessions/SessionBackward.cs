@@ -2,7 +2,8 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Models;
 
-/// <summary>What a session with gradients has for one batch size, beside its <see cref="SessionLayout"/>.</summary>
+/// <summary>What a session with gradients has for one batch size, beside its <see
+/// cref="SessionLayout"/>.</summary>
 sealed class SessionBackward
 {
     internal SessionBackward(TensorArena arena, LanguageModel model, SessionLayout layout, PassContext pass,

@@ -45,7 +45,8 @@ public readonly partial record struct Site
     /// <summary>The stream between attention and feed-forward, [B, T, C].</summary>
     public static Site ResidMid(int layer) => new(SiteKind.ResidMid, layer);
 
-    /// <summary>sqrt(var + eps) of the LayerNorm before the feed-forward block, [B, T, 1]; read only.</summary>
+    /// <summary>sqrt(var + eps) of the LayerNorm before the feed-forward block, [B, T, 1]; read
+    /// only.</summary>
     public static Site Ln2Scale(int layer) => new(SiteKind.Ln2Scale, layer);
 
     /// <summary>The output of the LayerNorm before the feed-forward block, [B, T, C].</summary>

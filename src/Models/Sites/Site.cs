@@ -67,7 +67,8 @@ public readonly partial record struct Site(SiteKind Kind, int Layer = 0) : IComp
     {
         ArgumentNullException.ThrowIfNull(name);
         foreach (Architecture architecture in Architecture.Known)
-            if (SiteNames.TryParse(SiteNames.FromAlias(name.Trim(), architecture), int.MaxValue, out Site site))
+            if (SiteNames.TryParse(SiteNames.FromAlias(name.Trim(), architecture), int.MaxValue,
+                out Site site))
                 return site;
         throw new UserException($"site {Quoted.Name(name)} is not one site; expected a name like "
             + "blocks.3.attn.hook_z (docs/sites.md has the list)");

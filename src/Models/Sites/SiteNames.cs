@@ -125,7 +125,8 @@ public static class SiteNames
             return false;
         string rest = name[(block.Length + 1)..];
         int dot = rest.IndexOf('.', StringComparison.Ordinal);
-        if (dot < 1 || dot == rest.Length - 1 || rest.AsSpan(0, dot).ContainsAnyExcept("0123456789*?"))
+        if (dot < 1 || dot == rest.Length - 1
+            || !rest[..dot].All(c => char.IsAsciiDigit(c) || c is '*' or '?'))
             return false;
         (layer, place) = (rest[..dot], rest[(dot + 1)..]);
         return true;

@@ -2,7 +2,8 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Models;
 
-/// <summary>Selects sites of a model: one <see cref="Site"/>, or those that a glob or an alias names.</summary>
+/// <summary>Selects sites of a model: one <see cref="Site"/>, or those that a glob or an alias
+/// names.</summary>
 /// <param name="Text"><c>blocks.3.attn.hook_z</c>, <c>blocks.*.attn.hook_z</c>, <c>h.3.attn</c>.</param>
 public sealed record SitePattern(string Text)
 {

@@ -81,7 +81,8 @@ public sealed class OptimizerState
                     rate, sgd.Momentum, sgd.Dampening, run.Decay, sgd.Nesterov, step == 1, gradientScale));
     }
 
-    bool Continues(FlatParameters weights, FlatParameters gradients, ParameterSlice last, ParameterSlice next) =>
+    bool Continues(FlatParameters weights, FlatParameters gradients, ParameterSlice last,
+        ParameterSlice next) =>
         Follows(weights, last, next) && Follows(gradients, last, next)
         && _options.DecayOf(last) == _options.DecayOf(next);
 

@@ -31,7 +31,8 @@ public sealed class ParameterGradients : IDisposable
 
     /// <summary>Cuts gradients from memory that holds other things too, for the parameters in
     /// <paramref name="trained"/> or for all.</summary>
-    public ParameterGradients(TensorArena arena, ParameterLayout parameters, IReadOnlySet<string>? trained = null)
+    public ParameterGradients(TensorArena arena, ParameterLayout parameters,
+        IReadOnlySet<string>? trained = null)
         : this(arena, null, parameters, trained) { }
 
     ParameterGradients(

@@ -10,7 +10,8 @@ public sealed record TrainingTexts(ByteBpeTokenizer Tokenizer, TokenDataset Trai
 {
     /// <summary>Reads or generates the texts, and reads or learns the tokenizer.</summary>
     /// <param name="config">The run.</param>
-    /// <param name="atlas">Generates the atlas documents of a seed; required where the config names one.</param>
+    /// <param name="atlas">Generates the atlas documents of a seed; required where the config names
+    /// one.</param>
     /// <exception cref="UserException">A file is missing or wrong, or there is too little text.</exception>
     public static TrainingTexts Load(TrainingConfig config, Func<ulong, IEnumerable<string>>? atlas = null)
     {

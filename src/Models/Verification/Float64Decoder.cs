@@ -1,5 +1,5 @@
-// A decoder's forward pass in float64, for `verify` to compare with. It shares nothing with the ops: plain loops
-// over plain arrays, in the order of the paper, so that a reader can check it by eye.
+// A decoder's forward pass in float64, for `verify` to compare with. It shares nothing with the ops: plain
+// loops over plain arrays, in the order of the paper, so that a reader can check it by eye.
 
 using System.Numerics.Tensors;
 using HeadTap.Runtime;
@@ -22,7 +22,8 @@ public delegate void Float64SiteSink(string name, int[] shape, double[] values);
 /// (the embedding twice where the head is tied), so they may be read from a file one by one.
 /// </param>
 /// <param name="headBias">[V], added to the logits; a model with folded LayerNorms has one.</param>
-public sealed class Float64Decoder(ModelConfig config, Func<string, float[]> parameters, float[]? headBias = null)
+public sealed class Float64Decoder(ModelConfig config, Func<string, float[]> parameters,
+    float[]? headBias = null)
 {
     const int ColumnsPerItem = 128;
 

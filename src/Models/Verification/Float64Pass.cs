@@ -2,7 +2,8 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Models;
 
-/// <summary>One run of <see cref="Float64Decoder"/>: the pass from tokens to logits, a site at a time.</summary>
+/// <summary>One run of <see cref="Float64Decoder"/>: the pass from tokens to logits, a site at a
+/// time.</summary>
 sealed class Float64Pass(
     ModelConfig config, Func<string, float[]> parameters, float[]? headBias, int T, Float64SiteSink site)
 {
@@ -17,7 +18,8 @@ sealed class Float64Pass(
         float[] wpe = learned ? Of(Role.PositionEmbedding) : [];
         for (int t = 0; t < T; t++)
             for (int c = 0; c < C; c++)
-                (embed[t * C + c], position[t * C + c]) = (wte[tokens[t] * C + c], learned ? wpe[t * C + c] : 0);
+                (embed[t * C + c], position[t * C + c]) = (wte[tokens[t] * C + c],
+                    learned ? wpe[t * C + c] : 0);
         site("hook_embed", [T, C], embed);
         if (learned)
             site("hook_pos_embed", [T, C], position);

@@ -67,7 +67,8 @@ public static class ModelFolder
             Read(shards, name, slice, config, destination(slice));
     }
 
-    /// <summary>Reads every parameter in pieces of at most 256 Ki elements, for memory that is not a span. One
+    /// <summary>Reads every parameter in pieces of at most 256 Ki elements, for memory that is not a span.
+    /// One
     /// that the checkpoint stores in another order comes in one piece.</summary>
     /// <exception cref="UserException">The weights are missing or damaged, or do not fit the
     /// config.</exception>

@@ -2,7 +2,8 @@
 namespace HeadTap.Models;
 
 /// <summary>
-/// The parameters as properties, one a <see cref="Role"/>. <typeparamref name="T"/> is Tensor for weights, and
+/// The parameters as properties, one a <see cref="Role"/>. <typeparamref name="T"/> is Tensor for weights,
+/// and
 /// Tensor? for gradients, where null says frozen.
 /// </summary>
 public sealed class NamedWeights<T> where T : class?

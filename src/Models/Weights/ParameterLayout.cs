@@ -47,7 +47,8 @@ public sealed class ParameterLayout
         for (int l = 0; l < config.Layers; l++)
             foreach (ParameterEntry entry in entries.Where(p => p.Role.InBlock()))
                 Add(entry, l);
-        foreach (ParameterEntry entry in entries.SkipWhile(p => !p.Role.InBlock()).Where(p => !p.Role.InBlock()))
+        foreach (ParameterEntry entry in entries.SkipWhile(p => !p.Role.InBlock())
+            .Where(p => !p.Role.InBlock()))
             Add(entry, -1);
     }
 

@@ -7,7 +7,8 @@ namespace HeadTap.Models;
 /// from this one.
 /// </summary>
 /// <remarks>
-/// The result is a model of the same architecture with gains 1, shifts 0, an untied head and a head bias. Sums are in float64. The
+/// The result is a model of the same architecture with gains 1, shifts 0, an untied head and a head bias.
+/// Sums are in float64. The
 /// stream has zero mean in every token, so our LayerNorm on it is their LayerNormPre.
 /// </remarks>
 public static class WeightProcessing
@@ -45,7 +46,8 @@ public static class WeightProcessing
     /// The unembedding alone: LayerNorm folded in, without its mean over C, and without its mean over V.
     /// </summary>
     /// <remarks>
-    /// W_U &lt;- diag(g) W_U and b_U &lt;- b_U + s W_U, g gain and s shift of the final LayerNorm; W_U minus its mean over C; then both minus
+    /// W_U &lt;- diag(g) W_U and b_U &lt;- b_U + s W_U, g gain and s shift of the final LayerNorm; W_U minus
+    /// its mean over C; then both minus
     /// their means over V. For a vector x with zero mean and unit variance x W_U + b_U are the model's
     /// logits, less one number for all tokens.
     /// </remarks>

@@ -25,5 +25,6 @@ public sealed record MlpMatrix(int Layer, Role Role, string Name, Tensor Weight)
         => [.. model.Parameters.InBlocks(Roles.Mlp).Select(s => s.Name)];
 
     /// <summary>Their names.</summary>
-    public static IReadOnlySet<string> Names(LanguageModel model) => Of(model).Select(m => m.Name).ToHashSet();
+    public static IReadOnlySet<string> Names(LanguageModel model)
+        => Of(model).Select(m => m.Name).ToHashSet();
 }

@@ -18,7 +18,8 @@ sealed class NeuronMask : IDisposable
     internal NeuronMask(LanguageModel model, int longest)
     {
         _model = model;
-        IReadOnlySet<string> names = model.Parameters.InBlocks([Role.MlpOutWeight]).Select(s => s.Name).ToHashSet();
+        IReadOnlySet<string> names = model.Parameters.InBlocks([Role.MlpOutWeight])
+            .Select(s => s.Name).ToHashSet();
         _weights = WeightSnapshot.Of(model, names);
         _rows = new RowGradients(model, names, longest);
     }

@@ -36,8 +36,8 @@ public static class Relearning
     /// written.</exception>
     public static IReadOnlyList<RelearnedAt> Run(LanguageModel model, IReadOnlyList<PlantedSequence> asked,
         IReadOnlyList<int[]> rows, MemorisationOptions options, int steps, float rate, ulong seed,
-        CancellationToken cancel = default, RelearnFolder? folder = null,
-        Action<RelearnedAt>? progress = null)
+        RelearnFolder? folder = null, Action<RelearnedAt>? progress = null,
+        CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(rows);

@@ -90,7 +90,8 @@ public sealed class LensJsonTests
     {
         Has(Json("memory", "--lens", s_head, "--from", "the capital of the city is", "--into",
             "the capital of the north is", "--answer", "country"), "layer", "head", "favour", "next_id",
-            "next", "memory_ids", "memory", "holds_answer", "at_layer", "tau", "answer_id", "answer", "p_before",
+            "next", "memory_ids", "memory", "holds_answer", "at_layer", "tau", "answer_id", "answer",
+                "p_before",
             "p_after", "rank_before", "rank_after", "edit");
         JsonNode json = Json("memory", "--lens", s_head, "--pairs", s_folder["pairs.jsonl"]);
         Has(json, "pairs", "tokens", "tau", "at_layer", "memories");

@@ -49,7 +49,8 @@ public sealed class ForgetOptionTests
         Assert.That(Memorised("--never-token", $"{absent}"), Is.EqualTo(1));
         foreach (string wrong in (string[])["-1", "280"])
             Assert.That(Headtap.Refused(["unlearn", "measure", "--model", TinyModel.Folder, "--sequences",
-                file, .. TinyRecital.Asked, "--never-token", wrong]), Does.Contain($"--never-token is {wrong}"));
+                file, .. TinyRecital.Asked, "--never-token", wrong]),
+                    Does.Contain($"--never-token is {wrong}"));
     }
 
     [TestCase("npo --beta 2", "beta", 2.0), TestCase("ga-kl --lambda 3", "lambda", 3.0)]

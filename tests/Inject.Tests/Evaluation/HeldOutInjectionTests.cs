@@ -62,7 +62,8 @@ public sealed class HeldOutInjectionTests
         // Of two pairs each has the other's memory to draw, whatever the seed; the lengths differ.
         EncodedPair[] pairs = [Pair(0, [5, 6, 7], 1), Pair(1, [8], 2)];
         HeldOutInjection found = HeldOutInjection.Run(model, pairs, pairs, Options(1));
-        double expected = pairs.Select((pair, i) => Scaled(model, pair, pairs[1 - i].Memory, found.Chosen.Cell))
+        double expected = pairs.Select((pair, i) => Scaled(model, pair, pairs[1 - i].Memory,
+            found.Chosen.Cell))
             .Average();
         Assert.That(found.Outcomes[1].MeanAfter.Value, Is.EqualTo(expected).Within(1e-6));
     }

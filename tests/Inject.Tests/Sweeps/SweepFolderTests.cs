@@ -89,9 +89,11 @@ public sealed class SweepFolderTests
             folder.Add(Pair, Swept(1));
         Assert.Multiple(() =>
         {
-            Refused("a", Made with { DataHash = "2" }, "data_hash is \"1\" in its manifest.json and \"2\" here");
+            Refused("a", Made with { DataHash = "2" },
+                "data_hash is \"1\" in its manifest.json and \"2\" here");
             Refused("a", Made with { ModelHash = "2" }, "model_hash is \"1\"");
-            Refused("a", Made with { Device = "opencl" }, "device is \"cpu\" in its manifest.json and \"opencl\" here");
+            Refused("a", Made with { Device = "opencl" },
+                "device is \"cpu\" in its manifest.json and \"opencl\" here");
             Refused("a", Made with { Options = new() { ["layers"] = 3 } }, "layers is none in its");
             Refused("a", Made with { Command = "train" }, "command is \"inject sweep\"");
         });

@@ -1,4 +1,3 @@
-using HeadTap.Reference;
 using HeadTap.Runtime;
 using static HeadTap.Kernels.Tests.Numbers;
 

@@ -1,5 +1,4 @@
 using HeadTap.Runtime;
-using static HeadTap.Kernels.Tests.Numbers;
 
 namespace HeadTap.Kernels.Tests;
 

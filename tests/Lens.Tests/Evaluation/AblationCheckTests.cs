@@ -69,7 +69,8 @@ public class AblationCheckTests
                         .Logits(test.Model.Ops, own, 0, y);
                     favours.Add((new(l, h), y.ToArray()[answer] - y.ToArray().Average(v => (double)v)));
                 }
-            Assert.That(found.Lens.Responsible[prompt++], Is.EqualTo(favours.MaxBy(f => f.CenteredLogit).Place));
+            Assert.That(found.Lens.Responsible[prompt++],
+                Is.EqualTo(favours.MaxBy(f => f.CenteredLogit).Place));
         }
     }
 

@@ -3,7 +3,8 @@ using HeadTap.Models.Tests;
 
 namespace HeadTap.Lens.Tests;
 
-/// <summary>Lenses ask for roles: on another architecture with the same numbers they read the same bits.</summary>
+/// <summary>Lenses ask for roles: on another architecture with the same numbers they read the same
+/// bits.</summary>
 public sealed class OtherArchitectureTests
 {
     [TestCase(LensKind.Head), TestCase(LensKind.Thin), TestCase(LensKind.Residual), TestCase(LensKind.Tuned)]

@@ -1,9 +1,9 @@
-using HeadTap.Kernels.Tests;
 using HeadTap.Runtime;
 
 namespace HeadTap.Models.Tests;
 
-/// <summary>A second architecture, of which only its description is known, computes what GPT-2 does.</summary>
+/// <summary>A second architecture, of which only its description is known, computes what GPT-2
+/// does.</summary>
 public sealed class ArchitectureTests
 {
     static readonly ModelConfig Gpt2Form = TestModel.Small with
@@ -49,7 +49,8 @@ public sealed class ArchitectureTests
         using (SafetensorsReader file = SafetensorsReader.Open(folder["model/model.safetensors"]))
         {
             Assert.That(file.Entries.Select(e => e.Name), Is.EquivalentTo(
-                other.Model.Parameters.Slices.Select(s => s.Name.StartsWith("readout", StringComparison.Ordinal)
+                other.Model.Parameters.Slices.Select(s => s.Name.StartsWith("readout",
+                    StringComparison.Ordinal)
                     ? s.Name : "model." + s.Name)));
             (int C, int I, int D) = (OtherForm.Width, OtherForm.Inner, OtherForm.HeadWidth);
             float[] up = Read(file, "model.layers.1.mlp.up", [I, C]);

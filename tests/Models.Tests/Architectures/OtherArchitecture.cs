@@ -1,7 +1,8 @@
 namespace HeadTap.Models.Tests;
 
 /// <summary>
-/// An architecture that no one has: other names and keys, matrices transposed, queries, keys and values head by
+/// An architecture that no one has: other names and keys, matrices transposed, queries, keys and values head
+/// by
 /// head. It stands for the next one that is added.
 /// </summary>
 static class OtherArchitecture

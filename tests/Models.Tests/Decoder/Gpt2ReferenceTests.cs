@@ -107,7 +107,8 @@ sealed class Gpt2ReferenceTests
     {
         Dictionary<string, double[]> parameters = Parameters(Small);
         ParameterGradients<double> own = Gpt2Reference.Backward(Small, parameters, Tokens, Targets);
-        ParameterGradients<double> half = Gpt2Reference.Backward(Small, parameters, Tokens, Targets, counted: 8);
+        ParameterGradients<double> half = Gpt2Reference.Backward(Small, parameters, Tokens, Targets,
+            counted: 8);
         Assert.That(half.Loss, Is.EqualTo(own.Loss / 2).Within(1e-15));
         Assert.That(half.Parameters["wpe.weight"],
             Is.EqualTo(Times(own.Parameters["wpe.weight"], 0.5)).Within(1e-15));

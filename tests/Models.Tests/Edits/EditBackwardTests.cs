@@ -43,7 +43,8 @@ public class EditBackwardTests
         run.RequireAgreement();
     }
 
-    // Directions that share a token are neither parallel nor at right angles: their projections do not commute.
+    // Directions that share a token are neither parallel nor at right angles: their projections do not
+    // commute.
     [Test]
     public void Edits_of_one_site_that_do_not_commute_are_undone_last_first()
     {
@@ -148,7 +149,8 @@ public class EditBackwardTests
                 session.ForwardBackward(batch, batch.NextTokens(), _gradients,
                     1f / _rows.Sum(r => r.Length - 1));
             return (_gradients.Set.Blocks[0].ToArray(), [.. _rows.Select((row, b) => recorded.ToDictionary(
-                site => site.Name, site => TestModel.Row(session.SiteGradients[site], site, b, row.Length)))]);
+                site => site.Name, site => TestModel.Row(session.SiteGradients[site], site, b,
+                    row.Length)))]);
         }
 
         // Above the diagonal the oracle says what moving a pattern's zero would do; we say nothing there.

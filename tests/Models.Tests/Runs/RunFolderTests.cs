@@ -79,7 +79,8 @@ public sealed class RunFolderTests
                 break;
         }
         string[] before = folder.Files();
-        Assert.That(Refused(() => Open(folder.Path, other)), Does.Contain("belongs to another call: " + message)
+        Assert.That(Refused(() => Open(folder.Path, other)),
+            Does.Contain("belongs to another call: " + message)
             .And.Not.Contain("\n").And.Not.Contain("--"));
         Assert.That(folder.Files(), Is.EqualTo(before));
         Open(folder.Path, s_call with { DataHash = null }).Dispose(); // not known yet

@@ -109,7 +109,8 @@ public class LanguageModelTests
         float[] losses = new float[10];
         for (int step = 1; step <= 10; step++)
         {
-            ParameterGradients<float> g = Gpt2Reference.Backward(sizes, weights, golden.Tokens, golden.Targets);
+            ParameterGradients<float> g = Gpt2Reference.Backward(sizes, weights, golden.Tokens,
+                golden.Targets);
             losses[step - 1] = g.Loss;
             foreach ((string name, (float[] m, float[] v)) in moments)
                 AdamWReference.Step(g.Parameters[name], weights[name], m, v, TinyGolden.LearningRate,

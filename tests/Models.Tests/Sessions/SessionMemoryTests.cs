@@ -9,7 +9,8 @@ public class SessionMemoryTests
     public void A_session_that_cannot_fit_is_refused_before_anything_is_allocated(int rows)
     {
         using var device = ComputeDevice.OpenHost();
-        using var model = new LanguageModel(device, TestModel.Small with { ContextLength = 1024, Width = 80 });
+        using var model = new LanguageModel(device,
+            TestModel.Small with { ContextLength = 1024, Width = 80 });
         long before = device.LiveBytes, peak = device.PeakBytes;
         foreach (Site[] record in (Site[][])[[], [.. Site.All(model.Config)]])
         {

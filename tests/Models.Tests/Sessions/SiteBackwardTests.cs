@@ -9,7 +9,8 @@ public sealed class SiteBackwardTests
         is not (SiteKind.Scores or SiteKind.Pattern or SiteKind.Ln1Scale or SiteKind.Ln2Scale
             or SiteKind.LnFinalScale));
 
-    // The other way to the same gradients: a loss of scale 0, and an edit that puts the gradient in its place.
+    // The other way to the same gradients: a loss of scale 0, and an edit that puts the gradient in its
+    // place.
     [TestCaseSource(nameof(Sites))]
     public void A_backward_pass_from_a_site_has_the_bits_of_one_with_that_gradient_put_in(Site site)
     {
@@ -31,7 +32,8 @@ public sealed class SiteBackwardTests
         for (int b = 0; b < run.Batch.B; b++)
             for (int i = 0; i < run.Batch.T * width; i++)
                 Assert.That(recorded[b * run.Batch.T * width + i], Is.EqualTo(
-                    i / width < run.Batch.Lengths[b] ? given[b * run.Batch.T * width + i] : 0), "padding is 0");
+                    i / width < run.Batch.Lengths[b] ? given[b * run.Batch.T * width + i] : 0),
+                        "padding is 0");
     }
 
     [Test]
@@ -60,11 +62,15 @@ public sealed class SiteBackwardTests
             Throws.InvalidOperationException, "no pass yet");
         run.Session.Forward(run.Batch);
         foreach (Site none in (Site[])[Site.Pattern(0), Site.Scores(0), Site.Ln1Scale(0), Site.Z(2)])
-            Assert.That(() => run.Session.Backward(none, z, run.Gradients), Throws.ArgumentException, none.Name);
-        Assert.That(() => run.Session.Backward(Site.Z(1), z[1..], run.Gradients), Throws.ArgumentException);
+            Assert.That(() => run.Session.Backward(none, z, run.Gradients), Throws.ArgumentException,
+                none.Name);
+        Assert.That(() => run.Session.Backward(Site.Z(1), z.AsSpan(1), run.Gradients),
+            Throws.ArgumentException);
         run.Session.TokenLosses(run.Batch, run.Batch.NextTokens());
-        Assert.That(() => run.Session.Backward(Site.Z(1), z, run.Gradients), Throws.InvalidOperationException);
-        using var forward = new ModelSession(run.Test.Model, new SessionOptions { MaxRows = 2, MaxTokens = 7 });
+        Assert.That(() => run.Session.Backward(Site.Z(1), z, run.Gradients),
+            Throws.InvalidOperationException);
+        using var forward = new ModelSession(run.Test.Model,
+            new SessionOptions { MaxRows = 2, MaxTokens = 7 });
         forward.Forward(run.Batch);
         Assert.That(() => forward.Backward(Site.Z(1), z, run.Gradients), Throws.InvalidOperationException);
     }

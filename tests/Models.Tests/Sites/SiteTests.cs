@@ -55,7 +55,8 @@ public class SiteTests
     public void The_table_has_every_alias()
     {
         string[] places = [.. Table.SelectMany(r => r.Aliases.Split(", ")).Select(Place).Distinct()];
-        Assert.That(SiteNames.Aliases(Config.Architecture).Select(a => Place(a.Alias)).Distinct(), Is.EquivalentTo(places));
+        Assert.That(SiteNames.Aliases(Config.Architecture).Select(a => Place(a.Alias)).Distinct(),
+            Is.EquivalentTo(places));
         foreach ((string alias, SiteKind kind) in SiteNames.Aliases(Config.Architecture))
             Assert.That(Site.Match(alias.Replace("{l}", "3"), Config),
                 Is.EqualTo(new[] { new Site(kind, alias.Contains("{l}") ? 3 : 0) }), alias);

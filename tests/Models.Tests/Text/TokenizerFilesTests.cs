@@ -14,7 +14,8 @@ sealed class TokenizerFilesTests
     {
         using var folder = new TemporaryFolder();
         Assert.That(ByteBpeTokenizer.ExistsIn(folder.Path), Is.False);
-        BadInput.Refused(() => ByteBpeTokenizer.Load(folder.Path), folder.Path, "vocab.json", "tokenizer.json");
+        BadInput.Refused(() => ByteBpeTokenizer.Load(folder.Path), folder.Path, "vocab.json",
+            "tokenizer.json");
         BadInput.Refused(() => ByteBpeTokenizer.Load(folder["none"]), "none");
         folder.Write("vocab.json", "{\"a\": 0}");
         Assert.That(ByteBpeTokenizer.ExistsIn(folder.Path), Is.False);

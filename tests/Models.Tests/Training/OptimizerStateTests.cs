@@ -66,7 +66,8 @@ public class OptimizerStateTests
             LanguageModel model = Test.Model;
             HashSet<string> names = [.. model.Parameters.Match(trained).Select(s => s.Name)];
             OptimizerState Cut(TensorArena arena, out ParameterGradients gradients)
-                => new(arena, model, gradients = new ParameterGradients(arena, model.Parameters, names), options);
+                => new(arena, model, gradients = new ParameterGradients(arena, model.Parameters, names),
+                    options);
             try
             {
                 _arena = new TensorArena(model.Device, TensorArena.Measure(

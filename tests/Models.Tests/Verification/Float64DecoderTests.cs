@@ -12,7 +12,8 @@ sealed class Float64DecoderTests
     [
         ModelConfig.Tiny,
         ModelConfig.Tiny with { Activation = Activation.GeluExact, TiedHead = false, Inner = 70 },
-        ModelConfig.Tiny with { Activation = Activation.Relu, ScaleAttention = false, LayerNormEpsilon = .1f },
+        ModelConfig.Tiny with { Activation = Activation.Relu, ScaleAttention = false,
+            LayerNormEpsilon = .1f },
         new() { VocabSize = 130, ContextLength = 9, Width = 70, Layers = 1, Heads = 7 },
         new() { VocabSize = 2, ContextLength = 1, Width = 1, Layers = 1, Heads = 1, Inner = 1 },
     ];

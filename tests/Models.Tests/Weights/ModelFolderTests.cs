@@ -6,7 +6,8 @@ namespace HeadTap.Models.Tests;
 /// line.</summary>
 sealed class ModelFolderTests
 {
-    static readonly ModelConfig Untied = ModelConfig.Tiny with { TiedHead = false, Inner = 96, VocabSize = 67 };
+    static readonly ModelConfig Untied = ModelConfig.Tiny with { TiedHead = false, Inner = 96,
+        VocabSize = 67 };
 
     static float[] Numbers(ModelConfig config)
     {

@@ -1,7 +1,6 @@
 using HeadTap.Kernels;
 using HeadTap.Reference;
 using HeadTap.Runtime;
-using static HeadTap.Kernels.Tests.Numbers;
 
 namespace HeadTap.OpCases;
 

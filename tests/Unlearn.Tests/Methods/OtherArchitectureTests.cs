@@ -3,7 +3,8 @@ using HeadTap.Models.Tests;
 
 namespace HeadTap.Unlearn.Tests;
 
-/// <summary>Methods ask for roles: another architecture with the same numbers is edited to the same bits.</summary>
+/// <summary>Methods ask for roles: another architecture with the same numbers is edited to the same
+/// bits.</summary>
 public sealed class OtherArchitectureTests
 {
     static IEnumerable<string> Names => MethodCatalog.All.Select(m => m.Name);

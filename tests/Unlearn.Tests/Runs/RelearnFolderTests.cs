@@ -73,7 +73,7 @@ public sealed class RelearnFolderTests
         model.Initialize(4);
         using RelearnFolder? folder = name is null ? null : RelearnFolder.Open(At(name), s_call);
         return Relearning.Run(model, s_asked, [.. s_asked.Select(s => s.Ids)], new(2, 3), Steps, 3e-3f, 2,
-            cancel, folder, progress);
+            folder, progress, cancel);
     }
 
     static string Text(RelearnedAt at) => $"{at.Steps} {at.Recited.Given} "

@@ -103,7 +103,8 @@ sealed class InjectSuggestCommand
             : Invocation.Table("memory", "layer", "tau", "nats to single-hop", "tokens");
         Add("nothing", "", "", found.Hop.Divergence, found.Before, "");
         foreach ((Suggestion s, SuggestedMemoryResult memory) in found.Each.Zip(result.Memories))
-            Add((ReferenceEquals(s, found.Chosen) ? "> " : "") + memory.Memory, $"{s.Layer}", $"{s.Tau:0.###}",
+            Add((ReferenceEquals(s, found.Chosen) ? "> " : "") + memory.Memory, $"{s.Layer}",
+                $"{s.Tau:0.###}",
                 s.Divergence, s.Answer, memory.Shown);
         run.Draw(table);
         run.Line(result.Reason);
