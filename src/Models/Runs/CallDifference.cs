@@ -5,7 +5,7 @@ using HeadTap.Runtime;
 namespace HeadTap.Models;
 
 /// <summary>The first option in which two calls differ.</summary>
-/// <param name="Name">The option as the record names it, <c>optimizer.learning_rate</c> for one.</param>
+/// <param name="Name">As the record has it, <c>optimizer.adamw.learning_rate</c> for one.</param>
 /// <param name="There">Its value in the record.</param>
 /// <param name="Here">Its value in this call.</param>
 readonly record struct CallDifference(string Name, string There, string Here)

@@ -31,12 +31,17 @@ public sealed class LensRunChoiceTests
     {
         using var folder = new TemporaryFolder();
         Stop(folder, "a", Options(6), 2);
-        Refused(() => Run(folder, "a", Options(6), Texts(24, shift: 1), resume: true));
-        Refused(() => Run(folder, "a", Options(6), Texts(24), resume: true, hash: "fedcba98765432"));
-        File.Delete(folder["a/lens.safetensors"]); // the checkpoint alone knows it too
-        Refused(() => Run(folder, "a", Options(6), Texts(24, shift: 1), resume: true));
-        Refused(() => Run(folder, "a", Options(6), Texts(24), resume: true, hash: "fedcba98765432"));
-        static void Refused(Action run) => BadInput.Refused(run, "other options, texts or model");
+        Refused("data_hash is ", "model_hash is ");
+        File.Delete(folder["a/run.json"]); // the lens knows it too
+        Refused("data_hash is ", "model_hash is ");
+        File.Delete(folder["a/lens.safetensors"]); // and the checkpoint
+        Refused("other options, texts or model", "other options, texts or model");
+
+        void Refused(string texts, string model)
+        {
+            BadInput.Refused(() => Run(folder, "a", Options(6), Texts(24, shift: 1)), texts);
+            BadInput.Refused(() => Run(folder, "a", Options(6), Texts(24), hash: "fedcba98765432"), model);
+        }
     }
 
     [Test]
@@ -46,7 +51,7 @@ public sealed class LensRunChoiceTests
         LensTrainingOptions options = Options(40) with { EvaluateEvery = 2, Patience = 3, MinimumGain = 100 };
         Run(folder, "whole", options, Texts(24));
         Stop(folder, "parts", options, 5);
-        Run(folder, "parts", options, Texts(24), resume: true);
+        Run(folder, "parts", options, Texts(24));
         string[] rows = File.ReadAllLines(folder["whole/metrics.jsonl"]);
         Assert.That(rows, Has.Length.EqualTo(8), "a first measure and three without a gain");
         Assert.That(File.ReadAllLines(folder["parts/metrics.jsonl"]), Is.EqualTo(rows));
@@ -75,7 +80,7 @@ public sealed class LensRunChoiceTests
     }
 
     static LensRunResult Run(TemporaryFolder folder, string name, LensTrainingOptions options,
-        DocumentSource texts, bool resume = false, string hash = "0123456789abcdef",
+        DocumentSource texts, string hash = "0123456789abcdef",
         Action<LensProgress>? progress = null, CancellationToken stop = default)
     {
         using var test = new TestModel("cpu512");

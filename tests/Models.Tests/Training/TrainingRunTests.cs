@@ -114,7 +114,7 @@ public class TrainingRunTests
         AssertRefused(() => Run("a", Config() with { Clip = 2 }), "clip is 1 in its run.json and 2 here");
         AssertRefused(() => Run("a", Config() with { Seed = 3 }), "seed is 1 in its run.json and 3 here");
         AssertRefused(() => Run("a", Config() with { Optimizer = new AdamWOptions { LearningRate = 1 } }),
-            "optimizer.learning_rate is 0.01 in its run.json and 1 here");
+            "optimizer.adamw.learning_rate is 0.01 in its run.json and 1 here");
         Assert.That(Run("a", Config() with { CheckpointEvery = 5 }).Complete, Is.True);
         File.AppendAllText(At("text.txt"), "More.");
         AssertRefused(() => Run("a", Config()), "data_hash is ");
