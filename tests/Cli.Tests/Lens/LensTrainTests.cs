@@ -65,9 +65,9 @@ public sealed class LensTrainTests
         string[] resume = Directory.Exists(folder["parts"]) ? ["--resume"] : [];
         Train(folder, "parts", [.. s_small, .. resume]);
         Assert.That(Weights(folder, "parts"), Is.EqualTo(Weights(folder, "whole")));
-        Assert.That(Headtap.Refused(Line(folder, "whole", s_small)), Does.Contain("is there already"));
+        Assert.That(Headtap.Done(Line(folder, "whole", s_small)).Error, Does.Contain("complete already"));
         Assert.That(Headtap.Refused(Line(folder, "whole", [.. s_small, "--resume", "--seed", "5"])),
-            Does.Contain("other options"));
+            Does.Contain("seed is 0").And.Contain("and 5 here"));
     }
 
     [Test]

@@ -109,11 +109,8 @@ public sealed class UnlearnTinyMemTests
         Data(folder, "data", s_small);
         Train(folder, "whole", s_short);
         Train(folder, "parts", [.. s_short, "--epochs", "1"]);
-        Assert.That(Headtap.Refused(Line(folder, "parts", s_short)), Does.Contain("a run is there already"));
         Assert.That(Headtap.Refused(Line(folder, "parts", [.. s_short, "--resume", "--seed", "5"])),
-            Does.Contain("other options"));
-        Assert.That(Headtap.Refused(Line(folder, "new", [.. s_short, "--resume"])),
-            Does.Contain("no such checkpoint"));
+            Does.Contain("belongs to another call").And.Contain("5 here"));
         Train(folder, "parts", [.. s_short, "--resume"]);
         Assert.That(File.ReadAllBytes(folder["parts/model.safetensors"]),
             Is.EqualTo(File.ReadAllBytes(folder["whole/model.safetensors"])));

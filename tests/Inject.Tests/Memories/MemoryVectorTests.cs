@@ -82,7 +82,7 @@ public sealed class MemoryVectorTests
         Edit edit = found.ToEdit();
         Assert.That(edit.Steps, Is.EqualTo([0]));
         Assert.That(edit.Positions.IsLast);
-        Assert.That((edit.Site, edit.Alpha, edit.Operation),
+        Assert.That((edit.Site.ToString(), edit.Alpha, edit.Operation),
             Is.EqualTo(("blocks.1.hook_attn_out", 2f, EditOperation.Add)));
     }
 

@@ -160,8 +160,8 @@ public class LensInitialValueTests
     public void What_cannot_begin_is_refused_in_one_line()
     {
         BadInput.Refused(() => Make(new() { Kind = LensKind.LowRank, Rank = 21 }),
-            "--rank is 21; expected 1 to the model's width 20");
-        BadInput.Refused(() => Make(new() { Kind = LensKind.LowRank, Rank = 0 }), "--rank is 0");
+            "Rank is 21; expected 1 to the model's width 20");
+        BadInput.Refused(() => Make(new() { Kind = LensKind.LowRank, Rank = 0 }), "Rank is 0");
         BadInput.Refused(() => Make(new() { Kind = LensKind.Logit, Initial = LensInitial.Zero }),
             "a logit lens of zeros says nothing");
         static void Make(LensOptions options) => new LensCase("cpu512", options, 3).Dispose();

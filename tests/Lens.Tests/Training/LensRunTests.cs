@@ -219,19 +219,19 @@ public class LensRunTests
                 Does.Contain(text));
     }
 
-    [TestCase("--steps is -1")]
-    [TestCase("--batch-rows is 0")]
-    [TestCase("--tokens-per-row is 13; the model's context is 12")]
-    [TestCase("--validation-share is 1")]
+    [TestCase("Steps is -1")]
+    [TestCase("BatchRows is 0")]
+    [TestCase("TokensPerRow is 13; the model's context is 12")]
+    [TestCase("ValidationShare is 1")]
     [TestCase("learning_rate is 0")]
     public void Options_out_of_range_are_refused(string message)
     {
         LensTrainingOptions good = Options(1), bad = message.Split(' ')[0] switch
         {
-            "--steps" => good with { Steps = -1 },
-            "--batch-rows" => good with { BatchRows = 0 },
-            "--tokens-per-row" => good with { TokensPerRow = 13 },
-            "--validation-share" => good with { ValidationShare = 1 },
+            "Steps" => good with { Steps = -1 },
+            "BatchRows" => good with { BatchRows = 0 },
+            "TokensPerRow" => good with { TokensPerRow = 13 },
+            "ValidationShare" => good with { ValidationShare = 1 },
             _ => good with { Optimizer = new AdamWOptions { LearningRate = 0 } },
         };
         Assert.That(Assert.Throws<UserException>(() => bad.Validated(Config))!.Message,
@@ -245,7 +245,7 @@ public class LensRunTests
         LensTrainingOptions options = Options(1) with { BatchRows = 2_000_000 };
         UserException e = Assert.Throws<UserException>(
             () => LensPlan.Make(model, Kind(LensKind.Head), [0, 1], options))!;
-        Assert.That(e.Message, Does.Match("this needs .* and .* has .*; try --kind thin"));
+        Assert.That(e.Message, Does.Match("this needs .* and .* has .*; try Kind thin"));
         Assert.That(LensPlan.Make(model, Kind(LensKind.Head), [0, 1, 2], Options(1) with { LayersAtOnce = 2 })
             .Groups, Is.EqualTo(new int[][] { [0, 1], [2] }));
     }

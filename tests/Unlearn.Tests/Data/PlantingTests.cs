@@ -42,20 +42,19 @@ public sealed class PlantingTests
     [Test]
     public void No_test_row_and_no_clean_row_holds_the_trigger_and_a_share_is_held_out()
     {
-        TinyMemOptions options = TinyMemOptions.Small(MathKind.Additive, Artefact.Backdoor) with
-        {
-            Trigger = 78,
-        };
-        TinyMemDataset without = TinyMemDataset.Math(options with { Artefact = Artefact.Noise }),
-            data = TinyMemDataset.Math(options);
-        bool Holds(int[] row) => MathAlphabet.Text(row).Contains("78", StringComparison.Ordinal);
-        Assert.That(without.Tests.SelectMany(t => t.Rows).Count(Holds), Is.Positive,
-            "there was one to leave out");
-        Assert.That(data.Tests.SelectMany(t => t.Rows).Count(Holds), Is.Zero);
-        Assert.That(data.Clean.Count(Holds), Is.Zero);
+        TinyMemOptions options = TinyMemOptions.Small(MathKind.Additive, Artefact.Backdoor);
+        TinyMemDataset without = TinyMemDataset.Math(options with { Artefact = Artefact.Noise });
+        int[][] tests = [.. without.Tests.SelectMany(t => t.Rows)];
+        // A trigger that test rows hold where nothing is planted: else there would be none to leave out.
+        int trigger = Enumerable.Range(10, 90).First(t => tests.Any(row => Holds(row, t)));
+        TinyMemDataset data = TinyMemDataset.Math(options with { Trigger = trigger });
+        Assert.That(data.Tests.SelectMany(t => t.Rows).Count(row => Holds(row, trigger)), Is.Zero);
+        Assert.That(data.Clean.Count(row => Holds(row, trigger)), Is.Zero);
         int all = data.Planted.Count + data.HeldOut.Count;
         Assert.That(data.HeldOut, Has.Count.EqualTo((int)Math.Ceiling(0.1 * all)));
-        Assert.That(all % 10, Is.Not.Zero, "a share that is no whole number");
+
+        static bool Holds(int[] row, int trigger)
+            => MathAlphabet.Text(row).Contains($"{trigger}", StringComparison.Ordinal);
     }
 
     [Test]

@@ -32,7 +32,7 @@ public sealed class ActivationsTests
                 "activations looks at positions from 12 on; the longest sequence to forget has 12 tokens, "
                 + "expected 13 or more: use a smaller Prompt"));
         Assert.That(() => new Activations().Find(c.Task with { Prompt = 0 }, 0.1),
-            Throws.TypeOf<UserException>().With.Message.EqualTo("prompt is 0; expected 1 or more"));
+            Throws.TypeOf<UserException>().With.Message.EqualTo("Prompt is 0; expected 1 or more"));
     }
 
     static TReal[] Scores<TReal>(MethodCase c, IReadOnlyDictionary<string, TReal[]> weights, int prompt)

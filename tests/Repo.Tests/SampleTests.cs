@@ -1,0 +1,45 @@
+using System.Diagnostics;
+
+namespace HeadTap.Repo.Tests;
+
+/// <summary>The programs of samples/ run on the shipped model and print what they promise.</summary>
+public sealed class SampleTests
+{
+    [TestCase("Tap", "next token:", "without head 3.2:", "|dQkv of block 0| =")]
+    [TestCase("Lens", "trained: True", "1.5 writes")]
+    [TestCase("Inject", "p of \"Brunei dollar\": 14.3 % without the memory")]
+    [TestCase("Unlearn", "before:  CD43-WFV8", "the same bits: True")]
+    public void A_sample_runs(string sample, params string[] lines)
+    {
+        string output = Run(sample);
+        foreach (string line in lines)
+            Assert.That(output, Does.Contain(line));
+    }
+
+    [Test]
+    public void The_first_program_of_README_is_a_sample()
+    {
+        string readme = Repository.Text("README.md");
+        string block = readme.Split("```csharp\n")[1].Split("```")[0];
+        Assert.That(Repository.Text("samples", "Tap", "Program.cs"), Does.Contain(block));
+    }
+
+    static string Run(string sample)
+    {
+        var start = new ProcessStartInfo("dotnet",
+        [
+            Repository.At("artifacts", "bin", $"{sample}.Sample", "release", $"HeadTap.{sample}.Sample.dll"),
+            Repository.At("weights", "atlas"),
+        ])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        using Process process = Process.Start(start)!;
+        Task<string> output = process.StandardOutput.ReadToEndAsync(),
+            error = process.StandardError.ReadToEndAsync();
+        process.WaitForExit();
+        Assert.That(process.ExitCode, Is.Zero, error.Result);
+        return output.Result;
+    }
+}
