@@ -65,7 +65,8 @@ public sealed class LensTrainTests
         string[] resume = Directory.Exists(folder["parts"]) ? ["--resume"] : [];
         Train(folder, "parts", [.. s_small, .. resume]);
         Assert.That(Weights(folder, "parts"), Is.EqualTo(Weights(folder, "whole")));
-        Assert.That(Headtap.Done(Line(folder, "whole", s_small)).Error, Does.Contain("complete already"));
+        Assert.That(Headtap.RunUntil(default, Line(folder, "whole", s_small)).Error,
+            Does.Contain("complete already"));
         Assert.That(Headtap.Refused(Line(folder, "whole", [.. s_small, "--resume", "--seed", "5"])),
             Does.Contain("seed is 0").And.Contain("and 5 here"));
     }
