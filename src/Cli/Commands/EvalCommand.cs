@@ -9,8 +9,6 @@ namespace HeadTap.Cli;
 /// </summary>
 static class EvalCommand
 {
-    internal const ulong ShippedCorpus = ShippedModel.CorpusSeed;
-
     internal static Command Create(GlobalOptions global)
     {
         Option<string> model = PromptOptions.ModelOption(required: true);

@@ -39,7 +39,7 @@ static class TokenizeCommand
             return ExitCode.Done;
         Table table = Invocation.Table("piece", "id");
         foreach ((int id, string piece) in result.Ids.Zip(result.Pieces))
-            Invocation.Row(table, PromptOptions.Visible(piece), $"{id}");
+            Invocation.Row(table, VisibleText.Of(piece), $"{id}");
         run.Draw(table);
         return ExitCode.Done;
     }

@@ -64,7 +64,4 @@ sealed class PromptOptions(bool lines = false)
     {
         Description = "a model folder as Hugging Face keeps it", HelpName = "DIR", Required = required,
     };
-
-    /// <summary>A piece of text as one visible word: line ends and tabs are spelled.</summary>
-    internal static string Visible(string piece) => VisibleText.Of(piece);
 }

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using System.Text.Json.Nodes;
 using System.Text.Json.Serialization.Metadata;
 using HeadTap.Runtime;
 using Spectre.Console;
@@ -10,8 +9,6 @@ namespace HeadTap.Cli;
 /// <summary>One run of a verb: the global options and the ways to say something.</summary>
 sealed class Invocation
 {
-    static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
-
     readonly Terminal _terminal;
     readonly string _device;
     readonly Precision _precision;
@@ -45,15 +42,6 @@ sealed class Invocation
 
     public TextWriter Out => _terminal.Out;
 
-    /// <summary>Opens the device of <c>--device</c>.</summary>
-    public ComputeDevice OpenDevice() => OpenDevice(_device);
-
-    /// <summary>Opens a device by name, for products in <c>--precision</c>.</summary>
-    public ComputeDevice OpenDevice(string name) => ComputeDevice.Open(name, _precision);
-
-    /// <summary>The devices of <c>--device</c> where a verb takes several, with commas between.</summary>
-    public string[] DeviceNames => _device.Split(',');
-
     /// <summary>A line of the result.</summary>
     public void Line(string text = "") => _terminal.Out.WriteLine(text);
 
@@ -75,17 +63,11 @@ sealed class Invocation
         return ExitCode.Done;
     }
 
-    /// <summary>The result for programs.</summary>
-    public void WriteJson(JsonNode result) => _terminal.Out.WriteLine(result.ToJsonString(Indented));
-
     /// <summary>What a job runs with, without a progress bar.</summary>
     public JobContext Context => new()
     {
         DeviceName = _device, Precision = _precision, GivenSeed = GivenSeed, Remark = Remark, Cancel = Cancel,
     };
-
-    /// <summary>For verbs whose work is not a job yet.</summary>
-    public static implicit operator JobContext(Invocation run) => run.Context;
 
     /// <summary>Runs a job: its remarks go to stderr, its progress to a bar on a terminal.</summary>
     public TResult RunJob<TResult>(Func<JobContext, TResult> job)
@@ -108,27 +90,6 @@ sealed class Invocation
     Progress Bars() => _terminal.RichError().Progress().AutoClear(true)
         .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(),
             new RemainingTimeColumn());
-
-    /// <summary>Runs work with a bar on a terminal and without one elsewhere.</summary>
-    /// <param name="title">What is going on.</param>
-    /// <param name="work">Is given a function that takes the share done and a word on it.</param>
-    public void WithProgress(string title, Action<Action<double, string>> work)
-    {
-        if (!ShowsProgress)
-        {
-            work((_, _) => { });
-            return;
-        }
-        Bars().Start(context =>
-        {
-            ProgressTask task = context.AddTask(Markup.Escape(title), maxValue: 1);
-            work((share, note) =>
-            {
-                task.Value = share;
-                task.Description = Markup.Escape(note.Length > 0 ? $"{title} ({note})" : title);
-            });
-        });
-    }
 
     /// <summary>A table whose first column is text and whose others are numbers.</summary>
     public static Table Table(params ReadOnlySpan<string> columns)

@@ -6,7 +6,7 @@ namespace HeadTap.Inject;
 /// <summary>What an injection does to the next token of one prompt.</summary>
 /// <param name="Before">Without it.</param>
 /// <param name="After">With it.</param>
-/// <param name="Edits">What was injected, as edits that <c>trace --edit</c> and <c>generate --edit</c>
+/// <param name="Edits">What was injected, as edits that <c>trace</c> and <c>generate</c>
 /// replay.</param>
 public sealed record Injection(AnswerStanding Before, AnswerStanding After, IReadOnlyList<Edit> Edits)
 {

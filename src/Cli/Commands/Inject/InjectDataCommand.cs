@@ -11,7 +11,7 @@ static class InjectDataCommand
         {
             Description = "where the pairs go, a line of JSON each", HelpName = "F.jsonl", Required = true,
         };
-        Option<ulong> atlas = GlobalOptions.Number("--atlas-seed", EvalCommand.ShippedCorpus,
+        Option<ulong> atlas = GlobalOptions.Number("--atlas-seed", ShippedModel.CorpusSeed,
             "the corpus whose held-out countries are asked about; 1 is the shipped model's");
         var command = new Command("data", "Write pairs of prompts: two-hop questions of the atlas that its "
             + "text never answers, in two splits by country")
