@@ -43,9 +43,27 @@ public partial class DocsTests
         Assert.That(missing, Is.Empty);
     }
 
+    [TestCase("docs/add-a-method.md")]
+    [TestCase("docs/add-an-architecture.md")]
+    [TestCase("docs/add-an-op.md")]
+    public void Names_on_a_page_that_says_how_to_add_something_exist(string page)
+    {
+        string[] names = [.. Quoted().Matches(Repository.Text(page)).Select(m => m.Groups["name"].Value).Distinct()];
+        string[] missing = [.. names.Where(name => !Exists(name))];
+        Assert.That(names, Has.Length.AtLeast(5));
+        Assert.That(missing, Is.Empty);
+
+        // A path, or an identifier of the code: a member is looked for by its last part.
+        static bool Exists(string name)
+            => name.Contains('/')
+                ? File.Exists(Repository.At(name)) || Directory.Exists(Repository.At(name))
+                : s_sources.Contains(name) || !Identifier().IsMatch(name)
+                    || name.Split('.').All(part => s_words.Value.Contains(part));
+    }
+
     static IEnumerable<string> Pages() =>
     [
-        "CHANGELOG.md", "CONTRIBUTING.md", Path.Combine("tests", "SKIPS.md"),
+        "README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", Path.Combine("tests", "SKIPS.md"),
         .. new[] { "docs", "weights", Path.Combine("bench", "results") }
             .SelectMany(folder => Directory.GetFiles(
                 Repository.At(folder), "*.md", SearchOption.AllDirectories))
@@ -53,6 +71,19 @@ public partial class DocsTests
                 .Select(folder => Path.Combine(folder, "README.md")).Where(File.Exists))
             .Select(file => Path.GetRelativePath(Repository.Root, file)).Order(StringComparer.Ordinal),
     ];
+
+    // Every word of the source: a name that a page keeps after a rename is none of them.
+    static readonly Lazy<HashSet<string>> s_words = new(() => [.. new[] { "src", "tests" }
+        .SelectMany(Repository.Sources).SelectMany(file => Word().Matches(File.ReadAllText(file)).Select(m => m.Value))]);
+
+    [GeneratedRegex(@"(?<=`)(?<name>[^`\s<>{}]+)(?=`)")]
+    private static partial Regex Quoted();
+
+    [GeneratedRegex(@"^[A-Z]\w+(\.[A-Z]\w+)*$")]
+    private static partial Regex Identifier();
+
+    [GeneratedRegex(@"\w+")]
+    private static partial Regex Word();
 
     [GeneratedRegex(@"(?sm)^\s*```.*?^\s*```")]
     private static partial Regex Fence();

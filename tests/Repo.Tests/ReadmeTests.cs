@@ -61,11 +61,14 @@ public partial class ReadmeTests
 
     // Every line of a block tagged sh that starts our program, but for those that need the network.
     static IEnumerable<string> Commands() => ShellBlock().Matches(Repository.Text("README.md"))
-        .SelectMany(block => block.Groups["text"].Value.Split('\n'))
+        .SelectMany(block => Continuation().Replace(block.Groups["text"].Value, " ").Split('\n'))
         .Where(line => line.StartsWith(Program, StringComparison.Ordinal))
         .Select(line => line[Program.Length..].Split(" # ")[0].Trim())
         .Where(arguments => !arguments.StartsWith("weights pull", StringComparison.Ordinal))
         .Distinct();
+
+    [GeneratedRegex(@"\s*\\\n\s*")]
+    private static partial Regex Continuation();
 
     [GeneratedRegex(@"--out (?<file>\S+)")]
     private static partial Regex Output();
