@@ -5,8 +5,9 @@ using MathNet.Numerics.LinearAlgebra;
 namespace HeadTap.Lens;
 
 /// <summary>
-/// Where lenses begin: the unembedding for every head (Attention Lens, section 1.3), in the form that a kind
-/// has for it. Begun alike, every head of every kind but the low-rank one gives the same logits.
+/// Initial values of lenses: the unembedding for every head (Attention Lens, section 1.3), in the form of the
+/// lens' kind. With the same options, a head gives the same initial logits in the kinds head, thin and
+/// shared.
 /// </summary>
 sealed class LensInitialValues
 {
@@ -31,13 +32,13 @@ sealed class LensInitialValues
             ? _model.Weights.Head.ToArray() : _weight));
     }
 
-    /// <summary>b_U [V], once.</summary>
+    /// <summary>b_U [V], not multiplied by the number of heads.</summary>
     internal ReadOnlySpan<float> Bias => _bias;
 
     /// <summary>W_U transposed [V, C].</summary>
     internal ReadOnlySpan<float> Weight => _weight;
 
-    /// <summary>Writes a lens' parameters.</summary>
+    /// <summary>Writes the initial parameters of a lens.</summary>
     internal void Write(LayerLens lens)
     {
         int V = _model.Config.VocabSize, C = _model.Config.Width, H = _model.Config.Heads;
