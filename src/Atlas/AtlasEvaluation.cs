@@ -114,7 +114,7 @@ public sealed class AtlasEvaluation
         return text.ToString();
     }
 
-    /// <summary>A prompt with one of its answers.</summary>
+    /// <summary>One row of a pass: the tokens of a prompt and one of its answers.</summary>
     readonly record struct Row(int Prompt, int AnswerAt, int[] Tokens);
 
     static AtlasScore Score(IGrouping<(string Kind, AtlasRelation? Target),

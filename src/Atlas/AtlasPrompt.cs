@@ -1,6 +1,6 @@
 namespace HeadTap.Atlas;
 
-/// <summary>A question with its right answers.</summary>
+/// <summary>A prompt that asks for a fact, with its right answers.</summary>
 /// <param name="Prompt">Text before the answer, without a trailing space.</param>
 /// <param name="Answer">Right continuation, with the leading space of GPT-2's tokens. In the training text a
 /// full stop follows, so an answer is right only if "<c>.</c>" comes next: " Guinea" is not "

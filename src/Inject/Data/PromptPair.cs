@@ -15,7 +15,7 @@ public sealed record PromptPair(string Explicit, string Obscure, string Bridge, 
     /// </summary>
     public string Memory { get; init; } = Bridge;
 
-    /// <summary>How the multi-hop prompt describes the bridge; empty if not known.</summary>
+    /// <summary>Description of the bridge in the multi-hop prompt; empty if not known.</summary>
     public string ObscureEntity { get; init; } = "";
 
     /// <summary>Part of the data that the pair belongs to, such as "validation"; empty for none.</summary>

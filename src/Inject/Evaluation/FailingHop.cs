@@ -18,7 +18,7 @@ namespace HeadTap.Inject;
 public sealed record FailingHop(int Layer, int Head, double Divergence,
     IReadOnlyList<double> ByLayer, IReadOnlyList<double> ByHead);
 
-/// <summary>What a suggested memory is made of.</summary>
+/// <summary>Kinds of suggested memories, by what their vector is made of.</summary>
 public enum SuggestedMemory
 {
     /// <summary>The attention output for the single-hop prompt minus that for the multi-hop prompt.</summary>
@@ -40,7 +40,7 @@ public enum SuggestedMemory
 }
 
 /// <summary>A suggested memory for a pair: its vector, layer and magnitude.</summary>
-/// <param name="Kind">What the vector is made of.</param>
+/// <param name="Kind">Kind of the memory.</param>
 /// <param name="Layer">Layer, from 0.</param>
 /// <param name="Tau">Magnitude; 0 if no memory of this kind brings the prompts closer.</param>
 /// <param name="Tokens">Tokens of the memory; empty for a difference.</param>

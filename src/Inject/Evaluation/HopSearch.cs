@@ -75,7 +75,7 @@ public sealed class HopSearch
     }
 
     /// <summary>Suggests a memory for each pair, in the given layer.</summary>
-    /// <param name="kind">What the memories are made of.</param>
+    /// <param name="kind">Kind of the memories.</param>
     /// <param name="layers">[pairs]: layer of each memory, from 0.</param>
     /// <param name="count">Number of tokens, for the kinds that are lists of tokens.</param>
     public IReadOnlyList<Suggestion> Suggest(SuggestedMemory kind, IReadOnlyList<int> layers, int count)

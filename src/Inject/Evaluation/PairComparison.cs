@@ -13,7 +13,7 @@ public sealed record PairComparison(
     IReadOnlyList<PlaceComparison> Layers, IReadOnlyList<PlaceComparison> Heads)
 {
     /// <summary>Runs both prompts and compares them.</summary>
-    /// <param name="model">The model.</param>
+    /// <param name="model">Model that runs the prompts.</param>
     /// <param name="single">Token ids of the single-hop prompt.</param>
     /// <param name="multi">Token ids of the multi-hop prompt.</param>
     /// <param name="bridge">Token ids of a space and the bridge entity; empty for none.</param>

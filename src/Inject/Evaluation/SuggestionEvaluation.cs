@@ -27,7 +27,7 @@ public sealed record SuggestionEvaluation(SweepCell Cell, IReadOnlyList<FailingH
     const ulong LayerStream = 1, BootstrapStream = 2;
 
     /// <summary>Chooses a cell on validation pairs and evaluates all methods on test pairs.</summary>
-    /// <param name="model">The model.</param>
+    /// <param name="model">Model that runs the prompts.</param>
     /// <param name="validation">Pairs on which the fixed cell is chosen.</param>
     /// <param name="test">Pairs on which results are reported.</param>
     /// <param name="taus">Magnitudes of the fixed cells to try.</param>

@@ -37,7 +37,7 @@ public sealed record RandomMemoryOptions
     /// <summary>Layer of the random memories, from 0.</summary>
     public int RandomLayer => Layer + (Placement == RandomPlacement.Published ? 1 : 0);
 
-    /// <summary>Checks the cell against a model.</summary>
+    /// <summary>Checks that a model has the layers and that tau is finite.</summary>
     /// <exception cref="UserException">The model has no such layer, or tau is not finite.</exception>
     public void Validate(ModelConfig config)
     {

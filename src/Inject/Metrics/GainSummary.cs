@@ -45,10 +45,10 @@ public sealed record GainSummary
     /// <summary><see cref="MeanSurprisalChange"/>, nats; negative is better.</summary>
     public required double SurprisalChange { get; init; }
 
-    /// <summary><see cref="RankChange.Repaired"/>; NaN without ranks.</summary>
+    /// <summary><see cref="RankChange.Repaired"/>, 0 to 1; NaN without ranks.</summary>
     public double Repaired { get; init; } = double.NaN;
 
-    /// <summary><see cref="RankChange.Broken"/>; NaN without ranks.</summary>
+    /// <summary><see cref="RankChange.Broken"/>, 0 to 1; NaN without ranks.</summary>
     public double Broken { get; init; } = double.NaN;
 
     /// <summary>Computes the statistics without ranks.</summary>

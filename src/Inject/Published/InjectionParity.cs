@@ -20,7 +20,7 @@ public sealed record InjectionCheck(
     public bool Passes => Error <= Bound;
 }
 
-/// <summary>Recomputes <see cref="PublishedInjections"/>.</summary>
+/// <summary>Recomputes the numbers of <see cref="PublishedInjections"/> and compares them.</summary>
 public static class InjectionParity
 {
     /// <summary>

@@ -13,7 +13,7 @@ public sealed record FixedCells(IReadOnlyList<SweepCell> Cells, AnswerStanding[]
     public int Best => Index(cell => After[cell].Average(a => a.Probability));
 
     /// <summary>Injects every pair's memory at every cell.</summary>
-    /// <param name="model">The model.</param>
+    /// <param name="model">Model that runs the prompts.</param>
     /// <param name="pairs">Pairs with their memories.</param>
     /// <param name="taus">Magnitudes of the memories.</param>
     /// <param name="progress">Callback that gets the share done, 0 to 1.</param>

@@ -73,7 +73,7 @@ public sealed record SweepGrid
     public int IndexOf(int encoder, int positions, int layer, int tau)
         => ((encoder * Positions.Count + positions) * Layers.Count + layer) * Taus.Count + tau;
 
-    /// <summary>Checks the grid against a model.</summary>
+    /// <summary>Checks that a model can run the grid.</summary>
     /// <exception cref="UserException">A list is empty or has an entry twice, or the model has no such layer,
     /// head or number of tokens.</exception>
     public void Validate(ModelConfig config)

@@ -62,8 +62,8 @@ public static class AblationCheck
 {
     const ulong HeadStream = 0x68656164, BootstrapStream = 0x626F6F74; // apart from other draws
 
-    /// <summary>Runs the check.</summary>
-    /// <param name="model">The model.</param>
+    /// <summary>Runs the check on prompts.</summary>
+    /// <param name="model">Model that runs the prompts.</param>
     /// <param name="source">Source of the model's lens.</param>
     /// <param name="layers">Layers whose heads may be called responsible.</param>
     /// <param name="rows">Token ids of the prompts; empty rows are left out.</param>

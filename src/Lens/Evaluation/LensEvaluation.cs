@@ -19,7 +19,7 @@ public static class LensEvaluation
     internal const int Block = 64;
 
     /// <summary>Evaluates the lenses of several layers on texts.</summary>
-    /// <param name="model">The model.</param>
+    /// <param name="model">Model that the lenses are compared with.</param>
     /// <param name="source">Source of the model's lens.</param>
     /// <param name="layers">Layers to evaluate.</param>
     /// <param name="rows">Token ids per row; empty rows are left out.</param>

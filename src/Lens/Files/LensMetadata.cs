@@ -36,13 +36,13 @@ public sealed record LensMetadata
     /// <summary>Layers that have a lens, ascending.</summary>
     public required IReadOnlyList<int> Layers { get; init; }
 
-    /// <summary>H of the model.</summary>
+    /// <summary>Heads per layer of the model, H.</summary>
     public required int Heads { get; init; }
 
-    /// <summary>C of the model.</summary>
+    /// <summary>Width of the model's residual stream, C.</summary>
     public required int Width { get; init; }
 
-    /// <summary>V of the model.</summary>
+    /// <summary>Size of the model's vocabulary, V.</summary>
     public required int VocabSize { get; init; }
 
     /// <summary>

@@ -4,8 +4,8 @@ using HeadTap.Runtime;
 namespace HeadTap.Lens;
 
 /// <summary>
-/// <c>logits = sum_h (r_h A_h + c_h)</c>, r_h = z_h W_O,h the result of head h (Attention Lens, section 1;
-/// LensA of its code).
+/// <c>logits = sum_h (r_h A_h + c_h)</c>, with r_h = z_h W_O,h, the result of head h (Attention Lens, section
+/// 1; LensA of its code).
 /// </summary>
 /// <remarks>
 /// The same sum is <c>z B + c</c> with <c>B_h = W_O,h A_h</c>, [D, V] per head. One product for n positions

@@ -92,7 +92,8 @@ sealed class LensInitialValues
             into.Reshape(_model.Config.VocabSize, _model.Config.Width));
     }
 
-    // U = E, the r directions of the stream that carry most of W_U; P = E^T W_U: its best map of rank r.
+    // U = E, the r directions of the stream that carry most of W_U, and P = E^T W_U, so U P is the best
+    // approximation of W_U with rank r.
     void WriteLowRank(LayerLens lens, Tensor weight)
     {
         int V = _model.Config.VocabSize, C = _model.Config.Width, H = _model.Config.Heads, r = _options.Rank;
@@ -101,7 +102,7 @@ sealed class LensInitialValues
         for (int h = 0; h < H; h++)
             down.Slice("U of a head", (long)h * C * r, C, r).Upload(directions);
         if (_options.Initial == LensInitial.Zero)
-            return; // P = 0: U then decides where P can go
+            return; // P = 0; U decides which maps P can reach
         using var arena = new TensorArena(
             _model.Device, (long)V * (C + r) + C * r + 64, Purpose);
         Tensor projected = arena.Cut("W_U E", V, r);
@@ -111,7 +112,7 @@ sealed class LensInitialValues
             _model.Ops.WriteColumns(projected, weight.Reshape(V, H * r), h * r);
     }
 
-    // Eigenvectors of W_U W_U^T, [C, C], by falling eigenvalue; signs so that the largest entry is positive.
+    // Eigenvectors of W_U W_U^T, [C, C], by descending eigenvalue; signs make the largest entry positive.
     float[] Directions(float[] weight)
     {
         int V = _model.Config.VocabSize, C = _model.Config.Width, r = _options.Rank;
@@ -121,7 +122,7 @@ sealed class LensInitialValues
         float[] gram = products.ToArray();
         Matrix<double> vectors = Matrix<double>.Build
             .Dense(C, C, (i, j) => gram[Math.Max(i, j) * C + Math.Min(i, j)])
-            .Evd(Symmetricity.Symmetric).EigenVectors; // by rising eigenvalue
+            .Evd(Symmetricity.Symmetric).EigenVectors; // by ascending eigenvalue
         float[] directions = new float[C * r];
         for (int k = 0; k < r; k++)
         {

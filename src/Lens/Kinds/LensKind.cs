@@ -4,7 +4,7 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Lens;
 
-/// <summary>What a lens reads of a layer, and the size of its map.</summary>
+/// <summary>Kinds of lenses: the activations of a layer that they read, and the size of their maps.</summary>
 public enum LensKind
 {
     /// <summary>

@@ -48,7 +48,7 @@ public sealed class DirectLogitAttribution
     /// <summary>
     /// Returns what summands of the final stream add to the logits, [n, V], for a fixed LayerNorm scale.
     /// </summary>
-    /// <param name="model">The model.</param>
+    /// <param name="model">Model with the unembedding.</param>
     /// <param name="summands">[n, C]: summands of the stream.</param>
     /// <param name="scale">Root of the whole stream's variance plus epsilon.</param>
     public static float[] Unembed(LanguageModel model, float[] summands, float scale)

@@ -22,7 +22,7 @@ public static class LensReader
     }
 
     /// <summary>Returns the model's own most probable next tokens at each gathered position.</summary>
-    /// <param name="model">The model.</param>
+    /// <param name="model">Model that gathered the positions.</param>
     /// <param name="at">Gathered positions.</param>
     /// <param name="top">Number of tokens to list; 1 to V.</param>
     /// <returns>[n][top]: tokens by descending probability; ties go to the lower id.</returns>

@@ -34,7 +34,7 @@ public sealed record LensReadings(IReadOnlyList<IReadOnlyList<ModelToken>> Model
             .MaxBy(h => h.Words.CenteredLogit);
 
     /// <summary>Reads a lens at positions of one prompt.</summary>
-    /// <param name="model">The model.</param>
+    /// <param name="model">Model that runs the prompts.</param>
     /// <param name="source">Source of the model's lens.</param>
     /// <param name="request">Layers, heads and number of tokens.</param>
     /// <param name="prompt">Token ids; they include BOS if it is wanted.</param>
@@ -54,7 +54,7 @@ public sealed record LensReadings(IReadOnlyList<IReadOnlyList<ModelToken>> Model
     }
 
     /// <summary>Reads a lens at the last position of each prompt.</summary>
-    /// <param name="model">The model.</param>
+    /// <param name="model">Model that runs the prompts.</param>
     /// <param name="source">Source of the model's lens.</param>
     /// <param name="request">Layers, heads and number of tokens.</param>
     /// <param name="prompts">Token ids per prompt; they include BOS if it is wanted.</param>

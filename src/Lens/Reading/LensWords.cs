@@ -7,9 +7,8 @@ public readonly record struct LensToken(int Id, float Logit);
 
 /// <summary>Reading of a lens at one position.</summary>
 /// <param name="Top">Tokens with the largest logits, in descending order; ties go to the lower id.</param>
-/// <param name="CenteredLogit">How strongly the lens favours the model's own most probable token at this
-/// position: the lens logit of that token minus the mean over the vocabulary. A constant added to all logits
-/// does not change it.</param>
+/// <param name="CenteredLogit">Lens logit of the model's own most probable token at this position, minus the
+/// mean over the vocabulary. A constant added to all logits does not change it.</param>
 public sealed record LensWords(IReadOnlyList<LensToken> Top, float CenteredLogit);
 
 /// <summary>A token and the model's own logit and probability that it is the next.</summary>

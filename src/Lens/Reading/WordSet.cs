@@ -13,7 +13,7 @@ public sealed class WordSet
 
     WordSet(HashSet<string> words) => _words = words;
 
-    /// <summary>The words, sorted.</summary>
+    /// <summary>The words in ordinal order.</summary>
     public IReadOnlyList<string> Words => [.. _words.Order(StringComparer.Ordinal)];
 
     /// <summary>Reads words from a file, one per line; text after <c>#</c> is a comment.</summary>

@@ -12,7 +12,7 @@ namespace HeadTap.Lens;
 public sealed record LensPlan(IReadOnlyList<IReadOnlyList<int>> Groups, MemoryPlan Memory, long FreeBytes)
 {
     /// <summary>Plans groups that are as large as the memory allows.</summary>
-    /// <param name="model">The model, on its device.</param>
+    /// <param name="model">Model that the lenses read.</param>
     /// <param name="lens">Kind, rank and initial values of the lenses.</param>
     /// <param name="layers">Layers to train, ascending.</param>
     /// <param name="options">Options of the training.</param>

@@ -84,15 +84,14 @@ public sealed class LensRun
     /// </summary>
     /// <param name="model">The model; its weights are not changed.</param>
     /// <param name="modelHash"><see cref="ModelFolder.Hash"/> of the model.</param>
-    /// <param name="lens">Which lenses.</param>
-    /// <param name="layers">For which layers, rising.</param>
+    /// <param name="lens">Kind, rank and initial values of the lenses.</param>
+    /// <param name="layers">Layers to train, ascending.</param>
     /// <param name="options">Options of the training.</param>
     /// <param name="texts">Texts for training and validation.</param>
     /// <param name="folder">Folder for the lenses.</param>
     /// <param name="run">Callbacks and stop signal; null for none.</param>
     /// <exception cref="UserException">Options, texts, checkpoint or folder are not usable, the folder
-    /// belongs to another call, not even one layer fits the device, or a loss is no longer a
-    /// number.</exception>
+    /// belongs to another call, not even one layer fits the device, or a loss is not finite.</exception>
     public static LensRunResult Run(LanguageModel model, string modelHash, LensOptions lens,
         IReadOnlyList<int> layers, LensTrainingOptions options, DocumentSource texts, string folder,
         LensRunOptions? run = null)
