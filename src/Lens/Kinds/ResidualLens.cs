@@ -54,7 +54,7 @@ sealed class ResidualLens : LayerLens
         Tensor reciprocal = _reciprocal.Slice("1 / s", 0, n);
         Ops.LayerNorm(at.After!, _ones.Reshape(C), _zeros, part, _mean.Slice("means", 0, n), reciprocal,
             Config.LayerNormEpsilon);
-        Ops.MatMul(reciprocal.Reshape(n, 1), _ones, null, factors); // an outer product with ones repeats 1 / s
+        Ops.MatMul(reciprocal.Reshape(n, 1), _ones, null, factors); // repeats 1 / s C times
         Ops.AddBias(at.Before!, Block.ProjBias, part);
         Ops.Multiply(part, factors, part);
         Ops.WriteColumns(part, x, 0);

@@ -32,7 +32,7 @@ sealed class ModelWords
             for (int v = 0; v < V; v++)
             {
                 p[v] = Math.Exp(row[v] - logSum);
-                _entropy[i] -= p[v] > 0 ? p[v] * (row[v] - logSum) : p[v]; // p log p: 0 for p = 0, NaN for NaN
+                _entropy[i] -= p[v] > 0 ? p[v] * (row[v] - logSum) : p[v]; // 0 log 0 is 0; NaN stays NaN
                 _first[i] = row[v] > row[_first[i]] ? v : _first[i];
             }
         });
