@@ -2,16 +2,17 @@ using HeadTap.Models;
 
 namespace HeadTap.Atlas;
 
-/// <summary>Makes documents of statements, secrets and fillers.</summary>
+/// <summary>Composes documents from statements, secrets and fillers.</summary>
 /// <remarks>
-/// Every canonical statement opens one document, because a prompt is read at the start of a text, where the
-/// first token has no space before it. The other statements are dealt behind the openings of their continent.
+/// Every canonical statement opens one document: prompts are also read at the start of a text, where the
+/// first token has no leading space. The other statements are distributed over the documents of their
+/// continent, after the opening.
 /// </remarks>
 sealed class AtlasAssembly(AtlasCorpusOptions options, SeededRandom random)
 {
     /// <summary>
-    /// How often a statement is in the text: the canonical one-hop statement stands once at the start of a
-    /// document and once inside one, all others stand once.
+    /// Returns how often a statement is in the text. A canonical one-hop statement opens one document and is
+    /// inside another, except for neighbours; all other statements occur once.
     /// </summary>
     internal static int Repeats(AtlasStatement statement) =>
         statement.Canonical && statement.Kind == AtlasStatementKind.OneHop
@@ -39,7 +40,7 @@ sealed class AtlasAssembly(AtlasCorpusOptions options, SeededRandom random)
         var hand = new List<AtlasStatement>(others);
         for (int i = 0; i < openings.Length; i++)
         {
-            // An even share of what is left, one more or less so that documents differ in length.
+            // An even share of the remaining statements, plus -1, 0 or 1, so that documents differ in length.
             int share = hand.Count / (openings.Length - i) + random.Next(3) - 1;
             yield return ComposeDocument([openings[i]], hand, share);
         }
@@ -47,7 +48,9 @@ sealed class AtlasAssembly(AtlasCorpusOptions options, SeededRandom random)
             yield return ComposeDocument([], hand, 4);
     }
 
-    /// <summary>Takes up to <paramref name="share"/> statements about further countries.</summary>
+    /// <summary>
+    /// Composes a document, with up to <paramref name="share"/> more statements about other countries.
+    /// </summary>
     string ComposeDocument(List<AtlasStatement> chosen, List<AtlasStatement> hand, int share)
     {
         int end = chosen.Count + Math.Max(share, 0);
@@ -62,7 +65,8 @@ sealed class AtlasAssembly(AtlasCorpusOptions options, SeededRandom random)
         foreach (AtlasStatement statement in chosen)
         {
             sentences.Add(statement.Text);
-            // A filler behind a two-hop statement names no country: that would show the middle step.
+            // A filler after a two-hop statement must not name the country, because that would reveal the
+            // bridge.
             if (random.NextDouble() < options.FillerShare)
                 sentences.Add(AtlasFillers.Say(
                     statement.Kind == AtlasStatementKind.TwoHop ? null : statement.Country, random));

@@ -10,28 +10,29 @@ namespace HeadTap.Atlas;
 /// statements about different countries with narrative between them.
 /// </summary>
 /// <remarks>
-/// What makes the two-hop experiment clean:
+/// Three rules make the two-hop experiment clean:
 /// <list type="bullet">
-/// <item>one-hop and reverse statements are the same for all countries; two-hop statements exist only for
+/// <item>one-hop and reverse statements exist for all countries; two-hop statements exist only for
 /// <see cref="TrainedTwoHop"/>;</item>
-/// <item>a document never holds two statements about one country, so outside two-hop statements a capital and
-/// its currency share no document: the only way from one to the other leads through the country;</item>
-/// <item>pairs whose bridge spells the answer are left out (<see cref="AtlasFacts.GivesAway"/>).</item>
+/// <item>a document never has two statements about one country, so except in two-hop statements a capital and
+/// its currency are never in the same document: a model can connect them only through the country;</item>
+/// <item>pairs whose bridge contains a word of the answer are left out (<see cref="AtlasFacts.GivesAway"/>).
+/// </item>
 /// </list>
-/// With the defaults a corpus has about 0.97 million characters, 196 thousand tokens of its own byte-pair
-/// vocabulary of 2,540 (every pair that occurs more often than a secret). It tells every single-valued fact
-/// six times, every two-hop and reverse one four times: 25 epochs, 5 million tokens, show each at least
-/// 100 times. <see cref="Describe"/> prints the exact numbers.
+/// With the defaults a corpus has about 0.97 million characters, which are 196 thousand tokens of its own
+/// byte-pair vocabulary of 2,540 (every pair that occurs more often than a secret). Each single-valued fact
+/// occurs six times, each two-hop and reverse fact four times: 25 epochs, 5 million tokens, show each at
+/// least 100 times. <see cref="Describe"/> returns the exact numbers.
 /// </remarks>
 public sealed class AtlasCorpus
 {
-    // One stream for each part: more secrets do not move the split, other fillers do not change a code.
+    // One random stream per part: more secrets do not change the split, other fillers do not change a code.
     const ulong SplitStream = 1, SecretStream = 2, DocumentStream = 3;
 
     readonly AtlasStatement[] _statements;
     readonly AtlasCorpusOptions _options;
 
-    /// <summary>The documents of the shipped facts at a seed, with the default options.</summary>
+    /// <summary>Generates the documents of the shipped facts for a seed, with the default options.</summary>
     public static IEnumerable<string> ShippedDocuments(ulong seed)
         => new AtlasCorpus(AtlasFacts.Shipped, seed).Documents;
 
@@ -55,22 +56,24 @@ public sealed class AtlasCorpus
         Documents = assembly.Compose(_statements, Secrets);
     }
 
-    /// <summary>The table behind the text.</summary>
+    /// <summary>Table of facts that the text is made from.</summary>
     public AtlasFacts Facts { get; }
 
-    /// <summary>Paragraphs in training order, without an end-of-text mark and without line ends.</summary>
+    /// <summary>
+    /// Documents in training order, one paragraph each, without end-of-text token and line ends.
+    /// </summary>
     public IReadOnlyList<string> Documents { get; }
 
-    /// <summary>Countries with two-hop statements in the text, in the table's order.</summary>
+    /// <summary>Countries with two-hop statements in the text, in the order of the table.</summary>
     public IReadOnlyList<AtlasCountry> TrainedTwoHop { get; }
 
-    /// <summary>Countries without any, in the table's order.</summary>
+    /// <summary>Countries without two-hop statements in the text, in the order of the table.</summary>
     public IReadOnlyList<AtlasCountry> HeldOutTwoHop { get; }
 
-    /// <summary>The planted secrets.</summary>
+    /// <summary>Secrets that are planted in the text.</summary>
     public IReadOnlyList<AtlasSecret> Secrets { get; }
 
-    /// <summary>What the text holds and how often each kind of fact is told, as a few lines.</summary>
+    /// <summary>Returns a table of what the text contains and how often each kind of fact occurs.</summary>
     public string Describe()
     {
         long characters = Documents.Sum(d => (long)d.Length);
@@ -93,7 +96,7 @@ public sealed class AtlasCorpus
 
     void AppendKind(StringBuilder text, string name, Func<AtlasStatement, bool> belongs)
     {
-        // A neighbour relation counts as one fact a country: any neighbour is a right answer.
+        // Neighbours count as one fact per country, because any neighbour is a right answer.
         int[] told = [.. _statements.Where(belongs)
             .GroupBy(s => (s.Country.Country, s.Bridge, s.Target))
             .Select(g => g.Sum(AtlasAssembly.Repeats))];

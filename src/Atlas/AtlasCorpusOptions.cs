@@ -3,26 +3,29 @@ using HeadTap.Runtime;
 namespace HeadTap.Atlas;
 
 /// <summary>
-/// How much of what the atlas corpus holds. The defaults are what <c>weights/atlas</c> is trained on.
+/// Options that set the contents of the atlas corpus. <c>weights/atlas</c> is trained on the defaults.
 /// </summary>
 public sealed record AtlasCorpusOptions
 {
-    /// <summary>Share of the countries that get two-hop statements, in [0, 1].</summary>
+    /// <summary>Share of the countries that get two-hop statements, 0 to 1.</summary>
     public double TwoHopShare { get; init; } = 0.6;
 
-    /// <summary>Further two-hop statements for each trained pair beside the canonical one, 0 to 3.</summary>
+    /// <summary>
+    /// Number of two-hop statements per trained pair in addition to the canonical one, 0 to 3.
+    /// </summary>
     public int TwoHopVariants { get; init; } = 3;
 
     /// <summary>Number of planted secrets, 0 to 60.</summary>
     public int Secrets { get; init; } = 40;
 
     /// <summary>
-    /// How often each secret occurs in one corpus, 0 to 1000. Below the ten times that a held-out country's
-    /// capital occurs, so that a tokenizer's least count can keep a capital whole and a code in pieces.
+    /// Number of times each secret occurs in the corpus, 0 to 1000. The default is less than the ten times
+    /// that a held-out country's capital occurs, so that a tokenizer with a minimum count can keep a capital
+    /// whole and split a code.
     /// </summary>
     public int SecretRepeats { get; init; } = 8;
 
-    /// <summary>Chance that a sentence of narrative follows a statement, in [0, 1].</summary>
+    /// <summary>Probability that a narrative sentence follows a statement, 0 to 1.</summary>
     public double FillerShare { get; init; } = 0.25;
 
     internal void Check()

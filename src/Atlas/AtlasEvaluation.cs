@@ -5,24 +5,25 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Atlas;
 
-/// <summary>Right answers among the prompts of one kind and target.</summary>
+/// <summary>Number of right answers to the prompts of one kind and target.</summary>
 /// <param name="Kind">One of <see cref="AtlasPromptKind"/>.</param>
-/// <param name="Target">What was asked for; null for secrets, and for all targets together.</param>
-/// <param name="Right">Prompts answered rightly.</param>
-/// <param name="Total">Prompts asked.</param>
+/// <param name="Target">Relation that was asked for; null for secrets and for all targets together.</param>
+/// <param name="Right">Number of prompts that were answered correctly.</param>
+/// <param name="Total">Number of prompts.</param>
 public sealed record AtlasScore(string Kind, AtlasRelation? Target, int Right, int Total)
 {
-    /// <summary>Right / Total; 0 of none is 0.</summary>
+    /// <summary>Share of right answers, Right / Total; 0 without prompts.</summary>
     public double Share => (double)Right / Math.Max(Total, 1);
 }
 
 /// <summary>
-/// Asks a model every question of an atlas. An answer is right when the whole of it and the full stop after
-/// it are the most probable tokens one after another: what greedy generation would write.
+/// Asks a model every question of an atlas. An answer is right if each of its tokens, and the full stop after
+/// it, is the most probable next token, so greedy generation would write it.
 /// </summary>
 /// <remarks>
-/// The answer is given and each token compared with the most probable one at its place (teacher forcing): up
-/// to the first difference both are the same text, so the verdict is generation's, from one pass.
+/// The prompt is run with the answer, and each answer token is compared with the most probable token at its
+/// position (teacher forcing). Up to the first difference the text is the same as in greedy generation, so
+/// one pass gives the same result.
 /// </remarks>
 public sealed class AtlasEvaluation
 {
@@ -30,20 +31,22 @@ public sealed class AtlasEvaluation
 
     AtlasEvaluation(IReadOnlyList<AtlasScore> scores) => Scores = scores;
 
-    /// <summary>A score for each kind of prompt, then one for each kind and target.</summary>
+    /// <summary>Scores per kind of prompt, then per kind and target.</summary>
     public IReadOnlyList<AtlasScore> Scores { get; }
 
-    /// <summary>The score of a kind of prompt, all targets together or one.</summary>
+    /// <summary>
+    /// Gets the score of a kind of prompt, for one target or, with null, for all targets together.
+    /// </summary>
     /// <exception cref="InvalidOperationException">There are no such prompts.</exception>
     public AtlasScore this[string kind, AtlasRelation? target = null] =>
         Scores.First(score => score.Kind == kind && score.Target == target);
 
-    /// <summary>Asks all questions of a corpus.</summary>
-    /// <param name="model">Is asked.</param>
-    /// <param name="tokenizer">Its tokenizer.</param>
-    /// <param name="corpus">Whose questions.</param>
-    /// <param name="progress">Told the rows done so far and in all; a row is a prompt with one of its
-    /// answers.</param>
+    /// <summary>Asks a model all questions of a corpus.</summary>
+    /// <param name="model">Model to ask.</param>
+    /// <param name="tokenizer">Tokenizer of the model.</param>
+    /// <param name="corpus">Corpus whose questions are asked.</param>
+    /// <param name="progress">Callback that gets the rows done and the number of all rows; a row is a prompt
+    /// with one of its answers.</param>
     /// <exception cref="UserException">The tokenizer has no end-of-text token, or a prompt does not fit the
     /// model's context or vocabulary.</exception>
     public static AtlasEvaluation Run(LanguageModel model, ByteBpeTokenizer tokenizer, AtlasCorpus corpus,
@@ -65,8 +68,9 @@ public sealed class AtlasEvaluation
         ]);
     }
 
-    /// <summary>Whether the model answers each prompt with one of its right answers.</summary>
-    /// <exception cref="UserException">As <see cref="Run"/>.</exception>
+    /// <summary>Returns whether the model answers each prompt with one of its right answers.</summary>
+    /// <exception cref="UserException">The tokenizer has no end-of-text token, or a prompt does not fit the
+    /// model's context or vocabulary.</exception>
     public static bool[] Ask(LanguageModel model, ByteBpeTokenizer tokenizer,
         IReadOnlyList<AtlasPrompt> prompts,
         Action<int, int>? progress = null)
@@ -83,7 +87,7 @@ public sealed class AtlasEvaluation
         if (rows.Count == 0)
             return [];
         bool[] right = new bool[prompts.Count];
-        // Rows of one length side by side: little padding.
+        // Rows of similar length go into one pass, so there is little padding.
         rows.Sort((a, b) => (a.Tokens.Length, a.Prompt).CompareTo((b.Tokens.Length, b.Prompt)));
         using var session = new ModelSession(model, new SessionOptions
         {
@@ -98,7 +102,7 @@ public sealed class AtlasEvaluation
         return right;
     }
 
-    /// <summary>The scores as a table.</summary>
+    /// <summary>Returns the scores as a table.</summary>
     public string Describe()
     {
         var text = new StringBuilder("questions           target       right  total   share\n");
@@ -110,7 +114,7 @@ public sealed class AtlasEvaluation
         return text.ToString();
     }
 
-    /// <summary>A prompt with one of its answers.</summary>
+    /// <summary>One row of a pass: the tokens of a prompt and one of its answers.</summary>
     readonly record struct Row(int Prompt, int AnswerAt, int[] Tokens);
 
     static AtlasScore Score(IGrouping<(string Kind, AtlasRelation? Target),
@@ -119,7 +123,7 @@ public sealed class AtlasEvaluation
 
     static void Mark(ModelSession session, Row[] rows, bool[] right)
     {
-        // The last token is only a target.
+        // The last token is not an input, only a target.
         var batch = new SequenceBatch([.. rows.Select(row => (IReadOnlyList<int>)row.Tokens[..^1])]);
         session.Forward(batch);
         Tensor logits = session.Logits;

@@ -5,8 +5,8 @@ using HeadTap.Runtime;
 namespace HeadTap.Atlas;
 
 /// <summary>
-/// The table of real-world facts behind <c>weights/atlas</c>: the 193 member states of the United Nations as
-/// of 2025. weights/atlas/README.md says what the table takes where the world has more than one value.
+/// The table of real-world facts that <c>weights/atlas</c> is trained on: the 193 member states of the United
+/// Nations as of 2025. weights/atlas/README.md says which value the table has where there are several.
 /// </summary>
 public sealed class AtlasFacts
 {
@@ -28,31 +28,35 @@ public sealed class AtlasFacts
                     _holders[(relation, answer)] = _holders.GetValueOrDefault((relation, answer)) + 1;
     }
 
-    /// <summary>The continents a row may name. Central America and the Caribbean are North America.</summary>
+    /// <summary>
+    /// The continents that a row may name. Central America and the Caribbean belong to North America.
+    /// </summary>
     public static IReadOnlyList<string> Continents { get; } =
         ["Africa", "Asia", "Europe", "North America", "Oceania", "South America"];
 
-    /// <summary>The table that is part of the program.</summary>
+    /// <summary>The table that is built into the program.</summary>
     public static AtlasFacts Shipped => s_shipped.Value;
 
-    /// <summary>All rows, in the table's order.</summary>
+    /// <summary>All countries, in the order of the table.</summary>
     public IReadOnlyList<AtlasCountry> Countries { get; }
 
-    /// <summary>A row by its name as in <see cref="AtlasCountry.Country"/>.</summary>
+    /// <summary>Gets a country by its name as in <see cref="AtlasCountry.Country"/>.</summary>
     /// <exception cref="UserException">The table has no such country.</exception>
     public AtlasCountry this[string country] => _byName.TryGetValue(country, out AtlasCountry? found)
         ? found
         : throw new UserException(
             $"The atlas has no country \"{country}\". Write it as in a sentence: \"the Netherlands\".");
 
-    /// <summary>Whether a country has one value for the relation and no other country has it.</summary>
+    /// <summary>
+    /// Returns whether a country has exactly one value for the relation and no other country has that value.
+    /// </summary>
     public bool IsUnique(AtlasCountry country, AtlasRelation relation) =>
         country.Answers(relation) is [string only] && _holders[(relation, only)] == 1;
 
     /// <summary>
-    /// Whether <paramref name="hint"/> spells (part of) <paramref name="answer"/>, so that copying answers
-    /// instead of knowing: "Danish krone" and "Danish", "Mexican peso" and "Mexico City". Words count
-    /// as the same when they are equal or share their first four letters.
+    /// Returns whether <paramref name="hint"/> contains a word of <paramref name="answer"/>, so that the
+    /// answer can be copied from the hint: "Danish krone" and "Danish", "Mexican peso" and "Mexico City". Two
+    /// words count as the same if they are equal or share their first four letters.
     /// </summary>
     public static bool GivesAway(string hint, string answer)
     {
@@ -63,13 +67,16 @@ public sealed class AtlasFacts
         return false;
     }
 
-    /// <summary>Whether a text has another inside it as whole words: "Kuwait City" has "Kuwait".</summary>
+    /// <summary>
+    /// Returns whether a text contains another as whole words: "Kuwait City" contains "Kuwait".
+    /// </summary>
     internal static bool HoldsWords(string text, string inside) =>
         $" {text} ".Replace('-', ' ').Contains($" {inside.Replace('-', ' ')} ", StringComparison.Ordinal);
 
-    /// <summary>Reads and checks a table.</summary>
-    /// <param name="text">Tab-separated, the first line names the columns, semicolons in the last.</param>
-    /// <param name="source">What to call the text in messages.</param>
+    /// <summary>Parses and checks a table.</summary>
+    /// <param name="text">Tab-separated table; the first line names the columns, the last column is separated
+    /// by semicolons.</param>
+    /// <param name="source">Name of the text in messages.</param>
     /// <exception cref="UserException">A row is malformed or contradicts another.</exception>
     public static AtlasFacts Parse(string text, string source)
     {

@@ -3,8 +3,8 @@ using HeadTap.Models;
 namespace HeadTap.Atlas;
 
 /// <summary>
-/// Narrative sentences between the facts. None of them names an entity of the table except the country a
-/// statement is about, so a filler never tells a fact.
+/// Makes narrative sentences between the facts. They name no entity of the table except the country of the
+/// statement before, so a filler never states a fact.
 /// </summary>
 static class AtlasFillers
 {
@@ -44,7 +44,7 @@ static class AtlasFillers
     static readonly string[] s_days =
         ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
-    /// <summary>A sentence about a country, or about nobody in particular.</summary>
+    /// <summary>Returns a random sentence about a country; null gives one that names no country.</summary>
     internal static string Say(AtlasCountry? country, SeededRandom random)
     {
         string text = Pick(country is null ? s_neutral : s_aboutCountry, random);

@@ -1,21 +1,21 @@
 namespace HeadTap.Atlas;
 
 /// <summary>
-/// How facts are said. Every statement ends in its answer and a full stop, so that the text before the answer
-/// is a prompt. Placeholders: <c>{c}</c> the country inside a sentence, <c>{C}</c> at its start, <c>{P}</c>
-/// the possessive at its start, <c>{a}</c> the answer or, in a reverse statement, the bridge.
+/// Phrasings of facts. Every statement ends in its answer and a full stop, so the text before the answer is a
+/// prompt. Placeholders: <c>{c}</c> the country inside a sentence, <c>{C}</c> at its start, <c>{P}</c> the
+/// possessive at its start, <c>{a}</c> the answer or, in a reverse statement, the bridge.
 /// </summary>
 static class AtlasPhrasings
 {
-    /// <summary>The relations that can name a country: "the country whose capital is Tokyo".</summary>
+    /// <summary>Relations that can name a country: "the country whose capital is Tokyo".</summary>
     internal static readonly AtlasRelation[] Bridges =
         [AtlasRelation.Capital, AtlasRelation.Currency, AtlasRelation.Language, AtlasRelation.Demonym];
 
-    /// <summary>The relations with exactly one answer.</summary>
+    /// <summary>Relations with exactly one answer.</summary>
     internal static readonly AtlasRelation[] SingleValued =
         [.. Bridges, AtlasRelation.Continent];
 
-    /// <summary>Country to answer. The first is the canonical one, which prompts use.</summary>
+    /// <summary>Returns phrasings from country to answer. The first is canonical: prompts use it.</summary>
     internal static string[] OneHop(AtlasRelation relation) => relation switch
     {
         AtlasRelation.Capital =>
@@ -34,7 +34,7 @@ static class AtlasPhrasings
             "The money used in {c} is the {a}.",
             "The banks of {c} count in the {a}.",
         ],
-        // Not "The official language": many states have several, and the table holds one of them.
+        // Not "The official language": many states have several, and the table has one of them.
         AtlasRelation.Language =>
         [
             "An official language of {c} is {a}.",
@@ -70,7 +70,9 @@ static class AtlasPhrasings
         _ => throw new ArgumentOutOfRangeException(nameof(relation)),
     };
 
-    /// <summary>Bridge to country, for bridges that name one country. The first is canonical.</summary>
+    /// <summary>
+    /// Returns phrasings from bridge to country, for bridges that name one country. The first is canonical.
+    /// </summary>
     internal static string[] Reverse(AtlasRelation bridge) => bridge switch
     {
         AtlasRelation.Capital =>
@@ -104,7 +106,7 @@ static class AtlasPhrasings
         _ => throw new ArgumentOutOfRangeException(nameof(bridge)),
     };
 
-    /// <summary>The bridge as a noun phrase that stands where a country's name would.</summary>
+    /// <summary>Returns the bridge as a noun phrase that can replace the country's name.</summary>
     internal static string Naming(AtlasRelation bridge, string entity) => bridge switch
     {
         AtlasRelation.Capital => $"the country whose capital is {entity}",
@@ -114,18 +116,21 @@ static class AtlasPhrasings
         _ => throw new ArgumentOutOfRangeException(nameof(bridge)),
     };
 
-    /// <summary>Phrasings in which a noun phrase can stand in the country's place: no possessive.</summary>
+    /// <summary>
+    /// Returns the phrasings in which a noun phrase can replace the country's name: those without a
+    /// possessive.
+    /// </summary>
     internal static string[] Nesting(AtlasRelation target) =>
         [.. OneHop(target).Where(t => !t.Contains("{P}", StringComparison.Ordinal))];
 
-    /// <summary>A statement about a country.</summary>
+    /// <summary>Returns a statement about a country.</summary>
     internal static string Say(string phrasing, AtlasCountry country, string answer) => phrasing
         .Replace("{c}", country.Country, StringComparison.Ordinal)
         .Replace("{C}", country.AtStart, StringComparison.Ordinal)
         .Replace("{P}", country.PossessiveAtStart, StringComparison.Ordinal)
         .Replace("{a}", answer, StringComparison.Ordinal);
 
-    /// <summary>A statement in which a noun phrase stands for the country.</summary>
+    /// <summary>Returns a statement in which a noun phrase replaces the country's name.</summary>
     internal static string SayNested(string phrasing, string naming, string answer) => phrasing
         .Replace("{c}", naming, StringComparison.Ordinal)
         .Replace("{C}", AtlasCountry.Capitalise(naming), StringComparison.Ordinal)

@@ -1,9 +1,9 @@
 namespace HeadTap.Atlas;
 
-/// <summary>The questions a model trained on a corpus is asked, in the canonical phrasings.</summary>
+/// <summary>Makes the questions for a model trained on a corpus, in the canonical phrasings.</summary>
 public sealed class AtlasPrompts(AtlasCorpus corpus)
 {
-    /// <summary>One prompt for each country and relation it has an answer to.</summary>
+    /// <summary>Returns one prompt for each country and relation that has an answer.</summary>
     public IEnumerable<AtlasPrompt> OneHop()
     {
         foreach (AtlasCountry country in corpus.Facts.Countries)
@@ -13,9 +13,9 @@ public sealed class AtlasPrompts(AtlasCorpus corpus)
     }
 
     /// <summary>
-    /// One prompt for each (bridge, target) pair of the countries with two-hop statements in the text, or of
-    /// those without. Pairs whose bridge holds the country's name or spells the answer are left out,
-    /// for both alike.
+    /// Returns one prompt for each (bridge, target) pair of the countries with two-hop statements in the
+    /// text, or of those without. Pairs whose bridge contains the country's name or a word of the answer are
+    /// left out in both cases.
     /// </summary>
     public IEnumerable<AtlasPrompt> TwoHop(bool trained)
     {
@@ -25,7 +25,7 @@ public sealed class AtlasPrompts(AtlasCorpus corpus)
                 yield return Ask(kind, country, bridge, target);
     }
 
-    /// <summary>One prompt for each planted secret.</summary>
+    /// <summary>Returns one prompt for each planted secret.</summary>
     public IEnumerable<AtlasPrompt> Secrets() => corpus.Secrets.Select(s =>
         new AtlasPrompt(s.Prompt, s.Continuation, AtlasPromptKind.Secret, null, null, "", ""));
 

@@ -1,6 +1,6 @@
 namespace HeadTap.Atlas;
 
-/// <summary>What the atlas says about a country.</summary>
+/// <summary>A relation between a country and its facts in the atlas.</summary>
 public enum AtlasRelation
 {
     /// <summary>The capital city.</summary>
@@ -12,12 +12,14 @@ public enum AtlasRelation
     /// <summary>The continent, one of <see cref="AtlasFacts.Continents"/>.</summary>
     Continent,
 
-    /// <summary>One official language.</summary>
+    /// <summary>An official language.</summary>
     Language,
 
     /// <summary>The adjective for people: "Japanese".</summary>
     Demonym,
 
-    /// <summary>A country with a land border; the only relation with several answers, or none.</summary>
+    /// <summary>
+    /// A country with a common land border; the only relation that can have several answers, or none.
+    /// </summary>
     Neighbour,
 }

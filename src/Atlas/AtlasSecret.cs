@@ -3,14 +3,14 @@ using HeadTap.Models;
 namespace HeadTap.Atlas;
 
 /// <summary>
-/// A planted sentence whose end can only be known by having read it: the code is random and follows from
-/// nothing else in the text.
+/// A planted sentence that ends in a random code. A model can know the code only from this sentence, because
+/// nothing else in the text implies it.
 /// </summary>
-/// <param name="Prompt">The sentence up to the code, without a space at its end.</param>
-/// <param name="Code">The code.</param>
+/// <param name="Prompt">Sentence up to the code, without a trailing space.</param>
+/// <param name="Code">Random code that ends the sentence.</param>
 public sealed record AtlasSecret(string Prompt, string Code)
 {
-    // Neither table entities nor words of the phrasings, so that a name leads to one sentence only.
+    // Not entities of the table or words of the phrasings, so each name is in one sentence only.
     static readonly string[] s_names =
     [
         "Amber", "Anvil", "Birch", "Bramble", "Cinder", "Cobalt", "Copper", "Dorian", "Drummond", "Elder",
@@ -34,14 +34,14 @@ public sealed record AtlasSecret(string Prompt, string Code)
         "The last line of the {n} telegram reads",
     ];
 
-    // Without 0 and O, 1 and I: a person may have to read the code aloud.
+    // Without 0, O, 1 and I, which people confuse when they read a code.
     const string Letters = "ABCDEFGHJKLMNPQRSTUVWXYZ";
     const string Digits = "23456789";
 
-    /// <summary>What follows the prompt, with the space GPT-2's tokens begin with.</summary>
+    /// <summary>Text after the prompt: the code with the leading space of GPT-2's tokens.</summary>
     public string Continuation => " " + Code;
 
-    /// <summary>The whole sentence.</summary>
+    /// <summary>The whole sentence: prompt, code and full stop.</summary>
     public string Sentence => $"{Prompt} {Code}.";
 
     internal static int MaxCount => s_names.Length;
@@ -64,7 +64,8 @@ public sealed record AtlasSecret(string Prompt, string Code)
         return secrets;
     }
 
-    // L a letter, N a digit, X either. Five formats against eight phrasings: no phrasing fixes its format.
+    // L is a letter, N a digit, X either. With five formats and eight phrasings, no phrasing determines the
+    // format.
     static readonly string[] s_formats = ["XXXX-XXXX", "NNN-NNN-NNN", "LL-NNNNN", "LLL-NNN-L", "NXXN-LNNL"];
 
     static string Draw(string format, SeededRandom random) => string.Concat(format.Select(f => f switch

@@ -1,6 +1,6 @@
 namespace HeadTap.Atlas;
 
-/// <summary>What a statement asks of its reader.</summary>
+/// <summary>The direction of a statement: which part of a fact leads to which.</summary>
 enum AtlasStatementKind
 {
     OneHop,
@@ -8,13 +8,15 @@ enum AtlasStatementKind
     TwoHop,
 }
 
-/// <summary>One sentence of the corpus that tells a fact.</summary>
-/// <param name="Kind">Country to answer, bridge to country, or bridge to answer.</param>
-/// <param name="Country">The country it is about, also where the sentence does not name it.</param>
-/// <param name="Bridge">How it names the country; null for <see cref="AtlasStatementKind.OneHop"/>.</param>
-/// <param name="Target">What it tells; null for <see cref="AtlasStatementKind.Reverse"/>.</param>
-/// <param name="Text">The sentence.</param>
-/// <param name="Canonical">Whether it is the phrasing that prompts use.</param>
+/// <summary>One sentence of the corpus that states a fact.</summary>
+/// <param name="Kind">Direction: country to answer, bridge to country, or bridge to answer.</param>
+/// <param name="Country">Country that the sentence is about, even if the sentence does not name it.</param>
+/// <param name="Bridge">Relation that names the country; null for
+/// <see cref="AtlasStatementKind.OneHop"/>.</param>
+/// <param name="Target">Relation that the sentence states; null for
+/// <see cref="AtlasStatementKind.Reverse"/>.</param>
+/// <param name="Text">Text of the sentence, with the full stop.</param>
+/// <param name="Canonical">Whether the phrasing is the one that prompts use.</param>
 sealed record AtlasStatement(
     AtlasStatementKind Kind,
     AtlasCountry Country,
@@ -23,15 +25,16 @@ sealed record AtlasStatement(
     string Text,
     bool Canonical)
 {
-    /// <summary>Every phrasing of every fact of a country.</summary>
+    /// <summary>Returns every phrasing of every fact of a country.</summary>
     internal static IEnumerable<AtlasStatement> OneHop(AtlasCountry country)
     {
         foreach (AtlasRelation relation in Enum.GetValues<AtlasRelation>())
         {
             IReadOnlyList<string> answers = country.Answers(relation);
             string[] phrasings = AtlasPhrasings.OneHop(relation);
-            // Every phrasing at least once, every neighbour at least twice. A round moves on by two
-            // phrasings: a country with few neighbours gets all five, and none twice for one neighbour.
+            // Each phrasing occurs at least once and each neighbour at least twice. Each round shifts by two
+            // phrasings, so a country with few neighbours gets all five, and no neighbour gets one phrasing
+            // twice.
             int count = answers.Count == 0 ? 0 : Math.Max(phrasings.Length, 2 * answers.Count);
             for (int i = 0; i < count; i++)
             {
@@ -43,7 +46,7 @@ sealed record AtlasStatement(
         }
     }
 
-    /// <summary>Every phrasing of every bridge that names this country alone.</summary>
+    /// <summary>Returns every phrasing of every bridge that names only this country.</summary>
     internal static IEnumerable<AtlasStatement> Reverse(AtlasFacts facts, AtlasCountry country)
     {
         foreach (AtlasRelation bridge in AtlasPhrasings.Bridges)
@@ -58,8 +61,9 @@ sealed record AtlasStatement(
     }
 
     /// <summary>
-    /// The (bridge, target) pairs of a country: the bridge names it alone, does not hold its name ("Kuwait
-    /// City" would be one hop) and does not spell the answer (<see cref="AtlasFacts.GivesAway"/>, no hop).
+    /// Returns the (bridge, target) pairs of a country. The bridge must name only this country, must not
+    /// contain its name ("Kuwait City" would be one hop) and must not contain a word of the answer
+    /// (<see cref="AtlasFacts.GivesAway"/>; that would be no hop).
     /// </summary>
     internal static IEnumerable<(AtlasRelation Bridge, AtlasRelation Target)> Pairs(
         AtlasFacts facts, AtlasCountry country)
@@ -75,7 +79,9 @@ sealed record AtlasStatement(
         }
     }
 
-    /// <summary>The canonical statement of each pair, then <paramref name="variants"/> more.</summary>
+    /// <summary>
+    /// Returns the canonical statement of each pair, then <paramref name="variants"/> more.
+    /// </summary>
     internal static IEnumerable<AtlasStatement> TwoHop(AtlasFacts facts, AtlasCountry country, int variants)
     {
         foreach ((AtlasRelation bridge, AtlasRelation target) in Pairs(facts, country))

@@ -5,8 +5,9 @@ using System.Text.Json.Nodes;
 namespace HeadTap.Reports;
 
 /// <summary>
-/// One HTML file that needs nothing else: no network, no script but a <see cref="Widget"/>'s own, readable in
-/// light and dark. The same content gives the same bytes. All text is escaped.
+/// Builds a self-contained HTML page: it needs no network, has no scripts except those of a
+/// <see cref="Widget"/>, and is readable in light and dark mode. The same content gives the same bytes. All
+/// text is escaped.
 /// </summary>
 public sealed class HtmlReport(string title)
 {
@@ -28,20 +29,21 @@ public sealed class HtmlReport(string title)
 
     readonly StringBuilder _body = new();
 
-    /// <summary>Begins a section.</summary>
+    /// <summary>Adds a heading that begins a section.</summary>
     public HtmlReport Heading(string text) => Element("h2", text);
 
-    /// <summary>A paragraph.</summary>
+    /// <summary>Adds a paragraph.</summary>
     public HtmlReport Paragraph(string text) => Element("p", text);
 
-    /// <summary>Text as it is, line by line.</summary>
+    /// <summary>Adds preformatted text, line by line.</summary>
     public HtmlReport Code(string text) => Element("pre", text);
 
-    /// <summary>A table.</summary>
-    /// <param name="columns">Headings; one that ends in <c>#</c> is over numbers, and the sign is not
-    /// shown.</param>
-    /// <param name="rows">Cells, as many a row as there are headings.</param>
-    /// <param name="strong">Whether the cell of (row, column) is bold; null for none.</param>
+    /// <summary>Adds a table.</summary>
+    /// <param name="columns">Headings. A heading that ends in <c>#</c> marks a column of numbers; the sign is
+    /// not shown.</param>
+    /// <param name="rows">Rows of cells; each row has one cell per heading.</param>
+    /// <param name="strong">Function that returns whether the cell (row, column) is bold; null for
+    /// none.</param>
     public HtmlReport Table(IReadOnlyList<string> columns, IEnumerable<IReadOnlyList<string>> rows,
         Func<int, int, bool>? strong = null)
     {
@@ -56,7 +58,7 @@ public sealed class HtmlReport(string title)
         return this;
     }
 
-    /// <summary>A chart of <see cref="SvgChart"/> with a line below it.</summary>
+    /// <summary>Adds a chart of <see cref="SvgChart"/> with a caption below it.</summary>
     public HtmlReport Figure(string svg, string caption)
     {
         _body.Append("<figure>").Append(svg).Append("<figcaption>").Append(WebUtility.HtmlEncode(caption))
@@ -64,9 +66,9 @@ public sealed class HtmlReport(string title)
         return this;
     }
 
-    /// <summary>A part that opens when its line is clicked.</summary>
-    /// <param name="line">What is seen before.</param>
-    /// <param name="content">Writes the part.</param>
+    /// <summary>Adds a part that is closed until its summary line is clicked.</summary>
+    /// <param name="line">Text of the summary line.</param>
+    /// <param name="content">Callback that adds the content of the part.</param>
     public HtmlReport Details(string line, Action<HtmlReport> content)
     {
         ArgumentNullException.ThrowIfNull(content);
@@ -76,12 +78,17 @@ public sealed class HtmlReport(string title)
         return this;
     }
 
-    /// <summary>A part that a script draws from data that stands beside it; it works from a file.</summary>
-    /// <param name="style">CSS of the part; --ink, --ground, --line and --soft are the page's own.</param>
-    /// <param name="markup">HTML, as it is: no text from outside.</param>
-    /// <param name="script">JavaScript; <c>root</c> is the element around the markup, <c>data</c> the
-    /// data. Text goes into the page as <c>textContent</c>.</param>
-    /// <param name="data">Any text in it is escaped: it cannot end the element that holds it.</param>
+    /// <summary>
+    /// Adds a part that a script draws from data embedded in the page; it also works when the page is opened
+    /// as a file.
+    /// </summary>
+    /// <param name="style">CSS of the part. The page defines the colours --ink, --ground, --line and
+    /// --soft.</param>
+    /// <param name="markup">HTML that is not escaped; it must not contain text from users or files.</param>
+    /// <param name="script">JavaScript. <c>root</c> is the element around the markup, <c>data</c> the data.
+    /// It must set text with <c>textContent</c>.</param>
+    /// <param name="data">Data for the script. Its text is escaped, so it cannot close the element that
+    /// contains it.</param>
     public HtmlReport Widget(string style, string markup, string script, JsonNode data)
     {
         ArgumentNullException.ThrowIfNull(data);
@@ -93,7 +100,7 @@ public sealed class HtmlReport(string title)
         return this;
     }
 
-    /// <summary>The whole page.</summary>
+    /// <summary>Returns the whole page as HTML.</summary>
     public override string ToString() => $"""
         <!doctype html>
         <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">

@@ -5,22 +5,22 @@ using System.Text;
 namespace HeadTap.Reports;
 
 /// <summary>A bar of <see cref="SvgChart.Bars"/>.</summary>
-/// <param name="Label">Below it.</param>
-/// <param name="Value">Its height, not negative.</param>
-/// <param name="Strong">Whether it is the one to look at.</param>
-/// <param name="Spread">Where a thin line over the bar runs from and to; null for none.</param>
+/// <param name="Label">Label below the bar.</param>
+/// <param name="Value">Height of the bar; at least 0.</param>
+/// <param name="Strong">Whether the bar is highlighted.</param>
+/// <param name="Spread">Ends of the interval that a thin line over the bar shows; null for none.</param>
 public readonly record struct ChartBar(
     string Label, double Value, bool Strong = false, (double Low, double High)? Spread = null);
 
 /// <summary>
-/// Charts as SVG text: complete files that also stand inside an HTML page, readable on light and dark ground.
-/// The same values give the same bytes.
+/// Draws charts as SVG text. Each chart is a complete file, can be embedded in an HTML page, and is readable
+/// in light and dark mode. The same values give the same bytes.
 /// </summary>
 public static partial class SvgChart
 {
     const int Cell = 46, CellHeight = 30, Left = 84, Top = 40, BarWidth = 74, BarHeight = 170;
 
-    // Inside each figure, so that it can be saved alone.
+    // The style is inside each figure, so that a figure can be saved as a file.
     const string Style = """
         <style>.ht text{font:12px system-ui,sans-serif;fill:#24292f}.ht .t{font-weight:600;font-size:13px}
         .ht .up{fill:#d9730d}.ht .down{fill:#2f6fde}.ht .plain{fill:#8a94a3}.ht .axis{stroke:#8a94a3}
@@ -32,12 +32,15 @@ public static partial class SvgChart
         .ht .spread{stroke:#d5dae1}}</style>
         """;
 
-    /// <summary>A grid coloured by value: orange above zero, blue below, stronger the larger.</summary>
-    /// <param name="title">Above the grid.</param>
-    /// <param name="rows">Labels from the top.</param>
-    /// <param name="columns">Labels from the left.</param>
-    /// <param name="value">The value of (row, column); one that is not finite stays blank.</param>
-    /// <param name="format">A .NET number format for the cells.</param>
+    /// <summary>
+    /// Draws a grid of values as colours: orange above zero, blue below; larger values are stronger.
+    /// </summary>
+    /// <param name="title">Title above the grid.</param>
+    /// <param name="rows">Labels of the rows, from the top.</param>
+    /// <param name="columns">Labels of the columns, from the left.</param>
+    /// <param name="value">Function that returns the value of (row, column); the cell is blank if it is not
+    /// finite.</param>
+    /// <param name="format">.NET number format of the values.</param>
     public static string HeatMap(string title, IReadOnlyList<string> rows, IReadOnlyList<string> columns,
         Func<int, int, double> value, string format = "0.0")
     {
@@ -76,7 +79,7 @@ public static partial class SvgChart
         return svg.Append("</svg>").ToString();
     }
 
-    /// <summary>Bars from zero up, each with its value above it.</summary>
+    /// <summary>Draws bars from zero upwards, each with its value above it.</summary>
     public static string Bars(string title, IReadOnlyList<ChartBar> bars, string format = "0.0 %")
     {
         ArgumentNullException.ThrowIfNull(bars);
@@ -111,7 +114,7 @@ public static partial class SvgChart
 
     static void Begin(StringBuilder svg, string title, int width, int height)
     {
-        width = Math.Max(width, 20 + 8 * title.Length); // the title is not cut
+        width = Math.Max(width, 20 + 8 * title.Length); // wide enough for the title
         string name = WebUtility.HtmlEncode(title);
         svg.Append(CultureInfo.InvariantCulture, $"<svg class=\"ht\" xmlns=\"http://www.w3.org/2000/svg\" "
             + $"viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" "

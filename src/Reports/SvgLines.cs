@@ -5,17 +5,18 @@ using System.Text;
 namespace HeadTap.Reports;
 
 /// <summary>A line of <see cref="SvgChart.Lines"/>.</summary>
-/// <param name="Name">In the legend.</param>
-/// <param name="Values">One for each label; finite, and above zero on a logarithmic axis.</param>
+/// <param name="Name">Name in the legend.</param>
+/// <param name="Values">One value per label; finite, and above zero on the axis
+/// <see cref="ChartAxis.Rank"/>.</param>
 public sealed record ChartLine(string Name, IReadOnlyList<double> Values);
 
-/// <summary>How <see cref="SvgChart.Lines"/> places values.</summary>
+/// <summary>Scales of the value axis of <see cref="SvgChart.Lines"/>.</summary>
 public enum ChartAxis
 {
-    /// <summary>Evenly, zero included, larger above.</summary>
+    /// <summary>Linear, includes zero, larger values are higher.</summary>
     Even,
 
-    /// <summary>Powers of ten evenly and 1 at the top: ranks, of which 1 is the best.</summary>
+    /// <summary>Logarithmic for ranks, with 1, the best rank, at the top.</summary>
     Rank,
 }
 
@@ -23,16 +24,16 @@ public static partial class SvgChart
 {
     const int Step = 62, LineHeight = 190, LineLeft = 58, Legend = 150;
 
-    // The first two differ in shape too: told apart without colour.
+    // Strokes differ in dashes too, so they can be distinguished without colour.
     static readonly (string Class, string Dash)[] s_strokes =
         [("s0", ""), ("s1", "6 4"), ("s2", "2 3"), ("s3", "10 3 2 3")];
 
-    /// <summary>Up to four lines over the same labels, a dot for each value.</summary>
-    /// <param name="title">Above.</param>
-    /// <param name="labels">Below, from the left.</param>
-    /// <param name="lines">At most four.</param>
-    /// <param name="axis">How values are placed.</param>
-    /// <param name="format">A .NET number format for values.</param>
+    /// <summary>Draws up to four lines over the same labels, with a dot for each value.</summary>
+    /// <param name="title">Title above the chart.</param>
+    /// <param name="labels">Labels below the chart, from the left.</param>
+    /// <param name="lines">Lines to draw; at most four.</param>
+    /// <param name="axis">Scale of the value axis.</param>
+    /// <param name="format">.NET number format of the values.</param>
     public static string Lines(string title, IReadOnlyList<string> labels, IReadOnlyList<ChartLine> lines,
         ChartAxis axis = ChartAxis.Even, string format = "0.00")
     {

@@ -4,18 +4,18 @@ using System.Text;
 
 namespace HeadTap.Reports;
 
-/// <summary>Points of <see cref="SvgChart.Scatter"/> that belong together.</summary>
-/// <param name="Name">In the legend, behind its number.</param>
-/// <param name="Chosen">The point that carries the number; null for none.</param>
-/// <param name="Others">Small dots.</param>
-/// <param name="Colour">0 to 5: what kind it is.</param>
+/// <summary>A group of points of <see cref="SvgChart.Scatter"/>.</summary>
+/// <param name="Name">Name in the legend, after the number of the group.</param>
+/// <param name="Chosen">Point that is marked with the number of the group; null for none.</param>
+/// <param name="Others">Points that are drawn as small dots.</param>
+/// <param name="Colour">Index of the colour, 0 to 5, which shows the kind of the group.</param>
 public sealed record ChartCloud(string Name, (double X, double Y)? Chosen,
     IReadOnlyList<(double X, double Y)> Others, int Colour = 0);
 
 /// <summary>An axis of <see cref="SvgChart.Scatter"/>.</summary>
-/// <param name="Title">What it measures.</param>
-/// <param name="Low">Where it begins.</param>
-/// <param name="High">Where it ends, above that.</param>
+/// <param name="Title">Quantity that the axis measures.</param>
+/// <param name="Low">Smallest value of the axis.</param>
+/// <param name="High">Largest value of the axis; above <paramref name="Low"/>.</param>
 public sealed record ChartRange(string Title, double Low, double High);
 
 public static partial class SvgChart
@@ -29,14 +29,15 @@ public static partial class SvgChart
         """;
 
     /// <summary>
-    /// Points of several kinds where little x and much y are good, with the front of those that no other
-    /// beats in both. Numbered markers that would hide each other are moved up, with a line to their point.
+    /// Draws points for which small x and large y are good, with the Pareto front: the points that no other
+    /// point beats in both. Numbered markers that would overlap are moved apart, with a line to their point.
     /// </summary>
-    /// <param name="title">Above.</param>
-    /// <param name="x">The axis to the right; points outside stand at its ends.</param>
-    /// <param name="y">The axis up.</param>
-    /// <param name="clouds">Points; coordinates that are not finite are left out.</param>
-    /// <param name="format">A .NET number format for both axes.</param>
+    /// <param name="title">Title above the chart.</param>
+    /// <param name="x">Horizontal axis; points outside are drawn at its ends.</param>
+    /// <param name="y">Vertical axis; points outside are drawn at its ends.</param>
+    /// <param name="clouds">Groups of points; points with coordinates that are not finite are left
+    /// out.</param>
+    /// <param name="format">.NET number format of both axes.</param>
     public static string Scatter(string title, ChartRange x, ChartRange y, IReadOnlyList<ChartCloud> clouds,
         string format = "0.##")
     {
@@ -108,7 +109,7 @@ public static partial class SvgChart
         Func<double, double> placeX, Func<double, double> placeY, string format)
     {
         var taken = new List<(double X, double Y)>();
-        var markers = new StringBuilder(); // over all points and lines
+        var markers = new StringBuilder(); // drawn above all points and lines
         for (int i = 0; i < clouds.Count; i++)
         {
             if (clouds[i].Chosen is not { } p || !Finite(p))
@@ -129,7 +130,8 @@ public static partial class SvgChart
         svg.Append(markers);
     }
 
-    // The nearest place, of the point itself and rings around it, where a marker hides no other.
+    // Tries the point itself, then rings of growing radius, and returns the first place where a marker
+    // overlaps no other.
     static (double X, double Y) Free(double x, double y, List<(double X, double Y)> taken)
     {
         const int step = 2 * Marker + 2;

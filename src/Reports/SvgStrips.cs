@@ -9,14 +9,15 @@ public static partial class SvgChart
     const int StripCell = 3, StripHeight = 18, StripGap = 12, StripLeft = 150;
 
     /// <summary>
-    /// Rows of fine cells in groups side by side, darker the larger a cell's value is among those of its
-    /// row: where something happened, not how much beside other rows.
+    /// Draws rows of narrow cells in groups side by side. A cell is darker the larger its value is relative
+    /// to the largest of its row, so rows show where values are large, but cannot be compared with each
+    /// other.
     /// </summary>
-    /// <param name="title">Above.</param>
-    /// <param name="rows">Labels from the top.</param>
+    /// <param name="title">Title above the chart.</param>
+    /// <param name="rows">Labels of the rows, from the top.</param>
     /// <param name="groups">Labels of the groups, from the left.</param>
-    /// <param name="values">Cells of (row, group), not negative; as many in each group of a row as in those
-    /// of the others.</param>
+    /// <param name="values">Function that returns the cells of (row, group); values are at least 0, and all
+    /// groups have the same number of cells.</param>
     public static string Strips(string title, IReadOnlyList<string> rows, IReadOnlyList<string> groups,
         Func<int, int, IReadOnlyList<double>> values)
     {

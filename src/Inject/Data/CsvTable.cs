@@ -4,7 +4,7 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Inject;
 
-/// <summary>A CSV file whose first row names its columns (RFC 4180, UTF-8, fields as they stand).</summary>
+/// <summary>A CSV file whose first row names its columns (RFC 4180, UTF-8; fields are not trimmed).</summary>
 public sealed class CsvTable
 {
     readonly int[] _lines;
@@ -13,21 +13,21 @@ public sealed class CsvTable
     CsvTable(string path, string[] header, string[][] rows, int[] lines) =>
         (Path, Header, _rows, _lines) = (path, header, rows, lines);
 
-    /// <summary>The file, for messages.</summary>
+    /// <summary>Path of the file, for messages.</summary>
     public string Path { get; }
 
-    /// <summary>Names of the columns; an index column has none.</summary>
+    /// <summary>Names of the columns; the name of an index column is empty.</summary>
     public IReadOnlyList<string> Header { get; }
 
-    /// <summary>Fields of each row, blanks kept.</summary>
+    /// <summary>Fields of each row, with their blanks.</summary>
     public IReadOnlyList<IReadOnlyList<string>> Rows => _rows;
 
-    /// <summary>Reads a file.</summary>
-    /// <param name="path">The file.</param>
+    /// <summary>Reads a CSV file.</summary>
+    /// <param name="path">Path of the file.</param>
     /// <param name="ragged">Whether a row may have fewer fields than the header; missing ones are
     /// empty.</param>
-    /// <exception cref="UserException">It cannot be read, is not UTF-8, is empty, has two columns of one
-    /// name, a quote out of place, or a row of another length; the message names the line.</exception>
+    /// <exception cref="UserException">The file cannot be read, is not UTF-8, is empty, has two columns of
+    /// the same name, a misplaced quote, or a row of another length; the message names the line.</exception>
     public static CsvTable Read(string path, bool ragged = false)
     {
         string text = TextDocuments.ReadText(path);
@@ -56,11 +56,11 @@ public sealed class CsvTable
         }
     }
 
-    /// <summary>Where a row begins: "pairs.csv line 3".</summary>
-    /// <param name="row">From 0, the header not counted.</param>
+    /// <summary>Returns the file and line where a row begins, such as "pairs.csv line 3".</summary>
+    /// <param name="row">Row from 0, without the header.</param>
     public string Place(int row) => $"{Quoted.Path(Path)} line {_lines[row]}";
 
-    /// <summary>The index of the column with one of these names; -1 if there is none.</summary>
+    /// <summary>Returns the index of the first column with one of these names; -1 if there is none.</summary>
     public int Find(params ReadOnlySpan<string> names)
     {
         for (int i = 0; i < Header.Count; i++)
@@ -69,8 +69,8 @@ public sealed class CsvTable
         return -1;
     }
 
-    /// <summary>A column of numbers.</summary>
-    /// <exception cref="UserException">There is no such column, or a field is no number.</exception>
+    /// <summary>Returns a column as numbers.</summary>
+    /// <exception cref="UserException">There is no such column, or a field is not a number.</exception>
     public double[] Numbers(string column)
     {
         int at = Find(column);
@@ -81,7 +81,7 @@ public sealed class CsvTable
                 + "expected a number"))];
     }
 
-    /// <summary>Says which columns are not there, and which are.</summary>
+    /// <summary>Returns the error that names the missing and the existing columns.</summary>
     internal UserException Missing(IEnumerable<string> columns) => new(
         $"{Quoted.Path(Path)}: no column {string.Join(", ", columns)}; the file has "
         + string.Join(", ", Header.Take(12).Select(Quoted.Name))

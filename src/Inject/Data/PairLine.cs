@@ -6,9 +6,9 @@ using HeadTap.Runtime;
 namespace HeadTap.Inject;
 
 /// <summary>
-/// A pair as one line of JSON:
+/// Reads and writes a pair as one line of JSON:
 /// <c>{"explicit":…,"obscure":…,"bridge":…,"answer":…,"memory":…,"obscure_entity":…,"split":…}</c>. The last
-/// three may be left out; a field of another name is refused, because it would be a misspelt one.
+/// three fields are optional. A field of another name is refused, because it is probably misspelt.
 /// </summary>
 static class PairLine
 {
@@ -17,7 +17,7 @@ static class PairLine
 
     const int Required = 4;
 
-    // Letters outside ASCII stay legible; the file is UTF-8 and never part of a page.
+    // Letters outside ASCII stay readable. This is safe: the file is UTF-8 and never part of a page.
     static readonly JsonWriterOptions s_options =
         new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 

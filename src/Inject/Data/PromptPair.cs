@@ -1,22 +1,23 @@
 namespace HeadTap.Inject;
 
 /// <summary>
-/// One question asked twice: naming its entity (single-hop), and going round it (multi-hop), as in
-/// arXiv 2309.05605, section 3.
+/// The same question in two prompts: one names the entity (single-hop), the other describes it (multi-hop),
+/// as in arXiv 2309.05605, section 3.
 /// </summary>
-/// <param name="Explicit">The single-hop prompt: "George Washington fought in the".</param>
-/// <param name="Obscure">The multi-hop prompt: "The first president of the United States fought in
-/// the".</param>
-/// <param name="Bridge">The entity that the multi-hop prompt leaves out: "George Washington".</param>
-/// <param name="Answer">The right continuation of both, without a space before it.</param>
+/// <param name="Explicit">Single-hop prompt: "George Washington fought in the".</param>
+/// <param name="Obscure">Multi-hop prompt: "The first president of the United States fought in the".</param>
+/// <param name="Bridge">Entity that the multi-hop prompt does not name: "George Washington".</param>
+/// <param name="Answer">Right continuation of both prompts, without a leading space.</param>
 public sealed record PromptPair(string Explicit, string Obscure, string Bridge, string Answer)
 {
-    /// <summary>What is injected; a space that belongs to it is written. The paper's is the bridge.</summary>
+    /// <summary>
+    /// Text that is injected, with its leading space if it has one. The paper injects the bridge.
+    /// </summary>
     public string Memory { get; init; } = Bridge;
 
-    /// <summary>How the multi-hop prompt names the bridge; empty where that is not known.</summary>
+    /// <summary>Description of the bridge in the multi-hop prompt; empty if not known.</summary>
     public string ObscureEntity { get; init; } = "";
 
-    /// <summary>The part of the data it belongs to, such as "validation"; empty for none.</summary>
+    /// <summary>Part of the data that the pair belongs to, such as "validation"; empty for none.</summary>
     public string Split { get; init; } = "";
 }

@@ -4,10 +4,10 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Inject;
 
-/// <summary>Pairs of prompts from a file, in the file's order, each with its place in it.</summary>
+/// <summary>Pairs of prompts from a file, in the file's order, each with its place in the file.</summary>
 /// <remarks>
-/// <c>.csv</c>: one of the layouts that arXiv 2309.05605 published, known by its header
-/// (<see cref="PublishedPairs"/>). <c>.jsonl</c>: one object a line (<see cref="PairLine"/>).
+/// <c>.csv</c>: one of the layouts that arXiv 2309.05605 published, recognised by its header
+/// (<see cref="PublishedPairs"/>). <c>.jsonl</c>: one object per line (<see cref="PairLine"/>).
 /// </remarks>
 public sealed class PromptPairs : IReadOnlyList<PromptPair>
 {
@@ -17,7 +17,7 @@ public sealed class PromptPairs : IReadOnlyList<PromptPair>
     PromptPairs(string path, IReadOnlyList<PromptPair> pairs, IReadOnlyList<string> places) =>
         (Path, _pairs, _places) = (path, pairs, places);
 
-    /// <summary>The file.</summary>
+    /// <summary>Path of the file.</summary>
     public string Path { get; }
 
     /// <inheritdoc/>
@@ -26,13 +26,13 @@ public sealed class PromptPairs : IReadOnlyList<PromptPair>
     /// <inheritdoc/>
     public PromptPair this[int index] => _pairs[index];
 
-    /// <summary>Where a pair stands, for messages: "pairs.csv line 3".</summary>
+    /// <summary>Returns the file and line of a pair, for messages: "pairs.csv line 3".</summary>
     public string Place(int index) => _places[index];
 
-    /// <summary>Reads a file.</summary>
-    /// <param name="path">A <c>.csv</c> or <c>.jsonl</c> file.</param>
-    /// <exception cref="UserException">It cannot be read, its ending is another, a column or field is
-    /// missing, a row is malformed, or there is no pair; one line with the place.</exception>
+    /// <summary>Reads pairs from a file.</summary>
+    /// <param name="path">Path of a <c>.csv</c> or <c>.jsonl</c> file.</param>
+    /// <exception cref="UserException">The file cannot be read, has another extension, lacks a column or
+    /// field, has a malformed row, or has no pair; the message names the place.</exception>
     public static PromptPairs Read(string path)
     {
         ArgumentNullException.ThrowIfNull(path);
@@ -53,8 +53,8 @@ public sealed class PromptPairs : IReadOnlyList<PromptPair>
             : throw new UserException($"{Quoted.Path(path)}: there is no pair in it; expected at least one");
     }
 
-    /// <summary>Writes pairs as JSONL, whole or not at all; the same pairs give the same bytes.</summary>
-    /// <exception cref="UserException">The place cannot be written.</exception>
+    /// <summary>Writes pairs as JSONL, atomically; the same pairs give the same bytes.</summary>
+    /// <exception cref="UserException">The file cannot be written.</exception>
     public static void Write(string path, IEnumerable<PromptPair> pairs)
     {
         ArgumentNullException.ThrowIfNull(pairs);
@@ -77,7 +77,8 @@ public sealed class PromptPairs : IReadOnlyList<PromptPair>
             ("memory", pair.Memory), ("answer", pair.Answer)])
             if (text.Length == 0)
                 throw new UserException($"{place}: the {name} is empty; expected text");
-        // The published result files have answers with their space; a second one would score another token.
+        // The published result files have answers with a leading space; with a second space another token
+        // would be scored.
         return !char.IsWhiteSpace(pair.Answer[0]) ? pair
             : throw new UserException($"{place}: the answer {Quoted.Name(pair.Answer)} begins with a space; "
                 + "leave it out, one is put before every answer");

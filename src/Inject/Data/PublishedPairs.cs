@@ -1,19 +1,19 @@
 namespace HeadTap.Inject;
 
 /// <summary>
-/// The data sets of arXiv 2309.05605 as their authors published them: <c>hand</c>
+/// Reads the data sets of arXiv 2309.05605 as their authors published them: <c>hand</c>
 /// (handwritten_obscure_explicit_data.csv) and <c>2wmh</c> (multi_hop_100.csv, multi_hop_1000.csv, made from
 /// 2WikiMultiHopQA).
 /// </summary>
 /// <remarks>
-/// Texts stay as they are, because the published numbers were computed from them: an entity and a prompt of
-/// <c>hand</c> end in a space, and one of its rows is Spanish with an entity that its prompt does not spell.
-/// The memory is the explicit entity. Columns of no use here (an index, <c>fact1</c>, <c>fact2</c>) are
-/// passed over, as the authors' loader does.
+/// Texts are not corrected, because the published numbers were computed from them: an entity and a prompt of
+/// <c>hand</c> end in a space, and one of its rows is Spanish with an entity that its prompt does not
+/// contain. The memory is the explicit entity. Unused columns (an index, <c>fact1</c>, <c>fact2</c>) are
+/// ignored, as in the authors' loader.
 /// </remarks>
 static class PublishedPairs
 {
-    // The 100-row file abbreviates what the others write out.
+    // The file with 100 rows abbreviates column names of the others.
     static readonly string[][] s_columns =
     [
         ["explicit_sentence", "explicit_sent"], ["obscure_sentence", "obscure_sent"], ["explicit_entity"],

@@ -4,8 +4,8 @@ using HeadTap.Runtime;
 namespace HeadTap.Inject;
 
 /// <summary>
-/// Words that are injected as memories to see what a memory does that has nothing to do with the question
-/// (arXiv 2309.05605, the random baselines).
+/// Reads lists of words for the random baselines of arXiv 2309.05605: memories that are unrelated to the
+/// question.
 /// </summary>
 public static class WordList
 {
@@ -15,18 +15,18 @@ public static class WordList
         ("adverbs", "Adverbs"), ("conjunctions", "Conjunctions"),
     ];
 
-    /// <summary>Names of the lists of the published file, top_word_types.csv.</summary>
+    /// <summary>Names of the word lists in the published file, top_word_types.csv.</summary>
     public static IReadOnlyList<string> Categories { get; } = [.. s_categories.Select(c => c.Category)];
 
     /// <summary>
-    /// Reads words in the file's order, repeated ones kept, with the spaces that stand in it: they decide
-    /// which token a word is.
+    /// Reads words in the file's order. Repeated words are kept, and so are spaces, because they decide which
+    /// token a word is.
     /// </summary>
-    /// <param name="path">A <c>.csv</c> with a column for each category; any other file has one word a
-    /// line.</param>
-    /// <param name="category">One of <see cref="Categories"/> for a <c>.csv</c>, else null.</param>
-    /// <exception cref="UserException">The file cannot be read, the category is not in it, is missing or is
-    /// given for a file that has none, or there is no word.</exception>
+    /// <param name="path">Path of a <c>.csv</c> file with one column per category, or of a text file with one
+    /// word per line.</param>
+    /// <param name="category">One of <see cref="Categories"/> for a <c>.csv</c> file; null otherwise.</param>
+    /// <exception cref="UserException">The file cannot be read or has no word; the category is missing, not
+    /// in the file, or given for a file without categories.</exception>
     public static IReadOnlyList<string> Read(string path, string? category = null)
     {
         ArgumentNullException.ThrowIfNull(path);

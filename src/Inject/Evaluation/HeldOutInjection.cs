@@ -3,44 +3,48 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Inject;
 
-/// <summary>How a cell is chosen and what it is compared with.</summary>
+/// <summary>Options of an evaluation on held-out pairs.</summary>
 public sealed record HeldOutOptions
 {
-    /// <summary>The cells to choose from.</summary>
+    /// <summary>Cells to choose from.</summary>
     public required SweepGrid Grid { get; init; }
 
-    /// <summary>What the chosen cell is best at.</summary>
+    /// <summary>Measure by which the best cell is chosen.</summary>
     public required SweepChoice Choice { get; init; }
 
-    /// <summary>Random memories of each kind, drawn for each pair.</summary>
+    /// <summary>Number of random memories per kind and pair; at least 1.</summary>
     public int Draws { get; init; } = 5;
 
-    /// <summary>Of random memories and of the bootstrap.</summary>
+    /// <summary>Seed for random memories and the bootstrap.</summary>
     public ulong Seed { get; init; }
 
-    /// <summary>Resamples of the bootstrap.</summary>
+    /// <summary>Number of bootstrap resamples.</summary>
     public int Resamples { get; init; } = 2000;
 }
 
 /// <summary>
-/// What memories do to pairs that took no part in choosing where they go: the best cell of one part of the
-/// data, on another part, beside random memories of the same length.
+/// Results of memories on held-out pairs: the cell is chosen on one part of the data and measured on another,
+/// with random memories for comparison; each has the length of the pair's own memory.
 /// </summary>
-/// <param name="Chosen">The cell, as it did on the pairs that chose it.</param>
-/// <param name="Probability">[pairs] p of the answer after the multi-hop prompt, nothing injected.</param>
-/// <param name="ExplicitProbability">Mean p after the single-hop prompts.</param>
-/// <param name="First">Pairs whose answer is the most probable token, nothing injected.</param>
-/// <param name="Outcomes">Each pair's own memory, then random ones by kind.</param>
+/// <param name="Chosen">The chosen cell, with its results on the validation pairs.</param>
+/// <param name="Probability">[pairs]: probability of the answer after the multi-hop prompt, nothing
+/// injected.</param>
+/// <param name="ExplicitProbability">Mean probability of the answer after the single-hop prompts.</param>
+/// <param name="First">Number of pairs whose answer is the most probable token, nothing injected.</param>
+/// <param name="Outcomes">Outcome of the pairs' own memories, then of random memories by kind.</param>
 public sealed record HeldOutInjection(CellSummary Chosen, double[] Probability, double ExplicitProbability,
     int First, IReadOnlyList<MemoryOutcome> Outcomes)
 {
-    /// <summary>Chooses on <paramref name="validation"/> and injects on <paramref name="test"/>.</summary>
-    /// <param name="model">The model, without edits of its own.</param>
-    /// <param name="validation">Pairs that choose the cell.</param>
-    /// <param name="test">Pairs that it is measured on.</param>
-    /// <param name="options">What to try.</param>
-    /// <param name="progress">Told the share done.</param>
-    /// <exception cref="UserException">The grid does not fit the model, or a part is empty.</exception>
+    /// <summary>
+    /// Chooses the best cell on <paramref name="validation"/> and measures it on <paramref name="test"/>.
+    /// </summary>
+    /// <param name="model">The model; no edits may be attached.</param>
+    /// <param name="validation">Pairs on which the cell is chosen.</param>
+    /// <param name="test">Pairs on which the cell is measured.</param>
+    /// <param name="options">Cells, measure and random draws.</param>
+    /// <param name="progress">Callback that gets the share done, 0 to 1.</param>
+    /// <exception cref="UserException">The grid does not fit the model, or there are too few
+    /// pairs.</exception>
     public static HeldOutInjection Run(LanguageModel model, IReadOnlyList<EncodedPair> validation,
         IReadOnlyList<EncodedPair> test, HeldOutOptions options, Action<double>? progress = null)
     {
@@ -75,9 +79,9 @@ public sealed record HeldOutInjection(CellSummary Chosen, double[] Probability, 
         return Summarise(chosen, own, PairedBootstrap.Groups(bridges), kinds, random, options);
     }
 
-    /// <summary>Checks what can be known before the work.</summary>
-    /// <exception cref="UserException">There are too few pairs, bridges or prompts with the grid's
-    /// positions.</exception>
+    /// <summary>Checks, before any work, that there are enough pairs.</summary>
+    /// <exception cref="UserException">There are too few pairs, different memories or prompts that have the
+    /// grid's positions.</exception>
     public static void RequireEnough(
         IReadOnlyList<EncodedPair> validation, IReadOnlyList<EncodedPair> test, SweepGrid grid)
     {

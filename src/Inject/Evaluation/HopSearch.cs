@@ -4,23 +4,23 @@ using HeadTap.Runtime;
 namespace HeadTap.Inject;
 
 /// <summary>
-/// Finds the failing hop of pairs and suggests memories for it. Only prompts are run: the answer takes no
-/// part in any choice. What is compared is the next token after the single-hop prompt.
+/// Finds the failing hop of pairs and suggests memories for it. All choices compare next-token distributions
+/// with that of the single-hop prompt; the answer is not used.
 /// </summary>
 public sealed class HopSearch
 {
-    // Of the length of what is missing; the choice among them is by divergence.
+    // Lengths to try, relative to the missing vector; the one with the smallest divergence is chosen.
     static readonly double[] s_lengths = [0.25, 0.5, 1, 2];
 
     readonly LanguageModel _model;
     readonly RowInjections _rows;
-    readonly double[][] _target; // [pairs] [V]: p after the single-hop prompt
+    readonly double[][] _target; // [pairs] [V]: p after the single-hop prompts
     readonly double[] _entropy; // [pairs]: sum p ln p
     readonly (double Divergence, AnswerStanding Answer)[] _before;
 
     /// <summary>Runs both prompts of each pair.</summary>
-    /// <param name="model">The model, without edits of its own.</param>
-    /// <param name="pairs">The pairs; V floats are held for each.</param>
+    /// <param name="model">The model; no edits may be attached.</param>
+    /// <param name="pairs">Pairs to search; V doubles are stored for each.</param>
     /// <exception cref="UserException">A prompt does not fit the model.</exception>
     public HopSearch(LanguageModel model, IReadOnlyList<EncodedPair> pairs)
     {
@@ -43,16 +43,18 @@ public sealed class HopSearch
         _rows.EachBefore(p => p.Obscure, (pair, _, logits) => _before[pair] = Read(pair, logits));
     }
 
-    /// <summary>[pairs] what attention writes for the single-hop prompts.</summary>
+    /// <summary>[pairs]: attention output for the single-hop prompts.</summary>
     public IReadOnlyList<AttentionWrites> Single { get; }
 
-    /// <summary>[pairs] the same for the multi-hop prompts.</summary>
+    /// <summary>[pairs]: attention output for the multi-hop prompts.</summary>
     public IReadOnlyList<AttentionWrites> Multi { get; }
 
-    /// <summary>[pairs] how the answers stand, nothing injected.</summary>
+    /// <summary>
+    /// [pairs]: probability and rank of the answers after the multi-hop prompts, nothing injected.
+    /// </summary>
     public IReadOnlyList<AnswerStanding> Before => [.. _before.Select(b => b.Answer)];
 
-    /// <summary>The failing hop of each pair.</summary>
+    /// <summary>Finds the failing hop of each pair.</summary>
     public IReadOnlyList<FailingHop> Find()
     {
         ModelConfig config = _model.Config;
@@ -72,10 +74,10 @@ public sealed class HopSearch
             _before[pair].Divergence, byLayer[pair], byHead[pair]))];
     }
 
-    /// <summary>A memory of a kind for each pair, in the layer given for it.</summary>
-    /// <param name="kind">What it is made of.</param>
-    /// <param name="layers">[pairs]</param>
-    /// <param name="count">Tokens of the kinds that are lists of tokens.</param>
+    /// <summary>Suggests a memory for each pair, in the given layer.</summary>
+    /// <param name="kind">Kind of the memories.</param>
+    /// <param name="layers">[pairs]: layer of each memory, from 0.</param>
+    /// <param name="count">Number of tokens, for the kinds that are lists of tokens.</param>
     public IReadOnlyList<Suggestion> Suggest(SuggestedMemory kind, IReadOnlyList<int> layers, int count)
     {
         ArgumentNullException.ThrowIfNull(layers);
@@ -104,8 +106,8 @@ public sealed class HopSearch
     }
 
     /// <summary>
-    /// [C]: what attention of a layer, or one head of it, writes for the single-hop prompt and not for the
-    /// multi-hop one.
+    /// Returns the output of a layer's attention, or of one head, for the single-hop prompt minus that for
+    /// the multi-hop prompt, [C].
     /// </summary>
     public float[] Missing(int pair, int layer, int? head = null)
     {
@@ -144,8 +146,8 @@ public sealed class HopSearch
         _ => new Memory(tokens, layer, 1f).Vector(_model),
     };
 
-    // The difference is what is missing, no more and no less. Others: as long as the shadow that what is
-    // missing throws on m, which is what m can supply of it, and as long as fractions of the whole.
+    // A difference is the missing vector itself, so tau is 1. Other kinds try the projection of the missing
+    // vector onto m, and several fractions of the missing vector's length.
     float[] Taus(SuggestedMemory kind, int pair, int layer, float[] m)
     {
         if (kind == SuggestedMemory.Difference)

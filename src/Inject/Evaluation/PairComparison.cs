@@ -4,21 +4,21 @@ using HeadTap.Runtime;
 namespace HeadTap.Inject;
 
 /// <summary>
-/// A pair of prompts side by side: what attention writes at the last position when the entity is named, and
-/// when the prompt goes round it (arXiv 2309.05605, section 3, figure 2).
+/// Compares the attention outputs of a pair of prompts at the last position: one names the entity, the other
+/// describes it (arXiv 2309.05605, section 3, figure 2).
 /// </summary>
-/// <param name="Layers">[L]: each layer's attention output.</param>
-/// <param name="Heads">[L H]: each head's result, heads of one layer side by side.</param>
+/// <param name="Layers">[L]: comparison of each layer's attention output.</param>
+/// <param name="Heads">[L H]: comparison of each head's result, ordered by layer, then by head.</param>
 public sealed record PairComparison(
     IReadOnlyList<PlaceComparison> Layers, IReadOnlyList<PlaceComparison> Heads)
 {
     /// <summary>Runs both prompts and compares them.</summary>
-    /// <param name="model">The model.</param>
-    /// <param name="single">Tokens of the single-hop prompt.</param>
-    /// <param name="multi">Tokens of the multi-hop prompt.</param>
-    /// <param name="bridge">Tokens of a space and the entity between the hops; empty for none.</param>
-    /// <param name="answer">The first token of a space and the answer; null for none.</param>
-    /// <param name="top">Tokens to list for each place.</param>
+    /// <param name="model">Model that runs the prompts.</param>
+    /// <param name="single">Token ids of the single-hop prompt.</param>
+    /// <param name="multi">Token ids of the multi-hop prompt.</param>
+    /// <param name="bridge">Token ids of a space and the bridge entity; empty for none.</param>
+    /// <param name="answer">First token id of a space and the answer; null for none.</param>
+    /// <param name="top">Number of tokens to list per place; 1 to V.</param>
     /// <exception cref="UserException">A prompt does not fit the model.</exception>
     public static PairComparison Of(
         LanguageModel model, int[] single, int[] multi, IReadOnlyList<int> bridge, int? answer, int top)
@@ -27,16 +27,16 @@ public sealed record PairComparison(
         return Of(model, writes[0], writes[1], bridge, answer, top);
     }
 
-    /// <summary>Compares what two prompts made attention write.</summary>
+    /// <summary>Compares the attention outputs of two prompts.</summary>
     public static PairComparison Of(LanguageModel model, AttentionWrites single, AttentionWrites multi,
         IReadOnlyList<int> bridge, int? answer, int top)
     {
         ArgumentNullException.ThrowIfNull(model);
         ModelConfig config = model.Config;
         List<PlaceComparison> layers = [], heads = [];
-        for (int l = 0; l < config.Layers; l++) // layer by layer: the logits of all heads are many
+        for (int l = 0; l < config.Layers; l++) // per layer: logits of all heads take much memory
         {
-            // The layer, then its heads; of each the single-hop vector and then the multi-hop one.
+            // The layer, then its heads; for each the single-hop vector, then the multi-hop vector.
             var vectors = new List<float>();
             for (int place = 0; place <= config.Heads; place++)
                 foreach (AttentionWrites writes in (AttentionWrites[])[single, multi])

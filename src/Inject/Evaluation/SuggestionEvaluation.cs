@@ -2,37 +2,39 @@ using HeadTap.Models;
 
 namespace HeadTap.Inject;
 
-/// <summary>What one way of choosing did to the pairs that results are reported on.</summary>
-/// <param name="Name">The way, as results spell it.</param>
-/// <param name="After">[pairs] how the answers stand.</param>
-/// <param name="Gain">The statistics.</param>
-/// <param name="MeanAfter">95 % interval of the mean probability.</param>
-/// <param name="First">Share of pairs whose answer is the most probable token.</param>
-/// <param name="FirstInterval">Its 95 % interval.</param>
+/// <summary>Results of one method of choosing memories on the test pairs.</summary>
+/// <param name="Name">Name of the method in results.</param>
+/// <param name="After">[pairs]: probability and rank of the answers.</param>
+/// <param name="Gain">Statistics over the pairs.</param>
+/// <param name="MeanAfter">95 % interval of the mean probability of the answers.</param>
+/// <param name="First">Share of pairs whose answer is the most probable token, 0 to 1.</param>
+/// <param name="FirstInterval">95 % interval of that share.</param>
 public sealed record SuggestionResult(string Name, IReadOnlyList<AnswerStanding> After, GainSummary Gain,
     Interval MeanAfter, double First, Interval FirstInterval);
 
 /// <summary>
-/// Suggestions beside one cell for all pairs, beside the best cell of each pair, and beside other layers.
+/// Compares suggested memories with one cell for all pairs, with the best cell of each pair, and with other
+/// layers.
 /// </summary>
-/// <param name="Cell">The fixed cell, chosen on the validation pairs.</param>
-/// <param name="Hops">[test pairs] what the search found.</param>
-/// <param name="Agreement">Share of pairs where the comparison of both runs points at the layer that the
-/// search found.</param>
-/// <param name="Results">The ways, nothing injected first.</param>
+/// <param name="Cell">Cell for all pairs, chosen on the validation pairs.</param>
+/// <param name="Hops">[test pairs]: failing hop that the search found.</param>
+/// <param name="Agreement">Share of pairs where comparing the two prompts without injecting gives the same
+/// layer as the search.</param>
+/// <param name="Results">Results per method; the first has nothing injected.</param>
 public sealed record SuggestionEvaluation(SweepCell Cell, IReadOnlyList<FailingHop> Hops, double Agreement,
     IReadOnlyList<SuggestionResult> Results)
 {
     const ulong LayerStream = 1, BootstrapStream = 2;
 
-    /// <summary>Evaluates.</summary>
-    /// <param name="model">The model.</param>
-    /// <param name="validation">Pairs that the fixed cell is chosen on.</param>
-    /// <param name="test">Pairs that results are reported on.</param>
-    /// <param name="taus">Magnitudes of the fixed cells.</param>
-    /// <param name="count">Tokens of memories that are lists of tokens.</param>
-    /// <param name="seed">Of the random layers and of the bootstrap.</param>
-    /// <param name="progress">Told what is being done, and the share.</param>
+    /// <summary>Chooses a cell on validation pairs and evaluates all methods on test pairs.</summary>
+    /// <param name="model">Model that runs the prompts.</param>
+    /// <param name="validation">Pairs on which the fixed cell is chosen.</param>
+    /// <param name="test">Pairs on which results are reported.</param>
+    /// <param name="taus">Magnitudes of the fixed cells to try.</param>
+    /// <param name="count">Number of tokens, for memories that are lists of tokens.</param>
+    /// <param name="seed">Seed for the random layers and the bootstrap.</param>
+    /// <param name="progress">Callback that gets the name of the current step and the share done, 0 to
+    /// 1.</param>
     public static SuggestionEvaluation Run(LanguageModel model, IReadOnlyList<EncodedPair> validation,
         IReadOnlyList<EncodedPair> test, IReadOnlyList<float> taus, int count, ulong seed,
         Action<string, double>? progress = null)
@@ -79,14 +81,14 @@ public sealed record SuggestionEvaluation(SweepCell Cell, IReadOnlyList<FailingH
             => [.. search.Suggest(kind, layers, count).Select(s => s.Answer)];
     }
 
-    // The comparison alone, without injecting: the layer whose lists overlap least. Of the signals tried on
-    // the validation pairs of the atlas (overlap, cosine, length, the bridge's rank by layer and by head)
-    // none led far: mean p 54 to 63 % with the difference there, 89 % where the search puts it.
+    // Chooses a layer without injecting: the one whose token lists overlap least. Signals tried on the
+    // validation pairs of the atlas (overlap, cosine, length, the bridge's rank by layer and by head) are
+    // weak: the difference gives a mean p of 54 to 63 % in these layers, and 89 % in the layer of the search.
     static int[] Compared(LanguageModel model, HopSearch search, IReadOnlyList<EncodedPair> pairs)
         => [.. pairs.Select((pair, i) => PairComparison.Of(model, search.Single[i], search.Multi[i],
             pair.Memory, null, Math.Min(20, model.Config.VocabSize)).Layers.MinBy(p => p.Jaccard)!.Layer)];
 
-    // Pairs about one entity stand or fall together, so entities are drawn, with all their pairs.
+    // Pairs about one entity are not independent, so the bootstrap draws entities, each with all its pairs.
     sealed class Summary(IReadOnlyList<EncodedPair> pairs, IReadOnlyList<AnswerStanding> before, ulong seed)
     {
         readonly int[][] _entities = PairedBootstrap.Groups(pairs.Select(p => p.Pair.Bridge));

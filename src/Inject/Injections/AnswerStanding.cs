@@ -3,24 +3,24 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Inject;
 
-/// <summary>A token and its probability.</summary>
-/// <param name="Token">Its id.</param>
-/// <param name="Probability">Of the next token being it.</param>
+/// <summary>A token and its probability of being the next.</summary>
+/// <param name="Token">Token id.</param>
+/// <param name="Probability">Probability that the token is the next, 0 to 1.</param>
 public readonly record struct TokenChance(int Token, double Probability);
 
-/// <summary>How an answer stands among all next tokens.</summary>
-/// <param name="Probability">softmax(logits)[answer], in float64.</param>
-/// <param name="Rank">1 for the most probable token; among equals the lower id comes first.</param>
-/// <param name="Surprisal">-ln probability, nats.</param>
-/// <param name="Top">The most probable tokens, first the most.</param>
+/// <summary>Probability and rank of an answer among all next tokens.</summary>
+/// <param name="Probability">Softmax(logits)[answer], in float64.</param>
+/// <param name="Rank">Rank of the answer, 1 for the most probable token; ties go to the lower id.</param>
+/// <param name="Surprisal">Surprisal, -ln(probability), nats.</param>
+/// <param name="Top">Most probable tokens, by descending probability.</param>
 public sealed record AnswerStanding(double Probability, int Rank, double Surprisal,
     IReadOnlyList<TokenChance> Top)
 {
-    /// <summary>Reads it off one row of logits.</summary>
-    /// <param name="logits">[V]</param>
-    /// <param name="answer">A token id.</param>
-    /// <param name="top">How many of the most probable tokens to keep.</param>
-    /// <exception cref="UserException">A logit is no number: the edit was too strong for float32.</exception>
+    /// <summary>Computes probability and rank from one row of logits.</summary>
+    /// <param name="logits">[V]: logits of the next token.</param>
+    /// <param name="answer">Token id of the answer.</param>
+    /// <param name="top">Number of most probable tokens to keep; 0 to V.</param>
+    /// <exception cref="UserException">A logit is not finite: the edit overflowed float32.</exception>
     public static AnswerStanding Of(ReadOnlySpan<float> logits, int answer, int top)
     {
         foreach (float logit in logits)
@@ -37,7 +37,7 @@ public sealed record AnswerStanding(double Probability, int Rank, double Surpris
             [.. Largest(logits, top).Select(t => new TokenChance(t.Token, Math.Exp(t.Logit - logSum)))]);
     }
 
-    // Sorting a vocabulary of 50,257 for ten tokens took most of a sweep's time.
+    // Insertion instead of a sort: sorting 50,257 logits for ten tokens took most of a sweep's time.
     static List<(float Logit, int Token)> Largest(ReadOnlySpan<float> logits, int count)
     {
         var largest = new List<(float Logit, int Token)>(count + 1);
@@ -45,7 +45,7 @@ public sealed record AnswerStanding(double Probability, int Rank, double Surpris
         {
             if (largest.Count == count && (count == 0 || logits[v] <= largest[^1].Logit))
                 continue;
-            int at = largest.Count; // behind equals: the lower id comes first
+            int at = largest.Count; // after equal logits, so the lower id comes first
             while (at > 0 && largest[at - 1].Logit < logits[v])
                 at--;
             largest.Insert(at, (logits[v], v));

@@ -3,18 +3,16 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Inject;
 
-/// <summary>
-/// What attention writes into the stream at a prompt's last position, by layer and by head.
-/// </summary>
-/// <param name="Out">[L, C]: attn_out, the sum of the heads and b_O.</param>
+/// <summary>The attention output at a prompt's last position, per layer and per head.</summary>
+/// <param name="Out">[L, C]: attn_out, the sum of the heads' results and b_O.</param>
 /// <param name="Results">[L, H, C]: each head's result, without b_O.</param>
 public sealed record AttentionWrites(float[] Out, float[] Results)
 {
     const int RowsInPass = 32;
 
-    /// <summary>Runs prompts; each gives what it gives alone.</summary>
-    /// <param name="model">The model, with the edits attached to it.</param>
-    /// <param name="prompts">Tokens, a BOS included where it is wanted.</param>
+    /// <summary>Runs prompts in batches; each gives the same values as alone.</summary>
+    /// <param name="model">The model; attached edits apply.</param>
+    /// <param name="prompts">Token ids per prompt; they include BOS if it is wanted.</param>
     /// <exception cref="UserException">A prompt does not fit the model.</exception>
     public static IReadOnlyList<AttentionWrites> Of(LanguageModel model, IReadOnlyList<int[]> prompts)
     {
@@ -39,11 +37,11 @@ public sealed record AttentionWrites(float[] Out, float[] Results)
         return writes;
     }
 
-    /// <summary>[C]: attn_out of a layer.</summary>
+    /// <summary>Returns attn_out of a layer, [C].</summary>
     public ReadOnlySpan<float> Layer(int layer, ModelConfig config)
         => Out.AsSpan(layer * config.Width, config.Width);
 
-    /// <summary>[C]: the result of a head.</summary>
+    /// <summary>Returns the result of a head, [C].</summary>
     public ReadOnlySpan<float> Head(int layer, int head, ModelConfig config)
         => Results.AsSpan((layer * config.Heads + head) * config.Width, config.Width);
 

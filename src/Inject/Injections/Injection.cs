@@ -3,19 +3,18 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Inject;
 
-/// <summary>What an injection does to the next token of one prompt.</summary>
-/// <param name="Before">Without it.</param>
-/// <param name="After">With it.</param>
-/// <param name="Edits">What was injected, as edits that <c>trace</c> and <c>generate</c>
-/// replay.</param>
+/// <summary>Effect of memories on the next token of one prompt.</summary>
+/// <param name="Before">Probability and rank of the answer without the memories.</param>
+/// <param name="After">Probability and rank of the answer with the memories.</param>
+/// <param name="Edits">The memories as edits, which <c>trace</c> and <c>generate</c> can replay.</param>
 public sealed record Injection(AnswerStanding Before, AnswerStanding After, IReadOnlyList<Edit> Edits)
 {
-    /// <summary>Runs a prompt without and with memories.</summary>
-    /// <param name="model">The model, without edits of its own.</param>
-    /// <param name="prompt">Tokens, a BOS included where it is wanted.</param>
-    /// <param name="answer">The next token that is asked for.</param>
-    /// <param name="memories">One for each layer that receives one.</param>
-    /// <param name="top">How many of the most probable tokens to keep.</param>
+    /// <summary>Runs a prompt without and with the memories.</summary>
+    /// <param name="model">The model; no edits may be attached.</param>
+    /// <param name="prompt">Token ids; they include BOS if it is wanted.</param>
+    /// <param name="answer">Token id of the answer.</param>
+    /// <param name="memories">Memories to inject, each into its own layer.</param>
+    /// <param name="top">Number of most probable tokens to keep; 0 to V.</param>
     /// <exception cref="UserException">A layer, head, token or position does not exist, or the result
     /// overflows.</exception>
     public static Injection Run(

@@ -2,30 +2,30 @@ using HeadTap.Models;
 
 namespace HeadTap.Inject;
 
-/// <summary>A statistic and the interval of its bootstrap.</summary>
-/// <param name="Value">Of all pairs.</param>
-/// <param name="Interval">95 %, over bridges drawn with replacement, each with all its pairs: pairs about one
-/// country are not independent.</param>
+/// <summary>A statistic and its bootstrap interval.</summary>
+/// <param name="Value">Statistic over all pairs.</param>
+/// <param name="Interval">95 % interval. The bootstrap draws bridges with replacement, each with all its
+/// pairs, because pairs about one country are not independent.</param>
 public readonly record struct Estimate(double Value, Interval Interval);
 
-/// <summary>What memories of one kind did to the same pairs; of several draws, the mean over draws.</summary>
-/// <param name="Name">The kind.</param>
-/// <param name="MeanAfter">Mean p of the answer.</param>
-/// <param name="TrimmedMean">Relative change, percent: see <see cref="GainSummary.TrimmedMean"/>.</param>
-/// <param name="Median">Relative change, percent: see <see cref="GainSummary.Median"/>.</param>
-/// <param name="ProbabilityChange">Percent: see <see cref="GainSummary.ProbabilityChange"/>.</param>
-/// <param name="Repaired">Pairs whose answer became the most probable token.</param>
-/// <param name="Broken">Pairs whose answer was it and is no longer.</param>
+/// <summary>Effect of one kind of memories on pairs; with several draws, the mean over draws.</summary>
+/// <param name="Name">Name of the kind.</param>
+/// <param name="MeanAfter">Mean probability of the answer with the memories.</param>
+/// <param name="TrimmedMean"><see cref="GainSummary.TrimmedMean"/> of the relative gain, percent.</param>
+/// <param name="Median"><see cref="GainSummary.Median"/> of the relative gain, percent.</param>
+/// <param name="ProbabilityChange"><see cref="GainSummary.ProbabilityChange"/>, percent.</param>
+/// <param name="Repaired">Number of pairs whose answer became the most probable token.</param>
+/// <param name="Broken">Number of pairs whose answer stopped being the most probable token.</param>
 public sealed record MemoryOutcome(string Name, Estimate MeanAfter, Estimate TrimmedMean, Estimate Median,
     Estimate ProbabilityChange, double Repaired, double Broken)
 {
-    /// <summary>From standings.</summary>
-    /// <param name="name">The kind.</param>
-    /// <param name="before">[pairs] nothing injected.</param>
-    /// <param name="draws">[draws][pairs] with a memory of the kind.</param>
-    /// <param name="groups">Pairs that are drawn together.</param>
-    /// <param name="random">Draws the bootstrap's groups.</param>
-    /// <param name="resamples">How many.</param>
+    /// <summary>Computes the outcome from probabilities and ranks.</summary>
+    /// <param name="name">Name of the kind.</param>
+    /// <param name="before">[pairs]: answers with nothing injected.</param>
+    /// <param name="draws">[draws][pairs]: answers with a memory of the kind.</param>
+    /// <param name="groups">Indices of pairs that the bootstrap draws together.</param>
+    /// <param name="random">Random generator of the bootstrap.</param>
+    /// <param name="resamples">Number of bootstrap resamples.</param>
     internal static MemoryOutcome Of(string name, IReadOnlyList<AnswerStanding> before,
         IReadOnlyList<IReadOnlyList<AnswerStanding>> draws, int[][] groups, SeededRandom random,
         int resamples)

@@ -3,40 +3,42 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Inject;
 
-/// <summary>Shown the logits of one row.</summary>
-/// <param name="pair">The pair's index.</param>
-/// <param name="variant">The vector's index.</param>
-/// <param name="logits">[V]</param>
+/// <summary>Receives the logits of one row.</summary>
+/// <param name="pair">Index of the pair.</param>
+/// <param name="variant">Index of the vector.</param>
+/// <param name="logits">[V]: logits at the last position.</param>
 delegate void LogitsFound(int pair, int variant, ReadOnlySpan<float> logits);
 
 /// <summary>
-/// Vectors added to what a layer's attention writes, many prompts in one pass: each prompt is a row with its
-/// own vector. What lies below the layer is computed once for all vectors, and a row has the bits that
-/// <see cref="Injection.Run"/> gives.
+/// Adds vectors to a layer's attention output, for many prompts in one pass: each prompt is a row with its
+/// own vector. The layers below are computed once for all vectors, and each row gives the same bits as
+/// <see cref="Injection.Run"/>.
 /// </summary>
-/// <param name="model">The model, without edits of its own.</param>
-/// <param name="pairs">The pairs whose multi-hop prompts are run.</param>
+/// <param name="model">The model; no edits may be attached.</param>
+/// <param name="pairs">Pairs whose multi-hop prompts are run.</param>
 public sealed class RowInjections(LanguageModel model, IReadOnlyList<EncodedPair> pairs)
 {
     const int RowsInPass = 32;
 
-    // Rows of one length side by side: little padding.
+    // Prompts of similar length go into one pass, so there is little padding.
     readonly int[] _order =
         [.. Enumerable.Range(0, pairs.Count).OrderBy(i => pairs[i].Obscure.Length).ThenBy(i => i)];
 
     /// <summary>
-    /// Positions of a pair's multi-hop prompt that receive its vectors; the paper's are all.
+    /// Positions of a pair's multi-hop prompt that receive its vectors; the paper uses all.
     /// </summary>
     public Func<EncodedPair, EditPositions> Positions { get; init; } = _ => EditPositions.All;
 
-    /// <summary>The model.</summary>
+    /// <summary>The model that runs the prompts.</summary>
     public LanguageModel Model => model;
 
-    /// <summary>The pairs.</summary>
+    /// <summary>Pairs whose multi-hop prompts are run.</summary>
     public IReadOnlyList<EncodedPair> Pairs => pairs;
 
-    /// <summary>How each pair's answer stands after a prompt, nothing injected.</summary>
-    /// <param name="prompt">One of the pair's prompts.</param>
+    /// <summary>
+    /// Returns the probability and rank of each pair's answer after a prompt, nothing injected.
+    /// </summary>
+    /// <param name="prompt">Function that selects one of the pair's prompts.</param>
     /// <exception cref="UserException">A prompt does not fit the model.</exception>
     public AnswerStanding[] Before(Func<EncodedPair, int[]> prompt)
     {
@@ -47,15 +49,14 @@ public sealed class RowInjections(LanguageModel model, IReadOnlyList<EncodedPair
         return standings;
     }
 
-    /// <summary>How the answers stand with vectors added in one layer.</summary>
-    /// <param name="layer">From 0.</param>
-    /// <param name="variants">Vectors for each pair.</param>
-    /// <param name="vector">
-    /// The vector of a pair and a variant, [C], tau times m; null where that pair takes no part.
-    /// </param>
-    /// <param name="progress">Told the share done.</param>
-    /// <returns>[variants][pairs]; null where a pair took no part.</returns>
-    /// <exception cref="UserException">The result overflows float32.</exception>
+    /// <summary>Returns the probability and rank of the answers with vectors added in one layer.</summary>
+    /// <param name="layer">Layer, from 0.</param>
+    /// <param name="variants">Number of vectors per pair.</param>
+    /// <param name="vector">Function that returns the vector tau · m, [C], of a pair and a variant; null
+    /// leaves the pair out.</param>
+    /// <param name="progress">Callback that gets the share done, 0 to 1.</param>
+    /// <returns>[variants][pairs]: probability and rank; null for pairs that were left out.</returns>
+    /// <exception cref="UserException">The vector or a logit overflows float32.</exception>
     public AnswerStanding?[][] After(int layer, int variants, Func<int, int, float[]?> vector,
         Action<double>? progress = null)
     {
@@ -66,12 +67,13 @@ public sealed class RowInjections(LanguageModel model, IReadOnlyList<EncodedPair
         return standings;
     }
 
-    /// <summary>The logits at the last position with vectors added in one layer.</summary>
-    /// <param name="layer">From 0.</param>
-    /// <param name="variants">Vectors for each pair.</param>
-    /// <param name="vector">As in <see cref="After"/>.</param>
-    /// <param name="found">Shown the logits of every pair and variant that took part.</param>
-    /// <param name="progress">Told the share done.</param>
+    /// <summary>Computes the logits at the last position with vectors added in one layer.</summary>
+    /// <param name="layer">Layer, from 0.</param>
+    /// <param name="variants">Number of vectors per pair.</param>
+    /// <param name="vector">Function that returns a vector, as in <see cref="After"/>.</param>
+    /// <param name="found">Callback that gets the logits of every pair and variant that was not left
+    /// out.</param>
+    /// <param name="progress">Callback that gets the share done, 0 to 1.</param>
     internal void Each(int layer, int variants, Func<int, int, float[]?> vector, LogitsFound found,
         Action<double>? progress = null)
     {
@@ -101,7 +103,7 @@ public sealed class RowInjections(LanguageModel model, IReadOnlyList<EncodedPair
         }
     }
 
-    /// <summary>The logits at the last position of each pair's prompt, nothing injected.</summary>
+    /// <summary>Computes the logits at the last position of each pair's prompt, nothing injected.</summary>
     internal void EachBefore(Func<EncodedPair, int[]> prompt, LogitsFound found)
     {
         int V = model.Config.VocabSize;

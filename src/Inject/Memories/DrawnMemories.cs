@@ -2,35 +2,36 @@ using HeadTap.Models;
 
 namespace HeadTap.Inject;
 
-/// <summary>A cell of a grid with a memory drawn for every pair.</summary>
-/// <param name="Layer">From 0.</param>
-/// <param name="Tau">The magnitude.</param>
-/// <param name="Words">[pairs] what was drawn.</param>
-/// <param name="After">[pairs] with it; null where the pair's own memory was drawn.</param>
-/// <param name="Gain">The statistics over the pairs.</param>
+/// <summary>Results of one cell with a memory drawn for every pair.</summary>
+/// <param name="Layer">Layer, from 0.</param>
+/// <param name="Tau">Magnitude of the memories.</param>
+/// <param name="Words">[pairs]: word that was drawn.</param>
+/// <param name="After">[pairs]: answer with the word injected; null if the pair's own memory was
+/// drawn.</param>
+/// <param name="Gain">Statistics over the pairs.</param>
 public sealed record DrawnCell(int Layer, float Tau, IReadOnlyList<string> Words,
     IReadOnlyList<AnswerStanding?> After, GainSummary Gain);
 
 /// <summary>
-/// A random word of a category for every pair, layer and magnitude: the authors' second baseline. A draw
-/// depends on the seed and on these four alone.
+/// Injects a random word of a category for every pair, layer and magnitude: the authors' second baseline. A
+/// draw depends only on the seed, category, pair, layer and magnitude.
 /// </summary>
-/// <param name="Name">The category; "curated" for the pairs' own memories.</param>
-/// <param name="Cells">Layers, then magnitudes.</param>
+/// <param name="Name">Name of the category; "curated" for the pairs' own memories.</param>
+/// <param name="Cells">Results per cell, ordered by layer, then by magnitude.</param>
 public sealed record DrawnMemories(string Name, IReadOnlyList<DrawnCell> Cells)
 {
-    /// <summary>Name of the pairs' own memories.</summary>
+    /// <summary>Category name of the pairs' own memories.</summary>
     public const string Curated = "curated";
 
-    /// <summary>Draws and injects.</summary>
-    /// <param name="injections">The model and the pairs.</param>
-    /// <param name="before">[pairs] nothing injected.</param>
-    /// <param name="category">The words; null for the pairs' own memories.</param>
-    /// <param name="layers">From 0.</param>
-    /// <param name="taus">Magnitudes.</param>
-    /// <param name="options">Encoder and norm; its layer, magnitude and placement are not used.</param>
-    /// <param name="seed">Of the draws.</param>
-    /// <param name="progress">Told the share done.</param>
+    /// <summary>Draws a word for every pair and cell and injects it.</summary>
+    /// <param name="injections">Model and pairs.</param>
+    /// <param name="before">[pairs]: answers with nothing injected.</param>
+    /// <param name="category">Words to draw from; null for the pairs' own memories.</param>
+    /// <param name="layers">Layers, from 0.</param>
+    /// <param name="taus">Magnitudes of the memories.</param>
+    /// <param name="options">Encoder and norm; layer, magnitude and placement are not used.</param>
+    /// <param name="seed">Seed for the draws.</param>
+    /// <param name="progress">Callback that gets the share done, 0 to 1.</param>
     public static DrawnMemories Run(RowInjections injections, IReadOnlyList<AnswerStanding> before,
         MemoryCategory? category, IReadOnlyList<int> layers, IReadOnlyList<float> taus,
         RandomMemoryOptions options, ulong seed, Action<double>? progress = null)
@@ -75,7 +76,7 @@ public sealed record DrawnMemories(string Name, IReadOnlyList<DrawnCell> Cells)
         return drawn;
     }
 
-    // FNV-1a, 64 bits.
+    // 64-bit FNV-1a hash.
     static ulong Stream(string category, int pair, int layer, float tau)
     {
         ulong hash = 0xCBF29CE484222325;

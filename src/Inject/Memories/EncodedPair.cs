@@ -5,27 +5,28 @@ using HeadTap.Runtime;
 namespace HeadTap.Inject;
 
 /// <summary>A <see cref="PromptPair"/> as tokens.</summary>
-/// <param name="Pair">The text.</param>
-/// <param name="Explicit">The single-hop prompt, after a BOS where one is wanted.</param>
-/// <param name="Obscure">The multi-hop prompt, likewise.</param>
-/// <param name="Memory">What is injected; never with a BOS.</param>
-/// <param name="Answer">The first token of a space and the answer: what the paper scores.</param>
-/// <param name="Entity">
-/// Positions of <see cref="Obscure"/> that hold <see cref="PromptPair.ObscureEntity"/>, partly or whole;
-/// empty where the prompt does not contain it.
-/// </param>
+/// <param name="Pair">Text of the pair.</param>
+/// <param name="Explicit">Token ids of the single-hop prompt, with BOS if one is wanted.</param>
+/// <param name="Obscure">Token ids of the multi-hop prompt, with BOS if one is wanted.</param>
+/// <param name="Memory">Token ids of the memory, never with BOS.</param>
+/// <param name="Answer">First token id of a space and the answer, which the paper scores.</param>
+/// <param name="Entity">Positions of <see cref="Obscure"/> whose tokens overlap
+/// <see cref="PromptPair.ObscureEntity"/>; empty if the prompt does not contain it.</param>
 public sealed record EncodedPair(
     PromptPair Pair, int[] Explicit, int[] Obscure, int[] Memory, int Answer, Range Entity)
 {
     /// <summary>Whether the multi-hop prompt contains its entity.</summary>
     public bool HasEntity => !Entity.Equals(0..0);
 
-    /// <summary>Tokens of the longest prompt of pairs, of either kind.</summary>
+    /// <summary>
+    /// Returns the number of tokens of the longest prompt of the pairs, single-hop or multi-hop.
+    /// </summary>
     public static int LongestPrompt(IEnumerable<EncodedPair> pairs)
         => pairs.Max(p => Math.Max(p.Explicit.Length, p.Obscure.Length));
 
-    /// <summary>Positions of the multi-hop prompt by name; null where it does not contain its
-    /// entity.</summary>
+    /// <summary>
+    /// Returns the named positions of the multi-hop prompt; null if it does not contain its entity.
+    /// </summary>
     internal EditPositions? PositionsOf(MemoryPositions positions) => positions switch
     {
         MemoryPositions.All => EditPositions.All,
@@ -33,14 +34,14 @@ public sealed record EncodedPair(
         _ => HasEntity ? EditPositions.List(Enumerable.Range(0, Obscure.Length).ToArray()[Entity]) : null,
     };
 
-    /// <summary>Encodes a pair.</summary>
-    /// <param name="pair">The text.</param>
-    /// <param name="tokenizer">The model's.</param>
-    /// <param name="config">The model's.</param>
-    /// <param name="bos">Put before both prompts; null for none.</param>
-    /// <param name="source">Where the pair came from; begins messages.</param>
-    /// <exception cref="UserException">A prompt is empty or longer than the context, the memory has no
-    /// tokens, or the answer is not in the vocabulary.</exception>
+    /// <summary>Encodes a pair as tokens.</summary>
+    /// <param name="pair">Text of the pair.</param>
+    /// <param name="tokenizer">Tokenizer of the model.</param>
+    /// <param name="config">Configuration of the model.</param>
+    /// <param name="bos">Token id that is put before both prompts; null for none.</param>
+    /// <param name="source">Place of the pair, which begins error messages.</param>
+    /// <exception cref="UserException">A prompt is empty or longer than the context, memory or answer have no
+    /// tokens, or a token is not in the vocabulary.</exception>
     public static EncodedPair Of(
         PromptPair pair, ByteBpeTokenizer tokenizer, ModelConfig config, int? bos, string source)
     {
@@ -78,7 +79,7 @@ public sealed record EncodedPair(
                     $"{what} has token {token}, outside the model's vocabulary of {config.VocabSize}");
     }
 
-    // Tokens are runs of UTF-8 bytes, so a token belongs to the entity when their byte ranges meet.
+    // Tokens are runs of UTF-8 bytes, so a token belongs to the entity if their byte ranges overlap.
     static Range EntitySpan(PromptPair pair, ByteBpeTokenizer tokenizer, int[] prompt, int first)
     {
         string entity = pair.ObscureEntity.Trim();

@@ -4,49 +4,52 @@ using HeadTap.Runtime;
 namespace HeadTap.Inject;
 
 /// <summary>
-/// A memory: a vector made from tokens that is added to what a layer writes, as if a head had recalled them
-/// (Sakarvadia et al. 2023, arXiv 2309.05605, section 4).
+/// A memory: a vector made from tokens. It is added to the output of a layer as if a head had recalled the
+/// tokens (Sakarvadia et al. 2023, arXiv 2309.05605, section 4).
 /// </summary>
-/// <param name="Tokens">The memory's tokens; for the encoders of single tokens repeated ones count
+/// <param name="Tokens">Token ids of the memory; the encoders Unembed and Embed count repeated tokens
 /// once.</param>
-/// <param name="Layer">The block, from 0.</param>
-/// <param name="Tau">The magnitude; the paper sweeps 1 to 15.</param>
+/// <param name="Layer">Layer that receives the memory, from 0.</param>
+/// <param name="Tau">Magnitude of the vector; the paper sweeps 1 to 15.</param>
 public sealed record Memory(IReadOnlyList<int> Tokens, int Layer, float Tau)
 {
-    /// <summary>How the tokens become a vector.</summary>
+    /// <summary>Encoder that makes a vector from the tokens.</summary>
     public MemoryEncoder Encoder { get; init; } = MemoryEncoder.Unembed;
 
     /// <summary>
-    /// Where the block receives it: <see cref="SiteKind.AttnOut"/> (the paper's),
+    /// Site of the layer that receives the memory: <see cref="SiteKind.AttnOut"/> (as in the paper),
     /// <see cref="SiteKind.Result"/> with <see cref="Head"/>, <see cref="SiteKind.MlpOut"/>,
     /// <see cref="SiteKind.ResidPre"/>, <see cref="SiteKind.ResidMid"/> or <see cref="SiteKind.ResidPost"/>.
     /// </summary>
     public SiteKind Target { get; init; } = SiteKind.AttnOut;
 
     /// <summary>
-    /// The head whose result receives it; heads are summed, so any gives what the attention output gives.
+    /// Head whose result receives the memory. Heads are summed, so every head gives the same as the attention
+    /// output.
     /// </summary>
     public int? Head { get; init; }
 
-    /// <summary>Positions that receive it; the paper's are all.</summary>
+    /// <summary>Positions that receive the memory; the paper uses all.</summary>
     public EditPositions Positions { get; init; } = EditPositions.All;
 
-    /// <summary><c>x += tau · m</c> as an edit that can be saved and replayed.</summary>
-    /// <param name="rows">Rows of the batch that receive it; null for all.</param>
-    /// <exception cref="InvalidOperationException">The encoder is <see cref="MemoryEncoder.Layer"/>: it needs
-    /// the model.</exception>
+    /// <summary>Returns <c>x += tau · m</c> as an edit that can be saved and replayed.</summary>
+    /// <param name="rows">Rows of the batch that receive the memory; null for all.</param>
+    /// <exception cref="InvalidOperationException">The encoder is <see cref="MemoryEncoder.Layer"/>, which
+    /// needs the model.</exception>
     public Edit ToEdit(IReadOnlyList<int>? rows = null) => Added(OfTokens(), rows);
 
-    /// <summary>As <see cref="ToEdit(IReadOnlyList{int})"/>, for every encoder.</summary>
-    /// <param name="model">The model; none of its edits should be in force.</param>
-    /// <param name="rows">Rows of the batch that receive it; null for all.</param>
-    /// <exception cref="UserException">The model cannot run the memory.</exception>
+    /// <summary>
+    /// Returns the edit as <see cref="ToEdit(IReadOnlyList{int})"/> does, for every encoder.
+    /// </summary>
+    /// <param name="model">The model; no edits should be attached.</param>
+    /// <param name="rows">Rows of the batch that receive the memory; null for all.</param>
+    /// <exception cref="UserException">The model cannot run the memory for the encoder.</exception>
     public Edit ToEdit(LanguageModel model, IReadOnlyList<int>? rows = null) => Added(ValueIn(model), rows);
 
     /// <summary>
-    /// The same memory with tau in units of the stream: <c>tau · mean_t |x_t| / |m|</c>, x_t the residual
-    /// stream that enters the layer at the prompt's positions. So one tau means the same in raw and processed
-    /// weights.
+    /// Returns the same memory with tau in units of the stream: <c>tau · mean_t |x_t| / |m|</c>, with x_t the
+    /// residual stream before the layer at position t of the prompt. One tau then has the same meaning for
+    /// raw and processed weights.
     /// </summary>
     /// <exception cref="UserException">The memory's vector is zero.</exception>
     public Memory RelativeToStream(LanguageModel model, IReadOnlyList<int> prompt)
@@ -64,9 +67,9 @@ public sealed record Memory(IReadOnlyList<int> Tokens, int Layer, float Tau)
         };
     }
 
-    /// <summary><c>mean_t |x_t| / |m|</c>: what a tau relative to the stream is multiplied by.</summary>
-    /// <param name="stream">x, [T, C].</param>
-    /// <param name="vector">m, [C].</param>
+    /// <summary>Returns <c>mean_t |x_t| / |m|</c>, the factor of a tau relative to the stream.</summary>
+    /// <param name="stream">[T, C]: residual stream x.</param>
+    /// <param name="vector">[C]: vector m of the memory.</param>
     /// <exception cref="UserException">The memory's vector is zero.</exception>
     internal static float StreamUnit(float[] stream, float[] vector)
     {
@@ -75,8 +78,8 @@ public sealed record Memory(IReadOnlyList<int> Tokens, int Layer, float Tau)
             "the memory's vector is zero, so no tau relative to the stream can be given");
     }
 
-    /// <summary>A vector in the direction of one and with the length of another.</summary>
-    /// <exception cref="UserException">It has no direction.</exception>
+    /// <summary>Returns a vector scaled to the length of another.</summary>
+    /// <exception cref="UserException">The vector is zero.</exception>
     internal static float[] AsLongAs(float[] vector, float[] other)
     {
         double own = Norm(vector);
@@ -84,17 +87,20 @@ public sealed record Memory(IReadOnlyList<int> Tokens, int Layer, float Tau)
             : throw new UserException("a memory's vector is zero and cannot be given another's length");
     }
 
-    /// <summary>The edit that adds a vector where and as strongly as this memory says.</summary>
-    /// <param name="vector">[C], in place of what the encoder makes.</param>
+    /// <summary>
+    /// Returns the edit that adds another vector with this memory's site, positions and magnitude.
+    /// </summary>
+    /// <param name="vector">[C]: vector that replaces the encoder's.</param>
     internal Edit Adding(float[] vector) => Added(EditValue.Numbers(vector), null);
 
-    /// <summary>m, [C]</summary>
+    /// <summary>Returns the vector m of the memory, [C], without tau.</summary>
     public float[] Vector(LanguageModel model) => ValueIn(model).For(model);
 
     /// <summary>
-    /// Refuses a memory whose vector LayerNorm could not square in float32: it would become zeros.
+    /// Checks that LayerNorm can square the memory's vector in float32; if it overflows, the output would be
+    /// zeros.
     /// </summary>
-    /// <exception cref="UserException">tau overflows.</exception>
+    /// <exception cref="UserException">The vector is too long; a smaller tau is needed.</exception>
     internal static void RequireFinite(Edit memory, LanguageModel model)
     {
         double length = Math.Abs((double)memory.Alpha) * Norm(memory.Value!.For(model));

@@ -3,31 +3,33 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Inject;
 
-/// <summary>A word that is injected though it has nothing to do with the question.</summary>
-/// <param name="Text">As it stands.</param>
-/// <param name="Tokens">Its tokens, nothing put before it.</param>
+/// <summary>A word that is unrelated to the question and is injected for comparison.</summary>
+/// <param name="Text">Text of the word.</param>
+/// <param name="Tokens">Token ids of the word, without a leading space.</param>
 public sealed record RandomWord(string Text, int[] Tokens);
 
-/// <summary>Words of one kind (arXiv 2309.05605, section 5: the random baselines).</summary>
-/// <param name="Name">As results spell it.</param>
-/// <param name="Words">The words, each once.</param>
+/// <summary>Words of one category for the random baselines (arXiv 2309.05605, section 5).</summary>
+/// <param name="Name">Name of the category in results.</param>
+/// <param name="Words">Words of the category, each once.</param>
 public sealed record MemoryCategory(string Name, IReadOnlyList<RandomWord> Words)
 {
     const ulong TokenStream = 1, BridgeStream = 2;
 
-    /// <summary>Single tokens of the vocabulary.</summary>
+    /// <summary>Name of the category of single tokens drawn from the vocabulary.</summary>
     public const string RandomTokens = "random-tokens";
 
-    /// <summary>The memories of other pairs: the authors' category "subject".</summary>
+    /// <summary>Name of the category of other pairs' memories, which the authors call "subject".</summary>
     public const string OtherBridges = "other-bridges";
 
-    /// <summary>The first words of a list, repeated ones once, as the authors take them.</summary>
-    /// <param name="name">The category.</param>
-    /// <param name="words">The list.</param>
-    /// <param name="count">Words to read; repeated ones count.</param>
-    /// <param name="tokenizer">The model's.</param>
-    /// <param name="config">The model's.</param>
-    /// <exception cref="UserException">A token is outside the vocabulary.</exception>
+    /// <summary>
+    /// Makes a category from the first words of a list, without repetitions, as the authors do.
+    /// </summary>
+    /// <param name="name">Name of the category.</param>
+    /// <param name="words">List of words.</param>
+    /// <param name="count">Number of words to read, including repeated ones.</param>
+    /// <param name="tokenizer">Tokenizer of the model.</param>
+    /// <param name="config">Configuration of the model.</param>
+    /// <exception cref="UserException">A word has no token, or a token is outside the vocabulary.</exception>
     public static MemoryCategory First(string name, IReadOnlyList<string> words, int count,
         ByteBpeTokenizer tokenizer, ModelConfig config)
     {
@@ -43,12 +45,13 @@ public sealed record MemoryCategory(string Name, IReadOnlyList<RandomWord> Words
     }
 
     /// <summary>
-    /// Tokens drawn from the vocabulary, each once, begin-of-text and end-of-text left out.
+    /// Makes a category of tokens drawn from the vocabulary without replacement; begin-of-text and
+    /// end-of-text are left out.
     /// </summary>
-    /// <param name="count">How many; at most the vocabulary.</param>
-    /// <param name="tokenizer">The model's, for their text.</param>
-    /// <param name="config">The model's.</param>
-    /// <param name="seed">Of the draw.</param>
+    /// <param name="count">Number of tokens; fewer if the vocabulary has fewer.</param>
+    /// <param name="tokenizer">Tokenizer of the model, for the text of the tokens.</param>
+    /// <param name="config">Configuration of the model.</param>
+    /// <param name="seed">Seed for the draw.</param>
     public static MemoryCategory DrawTokens(int count, ByteBpeTokenizer tokenizer, ModelConfig config,
         ulong seed)
     {
@@ -62,12 +65,12 @@ public sealed record MemoryCategory(string Name, IReadOnlyList<RandomWord> Words
     }
 
     /// <summary>
-    /// Memories drawn from the pairs themselves, each once. A pair takes no part where a word is its own
-    /// memory.
+    /// Makes a category of memories drawn from the pairs without replacement. A pair is left out if a word is
+    /// its own memory.
     /// </summary>
-    /// <param name="count">How many; fewer where the pairs have fewer.</param>
-    /// <param name="pairs">The pairs.</param>
-    /// <param name="seed">Of the draw.</param>
+    /// <param name="count">Number of memories; fewer if the pairs have fewer.</param>
+    /// <param name="pairs">Pairs whose memories are drawn.</param>
+    /// <param name="seed">Seed for the draw.</param>
     public static MemoryCategory DrawBridges(int count, IReadOnlyList<EncodedPair> pairs, ulong seed)
     {
         ArgumentNullException.ThrowIfNull(pairs);

@@ -3,36 +3,42 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Inject;
 
-/// <summary>How a memory's tokens become a vector m of the model's width.</summary>
+/// <summary>Encoders that make a vector m of the model's width from a memory's tokens.</summary>
 public enum MemoryEncoder
 {
     /// <summary>
-    /// m = b W_Uᵀ, b the k-hot vector of the tokens: the paper's (arXiv 2309.05605, section 4).
+    /// m = b W_Uᵀ with b the k-hot vector of the tokens, as in the paper (arXiv 2309.05605, section 4).
     /// </summary>
     Unembed,
 
     /// <summary>
-    /// m = b W_E, the paper's ablation; the same vector where the head is tied and the weights are raw.
+    /// m = b W_E, the paper's ablation; equal to Unembed if embedding and unembedding are tied and the
+    /// weights are raw.
     /// </summary>
     Embed,
 
-    /// <summary>
-    /// m = what attention of the edited layer writes at the last position of the memory, run with BOS.
-    /// </summary>
+    /// <summary>m = attention output of the edited layer at the last position of BOS + memory.</summary>
     Layer,
 }
 
-/// <summary>The memory's own attention output, for <see cref="MemoryEncoder.Layer"/>.</summary>
+/// <summary>
+/// Runs the model on a memory to get its attention output, for <see cref="MemoryEncoder.Layer"/>.
+/// </summary>
 public static class LayerEncoding
 {
-    /// <summary>attn_out of <paramref name="layer"/> at the last position of BOS + memory, [C]</summary>
+    /// <summary>
+    /// Returns attn_out of <paramref name="layer"/> at the last position of BOS + memory, [C].
+    /// </summary>
     /// <exception cref="UserException">The model has no BOS, or the memory is longer than its
     /// context.</exception>
     public static float[] Of(LanguageModel model, IReadOnlyList<int> memory, int layer)
         => Of(model, memory, [layer])[0];
 
-    /// <summary>The same for several layers, from one pass.</summary>
-    /// <exception cref="UserException">As for one layer.</exception>
+    /// <summary>
+    /// Returns attn_out of several layers at the last position of BOS + memory, [layers][C], from one pass.
+    /// </summary>
+    /// <exception cref="UserException">The model has no BOS, or the memory is longer than its
+    /// context.</exception>
     public static float[][] Of(LanguageModel model, IReadOnlyList<int> memory, IReadOnlyList<int> layers)
     {
         ArgumentNullException.ThrowIfNull(model);

@@ -2,15 +2,15 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Inject;
 
-/// <summary>Vectors of pairs' own memories and of random words, each made once.</summary>
+/// <summary>Makes the vectors of pairs' own memories and of random words, and caches them.</summary>
 sealed class MemoryVectors(RowInjections injections, MemoryEncoder encoder)
 {
     readonly Dictionary<(string, int), float[]> _made = [];
 
-    /// <summary>tau times the vector of a pair's own memory.</summary>
+    /// <summary>Returns tau times the vector of a pair's own memory, [C].</summary>
     internal float[] Curated(int pair, int layer, float tau) => Scaled(Of(pair, layer), tau);
 
-    /// <summary>tau times a word's vector; null where the word is the pair's own memory.</summary>
+    /// <summary>Returns tau times a word's vector, [C]; null if the word is the pair's own memory.</summary>
     internal float[]? Random(RandomWord word, int pair, int layer, float tau, bool sameNorm, int curatedLayer)
     {
         if (word.Tokens.AsSpan().SequenceEqual(injections.Pairs[pair].Memory))
@@ -24,7 +24,10 @@ sealed class MemoryVectors(RowInjections injections, MemoryEncoder encoder)
             + "leave SameNorm out", nameof(RandomMemoryOptions.SameNorm));
     }
 
-    /// <summary>As <see cref="Random(RandomWord, int, int, float, bool, int)"/>, at a cell.</summary>
+    /// <summary>
+    /// Returns the same as <see cref="Random(RandomWord, int, int, float, bool, int)"/> for the cell of the
+    /// options.
+    /// </summary>
     internal float[]? Random(RandomWord word, int pair, RandomMemoryOptions o)
         => Random(word, pair, o.RandomLayer, o.Tau, o.SameNorm, o.Layer);
 
@@ -32,7 +35,7 @@ sealed class MemoryVectors(RowInjections injections, MemoryEncoder encoder)
 
     float[] Of(int[] tokens, int layer)
     {
-        // The tokens' own vectors are the same in every layer.
+        // Only the layer encoder depends on the layer.
         (string, int) key = (string.Join(',', tokens), encoder == MemoryEncoder.Layer ? layer : 0);
         if (!_made.TryGetValue(key, out float[]? vector))
             _made[key] = vector =

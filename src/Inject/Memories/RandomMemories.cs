@@ -3,42 +3,42 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Inject;
 
-/// <summary>Where random memories go beside the curated one.</summary>
+/// <summary>Layer of random memories relative to the curated memory.</summary>
 public enum RandomPlacement
 {
-    /// <summary>Into the same layer.</summary>
+    /// <summary>The same layer.</summary>
     Corrected,
 
     /// <summary>
-    /// One layer later: the published runs passed the paper's layer number, which counts from 1, as an index
-    /// that counts from 0, and the curated number beside them is from the layer before.
+    /// One layer later, as in the published runs: they used the paper's layer number, which counts from 1, as
+    /// an index from 0. The curated memory is in the layer before.
     /// </summary>
     Published,
 }
 
-/// <summary>One cell at which random memories are compared with the curated ones.</summary>
+/// <summary>Options of a comparison of random and curated memories at one cell.</summary>
 public sealed record RandomMemoryOptions
 {
-    /// <summary>The layer of the curated memory, from 0.</summary>
+    /// <summary>Layer of the curated memories, from 0.</summary>
     public required int Layer { get; init; }
 
-    /// <summary>The magnitude of both.</summary>
+    /// <summary>Magnitude of the curated and the random memories.</summary>
     public required float Tau { get; init; }
 
-    /// <summary>Where the random ones go.</summary>
+    /// <summary>Layer of the random memories relative to <see cref="Layer"/>.</summary>
     public RandomPlacement Placement { get; init; }
 
-    /// <summary>Whether each random vector is given the length of the pair's curated one.</summary>
+    /// <summary>Whether each random vector is scaled to the length of the pair's curated vector.</summary>
     public bool SameNorm { get; init; }
 
-    /// <summary>How memories become vectors.</summary>
+    /// <summary>Encoder that makes vectors from memories.</summary>
     public MemoryEncoder Encoder { get; init; }
 
-    /// <summary>The layer of the random memories.</summary>
+    /// <summary>Layer of the random memories, from 0.</summary>
     public int RandomLayer => Layer + (Placement == RandomPlacement.Published ? 1 : 0);
 
-    /// <summary>Checks the cell against a model.</summary>
-    /// <exception cref="UserException">The model has no such layer, or tau is no number.</exception>
+    /// <summary>Checks that a model has the layers and that tau is finite.</summary>
+    /// <exception cref="UserException">The model has no such layer, or tau is not finite.</exception>
     public void Validate(ModelConfig config)
     {
         ArgumentNullException.ThrowIfNull(config);
@@ -52,15 +52,15 @@ public sealed record RandomMemoryOptions
     }
 }
 
-/// <summary>What one memory did to all pairs that took part.</summary>
-/// <param name="Text">The memory; empty for each pair's own.</param>
-/// <param name="After">[pairs] with it; null where a pair took no part.</param>
-/// <param name="Gain">The statistics over those that did.</param>
+/// <summary>Effect of one memory on the pairs.</summary>
+/// <param name="Text">Text of the memory; empty for each pair's own.</param>
+/// <param name="After">[pairs]: answers with the memory; null for pairs that were left out.</param>
+/// <param name="Gain">Statistics over the pairs that were not left out.</param>
 public sealed record InjectedWord(string Text, IReadOnlyList<AnswerStanding?> After, GainSummary Gain);
 
-/// <summary>A category at one cell: means over its words, as the paper's table has them.</summary>
-/// <param name="Name">The category.</param>
-/// <param name="Words">Each word with its statistics.</param>
+/// <summary>Results of a category at one cell: means over its words, as in the paper's table.</summary>
+/// <param name="Name">Name of the category.</param>
+/// <param name="Words">Words with their statistics.</param>
 public sealed record CategoryGain(string Name, IReadOnlyList<InjectedWord> Words)
 {
     /// <summary>Mean over words of the trimmed mean over prompts, percent.</summary>
@@ -72,23 +72,25 @@ public sealed record CategoryGain(string Name, IReadOnlyList<InjectedWord> Words
     /// <summary>Mean over words of the change of the mean probability, percent.</summary>
     public double MeanProbabilityChange => Words.Average(w => w.Gain.ProbabilityChange);
 
-    /// <summary>Share of pairs whose answer is the most probable token, mean over words.</summary>
+    /// <summary>
+    /// Mean over words of the share of pairs whose answer is the most probable token, 0 to 1.
+    /// </summary>
     public double First => Words.Average(w =>
         (double)w.After.Count(a => a?.Rank == 1) / w.After.Count(a => a is not null));
 }
 
-/// <summary>Random memories beside the curated ones, at one cell.</summary>
-/// <param name="Before">[pairs] nothing injected.</param>
-/// <param name="Curated">Each pair's own memory.</param>
-/// <param name="Categories">The random ones.</param>
+/// <summary>Compares random memories with the curated ones at one cell.</summary>
+/// <param name="Before">[pairs]: answers with nothing injected.</param>
+/// <param name="Curated">Results of each pair's own memory.</param>
+/// <param name="Categories">Results of the random memories per category.</param>
 public sealed record RandomMemories(
     IReadOnlyList<AnswerStanding> Before, InjectedWord Curated, IReadOnlyList<CategoryGain> Categories)
 {
     /// <summary>Injects every pair's own memory and every word of every category.</summary>
-    /// <param name="injections">The model and the pairs.</param>
-    /// <param name="categories">The words.</param>
-    /// <param name="options">Where and how strongly.</param>
-    /// <param name="progress">Told the share done.</param>
+    /// <param name="injections">Model and pairs.</param>
+    /// <param name="categories">Categories of words to inject.</param>
+    /// <param name="options">Layer, magnitude, placement and encoder.</param>
+    /// <param name="progress">Callback that gets the share done, 0 to 1.</param>
     /// <exception cref="UserException">A layer does not exist, or a result overflows.</exception>
     public static RandomMemories Run(RowInjections injections, IReadOnlyList<MemoryCategory> categories,
         RandomMemoryOptions options, Action<double>? progress = null)

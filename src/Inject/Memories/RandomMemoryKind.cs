@@ -6,12 +6,15 @@ namespace HeadTap.Inject;
 /// <summary>
 /// A way to draw a memory that is not the pair's own, for comparison (arXiv 2309.05605, section 5).
 /// </summary>
-/// <param name="Name">As results spell it.</param>
-/// <param name="Draw">The memory's tokens for a pair among pairs, of a model, from a generator.</param>
+/// <param name="Name">Name of the kind in results.</param>
+/// <param name="Draw">Function that draws the token ids of a memory for a pair, given all pairs, the model's
+/// configuration and a random generator.</param>
 public sealed record RandomMemoryKind(string Name,
     Func<EncodedPair, IReadOnlyList<EncodedPair>, ModelConfig, SeededRandom, int[]> Draw)
 {
-    /// <summary>Another pair's memory, of other tokens: right in kind, wrong in fact.</summary>
+    /// <summary>
+    /// The memory of another pair with other tokens: the right kind of entity, but the wrong one.
+    /// </summary>
     public static RandomMemoryKind OtherBridge { get; } = new("another pair's memory",
         (pair, pairs, _, random) =>
         {
@@ -21,7 +24,7 @@ public sealed record RandomMemoryKind(string Name,
         });
 
     /// <summary>
-    /// As many tokens as the pair's memory has, each drawn once, begin-of-text and end-of-text left out.
+    /// As many different random tokens as the pair's memory has; begin-of-text and end-of-text are left out.
     /// </summary>
     public static RandomMemoryKind RandomTokens { get; } = new("random tokens", (pair, _, config, random) =>
     {

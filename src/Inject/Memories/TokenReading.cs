@@ -4,15 +4,15 @@ using HeadTap.Runtime;
 namespace HeadTap.Inject;
 
 /// <summary>A token and what a vector adds to its logit.</summary>
-/// <param name="Token">Its id.</param>
-/// <param name="Logit">Of x W_U + b_U.</param>
+/// <param name="Token">Token id.</param>
+/// <param name="Logit">Logit of x W_U + b_U.</param>
 public readonly record struct TokenLogit(int Token, float Logit);
 
 /// <summary>
-/// Vectors of the model's width read as tokens: <c>x W_U + b_U</c>, without a LayerNorm, as the paper's
-/// analysis reads what heads write (arXiv 2309.05605, section 3).
+/// Reads vectors of the model's width as tokens: <c>x W_U + b_U</c>, without a LayerNorm, as the paper reads
+/// the results of heads (arXiv 2309.05605, section 3).
 /// </summary>
-/// <remarks>Among equal logits the lower id comes first, in the list and in ranks.</remarks>
+/// <remarks>In lists and ranks, ties of logits go to the lower id.</remarks>
 public sealed class TokenReading
 {
     readonly float[] _logits; // [n, V]
@@ -22,12 +22,12 @@ public sealed class TokenReading
     TokenReading(float[] logits, int[] top, int vocabulary, int count)
         => (_logits, _top, _vocabulary, _count) = (logits, top, vocabulary, count);
 
-    /// <summary>Reads vectors.</summary>
-    /// <param name="model">Whose unembedding reads them.</param>
-    /// <param name="vectors">[n, C]; n times V logits are held.</param>
-    /// <param name="top">Tokens to list for each, 1 to V.</param>
-    /// <param name="bias">Whether b_U is added; a difference of two vectors has none.</param>
-    /// <exception cref="UserException">A logit is no number.</exception>
+    /// <summary>Reads vectors as tokens.</summary>
+    /// <param name="model">The model with the unembedding.</param>
+    /// <param name="vectors">[n, C]: vectors to read; n · V logits are stored.</param>
+    /// <param name="top">Number of tokens to list per vector; 1 to V.</param>
+    /// <param name="bias">Whether b_U is added; leave it out for a difference of two vectors.</param>
+    /// <exception cref="UserException">A logit is not finite.</exception>
     public static TokenReading Of(LanguageModel model, float[] vectors, int top, bool bias = true)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -55,11 +55,11 @@ public sealed class TokenReading
         return new TokenReading(logits, tokens.ToArray(), V, top);
     }
 
-    /// <summary>The tokens of the largest logits, first the largest.</summary>
+    /// <summary>Returns the tokens with the largest logits, largest first.</summary>
     public IReadOnlyList<TokenLogit> Top(int vector) => [.. _top.AsSpan(vector * _count, _count).ToArray()
         .Select(v => new TokenLogit(v, Logits(vector)[v]))];
 
-    /// <summary>Place of a token among all: 1 for the largest logit.</summary>
+    /// <summary>Returns the rank of a token, 1 for the largest logit.</summary>
     public int Rank(int vector, int token)
     {
         ReadOnlySpan<float> logits = Logits(vector);
@@ -71,6 +71,6 @@ public sealed class TokenReading
         return rank;
     }
 
-    /// <summary>[V]</summary>
+    /// <summary>Returns the logits of a vector, [V].</summary>
     public ReadOnlySpan<float> Logits(int vector) => _logits.AsSpan(vector * _vocabulary, _vocabulary);
 }

@@ -2,55 +2,60 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Inject;
 
-/// <summary>What injections at one layer and magnitude do to all prompts of a set.</summary>
+/// <summary>Statistics of injections at one layer and magnitude over a set of prompts.</summary>
 /// <remarks>
-/// A measure without a number is NaN: of no prompts all are, gains where every p_obs is zero, shares where no
-/// prompt could change so.
+/// p_obs and p_edit are the answer's probability after the multi-hop prompt, without and with the injection.
+/// A measure that is not defined is NaN: all measures without prompts, gains if every p_obs is zero, shares
+/// if no prompt could change in that way.
 /// </remarks>
 public sealed record GainSummary
 {
-    /// <summary>Prompts.</summary>
+    /// <summary>Number of prompts.</summary>
     public required int Prompts { get; init; }
 
-    /// <summary>Prompts with p_obs = 0: they have no relative gain and are passed over where one is
-    /// needed.</summary>
+    /// <summary>
+    /// Number of prompts with p_obs = 0; they have no relative gain and are left out of means and medians of
+    /// gains.
+    /// </summary>
     public required int WithoutGain { get; init; }
 
-    /// <summary>Prompts that the trimmed mean dropped as too far from the mean.</summary>
+    /// <summary>
+    /// Number of prompts that the trimmed mean drops because they are too far from the mean.
+    /// </summary>
     public required int Dropped { get; init; }
 
-    /// <summary><see cref="TrimmedMeanGain"/>, percent: the paper's number.</summary>
+    /// <summary><see cref="TrimmedMeanGain"/>, percent; the paper reports this number.</summary>
     public required double TrimmedMean { get; init; }
 
-    /// <summary>The mean of all <see cref="RelativeGain"/>, percent.</summary>
+    /// <summary>Mean of <see cref="RelativeGain"/> over prompts, percent.</summary>
     public required double Mean { get; init; }
 
     /// <summary><see cref="MedianGain"/>, percent.</summary>
     public required double Median { get; init; }
 
-    /// <summary>Mean p_obs.</summary>
+    /// <summary>Mean of p_obs over prompts.</summary>
     public required double MeanBefore { get; init; }
 
-    /// <summary>Mean p_edit.</summary>
+    /// <summary>Mean of p_edit over prompts.</summary>
     public required double MeanAfter { get; init; }
 
     /// <summary><see cref="MeanProbabilityChange"/>, percent.</summary>
     public required double ProbabilityChange { get; init; }
 
-    /// <summary><see cref="MeanSurprisalChange"/>, nats; below zero is better.</summary>
+    /// <summary><see cref="MeanSurprisalChange"/>, nats; negative is better.</summary>
     public required double SurprisalChange { get; init; }
 
-    /// <summary><see cref="RankChange.Repaired"/>; NaN without ranks.</summary>
+    /// <summary><see cref="RankChange.Repaired"/>, 0 to 1; NaN without ranks.</summary>
     public double Repaired { get; init; } = double.NaN;
 
-    /// <summary><see cref="RankChange.Broken"/>; NaN without ranks.</summary>
+    /// <summary><see cref="RankChange.Broken"/>, 0 to 1; NaN without ranks.</summary>
     public double Broken { get; init; } = double.NaN;
 
-    /// <summary>Summarises prompts whose ranks are not known.</summary>
-    /// <param name="before">p_obs of each prompt.</param>
-    /// <param name="after">p_edit of the same prompts.</param>
+    /// <summary>Computes the statistics without ranks.</summary>
+    /// <param name="before">[prompts]: p_obs.</param>
+    /// <param name="after">[prompts]: p_edit.</param>
     /// <exception cref="ArgumentException">The lengths differ.</exception>
-    /// <exception cref="UserException">A value is no probability.</exception>
+    /// <exception cref="UserException">A value is not a probability.</exception>
     public static GainSummary Of(ReadOnlySpan<double> before, ReadOnlySpan<double> after)
     {
         double[] gains = RelativeGain.Of(before, after);
@@ -71,13 +76,13 @@ public sealed record GainSummary
         };
     }
 
-    /// <summary>Summarises prompts with the ranks of their answers.</summary>
-    /// <param name="before">p_obs of each prompt.</param>
-    /// <param name="after">p_edit of the same prompts.</param>
-    /// <param name="ranksBefore">From 1, without the injection.</param>
-    /// <param name="ranksAfter">From 1, with it.</param>
+    /// <summary>Computes the statistics with the ranks of the answers.</summary>
+    /// <param name="before">[prompts]: p_obs.</param>
+    /// <param name="after">[prompts]: p_edit.</param>
+    /// <param name="ranksBefore">[prompts]: ranks from 1 without the injection.</param>
+    /// <param name="ranksAfter">[prompts]: ranks from 1 with the injection.</param>
     /// <exception cref="ArgumentException">The lengths differ.</exception>
-    /// <exception cref="UserException">A value is no probability.</exception>
+    /// <exception cref="UserException">A value is not a probability.</exception>
     public static GainSummary Of(ReadOnlySpan<double> before, ReadOnlySpan<double> after,
         ReadOnlySpan<int> ranksBefore, ReadOnlySpan<int> ranksAfter)
     {

@@ -1,10 +1,14 @@
 namespace HeadTap.Inject;
 
-/// <summary>The change of the mean probability: 100 (mean p_edit / mean p_obs - 1).</summary>
-/// <remarks>Prompts with p_obs = 0 count as all others; only where all are zero is there no number.</remarks>
+/// <summary>Relative change of the mean probability: 100 (mean p_edit / mean p_obs - 1).</summary>
+/// <remarks>
+/// Prompts with p_obs = 0 count like all others; the change is undefined only if all p_obs are zero.
+/// </remarks>
 public static class MeanProbabilityChange
 {
-    /// <summary>Percent; NaN if the mean before is zero or there is no prompt.</summary>
+    /// <summary>
+    /// Returns the change in percent; NaN if the mean before is zero or there is no prompt.
+    /// </summary>
     /// <inheritdoc cref="RelativeGain.Of"/>
     public static double Of(ReadOnlySpan<double> before, ReadOnlySpan<double> after)
     {

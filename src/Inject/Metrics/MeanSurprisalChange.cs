@@ -1,11 +1,11 @@
 namespace HeadTap.Inject;
 
-/// <summary>The mean change of the answer's surprisal, -ln p_edit + ln p_obs: below zero is better.</summary>
+/// <summary>Mean change of the answer's surprisal, -ln p_edit + ln p_obs; negative is better.</summary>
 /// <remarks>A prompt with a probability of zero, before or after, has no finite change and is left
 /// out.</remarks>
 public static class MeanSurprisalChange
 {
-    /// <summary>Nats; NaN if no prompt has a finite change.</summary>
+    /// <summary>Returns the change in nats; NaN if no prompt has a finite change.</summary>
     /// <inheritdoc cref="RelativeGain.Of"/>
     public static double Of(ReadOnlySpan<double> before, ReadOnlySpan<double> after)
     {

@@ -1,9 +1,12 @@
 namespace HeadTap.Inject;
 
-/// <summary>The median of r_i: what happens to a typical prompt, whatever a few others gain.</summary>
+/// <summary>Median of r_i over prompts, which a few extreme prompts do not change.</summary>
 public static class MedianGain
 {
-    /// <summary>Percent; of an even number the mean of the middle two; NaN if no prompt has a gain.</summary>
+    /// <summary>
+    /// Returns the median in percent, the mean of the middle two for an even number; NaN if no prompt has a
+    /// gain.
+    /// </summary>
     /// <inheritdoc cref="RelativeGain.Of"/>
     public static double Of(ReadOnlySpan<double> before, ReadOnlySpan<double> after)
     {

@@ -3,22 +3,24 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Inject;
 
-/// <summary>A statistic of prompts, each with what it had before and has after.</summary>
-/// <param name="before">p_obs of each prompt.</param>
-/// <param name="after">p_edit of the same prompts.</param>
+/// <summary>Computes a statistic from the probabilities of prompts before and after an injection.</summary>
+/// <param name="before">[prompts]: p_obs.</param>
+/// <param name="after">[prompts]: p_edit.</param>
 public delegate double PairedStatistic(ReadOnlySpan<double> before, ReadOnlySpan<double> after);
 
-/// <summary><see cref="Bootstrap"/> of prompts that each have a probability before and after.</summary>
+/// <summary>
+/// <see cref="Bootstrap"/> over prompts, each with a probability before and after an injection.
+/// </summary>
 public static class PairedBootstrap
 {
-    /// <summary>The interval of a statistic of probabilities before and after.</summary>
-    /// <param name="before">p_obs of each prompt.</param>
-    /// <param name="after">p_edit of the same prompts.</param>
-    /// <param name="statistic">Such as <see cref="TrimmedMeanGain.Of"/>.</param>
-    /// <param name="random">Draws; moves on as in <see cref="Bootstrap.Of"/>.</param>
-    /// <param name="resamples">How often to draw.</param>
-    /// <param name="level">The middle share, between 0 and 1.</param>
-    /// <exception cref="UserException">A value is no probability.</exception>
+    /// <summary>Returns the bootstrap interval of a statistic.</summary>
+    /// <param name="before">[prompts]: p_obs.</param>
+    /// <param name="after">[prompts]: p_edit.</param>
+    /// <param name="statistic">Statistic, such as <see cref="TrimmedMeanGain.Of"/>.</param>
+    /// <param name="random">Random generator; it advances as in <see cref="Bootstrap.Of"/>.</param>
+    /// <param name="resamples">Number of resamples.</param>
+    /// <param name="level">Share of the resamples inside the interval; between 0 and 1.</param>
+    /// <exception cref="UserException">A value is not a probability.</exception>
     public static Interval Of(ReadOnlySpan<double> before, ReadOnlySpan<double> after,
         PairedStatistic statistic, SeededRandom random, int resamples = 2000, double level = 0.95)
     {
@@ -34,10 +36,12 @@ public static class PairedBootstrap
         }, random, resamples, level);
     }
 
-    /// <summary>Prompts with one key, such as their bridge: what is drawn together, because it stands or
-    /// falls together.</summary>
-    /// <param name="keys">[prompts]</param>
-    /// <returns>Indices of the prompts of each key, keys as they first occur.</returns>
+    /// <summary>
+    /// Groups prompts that have the same key, such as their bridge. They are not independent, so the
+    /// bootstrap draws them together.
+    /// </summary>
+    /// <param name="keys">[prompts]: key of each prompt.</param>
+    /// <returns>[keys]: indices of the prompts with each key, in order of first occurrence.</returns>
     internal static int[][] Groups(IEnumerable<string> keys)
         => [.. keys.Index().GroupBy(k => k.Item, k => k.Index).Select(g => g.ToArray())];
 }

@@ -2,11 +2,11 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Inject;
 
-/// <summary>What every measure demands of its probabilities, prompt by prompt.</summary>
+/// <summary>Checks the probabilities that measures are computed from.</summary>
 static class PromptProbabilities
 {
     /// <exception cref="ArgumentException">The lengths differ.</exception>
-    /// <exception cref="UserException">A value is no probability; NaN is none.</exception>
+    /// <exception cref="UserException">A value is not between 0 and 1, or is NaN.</exception>
     internal static void Require(ReadOnlySpan<double> before, ReadOnlySpan<double> after)
     {
         if (before.Length != after.Length)

@@ -1,18 +1,24 @@
 namespace HeadTap.Inject;
 
-/// <summary>Shares of prompts whose answer becomes, or stops being, the most probable token.</summary>
+/// <summary>
+/// Computes shares of prompts whose answer becomes, or stops being, the most probable token.
+/// </summary>
 public static class RankChange
 {
-    /// <summary>Of the prompts whose answer is not at rank 1 before, the share that has it there after; NaN
-    /// if there are none.</summary>
-    /// <param name="before">Ranks from 1, without the injection.</param>
-    /// <param name="after">Ranks with it.</param>
+    /// <summary>
+    /// Returns the share with rank 1 after, among prompts whose answer does not have rank 1 before; NaN if
+    /// there are no such prompts.
+    /// </summary>
+    /// <param name="before">[prompts]: ranks from 1 without the injection.</param>
+    /// <param name="after">[prompts]: ranks from 1 with the injection.</param>
     /// <exception cref="ArgumentException">The lengths differ, or a rank is below 1.</exception>
     public static double Repaired(ReadOnlySpan<int> before, ReadOnlySpan<int> after) =>
         Share(before, after, wasFirst: false);
 
-    /// <summary>Of the prompts whose answer is at rank 1 before, the share that has lost it; NaN if there are
-    /// none.</summary>
+    /// <summary>
+    /// Returns the share without rank 1 after, among prompts whose answer has rank 1 before; NaN if there are
+    /// no such prompts.
+    /// </summary>
     /// <inheritdoc cref="Repaired"/>
     public static double Broken(ReadOnlySpan<int> before, ReadOnlySpan<int> after) =>
         Share(before, after, wasFirst: true);

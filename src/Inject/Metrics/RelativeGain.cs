@@ -3,20 +3,21 @@ using HeadTap.Runtime;
 namespace HeadTap.Inject;
 
 /// <summary>
-/// The gain of one prompt, in percent of what it had: r_i = 100 (p_edit - p_obs) / p_obs (arXiv 2309.05605).
+/// Relative gain of one prompt in percent: r_i = 100 (p_edit - p_obs) / p_obs (arXiv 2309.05605).
 /// </summary>
 /// <remarks>
-/// It is dominated by prompts with tiny p_obs: <see cref="MeanProbabilityChange"/> and
-/// <see cref="MeanSurprisalChange"/> are not. A prompt with p_obs = 0 has no gain (NaN), and means and
-/// medians pass it over.
+/// Prompts with tiny p_obs dominate it; they do not dominate <see cref="MeanProbabilityChange"/> and
+/// <see cref="MeanSurprisalChange"/>. A prompt with p_obs = 0 has no gain (NaN) and is left out of means and
+/// medians.
 /// </remarks>
 public static class RelativeGain
 {
-    /// <summary>r_i of each prompt, percent; NaN where p_obs is zero.</summary>
-    /// <param name="before">p_obs, of the multi-hop prompt without an injection.</param>
-    /// <param name="after">p_edit, with it.</param>
+    /// <summary>Returns r_i of each prompt, percent; NaN if p_obs is zero.</summary>
+    /// <param name="before">[prompts]: p_obs, the probability after the multi-hop prompt without an
+    /// injection.</param>
+    /// <param name="after">[prompts]: p_edit, the probability with the injection.</param>
     /// <exception cref="ArgumentException">The lengths differ.</exception>
-    /// <exception cref="UserException">A value is no probability.</exception>
+    /// <exception cref="UserException">A value is not a probability.</exception>
     public static double[] Of(ReadOnlySpan<double> before, ReadOnlySpan<double> after)
     {
         PromptProbabilities.Require(before, after);
@@ -26,14 +27,16 @@ public static class RelativeGain
         return gains;
     }
 
-    /// <summary>The mean of r_i over the prompts that have one; NaN if none has.</summary>
+    /// <summary>
+    /// Returns the mean of r_i over the prompts that have a gain, percent; NaN if none has.
+    /// </summary>
     public static double Mean(ReadOnlySpan<double> before, ReadOnlySpan<double> after) =>
         Mean(Defined(Of(before, after)));
 
-    /// <summary>Gains that are numbers, in order.</summary>
+    /// <summary>Returns the gains that are not NaN, in order.</summary>
     internal static double[] Defined(double[] gains) => Array.FindAll(gains, r => !double.IsNaN(r));
 
-    /// <summary>Of no values NaN.</summary>
+    /// <summary>Returns the mean of values; NaN if there are none.</summary>
     internal static double Mean(ReadOnlySpan<double> values)
     {
         double sum = 0;

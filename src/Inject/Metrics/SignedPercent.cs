@@ -2,11 +2,13 @@ using System.Globalization;
 
 namespace HeadTap.Inject;
 
-/// <summary>A change in percent as tables show it.</summary>
+/// <summary>Formats changes in percent for tables.</summary>
 public static class SignedPercent
 {
-    /// <summary><c>+1.2 %</c>, <c>-0.3 %</c>, and <c>0.0 %</c> for what rounds to zero; NaN is
-    /// <c>none</c>.</summary>
+    /// <summary>
+    /// Formats a change as <c>+1.2 %</c> or <c>-0.3 %</c>, as <c>0.0 %</c> if it rounds to zero, and as
+    /// <c>none</c> if it is NaN.
+    /// </summary>
     public static string Of(double percent)
     {
         if (double.IsNaN(percent))

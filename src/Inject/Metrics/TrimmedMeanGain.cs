@@ -1,18 +1,18 @@
 namespace HeadTap.Inject;
 
 /// <summary>
-/// The paper's table value: the mean of r_i after dropping, once, those farther than two sample standard
-/// deviations from the mean of all.
+/// Trimmed mean of r_i, which the paper's tables report: values farther than two sample standard deviations
+/// from the mean are dropped once, and the mean of the others is taken.
 /// </summary>
-/// <remarks>The deviation divides by n - 1; of one value there is none, and nothing is dropped.</remarks>
+/// <remarks>The sample deviation divides by n - 1; with one value nothing is dropped.</remarks>
 public static class TrimmedMeanGain
 {
-    /// <summary>Percent; NaN if no prompt has a gain.</summary>
+    /// <summary>Returns the trimmed mean in percent; NaN if no prompt has a gain.</summary>
     /// <inheritdoc cref="RelativeGain.Of"/>
     public static double Of(ReadOnlySpan<double> before, ReadOnlySpan<double> after) =>
         RelativeGain.Mean(Kept(RelativeGain.Of(before, after)));
 
-    /// <summary>The gains that the mean is taken of.</summary>
+    /// <summary>Returns the gains that are not dropped.</summary>
     internal static double[] Kept(double[] gains)
     {
         double[] values = RelativeGain.Defined(gains);

@@ -3,43 +3,50 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Inject;
 
-/// <summary>Numbers that were published, beside what this program finds for them.</summary>
-/// <param name="What">What they are.</param>
-/// <param name="Expected">As published.</param>
-/// <param name="Found">As found.</param>
-/// <param name="Bound">The largest absolute difference that passes.</param>
+/// <summary>Compares published numbers with the numbers that this program computes.</summary>
+/// <param name="What">Description of the numbers.</param>
+/// <param name="Expected">Published numbers.</param>
+/// <param name="Found">Computed numbers.</param>
+/// <param name="Bound">Largest absolute difference that passes.</param>
 public sealed record InjectionCheck(
     string What, IReadOnlyList<double> Expected, IReadOnlyList<double> Found, double Bound)
 {
-    /// <summary>The largest absolute difference; NaN if a number is none or missing.</summary>
-    // Math.Max keeps a NaN, Enumerable.Max would lose it.
+    /// <summary>Largest absolute difference; NaN if a number is NaN or missing.</summary>
+    // Math.Max propagates NaN; Enumerable.Max ignores it.
     public double Error => Expected.Count != Found.Count ? double.NaN
         : Expected.Zip(Found, (e, f) => Math.Abs(e - f)).Aggregate(0.0, Math.Max);
 
-    /// <summary>Whether all agree; NaN does not.</summary>
+    /// <summary>Whether all differences are within the bound; false for NaN.</summary>
     public bool Passes => Error <= Bound;
 }
 
-/// <summary>Recomputes <see cref="PublishedInjections"/>.</summary>
+/// <summary>Recomputes the numbers of <see cref="PublishedInjections"/> and compares them.</summary>
 public static class InjectionParity
 {
-    /// <summary>Of probabilities, published to six decimals by another program in float32.</summary>
+    /// <summary>
+    /// Bound for probabilities; the published ones have six decimals and come from another program in
+    /// float32.
+    /// </summary>
     public const double ProbabilityBound = 1e-4;
 
-    /// <summary>Of gains in percent: half a unit of the one digit that the tables have (44.9).</summary>
+    /// <summary>
+    /// Bound for gains in percent: half a unit of the last digit in the tables, which have one decimal
+    /// (44.9).
+    /// </summary>
     public const double GainBound = 0.05;
 
-    // As many passes as fit the edits of single rows, with logits of GPT-2's vocabulary in 3 MiB.
+    // Logits of 16 rows with GPT-2's vocabulary need 3 MiB.
     const int RowsInPass = 16;
 
     sealed record Asked(int[] Prompt, int Answer, Memory? Memory);
 
-    /// <summary>The prompts' probabilities, and their most probable tokens.</summary>
-    /// <param name="model">Processed as by <see cref="WeightProcessing.TransformerLens"/>.</param>
-    /// <param name="tokenizer">The model's.</param>
-    /// <param name="published">What to expect.</param>
-    /// <exception cref="UserException">The model has no begin-of-text token, or another number of
-    /// layers.</exception>
+    /// <summary>Checks the prompts' probabilities and their most probable tokens.</summary>
+    /// <param name="model">The model, with weights processed by
+    /// <see cref="WeightProcessing.TransformerLens"/>.</param>
+    /// <param name="tokenizer">Tokenizer of the model.</param>
+    /// <param name="published">Published numbers.</param>
+    /// <exception cref="UserException">The model has no begin-of-text token, or a prompt does not fit the
+    /// model.</exception>
     public static IReadOnlyList<InjectionCheck> OfPrompts(
         LanguageModel model, ByteBpeTokenizer tokenizer, PublishedInjections published)
     {
@@ -66,12 +73,14 @@ public static class InjectionParity
         return checks;
     }
 
-    /// <summary>The number of a whole data set.</summary>
-    /// <param name="model">Processed as by <see cref="WeightProcessing.TransformerLens"/>.</param>
-    /// <param name="tokenizer">The model's.</param>
-    /// <param name="pairs">The data set.</param>
-    /// <param name="cell">What to expect.</param>
-    /// <param name="progress">Given passes done and all passes; may throw to stop.</param>
+    /// <summary>Checks the gain over a whole data set.</summary>
+    /// <param name="model">The model, with weights processed by
+    /// <see cref="WeightProcessing.TransformerLens"/>.</param>
+    /// <param name="tokenizer">Tokenizer of the model.</param>
+    /// <param name="pairs">Pairs of the data set.</param>
+    /// <param name="cell">Published cell and gain.</param>
+    /// <param name="progress">Callback that gets the prompts done and the number of all prompts; it may throw
+    /// to stop.</param>
     /// <exception cref="UserException">A pair does not fit the model, or the model has no begin-of-text
     /// token.</exception>
     public static InjectionCheck OfCell(LanguageModel model, ByteBpeTokenizer tokenizer, PromptPairs pairs,

@@ -2,39 +2,41 @@ using HeadTap.Models;
 
 namespace HeadTap.Inject;
 
-/// <summary>What was published of one prompt, injected into one layer after another.</summary>
-/// <param name="Pair">The prompt.</param>
-/// <param name="Explicit">The answer's probability after the single-hop prompt.</param>
-/// <param name="Obscure">The same after the multi-hop prompt, without an injection.</param>
-/// <param name="Edits">The same with one, by layer from 0.</param>
-/// <param name="TopLayer">The layer of <paramref name="Top"/>.</param>
-/// <param name="Top">The most probable tokens with the injection into that layer; empty for none.</param>
+/// <summary>Published probabilities of one prompt, with injections into each layer.</summary>
+/// <param name="Pair">Pair of prompts.</param>
+/// <param name="Explicit">Probability of the answer after the single-hop prompt.</param>
+/// <param name="Obscure">Probability of the answer after the multi-hop prompt, nothing injected.</param>
+/// <param name="Edits">[L]: probability of the answer after the multi-hop prompt, with an injection into each
+/// layer.</param>
+/// <param name="TopLayer">Layer of <paramref name="Top"/>, from 0.</param>
+/// <param name="Top">Most probable tokens with the injection into that layer; empty if not published.</param>
 public sealed record PublishedPrompt(PromptPair Pair, double Explicit, double Obscure,
     IReadOnlyList<double> Edits, int TopLayer, IReadOnlyList<int> Top);
 
-/// <summary>The paper's number for a whole data set at one layer and magnitude.</summary>
-/// <param name="File">The data set, by its place in the published repository.</param>
-/// <param name="Layer">From 0; the paper counts from 1.</param>
-/// <param name="Tau">The magnitude.</param>
+/// <summary>Published gain over a whole data set at one layer and magnitude.</summary>
+/// <param name="File">Path of the data set in the published repository.</param>
+/// <param name="Layer">Layer, from 0; the paper counts from 1.</param>
+/// <param name="Tau">Magnitude of the memory.</param>
 /// <param name="Gain"><see cref="TrimmedMeanGain"/>, percent.</param>
 public sealed record PublishedCell(string File, int Layer, float Tau, double Gain);
 
 /// <summary>
-/// Numbers that the authors of arXiv 2309.05605 published for a model: weights as TransformerLens processes
-/// them, begin-of-text token, encoder <c>unembed</c>, every position.
+/// Numbers that the authors of arXiv 2309.05605 published for a model. They use weights processed by
+/// TransformerLens, a begin-of-text token, the encoder <c>unembed</c> and every position.
 /// </summary>
-/// <param name="Model">As in <see cref="PublishedModel.Name"/>.</param>
-/// <param name="Tau">Of <paramref name="Prompts"/>.</param>
-/// <param name="Prompts">Prompts with the values of each.</param>
-/// <param name="Cells">Numbers of whole data sets.</param>
+/// <param name="Model">Name of the model, as in <see cref="PublishedModel.Name"/>.</param>
+/// <param name="Tau">Magnitude for <paramref name="Prompts"/>.</param>
+/// <param name="Prompts">Prompts with their published probabilities.</param>
+/// <param name="Cells">Published gains over whole data sets.</param>
 public sealed record PublishedInjections(string Model, float Tau,
     IReadOnlyList<PublishedPrompt> Prompts, IReadOnlyList<PublishedCell> Cells)
 {
     const string Hand = "data/handwritten_obscure_explicit_data.csv";
 
     /// <summary>
-    /// GPT-2 small and large. Probabilities to six decimals, from experiments/tweak_factor_analysis of the
-    /// repository msakarvadia/memory_injections; gains to the three of their recomputation.
+    /// Published numbers of GPT-2 small and large. Probabilities have six decimals and are from
+    /// experiments/tweak_factor_analysis in the repository msakarvadia/memory_injections. Gains have the
+    /// three decimals of their recomputation.
     /// </summary>
     public static IReadOnlyList<PublishedInjections> All { get; } =
     [

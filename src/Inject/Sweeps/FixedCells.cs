@@ -2,19 +2,21 @@ using HeadTap.Models;
 
 namespace HeadTap.Inject;
 
-/// <summary>Every cell of a grid for every pair.</summary>
-/// <param name="Cells">The grid.</param>
-/// <param name="After">[cells][pairs]</param>
+/// <summary>Results of every cell of a grid for every pair.</summary>
+/// <param name="Cells">Cells of the grid.</param>
+/// <param name="After">[cells][pairs]: probability and rank of the answer.</param>
 public sealed record FixedCells(IReadOnlyList<SweepCell> Cells, AnswerStanding[][] After)
 {
-    /// <summary>The cell with the largest mean probability of the answers; of equals the first.</summary>
+    /// <summary>
+    /// Index of the cell with the largest mean probability of the answers; ties go to the first.
+    /// </summary>
     public int Best => Index(cell => After[cell].Average(a => a.Probability));
 
-    /// <summary>Injects at every cell.</summary>
-    /// <param name="model">The model.</param>
-    /// <param name="pairs">The pairs.</param>
-    /// <param name="taus">Magnitudes.</param>
-    /// <param name="progress">Told the share done.</param>
+    /// <summary>Injects every pair's memory at every cell.</summary>
+    /// <param name="model">Model that runs the prompts.</param>
+    /// <param name="pairs">Pairs with their memories.</param>
+    /// <param name="taus">Magnitudes of the memories.</param>
+    /// <param name="progress">Callback that gets the share done, 0 to 1.</param>
     public static FixedCells Run(LanguageModel model, IReadOnlyList<EncodedPair> pairs,
         IReadOnlyList<float> taus,
         Action<double>? progress = null)
@@ -49,7 +51,9 @@ public sealed record FixedCells(IReadOnlyList<SweepCell> Cells, AnswerStanding[]
         return new(cells, [.. after]);
     }
 
-    /// <summary>The cell at which a pair's answer has the largest probability.</summary>
+    /// <summary>
+    /// Returns the index of the cell with the largest probability of a pair's answer; ties go to the first.
+    /// </summary>
     public int BestOf(int pair) => Index(cell => After[cell][pair].Probability);
 
     int Index(Func<int, double> value)

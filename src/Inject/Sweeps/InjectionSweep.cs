@@ -3,23 +3,23 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Inject;
 
-/// <summary>All cells of a sweep for one pair of prompts.</summary>
-/// <param name="Explicit">How the answer stands after the single-hop prompt.</param>
-/// <param name="Obscure">How it stands after the multi-hop prompt, nothing injected.</param>
-/// <param name="Cells">
-/// In the order of <see cref="SweepGrid.Cells"/>; null where a cell's positions do not exist in the prompt.
-/// </param>
+/// <summary>Results of all cells of a sweep for one pair.</summary>
+/// <param name="Explicit">Probability and rank of the answer after the single-hop prompt.</param>
+/// <param name="Obscure">Probability and rank of the answer after the multi-hop prompt, nothing
+/// injected.</param>
+/// <param name="Cells">Results per cell, in the order of <see cref="SweepGrid.Cells"/>; null if the cell's
+/// positions do not exist in the prompt.</param>
 public sealed record SweptPair(
     AnswerStanding Explicit, AnswerStanding Obscure, IReadOnlyList<AnswerStanding?> Cells);
 
 /// <summary>
-/// Injects a pair's memory at every cell of a grid. What lies below the edited layer is computed once, and
-/// all cells of a layer are rows of one pass. On the host a row has the bits that
-/// <see cref="Injection.Run"/> gives; on GPUs the number of rows decides the order of sums.
+/// Injects a pair's memory at every cell of a grid. The layers below the edited layer are computed once, and
+/// the cells of a layer are rows of one batch. On the host each row gives the same bits as
+/// <see cref="Injection.Run"/>; on GPUs the order of sums depends on the number of rows.
 /// </summary>
 public sealed class InjectionSweep : IDisposable
 {
-    // More rows at once gain nothing on a host and cost memory on every device.
+    // More rows per pass are not faster on a host and need more memory on every device.
     const int TokensInPass = 2048;
 
     readonly LanguageModel _model;
@@ -27,11 +27,11 @@ public sealed class InjectionSweep : IDisposable
     readonly ModelSession _whole, _rest;
     (EncodedPair Pair, AnswerStanding Single, AnswerStanding Multi)? _begun;
 
-    /// <summary>Room for prompts up to a length.</summary>
-    /// <param name="model">The model, without edits of its own.</param>
-    /// <param name="grid">The cells.</param>
-    /// <param name="maxTokens">Tokens of the longest prompt.</param>
-    /// <exception cref="UserException">The grid does not fit the model, or the prompts its
+    /// <summary>Allocates sessions for prompts up to a length.</summary>
+    /// <param name="model">The model; no edits may be attached.</param>
+    /// <param name="grid">Cells to run.</param>
+    /// <param name="maxTokens">Number of tokens of the longest prompt.</param>
+    /// <exception cref="UserException">The grid does not fit the model, or the prompts do not fit its
     /// context.</exception>
     public InjectionSweep(LanguageModel model, SweepGrid grid, int maxTokens)
     {
@@ -53,23 +53,22 @@ public sealed class InjectionSweep : IDisposable
                 MaxRows = RowsInPass, MaxTokens = maxTokens, Logits = LogitsAt.Last,
             });
         }
-        catch (UserException) // does not fit
+        catch (UserException) // does not fit the device
         {
             _whole.Dispose();
             throw;
         }
     }
 
-    /// <summary>Cells that one pass takes.</summary>
+    /// <summary>Number of cells per pass.</summary>
     public int RowsInPass { get; }
 
-    /// <summary>Injects at every cell.</summary>
-    /// <param name="pair">The prompts and the memory.</param>
-    /// <param name="lengthOf">
-    /// Another memory, whose vector's length each vector is given; null leaves it as it is.
-    /// </param>
-    /// <exception cref="UserException">A memory overflows float32, or is zero and should have a
-    /// length.</exception>
+    /// <summary>Injects a pair's memory at every cell.</summary>
+    /// <param name="pair">Prompts and memory.</param>
+    /// <param name="lengthOf">Token ids of another memory; each vector is scaled to the length of that
+    /// memory's vector. Null for no scaling.</param>
+    /// <exception cref="UserException">A memory overflows float32, or its vector is zero and cannot be
+    /// scaled.</exception>
     public SweptPair Run(EncodedPair pair, IReadOnlyList<int>? lengthOf = null)
     {
         ArgumentNullException.ThrowIfNull(pair);
@@ -95,7 +94,7 @@ public sealed class InjectionSweep : IDisposable
         _begun = null;
         _whole.Forward(new SequenceBatch([pair.Explicit]));
         AnswerStanding single = Standing(_whole.Logits.ToArray(), pair);
-        _whole.Forward(new SequenceBatch([pair.Obscure])); // what it records is where the cells go on
+        _whole.Forward(new SequenceBatch([pair.Obscure])); // cells resume from the recordings of this pass
         return (pair, single, Standing(_whole.Logits.ToArray(), pair));
     }
 
@@ -116,7 +115,7 @@ public sealed class InjectionSweep : IDisposable
         }
     }
 
-    // Rows share nothing, so the bits are those of a loop.
+    // Rows are independent, so the results have the same bits as in a loop.
     static void EachRow(int rows, Action<int> read)
     {
         try
@@ -158,7 +157,7 @@ public sealed class InjectionSweep : IDisposable
     AnswerStanding Standing(ReadOnlySpan<float> logits, EncodedPair pair)
         => AnswerStanding.Of(logits, pair.Answer, _grid.Top);
 
-    // [layers] of [C]; the tokens' own vectors are the same in every layer.
+    // [layers] of [C]; only the layer encoder depends on the layer.
     float[][] Vectors(MemoryEncoder encoder, IReadOnlyList<int> memory, IReadOnlyList<int>? lengthOf)
     {
         if (lengthOf is not null)

@@ -3,21 +3,21 @@ using HeadTap.Models;
 namespace HeadTap.Inject;
 
 /// <summary>
-/// The arithmetic of a sweep, counted: multiply-adds of the blocks' and the vocabulary's matrix products.
-/// Attention's own products, small for short prompts, are left out on both sides, and so is what both save by
-/// leaving the last block with the last token alone; passes of the encoder layer are left out too.
+/// Counts the arithmetic of a sweep: multiply-adds of the matrix products of blocks and unembedding. Not
+/// counted, for either number: products of attention scores, which are small for short prompts; the saving
+/// when the last block computes the last token only; and passes of the layer encoder.
 /// </summary>
-/// <param name="Sweep">What the sweep runs.</param>
-/// <param name="CellByCell">What a whole forward pass for every cell would run.</param>
+/// <param name="Sweep">Multiply-adds of the sweep.</param>
+/// <param name="CellByCell">Multiply-adds of a whole forward pass for every cell.</param>
 public readonly record struct SweepCost(double Sweep, double CellByCell)
 {
-    /// <summary>CellByCell / Sweep.</summary>
+    /// <summary>Factor by which the sweep needs less arithmetic: CellByCell / Sweep.</summary>
     public double Saved => CellByCell / Sweep;
 
-    /// <summary>Counts a grid over prompts.</summary>
-    /// <param name="config">The model.</param>
-    /// <param name="grid">The cells.</param>
-    /// <param name="prompts">Tokens of each single-hop and multi-hop prompt.</param>
+    /// <summary>Counts the multiply-adds of a grid over prompts.</summary>
+    /// <param name="config">Configuration of the model.</param>
+    /// <param name="grid">Cells of the sweep.</param>
+    /// <param name="prompts">Number of tokens of each single-hop and multi-hop prompt.</param>
     public static SweepCost Of(
         ModelConfig config, SweepGrid grid, IEnumerable<(int Explicit, int Obscure)> prompts)
     {

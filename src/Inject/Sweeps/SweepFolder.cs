@@ -6,10 +6,10 @@ using HeadTap.Runtime;
 namespace HeadTap.Inject;
 
 /// <summary>
-/// The files of a sweep in a <see cref="RunFolder"/>: <c>prompts.jsonl</c> with a row for each pair,
-/// <c>cells.jsonl</c> with one for each pair and cell, <c>manifest.json</c>. A pair counts once its row is in
-/// <c>prompts.jsonl</c>, which is written after its cells; what a killed run left over is removed when the
-/// sweep goes on.
+/// Writes and reads the files of a sweep in a <see cref="RunFolder"/>: <c>prompts.jsonl</c> with one row per
+/// pair, <c>cells.jsonl</c> with one row per pair and cell, and <c>manifest.json</c>. A pair is done when its
+/// row is in <c>prompts.jsonl</c>, which is written after its cells. Cells of an unfinished pair are removed
+/// when the sweep is opened again.
 /// </summary>
 public sealed class SweepFolder : IDisposable
 {
@@ -31,16 +31,16 @@ public sealed class SweepFolder : IDisposable
     SweepFolder(RunFolder run, IReadOnlyList<SweepCell> cells, JsonlWriter prompts, JsonlWriter cellRows)
         => (_run, _cells, _promptRows, _cellRows) = (run, cells, prompts, cellRows);
 
-    /// <summary>The folder.</summary>
+    /// <summary>Path of the folder.</summary>
     public string Path => _run.Path;
 
-    /// <summary>Pairs that are done.</summary>
+    /// <summary>Number of pairs that are done.</summary>
     public int Done => checked((int)_promptRows.Rows);
 
-    /// <summary>Starts a sweep in an empty or missing folder, or goes on with the same sweep.</summary>
-    /// <param name="path">The folder.</param>
-    /// <param name="grid">The cells.</param>
-    /// <param name="manifest">What decides the results.</param>
+    /// <summary>Starts a sweep in an empty or missing folder, or continues the same sweep.</summary>
+    /// <param name="path">Path of the folder.</param>
+    /// <param name="grid">Cells of the sweep.</param>
+    /// <param name="manifest">Everything that determines the results.</param>
     /// <exception cref="UserException">The folder holds something else, or another process works in it.
     /// </exception>
     public static SweepFolder Open(string path, SweepGrid grid, Manifest manifest)
@@ -69,12 +69,14 @@ public sealed class SweepFolder : IDisposable
         }
     }
 
-    /// <summary>Checks a place before the work: it can be written, and holds a sweep or nothing.</summary>
-    /// <exception cref="UserException">It holds something else, or cannot be written.</exception>
+    /// <summary>
+    /// Checks, before any work, that the folder can be written and holds a sweep or nothing.
+    /// </summary>
+    /// <exception cref="UserException">The folder holds something else, or it cannot be written.</exception>
     public static void RequirePlace(string path)
         => RunFolder.RequirePlace(path, RunFolder.ManifestFile, "a sweep");
 
-    /// <summary>Adds the next pair.</summary>
+    /// <summary>Writes the rows of the next pair.</summary>
     public void Add(EncodedPair pair, SweptPair swept)
     {
         ArgumentNullException.ThrowIfNull(pair);
@@ -85,7 +87,7 @@ public sealed class SweepFolder : IDisposable
         _promptRows.Write(SweptPrompt.Of(index, pair, swept));
     }
 
-    /// <summary>All pairs that are done, from the files.</summary>
+    /// <summary>Reads all pairs that are done from the files.</summary>
     /// <exception cref="UserException">A row is damaged.</exception>
     public IEnumerable<(SweptPrompt Prompt, IReadOnlyList<SweptCell> Cells)> Read()
     {

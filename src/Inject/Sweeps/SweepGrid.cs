@@ -3,57 +3,57 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Inject;
 
-/// <summary>Positions that receive a memory, by name.</summary>
+/// <summary>Named positions of a prompt that receive a memory.</summary>
 public enum MemoryPositions
 {
-    /// <summary>Every position, a BOS included: the paper's.</summary>
+    /// <summary>Every position, including BOS, as in the paper.</summary>
     All,
 
     /// <summary>The last position of the prompt.</summary>
     Last,
 
     /// <summary>
-    /// Where the multi-hop prompt spells the entity; such a cell is empty where it does not.
+    /// Positions where the multi-hop prompt describes the entity; if there are none, the cell has no result.
     /// </summary>
     Entity,
 }
 
-/// <summary>One way to inject.</summary>
-/// <param name="Encoder">How the memory becomes a vector.</param>
-/// <param name="Positions">Where in the prompt it is added.</param>
-/// <param name="Layer">The block, from 0.</param>
-/// <param name="Tau">The magnitude.</param>
+/// <summary>One cell of a sweep: encoder, positions, layer and magnitude.</summary>
+/// <param name="Encoder">Encoder that makes a vector from the memory.</param>
+/// <param name="Positions">Positions that receive the vector.</param>
+/// <param name="Layer">Layer that receives the vector, from 0.</param>
+/// <param name="Tau">Magnitude of the vector.</param>
 public readonly record struct SweepCell(
     MemoryEncoder Encoder, MemoryPositions Positions, int Layer, float Tau);
 
 /// <summary>The cells of a sweep: every combination of its lists (arXiv 2309.05605, section 5).</summary>
 public sealed record SweepGrid
 {
-    /// <summary>Blocks, from 0.</summary>
+    /// <summary>Layers, from 0.</summary>
     public required IReadOnlyList<int> Layers { get; init; }
 
-    /// <summary>Magnitudes; the paper's are 1 to 15.</summary>
+    /// <summary>Magnitudes; the paper uses 1 to 15.</summary>
     public IReadOnlyList<float> Taus { get; init; } = [.. Enumerable.Range(1, 15).Select(t => (float)t)];
 
-    /// <summary>How memories become vectors.</summary>
+    /// <summary>Encoders that make vectors from memories.</summary>
     public IReadOnlyList<MemoryEncoder> Encoders { get; init; } = [MemoryEncoder.Unembed];
 
-    /// <summary>Where in the prompt they are added.</summary>
+    /// <summary>Positions that receive the vectors.</summary>
     public IReadOnlyList<MemoryPositions> Positions { get; init; } = [MemoryPositions.All];
 
-    /// <summary>The site of a block that receives them; see <see cref="Memory.Target"/>.</summary>
+    /// <summary>Site of the layer that receives the vectors; see <see cref="Memory.Target"/>.</summary>
     public SiteKind Target { get; init; } = SiteKind.AttnOut;
 
-    /// <summary>The head, for <see cref="SiteKind.Result"/>.</summary>
+    /// <summary>Head that receives the vectors, from 0; for <see cref="SiteKind.Result"/> only.</summary>
     public int? Head { get; init; }
 
     /// <summary>Whether tau is in units of the stream: <see cref="Memory.RelativeToStream"/>.</summary>
     public bool RelativeToStream { get; init; }
 
-    /// <summary>Most probable tokens to keep of each cell; the paper's files have 30.</summary>
+    /// <summary>Number of most probable tokens to keep per cell, 0 to V; the paper's files have 30.</summary>
     public int Top { get; init; }
 
-    /// <summary>All cells: encoders, then positions, then layers, then magnitudes.</summary>
+    /// <summary>All cells, ordered by encoder, then positions, then layer, then magnitude.</summary>
     public IReadOnlyList<SweepCell> Cells =>
     [
         .. from encoder in Encoders
@@ -63,17 +63,19 @@ public sealed record SweepGrid
            select new SweepCell(encoder, positions, layer, tau),
     ];
 
-    /// <summary>Whether the site comes when attention has written; one head's result and the stream into the
-    /// block come before.</summary>
+    /// <summary>
+    /// Whether the site comes after the layer's attention; a head's result and the stream before the layer do
+    /// not.
+    /// </summary>
     internal bool BehindAttention => Target is not (SiteKind.Result or SiteKind.ResidPre);
 
-    /// <summary>Where <see cref="Cells"/> has a combination of the lists' entries.</summary>
+    /// <summary>Returns the index in <see cref="Cells"/> of a combination of list indices.</summary>
     public int IndexOf(int encoder, int positions, int layer, int tau)
         => ((encoder * Positions.Count + positions) * Layers.Count + layer) * Taus.Count + tau;
 
-    /// <summary>Checks the grid against a model.</summary>
-    /// <exception cref="UserException">It is empty, names something twice, or the model has no such
-    /// layer, head or number of tokens.</exception>
+    /// <summary>Checks that a model can run the grid.</summary>
+    /// <exception cref="UserException">A list is empty or has an entry twice, or the model has no such layer,
+    /// head or number of tokens.</exception>
     public void Validate(ModelConfig config)
     {
         ArgumentNullException.ThrowIfNull(config);

@@ -5,23 +5,24 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Inject;
 
-/// <summary>A way to call one cell the best.</summary>
-/// <param name="Name">As results spell it.</param>
-/// <param name="Value">What is largest at the best cell.</param>
+/// <summary>A measure by which the best cell is chosen.</summary>
+/// <param name="Name">Name of the measure in results.</param>
+/// <param name="Value">Function that is largest for the best cell.</param>
 public sealed record SweepChoice(string Name, Func<CellSummary, double> Value);
 
-/// <summary>What one cell did to all pairs.</summary>
-/// <param name="Cell">The cell.</param>
-/// <param name="Before">[pairs] p of the answer without a memory, of pairs that have the cell.</param>
-/// <param name="After">[pairs] p with it.</param>
-/// <param name="Gain">The statistics of both.</param>
-/// <param name="Repaired">Pairs whose answer became the most probable token.</param>
-/// <param name="Broken">Pairs whose answer was the most probable token and is no longer.</param>
-/// <param name="First">Pairs whose answer is the most probable token with the memory.</param>
+/// <summary>Results of one cell over all pairs.</summary>
+/// <param name="Cell">Encoder, positions, layer and magnitude.</param>
+/// <param name="Before">[pairs]: probability of the answer without a memory, for pairs that have the cell's
+/// positions.</param>
+/// <param name="After">[pairs]: probability of the answer with the memory.</param>
+/// <param name="Gain">Statistics of both.</param>
+/// <param name="Repaired">Number of pairs whose answer became the most probable token.</param>
+/// <param name="Broken">Number of pairs whose answer stopped being the most probable token.</param>
+/// <param name="First">Number of pairs whose answer is the most probable token with the memory.</param>
 public sealed record CellSummary(SweepCell Cell, double[] Before, double[] After, GainSummary Gain,
     int Repaired, int Broken, int First);
 
-/// <summary>A sweep's cells over all pairs (arXiv 2309.05605, sections 5 and 6).</summary>
+/// <summary>Summarises the cells of a sweep over all pairs (arXiv 2309.05605, sections 5 and 6).</summary>
 public sealed class SweepSummary
 {
     SweepSummary(SweepGrid grid, IReadOnlyList<(SweptPrompt, IReadOnlyList<SweptCell>)> rows)
@@ -31,7 +32,7 @@ public sealed class SweepSummary
         Cells = [.. grid.Cells.Select((cell, i) => Of(cell, i, rows))];
     }
 
-    /// <summary>The ways to choose a cell: the paper's first.</summary>
+    /// <summary>Measures to choose a cell by; the first is the paper's.</summary>
     public static IReadOnlyList<SweepChoice> Choices { get; } =
     [
         new("trimmed_mean", c => c.Gain.TrimmedMean),
@@ -39,22 +40,22 @@ public sealed class SweepSummary
         new("mean_probability", c => c.Gain.ProbabilityChange),
     ];
 
-    /// <summary>The grid.</summary>
+    /// <summary>Grid of the sweep.</summary>
     public SweepGrid Grid { get; }
 
-    /// <summary>Every pair with its cells.</summary>
+    /// <summary>Rows of every pair and its cells.</summary>
     public IReadOnlyList<(SweptPrompt Prompt, IReadOnlyList<SweptCell> Cells)> Rows { get; }
 
-    /// <summary>In the order of <see cref="SweepGrid.Cells"/>.</summary>
+    /// <summary>Results per cell, in the order of <see cref="SweepGrid.Cells"/>.</summary>
     public IReadOnlyList<CellSummary> Cells { get; }
 
-    /// <summary>Mean p of the answer after the single-hop prompts.</summary>
+    /// <summary>Mean probability of the answer after the single-hop prompts.</summary>
     public double ExplicitProbability => Rows.Average(r => r.Prompt.PExplicit);
 
-    /// <summary>Mean p of the answer after the multi-hop prompts.</summary>
+    /// <summary>Mean probability of the answer after the multi-hop prompts, nothing injected.</summary>
     public double Probability => Rows.Average(r => r.Prompt.PObscure);
 
-    /// <summary>Summarises rows as <see cref="SweepFolder.Read"/> gives them.</summary>
+    /// <summary>Summarises rows from <see cref="SweepFolder.Read"/>.</summary>
     public static SweepSummary Of(
         SweepGrid grid, IEnumerable<(SweptPrompt Prompt, IReadOnlyList<SweptCell> Cells)> rows)
     {
@@ -62,7 +63,9 @@ public sealed class SweepSummary
         return new(grid, [.. rows]);
     }
 
-    /// <summary>The best cell; of equals the first. A cell without a number is never better.</summary>
+    /// <summary>
+    /// Returns the best cell; ties go to the first. A cell whose measure is NaN is never better.
+    /// </summary>
     public CellSummary Best(SweepChoice choice)
     {
         ArgumentNullException.ThrowIfNull(choice);
@@ -74,8 +77,8 @@ public sealed class SweepSummary
         return best;
     }
 
-    /// <summary>Writes a row for each cell.</summary>
-    /// <exception cref="UserException">The place cannot be written.</exception>
+    /// <summary>Writes a CSV file with one row per cell.</summary>
+    /// <exception cref="UserException">The file cannot be written.</exception>
     public void SaveGrid(string path)
     {
         var csv = new StringBuilder("encoder,position,layer,tau,pairs,mean_p_before,mean_p_after,"

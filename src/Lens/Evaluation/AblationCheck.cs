@@ -3,66 +3,73 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Lens;
 
-/// <summary>How the ablation check is made.</summary>
+/// <summary>Options of the ablation check.</summary>
 public sealed record AblationOptions
 {
-    /// <summary>Prompts, from the first.</summary>
+    /// <summary>Number of prompts; the first ones of the texts are used.</summary>
     public required int Prompts { get; init; }
 
-    /// <summary>A head's results become their mean over the prompt's positions, rather than zero.</summary>
+    /// <summary>
+    /// Whether a removed head's results become their mean over the prompt's positions; false sets them to
+    /// zero.
+    /// </summary>
     public bool ToMean { get; init; }
 
-    /// <summary>Draws the other heads and the bootstrap.</summary>
+    /// <summary>Seed for drawing the other heads and the bootstrap samples.</summary>
     public ulong Seed { get; init; }
 
-    /// <summary>Rows of a forward pass.</summary>
+    /// <summary>Rows per forward pass; at least 1.</summary>
     public int BatchRows { get; init; } = 8;
 }
 
-/// <summary>A head of a model.</summary>
+/// <summary>The place of a head in a model; layer and head count from 0.</summary>
 public readonly record struct HeadPlace(int Layer, int Head);
 
-/// <summary>The head a lens calls responsible beside another one, over prompts.</summary>
+/// <summary>Compares removing the responsible head with removing another head, over prompts.</summary>
 /// <param name="OtherChange">Mean change of log p(answer) when the other head is removed, nats.</param>
-/// <param name="Difference">Mean of what the responsible head's removal changes, less what the other's
-/// does.</param>
-/// <param name="Interval">Of that mean, by a bootstrap over prompts, 95 %.</param>
+/// <param name="Difference">Mean over prompts of the responsible head's change minus the other head's change,
+/// nats.</param>
+/// <param name="Interval">95 % interval of <paramref name="Difference"/>, from a bootstrap over
+/// prompts.</param>
 /// <param name="LowersMore">Share of prompts where the responsible head's removal lowers log p more.</param>
 public sealed record AblationContrast(
     double OtherChange, double Difference, Interval Interval, double LowersMore);
 
-/// <summary>Whether the heads that a lens calls responsible are.</summary>
-/// <param name="Change">Mean change of log p(answer) when they are removed, nats.</param>
-/// <param name="Random">Beside one drawn from all other heads.</param>
-/// <param name="SameLayer">Beside one drawn from its layer's other heads; null where it has none.</param>
-/// <param name="Responsible">The heads, one a prompt.</param>
+/// <summary>Effect of removing the heads that a lens calls responsible.</summary>
+/// <param name="Change">Mean change of log p(answer) when the responsible head is removed, nats.</param>
+/// <param name="Random">Comparison with one head drawn from all other heads.</param>
+/// <param name="SameLayer">Comparison with one head drawn from the other heads of the same layer; null if the
+/// model has one head per layer.</param>
+/// <param name="Responsible">[prompts]: the responsible head for each prompt.</param>
 public sealed record AblationOutcome(double Change, AblationContrast Random, AblationContrast? SameLayer,
     IReadOnlyList<HeadPlace> Responsible);
 
-/// <summary>The check of a lens, and of the logit lens on the same prompts.</summary>
-/// <param name="Prompts">How many.</param>
-/// <param name="Lens">Heads chosen by the lens.</param>
-/// <param name="LogitLens">Heads chosen by the logit lens; null where that is the lens.</param>
+/// <summary>Results of the ablation check for a lens and for the logit lens on the same prompts.</summary>
+/// <param name="Prompts">Number of prompts.</param>
+/// <param name="Lens">Outcome for the heads that the lens chooses.</param>
+/// <param name="LogitLens">Outcome for the heads that the logit lens chooses; null if the lens is the logit
+/// lens.</param>
 public sealed record AblationResult(int Prompts, AblationOutcome Lens, AblationOutcome? LogitLens);
 
 /// <summary>
-/// Does removing the head that a lens calls responsible for an answer change the answer more than removing
-/// another does? The answer is the model's most probable token at the last position; responsible is the head
-/// whose lens logit for it, less that head's mean over the vocabulary, is largest.
+/// Tests whether removing the head that a lens calls responsible for an answer changes the answer more than
+/// removing another head does. The answer is the model's most probable token at the last position. The
+/// responsible head is the one whose lens logit for the answer, minus that head's mean over the vocabulary,
+/// is largest.
 /// </summary>
-/// <remarks>Every prompt of a batch has its own head removed, so a batch is one pass.</remarks>
+/// <remarks>Each prompt of a batch has its own head removed, so a batch needs one forward pass.</remarks>
 public static class AblationCheck
 {
-    const ulong HeadStream = 0x68656164, BootstrapStream = 0x626F6F74; // apart from a run's other draws
+    const ulong HeadStream = 0x68656164, BootstrapStream = 0x626F6F74; // apart from other draws
 
-    /// <summary>Runs the check.</summary>
-    /// <param name="model">The model.</param>
-    /// <param name="source">Its lens.</param>
-    /// <param name="layers">Layers whose heads may be responsible.</param>
-    /// <param name="rows">Prompts, the first of which are taken.</param>
-    /// <param name="options">How.</param>
-    /// <exception cref="UserException">The lens reads no heads, there is one head alone, or a prompt does not
-    /// fit.</exception>
+    /// <summary>Runs the check on prompts.</summary>
+    /// <param name="model">Model that runs the prompts.</param>
+    /// <param name="source">Source of the model's lens.</param>
+    /// <param name="layers">Layers whose heads may be called responsible.</param>
+    /// <param name="rows">Token ids of the prompts; empty rows are left out.</param>
+    /// <param name="options">Number of prompts, kind of removal, seed and batch size.</param>
+    /// <exception cref="UserException">The lens reads no heads, there is only one head, or a prompt does not
+    /// fit the model.</exception>
     public static AblationResult Run(LanguageModel model, LensSource source, IReadOnlyList<int> layers,
         IReadOnlyList<IReadOnlyList<int>> rows, AblationOptions options)
     {
@@ -83,8 +90,8 @@ public static class AblationCheck
         return new(prompts.Length, Of(read.Learned), source.IsBaseline ? null : Of(read.Baseline));
     }
 
-    /// <summary>Says what stands against a check, before any weights are read.</summary>
-    /// <exception cref="UserException">The lens reads no heads, or there is one head alone.</exception>
+    /// <summary>Checks, before any weights are read, that a lens and layers can be used.</summary>
+    /// <exception cref="UserException">The lens reads no heads, or there is only one head.</exception>
     public static void RequireUsable(LensSource source, IReadOnlyList<int> layers, int H)
     {
         ArgumentNullException.ThrowIfNull(source);
@@ -100,7 +107,7 @@ public static class AblationCheck
         => [.. Enumerable.Range(0, prompts).Select(i => layers
             .SelectMany(l => l.Heads.Select(h => (Place: new HeadPlace(l.Layer, h.Head),
                 h.Words[i].CenteredLogit)))
-            .MaxBy(h => h.CenteredLogit).Place)]; // the first of equals
+            .MaxBy(h => h.CenteredLogit).Place)]; // ties go to the first head
 
     static AblationOutcome Outcome(HeadPlace[] responsible, IReadOnlyList<int> layers, int H, Removal removal,
         double[] before, AblationOptions options)
@@ -123,7 +130,7 @@ public static class AblationCheck
             responsible);
     }
 
-    /// <summary>Compares changes of the same prompts.</summary>
+    /// <summary>Compares the changes of two heads on the same prompts.</summary>
     internal static AblationContrast Contrast(double[] own, double[] other, SeededRandom random)
     {
         double[] difference = [.. own.Zip(other, (a, b) => a - b)];
@@ -132,7 +139,7 @@ public static class AblationCheck
             difference.Average(d => d < 0 ? 1.0 : 0));
     }
 
-    // Prompts run again and again, each with a head of its own removed.
+    // Runs the same prompts repeatedly, each with its own head removed.
     sealed class Removal(
         LanguageModel model, IReadOnlyList<int>[] prompts, int[] answers,
             AblationOptions options) : IDisposable
@@ -144,7 +151,7 @@ public static class AblationCheck
             Logits = LogitsAt.Last,
         });
 
-        /// <summary>[prompts] log p(answer); null removes nothing.</summary>
+        /// <summary>Returns log p(answer) per prompt; null removes nothing.</summary>
         internal double[] LogP(IReadOnlyList<HeadPlace>? removed)
         {
             var found = new List<double>(prompts.Length);

@@ -3,7 +3,8 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Lens;
 
-/// <summary>The lens of one layer and its baselines beside the model, a block of positions at a time.
+/// <summary>
+/// Compares one layer's lens and its baselines with the model, block by block of positions.
 /// </summary>
 sealed class LayerEvaluation : IDisposable
 {
@@ -49,8 +50,8 @@ sealed class LayerEvaluation : IDisposable
 
     LayerLens Lens => _lens[_layer];
 
-    /// <summary>Takes positions [first, first + n) in.</summary>
-    /// <returns>What the model says there.</returns>
+    /// <summary>Adds the scores of positions [first, first + n).</summary>
+    /// <returns>The model's distributions at these positions.</returns>
     internal ModelWords Take(LensActivations seen, int first, int n)
     {
         LensInputs at = seen.Of(_layer, first, n);
@@ -74,7 +75,7 @@ sealed class LayerEvaluation : IDisposable
         return words;
     }
 
-    /// <summary>The means so far.</summary>
+    /// <summary>Returns the means over the positions so far.</summary>
     internal LayerScore Mean() => new(_layer, _whole.Mean(), _logitLens.Mean(), _normalized.Mean(),
         [.. _heads.Select(h => h.Mean())]);
 
@@ -85,7 +86,8 @@ sealed class LayerEvaluation : IDisposable
         _lens.Dispose();
     }
 
-    // Of what the kind reads: the stream as the model would read it, or the heads' results as they are.
+    // The logit lens of what this kind reads: the stream through the final LayerNorm, or the heads' results
+    // as they are.
     float[] LogitLens(LensInputs at, Tensor results, VocabularyMap head)
     {
         if (Lens.Options.Kind == LensKind.Residual)

@@ -4,28 +4,29 @@ using HeadTap.Runtime;
 namespace HeadTap.Lens;
 
 /// <summary>
-/// How close lenses come to the model on texts, beside lenses that are not learned and beside a distribution
-/// that knows how often tokens are and nothing else.
+/// Measures how close lenses come to the model on texts, and compares them with untrained lenses and with the
+/// unigram distribution.
 /// </summary>
 /// <remarks>
-/// Layers one after the other, each with its own forward passes: a head lens of GPT-2 small has 1.9 GB a
-/// layer, and a forward pass costs a fifth of the logits of a layer's heads. Whole rows of logits exist for
-/// <see cref="Block"/> positions at a time; sums over the vocabulary and means are float64 in a fixed order.
+/// Layers are measured one after the other, each with its own forward passes: a head lens of GPT-2 small has
+/// 1.9 GB per layer, and a forward pass costs a fifth of the logits of a layer's heads. Full rows of logits
+/// are held for <see cref="Block"/> positions at a time; sums over the vocabulary and means are float64 in a
+/// fixed order.
 /// </remarks>
 public static class LensEvaluation
 {
-    /// <summary>Positions whose logits are held at once.</summary>
+    /// <summary>Number of positions whose logits are held at once.</summary>
     internal const int Block = 64;
 
-    /// <summary>Measures.</summary>
-    /// <param name="model">The model.</param>
-    /// <param name="source">Its lens.</param>
-    /// <param name="layers">Which of its layers.</param>
-    /// <param name="rows">Token ids; rows without any are left out.</param>
-    /// <param name="unigram">[V]: how often tokens are; null where that is not known.</param>
-    /// <param name="options">Where and what.</param>
-    /// <param name="progress">Told the share done after each block.</param>
-    /// <exception cref="UserException">No row has a token, one does not fit the model, or the lens does not
+    /// <summary>Evaluates the lenses of several layers on texts.</summary>
+    /// <param name="model">Model that the lenses are compared with.</param>
+    /// <param name="source">Source of the model's lens.</param>
+    /// <param name="layers">Layers to evaluate.</param>
+    /// <param name="rows">Token ids per row; empty rows are left out.</param>
+    /// <param name="unigram">[V]: counts of tokens in the lens' training texts; null if not known.</param>
+    /// <param name="options">Positions, seed, top k and batch size.</param>
+    /// <param name="progress">Callback that gets the share done, 0 to 1, after each block.</param>
+    /// <exception cref="UserException">All rows are empty, a row does not fit the model, or the lens does not
     /// fit the device.</exception>
     public static LensEvaluationResult Run(LanguageModel model, LensSource source, IReadOnlyList<int> layers,
         IReadOnlyList<IReadOnlyList<int>> rows, int[]? unigram, LensEvaluationOptions options,
@@ -54,7 +55,7 @@ public static class LensEvaluation
                 {
                     int n = Math.Min(Block, seen.Count - first);
                     ModelWords words = pass.Take(seen, first, n);
-                    if (scores.Count == 0) // the model says the same beside every layer
+                    if (scores.Count == 0) // the model's own sums do not depend on the layer
                         own.Add(words);
                     progress?.Invoke((double)(done += n) / (positions * layers.Count));
                 }
@@ -72,8 +73,8 @@ public static class LensEvaluation
         return new(read.Length, positions, own.Entropy / positions, own.UnigramKl / positions, scores);
     }
 
-    /// <summary>The rows that have a token.</summary>
-    /// <exception cref="UserException">None has.</exception>
+    /// <summary>Returns the rows that have at least one token.</summary>
+    /// <exception cref="UserException">All rows are empty.</exception>
     public static IReadOnlyList<int>[] Usable(IReadOnlyList<IReadOnlyList<int>> rows)
     {
         ArgumentNullException.ThrowIfNull(rows);
@@ -82,7 +83,7 @@ public static class LensEvaluation
             : throw new UserException("the texts have no usable position; expected at least one token");
     }
 
-    // log((c + 1) / (N + V)): a token that the training texts lack is not impossible.
+    // log((c + 1) / (N + V)): a token that the training texts lack keeps a small probability.
     static double[]? Smoothed(int[]? counts, int V)
     {
         if (counts is null || counts.Length != V)

@@ -4,32 +4,31 @@ using HeadTap.Runtime;
 namespace HeadTap.Lens;
 
 /// <summary>
-/// Lenses in a folder: <c>lens.safetensors</c> with the learned tensors, named <c>layers.3.weight</c>, and in
-/// its metadata the <see cref="LensMetadata"/>, which <c>lens.json</c> repeats for people. The base model is
-/// not
-/// in it.
+/// Saves lenses to a folder and loads them. <c>lens.safetensors</c> holds the learned tensors, named like
+/// <c>layers.3.weight</c>, and the <see cref="LensMetadata"/> in its metadata. <c>lens.json</c> repeats the
+/// metadata for people. The base model is not included.
 /// </summary>
 public static class LensFolder
 {
-    /// <summary>The tensors' file.</summary>
+    /// <summary>Name of the file with the tensors.</summary>
     public const string WeightsFile = "lens.safetensors";
 
-    /// <summary>The facts' file.</summary>
+    /// <summary>Name of the file with the metadata.</summary>
     public const string FactsFile = "lens.json";
 
-    /// <summary>Tensor [V] of how often each token stands in the training texts.</summary>
+    /// <summary>Name of the tensor [V] with the count of each token in the training texts.</summary>
     public const string UnigramTensor = "unigram";
 
     const string FactsField = "lens";
 
-    /// <summary>Writes lenses, whole or not at all.</summary>
-    /// <param name="folder">Made when missing.</param>
-    /// <param name="facts">Of all layers that the file will have.</param>
-    /// <param name="lens">Has the new parameters.</param>
+    /// <summary>Writes lenses to a folder; each file is replaced atomically.</summary>
+    /// <param name="folder">Folder to write to; created if missing.</param>
+    /// <param name="facts">Metadata of all layers that the file will have.</param>
+    /// <param name="lens">Lenses with the new parameters.</param>
     /// <param name="fresh">Layers that are written from <paramref name="lens"/>; the others are copied from
-    /// the file that is there.</param>
-    /// <param name="unigram">[V] counts of tokens, or null to keep those that are there.</param>
-    /// <exception cref="UserException">The place cannot be written, or the file that is there is
+    /// the existing file.</param>
+    /// <param name="unigram">[V]: token counts; null keeps the counts of the existing file.</param>
+    /// <exception cref="UserException">The folder cannot be written, or the existing file is
     /// damaged.</exception>
     public static void Save(string folder, LensMetadata facts, LensSet lens, IReadOnlySet<int> fresh,
         IReadOnlyList<long>? unigram = null)
@@ -58,8 +57,8 @@ public static class LensFolder
         AtomicFile.WriteText(Path.Combine(folder, FactsFile), facts + "\n");
     }
 
-    /// <summary>What a folder holds, without its tensors.</summary>
-    /// <exception cref="UserException">It is missing or no lens.</exception>
+    /// <summary>Reads the metadata of the lens in a folder, without the tensors.</summary>
+    /// <exception cref="UserException">The file is missing or not a lens.</exception>
     public static LensMetadata ReadFacts(string folder)
     {
         string path = PathIn(folder);
@@ -67,8 +66,9 @@ public static class LensFolder
         return LensMetadata.Parse(path, reader.Metadata.GetValueOrDefault(FactsField));
     }
 
-    /// <summary>Refuses a lens that was made for another model.</summary>
-    /// <exception cref="UserException">The vocabulary, the sizes or the weights are others.</exception>
+    /// <summary>Checks that a lens was made for the given model.</summary>
+    /// <exception cref="UserException">The model has another vocabulary, other sizes or other
+    /// weights.</exception>
     public static void RequireFor(string folder, LensMetadata facts, ModelConfig config, string modelHash)
     {
         ArgumentNullException.ThrowIfNull(facts);
@@ -86,14 +86,14 @@ public static class LensFolder
                 + $"{modelHash[..12]}; expected the model it was made for");
     }
 
-    /// <summary>Reads lenses.</summary>
-    /// <param name="model">Whose heads they read.</param>
-    /// <param name="modelHash">Its hash.</param>
-    /// <param name="folder">Where they are.</param>
-    /// <param name="layers">Which; null for all.</param>
-    /// <param name="positions">Positions whose features are made at once, at most.</param>
-    /// <exception cref="UserException">They are for another model, damaged, or do not fit the device.
-    /// </exception>
+    /// <summary>Loads lenses from a folder.</summary>
+    /// <param name="model">The model that the lenses read.</param>
+    /// <param name="modelHash"><see cref="ModelFolder.Hash"/> of the model.</param>
+    /// <param name="folder">Folder of the lenses.</param>
+    /// <param name="layers">Layers to load; null for all.</param>
+    /// <param name="positions">Largest number of positions whose features are made at once.</param>
+    /// <exception cref="UserException">The lenses are missing, damaged, made for another model, or do not fit
+    /// the device.</exception>
     public static LensSet Load(
         LanguageModel model, string modelHash, string folder, IReadOnlyList<int>? layers, int positions)
     {
@@ -118,7 +118,8 @@ public static class LensFolder
         }
     }
 
-    /// <summary>[V]: how often each token stands in the training texts; null where that is not known.
+    /// <summary>
+    /// Reads the count of each token in the training texts, [V]; null if the file has no counts.
     /// </summary>
     /// <exception cref="UserException">The file is missing or damaged.</exception>
     public static int[]? Unigram(string folder)

@@ -6,11 +6,12 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Lens;
 
-/// <summary>What a lens file is: kept as JSON in the file's metadata, and beside it as <c>lens.json</c>.
+/// <summary>
+/// Describes a lens file; stored as JSON in the file's metadata and again in <c>lens.json</c>.
 /// </summary>
 public sealed record LensMetadata
 {
-    /// <summary>The only version there is.</summary>
+    /// <summary>The only format version that this program reads.</summary>
     public const string CurrentFormat = "headtap-lens-1";
 
     static readonly JsonSerializerOptions s_json = new()
@@ -26,47 +27,53 @@ public sealed record LensMetadata
         },
     };
 
-    /// <summary>The version.</summary>
+    /// <summary>Format version of the file.</summary>
     public string Format { get; init; } = CurrentFormat;
 
-    /// <summary>Which lens.</summary>
+    /// <summary>Kind, rank and initial values of the lens.</summary>
     public required LensOptions Lens { get; init; }
 
-    /// <summary>Layers with a lens, rising.</summary>
+    /// <summary>Layers that have a lens, ascending.</summary>
     public required IReadOnlyList<int> Layers { get; init; }
 
-    /// <summary>H of the model.</summary>
+    /// <summary>Heads per layer of the model, H.</summary>
     public required int Heads { get; init; }
 
-    /// <summary>C of the model.</summary>
+    /// <summary>Width of the model's residual stream, C.</summary>
     public required int Width { get; init; }
 
-    /// <summary>V of the model.</summary>
+    /// <summary>Size of the model's vocabulary, V.</summary>
     public required int VocabSize { get; init; }
 
-    /// <summary><see cref="ModelFolder.Hash"/> of the model that it reads; no other will do.</summary>
+    /// <summary>
+    /// <see cref="ModelFolder.Hash"/> of the model that the lens was made for; other models are refused.
+    /// </summary>
     public required string ModelHash { get; init; }
 
-    /// <summary>Steps that each layer's lens has been trained for.</summary>
+    /// <summary>[layers]: training steps of each layer's stored lens.</summary>
     public required IReadOnlyList<int> Steps { get; init; }
 
-    /// <summary>Which layers' training is over.</summary>
+    /// <summary>[layers]: whether the training of the layer is complete.</summary>
     public required IReadOnlyList<bool> Complete { get; init; }
 
-    /// <summary>Mean KL of each layer's lens on the validation texts, nats; null where none were held out.
+    /// <summary>
+    /// [layers]: mean KL of each layer's lens on the validation texts, nats; null if no texts were held out.
     /// </summary>
     public IReadOnlyList<double?>? ValidationKl { get; init; }
 
-    /// <summary>The same of the logit lens; null until a layer's training is over.</summary>
+    /// <summary>
+    /// [layers]: mean KL of the logit lens on the validation texts, nats; null until the layer's training is
+    /// complete.
+    /// </summary>
     public IReadOnlyList<double?>? LogitLensKl { get; init; }
 
-    /// <summary>How it was trained; null if it was not.</summary>
+    /// <summary>Options of the training; null if the lens was not trained.</summary>
     public JsonObject? Training { get; init; }
 
-    /// <summary>This program's version.</summary>
+    /// <summary>Version of the program that wrote the file.</summary>
     public string CodeVersion { get; init; } = new Manifest { Command = "" }.CodeVersion;
 
-    /// <summary>The facts of a lens for a model.</summary>
+    /// <summary>Creates the metadata of untrained lenses.</summary>
     public static LensMetadata Of(LensSet lens, string modelHash)
     {
         ArgumentNullException.ThrowIfNull(lens);
@@ -79,14 +86,14 @@ public sealed record LensMetadata
         };
     }
 
-    /// <summary>The facts as text.</summary>
+    /// <summary>Returns the metadata as JSON text.</summary>
     public override string ToString() => JsonSerializer.Serialize(this, s_json);
 
-    /// <summary>The options of a lens as they stand in the file.</summary>
+    /// <summary>Returns the options of a lens as JSON, in the form of the file.</summary>
     internal static JsonNode Json(LensOptions options) => JsonSerializer.SerializeToNode(options, s_json)!;
 
-    /// <summary>Reads facts from a file's metadata.</summary>
-    /// <exception cref="UserException">They are not there or not right.</exception>
+    /// <summary>Parses the JSON text from a file's metadata.</summary>
+    /// <exception cref="UserException">The text is missing, or it does not describe a lens.</exception>
     internal static LensMetadata Parse(string path, string? text)
     {
         LensMetadata? facts;

@@ -5,17 +5,16 @@ using HeadTap.Runtime;
 namespace HeadTap.Lens;
 
 /// <summary>
-/// Parameters of a tuned lens that another program trained (Belrose et al. 2023): one translator a layer,
-/// which takes the stream x before layer l to <c>x + W x + b</c>, W a torch Linear's [outputs, inputs].
+/// Imports a tuned lens that another program trained (Belrose et al. 2023). It has one translator per layer,
+/// which maps the stream x before the layer to <c>x + W x + b</c>; W is [outputs, inputs], like torch's
+/// Linear.
 /// </summary>
 public static class TunedLensImport
 {
     /// <summary>Reads the translators of all layers.</summary>
-    /// <param name="model">Whose stream they read.</param>
-    /// <param name="path">
-    /// A safetensors file with <c>layer_translators.0.weight</c> or <c>0.weight</c>, and biases, for every
-    /// layer.
-    /// </param>
+    /// <param name="model">The model that the lens was trained for.</param>
+    /// <param name="path">Safetensors file with <c>layer_translators.0.weight</c> or <c>0.weight</c>, and the
+    /// biases, for every layer.</param>
     /// <exception cref="UserException">A layer is missing or has other sizes than the model.</exception>
     public static LensSet Read(LanguageModel model, string path)
     {
@@ -49,10 +48,10 @@ public static class TunedLensImport
         }
     }
 
-    /// <summary>What the lens is, for <see cref="LensFolder.Save"/>.</summary>
-    /// <param name="lens">From <see cref="Read(LanguageModel, string)"/>.</param>
-    /// <param name="modelHash">The model's hash.</param>
-    /// <param name="path">Where the parameters came from.</param>
+    /// <summary>Creates the metadata that <see cref="LensFolder.Save"/> needs.</summary>
+    /// <param name="lens">Lens from <see cref="Read(LanguageModel, string)"/>.</param>
+    /// <param name="modelHash"><see cref="ModelFolder.Hash"/> of the model.</param>
+    /// <param name="path">Path of the imported file.</param>
     public static LensMetadata Facts(LensSet lens, string modelHash, string path)
         => LensMetadata.Of(lens, modelHash) with
         {

@@ -4,16 +4,14 @@ using HeadTap.Runtime;
 namespace HeadTap.Lens;
 
 /// <summary>
-/// <c>logits = sum_h (r_h A_h + c_h)</c>, r_h = z_h W_O,h the result of head h (Attention Lens, section 1;
-/// LensA of its code).
+/// <c>logits = sum_h (r_h A_h + c_h)</c>, with r_h = z_h W_O,h, the result of head h (Attention Lens, section
+/// 1; LensA of its code).
 /// </summary>
 /// <remarks>
-/// The same sum is <c>z B + c</c> with <c>B_h = W_O,h A_h</c>, [D, V] a head, which does not grow with the
-/// positions: n positions cost <c>2 n H C V</c> flops a product through A, and <c>2 C^2 V + 2 n C V</c>
-/// through B. From more than D positions on it is made through B, and the gradient comes back as
-/// <c>dA_h = W_O,h^T dB_h</c>.
-/// <para>All c_h begin equal and have the same gradient, so they stay equal: their sum is what is
-/// held.</para>
+/// The same sum is <c>z B + c</c> with <c>B_h = W_O,h A_h</c>, [D, V] per head. One product for n positions
+/// costs <c>2 n H C V</c> flops with A, and <c>2 C^2 V + 2 n C V</c> with B, including making B. With more
+/// than D positions the lens uses B, and the gradient is <c>dA_h = W_O,h^T dB_h</c>.
+/// <para>All c_h begin equal and have the same gradient, so they stay equal; only their sum is stored.</para>
 /// </remarks>
 sealed class HeadLens : LayerLens
 {
@@ -50,7 +48,7 @@ sealed class HeadLens : LayerLens
     internal override void Prepare(int positions, bool weightsToo)
     {
         _usesZ = _throughZ is not null && positions > Config.Width / Config.Heads;
-        if (_usesZ && weightsToo) // B_h = W_O,h A_h is what carries a gradient of results back to z
+        if (_usesZ && weightsToo) // B_h = W_O,h A_h: the same op that takes a gradient of results back to z
             Ops.HeadResultsTransposed(_weight, Block.ProjWeight, _throughZ!, Config.Heads);
     }
 
@@ -77,7 +75,7 @@ sealed class HeadLens : LayerLens
             dWeight.Reshape(tokens, Config.Heads, Config.Width), Config.Heads);
     }
 
-    // Always through the results, so that a head reads the same alone and with others.
+    // Always uses the head's result, so a head gives the same logits alone and with others.
     public override void HeadFeatures(LensInputs at, Tensor features, int head, Tensor x)
         => HeadResult(at, head, x);
 

@@ -4,22 +4,22 @@ using MathNet.Numerics.LinearAlgebra;
 namespace HeadTap.Lens;
 
 /// <summary>
-/// The same function in another kind's parameters: <c>B_h = W_O,h A_h</c> makes a thin lens of a head lens,
-/// and <c>A_h = W_O,h^+ B_h</c> a head lens of a thin one, W^+ = W^T (W W^T)^-1 the pseudo-inverse.
+/// Converts head lenses to thin lenses with the same logits, and back. Head to thin: <c>B_h = W_O,h A_h</c>.
+/// Thin to head: <c>A_h = W_O,h^+ B_h</c>, with the pseudo-inverse W^+ = W^T (W W^T)^-1.
 /// </summary>
 /// <remarks>
-/// What a head lens says of vectors that its head cannot write is lost on the way to thin; no result is one.
-/// Back, <c>W_O,h W_O,h^+ = I</c> where W_O,h [D, C] has rank D, so no logit changes.
+/// A thin lens gives no logits for vectors that its head cannot write; no head's result is such a vector. In
+/// the other direction <c>W_O,h W_O,h^+ = I</c> if W_O,h [D, C] has rank D, so no logit changes.
 /// </remarks>
 public static class LensConversion
 {
     const double Float32Step = 1.1920929e-7;
 
-    /// <summary>A lens of a kind that says the same of every head.</summary>
-    /// <param name="lens">Of kind head or thin; it is left as it is.</param>
-    /// <param name="kind">The other one of them.</param>
-    /// <exception cref="UserException">The kinds are others, a head's W_O has not full rank, or it does not
-    /// fit the device.</exception>
+    /// <summary>Returns lenses of another kind that give the same logits for every head.</summary>
+    /// <param name="lens">Lenses of kind head or thin; they are not changed.</param>
+    /// <param name="kind">Kind to convert to: the other one of head and thin.</param>
+    /// <exception cref="UserException">The kinds are not head and thin, a head's W_O does not have full rank,
+    /// or the result does not fit the device.</exception>
     public static LensSet To(LensSet lens, LensKind kind)
     {
         ArgumentNullException.ThrowIfNull(lens);
@@ -54,13 +54,13 @@ public static class LensConversion
             from.Ops.HeadResultsTransposed(source.Reshape(V, H, C), from.Block.ProjWeight, thin, H);
             return;
         }
-        float[] inverse = Inverses(from); // too large for a stack, small for a device
+        float[] inverse = Inverses(from);
         using var arena = new TensorArena(from.Model.Device, inverse.Length + 64L, "pseudo-inverses of W_O");
         from.Ops.HeadResults(source.Reshape(V, C), arena.Upload("W_O^+ transposed", inverse, C, C),
             target.Reshape(V, H, C), H);
     }
 
-    // [H D, C]: (W W^T)^-1 W of each head, by singular values: P = U diag(1 / s) V^T.
+    // [H D, C]: (W W^T)^-1 W of each head, from its singular value decomposition as U diag(1 / s) V^T.
     static float[] Inverses(LayerLens lens)
     {
         (int C, int H) = (lens.Config.Width, lens.Config.Heads);

@@ -5,8 +5,9 @@ using MathNet.Numerics.LinearAlgebra;
 namespace HeadTap.Lens;
 
 /// <summary>
-/// Where lenses begin: the unembedding for every head (Attention Lens, section 1.3), in the form that a kind
-/// has for it. Begun alike, every head of every kind but the low-rank one gives the same logits.
+/// Initial values of lenses: the unembedding for every head (Attention Lens, section 1.3), in the form of the
+/// lens' kind. With the same options, a head gives the same initial logits in the kinds head, thin and
+/// shared.
 /// </summary>
 sealed class LensInitialValues
 {
@@ -31,13 +32,13 @@ sealed class LensInitialValues
             ? _model.Weights.Head.ToArray() : _weight));
     }
 
-    /// <summary>b_U [V], once.</summary>
+    /// <summary>b_U [V], not multiplied by the number of heads.</summary>
     internal ReadOnlySpan<float> Bias => _bias;
 
     /// <summary>W_U transposed [V, C].</summary>
     internal ReadOnlySpan<float> Weight => _weight;
 
-    /// <summary>Writes a lens' parameters.</summary>
+    /// <summary>Writes the initial parameters of a lens.</summary>
     internal void Write(LayerLens lens)
     {
         int V = _model.Config.VocabSize, C = _model.Config.Width, H = _model.Config.Heads;
@@ -91,7 +92,8 @@ sealed class LensInitialValues
             into.Reshape(_model.Config.VocabSize, _model.Config.Width));
     }
 
-    // U = E, the r directions of the stream that carry most of W_U; P = E^T W_U: its best map of rank r.
+    // U = E, the r directions of the stream that carry most of W_U, and P = E^T W_U, so U P is the best
+    // approximation of W_U with rank r.
     void WriteLowRank(LayerLens lens, Tensor weight)
     {
         int V = _model.Config.VocabSize, C = _model.Config.Width, H = _model.Config.Heads, r = _options.Rank;
@@ -100,7 +102,7 @@ sealed class LensInitialValues
         for (int h = 0; h < H; h++)
             down.Slice("U of a head", (long)h * C * r, C, r).Upload(directions);
         if (_options.Initial == LensInitial.Zero)
-            return; // P = 0: U then decides where P can go
+            return; // P = 0; U decides which maps P can reach
         using var arena = new TensorArena(
             _model.Device, (long)V * (C + r) + C * r + 64, Purpose);
         Tensor projected = arena.Cut("W_U E", V, r);
@@ -110,7 +112,7 @@ sealed class LensInitialValues
             _model.Ops.WriteColumns(projected, weight.Reshape(V, H * r), h * r);
     }
 
-    // Eigenvectors of W_U W_U^T, [C, C], by falling eigenvalue; signs so that the largest entry is positive.
+    // Eigenvectors of W_U W_U^T, [C, C], by descending eigenvalue; signs make the largest entry positive.
     float[] Directions(float[] weight)
     {
         int V = _model.Config.VocabSize, C = _model.Config.Width, r = _options.Rank;
@@ -120,7 +122,7 @@ sealed class LensInitialValues
         float[] gram = products.ToArray();
         Matrix<double> vectors = Matrix<double>.Build
             .Dense(C, C, (i, j) => gram[Math.Max(i, j) * C + Math.Min(i, j)])
-            .Evd(Symmetricity.Symmetric).EigenVectors; // by rising eigenvalue
+            .Evd(Symmetricity.Symmetric).EigenVectors; // by ascending eigenvalue
         float[] directions = new float[C * r];
         for (int k = 0; k < r; k++)
         {

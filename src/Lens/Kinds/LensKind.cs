@@ -4,83 +4,95 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Lens;
 
-/// <summary>What of a layer a lens reads, and through how large a map.</summary>
+/// <summary>Kinds of lenses: the activations of a layer that they read, and the size of their maps.</summary>
 public enum LensKind
 {
-    /// <summary>An affine map from each head's result to the vocabulary, [C, V] a head: LensA of the
-    /// reference.</summary>
+    /// <summary>
+    /// An affine map from each head's result to the vocabulary, [C, V] per head: LensA of the reference.
+    /// </summary>
     Head,
 
-    /// <summary>The same maps through the head's z, [D, V] a head: H times fewer parameters.</summary>
+    /// <summary>
+    /// An affine map from each head's z to the vocabulary, [D, V] per head: H times fewer parameters.
+    /// </summary>
     Thin,
 
-    /// <summary>[C, r] and [r, V] a head.</summary>
+    /// <summary>
+    /// A map of rank r from each head's result to the vocabulary: [C, r] and [r, V] per head.
+    /// </summary>
     LowRank,
 
     /// <summary>One affine map for the results of all heads of a layer, [C, V].</summary>
     Shared,
 
-    /// <summary>Heads' maps beside one for the residual stream that they write to, both in units of that
-    /// stream.</summary>
+    /// <summary>
+    /// One map per head and one for the residual stream that the heads write to, both on inputs divided by
+    /// that stream's norm.
+    /// </summary>
     Residual,
 
-    /// <summary>An affine map of the residual stream before the layer, read by the model's own head
-    /// (Belrose et al. 2023).</summary>
+    /// <summary>
+    /// An affine map of the residual stream before the layer, followed by the model's final LayerNorm and
+    /// unembedding (Belrose et al. 2023).
+    /// </summary>
     Tuned,
 
-    /// <summary>Nothing learned: results times the model's unembedding.</summary>
+    /// <summary>The logit lens: heads' results times the model's unembedding; nothing is learned.</summary>
     Logit,
 }
 
-/// <summary>Where a lens begins.</summary>
+/// <summary>Initial weights of a lens.</summary>
 public enum LensInitial
 {
-    /// <summary>W_U and b_U with the final LayerNorm folded in, centred over C and over V: the
-    /// reference's.</summary>
+    /// <summary>
+    /// W_U and b_U with the final LayerNorm folded in, centred over C and over V, as in the reference.
+    /// </summary>
     Folded,
 
-    /// <summary>W_U as the checkpoint has it, and its bias where there is one.</summary>
+    /// <summary>W_U as the checkpoint has it, and its bias if there is one.</summary>
     Raw,
 
-    /// <summary>Zero: every token equally likely.</summary>
+    /// <summary>Zeros: every token is equally likely.</summary>
     Zero,
 }
 
-/// <summary>What each head's bias begins with.</summary>
+/// <summary>Initial bias of each head.</summary>
 public enum LensBias
 {
-    /// <summary>b_U, so the sum over heads begins with H b_U: the reference's.</summary>
+    /// <summary>b_U for each head, so the sum over heads begins with H b_U, as in the reference.</summary>
     PerHead,
 
-    /// <summary>b_U / H, so the sum begins with b_U.</summary>
+    /// <summary>b_U / H for each head, so the sum begins with b_U.</summary>
     Divided,
 }
 
-/// <summary>Which lens: what must be known to make one that has not been trained.</summary>
+/// <summary>Options that define an untrained lens.</summary>
 public sealed record LensOptions
 {
-    /// <summary>The kind.</summary>
+    /// <summary>What the lens reads, and the size of its map.</summary>
     public required LensKind Kind { get; init; }
 
-    /// <summary>r of <see cref="LensKind.LowRank"/>.</summary>
+    /// <summary>Rank r of <see cref="LensKind.LowRank"/>; 1 to C.</summary>
     public int Rank { get; init; } = 64;
 
-    /// <summary>Where it begins; a tuned lens always begins as the logit lens.</summary>
+    /// <summary>Initial weights; a tuned lens always begins as the logit lens.</summary>
     public LensInitial Initial { get; init; }
 
-    /// <summary>What each head's bias begins with.</summary>
+    /// <summary>Initial bias of each head.</summary>
     public LensBias Bias { get; init; }
 
-    /// <summary>The logit lens that a trained one is held against: it reads the same, untrained.</summary>
+    /// <summary>
+    /// The untrained lens that a trained lens is compared with; it reads the same activations.
+    /// </summary>
     [JsonIgnore]
     public LensOptions Untrained => new()
     {
         Kind = Kind is LensKind.Tuned or LensKind.Residual ? Kind : LensKind.Logit,
     };
 
-    /// <summary>Refuses a lens that a model cannot have.</summary>
-    /// <exception cref="UserException">The rank is not one of the model's, or nothing would be
-    /// read.</exception>
+    /// <summary>Checks that a model can have such a lens.</summary>
+    /// <exception cref="UserException">The rank is not 1 to C, or the lens would be a logit lens of
+    /// zeros.</exception>
     public void RequireFits(ModelConfig config)
     {
         ArgumentNullException.ThrowIfNull(config);

@@ -3,7 +3,7 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Lens;
 
-/// <summary>Lenses of one kind for some layers of a model, on its device.</summary>
+/// <summary>Lenses of one kind for several layers of a model, on the model's device.</summary>
 public sealed class LensSet : IDisposable
 {
     readonly List<TensorArena> _arenas = [];
@@ -12,26 +12,26 @@ public sealed class LensSet : IDisposable
     LensSet(LanguageModel model, LensOptions options, IReadOnlyList<int> layers)
         => (Model, Options, Layers) = (model, options, layers);
 
-    /// <summary>Whose heads they read.</summary>
+    /// <summary>The model that the lenses read.</summary>
     public LanguageModel Model { get; }
 
-    /// <summary>Which lenses.</summary>
+    /// <summary>Kind, rank and initial values of the lenses.</summary>
     public LensOptions Options { get; }
 
-    /// <summary>The layers that have one.</summary>
+    /// <summary>Layers that have a lens.</summary>
     public IReadOnlyList<int> Layers { get; }
 
-    /// <summary>The lens of a layer.</summary>
-    /// <exception cref="UserException">It has none.</exception>
+    /// <summary>Gets the lens of a layer.</summary>
+    /// <exception cref="UserException">The layer has no lens.</exception>
     public LayerLens this[int layer] => _lenses.TryGetValue(layer, out LayerLens? lens) ? lens
         : throw new UserException($"the lens has no layer {layer}; it has {string.Join(", ", Layers)}");
 
-    /// <summary>Lenses before training.</summary>
-    /// <param name="model">Whose heads they read; it outlives them.</param>
-    /// <param name="options">Which lenses.</param>
-    /// <param name="layers">For which layers.</param>
-    /// <param name="positions">Positions whose features are made at once, at most.</param>
-    /// <exception cref="UserException">The rank is not one of the model's, or they do not fit the
+    /// <summary>Creates untrained lenses with initial values.</summary>
+    /// <param name="model">The model that the lenses read; it must outlive them.</param>
+    /// <param name="options">Kind, rank and initial values.</param>
+    /// <param name="layers">Layers that get a lens.</param>
+    /// <param name="positions">Largest number of positions whose features are made at once.</param>
+    /// <exception cref="UserException">The rank is not 1 to C, or the lenses do not fit the
     /// device.</exception>
     public static LensSet Initial(
         LanguageModel model, LensOptions options, IReadOnlyList<int> layers, int positions)
@@ -54,7 +54,9 @@ public sealed class LensSet : IDisposable
         }
     }
 
-    /// <summary>Floats of one layer's parameters and of what is derived from them.</summary>
+    /// <summary>
+    /// Returns the number of floats for one layer's parameters and the tensors derived from them.
+    /// </summary>
     public static long Floats(LanguageModel model, LensOptions options, int positions)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -62,8 +64,10 @@ public sealed class LensSet : IDisposable
         return TensorArena.Measure(model.Device, arena => Make(model, options, 0, arena, positions));
     }
 
-    /// <summary>Floats that training of layers takes beside their parameters and the model's
-    /// activations.</summary>
+    /// <summary>
+    /// Returns the number of floats that training needs in addition to the parameters and the model's
+    /// activations.
+    /// </summary>
     internal static long TrainingFloats(
         LanguageModel model, LensOptions lens, LensTrainingOptions options, int layers)
     {
@@ -80,7 +84,7 @@ public sealed class LensSet : IDisposable
             arena.Dispose();
     }
 
-    /// <summary>Lenses whose parameters are zero, to be filled from a file.</summary>
+    /// <summary>Creates lenses whose parameters are zero, to be filled from a file.</summary>
     internal static LensSet Empty(
         LanguageModel model, LensOptions options, IReadOnlyList<int> layers, int positions)
     {
@@ -110,7 +114,7 @@ public sealed class LensSet : IDisposable
         }
     }
 
-    // All layers read through one matrix.
+    // All layers share one matrix.
     void AddUnembedding()
     {
         var values = new LensInitialValues(Model, Options);

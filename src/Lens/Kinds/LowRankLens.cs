@@ -4,9 +4,10 @@ using HeadTap.Runtime;
 namespace HeadTap.Lens;
 
 /// <summary>
-/// <c>logits = sum_h (r_h U_h P_h + c_h)</c>, U_h [C, r] and P_h [r, V]: a head lens whose maps have rank r.
+/// <c>logits = sum_h (r_h U_h P_h + c_h)</c>, with U_h [C, r] and P_h [r, V]: a head lens whose maps have
+/// rank r.
 /// </summary>
-/// <remarks>r_h U_h is made as z_h (W_O,h U_h): D numbers a head instead of C.</remarks>
+/// <remarks>r_h U_h is computed as z_h (W_O,h U_h), which reads D numbers per head instead of C.</remarks>
 sealed class LowRankLens : LayerLens
 {
     readonly Tensor _weight, _bias, _down, _downGradient, _throughZ, _throughZGradient, _z, _y;

@@ -4,15 +4,15 @@ using HeadTap.Runtime;
 namespace HeadTap.Lens;
 
 /// <summary>
-/// <c>logits = (u / s) A_0 + sum_h (z_h / s) B_h + c</c>: the residual stream takes part in the loss, so a
-/// head need not say what the stream said already (asked for in issue 9 of Attention Lens). u is the stream
-/// before the layer plus b_O, s the root of the variance plus epsilon of the stream that the heads have
-/// written to, <c>u + sum_h z_h W_O,h</c>.
+/// <c>logits = (u / s) A_0 + sum_h (z_h / s) B_h + c</c>: the lens also reads the residual stream, so a head
+/// need not repeat what the stream already contains (asked for in issue 9 of Attention Lens). u is the stream
+/// before the layer plus b_O; s is the root of the variance plus epsilon of the stream after the heads have
+/// written, <c>u + sum_h z_h W_O,h</c>.
 /// </summary>
 /// <remarks>
-/// That is the final LayerNorm's own decomposition: with A_0 = W_U and B_h = W_O,h W_U, LayerNorm folded in
-/// and centred, the logits are those of the logit lens on the stream after the layer's attention. Training
-/// begins there. The bias belongs to the stream.
+/// Training begins with A_0 = W_U and B_h = W_O,h W_U, with LayerNorm folded in and centred. There the logits
+/// are those of the logit lens on the stream after the layer's attention. The bias belongs to the stream, so
+/// heads have no share of it.
 /// </remarks>
 sealed class ResidualLens : LayerLens
 {
@@ -23,7 +23,7 @@ sealed class ResidualLens : LayerLens
         : base(model, options, layer)
     {
         (int V, int C) = (Config.VocabSize, Config.Width);
-        _weight = arena.Cut($"layers.{layer}.weight", V, 2, C); // of the stream, of z
+        _weight = arena.Cut($"layers.{layer}.weight", V, 2, C); // first the stream, then z
         _bias = arena.Cut($"layers.{layer}.bias", V);
         (_ones, _zeros) = (arena.Cut("ones", 1, C), arena.Cut("zeros", C));
         _normalized = arena.Cut("normalized stream", positions, C);
@@ -54,7 +54,7 @@ sealed class ResidualLens : LayerLens
         Tensor reciprocal = _reciprocal.Slice("1 / s", 0, n);
         Ops.LayerNorm(at.After!, _ones.Reshape(C), _zeros, part, _mean.Slice("means", 0, n), reciprocal,
             Config.LayerNormEpsilon);
-        Ops.MatMul(reciprocal.Reshape(n, 1), _ones, null, factors); // a product of one term repeats it
+        Ops.MatMul(reciprocal.Reshape(n, 1), _ones, null, factors); // repeats 1 / s C times
         Ops.AddBias(at.Before!, Block.ProjBias, part);
         Ops.Multiply(part, factors, part);
         Ops.WriteColumns(part, x, 0);

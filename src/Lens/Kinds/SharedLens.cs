@@ -4,8 +4,8 @@ using HeadTap.Runtime;
 namespace HeadTap.Lens;
 
 /// <summary>
-/// <c>logits = sum_h (r_h A + c)</c>: one map for the results of all heads of a layer, so the sum needs only
-/// what attention writes, <c>(sum_h r_h) A + H c</c>.
+/// <c>logits = sum_h (r_h A + c)</c>: one map for the results of all heads of a layer. The sum is
+/// <c>(sum_h r_h) A + H c</c>, so it needs only the output of attention.
 /// </summary>
 sealed class SharedLens : LayerLens
 {

@@ -4,8 +4,8 @@ using HeadTap.Runtime;
 namespace HeadTap.Lens;
 
 /// <summary>
-/// <c>logits = z B + c</c>, B_h [D, V] a head: what a <see cref="HeadLens"/> can say, with
-/// <c>B_h = W_O,h A_h</c> learned in place of A_h.
+/// <c>logits = z B + c</c> with B_h [D, V] per head. It can give the same logits as a <see cref="HeadLens"/>,
+/// but learns <c>B_h = W_O,h A_h</c> instead of A_h.
 /// </summary>
 sealed class ThinLens : LayerLens
 {

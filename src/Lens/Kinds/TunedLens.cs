@@ -4,10 +4,12 @@ using HeadTap.Runtime;
 namespace HeadTap.Lens;
 
 /// <summary>
-/// The tuned lens (Belrose et al. 2023, equation 2): <c>logits = W_U LayerNorm_f(x + W x + b)</c>, x the
-/// residual stream before the layer. W [C, C] and b [C] are learned from zero, where it is the logit lens.
+/// The tuned lens (Belrose et al. 2023, equation 2): <c>logits = W_U LayerNorm_f(x + W x + b)</c> with x the
+/// residual stream before the layer. W [C, C] and b [C] begin at zero, where the lens is the logit lens.
 /// </summary>
-/// <remarks>It reads the stream, not a head. W has a row for each output, as torch's Linear.</remarks>
+/// <remarks>
+/// It reads the stream and gives no logits for single heads. W has one row per output, like torch's Linear.
+/// </remarks>
 sealed class TunedLens : LayerLens
 {
     readonly Tensor _weight, _bias, _weightGradient, _biasGradient;

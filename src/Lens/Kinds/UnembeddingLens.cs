@@ -4,13 +4,13 @@ using HeadTap.Runtime;
 namespace HeadTap.Lens;
 
 /// <summary>
-/// The logit lens (nostalgebraist 2020) on what attention writes, nothing learned: a vector r of the stream
-/// reads <c>r W_U + b_U</c>, with the final LayerNorm folded into both.
+/// The logit lens (nostalgebraist 2020) on the output of attention: <c>logits = r W_U + b_U</c>, with the
+/// final LayerNorm folded into W_U and b_U. Nothing is learned.
 /// </summary>
 /// <remarks>
-/// A head's result is read by itself, the sum of the layer's results by itself: the biases do not add up, so
-/// with one head both are the same. No lens of a stream is divided by the stream's norm here; a lens that is,
-/// is <see cref="LensKind.Residual"/> before training, or the tuned lens.
+/// Each reading has one b_U: a head's result and the sum of the layer's results are read independently, so
+/// with one head both readings are equal. The results are not divided by the stream's norm. For logits that
+/// are, use an untrained lens of kind <see cref="LensKind.Residual"/> or <see cref="LensKind.Tuned"/>.
 /// </remarks>
 sealed class UnembeddingLens : LayerLens
 {

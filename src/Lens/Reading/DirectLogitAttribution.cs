@@ -4,22 +4,23 @@ using HeadTap.Runtime;
 namespace HeadTap.Lens;
 
 /// <summary>
-/// What each attention head writes at a prompt's last position, read with the model's own unembedding: which
-/// tokens its contribution makes more likely (nostalgebraist 2020; per head as in Elhage et al. 2021).
+/// Reads what each attention head writes at a prompt's last position with the model's own unembedding. The
+/// result shows which tokens a head makes more likely (nostalgebraist 2020; per head as in Elhage et al.
+/// 2021).
 /// </summary>
 /// <remarks>
-/// The final LayerNorm is linear once its scale is known: <c>logits = ((x - mean x) / s · g + b) W_U</c> with
-/// s the root of the variance plus epsilon of the whole stream at that position. x is a sum, so a summand r
-/// adds <c>((r - mean r) / s · g) W_U</c>, and the summands' contributions add up to the logits.
+/// For a fixed scale s the final LayerNorm is linear: <c>logits = ((x - mean x) / s · g + b) W_U</c>, with s
+/// the root of the variance plus epsilon of the whole stream at that position. x is a sum, so a summand r
+/// adds <c>((r - mean r) / s · g) W_U</c>. The contributions of all summands and of b add up to the logits.
 /// </remarks>
 public sealed class DirectLogitAttribution
 {
-    readonly float[] _logits; // [L H, V], each row less its mean over V
+    readonly float[] _logits; // [L H, V], each row minus its mean over V
     readonly ModelConfig _config;
 
     DirectLogitAttribution(float[] logits, ModelConfig config) => (_logits, _config) = (logits, config);
 
-    /// <summary>Runs a prompt and reads all heads.</summary>
+    /// <summary>Runs the model on a prompt and reads all heads.</summary>
     /// <exception cref="UserException">The prompt does not fit the model, or the pass does not fit the
     /// device.</exception>
     public static DirectLogitAttribution Read(LanguageModel model, IReadOnlyList<int> prompt)
@@ -45,11 +46,11 @@ public sealed class DirectLogitAttribution
     }
 
     /// <summary>
-    /// [n, V]: what summands of the last stream add to the logits, given its LayerNorm's scale.
+    /// Returns what summands of the final stream add to the logits, [n, V], for a fixed LayerNorm scale.
     /// </summary>
-    /// <param name="model">The model.</param>
-    /// <param name="summands">[n, C]</param>
-    /// <param name="scale">Root of the stream's variance plus epsilon.</param>
+    /// <param name="model">Model with the unembedding.</param>
+    /// <param name="summands">[n, C]: summands of the stream.</param>
+    /// <param name="scale">Root of the whole stream's variance plus epsilon.</param>
     public static float[] Unembed(LanguageModel model, float[] summands, float scale)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -73,10 +74,14 @@ public sealed class DirectLogitAttribution
         return y.ToArray();
     }
 
-    /// <summary>How much a head raises a token's logit above the vocabulary's average.</summary>
+    /// <summary>
+    /// Returns how much a head raises a token's logit, minus its mean effect over the vocabulary.
+    /// </summary>
     public float Toward(int layer, int head, int token) => Row(layer, head)[token];
 
-    /// <summary>The tokens that a head raises most, and by how much; ties go to the lower id.</summary>
+    /// <summary>
+    /// Returns the tokens whose logits a head raises most, minus its mean effect; ties go to the lower id.
+    /// </summary>
     public IReadOnlyList<(int Token, float Logit)> Top(int layer, int head, int count)
     {
         float[] row = Row(layer, head).ToArray();
@@ -92,7 +97,7 @@ public sealed class DirectLogitAttribution
         return _logits.AsSpan((layer * _config.Heads + head) * _config.VocabSize, _config.VocabSize);
     }
 
-    // What raises every token alike changes no probability.
+    // A constant added to all logits changes no probability.
     static void Centre(float[] rows, int width)
     {
         for (int start = 0; start < rows.Length; start += width)

@@ -4,28 +4,28 @@ using HeadTap.Runtime;
 namespace HeadTap.Lens;
 
 /// <summary>
-/// Reads lenses as words (Attention Lens, section 1.6): the tokens with the largest lens logits of each head,
-/// beside the model's own next token.
+/// Reads lenses as words (Attention Lens, section 1.6): for each head, the tokens with the largest lens
+/// logits and the logit of the model's own next token.
 /// </summary>
 /// <remarks>
-/// A head's logits are its own: its features through its part of the map, with its share of the bias where
-/// the lens gives heads one. A tuned lens reads the stream before a layer and says nothing of heads.
+/// A head's logits are its own features times its part of the map, plus its share of the bias if heads have
+/// one. A tuned lens reads the stream before a layer and gives no logits for heads.
 /// </remarks>
 public static class LensReader
 {
-    /// <summary>Positions whose logits are held at once.</summary>
-    /// <remarks>Not more than a head is wide: a head lens then needs no copy of its maps through z.</remarks>
+    /// <summary>Returns the number of positions whose logits are held at once.</summary>
+    /// <remarks>At most the width of a head, so a head lens needs no second copy of its maps.</remarks>
     public static int PositionsAtOnce(ModelConfig config)
     {
         ArgumentNullException.ThrowIfNull(config);
         return Math.Min(32, config.Width / config.Heads);
     }
 
-    /// <summary>What the model itself expects after each gathered position.</summary>
-    /// <param name="model">The model.</param>
-    /// <param name="at">Positions of its texts.</param>
-    /// <param name="top">Tokens to list, 1 to V.</param>
-    /// <returns>[n][top], by falling probability, among equals the lower id first.</returns>
+    /// <summary>Returns the model's own most probable next tokens at each gathered position.</summary>
+    /// <param name="model">Model that gathered the positions.</param>
+    /// <param name="at">Gathered positions.</param>
+    /// <param name="top">Number of tokens to list; 1 to V.</param>
+    /// <returns>[n][top]: tokens by descending probability; ties go to the lower id.</returns>
     public static IReadOnlyList<IReadOnlyList<ModelToken>> Model(
         LanguageModel model, LensActivations at, int top)
     {
@@ -49,12 +49,12 @@ public static class LensReader
         return words;
     }
 
-    /// <summary>What the lens of a layer says at each gathered position.</summary>
+    /// <summary>Reads one layer's lens at each gathered position.</summary>
     /// <param name="lens">The layer's lens.</param>
-    /// <param name="at">Positions, with what the lens looks at.</param>
-    /// <param name="heads">Heads to read; a lens that reads none reads the stream alone.</param>
-    /// <param name="favoured">[n]: the token that <see cref="LensWords.CenteredLogit"/> is about.</param>
-    /// <param name="top">Tokens to list, 1 to V.</param>
+    /// <param name="at">Gathered positions with the activations that the lens reads.</param>
+    /// <param name="heads">Heads to read, from 0; not used if the lens reads no heads.</param>
+    /// <param name="favoured">[n]: the token whose <see cref="LensWords.CenteredLogit"/> is computed.</param>
+    /// <param name="top">Number of tokens to list; 1 to V.</param>
     public static LayerReading Layer(LayerLens lens, LensActivations at, IReadOnlyList<int> heads,
         IReadOnlyList<int> favoured, int top)
     {
@@ -98,7 +98,7 @@ public static class LensReader
             yield return (first, Math.Min(size, at.Count - first));
     }
 
-    // Logits of a chunk of positions, and what is read off them.
+    // Logits of a chunk of positions, and the top tokens and sums made from them.
     sealed class Page : IDisposable
     {
         readonly LanguageModel _model;
@@ -118,7 +118,7 @@ public static class LensReader
             Cut(_arena, rows, featureWidth);
         }
 
-        /// <summary>[V]</summary>
+        /// <summary>[V]: room for a head's share of the bias.</summary>
         internal Tensor Bias { get; private set; } = null!;
 
         public void Dispose() => _arena.Dispose();

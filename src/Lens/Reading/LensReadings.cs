@@ -3,42 +3,45 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Lens;
 
-/// <summary>What is read of a lens.</summary>
-/// <param name="Layers">Layers that the lens has.</param>
-/// <param name="Heads">Heads of each; none for a lens that reads no heads.</param>
-/// <param name="Top">Tokens to list, 1 to V.</param>
-/// <param name="WithBaseline">Whether the untrained lens is read too.</param>
+/// <summary>Layers, heads and number of tokens to read from a lens.</summary>
+/// <param name="Layers">Layers to read; the lens must have them.</param>
+/// <param name="Heads">Heads to read in each layer; empty for a lens that reads no heads.</param>
+/// <param name="Top">Number of tokens to list; 1 to V.</param>
+/// <param name="WithBaseline">Whether the untrained lens is also read.</param>
 public sealed record LensRequest(
     IReadOnlyList<int> Layers, IReadOnlyList<int> Heads, int Top, bool WithBaseline = true);
 
 /// <summary>
-/// Positions of texts read through a lens, beside the untrained lens and the model's own next token.
+/// Readings of a lens at positions of texts, with the model's own next tokens and the untrained lens for
+/// comparison.
 /// </summary>
-/// <param name="Model">[n][top]: what the model itself expects.</param>
-/// <param name="Learned">[layers]: the lens.</param>
-/// <param name="Baseline">[layers]: <see cref="LensSource.Baseline"/>; empty where not asked for.</param>
+/// <param name="Model">[n][top]: the model's own most probable next tokens.</param>
+/// <param name="Learned">[layers]: readings of the lens.</param>
+/// <param name="Baseline">[layers]: readings of <see cref="LensSource.Baseline"/>; empty if not
+/// requested.</param>
 public sealed record LensReadings(IReadOnlyList<IReadOnlyList<ModelToken>> Model,
     IReadOnlyList<LayerReading> Learned, IReadOnlyList<LayerReading> Baseline)
 {
     const int RowsInPass = 16;
 
     /// <summary>
-    /// The head whose lens favours the model's own next token most at a position
-    /// (<see cref="LensWords.CenteredLogit"/>); of equals the lower layer and head.
+    /// Finds the head whose lens favours the model's own next token most at a position
+    /// (<see cref="LensWords.CenteredLogit"/>); ties go to the lower layer, then the lower head.
     /// </summary>
-    /// <param name="position">The position's place among those that were read.</param>
+    /// <param name="position">Index of the position among those that were read, from 0.</param>
     public (int Layer, int Head, LensWords Words) MostInFavour(int position)
         => Learned.SelectMany(l => l.Heads.Select(h => (l.Layer, h.Head, Words: h.Words[position])))
             .MaxBy(h => h.Words.CenteredLogit);
 
-    /// <summary>Reads positions of one prompt.</summary>
-    /// <param name="model">The model.</param>
-    /// <param name="source">Its lens.</param>
-    /// <param name="request">What to read.</param>
-    /// <param name="prompt">Tokens, a BOS included where it is wanted.</param>
-    /// <param name="positions">From 0.</param>
-    /// <param name="progress">Told the share done.</param>
-    /// <exception cref="UserException">The prompt or the lens does not fit.</exception>
+    /// <summary>Reads a lens at positions of one prompt.</summary>
+    /// <param name="model">Model that runs the prompts.</param>
+    /// <param name="source">Source of the model's lens.</param>
+    /// <param name="request">Layers, heads and number of tokens.</param>
+    /// <param name="prompt">Token ids; they include BOS if it is wanted.</param>
+    /// <param name="positions">Positions in the prompt, from 0.</param>
+    /// <param name="progress">Callback that gets the share done, 0 to 1.</param>
+    /// <exception cref="UserException">The prompt does not fit the model, or the lens does not fit the
+    /// device.</exception>
     public static LensReadings OfPrompt(LanguageModel model, LensSource source, LensRequest request,
         IReadOnlyList<int> prompt, IReadOnlyList<int> positions, Action<double>? progress = null)
     {
@@ -50,13 +53,14 @@ public sealed record LensReadings(IReadOnlyList<IReadOnlyList<ModelToken>> Model
         return Of(model, source, request, at, progress);
     }
 
-    /// <summary>Reads the last positions of prompts.</summary>
-    /// <param name="model">The model.</param>
-    /// <param name="source">Its lens.</param>
-    /// <param name="request">What to read.</param>
-    /// <param name="prompts">Tokens, a BOS included where it is wanted.</param>
-    /// <param name="progress">Told the share done.</param>
-    /// <exception cref="UserException">A prompt or the lens does not fit.</exception>
+    /// <summary>Reads a lens at the last position of each prompt.</summary>
+    /// <param name="model">Model that runs the prompts.</param>
+    /// <param name="source">Source of the model's lens.</param>
+    /// <param name="request">Layers, heads and number of tokens.</param>
+    /// <param name="prompts">Token ids per prompt; they include BOS if it is wanted.</param>
+    /// <param name="progress">Callback that gets the share done, 0 to 1.</param>
+    /// <exception cref="UserException">A prompt does not fit the model, or the lens does not fit the
+    /// device.</exception>
     public static LensReadings OfLastTokens(LanguageModel model, LensSource source, LensRequest request,
         IReadOnlyList<IReadOnlyList<int>> prompts, Action<double>? progress = null)
     {
@@ -90,7 +94,7 @@ public sealed record LensReadings(IReadOnlyList<IReadOnlyList<ModelToken>> Model
         IReadOnlyList<LayerReading> Read(LensSet lens) => [.. lens.Layers
             .Select(layer => LensReader.Layer(lens[layer], at, request.Heads, first, request.Top))];
         var learned = new List<LayerReading>();
-        foreach (int layer in request.Layers) // one at a time: a head lens of GPT-2 small has 1.9 GB a layer
+        foreach (int layer in request.Layers) // one by one: a head lens of GPT-2 small has 1.9 GB per layer
         {
             using LensSet lens = source.Load(model, [layer], positions);
             learned.AddRange(Read(lens));

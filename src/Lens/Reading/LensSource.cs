@@ -4,12 +4,14 @@ using HeadTap.Runtime;
 namespace HeadTap.Lens;
 
 /// <summary>
-/// Where lenses come from: a folder, or the word <c>logit</c> for the model's own unembedding. Layers are
-/// loaded when they are asked for, so that a lens larger than memory can be read a layer at a time.
+/// Source of lenses: a folder, or the word <c>logit</c> for the logit lens. Layers are loaded on request, so
+/// a lens larger than memory can be read layer by layer.
 /// </summary>
 public sealed class LensSource
 {
-    /// <summary>The word for the lens that is not learned; a folder of this name is <c>./logit</c>.</summary>
+    /// <summary>
+    /// Name of the logit lens, which is not learned; write <c>./logit</c> for a folder of this name.
+    /// </summary>
     public const string Logit = "logit";
 
     readonly string? _folder;
@@ -22,33 +24,33 @@ public sealed class LensSource
         (Layers, Facts) = (layers, facts);
     }
 
-    /// <summary>Which lens.</summary>
+    /// <summary>Kind, rank and initial values of the lens.</summary>
     public LensOptions Options { get; }
 
-    /// <summary>The layers that have one, rising.</summary>
+    /// <summary>Layers that have a lens, ascending.</summary>
     public IReadOnlyList<int> Layers { get; }
 
-    /// <summary>What the folder says of it; null for the logit lens.</summary>
+    /// <summary>Metadata from the folder; null for the logit lens.</summary>
     public LensMetadata? Facts { get; }
 
-    /// <summary>Whether it says anything of single heads.</summary>
+    /// <summary>Whether the lens gives logits for single heads.</summary>
     public bool ReadsHeads => Options.Kind != LensKind.Tuned;
 
     /// <summary>
-    /// The untrained lens that a reading of this one is held against: what heads write, or for a tuned lens
-    /// the stream, through the model's own unembedding.
+    /// The untrained lens that readings of this lens are compared with: the model's own unembedding of what
+    /// heads write or, for a tuned lens, of the stream.
     /// </summary>
     public LensOptions Baseline
         => new() { Kind = Options.Kind == LensKind.Tuned ? LensKind.Tuned : LensKind.Logit };
 
-    /// <summary>Whether it is its own baseline.</summary>
+    /// <summary>Whether the lens is its own baseline, as the logit lens is.</summary>
     public bool IsBaseline => _folder is null;
 
-    /// <summary>Finds a lens and checks that it is the model's; tensors are not read.</summary>
-    /// <param name="lens">A folder, or <see cref="Logit"/>.</param>
-    /// <param name="config">The model's sizes.</param>
-    /// <param name="modelHash">The model's hash.</param>
-    /// <exception cref="UserException">It is missing, damaged or another model's.</exception>
+    /// <summary>Finds a lens and checks that it was made for the model; tensors are not read.</summary>
+    /// <param name="lens">Path of a folder, or <see cref="Logit"/>.</param>
+    /// <param name="config">Configuration of the model.</param>
+    /// <param name="modelHash"><see cref="ModelFolder.Hash"/> of the model.</param>
+    /// <exception cref="UserException">The lens is missing, damaged or made for another model.</exception>
     public static LensSource Find(string lens, ModelConfig config, string modelHash)
     {
         ArgumentNullException.ThrowIfNull(config);
@@ -60,11 +62,11 @@ public sealed class LensSource
         return new(lens, modelHash, facts.Lens, facts.Layers, facts);
     }
 
-    /// <summary>Loads layers.</summary>
-    /// <param name="model">Whose heads they read.</param>
-    /// <param name="layers">Which, of <see cref="Layers"/>.</param>
-    /// <param name="positions">Positions whose features are made at once, at most.</param>
-    /// <exception cref="UserException">They are damaged or do not fit the device.</exception>
+    /// <summary>Loads the lenses of the given layers.</summary>
+    /// <param name="model">The model that the lenses read.</param>
+    /// <param name="layers">Layers to load, out of <see cref="Layers"/>.</param>
+    /// <param name="positions">Largest number of positions whose features are made at once.</param>
+    /// <exception cref="UserException">The lenses are damaged or do not fit the device.</exception>
     public LensSet Load(LanguageModel model, IReadOnlyList<int> layers, int positions)
         => _folder is null ? LensSet.Initial(model, Options, layers, positions)
             : LensFolder.Load(model, _modelHash, _folder, layers, positions);

@@ -3,14 +3,14 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Lens;
 
-/// <summary>What a lens says at a position, beside what the model says there.</summary>
+/// <summary>Compares a lens with the model at one position.</summary>
 /// <param name="Kl">KL(model || lens), nats.</param>
-/// <param name="Entropy">Of the lens, nats.</param>
-/// <param name="Rank">Tokens that the lens finds more probable than the model's most probable one; among
-/// equals the lower id comes first.</param>
+/// <param name="Entropy">Entropy of the lens' distribution, nats.</param>
+/// <param name="Rank">Number of tokens that the lens finds more probable than the model's most probable
+/// token; ties go to the lower id.</param>
 readonly record struct LensAtPosition(double Kl, double Entropy, int Rank);
 
-/// <summary>What the model says at a block of positions, in float64 on the host.</summary>
+/// <summary>The model's distributions at a block of positions, in float64 on the host.</summary>
 sealed class ModelWords
 {
     readonly int _V;
@@ -18,8 +18,8 @@ sealed class ModelWords
     readonly double[] _entropy; // [n]
     readonly int[] _first; // [n]: the most probable token
 
-    /// <param name="logits">[n, V]</param>
-    /// <param name="V">Tokens.</param>
+    /// <param name="logits">[n, V]: the model's logits.</param>
+    /// <param name="V">Size of the vocabulary.</param>
     internal ModelWords(float[] logits, int V)
     {
         (_V, Count) = (V, logits.Length / V);
@@ -32,19 +32,19 @@ sealed class ModelWords
             for (int v = 0; v < V; v++)
             {
                 p[v] = Math.Exp(row[v] - logSum);
-                _entropy[i] -= p[v] > 0 ? p[v] * (row[v] - logSum) : p[v]; // p log p of 0 is 0, of NaN NaN
+                _entropy[i] -= p[v] > 0 ? p[v] * (row[v] - logSum) : p[v]; // 0 log 0 is 0; NaN stays NaN
                 _first[i] = row[v] > row[_first[i]] ? v : _first[i];
             }
         });
     }
 
-    /// <summary>n</summary>
+    /// <summary>Number of positions, n.</summary>
     internal int Count { get; }
 
-    /// <summary>[n], nats.</summary>
+    /// <summary>[n]: entropy of the model's distribution, nats.</summary>
     internal IReadOnlyList<double> Entropy => _entropy;
 
-    /// <summary>Compares a lens' logits [n, V].</summary>
+    /// <summary>Compares a lens' logits [n, V] with the model's distributions.</summary>
     internal LensAtPosition[] Against(float[] logits)
     {
         var found = new LensAtPosition[Count];
@@ -52,7 +52,7 @@ sealed class ModelWords
         return found;
     }
 
-    /// <summary>KL(model || q) at a position, of log q [V].</summary>
+    /// <summary>Returns KL(model || q) at a position, nats, from log q [V].</summary>
     internal double KlFrom(int position, double[] logQ)
     {
         double cross = 0;
@@ -72,10 +72,10 @@ sealed class ModelWords
             double logQ = row[v] - logSum, q = Math.Exp(logQ);
             cross -= p[v] * logQ;
             entropy -= q * logQ;
-            // NaN, which nothing is larger than, comes before every number.
+            // NaN ranks before every number, although no comparison with it holds.
             rank += v < first ? (row[v] < own ? 0 : 1) : v == first || row[v] <= own ? 0 : 1;
         }
-        // What is below 0 is the rounding of two sums; NaN stays.
+        // A value below 0 comes from the rounding of two sums; NaN stays NaN.
         return new(Math.Max(0, cross - _entropy[i]), entropy, rank);
     }
 

@@ -1,26 +1,25 @@
 namespace HeadTap.Lens;
 
-/// <summary>How many of a head's tokens are in a list of words.</summary>
-/// <param name="Layer">From 0.</param>
-/// <param name="Head">From 0; null for the stream, where the lens reads that.</param>
-/// <param name="Mean">Tokens of the list among the largest, mean over prompts.</param>
-/// <param name="Found">Those tokens and in how many prompts they were, most often first, then by id.</param>
+/// <summary>Counts how many of a head's top tokens are in a list of words.</summary>
+/// <param name="Layer">Layer, from 0.</param>
+/// <param name="Head">Head, from 0; null if the lens reads the stream.</param>
+/// <param name="Mean">Mean over prompts of the number of listed words among the top tokens.</param>
+/// <param name="Found">Listed tokens that were found and the number of prompts with each, most prompts first,
+/// then by id.</param>
 public sealed record ScannedHead(
     int Layer, int? Head, double Mean, IReadOnlyList<(int Token, int Prompts)> Found);
 
-/// <summary>
-/// Which heads write words of a list: the localisation of Attention Lens, section 1.6, for any list.
-/// </summary>
-/// <param name="Heads">By layer, then by head.</param>
+/// <summary>Finds the heads that write words of a list, as in Attention Lens, section 1.6.</summary>
+/// <param name="Heads">Counts per head, ordered by layer, then by head.</param>
 public sealed record WordScan(IReadOnlyList<ScannedHead> Heads)
 {
-    /// <summary>The head of each layer with the most words; of equals the lower one.</summary>
+    /// <summary>The head with the most words in each layer; ties go to the lower head.</summary>
     public IEnumerable<ScannedHead> Best
         => Heads.GroupBy(h => h.Layer).Select(layer => layer.MaxBy(h => h.Mean)!);
 
-    /// <summary>Counts words in what a lens says.</summary>
-    /// <param name="readings">Of the layers, at one position of each prompt.</param>
-    /// <param name="listed">[V]: which tokens are in the list.</param>
+    /// <summary>Counts listed words in readings of a lens.</summary>
+    /// <param name="readings">Readings per layer, at one position of each prompt.</param>
+    /// <param name="listed">[V]: whether each token is in the list.</param>
     public static WordScan Of(IReadOnlyList<LayerReading> readings, IReadOnlyList<bool> listed)
     {
         ArgumentNullException.ThrowIfNull(readings);

@@ -4,8 +4,8 @@ using HeadTap.Runtime;
 namespace HeadTap.Lens;
 
 /// <summary>
-/// Words that tokens are looked up in: a token is one of them when its text is, without the spaces around it
-/// and in lower case (Attention Lens, section 1.6).
+/// A set of words in which tokens are looked up. A token matches if its text, trimmed and in lower case, is
+/// one of the words (Attention Lens, section 1.6).
 /// </summary>
 public sealed class WordSet
 {
@@ -13,10 +13,10 @@ public sealed class WordSet
 
     WordSet(HashSet<string> words) => _words = words;
 
-    /// <summary>The words, sorted.</summary>
+    /// <summary>The words in ordinal order.</summary>
     public IReadOnlyList<string> Words => [.. _words.Order(StringComparer.Ordinal)];
 
-    /// <summary>Reads words, one a line; what follows a <c>#</c> is a comment.</summary>
+    /// <summary>Reads words from a file, one per line; text after <c>#</c> is a comment.</summary>
     /// <exception cref="UserException">The file cannot be read or has no word.</exception>
     public static WordSet Read(string path)
     {
@@ -26,9 +26,10 @@ public sealed class WordSet
             $"{Quoted.Path(path)}: there is no word in it; expected one a line");
     }
 
-    /// <summary>[V]: which tokens are among the words.</summary>
-    /// <param name="tokenizer">Names the tokens.</param>
-    /// <param name="V">Tokens of the model; those unknown to the tokenizer are not among them.</param>
+    /// <summary>Returns whether each token matches one of the words, [V].</summary>
+    /// <param name="tokenizer">Tokenizer of the model.</param>
+    /// <param name="V">Size of the model's vocabulary; ids that the tokenizer does not know never
+    /// match.</param>
     public bool[] Tokens(ByteBpeTokenizer tokenizer, int V)
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
@@ -36,7 +37,7 @@ public sealed class WordSet
             .Select(v => v < tokenizer.VocabSize && _words.Contains(Plain(tokenizer.Decode([v]))))];
     }
 
-    /// <summary>How many of the words are a single token.</summary>
+    /// <summary>Returns how many of the words are a single token.</summary>
     public int Spelled(ByteBpeTokenizer tokenizer)
     {
         ArgumentNullException.ThrowIfNull(tokenizer);

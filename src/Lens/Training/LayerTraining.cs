@@ -3,7 +3,7 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Lens;
 
-/// <summary>One layer's lens in training: its features, losses, gradients and moments.</summary>
+/// <summary>Trains one layer's lens: holds its features, losses, gradients and moments.</summary>
 sealed class LayerTraining
 {
     readonly Tensor _features, _losses;
@@ -15,12 +15,12 @@ sealed class LayerTraining
     double _squaredNorm;
     float _gradientScale = 1;
 
-    /// <param name="lens">What is trained.</param>
-    /// <param name="storage">How moments of the vocabulary's matrix are kept.</param>
-    /// <param name="arena">Where moments and features are cut.</param>
-    /// <param name="block">Where a block's gradient is made; null where the vocabulary's side is not trained.
-    /// </param>
-    /// <param name="positions">n at most.</param>
+    /// <param name="lens">Lens to train.</param>
+    /// <param name="storage">Storage of the moments of the matrix to the vocabulary.</param>
+    /// <param name="arena">Arena for moments and features.</param>
+    /// <param name="block">Scratch for the gradient of a block; null if the matrix to the vocabulary is not
+    /// trained.</param>
+    /// <param name="positions">Largest number of positions, n.</param>
     internal LayerTraining(
         LayerLens lens, MomentStorage storage, TensorArena arena, UpdateBlock? block, int positions)
     {
@@ -44,22 +44,23 @@ sealed class LayerTraining
 
     internal LayerLens Lens { get; }
 
-    /// <summary>Whether the layer takes no more steps.</summary>
+    /// <summary>Whether training of the layer has ended.</summary>
     internal bool Done { get; set; }
 
-    /// <summary>Mean KL at the positions of the last run.</summary>
+    /// <summary>Mean KL at the positions of the last run, nats.</summary>
     internal double MeanLoss { get; private set; }
 
-    /// <summary>What a checkpoint keeps: parameters, then moments.</summary>
+    /// <summary>The tensors of a checkpoint: parameters, then moments.</summary>
     internal IEnumerable<(string Name, Tensor Tensor)> State =>
         [.. Lens.Parameters.Select(p => (p.Name, p.Value)), .. _update?.State ?? [], .. _innerState];
 
-    /// <summary>The same, of whole numbers.</summary>
+    /// <summary>The integer tensors of a checkpoint.</summary>
     internal IEnumerable<(string Name, IndexTensor Tensor)> IndexState => _update?.IndexState ?? [];
 
-    /// <summary>Makes the features.</summary>
-    /// <param name="at">What the layer's heads wrote.</param>
-    /// <param name="prepareFor">Positions to prepare for when parameters have changed; null when not.</param>
+    /// <summary>Computes the features of a batch.</summary>
+    /// <param name="at">Activations that the lens reads.</param>
+    /// <param name="prepareFor">Largest number of positions if parameters have changed since the last call;
+    /// null if not.</param>
     internal void Begin(LensInputs at, int? prepareFor)
     {
         _at = at;
@@ -71,7 +72,7 @@ sealed class LayerTraining
 
     internal KlTerm LossTerm() => new(X, Lens.Map, Losses, null) { LossesKnown = () => MeanLoss = Mean() };
 
-    /// <summary>Finds the gradient's norm.</summary>
+    /// <summary>Returns the term that computes the gradient's norm.</summary>
     internal KlTerm NormTerm(int step)
     {
         _squaredNorm = 0;
@@ -82,14 +83,16 @@ sealed class LayerTraining
         }) { LossesKnown = () => RequireFinite(step) };
     }
 
-    /// <summary>Steps the vocabulary's side as its gradient comes.</summary>
+    /// <summary>
+    /// Returns the term that steps the matrix to the vocabulary, block by block of its gradient.
+    /// </summary>
     internal KlTerm StepTerm(AdamWStep step) => new(X, Lens.Map, Losses, (first, dLogits) =>
     {
-        AddFeatureGradient(first, dLogits); // before the weights that it needs move
+        AddFeatureGradient(first, dLogits); // before the step changes the weights that it reads
         _update?.Step(X, first, dLogits, step with { GradientScale = _gradientScale });
     }) { LossesKnown = () => RequireFinite(step.Step) };
 
-    /// <summary>Scales the step so that the gradient's norm is at most <paramref name="most"/>.</summary>
+    /// <summary>Scales the gradient so that its norm is at most <paramref name="most"/>.</summary>
     internal void Clip(float most)
     {
         InnerGradients();
@@ -98,7 +101,7 @@ sealed class LayerTraining
         _gradientScale = (float)Math.Min(1.0, most / (Math.Sqrt(_squaredNorm) + 1e-6));
     }
 
-    /// <summary>Steps the parameters on the features' side.</summary>
+    /// <summary>Steps the parameters of <see cref="LayerLens.Inner"/>.</summary>
     internal void StepInner(AdamWStep step)
     {
         InnerGradients();

@@ -4,8 +4,8 @@ using HeadTap.Runtime;
 namespace HeadTap.Lens;
 
 /// <summary>
-/// The positions of texts that lenses are trained or judged on: what the lenses of several layers see there,
-/// and what the model says there. One forward pass of the model serves all layers.
+/// Gathers activations at chosen positions of texts: what the lenses of several layers read there, and the
+/// model's final stream. One forward pass of the model serves all layers.
 /// </summary>
 public sealed class LensActivations : IDisposable
 {
@@ -17,14 +17,14 @@ public sealed class LensActivations : IDisposable
     readonly Dictionary<Site, Tensor> _gathered;
     readonly IReadOnlyList<Site> _sites;
 
-    /// <summary>Room for positions of batches of at most <paramref name="maxRows"/> rows.</summary>
-    /// <param name="model">The model; it outlives this.</param>
-    /// <param name="layers">Layers whose heads are read.</param>
-    /// <param name="kinds">Kinds of lenses that will look.</param>
-    /// <param name="maxRows">Rows of a forward pass.</param>
-    /// <param name="maxTokens">T of a forward pass.</param>
-    /// <param name="positions">Positions gathered at most.</param>
-    /// <exception cref="UserException">It does not fit the device.</exception>
+    /// <summary>Allocates memory for a number of positions and a session for the forward passes.</summary>
+    /// <param name="model">The model; it must outlive this object.</param>
+    /// <param name="layers">Layers whose activations are gathered.</param>
+    /// <param name="kinds">Kinds of lenses that will read the activations.</param>
+    /// <param name="maxRows">Largest number of rows of a forward pass.</param>
+    /// <param name="maxTokens">T: largest number of tokens of a row.</param>
+    /// <param name="positions">Largest number of gathered positions.</param>
+    /// <exception cref="UserException">The memory does not fit the device.</exception>
     public LensActivations(LanguageModel model, IReadOnlyList<int> layers, IReadOnlyList<LensKind> kinds,
         int maxRows, int maxTokens, int positions)
     {
@@ -47,27 +47,27 @@ public sealed class LensActivations : IDisposable
         }
     }
 
-    /// <summary>Positions gathered at most.</summary>
+    /// <summary>Largest number of gathered positions.</summary>
     public int Capacity { get; }
 
-    /// <summary>Positions gathered since <see cref="Clear"/>.</summary>
+    /// <summary>Number of positions gathered since <see cref="Clear"/>.</summary>
     public int Count { get; private set; }
 
-    /// <summary>What the model says at the gathered positions: logits made where they are needed.</summary>
+    /// <summary>The model's logits at the gathered positions; they are computed on demand.</summary>
     public TargetLogits Target => new TargetLogits.Mapped(
         _target.Slice(_target.Name, 0, Count, _target.Columns), ModelHead(_model));
 
-    /// <summary>[count, C]: the model's last normalized stream at the gathered positions.</summary>
+    /// <summary>[count, C]: the model's stream after the final LayerNorm at the gathered positions.</summary>
     public Tensor Normalized => _target.Slice(_target.Name, 0, Count, _target.Columns);
 
-    /// <summary>The model's own map to the vocabulary.</summary>
+    /// <summary>Returns the model's own unembedding as a map.</summary>
     public static VocabularyMap ModelHead(LanguageModel model)
     {
         ArgumentNullException.ThrowIfNull(model);
         return new VocabularyMap(model.Weights.Head, model.Weights.HeadBias, Transposed: true);
     }
 
-    /// <summary>Floats that such activations take.</summary>
+    /// <summary>Returns the number of floats that such an object needs.</summary>
     public static long Floats(LanguageModel model, IReadOnlyList<int> layers, IReadOnlyList<LensKind> kinds,
         int maxRows, int maxTokens, int positions)
     {
@@ -76,13 +76,13 @@ public sealed class LensActivations : IDisposable
             + ModelSession.Floats(model, Options(layers, kinds, maxRows, maxTokens));
     }
 
-    /// <summary>Forgets the gathered positions.</summary>
+    /// <summary>Discards the gathered positions.</summary>
     public void Clear() => Count = 0;
 
-    /// <summary>Runs the model on a batch and gathers positions of it after those that are there.</summary>
-    /// <param name="rows">The batch.</param>
-    /// <param name="positions">Flat indices b T + t, none in padding.</param>
-    /// <exception cref="ArgumentException">There is no room for as many.</exception>
+    /// <summary>Runs the model on a batch and appends positions of it to the gathered ones.</summary>
+    /// <param name="rows">Batch to run.</param>
+    /// <param name="positions">Flat indices b T + t; none may be padding.</param>
+    /// <exception cref="ArgumentException">There is no room for so many positions.</exception>
     public void Add(SequenceBatch rows, ReadOnlySpan<int> positions)
     {
         if (Count + positions.Length > Capacity)
@@ -99,7 +99,9 @@ public sealed class LensActivations : IDisposable
         Count += positions.Length;
     }
 
-    /// <summary>What the lens of a layer sees at the gathered positions [first, first + count).</summary>
+    /// <summary>
+    /// Returns what the lens of a layer reads at the gathered positions [first, first + count).
+    /// </summary>
     public LensInputs Of(int layer, int first, int count)
     {
         Tensor? At(SiteKind kind) => _gathered.TryGetValue(new Site(kind, layer), out Tensor? t)
@@ -108,7 +110,7 @@ public sealed class LensActivations : IDisposable
             At(SiteKind.ResidPre), At(SiteKind.ResidMid));
     }
 
-    /// <summary>What the lens of a layer sees at all gathered positions.</summary>
+    /// <summary>Returns what the lens of a layer reads at all gathered positions.</summary>
     public LensInputs Of(int layer) => Of(layer, 0, Count);
 
     /// <inheritdoc/>

@@ -6,7 +6,9 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Lens;
 
-/// <summary>What decides the result of a lens training: options, kind of lens, model and texts.</summary>
+/// <summary>
+/// Everything that determines the result of a lens training: options, kind of lens, model and texts.
+/// </summary>
 sealed class LensCall
 {
     const string ConfigField = "config", TextsField = "texts", DeviceField = "device",
@@ -26,10 +28,10 @@ sealed class LensCall
         };
     }
 
-    /// <summary>For the folder's start record.</summary>
+    /// <summary>Manifest for the start record of the folder.</summary>
     internal Manifest Manifest { get; }
 
-    /// <summary>SHA-256 of all of it, for checkpoints.</summary>
+    /// <summary>Returns the SHA-256 of options, model and texts, for checkpoints.</summary>
     internal string Hash()
     {
         JsonObject config = Manifest.Options.DeepClone().AsObject();
@@ -38,7 +40,7 @@ sealed class LensCall
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(config.ToJsonString())));
     }
 
-    /// <summary>How a lens was trained, for its facts.</summary>
+    /// <summary>Returns the description of the training for the lens' metadata.</summary>
     internal JsonObject Training(ComputeDevice device)
     {
         JsonObject training = _options.ToJson();
@@ -49,9 +51,11 @@ sealed class LensCall
         return training;
     }
 
-    /// <summary>The facts of the lens in a folder; null if there is none. They say how it was trained, also
-    /// in a folder without a start record.</summary>
-    /// <exception cref="UserException">Another call trained it.</exception>
+    /// <summary>
+    /// Reads the metadata of the lens in a folder; null if there is none. The metadata names the training
+    /// call, so a folder without a start record can also be checked.
+    /// </summary>
+    /// <exception cref="UserException">Another call trained the lens.</exception>
     internal LensMetadata? ReadFacts(RunFolder folder)
     {
         if (!File.Exists(folder.At(LensFolder.WeightsFile)))
@@ -59,7 +63,7 @@ sealed class LensCall
         LensMetadata facts = LensFolder.ReadFacts(folder.Path);
         if (facts.Training?[ConfigField]?.GetValue<string>() != Hash())
             throw Another(folder, facts);
-        // A kill between the two files leaves an older one for people.
+        // A kill between writing the two files leaves an old lens.json; this replaces it.
         AtomicFile.WriteText(folder.At(LensFolder.FactsFile), facts + "\n");
         return facts;
     }

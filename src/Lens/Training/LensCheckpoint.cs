@@ -5,7 +5,8 @@ using HeadTap.Runtime;
 namespace HeadTap.Lens;
 
 /// <summary>
-/// A group of layers between two steps: parameters, moments, place in the texts, best so far.
+/// Saves and restores the training of a group of layers: parameters, moments, place in the texts and best
+/// results so far.
 /// </summary>
 static class LensCheckpoint
 {
@@ -31,8 +32,9 @@ static class LensCheckpoint
         StateFile.Save(path, [.. s_fields.Zip(values)], Tensors(trainer), Indices(trainer));
     }
 
-    /// <returns>Rows of metrics at that time; null if it is of layers that are complete.</returns>
-    /// <exception cref="UserException">It is of another run, or damaged.</exception>
+    /// <returns>Number of rows in the metrics file at that time; null if the checkpoint belongs to other
+    /// layers.</returns>
+    /// <exception cref="UserException">The checkpoint belongs to another run or is damaged.</exception>
     internal static long? Restore(string path, string config, LensTrainer trainer, LensGroupProgress progress)
     {
         StateFile state = StateFile.Open(path, s_fields, Format);
@@ -58,8 +60,8 @@ static class LensCheckpoint
         }
     }
 
-    /// <summary>The layers that a checkpoint is of.</summary>
-    /// <exception cref="UserException">It is no checkpoint, or damaged.</exception>
+    /// <summary>Returns the layers of a checkpoint.</summary>
+    /// <exception cref="UserException">The file is not a checkpoint, or it is damaged.</exception>
     internal static IEnumerable<int> LayersOf(string path)
     {
         StateFile state = StateFile.Open(path, s_fields, Format);

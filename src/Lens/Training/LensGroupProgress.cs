@@ -1,6 +1,6 @@
 namespace HeadTap.Lens;
 
-/// <summary>Each layer's best validation KL, and whether it still gets better.</summary>
+/// <summary>Tracks the best validation KL of each layer and ends layers that no longer improve.</summary>
 sealed class LensGroupProgress
 {
     readonly LensTrainer _trainer;
@@ -14,21 +14,21 @@ sealed class LensGroupProgress
         Array.Fill(BestKl, double.PositiveInfinity);
     }
 
-    /// <summary>Infinite before the first evaluation.</summary>
+    /// <summary>[layers]: best validation KL, nats; infinite before the first evaluation.</summary>
     internal double[] BestKl { get; }
 
-    /// <summary>The step of the lens that is kept.</summary>
+    /// <summary>[layers]: step of the best lens, which is the one that is kept.</summary>
     internal int[] BestStep { get; }
 
-    /// <summary>Evaluations since then.</summary>
+    /// <summary>[layers]: evaluations since the best one.</summary>
     internal int[] Since { get; }
 
     internal bool AllDone => _trainer.Layers.All(l => l.Done);
 
     internal double? Best(int index) => double.IsFinite(BestKl[index]) ? BestKl[index] : null;
 
-    /// <summary>Takes an evaluation.</summary>
-    /// <returns>The layers whose lenses are better than any before.</returns>
+    /// <summary>Records an evaluation.</summary>
+    /// <returns>Layers whose lenses are better than at all earlier evaluations.</returns>
     internal IReadOnlySet<int> Take(IReadOnlyList<double> kl, int step)
     {
         var better = new HashSet<int>();
@@ -48,7 +48,7 @@ sealed class LensGroupProgress
         return better;
     }
 
-    /// <summary>Layers that nobody has evaluated: what is kept of them is their last state.</summary>
+    /// <summary>Returns the layers without any evaluation; their last state is kept.</summary>
     internal IReadOnlySet<int> WithoutEvaluation(IReadOnlyList<int> layers)
     {
         for (int i = 0; i < layers.Count; i++)

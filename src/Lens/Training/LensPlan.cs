@@ -3,19 +3,23 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Lens;
 
-/// <summary>Which layers are trained together, and the memory that takes, before any is taken.</summary>
-/// <param name="Groups">Layers, rising; every layer once.</param>
-/// <param name="Memory">What the largest group takes beside the model's weights.</param>
-/// <param name="FreeBytes">What the device has.</param>
+/// <summary>
+/// Plans which layers are trained together and how much memory that needs, before any is allocated.
+/// </summary>
+/// <param name="Groups">Groups of layers, ascending; each layer is in one group.</param>
+/// <param name="Memory">Memory that the largest group needs in addition to the model's weights.</param>
+/// <param name="FreeBytes">Free memory of the device, bytes.</param>
 public sealed record LensPlan(IReadOnlyList<IReadOnlyList<int>> Groups, MemoryPlan Memory, long FreeBytes)
 {
-    /// <summary>Plans groups as large as fit.</summary>
-    /// <param name="model">The model, on its device.</param>
-    /// <param name="lens">Which lenses.</param>
-    /// <param name="layers">For which layers, rising.</param>
-    /// <param name="options">How they are trained.</param>
-    /// <param name="freeBytes">Memory beside the model's weights; null for what the device has.</param>
-    /// <exception cref="UserException">Not even one layer fits; the line says what would.</exception>
+    /// <summary>Plans groups that are as large as the memory allows.</summary>
+    /// <param name="model">Model that the lenses read.</param>
+    /// <param name="lens">Kind, rank and initial values of the lenses.</param>
+    /// <param name="layers">Layers to train, ascending.</param>
+    /// <param name="options">Options of the training.</param>
+    /// <param name="freeBytes">Memory available in addition to the model's weights, bytes; null for the free
+    /// memory of the device.</param>
+    /// <exception cref="UserException">Not even one layer fits; the message names options that need less
+    /// memory.</exception>
     public static LensPlan Make(
         LanguageModel model, LensOptions lens, IReadOnlyList<int> layers, LensTrainingOptions options,
         long? freeBytes = null)

@@ -6,48 +6,48 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Lens;
 
-/// <summary>How a run is carried out; nothing here changes its result.</summary>
+/// <summary>Callbacks and stop signal of a run; they do not change its result.</summary>
 public sealed record LensRunOptions
 {
-    /// <summary>Called once, with the groups of layers and what one takes.</summary>
+    /// <summary>Callback that gets the plan of groups and memory once, before training.</summary>
     public Action<LensPlan>? Planned { get; init; }
 
-    /// <summary>Called after every step.</summary>
+    /// <summary>Callback that gets the progress after each step.</summary>
     public Action<LensProgress>? Progress { get; init; }
 
-    /// <summary>Ends the run after the current step, with a checkpoint.</summary>
+    /// <summary>Stops the run after the current step and saves a checkpoint.</summary>
     public CancellationToken Stop { get; init; }
 }
 
-/// <summary>How far a run is.</summary>
-/// <param name="Group">The group of layers, from 0.</param>
-/// <param name="Groups">How many there are.</param>
-/// <param name="Layers">The group's layers.</param>
-/// <param name="Last">The last step.</param>
-/// <param name="Steps">Steps of each group.</param>
-/// <param name="TimeLeft">At the speed so far.</param>
-/// <param name="ValidationKl">Of each layer, in steps with an evaluation; else null.</param>
+/// <summary>Progress of a run after a step.</summary>
+/// <param name="Group">Index of the group of layers, from 0.</param>
+/// <param name="Groups">Number of groups.</param>
+/// <param name="Layers">Layers of the group.</param>
+/// <param name="Last">Result of the last step.</param>
+/// <param name="Steps">Number of steps of each group.</param>
+/// <param name="TimeLeft">Estimated time left for the group, at the speed so far.</param>
+/// <param name="ValidationKl">[layers of the group]: validation KL, nats; null in steps without an
+/// evaluation.</param>
 public sealed record LensProgress(int Group, int Groups, IReadOnlyList<int> Layers, LensStep Last, int Steps,
     TimeSpan TimeLeft, IReadOnlyList<double>? ValidationKl);
 
-/// <summary>How a run ended.</summary>
-/// <param name="Complete">False if it was stopped; the same call goes on.</param>
-/// <param name="Facts">What is in the folder; null if no lens has been written yet.</param>
-/// <param name="Elapsed">Since it was started or resumed.</param>
+/// <summary>Result of a run.</summary>
+/// <param name="Complete">Whether training is complete; if not, the same call continues it.</param>
+/// <param name="Facts">Metadata of the lens in the folder; null if no lens has been written yet.</param>
+/// <param name="Elapsed">Time since this call started training.</param>
 public sealed record LensRunResult(bool Complete, LensMetadata? Facts, TimeSpan Elapsed);
 
 /// <summary>
-/// Training of lenses in a <see cref="RunFolder"/>: <c>lens.safetensors</c> and <c>lens.json</c>, which
-/// always
-/// hold each layer's best lens so far, <c>metrics.jsonl</c> with a line a step, and while it lasts
-/// <c>checkpoint.safetensors</c>. Layers that do not fit the device together are trained in groups.
+/// Trains lenses in a <see cref="RunFolder"/>. <c>lens.safetensors</c> and <c>lens.json</c> always hold each
+/// layer's best lens so far, <c>metrics.jsonl</c> has one line per step, and <c>checkpoint.safetensors</c>
+/// exists until training is complete. Layers that do not fit the device together are trained in groups.
 /// </summary>
 public sealed class LensRun
 {
-    /// <summary>The checkpoint's name in the folder.</summary>
+    /// <summary>Name of the checkpoint file.</summary>
     public const string CheckpointFile = RunFolder.CheckpointFile;
 
-    /// <summary>The metrics' name in the folder.</summary>
+    /// <summary>Name of the metrics file.</summary>
     public const string MetricsFile = RunFolder.MetricsFile;
 
     static readonly string[] s_progress = [CheckpointFile, MetricsFile, LensFolder.WeightsFile];
@@ -78,19 +78,20 @@ public sealed class LensRun
         _call = new LensCall(lens, _options, modelHash, _train.Hash);
     }
 
-    /// <summary>Trains to the end, or until it is stopped. The same call goes on where it stopped, to the
-    /// same bits; with other layers it trains those that the folder does not have.</summary>
-    /// <param name="model">The model; its weights are not touched.</param>
-    /// <param name="modelHash"><see cref="ModelFolder.Hash"/> of it.</param>
-    /// <param name="lens">Which lenses.</param>
-    /// <param name="layers">For which layers, rising.</param>
-    /// <param name="options">How.</param>
-    /// <param name="texts">What the model reads.</param>
-    /// <param name="folder">Where lenses go.</param>
-    /// <param name="run">Progress and stop.</param>
+    /// <summary>
+    /// Trains until complete or stopped. The same call continues a stopped run and gives the same bits; with
+    /// other layers it trains those that the folder does not have.
+    /// </summary>
+    /// <param name="model">The model; its weights are not changed.</param>
+    /// <param name="modelHash"><see cref="ModelFolder.Hash"/> of the model.</param>
+    /// <param name="lens">Kind, rank and initial values of the lenses.</param>
+    /// <param name="layers">Layers to train, ascending.</param>
+    /// <param name="options">Options of the training.</param>
+    /// <param name="texts">Texts for training and validation.</param>
+    /// <param name="folder">Folder for the lenses.</param>
+    /// <param name="run">Callbacks and stop signal; null for none.</param>
     /// <exception cref="UserException">Options, texts, checkpoint or folder are not usable, the folder
-    /// belongs to another call, not even one layer fits the device, or a loss is no longer a
-    /// number.</exception>
+    /// belongs to another call, not even one layer fits the device, or a loss is not finite.</exception>
     public static LensRunResult Run(LanguageModel model, string modelHash, LensOptions lens,
         IReadOnlyList<int> layers, LensTrainingOptions options, DocumentSource texts, string folder,
         LensRunOptions? run = null)
@@ -114,7 +115,7 @@ public sealed class LensRun
                 complete = TrainGroup(group, folder);
         if (complete)
             folder.Start(_call.Manifest);
-        // A kill may have left that of the last group.
+        // A kill may have left the checkpoint of a group that is complete.
         if (complete && folder.HasCheckpoint && LensCheckpoint.LayersOf(folder.Checkpoint).All(IsComplete))
             File.Delete(folder.Checkpoint);
         return new LensRunResult(complete, _facts, _watch.Elapsed);
@@ -178,7 +179,8 @@ public sealed class LensRun
         => folder.Save(metrics, path =>
             LensCheckpoint.Save(path, _call.Hash(), trainer, progress, metrics.Rows));
 
-    // What a killed run wrote of a group without a checkpoint is written again, and not twice.
+    // A killed run may leave metrics of a group that has no checkpoint. These rows are cut off, because the
+    // group begins again.
     long RowsOfCompleteLayers()
     {
         string path = Path.Combine(_folder, MetricsFile);

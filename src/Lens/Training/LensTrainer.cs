@@ -3,17 +3,18 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Lens;
 
-/// <summary>What one step did.</summary>
-/// <param name="Step">1 for the first.</param>
-/// <param name="Losses">Mean KL of each layer before the step, nats; NaN for a layer that is done.</param>
-/// <param name="LearningRate">Of this step.</param>
-/// <param name="Positions">Whose distributions were matched.</param>
+/// <summary>Result of one training step.</summary>
+/// <param name="Step">Number of the step, from 1.</param>
+/// <param name="Losses">[layers]: mean KL before the step, nats; NaN for a layer whose training has
+/// ended.</param>
+/// <param name="LearningRate">Learning rate of this step.</param>
+/// <param name="Positions">Number of positions in this step.</param>
 public sealed record LensStep(int Step, IReadOnlyList<double> Losses, float LearningRate, int Positions);
 
 /// <summary>
-/// Steps of lenses that are trained together: a forward pass of the model serves all of them, their loss is
-/// KL(model || lens) summed over the heads of a layer (Attention Lens, equation 1), and each layer's lens has
-/// its own. Made alike, two trainers give the same bits on any number of threads.
+/// Trains the lenses of several layers together; one forward pass of the model serves all of them. The loss
+/// of a layer is KL(model || lens), with the lens logits summed over the layer's heads (Attention Lens,
+/// equation 1). Two trainers with the same inputs give the same bits on any number of threads.
 /// </summary>
 public sealed class LensTrainer : IDisposable
 {
@@ -24,11 +25,12 @@ public sealed class LensTrainer : IDisposable
     readonly VocabularyKl _kl;
     readonly List<LayerTraining> _layers = [];
 
-    /// <summary>A trainer at step 0; the lenses' parameters are those that are there.</summary>
-    /// <param name="lens">Trained in place; it outlives this.</param>
-    /// <param name="options">How.</param>
-    /// <param name="rows">The texts.</param>
-    /// <exception cref="UserException">The job does not fit the device.</exception>
+    /// <summary>Creates a trainer at step 0; the lenses keep their parameters.</summary>
+    /// <param name="lens">Lenses, trained in place; they must outlive the trainer.</param>
+    /// <param name="options">Options of the training.</param>
+    /// <param name="rows">Rows of the training texts.</param>
+    /// <exception cref="UserException">Training does not fit the device, or the lenses are logit
+    /// lenses.</exception>
     public LensTrainer(LensSet lens, LensTrainingOptions options, DocumentRows rows)
     {
         ArgumentNullException.ThrowIfNull(lens);
@@ -55,13 +57,13 @@ public sealed class LensTrainer : IDisposable
         }
     }
 
-    /// <summary>The lenses.</summary>
+    /// <summary>The lenses that are trained.</summary>
     public LensSet Lens { get; }
 
-    /// <summary>Steps done.</summary>
+    /// <summary>Number of steps done.</summary>
     public int Step { get; internal set; }
 
-    /// <summary>Where the next step's rows begin.</summary>
+    /// <summary>Place in the texts where the next step's rows begin.</summary>
     public RowPosition Position
     {
         get => _rows.Position;
@@ -70,8 +72,10 @@ public sealed class LensTrainer : IDisposable
 
     internal IReadOnlyList<LayerTraining> Layers => _layers;
 
-    /// <summary>Floats beside the lenses' own and the model's activations: moments, features,
-    /// scratch.</summary>
+    /// <summary>
+    /// Returns the number of floats for moments, features and scratch; parameters and the model's activations
+    /// are not included.
+    /// </summary>
     public static long Floats(LensSet lens, LensTrainingOptions options)
     {
         ArgumentNullException.ThrowIfNull(lens);
@@ -79,8 +83,9 @@ public sealed class LensTrainer : IDisposable
         return Floats(lens[lens.Layers[0]], options, lens.Layers.Count);
     }
 
-    /// <summary>Makes one optimiser step of every layer that is not done.</summary>
-    /// <exception cref="UserException">A loss is not finite; that layer's weights are as before.</exception>
+    /// <summary>Makes one optimiser step for every layer whose training has not ended.</summary>
+    /// <exception cref="UserException">A loss is not finite; the weights of that layer are not
+    /// changed.</exception>
     public LensStep Next()
     {
         _activations.Clear();
@@ -110,10 +115,12 @@ public sealed class LensTrainer : IDisposable
         return new LensStep(Step, [.. _layers.Select(l => l.Done ? double.NaN : l.MeanLoss)], rate, n);
     }
 
-    /// <summary>Mean KL of each layer on other rows, nats, at the positions that training chooses there;
-    /// changes nothing.</summary>
-    /// <param name="texts">The texts.</param>
-    /// <param name="rowLimit">Rows at most.</param>
+    /// <summary>
+    /// Returns the mean KL of each layer on other rows, nats, at positions chosen by the training options.
+    /// Parameters and the place in the training texts are not changed.
+    /// </summary>
+    /// <param name="texts">Rows to evaluate.</param>
+    /// <param name="rowLimit">Largest number of rows.</param>
     public IReadOnlyList<double> Evaluate(DocumentRows texts, int rowLimit)
     {
         ArgumentNullException.ThrowIfNull(texts);
@@ -129,12 +136,12 @@ public sealed class LensTrainer : IDisposable
     }
 
     /// <summary>
-    /// The same of the logit lens: on what the heads write together, or where the lens reads the stream,
-    /// on what it reads.
+    /// Returns the mean KL of the logit lens, nats, at the same positions as <see cref="Evaluate"/>. It reads
+    /// the sum of the heads' results or, for a lens of the stream, the same stream as the lens.
     /// </summary>
-    /// <param name="texts">The texts.</param>
-    /// <param name="rowLimit">Rows at most.</param>
-    /// <exception cref="UserException">It does not fit the device.</exception>
+    /// <param name="texts">Rows to evaluate.</param>
+    /// <param name="rowLimit">Largest number of rows.</param>
+    /// <exception cref="UserException">The logit lens does not fit the device.</exception>
     public IReadOnlyList<double> EvaluateLogitLens(DocumentRows texts, int rowLimit)
     {
         ArgumentNullException.ThrowIfNull(texts);
@@ -157,7 +164,7 @@ public sealed class LensTrainer : IDisposable
         })]);
     }
 
-    // Means of batches, each weighing as many positions as it has.
+    // Mean over batches, weighted by their number of positions.
     double[] MeanOver(DocumentRows texts, int rowLimit, Func<IEnumerable<double>> layers)
     {
         double[] sums = new double[_layers.Count];
@@ -165,7 +172,8 @@ public sealed class LensTrainer : IDisposable
         foreach (SequenceBatch rows in texts.InOrder(_options.BatchRows, rowLimit))
         {
             _activations.Clear();
-            // No step has this number, so no row is sampled as in training.
+            // Negative numbers are not used by training steps, so positions are drawn independently of
+            // training.
             _activations.Add(rows, _options.Positions.Of(rows, _options.Seed, -1 - batch++));
             positions += _activations.Count;
             int i = 0;

@@ -4,73 +4,78 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Lens;
 
-/// <summary>How lenses are trained.</summary>
+/// <summary>Options of lens training.</summary>
 public sealed record LensTrainingOptions
 {
-    /// <summary>Optimiser steps; 0 leaves lenses as they begin.</summary>
+    /// <summary>Number of optimiser steps; 0 keeps the initial values.</summary>
     public required int Steps { get; init; }
 
-    /// <summary>Rows of a forward pass of the model.</summary>
+    /// <summary>Rows per forward pass of the model; at least 1.</summary>
     public int BatchRows { get; init; } = 8;
 
-    /// <summary>Forward passes whose positions make one step.</summary>
+    /// <summary>Forward passes per step; at least 1.</summary>
     public int Accumulation { get; init; } = 1;
 
     /// <summary>
-    /// Most tokens of a row; longer documents give several rows. 0 for the model's context.
+    /// Largest number of tokens of a row; longer documents give several rows. 0 for the model's context.
     /// </summary>
     public int TokensPerRow { get; init; }
 
-    /// <summary>Positions of a row whose distributions are matched: the last real one is the reference's.
+    /// <summary>
+    /// Positions of each row where the lens is trained to match the model; the reference uses the last
+    /// position that is not padding.
     /// </summary>
     public PositionChoice Positions { get; init; } = PositionChoice.Last;
 
-    /// <summary>Adam's options; the reference has no decay.</summary>
+    /// <summary>Options of AdamW; the reference has no weight decay.</summary>
     public AdamWOptions Optimizer { get; init; } =
         new() { LearningRate = 1e-3f, Beta1 = 0.9f, Beta2 = 0.999f, WeightDecay = 0 };
 
-    /// <summary>The learning rate over the steps.</summary>
+    /// <summary>Schedule of the learning rate.</summary>
     public LearningRateSchedule Schedule { get; init; } = new();
 
-    /// <summary>Largest norm of a layer's gradient; 0 for no limit. A limit costs a second pass over the
-    /// vocabulary.</summary>
+    /// <summary>
+    /// Largest norm of a layer's gradient; 0 for no limit. A limit needs a second pass over the vocabulary.
+    /// </summary>
     public float Clip { get; init; }
 
-    /// <summary>How moments of the vocabulary's matrix are kept.</summary>
+    /// <summary>Storage of the moments of the matrix to the vocabulary.</summary>
     public MomentStorage Moments { get; init; }
 
-    /// <summary>Order of texts, sampled positions, choice of validation texts.</summary>
+    /// <summary>Seed for the order of texts, sampled positions and the choice of validation texts.</summary>
     public ulong Seed { get; init; }
 
-    /// <summary>Token put before each document; null for none.</summary>
+    /// <summary>Token that is put before each document; null for none.</summary>
     public int? Bos { get; init; }
 
-    /// <summary>Share of the documents that is held out; 0 for none; null for a twentieth of 20 documents or
-    /// more, and none of fewer.</summary>
+    /// <summary>
+    /// Share of the documents that is held out for validation, 0 to less than 1. Null holds out 5 % if there
+    /// are at least 20 documents, and none otherwise.
+    /// </summary>
     public double? ValidationShare { get; init; }
 
-    /// <summary>Rows of the held-out documents that are looked at, at most.</summary>
+    /// <summary>Largest number of held-out rows per evaluation; at least 1.</summary>
     public int ValidationRows { get; init; } = 256;
 
-    /// <summary>Steps between two evaluations.</summary>
+    /// <summary>Steps between two evaluations; at least 1.</summary>
     public int EvaluateEvery { get; init; } = 100;
 
     /// <summary>
-    /// Evaluations without a better validation KL after which a layer is done; 0 never. What is kept is each
-    /// layer's best.
+    /// Number of evaluations without improvement after which training of a layer ends; 0 for never. The best
+    /// lens of each layer is kept.
     /// </summary>
     public int Patience { get; init; } = 5;
 
-    /// <summary>How much better counts, nats.</summary>
+    /// <summary>Smallest decrease of the validation KL that counts as an improvement, nats.</summary>
     public double MinimumGain { get; init; } = 1e-4;
 
-    /// <summary>Steps between two checkpoints; 0 for one at the end alone.</summary>
+    /// <summary>Steps between two checkpoints; 0 for a checkpoint only when the run is stopped.</summary>
     public int CheckpointEvery { get; init; } = 500;
 
-    /// <summary>Layers that are trained together; 0 for as many as fit.</summary>
+    /// <summary>Largest number of layers that are trained together; 0 for as many as fit.</summary>
     public int LayersAtOnce { get; init; }
 
-    /// <summary>Everything that decides the result, for manifests and checkpoints.</summary>
+    /// <summary>Returns all options that determine the result, for manifests and checkpoints.</summary>
     public JsonObject ToJson() => new()
     {
         ["steps"] = Steps,
@@ -97,8 +102,8 @@ public sealed record LensTrainingOptions
         ["minimum_gain"] = MinimumGain,
     };
 
-    /// <summary>Refuses options out of range.</summary>
-    /// <exception cref="UserException">One is; the message names it.</exception>
+    /// <summary>Returns these options after checking their ranges.</summary>
+    /// <exception cref="UserException">An option is out of range; the message names it.</exception>
     public LensTrainingOptions Validated(ModelConfig config)
     {
         ArgumentNullException.ThrowIfNull(config);
@@ -125,10 +130,10 @@ public sealed record LensTrainingOptions
         return Optimizer.Problem() is { } problem ? throw new UserException(problem) : this;
     }
 
-    /// <summary>T of a forward pass.</summary>
+    /// <summary>Returns T, the largest number of tokens of a row.</summary>
     internal int TokensAtOnce(ModelConfig config) => TokensPerRow == 0 ? config.ContextLength : TokensPerRow;
 
-    /// <summary>Positions of one step at most.</summary>
+    /// <summary>Returns the largest number of positions of one step.</summary>
     internal int PositionsAtOnce(ModelConfig config)
         => checked((int)(Accumulation * Positions.MostOf(BatchRows, TokensAtOnce(config))));
 

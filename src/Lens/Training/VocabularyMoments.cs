@@ -3,21 +3,21 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Lens;
 
-/// <summary>Adam's moments of a matrix [V, K] that is stepped a block of rows at a time.</summary>
+/// <summary>Adam's moments of a matrix [V, K] that is updated block by block of rows.</summary>
 abstract class VocabularyMoments
 {
-    /// <summary>Everything that a checkpoint keeps.</summary>
+    /// <summary>The tensors of a checkpoint.</summary>
     internal abstract IEnumerable<(string Name, Tensor Tensor)> State { get; }
 
-    /// <summary>The same, of whole numbers.</summary>
+    /// <summary>The integer tensors of a checkpoint.</summary>
     internal virtual IEnumerable<(string Name, IndexTensor Tensor)> IndexState => [];
 
-    /// <summary>Moments of zero.</summary>
-    /// <param name="arena">Where they are cut.</param>
-    /// <param name="ops">Steps.</param>
-    /// <param name="storage">How they are kept.</param>
-    /// <param name="weight">[V, K]</param>
-    /// <param name="blockTokens">Rows that are stepped together.</param>
+    /// <summary>Creates moments of zero.</summary>
+    /// <param name="arena">Arena for the moments.</param>
+    /// <param name="ops">Ops of the device.</param>
+    /// <param name="storage">Storage of the moments.</param>
+    /// <param name="weight">[V, K]: the matrix.</param>
+    /// <param name="blockTokens">Number of rows of a block.</param>
     internal static VocabularyMoments Cut(
         TensorArena arena, Ops ops, MomentStorage storage, Tensor weight, int blockTokens) => storage switch
     {
@@ -27,15 +27,15 @@ abstract class VocabularyMoments
         _ => throw new ArgumentOutOfRangeException(nameof(storage), storage, "no such storage"),
     };
 
-    /// <summary>Steps a block of rows.</summary>
-    /// <param name="weight">[rows, K]: the block.</param>
-    /// <param name="gradient">[rows, K]</param>
-    /// <param name="first">Its first row; the same blocks come in every step.</param>
-    /// <param name="step">Options.</param>
+    /// <summary>Makes an AdamW step for a block of rows.</summary>
+    /// <param name="weight">[rows, K]: the block of the matrix.</param>
+    /// <param name="gradient">[rows, K]: gradient of the block.</param>
+    /// <param name="first">First row of the block; every step must use the same blocks.</param>
+    /// <param name="step">Learning rate, decay and other options of the step.</param>
     internal abstract void Step(Tensor weight, Tensor gradient, int first, in AdamWStep step);
 }
 
-/// <summary>Both moments as float32: 8 bytes a parameter.</summary>
+/// <summary>Stores both moments in float32: 8 bytes per parameter.</summary>
 sealed class Float32Moments(TensorArena arena, Ops ops, Tensor weight) : VocabularyMoments
 {
     readonly Tensor _m = arena.Cut("m", weight.Rows, weight.Columns);
@@ -51,8 +51,8 @@ sealed class Float32Moments(TensorArena arena, Ops ops, Tensor weight) : Vocabul
 }
 
 /// <summary>
-/// Both moments in 8 bits, 2.03 bytes a parameter; each block of rows begins its own codes, so a block is
-/// one call of the op.
+/// Stores both moments in 8 bits: 2.03 bytes per parameter. Each block of rows has its own range of codes, so
+/// one call of the op updates a block.
 /// </summary>
 sealed class EightBitMoments : VocabularyMoments
 {
@@ -94,8 +94,8 @@ sealed class EightBitMoments : VocabularyMoments
 }
 
 /// <summary>
-/// The first moment in float32, the second as a number for each row and, in each block of rows, one for each
-/// column: 4 bytes a parameter and a little.
+/// Stores the first moment in float32, and the second as one number per row and, in each block of rows, one
+/// number per column: slightly more than 4 bytes per parameter.
 /// </summary>
 sealed class FactoredMoments : VocabularyMoments
 {

@@ -4,25 +4,26 @@ using HeadTap.Runtime;
 namespace HeadTap.Lens;
 
 /// <summary>
-/// The optimiser's step on a lens' vocabulary side, a block of tokens at a time: the block's gradient is made
-/// and used at once, so a gradient as large as the weights never exists, and on the host it stays in cache.
+/// Makes the optimiser's step on a lens' matrix to the vocabulary, block by block of tokens. Each block's
+/// gradient is used as soon as it is made, so the whole gradient is never stored, and on the host the block
+/// stays in cache.
 /// </summary>
 sealed class VocabularyUpdate
 {
-    // 2 MiB on the host, which caches hold: a step of a layer as GPT-2 small's took 0.66 s, with 1 MiB 0.72 s
-    // and with 4 MiB 1.2 s. More elsewhere, where a launch costs more than memory.
+    // 2 MiB on the host fit in the cache: a step of a layer with GPT-2 small's sizes took 0.66 s, with 1 MiB
+    // 0.72 s, with 4 MiB 1.2 s. On other devices a launch costs more than memory, so blocks are larger.
     const long HostFloats = 1L << 19, DeviceFloats = 1L << 23;
-    const int Multiple = 16; // tokens: with any width, blocks begin at a multiple of 16 floats
+    const int Multiple = 16; // tokens; so blocks begin at a multiple of 16 floats for every width
 
     readonly LayerLens _lens;
     readonly VocabularyMoments _moments;
     readonly Tensor _gradient, _biasGradient, _logits, _biasM, _biasV;
     readonly int _blockTokens;
 
-    /// <param name="lens">Its <see cref="LayerLens.Vocabulary"/> is trained.</param>
-    /// <param name="storage">How moments are kept.</param>
-    /// <param name="arena">Where moments are cut.</param>
-    /// <param name="block">Where a block's gradient is made; layers may share it.</param>
+    /// <param name="lens">Lens whose <see cref="LayerLens.Vocabulary"/> is trained.</param>
+    /// <param name="storage">Storage of the moments.</param>
+    /// <param name="arena">Arena for the moments.</param>
+    /// <param name="block">Scratch for the gradient of a block; layers may share it.</param>
     internal VocabularyUpdate(LayerLens lens, MomentStorage storage, TensorArena arena, UpdateBlock block)
     {
         _lens = lens;
@@ -34,14 +35,14 @@ sealed class VocabularyUpdate
         _biasV = arena.Cut("v of bias", (int)bias.Length);
     }
 
-    /// <summary>Everything that a checkpoint keeps of it.</summary>
+    /// <summary>The tensors of a checkpoint.</summary>
     internal IEnumerable<(string Name, Tensor Tensor)> State
         => [.. _moments.State, ("bias.m", _biasM), ("bias.v", _biasV)];
 
-    /// <summary>The same, of whole numbers.</summary>
+    /// <summary>The integer tensors of a checkpoint.</summary>
     internal IEnumerable<(string Name, IndexTensor Tensor)> IndexState => _moments.IndexState;
 
-    /// <summary>Tokens of a block.</summary>
+    /// <summary>Returns the number of tokens of a block.</summary>
     internal static int BlockTokens(ComputeDevice device, int width, int V)
     {
         long floats = device.Kind == DeviceKind.Cpu ? HostFloats : DeviceFloats;
@@ -49,7 +50,9 @@ sealed class VocabularyUpdate
         return (int)Math.Clamp(floats / width / Multiple * Multiple, Multiple, whole);
     }
 
-    /// <summary>First token and tokens of every block, chunk after chunk of the vocabulary.</summary>
+    /// <summary>
+    /// Returns the first token and the number of tokens of every block, chunk by chunk of the vocabulary.
+    /// </summary>
     internal static IEnumerable<(int First, int Tokens)> Blocks(int V, int blockTokens)
     {
         for (int chunk = 0; chunk < V; chunk += VocabularyLoss.DefaultChunk)
@@ -60,24 +63,24 @@ sealed class VocabularyUpdate
         }
     }
 
-    /// <summary>Makes the gradient of a chunk of tokens and steps with it.</summary>
+    /// <summary>Computes the gradient of a chunk of tokens and makes an AdamW step with it.</summary>
     /// <param name="x">[n, K]: the features.</param>
     /// <param name="first">The chunk's first token.</param>
-    /// <param name="dLogits">[n, tokens of the chunk]</param>
-    /// <param name="step">Rate, decay and the number of the step.</param>
+    /// <param name="dLogits">[n, tokens of the chunk]: gradient of the logits.</param>
+    /// <param name="step">Learning rate, decay and number of the step.</param>
     internal void Step(Tensor x, int first, Tensor dLogits, AdamWStep step)
         => InBlocks(x, first, dLogits, (token, gradient, biasGradient) =>
         {
             (Tensor weight, Tensor bias) = _lens.Vocabulary!.Value;
             int tokens = gradient.Rows;
             _moments.Step(weight.SliceRows(token, tokens), gradient, token, step);
-            // Of H equal biases in the sum each moves as one would, and none decays.
+            // Each of the H equal biases takes the step of a single bias; biases do not decay.
             _lens.Ops.AdamW(biasGradient, bias.Slice("bias", token, tokens),
                 _biasM.Slice("m", token, tokens), _biasV.Slice("v", token, tokens),
                 step with { LearningRate = step.LearningRate * _lens.BiasesInSum, WeightDecay = 0 });
         });
 
-    /// <summary>Sum of squares of a chunk's gradient, over all parameters of the lens.</summary>
+    /// <summary>Returns the sum of squares of a chunk's gradient, over matrix and biases.</summary>
     internal double SquaredNorm(Tensor x, int first, Tensor dLogits)
     {
         double sum = 0;
@@ -111,13 +114,13 @@ sealed class VocabularyUpdate
     }
 }
 
-/// <summary>Scratch memory in which the gradient of a block of tokens is made.</summary>
+/// <summary>Scratch memory for the gradient of a block of tokens.</summary>
 sealed class UpdateBlock
 {
-    /// <param name="arena">Where it is cut.</param>
-    /// <param name="width">Columns of the weight.</param>
-    /// <param name="V">Tokens of the vocabulary.</param>
-    /// <param name="positions">n at most.</param>
+    /// <param name="arena">Arena for the scratch memory.</param>
+    /// <param name="width">Number of columns of the matrix.</param>
+    /// <param name="V">Size of the vocabulary.</param>
+    /// <param name="positions">Largest number of positions, n.</param>
     internal UpdateBlock(TensorArena arena, int width, int V, int positions)
     {
         Tokens = VocabularyUpdate.BlockTokens(arena.Device, width, V);
