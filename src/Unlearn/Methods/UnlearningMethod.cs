@@ -28,10 +28,12 @@ public enum MethodFamily
 /// <summary>The two forms of a method: the equation's, or the reference code's.</summary>
 public enum MethodForm
 {
-    /// <summary>As the equation says.</summary>
+    /// <summary>The method computes its equation.</summary>
     Corrected,
 
-    /// <summary>As the reference code computes it, defects included, to reproduce its tables.</summary>
+    /// <summary>
+    /// The method computes what the reference code computes, defects included, to reproduce its tables.
+    /// </summary>
     Reference,
 }
 
