@@ -41,7 +41,7 @@ public sealed record InjectEvaluateOptions
 /// <param name="MeanProbabilityChangePercent">Change of the mean probability, percent, with its
 /// interval.</param>
 /// <param name="Repaired">Number of answers that become the most probable token, mean over draws.</param>
-/// <param name="Broken">Number of answers that are no longer the most probable token, mean over draws.</param>
+/// <param name="Broken">Number of answers that stop being the most probable token, mean over draws.</param>
 public sealed record MemoryResult(string Memory,
     [property: JsonPropertyName("p_after")] IReadOnlyList<double> ProbabilityAfter,
     IReadOnlyList<double> TrimmedMeanPercent, IReadOnlyList<double> MedianPercent,
