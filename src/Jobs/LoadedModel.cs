@@ -3,7 +3,7 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Jobs;
 
-/// <summary>A model read from a folder, processed if asked for.</summary>
+/// <summary>A model read from a folder, with processed weights if requested.</summary>
 public sealed class LoadedModel : IDisposable
 {
     LoadedModel(LanguageModel model) => Model = model;
@@ -11,13 +11,13 @@ public sealed class LoadedModel : IDisposable
     /// <summary>The model, owned by this object.</summary>
     public LanguageModel Model { get; }
 
-    /// <summary>Reads a folder onto a device.</summary>
-    /// <param name="context">Its cancellation is looked at before the weights are read.</param>
-    /// <param name="device">Where the weights go.</param>
-    /// <param name="folder">A model folder as Hugging Face keeps it.</param>
-    /// <param name="processed">Rewrites the weights as TransformerLens does.</param>
+    /// <summary>Reads a model from a folder onto a device.</summary>
+    /// <param name="context">Context of the job; cancellation is checked before the weights are read.</param>
+    /// <param name="device">Device for the weights.</param>
+    /// <param name="folder">Folder of the model, in Hugging Face's format.</param>
+    /// <param name="processed">Whether to rewrite the weights as TransformerLens does.</param>
     /// <exception cref="UserException">A file is missing or damaged, or the model does not fit.</exception>
-    /// <exception cref="OperationCanceledException">The job is to end.</exception>
+    /// <exception cref="OperationCanceledException">The job was cancelled.</exception>
     public static LoadedModel Open(JobContext context, ComputeDevice device, string folder,
         bool processed = false)
     {

@@ -4,22 +4,22 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Jobs;
 
-/// <summary>An output and the manifest beside it.</summary>
+/// <summary>Checks and manifests of output files.</summary>
 public static class OutputFile
 {
-    /// <summary>Refuses a place that cannot be written, before the work starts.</summary>
-    /// <exception cref="UserException">It cannot be written.</exception>
+    /// <summary>Checks before the work starts that an output and its manifest can be written.</summary>
+    /// <exception cref="UserException">One of the two files cannot be written.</exception>
     public static void Require(string path)
     {
         AtomicFile.RequireWritable(path);
         AtomicFile.RequireWritable(Manifest.PathFor(path));
     }
 
-    /// <summary>The facts that decide an output of one model.</summary>
-    /// <param name="command">The verb.</param>
-    /// <param name="options">Every option that was in force.</param>
-    /// <param name="model">The model's folder.</param>
-    /// <param name="device">Where it ran.</param>
+    /// <summary>Makes the manifest of an output of one model.</summary>
+    /// <param name="command">Verb of the command.</param>
+    /// <param name="options">Values of all options.</param>
+    /// <param name="model">Folder of the model.</param>
+    /// <param name="device">Device that the job ran on.</param>
     internal static Manifest ManifestOf(
         string command, JsonObject options, string model, ComputeDevice device) => new()
     {

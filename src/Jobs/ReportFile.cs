@@ -4,10 +4,10 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Jobs;
 
-/// <summary>Writes pages to files.</summary>
+/// <summary>Writes HTML pages to files.</summary>
 public static class ReportFile
 {
-    /// <summary>Writes the page atomically.</summary>
+    /// <summary>Writes a page to a file atomically.</summary>
     /// <exception cref="UserException">The place cannot be written.</exception>
     public static void Save(this HtmlReport page, string path)
     {

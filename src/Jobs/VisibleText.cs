@@ -1,9 +1,11 @@
 namespace HeadTap.Jobs;
 
-/// <summary>Pieces of text in tables.</summary>
+/// <summary>Formats pieces of text for tables.</summary>
 public static class VisibleText
 {
-    /// <summary>A piece of text as one visible word: line ends and tabs spelled, spaces as dots.</summary>
+    /// <summary>
+    /// Returns a piece of text as one visible word: line ends and tabs as escapes, spaces as dots.
+    /// </summary>
     public static string Of(string piece)
     {
         ArgumentNullException.ThrowIfNull(piece);

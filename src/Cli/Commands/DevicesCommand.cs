@@ -4,7 +4,9 @@ using Spectre.Console;
 
 namespace HeadTap.Cli;
 
-/// <summary><c>devices</c>: what was found, what was refused and why.</summary>
+/// <summary>
+/// <c>devices</c>: lists the devices that were found, and those that cannot be used with the reason.
+/// </summary>
 static class DevicesCommand
 {
     internal static Command Create(GlobalOptions global)

@@ -5,7 +5,7 @@ using HeadTap.Runtime;
 namespace HeadTap.Cli;
 
 /// <summary>
-/// <c>eval</c>: loss, perplexity and accuracy on a text, or the answers to the atlas' questions.
+/// <c>eval</c>: measures loss, perplexity and accuracy on a text, or scores answers to the atlas's questions.
 /// </summary>
 static class EvalCommand
 {
@@ -62,7 +62,7 @@ static class EvalCommand
         return command;
     }
 
-    /// <summary>Prints answers to the atlas' questions, as <c>train</c> and <c>eval</c> show them.</summary>
+    /// <summary>Prints the scores on the atlas's questions, for <c>train</c> and <c>eval</c>.</summary>
     internal static void Print(Invocation run, AtlasEvaluation atlas) => run.Line(atlas.Describe().TrimEnd());
 
     static int RunAtlas(Invocation run, EvalAtlasOptions options)

@@ -3,7 +3,7 @@ using System.Globalization;
 
 namespace HeadTap.Cli;
 
-/// <summary><c>grad</c>: the loss of a batch and its gradient.</summary>
+/// <summary><c>grad</c>: computes the loss of a batch and writes its gradient.</summary>
 static class GradCommand
 {
     internal static Command Create(GlobalOptions global)

@@ -3,7 +3,7 @@ using Spectre.Console;
 
 namespace HeadTap.Cli;
 
-/// <summary><c>profile</c>: what each kind of tap costs, on one device or several.</summary>
+/// <summary><c>profile</c>: measures the cost of each kind of tap, on one device or several.</summary>
 static class ProfileCommand
 {
     internal static Command Create(GlobalOptions global)

@@ -3,7 +3,7 @@ using Spectre.Console;
 
 namespace HeadTap.Cli;
 
-/// <summary><c>tokenize</c>: a text as token ids and pieces.</summary>
+/// <summary><c>tokenize</c>: prints a text as token ids and pieces.</summary>
 static class TokenizeCommand
 {
     internal static Command Create(GlobalOptions global)

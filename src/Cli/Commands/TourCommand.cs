@@ -4,7 +4,7 @@ using Spectre.Console;
 
 namespace HeadTap.Cli;
 
-/// <summary><c>tour</c>: everything at once on the model that the project trained.</summary>
+/// <summary><c>tour</c>: shows all experiments on the shipped model.</summary>
 static class TourCommand
 {
     internal static Command Create(GlobalOptions global)

@@ -3,7 +3,7 @@ using Spectre.Console;
 
 namespace HeadTap.Cli;
 
-/// <summary><c>trace</c>: a forward pass, and what it computed at the sites asked for.</summary>
+/// <summary><c>trace</c>: runs a forward pass and writes the values at the requested sites.</summary>
 static class TraceCommand
 {
     internal static Command Create(GlobalOptions global)

@@ -2,7 +2,7 @@ using System.CommandLine;
 
 namespace HeadTap.Cli;
 
-/// <summary><c>train</c>: trains a model as a config file says.</summary>
+/// <summary><c>train</c>: trains a model described by a config file.</summary>
 static class TrainCommand
 {
     internal static Command Create(GlobalOptions global)

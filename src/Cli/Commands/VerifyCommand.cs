@@ -5,7 +5,7 @@ using Spectre.Console;
 namespace HeadTap.Cli;
 
 /// <summary>
-/// <c>verify</c>: every site against the float64 reference, and injections against published numbers.
+/// <c>verify</c>: compares every site with the float64 reference, and injections with published numbers.
 /// </summary>
 static class VerifyCommand
 {
@@ -41,7 +41,7 @@ static class VerifyCommand
     static int Run(Invocation run, VerifyOptions options)
     {
         VerifyResult found = run.RunJob(context => VerifyJob.Run(options, context));
-        // The reasons name options of the job; here they are flags.
+        // The reasons name fields of the job's options; the user knows them as flags.
         found = found with
         {
             Injections = found.Injections with
@@ -53,8 +53,8 @@ static class VerifyCommand
         return Report(run, found);
     }
 
-    /// <summary>Prints what was found.</summary>
-    /// <returns><see cref="ExitCode.Defect"/> where something disagrees.</returns>
+    /// <summary>Prints the comparisons.</summary>
+    /// <returns><see cref="ExitCode.Defect"/> if a comparison fails.</returns>
     internal static int Report(Invocation run, VerifyResult found)
     {
         if (run.Json)

@@ -3,7 +3,7 @@ using HeadTap.Models;
 
 namespace HeadTap.Cli;
 
-/// <summary><c>weights pull</c>: a published model into a folder.</summary>
+/// <summary><c>weights pull</c>: downloads a published model into a folder.</summary>
 static class WeightsCommand
 {
     internal static Command Create(GlobalOptions global)

@@ -2,8 +2,10 @@ using System.CommandLine;
 
 namespace HeadTap.Cli;
 
-/// <summary>What is to be forgotten and kept: <c>--forget</c>, <c>--keep</c> and how that is
-/// measured.</summary>
+/// <summary>
+/// The options of sequences to forget and to keep, and of their measures: <c>--forget</c>, <c>--keep</c> and
+/// others.
+/// </summary>
 sealed class ForgetOptions
 {
     readonly Option<string> _forget = new("--forget")

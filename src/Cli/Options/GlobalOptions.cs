@@ -5,7 +5,7 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
 
-/// <summary>The options that every verb takes.</summary>
+/// <summary>The options that all verbs share.</summary>
 sealed class GlobalOptions(Terminal terminal, CancellationToken cancel)
 {
     readonly Option<string> _device = new("--device")
@@ -35,24 +35,24 @@ sealed class GlobalOptions(Terminal terminal, CancellationToken cancel)
         Description = "no progress and no remarks", Recursive = true,
     };
 
-    /// <summary>Puts them on the root, from where every verb has them.</summary>
+    /// <summary>Adds the options to the root command, so that every verb has them.</summary>
     public void AddTo(RootCommand root)
     {
         foreach (Option option in (Option[])[_device, _precision, _seed, _threads, _json, _quiet])
             root.Options.Add(option);
     }
 
-    /// <summary>What a parsed command line asks for.</summary>
+    /// <summary>Returns the invocation that a parsed command line describes.</summary>
     public Invocation Of(ParseResult parsed) => new(terminal, parsed.GetValue(_device)!,
         Precisions.Parse(parsed.GetValue(_precision)!),
         parsed.GetResult(_seed) is { Implicit: false } ? parsed.GetValue(_seed) : null,
         parsed.GetValue(_threads), parsed.GetValue(_json), parsed.GetValue(_quiet), cancel);
 
-    /// <summary>The value of an option that the user gave; null where it was left out.</summary>
+    /// <summary>Returns the value of an option that the user gave; null if the user left it out.</summary>
     public static T? Given<T>(ParseResult parsed, Option<T> option) where T : struct
         => parsed.GetResult(option) is { Implicit: false } ? parsed.GetValue(option) : null;
 
-    /// <summary>An option that takes a number and says in one line when it got something else.</summary>
+    /// <summary>Makes an option that takes a number and reports other text as an error of one line.</summary>
     public static Option<T> Number<T>(string name, T absent, string description, bool recursive = false)
         where T : struct, INumber<T> => new(name)
         {
@@ -63,7 +63,7 @@ sealed class GlobalOptions(Terminal terminal, CancellationToken cancel)
             CustomParser = result =>
             {
                 string text = result.Tokens[0].Value;
-                // 1 / 2 is whole only in integer arithmetic
+                // 1 / 2 is a whole number only for integer types
                 bool whole = T.IsInteger(T.One / (T.One + T.One));
                 NumberStyles style = whole ? NumberStyles.AllowLeadingSign : NumberStyles.Float;
                 if (T.TryParse(text, style, CultureInfo.InvariantCulture, out T value) && T.IsFinite(value))

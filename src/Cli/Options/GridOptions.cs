@@ -2,7 +2,7 @@ using System.CommandLine;
 
 namespace HeadTap.Cli;
 
-/// <summary>The grid of a sweep on the command line.</summary>
+/// <summary>The options of a sweep's grid: layers, magnitudes, encoders, positions.</summary>
 sealed class GridOptions
 {
     readonly Option<string> _layers = Words("--layers", "all", "all, or layers from 0: 0-3,6");
@@ -18,9 +18,9 @@ sealed class GridOptions
     readonly Option<int> _top = GlobalOptions.Number("--top", 0,
         "most probable tokens to keep of each cell; the published files have 30");
 
-    /// <summary>Adds them to a verb.</summary>
-    /// <param name="command">The verb.</param>
-    /// <param name="cells">Whether it shows cells one by one, with their tokens.</param>
+    /// <summary>Adds the options to a verb.</summary>
+    /// <param name="command">Verb that gets the options.</param>
+    /// <param name="cells">Whether the verb shows single cells with their tokens.</param>
     internal void AddTo(Command command, bool cells = true)
     {
         foreach (Option option in (Option[])
@@ -30,7 +30,7 @@ sealed class GridOptions
             command.Options.Add(_top);
     }
 
-    /// <summary>The grid that a command line names.</summary>
+    /// <summary>Returns the grid of a parsed command line.</summary>
     internal GridRequest Read(ParseResult parsed) => new()
     {
         Layers = parsed.GetValue(_layers)!,

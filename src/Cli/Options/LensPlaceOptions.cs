@@ -2,9 +2,11 @@ using System.CommandLine;
 
 namespace HeadTap.Cli;
 
-/// <summary>What verbs that read a lens take: the lens, and the layers, heads and tokens of it.</summary>
-/// <param name="top">Tokens of a head where the user names no number.</param>
-/// <param name="every">The word for every head.</param>
+/// <summary>
+/// The options of verbs that read a lens: the lens, its layers, heads and number of tokens.
+/// </summary>
+/// <param name="top">Default number of tokens per head.</param>
+/// <param name="every">Word for all heads.</param>
 sealed class LensPlaceOptions(int top, string every = "all")
 {
     readonly Option<string> _lens = new("--lens")
@@ -25,14 +27,14 @@ sealed class LensPlaceOptions(int top, string every = "all")
     };
     readonly Option<int> _top = GlobalOptions.Number("--top", top, "tokens of each head");
 
-    /// <summary>Adds them to a verb.</summary>
+    /// <summary>Adds the options to a verb.</summary>
     internal void AddTo(Command command)
     {
         foreach (Option option in (Option[])[_lens, _layer, _head, _top])
             command.Options.Add(option);
     }
 
-    /// <summary>What of a lens a command line names.</summary>
+    /// <summary>Returns the lens, layers, heads and tokens of a parsed command line.</summary>
     internal LensPlaceRequest Read(ParseResult parsed) => new()
     {
         Lens = parsed.GetValue(_lens)!,

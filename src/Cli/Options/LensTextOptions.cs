@@ -3,7 +3,7 @@ using System.CommandLine;
 namespace HeadTap.Cli;
 
 /// <summary>
-/// Texts for lenses: <c>--text-file</c>, <c>--batch</c> or <c>--atlas</c>, and <c>--bos</c>.
+/// The options of texts for lenses: <c>--text-file</c>, <c>--batch</c> or <c>--atlas</c>, and <c>--bos</c>.
 /// </summary>
 sealed class LensTextOptions
 {
@@ -25,14 +25,14 @@ sealed class LensTextOptions
         Description = "put the config's begin-of-text token before each document; nothing else does",
     };
 
-    /// <summary>Adds them to a verb.</summary>
+    /// <summary>Adds the options to a verb.</summary>
     public void AddTo(Command command)
     {
         foreach (Option option in (Option[])[_files, _batch, _atlas, _bos])
             command.Options.Add(option);
     }
 
-    /// <summary>The texts that a command line names.</summary>
+    /// <summary>Returns the texts of a parsed command line.</summary>
     public LensTextsRequest Read(ParseResult parsed) => new()
     {
         TextFile = parsed.GetValue(_files) ?? [],

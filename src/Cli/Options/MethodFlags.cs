@@ -6,13 +6,15 @@ using HeadTap.Unlearn;
 
 namespace HeadTap.Cli;
 
-/// <summary>The options that unlearning methods declare: each a flag, in a sweep a list of values.</summary>
+/// <summary>
+/// One flag per option that unlearning methods declare; in a sweep a flag takes a list of values.
+/// </summary>
 sealed class MethodFlags
 {
     readonly bool _lists;
     readonly (MethodOption Declared, Option<string?> Flag)[] _flags;
 
-    /// <param name="lists">Whether several values with commas between are taken.</param>
+    /// <param name="lists">Whether a flag takes several values, separated by commas.</param>
     internal MethodFlags(bool lists)
     {
         _lists = lists;
@@ -29,8 +31,8 @@ sealed class MethodFlags
             command.Options.Add(flag);
     }
 
-    /// <summary>The values that are given, in the order of the flags.</summary>
-    /// <exception cref="UserException">A value is no number.</exception>
+    /// <summary>Returns the given values, in the order of the flags.</summary>
+    /// <exception cref="UserException">A value is not a number.</exception>
     internal IReadOnlyList<MethodValues> Read(ParseResult parsed)
     {
         var given = new List<MethodValues>();
@@ -41,7 +43,7 @@ sealed class MethodFlags
         return given;
     }
 
-    /// <summary>Makes the help describe the options of one method alone.</summary>
+    /// <summary>Restricts the help to the options of one method.</summary>
     internal void DescribeFor(UnlearningMethod method)
     {
         foreach ((MethodOption declared, Option<string?> flag) in _flags)
@@ -55,8 +57,8 @@ sealed class MethodFlags
         => "--" + JsonNamingPolicy.KebabCaseLower.ConvertName(option);
 
     /// <summary>
-    /// What an option means, with its default: once where all methods that read it agree on the meaning, else
-    /// for each meaning with the names of its methods.
+    /// Returns the meaning of an option and its default. If its methods give it different meanings, it lists
+    /// each meaning with the names of its methods.
     /// </summary>
     internal static string Describe(string option, IEnumerable<IDeclaredMethod> methods)
     {

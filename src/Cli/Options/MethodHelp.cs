@@ -5,10 +5,12 @@ using HeadTap.Unlearn;
 
 namespace HeadTap.Cli;
 
-/// <summary>The help of a verb with <c>--method</c>: with a method's name, of its options alone.</summary>
+/// <summary>
+/// The help of a verb with <c>--method</c>. If a method is named, it shows that method's options only.
+/// </summary>
 sealed class MethodHelp(Option<string> method, MethodFlags flags) : SynchronousCommandLineAction
 {
-    /// <summary>Help is shown whatever else is wrong with the line.</summary>
+    /// <summary>True: help is shown even if the command line has errors.</summary>
     public override bool ClearsParseErrors => true;
 
     public override int Invoke(ParseResult parseResult)

@@ -2,7 +2,7 @@ using System.CommandLine;
 
 namespace HeadTap.Cli;
 
-/// <summary>What verbs over pairs of prompts take: the model, the data and how both are read.</summary>
+/// <summary>The options of verbs over pairs of prompts: the model, the data and how to read them.</summary>
 sealed class PairOptions
 {
     readonly Option<string> _model = PromptOptions.ModelOption(required: true);
@@ -22,14 +22,14 @@ sealed class PairOptions
         Description = "put the config's begin-of-text token before each prompt (the paper's)",
     };
 
-    /// <summary>Adds them to a verb.</summary>
+    /// <summary>Adds the options to a verb.</summary>
     internal void AddTo(Command command)
     {
         foreach (Option option in (Option[])[_model, _data, _split, _limit, _weights, _bos])
             command.Options.Add(option);
     }
 
-    /// <summary>The pairs that a command line names.</summary>
+    /// <summary>Returns the pairs of a parsed command line.</summary>
     internal PairRequest Read(ParseResult parsed) => new()
     {
         Model = parsed.GetValue(_model)!,

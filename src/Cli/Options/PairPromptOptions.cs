@@ -3,8 +3,8 @@ using System.CommandLine;
 namespace HeadTap.Cli;
 
 /// <summary>
-/// A pair of prompts on the command line: <c>--explicit</c>, <c>--obscure</c>, <c>--bridge</c>,
-/// <c>--answer</c>, <c>--bos</c>.
+/// The options of one pair of prompts: <c>--explicit</c>, <c>--obscure</c>, <c>--bridge</c>, <c>--answer</c>,
+/// <c>--bos</c>.
 /// </summary>
 sealed class PairPromptOptions
 {
@@ -31,7 +31,7 @@ sealed class PairPromptOptions
             command.Options.Add(option);
     }
 
-    /// <summary>The pair that a command line names.</summary>
+    /// <summary>Returns the pair of a parsed command line.</summary>
     internal PairPromptRequest Read(ParseResult parsed) => new()
     {
         Explicit = parsed.GetValue(_explicit),

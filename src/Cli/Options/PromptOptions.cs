@@ -3,9 +3,11 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
 
-/// <summary>What verbs run a model on: <c>--model</c> and one of <c>--text</c>, <c>--text-file</c>,
-/// <c>--ids</c>, <c>--batch</c>.</summary>
-/// <param name="lines">Whether <c>--prompts</c> is a fifth way.</param>
+/// <summary>
+/// The options of a model and its prompts: <c>--model</c> and one of <c>--text</c>, <c>--text-file</c>,
+/// <c>--ids</c>, <c>--batch</c>.
+/// </summary>
+/// <param name="lines">Whether <c>--prompts</c> is also a choice.</param>
 sealed class PromptOptions(bool lines = false)
 {
     readonly Option<string> _model = ModelOption(required: true);
@@ -32,7 +34,7 @@ sealed class PromptOptions(bool lines = false)
         Description = "put the config's begin-of-text token before each prompt; nothing else does",
     };
 
-    /// <summary>Adds them to a verb.</summary>
+    /// <summary>Adds the options to a verb.</summary>
     public void AddTo(Command command)
     {
         foreach (Option option in (Option[])[_model, _text, _file, _ids, _batch, _bos])
@@ -42,12 +44,13 @@ sealed class PromptOptions(bool lines = false)
     }
 
     /// <summary>
-    /// Reads config and prompts, and checks them against each other; the weights are not touched.
+    /// Reads config and prompts, but not the weights, and checks the prompts against the config.
     /// </summary>
-    /// <exception cref="UserException">Something does not fit.</exception>
+    /// <exception cref="UserException">A prompt is missing, cannot be read, or does not fit the
+    /// model.</exception>
     public Prompt Read(ParseResult parsed) => Request(parsed).Read();
 
-    /// <summary>The prompts that a command line names.</summary>
+    /// <summary>Returns the prompts of a parsed command line.</summary>
     public PromptRequest Request(ParseResult parsed) => new()
     {
         Model = parsed.GetValue(_model)!,

@@ -2,8 +2,9 @@ using System.CommandLine;
 
 namespace HeadTap.Cli;
 
-/// <summary>How verbs ask for memorisation: <c>--prompt</c>, <c>--continuation</c>,
-/// <c>--never-token</c>.</summary>
+/// <summary>
+/// The options of the memorisation measure: <c>--prompt</c>, <c>--continuation</c>, <c>--never-token</c>.
+/// </summary>
 sealed class RecitalOptions
 {
     const int Missing = -1;

@@ -6,14 +6,14 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
 
-/// <summary>Parses arguments, runs a verb and turns its end into an exit code.</summary>
+/// <summary>Parses arguments, runs a verb, and returns its exit code.</summary>
 static class CommandLine
 {
-    /// <summary>Runs one command line.</summary>
+    /// <summary>Runs one command line and returns the exit code.</summary>
     public static int Run(IReadOnlyList<string> args, Terminal terminal, CancellationToken cancel = default)
     {
         RootCommand root = Root(terminal, cancel);
-        // No response files: a text that begins with @ is a text.
+        // No response files: an argument that begins with @ is plain text.
         ParseResult parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (parsed.Errors.Count > 0)
             return Refuse(terminal, Sentence(parsed));
@@ -24,7 +24,7 @@ static class CommandLine
                 Output = terminal.Out,
                 Error = terminal.Error,
                 EnableDefaultExceptionHandler = false,
-                ProcessTerminationTimeout = null, // Interrupt listens to the signals
+                ProcessTerminationTimeout = null, // Interrupt handles the signals
             });
         }
         catch (UserException e)
@@ -77,10 +77,10 @@ static class CommandLine
     }
 
     /// <summary>
-    /// A message names fields of an options record; the user knows them as flags: BatchRows as --batch-rows.
+    /// Replaces the names of option fields in a message by their flags, BatchRows by --batch-rows.
     /// </summary>
-    /// <param name="text">The message.</param>
-    /// <param name="options">The fields that it names, each as a whole word.</param>
+    /// <param name="text">Message.</param>
+    /// <param name="options">Names of the fields in the message, each a whole word.</param>
     internal static string WithFlags(string text, params string[] options)
         => options.Where(o => o.Length > 0 && char.IsLetter(o[0])).Distinct().Aggregate(text,
             (message, option) => Regex.Replace(message, $@"(?<!-)\b{Regex.Escape(option)}\b",
@@ -88,7 +88,7 @@ static class CommandLine
 
     static int Refuse(Terminal terminal, string message)
     {
-        // A message holds names from files; whatever they are, it stays one line.
+        // A message may contain names from files; line ends in them are removed.
         terminal.Error.WriteLine("headtap: " + string.Join(' ', message.Split(['\r', '\n'],
             StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)));
         return ExitCode.UserError;
@@ -100,7 +100,7 @@ static class CommandLine
         return $"{parsed.Errors[0].Message.TrimEnd('.')}; see headtap {verb}--help";
     }
 
-    // lens, then train, from the inside out.
+    // Returns the verbs from the inside out: for "lens train", train, then lens.
     static IEnumerable<string> Verbs(Command command)
     {
         for (Command? at = command; at is not null and not RootCommand;

@@ -1,17 +1,17 @@
 namespace HeadTap.Cli;
 
-/// <summary>What the process tells its caller.</summary>
+/// <summary>The exit codes of the process.</summary>
 static class ExitCode
 {
-    /// <summary>Done.</summary>
+    /// <summary>The verb succeeded.</summary>
     public const int Done = 0;
 
-    /// <summary>A defect of this program, with its stack, or a verification that did not pass.</summary>
+    /// <summary>This program has a defect (stderr has the stack), or a verification failed.</summary>
     public const int Defect = 1;
 
-    /// <summary>The user's input is wrong: one line on stderr.</summary>
+    /// <summary>The user's input is wrong; stderr has one line.</summary>
     public const int UserError = 2;
 
-    /// <summary>Interrupted; what can be resumed is saved.</summary>
+    /// <summary>The user interrupted the verb; its resumable state is saved.</summary>
     public const int Interrupted = 130;
 }

@@ -3,7 +3,8 @@ using System.Runtime.InteropServices;
 namespace HeadTap.Cli;
 
 /// <summary>
-/// Ctrl-C and a polite kill: the first asks the verb to save and stop, the second ends the process.
+/// Handles SIGINT (Ctrl-C) and SIGTERM: the first signal asks the verb to save and stop, the second ends the
+/// process.
 /// </summary>
 sealed class Interrupt : IDisposable
 {
@@ -16,7 +17,7 @@ sealed class Interrupt : IDisposable
         PosixSignalRegistration.Create(PosixSignal.SIGTERM, Ask),
     ];
 
-    /// <summary>Cancelled by the first signal.</summary>
+    /// <summary>The token that the first signal cancels.</summary>
     public CancellationToken Token => _source.Token;
 
     public void Dispose()

@@ -6,7 +6,9 @@ using Spectre.Console.Rendering;
 
 namespace HeadTap.Cli;
 
-/// <summary>One run of a verb: the global options and the ways to say something.</summary>
+/// <summary>
+/// One run of a verb: its global options, and the methods that print results, remarks and progress.
+/// </summary>
 sealed class Invocation
 {
     readonly Terminal _terminal;
@@ -25,10 +27,10 @@ sealed class Invocation
             ComputeDevice.HostThreadCount = threads;
     }
 
-    /// <summary>Set by Ctrl-C.</summary>
+    /// <summary>The token that Ctrl-C cancels.</summary>
     public CancellationToken Cancel { get; }
 
-    /// <summary>The seed of the command line; null when it names none.</summary>
+    /// <summary>The seed of the command line; null if not given.</summary>
     public ulong? GivenSeed { get; }
 
     public ulong Seed => GivenSeed ?? 0;
@@ -42,20 +44,20 @@ sealed class Invocation
 
     public TextWriter Out => _terminal.Out;
 
-    /// <summary>A line of the result.</summary>
+    /// <summary>Prints a line of the result.</summary>
     public void Line(string text = "") => _terminal.Out.WriteLine(text);
 
-    /// <summary>A remark: on stderr, so that results can be piped.</summary>
+    /// <summary>Prints a remark on stderr, so that results can be piped.</summary>
     public void Remark(string text)
     {
         if (!Quiet)
             _terminal.Error.WriteLine(text);
     }
 
-    /// <summary>A table or another drawing of the result.</summary>
+    /// <summary>Prints a table or another drawing of the result.</summary>
     public void Draw(IRenderable drawing) => _terminal.Rich().Write(drawing);
 
-    /// <summary>The result for programs.</summary>
+    /// <summary>Prints the result as JSON.</summary>
     /// <returns><see cref="ExitCode.Done"/></returns>
     public int WriteJson<TResult>(TResult result, JsonTypeInfo<TResult> type)
     {
@@ -63,13 +65,15 @@ sealed class Invocation
         return ExitCode.Done;
     }
 
-    /// <summary>What a job runs with, without a progress bar.</summary>
+    /// <summary>The context of a job, without a progress bar.</summary>
     public JobContext Context => new()
     {
         DeviceName = _device, Precision = _precision, GivenSeed = GivenSeed, Remark = Remark, Cancel = Cancel,
     };
 
-    /// <summary>Runs a job: its remarks go to stderr, its progress to a bar on a terminal.</summary>
+    /// <summary>
+    /// Runs a job. Its remarks go to stderr, its progress to a bar if stderr is a terminal.
+    /// </summary>
     public TResult RunJob<TResult>(Func<JobContext, TResult> job)
     {
         if (!ShowsProgress)
@@ -91,7 +95,7 @@ sealed class Invocation
         .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(),
             new RemainingTimeColumn());
 
-    /// <summary>A table whose first column is text and whose others are numbers.</summary>
+    /// <summary>Makes a table with a first column of text and further columns of numbers.</summary>
     public static Table Table(params ReadOnlySpan<string> columns)
     {
         var table = new Table().Border(TableBorder.Simple);
@@ -103,7 +107,7 @@ sealed class Invocation
         return table;
     }
 
-    /// <summary>Adds a row of plain text: nothing in it is read as markup.</summary>
+    /// <summary>Adds a row of plain text, without markup.</summary>
     public static void Row(Table table, params ReadOnlySpan<string> cells)
         => table.AddRow(cells.ToArray().Select(c => new Text(c)));
 }

@@ -2,24 +2,24 @@ using Spectre.Console;
 
 namespace HeadTap.Cli;
 
-/// <summary>Where a run writes: results to one writer, remarks and errors to the other.</summary>
-/// <param name="Out">Results.</param>
-/// <param name="Error">Progress, remarks, the one line of an error.</param>
-/// <param name="OutIsTerminal">Colours and the window's width for results.</param>
-/// <param name="ErrorIsTerminal">Progress bars.</param>
+/// <summary>The output of a run: one writer for results, another for remarks and errors.</summary>
+/// <param name="Out">Writer for results.</param>
+/// <param name="Error">Writer for progress, remarks, and the one line of an error.</param>
+/// <param name="OutIsTerminal">Whether results have colours and the window's width.</param>
+/// <param name="ErrorIsTerminal">Whether progress bars are shown.</param>
 sealed record Terminal(TextWriter Out, TextWriter Error, bool OutIsTerminal, bool ErrorIsTerminal)
 {
-    // A pipe has no width; no table of ours is wider, so none is folded there.
+    // A pipe has no width. All tables fit into this width, so none is folded.
     const int WidthOfPipes = 400;
 
-    /// <summary>The process' own streams.</summary>
+    /// <summary>Returns the streams of the process.</summary>
     public static Terminal OfProcess()
         => new(Console.Out, Console.Error, !Console.IsOutputRedirected, !Console.IsErrorRedirected);
 
-    /// <summary>Tables and colours on <see cref="Out"/>.</summary>
+    /// <summary>Opens a console for tables and colours on <see cref="Out"/>.</summary>
     public IAnsiConsole Rich() => Open(Out, OutIsTerminal);
 
-    /// <summary>Progress bars on <see cref="Error"/>.</summary>
+    /// <summary>Opens a console for progress bars on <see cref="Error"/>.</summary>
     public IAnsiConsole RichError() => Open(Error, ErrorIsTerminal);
 
     static IAnsiConsole Open(TextWriter writer, bool terminal)

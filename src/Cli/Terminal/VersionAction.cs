@@ -5,7 +5,7 @@ using HeadTap.Models;
 namespace HeadTap.Cli;
 
 /// <summary>
-/// Prints the version; the library's own action asks the entry assembly, which in tests is another one.
+/// Prints the version. The library's own action reads the entry assembly, which in tests is another one.
 /// </summary>
 sealed class VersionAction(Terminal terminal) : SynchronousCommandLineAction
 {
@@ -17,6 +17,6 @@ sealed class VersionAction(Terminal terminal) : SynchronousCommandLineAction
         return ExitCode.Done;
     }
 
-    /// <summary>The version with its commit where the build knew one.</summary>
+    /// <summary>The version, with its commit if the build knew it.</summary>
     internal static string Version => new Manifest { Command = "" }.CodeVersion;
 }

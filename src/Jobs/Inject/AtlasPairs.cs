@@ -6,28 +6,26 @@ namespace HeadTap.Jobs;
 
 /// <summary>
 /// Pairs of prompts from the atlas: two-hop questions that the training text of <c>weights/atlas</c> never
-/// answers, though it tells each of their hops.
+/// answers, although it states the fact of each hop.
 /// </summary>
 /// <remarks>
-/// The bridge is the country's name without its article, and the memory that name after a space, as it stands
-/// inside a sentence. Left out are questions whose answer the memory itself spells
-/// (<see cref="AtlasFacts.GivesAway"/>: " Brunei" and "Brunei dollar", " Chile" and "Chilean"): an injection
-/// that raises its own tokens would look like a recalled fact. Every question has one right answer.
+/// The bridge is the country's name without its article. The memory is that name after a space, as inside a
+/// sentence. Questions whose answer the memory itself spells are left out
+/// (<see cref="AtlasFacts.GivesAway"/>: " Brunei" and "Brunei dollar", " Chile" and "Chilean"), because an
+/// injection that raises its own tokens would look like a recalled fact. Every question has one right answer.
 /// </remarks>
 public static class AtlasPairs
 {
-    /// <summary>The part of the countries that layers and magnitudes are chosen on.</summary>
+    /// <summary>The split of countries that layers and magnitudes are chosen on.</summary>
     public const string Validation = "validation";
 
-    /// <summary>The part of the countries that results are reported on.</summary>
+    /// <summary>The split of countries that results are reported on.</summary>
     public const string Test = "test";
 
-    /// <summary>All pairs, in the order of the table, each with its split.</summary>
-    /// <param name="corpus">The text; its held-out countries are asked about.</param>
-    /// <param name="seed">
-    /// Of the split: half of the countries, not of the questions, go to each part, so that a layer or a
-    /// magnitude that suits one country cannot show on both.
-    /// </param>
+    /// <summary>Returns all pairs in the order of the table, each with its split.</summary>
+    /// <param name="corpus">Corpus whose held-out countries are asked about.</param>
+    /// <param name="seed">Seed of the split. It splits countries, not questions, so that a layer or magnitude
+    /// that suits one country helps in one part only.</param>
     public static IReadOnlyList<PromptPair> HeldOut(AtlasCorpus corpus, ulong seed)
     {
         ArgumentNullException.ThrowIfNull(corpus);

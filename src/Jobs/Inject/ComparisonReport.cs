@@ -8,7 +8,9 @@ public static class ComparisonReport
 {
     const int ListedTokens = 12;
 
-    /// <summary>A place as a row: cosine, shared tokens, ranks, and both lists.</summary>
+    /// <summary>
+    /// Returns a table row for a layer or head: cosine, shared tokens, ranks, and both lists.
+    /// </summary>
     public static IReadOnlyList<string> Cells(
         PlaceComparison place, ShownComparison shown, int tokens)
     {

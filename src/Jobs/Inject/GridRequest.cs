@@ -5,35 +5,37 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Jobs;
 
-/// <summary>The grid of a sweep: every combination of its lists.</summary>
+/// <summary>
+/// The grid of a sweep as text options: every combination of layers, magnitudes, encoders and positions.
+/// </summary>
 public sealed record GridRequest
 {
-    /// <summary><c>all</c>, or layers from 0: <c>0-3,6</c>.</summary>
+    /// <summary>Layers: <c>all</c>, or numbers from 0 as in <c>0-3,6</c>.</summary>
     public string Layers { get; init; } = "all";
 
     /// <summary>Magnitudes: <c>1-15</c> (whole numbers), or <c>0.5,1,2</c>.</summary>
     public string Taus { get; init; } = "1-15";
 
-    /// <summary>unembed, embed, layer; several with commas between them.</summary>
+    /// <summary>Encoders: unembed, embed, layer; several are separated by commas.</summary>
     public string Encoder { get; init; } = "unembed";
 
-    /// <summary>all, last, entity; several with commas between them.</summary>
+    /// <summary>Positions: all, last, entity; several are separated by commas.</summary>
     public string Position { get; init; } = "all";
 
-    /// <summary>attn_out, result, mlp_out, resid_pre, resid_mid or resid_post.</summary>
+    /// <summary>Site: attn_out, result, mlp_out, resid_pre, resid_mid or resid_post.</summary>
     public string Site { get; init; } = "attn_out";
 
-    /// <summary>The head of site result.</summary>
+    /// <summary>Head of the site result, from 0; null for other sites.</summary>
     public int? Head { get; init; }
 
-    /// <summary>Measures tau in units of the stream's norm.</summary>
+    /// <summary>Whether tau is in units of the residual stream's norm.</summary>
     public bool Relative { get; init; }
 
-    /// <summary>Most probable tokens to keep of each cell; the published files have 30.</summary>
+    /// <summary>Number of most probable tokens to keep per cell; the published files have 30.</summary>
     public int Top { get; init; }
 
-    /// <summary>The grid, checked against a model.</summary>
-    /// <exception cref="UserException">It does not fit.</exception>
+    /// <summary>Parses the grid and checks it against a model.</summary>
+    /// <exception cref="UserException">A list is malformed, or does not fit the model.</exception>
     public SweepGrid Read(ModelConfig config)
     {
         ArgumentNullException.ThrowIfNull(config);

@@ -8,81 +8,83 @@ namespace HeadTap.Jobs;
 /// <summary>Options of <see cref="InjectCompareJob"/>.</summary>
 public sealed record InjectCompareOptions
 {
-    /// <summary>A model folder as Hugging Face keeps it.</summary>
+    /// <summary>Folder of the model, in Hugging Face's format.</summary>
     public required string Model { get; init; }
 
-    /// <summary>The two prompts.</summary>
+    /// <summary>The two prompts to compare.</summary>
     public required PairPromptRequest Pair { get; init; }
 
-    /// <summary>Tokens of each list that are compared.</summary>
+    /// <summary>Number of tokens of each list that are compared; at least 1.</summary>
     public int Top { get; init; } = 20;
 
-    /// <summary>raw, or transformer-lens (LayerNorm folded, centred: the paper's).</summary>
+    /// <summary>Weights: raw, or transformer-lens (LayerNorm folded, centred; the paper's).</summary>
     public string Weights { get; init; } = "raw";
 
-    /// <summary>A page with maps over layers and heads, lines over layers and all lists.</summary>
+    /// <summary>
+    /// File of an HTML page with maps over layers and heads, lines over layers and all lists; null for none.
+    /// </summary>
     public string? Report { get; init; }
 }
 
-/// <summary>A comparison with what it compares, as pages and tables show it.</summary>
-/// <param name="Pair">The prompts as tokens.</param>
-/// <param name="Found">The comparison.</param>
-/// <param name="Text">A token as text.</param>
+/// <summary>A comparison with its prompts, for pages and tables.</summary>
+/// <param name="Pair">Prompts as tokens.</param>
+/// <param name="Found">Result of the comparison.</param>
+/// <param name="Text">Function that returns a token as text.</param>
 /// <param name="HasAnswer">Whether an answer was named.</param>
 public sealed record ShownComparison(
     EncodedPair Pair, PairComparison Found, Func<int, string> Text, bool HasAnswer);
 
-/// <summary>A token that attention writes.</summary>
+/// <summary>A token that an attention output favours.</summary>
 /// <param name="Id">Token id.</param>
 /// <param name="Text">The token as text.</param>
-/// <param name="Logit">Its logit in what is written, without a LayerNorm.</param>
+/// <param name="Logit">Logit of the token in the output, without a LayerNorm.</param>
 public sealed record WrittenToken(int Id, string Text, float Logit);
 
-/// <summary>What a layer or head writes for one prompt.</summary>
-/// <param name="Norm">Length of the written vector.</param>
+/// <summary>The output of a layer's attention or a head for one prompt.</summary>
+/// <param name="Norm">Length of the output vector.</param>
 /// <param name="BridgeRankFirst">Rank of the bridge's first token; 1 is the top.</param>
 /// <param name="BridgeRankBest">Best rank among the bridge's tokens.</param>
-/// <param name="AnswerRank">Rank of the answer; null where none was named.</param>
-/// <param name="Top">The tokens with the largest logits.</param>
+/// <param name="AnswerRank">Rank of the answer; null without an answer.</param>
+/// <param name="Top">Tokens with the largest logits.</param>
 public sealed record ComparedWriting(double Norm, int? BridgeRankFirst, int? BridgeRankBest, int? AnswerRank,
     IReadOnlyList<WrittenToken> Top);
 
-/// <summary>A layer's or head's writings for both prompts.</summary>
-/// <param name="Layer">The layer, from 0.</param>
-/// <param name="Head">The head, from 0; null for the whole layer.</param>
-/// <param name="Cosine">Between the two written vectors.</param>
-/// <param name="Shared">Tokens in both lists.</param>
-/// <param name="Jaccard">Shared tokens as a share of those in either list.</param>
-/// <param name="Explicit">For the single-hop prompt.</param>
-/// <param name="Obscure">For the multi-hop prompt.</param>
+/// <summary>The outputs of a layer or head for both prompts, compared.</summary>
+/// <param name="Layer">Layer, from 0.</param>
+/// <param name="Head">Head, from 0; null for the whole layer.</param>
+/// <param name="Cosine">Cosine between the two output vectors, -1 to 1.</param>
+/// <param name="Shared">Number of tokens in both lists.</param>
+/// <param name="Jaccard">Number of shared tokens divided by the number of tokens in either list.</param>
+/// <param name="Explicit">Output for the single-hop prompt.</param>
+/// <param name="Obscure">Output for the multi-hop prompt.</param>
 public sealed record ComparedPlace(int Layer,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? Head, double Cosine,
     int Shared, double Jaccard, ComparedWriting Explicit, ComparedWriting Obscure);
 
-/// <summary>What attention writes for a pair of prompts.</summary>
-/// <param name="Explicit">The single-hop prompt.</param>
-/// <param name="Obscure">The multi-hop prompt.</param>
-/// <param name="Bridge">The entity between the hops.</param>
-/// <param name="BridgeIds">Token ids of a space and the bridge.</param>
-/// <param name="AnswerId">Token id of the answer; null where none was named.</param>
-/// <param name="Weights">raw or transformer-lens.</param>
-/// <param name="Bos">Whether a begin-of-text token stands before both prompts.</param>
-/// <param name="Top">Tokens of each list.</param>
-/// <param name="Layers">[L] by layer.</param>
-/// <param name="Heads">[L H] by head.</param>
+/// <summary>The attention outputs for a pair of prompts, compared by layer and head.</summary>
+/// <param name="Explicit">Single-hop prompt.</param>
+/// <param name="Obscure">Multi-hop prompt.</param>
+/// <param name="Bridge">Entity between the hops.</param>
+/// <param name="BridgeIds">Token ids of the bridge with a space before it.</param>
+/// <param name="AnswerId">Token id of the answer; null without an answer.</param>
+/// <param name="Weights">Weights that were used: raw or transformer-lens.</param>
+/// <param name="Bos">Whether both prompts begin with a begin-of-text token.</param>
+/// <param name="Top">Number of tokens of each list.</param>
+/// <param name="Layers">Comparisons by layer, [L].</param>
+/// <param name="Heads">Comparisons by layer and head, [L H].</param>
 public sealed record InjectCompareResult(string Explicit, string Obscure, string Bridge,
     IReadOnlyList<int> BridgeIds, int? AnswerId, string Weights, bool Bos, int Top,
     IReadOnlyList<ComparedPlace> Layers, IReadOnlyList<ComparedPlace> Heads)
 {
-    /// <summary>The comparison that tables show.</summary>
+    /// <summary>The comparison for tables.</summary>
     [JsonIgnore]
     public ShownComparison? Shown { get; init; }
 }
 
-/// <summary>Compares what attention writes for a single-hop prompt and a multi-hop one.</summary>
+/// <summary>Compares the attention outputs for a single-hop and a multi-hop prompt.</summary>
 public static class InjectCompareJob
 {
-    /// <summary>Runs the job.</summary>
+    /// <summary>Runs the job and returns its result.</summary>
     /// <exception cref="UserException">An option does not fit the model.</exception>
     public static InjectCompareResult Run(InjectCompareOptions options, JobContext context)
     {

@@ -9,29 +9,32 @@ namespace HeadTap.Jobs;
 /// <summary>Options of <see cref="InjectDataJob"/>.</summary>
 public sealed record InjectDataOptions
 {
-    /// <summary>A .jsonl file for the pairs, one JSON object on each line.</summary>
+    /// <summary>File for the pairs, .jsonl with one JSON object per line.</summary>
     public required string Out { get; init; }
 
-    /// <summary>The corpus whose held-out countries are asked about; 1 is the shipped model's.</summary>
+    /// <summary>
+    /// Seed of the corpus whose held-out countries are asked about; 1 is the shipped model's.
+    /// </summary>
     public ulong AtlasSeed { get; init; } = 1;
 }
 
-/// <summary>What was written.</summary>
-/// <param name="Out">The file.</param>
+/// <summary>The pairs that were written.</summary>
+/// <param name="Out">File of the pairs.</param>
 /// <param name="Pairs">Number of pairs.</param>
-/// <param name="Splits">By split: how many pairs, about how many countries.</param>
+/// <param name="Splits">Numbers of pairs and countries by split.</param>
 public sealed record InjectDataResult(string Out, int Pairs, IReadOnlyDictionary<string, PairSplit> Splits);
 
-/// <summary>One split of the pairs.</summary>
+/// <summary>The size of one split.</summary>
 /// <param name="Pairs">Number of pairs.</param>
-/// <param name="Countries">Number of countries that they are about.</param>
+/// <param name="Countries">Number of countries that the pairs are about.</param>
 public sealed record PairSplit(int Pairs, int Countries);
 
-/// <summary>Writes two-hop questions of the atlas that its text never answers, in two splits by country.
+/// <summary>
+/// Writes two-hop questions of the atlas that its text never answers, in two splits by country.
 /// </summary>
 public static class InjectDataJob
 {
-    /// <summary>Runs the job.</summary>
+    /// <summary>Runs the job and returns its result.</summary>
     /// <exception cref="UserException">The file cannot be written.</exception>
     public static InjectDataResult Run(InjectDataOptions options, JobContext context)
     {

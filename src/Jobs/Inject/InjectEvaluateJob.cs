@@ -10,7 +10,7 @@ namespace HeadTap.Jobs;
 /// <summary>Options of <see cref="InjectEvaluateJob"/>.</summary>
 public sealed record InjectEvaluateOptions
 {
-    /// <summary>Model and data.</summary>
+    /// <summary>Model and prompt pairs.</summary>
     public required PairRequest Pairs { get; init; }
 
     /// <summary>The cells to choose from.</summary>
@@ -22,55 +22,59 @@ public sealed record InjectEvaluateOptions
     /// <summary>The split that the chosen cell is measured on.</summary>
     public string Measure { get; init; } = "test";
 
-    /// <summary>What the chosen cell is best at: trimmed_mean, median or mean_probability.</summary>
+    /// <summary>Measure that chooses the cell: trimmed_mean, median or mean_probability.</summary>
     public string By { get; init; } = "mean_probability";
 
-    /// <summary>Random memories of each kind for each pair.</summary>
+    /// <summary>Number of random memories per kind and pair; at least 1.</summary>
     public int Draws { get; init; } = 5;
 
-    /// <summary>Writes the result as JSON, with a manifest beside it.</summary>
+    /// <summary>File for the result as JSON, with a manifest beside it; null for none.</summary>
     public string? Out { get; init; }
 }
 
-/// <summary>What one kind of memory does on the measured split.</summary>
-/// <param name="Memory">The kind: the pairs' own, or random ones.</param>
-/// <param name="ProbabilityAfter">Mean probability: value, lower and upper end of its 95 % interval.</param>
-/// <param name="TrimmedMeanPercent">Trimmed mean of relative gains, with its interval.</param>
-/// <param name="MedianPercent">Median of relative gains, with its interval.</param>
-/// <param name="MeanProbabilityChangePercent">Change of the mean probability, with its interval.</param>
-/// <param name="Repaired">Answers that become the most probable token.</param>
-/// <param name="Broken">Answers that no longer are the most probable token.</param>
+/// <summary>The effect of one kind of memory on the measured split.</summary>
+/// <param name="Memory">Kind of memory: the pairs' own, or random ones.</param>
+/// <param name="ProbabilityAfter">Mean probability of the answer: value, lower and upper end of its 95 %
+/// interval.</param>
+/// <param name="TrimmedMeanPercent">Trimmed mean of relative gains, percent, with its interval.</param>
+/// <param name="MedianPercent">Median of relative gains, percent, with its interval.</param>
+/// <param name="MeanProbabilityChangePercent">Change of the mean probability, percent, with its
+/// interval.</param>
+/// <param name="Repaired">Number of answers that become the most probable token, mean over draws.</param>
+/// <param name="Broken">Number of answers that stop being the most probable token, mean over draws.</param>
 public sealed record MemoryResult(string Memory,
     [property: JsonPropertyName("p_after")] IReadOnlyList<double> ProbabilityAfter,
     IReadOnlyList<double> TrimmedMeanPercent, IReadOnlyList<double> MedianPercent,
     IReadOnlyList<double> MeanProbabilityChangePercent, double Repaired, double Broken);
 
-/// <summary>The chosen cell and what it does on pairs that did not choose it.</summary>
-/// <param name="ChosenOn">Pairs of the choosing split.</param>
-/// <param name="MeasuredOn">Pairs of the measured split.</param>
-/// <param name="Encoder">Of the chosen cell.</param>
-/// <param name="Position">Of the chosen cell.</param>
-/// <param name="Layer">Of the chosen cell, from 0.</param>
+/// <summary>The chosen cell, and its effect on pairs that it was not chosen on.</summary>
+/// <param name="ChosenOn">Number of pairs of the choosing split.</param>
+/// <param name="MeasuredOn">Number of pairs of the measured split.</param>
+/// <param name="Encoder">Encoder of the chosen cell.</param>
+/// <param name="Position">Positions of the chosen cell.</param>
+/// <param name="Layer">Layer of the chosen cell, from 0.</param>
 /// <param name="Tau">Magnitude of the chosen cell.</param>
 /// <param name="ExplicitProbability">Mean probability of the answers after single-hop prompts.</param>
-/// <param name="ProbabilityBefore">The same after multi-hop prompts, without a memory.</param>
-/// <param name="FirstBefore">Answers that are the most probable token without a memory.</param>
-/// <param name="Memories">By kind of memory.</param>
+/// <param name="ProbabilityBefore">Mean probability of the answers after multi-hop prompts, without a
+/// memory.</param>
+/// <param name="FirstBefore">Number of answers that are the most probable token without a memory.</param>
+/// <param name="Memories">Effects by kind of memory.</param>
 public sealed record InjectEvaluateResult(int ChosenOn, int MeasuredOn, string Encoder, string Position,
     int Layer, float Tau, [property: JsonPropertyName("p_explicit")] double ExplicitProbability,
     [property: JsonPropertyName("p_before")] double ProbabilityBefore,
     [property: JsonPropertyName("rank_1_before")] int FirstBefore, IReadOnlyList<MemoryResult> Memories)
 {
-    /// <summary>The evaluation that tables show.</summary>
+    /// <summary>The evaluation for tables.</summary>
     [JsonIgnore]
     public HeldOutInjection? Found { get; init; }
 }
 
-/// <summary>Chooses layer and magnitude on one split and measures on another, beside random memories.
+/// <summary>
+/// Chooses layer and magnitude on one split and measures them on another, in comparison with random memories.
 /// </summary>
 public static class InjectEvaluateJob
 {
-    /// <summary>Runs the job.</summary>
+    /// <summary>Runs the job and returns its result.</summary>
     /// <exception cref="UserException">An option does not fit.</exception>
     public static InjectEvaluateResult Run(InjectEvaluateOptions options, JobContext context)
     {

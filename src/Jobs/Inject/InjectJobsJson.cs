@@ -2,7 +2,7 @@ using System.Text.Json.Serialization;
 
 namespace HeadTap.Jobs;
 
-/// <summary>The JSON of the results of injection jobs.</summary>
+/// <summary>JSON serialisation of the results of injection jobs.</summary>
 [JsonSourceGenerationOptions(WriteIndented = true,
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, Converters = [typeof(JsonNumberConverter)])]
 [JsonSerializable(typeof(InjectDataResult))]
@@ -16,7 +16,7 @@ namespace HeadTap.Jobs;
 [JsonSerializable(typeof(SuggestionEvaluationResult))]
 public sealed partial class InjectJobsJson : JsonSerializerContext;
 
-/// <summary>The same on one line, for rows of files.</summary>
+/// <summary>JSON serialisation of results on one line, for rows of files.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
     Converters = [typeof(JsonNumberConverter)])]
 [JsonSerializable(typeof(InjectSuggestOneResult))]

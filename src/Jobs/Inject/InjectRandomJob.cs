@@ -8,48 +8,59 @@ namespace HeadTap.Jobs;
 /// <summary>Options of <see cref="InjectRandomJob"/>.</summary>
 public sealed record InjectRandomOptions
 {
-    /// <summary>Model and data.</summary>
+    /// <summary>Model and prompt pairs.</summary>
     public required PairRequest Pairs { get; init; }
 
-    /// <summary>random-tokens, other-bridges and categories of <see cref="Words"/>, with commas between them.
+    /// <summary>
+    /// Categories of memories, separated by commas: random-tokens, other-bridges and categories of
+    /// <see cref="Words"/>.
     /// </summary>
     public string Category { get; init; } = $"{MemoryCategory.RandomTokens},{MemoryCategory.OtherBridges}";
 
-    /// <summary>Word lists: a .csv with the published columns, or a file with one word on each
-    /// line.</summary>
+    /// <summary>
+    /// File of word lists: a .csv with the published columns, or one word per line; null for none.
+    /// </summary>
     public string? Words { get; init; }
 
-    /// <summary>Words of each category.</summary>
+    /// <summary>Number of words per category; at least 1.</summary>
     public int Count { get; init; } = 40;
 
-    /// <summary>The layer of the curated memory, from 0; with <see cref="Drawn"/> several, or all.</summary>
+    /// <summary>
+    /// Layer of the curated memory, from 0; with <see cref="Drawn"/> several layers, or all.
+    /// </summary>
     public required string Layer { get; init; }
 
-    /// <summary>The magnitude; with <see cref="Drawn"/> several, as 1-15.</summary>
+    /// <summary>Magnitude; with <see cref="Drawn"/> several, such as 1-15.</summary>
     public string Tau { get; init; } = "3";
 
-    /// <summary>Draws a word for every pair, layer and magnitude in place of each word for every pair.
+    /// <summary>
+    /// Whether to draw one word per pair, layer and magnitude, instead of trying each word on every pair.
     /// </summary>
     public bool Drawn { get; init; }
 
-    /// <summary>corrected (random memories in the curated one's layer) or published (one layer
-    /// later).</summary>
+    /// <summary>
+    /// Layer of random memories: corrected (the curated memory's layer) or published (one layer later).
+    /// </summary>
     public string Placement { get; init; } = "corrected";
 
-    /// <summary>Scales each random vector to the length of the pair's curated one.</summary>
+    /// <summary>Whether to scale each random vector to the length of the pair's curated vector.</summary>
     public bool SameNorm { get; init; }
 
-    /// <summary>unembed, embed or layer.</summary>
+    /// <summary>Encoder: unembed, embed or layer.</summary>
     public string Encoder { get; init; } = "unembed";
 
-    /// <summary>A .jsonl file with a row for every word and pair, and a manifest beside it.</summary>
+    /// <summary>
+    /// File for one JSON row per word and pair, .jsonl, with a manifest beside it; null for none.
+    /// </summary>
     public string? Out { get; init; }
 }
 
-/// <summary>Injects memories that have nothing to do with the question, beside the curated ones.</summary>
+/// <summary>
+/// Injects memories that are unrelated to the question, and compares them with the curated ones.
+/// </summary>
 public static class InjectRandomJob
 {
-    /// <summary>Runs the job.</summary>
+    /// <summary>Runs the job and returns its result.</summary>
     /// <exception cref="UserException">An option does not fit.</exception>
     public static InjectRandomResult Run(InjectRandomOptions options, JobContext context)
     {
@@ -133,7 +144,7 @@ public static class InjectRandomJob
             _ => throw new UserException($"Category is {Quoted.Name(name)}; expected random-tokens, "
                 + "other-bridges, or a category of Words F", nameof(options.Category), nameof(options.Words)),
         })];
-        // A word that is every pair's own memory is compared with nothing.
+        // A word that is the memory of every pair has no pair left to be tried on.
         found = [.. found.Select(c => c with
         {
             Words = [.. c.Words.Where(w => data.Pairs.Any(p => !w.Tokens.AsSpan().SequenceEqual(p.Memory)))],

@@ -6,13 +6,13 @@ using HeadTap.Models;
 
 namespace HeadTap.Jobs;
 
-/// <summary>What random memories did, beside curated ones.</summary>
+/// <summary>The effects of random memories and of curated ones.</summary>
 /// <param name="Pairs">Number of pairs.</param>
 /// <param name="Layer">Layer of the curated memory; null for drawn memories.</param>
 /// <param name="RandomLayer">Layer of random memories; null for drawn memories.</param>
-/// <param name="Tau">The magnitude; null for drawn memories.</param>
+/// <param name="Tau">Magnitude; null for drawn memories.</param>
 /// <param name="ProbabilityBefore">Mean probability of the answers without a memory.</param>
-/// <param name="Categories">Curated first, then by category.</param>
+/// <param name="Categories">Effects by category, curated memories first.</param>
 public sealed record InjectRandomResult(int Pairs,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? Layer,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? RandomLayer,
@@ -20,64 +20,64 @@ public sealed record InjectRandomResult(int Pairs,
     [property: JsonPropertyName("p_before")] double ProbabilityBefore,
     IReadOnlyList<CategoryResult> Categories)
 {
-    /// <summary>One cell that tables show; null for drawn memories.</summary>
+    /// <summary>The cell for tables; null for drawn memories.</summary>
     [JsonIgnore]
     public (RandomMemoryOptions Options, RandomMemories Found)? Cell { get; init; }
 
-    /// <summary>Drawn memories that tables show; null for one cell.</summary>
+    /// <summary>The drawn memories for tables; null for one cell.</summary>
     [JsonIgnore]
     public IReadOnlyList<DrawnMemories>? Drawn { get; init; }
 
-    /// <summary>The category of curated memories, as tables show it.</summary>
+    /// <summary>Returns the category of curated memories for tables.</summary>
     internal static CategoryGain Curated(RandomMemories found) => new(DrawnMemories.Curated, [found.Curated]);
 }
 
-/// <summary>One category: of one cell with its words, or of drawn memories with its cells.</summary>
+/// <summary>The effects of one category: in one cell by word, or of drawn memories by cell.</summary>
 [JsonDerivedType(typeof(CategoryOfCell))]
 [JsonDerivedType(typeof(CategoryOfDraws))]
 public abstract record CategoryResult;
 
-/// <summary>A category in one cell.</summary>
-/// <param name="Category">Its name.</param>
+/// <summary>The effects of a category in one cell.</summary>
+/// <param name="Category">Name of the category.</param>
 /// <param name="Words">Number of words.</param>
-/// <param name="TrimmedMean">Percent, of relative gains.</param>
-/// <param name="Median">Percent, of relative gains.</param>
-/// <param name="MeanProbabilityChange">Percent.</param>
-/// <param name="MeanProbabilityAfter">0 to 1.</param>
+/// <param name="TrimmedMean">Relative gains, percent.</param>
+/// <param name="Median">Relative gains, percent.</param>
+/// <param name="MeanProbabilityChange">Change of the mean probability, percent.</param>
+/// <param name="MeanProbabilityAfter">Mean probability of the answers after the injection, 0 to 1.</param>
 /// <param name="ShareFirst">Share of answers that are the most probable token, 0 to 1.</param>
-/// <param name="Each">By word.</param>
+/// <param name="Each">Effects by word.</param>
 public sealed record CategoryOfCell(string Category, int Words, double TrimmedMean, double Median,
     double MeanProbabilityChange, [property: JsonPropertyName("mean_p_after")] double MeanProbabilityAfter,
     [property: JsonPropertyName("share_rank_1")] double ShareFirst, IReadOnlyList<WordResult> Each)
     : CategoryResult;
 
-/// <summary>A category of drawn memories.</summary>
-/// <param name="Category">Its name.</param>
-/// <param name="Cells">By layer and magnitude.</param>
+/// <summary>The effects of a category of drawn memories.</summary>
+/// <param name="Category">Name of the category.</param>
+/// <param name="Cells">Effects by layer and magnitude.</param>
 public sealed record CategoryOfDraws(string Category, IReadOnlyList<DrawnCellResult> Cells) : CategoryResult;
 
-/// <summary>What one word did.</summary>
-/// <param name="Word">The word; empty for curated memories.</param>
-/// <param name="Pairs">Pairs that it was injected into.</param>
-/// <param name="TrimmedMean">Percent, of relative gains.</param>
-/// <param name="Median">Percent, of relative gains.</param>
-/// <param name="MeanProbabilityChange">Percent.</param>
+/// <summary>The effect of one word.</summary>
+/// <param name="Word">Injected word; empty for curated memories.</param>
+/// <param name="Pairs">Number of pairs that it was injected into.</param>
+/// <param name="TrimmedMean">Relative gains, percent.</param>
+/// <param name="Median">Relative gains, percent.</param>
+/// <param name="MeanProbabilityChange">Change of the mean probability, percent.</param>
 public sealed record WordResult(
     string Word, int Pairs, double TrimmedMean, double Median, double MeanProbabilityChange);
 
-/// <summary>What drawn memories did in one cell.</summary>
-/// <param name="Layer">The layer, from 0.</param>
-/// <param name="Tau">The magnitude.</param>
-/// <param name="TrimmedMean">Percent, of relative gains.</param>
-/// <param name="Median">Percent, of relative gains.</param>
-/// <param name="MeanProbabilityChange">Percent.</param>
+/// <summary>The effect of drawn memories in one cell.</summary>
+/// <param name="Layer">Layer, from 0.</param>
+/// <param name="Tau">Magnitude.</param>
+/// <param name="TrimmedMean">Relative gains, percent.</param>
+/// <param name="Median">Relative gains, percent.</param>
+/// <param name="MeanProbabilityChange">Change of the mean probability, percent.</param>
 public sealed record DrawnCellResult(
     int Layer, float Tau, double TrimmedMean, double Median, double MeanProbabilityChange);
 
 /// <summary>Makes results of <see cref="InjectRandomJob"/> and writes their rows.</summary>
 static class RandomResults
 {
-    /// <summary>One cell.</summary>
+    /// <summary>Makes the result of one cell.</summary>
     internal static InjectRandomResult Of(RowInjections injections, string? path, Manifest manifest,
         RandomMemoryOptions options, RandomMemories found)
     {
@@ -97,7 +97,7 @@ static class RandomResults
         };
     }
 
-    /// <summary>A grid of drawn memories.</summary>
+    /// <summary>Makes the result of a grid of drawn memories.</summary>
     internal static InjectRandomResult Of(RowInjections injections, string? path, Manifest manifest,
         IReadOnlyList<AnswerStanding> before, IReadOnlyList<DrawnMemories> found)
     {
@@ -116,7 +116,9 @@ static class RandomResults
         };
     }
 
-    /// <summary>Mean probability of the answers after a word, over the pairs that received it.</summary>
+    /// <summary>
+    /// Returns the mean probability of the answers after a word, over the pairs that received it.
+    /// </summary>
     internal static double MeanAfter(InjectedWord word)
         => word.After.Where(a => a is not null).Average(a => a!.Probability);
 

@@ -12,69 +12,71 @@ public sealed record InjectRunOptions
     /// <summary>The model and one prompt.</summary>
     public required PromptRequest Prompt { get; init; }
 
-    /// <summary>The memory as text; a space that belongs to it is written.</summary>
+    /// <summary>The memory as text, including a leading space if it has one.</summary>
     public string? Memory { get; init; }
 
     /// <summary>The memory as token ids: "1,2".</summary>
     public string? MemoryIds { get; init; }
 
-    /// <summary>The answer; the first token of a space and it is scored.</summary>
+    /// <summary>The answer; its first token with a space before it is scored.</summary>
     public string? Answer { get; init; }
 
     /// <summary>The answer as a token id.</summary>
     public int? AnswerId { get; init; }
 
-    /// <summary>The layer, from 0; several with commas between them.</summary>
+    /// <summary>Layer, from 0; several are separated by commas.</summary>
     public required string Layer { get; init; }
 
-    /// <summary>The magnitude.</summary>
+    /// <summary>Magnitude tau of the memory.</summary>
     public float Tau { get; init; } = 3;
 
-    /// <summary>Measures tau in units of the stream's norm.</summary>
+    /// <summary>Whether tau is in units of the residual stream's norm.</summary>
     public bool Relative { get; init; }
 
-    /// <summary>unembed, embed or layer.</summary>
+    /// <summary>Encoder: unembed, embed or layer.</summary>
     public string Encoder { get; init; } = "unembed";
 
-    /// <summary>raw, or transformer-lens (LayerNorm folded, centred: the paper's).</summary>
+    /// <summary>Weights: raw, or transformer-lens (LayerNorm folded, centred; the paper's).</summary>
     public string Weights { get; init; } = "raw";
 
-    /// <summary>attn_out, result, mlp_out, resid_pre, resid_mid or resid_post.</summary>
+    /// <summary>Site: attn_out, result, mlp_out, resid_pre, resid_mid or resid_post.</summary>
     public string Site { get; init; } = "attn_out";
 
-    /// <summary>The head of site result.</summary>
+    /// <summary>Head of the site result, from 0; null for other sites.</summary>
     public int? Head { get; init; }
 
-    /// <summary>all, last, or a span like 2-4.</summary>
+    /// <summary>Positions: all, last, or a span like 2-4.</summary>
     public string Position { get; init; } = "all";
 
-    /// <summary>Tokens to list.</summary>
+    /// <summary>Number of tokens to list; at least 1.</summary>
     public int Top { get; init; } = 10;
 
-    /// <summary>Writes the injection as an edit spec that trace and generate replay.</summary>
+    /// <summary>
+    /// File for the injection as an edit spec, which trace and generate can replay; null for none.
+    /// </summary>
     public string? EditOut { get; init; }
 }
 
 /// <summary>A token and its probability.</summary>
 /// <param name="Id">Token id.</param>
-/// <param name="Text">The token as text, or its number where the folder has no tokenizer.</param>
+/// <param name="Text">Token as text, or its number if the folder has no tokenizer.</param>
 /// <param name="P">Probability, 0 to 1.</param>
 public sealed record ChanceOfToken(int Id, string Text, double P);
 
-/// <summary>An answer's standing before and after an injection.</summary>
+/// <summary>Probability and rank of an answer before and after an injection.</summary>
 /// <param name="AnswerId">Token id of the answer.</param>
 /// <param name="Answer">The answer's token as text.</param>
 /// <param name="MemoryIds">Token ids of the memory.</param>
-/// <param name="Layers">Layers that received it.</param>
+/// <param name="Layers">Layers that received the memory, from 0.</param>
 /// <param name="Tau">Magnitude in each of the layers.</param>
-/// <param name="ProbabilityBefore">Of the answer, 0 to 1.</param>
-/// <param name="ProbabilityAfter">Of the answer, 0 to 1.</param>
-/// <param name="RankBefore">1 is the most probable token.</param>
-/// <param name="RankAfter">1 is the most probable token.</param>
-/// <param name="SurprisalBefore">Nats.</param>
-/// <param name="SurprisalAfter">Nats.</param>
-/// <param name="TopBefore">The most probable tokens.</param>
-/// <param name="TopAfter">The most probable tokens.</param>
+/// <param name="ProbabilityBefore">Probability of the answer before, 0 to 1.</param>
+/// <param name="ProbabilityAfter">Probability of the answer after, 0 to 1.</param>
+/// <param name="RankBefore">Rank of the answer before; 1 is the most probable token.</param>
+/// <param name="RankAfter">Rank of the answer after; 1 is the most probable token.</param>
+/// <param name="SurprisalBefore">Surprisal of the answer before, nats.</param>
+/// <param name="SurprisalAfter">Surprisal of the answer after, nats.</param>
+/// <param name="TopBefore">Most probable tokens before.</param>
+/// <param name="TopAfter">Most probable tokens after.</param>
 /// <param name="Edit">The injection as an edit spec.</param>
 public sealed record InjectRunResult(int AnswerId, string Answer, IReadOnlyList<int> MemoryIds,
     IReadOnlyList<int> Layers, IReadOnlyList<float> Tau,
@@ -86,7 +88,7 @@ public sealed record InjectRunResult(int AnswerId, string Answer, IReadOnlyList<
 /// <summary>Runs one prompt without and with a memory.</summary>
 public static class InjectRunJob
 {
-    /// <summary>Runs the job.</summary>
+    /// <summary>Runs the job and returns its result.</summary>
     /// <exception cref="UserException">An option does not fit the model.</exception>
     public static InjectRunResult Run(InjectRunOptions options, JobContext context)
     {
@@ -132,7 +134,7 @@ public static class InjectRunJob
             return given >= 0 && given < V ? given
                 : throw new UserException($"AnswerId is {given}; expected a token id from 0 to {V - 1}",
                     nameof(options.AnswerId));
-        // As the paper does: a space before every answer, and its first token is scored.
+        // Like the paper: a space precedes every answer, and the first token is scored.
         int[] ids = text!.Trim().Length == 0 ? []
             : Tokenizer(prompt, nameof(options.AnswerId)).Encode(" " + text.Trim());
         if (ids.Length == 0 || ids[0] >= V)
@@ -168,7 +170,7 @@ public static class InjectRunJob
             if (token >= config.VocabSize)
                 throw new UserException(
                     $"the memory's token {token} is outside the vocabulary of {config.VocabSize}");
-        if (encoder != MemoryEncoder.Layer) // else it needs the model; the layer's own vector always fits
+        if (encoder != MemoryEncoder.Layer) // else the vector needs the model, and always fits
             foreach (Memory m in memories)
                 m.ToEdit().Validate(config);
         return memories;

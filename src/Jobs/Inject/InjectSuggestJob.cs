@@ -8,43 +8,52 @@ namespace HeadTap.Jobs;
 /// <summary>Options of <see cref="InjectSuggestJob"/>.</summary>
 public sealed record InjectSuggestOptions
 {
-    /// <summary>Magnitudes of the fixed cells unless others are given.</summary>
+    /// <summary>Default magnitudes of the fixed cells.</summary>
     public const string DefaultTaus = "0.5,1,2,4,8";
 
-    /// <summary>A model folder as Hugging Face keeps it.</summary>
+    /// <summary>Folder of the model, in Hugging Face's format.</summary>
     public required string Model { get; init; }
 
-    /// <summary>One pair of prompts; without prompts in it, <see cref="Data"/> is read.</summary>
+    /// <summary>One pair of prompts. If it has no prompts, <see cref="Data"/> is read.</summary>
     public required PairPromptRequest Pair { get; init; }
 
-    /// <summary>In place of one pair: a .jsonl or .csv file of pairs.</summary>
+    /// <summary>A .jsonl or .csv file of pairs, instead of one pair; null for none.</summary>
     public string? Data { get; init; }
 
-    /// <summary>Takes only pairs of this part of the data.</summary>
+    /// <summary>Split whose pairs are used; null for all.</summary>
     public string? Split { get; init; }
 
-    /// <summary>Compares on the split test with one cell for all, chosen on the split validation, with each
-    /// pair's best cell and with other layers.</summary>
+    /// <summary>
+    /// Whether to evaluate suggestions on the split test, in comparison with one cell for all pairs chosen on
+    /// the split validation, with each pair's best cell, and with other layers.
+    /// </summary>
     public bool Evaluate { get; init; }
 
     /// <summary>Magnitudes of the fixed cells of <see cref="Evaluate"/>; null for
     /// <see cref="DefaultTaus"/>.</summary>
     public string? Tau { get; init; }
 
-    /// <summary>bridge-layer, bridge, difference-tokens, explicit-tokens, difference, or auto: of the first
-    /// four the closest. Null for auto.</summary>
+    /// <summary>
+    /// Kind of memory: bridge-layer, bridge, difference-tokens, explicit-tokens, difference, or auto, which
+    /// takes the closest of the first four. Null for auto.
+    /// </summary>
     public string? Memory { get; init; }
 
-    /// <summary>Tokens of difference-tokens and explicit-tokens.</summary>
+    /// <summary>Number of tokens of difference-tokens and explicit-tokens; at least 1.</summary>
     public int Count { get; init; } = 20;
 
-    /// <summary>raw, or transformer-lens (LayerNorm folded, centred: the paper's).</summary>
+    /// <summary>Weights: raw, or transformer-lens (LayerNorm folded, centred; the paper's).</summary>
     public string Weights { get; init; } = "raw";
 
-    /// <summary>Writes the suggestion as an edit spec that trace and generate replay.</summary>
+    /// <summary>
+    /// File for the suggestion as an edit spec, which trace and generate can replay; null for none.
+    /// </summary>
     public string? EditOut { get; init; }
 
-    /// <summary>With <see cref="Data"/>: a .jsonl file with a row for every pair, and a manifest.</summary>
+    /// <summary>
+    /// File for one JSON row per pair of <see cref="Data"/>, .jsonl, with a manifest beside it; null for
+    /// none.
+    /// </summary>
     public string? Out { get; init; }
 
     internal bool HasBridge => Pair.Bridge is not null;
@@ -75,7 +84,7 @@ public sealed record InjectSuggestOptions
                 + "leave Split and Out out", nameof(Evaluate), nameof(Split), nameof(Out));
     }
 
-    /// <summary>The kind of memory asked for; null for auto.</summary>
+    /// <summary>Returns the requested kind of memory; null for auto.</summary>
     internal SuggestedMemory? Kind()
     {
         string word = Memory ?? "auto";
@@ -88,7 +97,9 @@ public sealed record InjectSuggestOptions
             + string.Join(", ", Enum.GetValues<SuggestedMemory>().Select(Suggestion.Word)), nameof(Memory));
     }
 
-    /// <summary>Kinds of memories to try: without a bridge only what the two runs show can be injected.
+    /// <summary>
+    /// Returns the kinds of memories to try. Without a bridge, only memories taken from the two runs are
+    /// possible.
     /// </summary>
     internal SuggestedMemory[] Kinds(bool hasBridge, ModelConfig config, SuggestedMemory? asked)
     {
@@ -111,13 +122,15 @@ public sealed record InjectSuggestOptions
     };
 }
 
-/// <summary>Finds the layer and head at which a multi-hop prompt goes another way than the single-hop one,
-/// and a memory for it; the answer is not used.</summary>
+/// <summary>
+/// Finds the layer and head where the multi-hop run departs from the single-hop run, and suggests a memory to
+/// inject there. It does not use the answer.
+/// </summary>
 public static class InjectSuggestJob
 {
-    const int PairsAtOnce = 64; // a vocabulary of float64 is held for each
+    const int PairsAtOnce = 64; // each holds float64 values for the whole vocabulary
 
-    /// <summary>Runs the job.</summary>
+    /// <summary>Runs the job and returns its result.</summary>
     /// <exception cref="UserException">An option does not fit.</exception>
     public static InjectSuggestResult Run(InjectSuggestOptions options, JobContext context)
     {

@@ -9,47 +9,47 @@ namespace HeadTap.Jobs;
 /// <summary>Options of <see cref="InjectSweepJob"/>.</summary>
 public sealed record InjectSweepOptions
 {
-    /// <summary>Model and data.</summary>
+    /// <summary>Model and prompt pairs.</summary>
     public required PairRequest Pairs { get; init; }
 
-    /// <summary>Layers, magnitudes, encoders and positions.</summary>
+    /// <summary>Grid of layers, magnitudes, encoders and positions.</summary>
     public required GridRequest Grid { get; init; }
 
-    /// <summary>The folder of the results; the same call again goes on where it stopped.</summary>
+    /// <summary>Folder of the results; the same call continues where it stopped.</summary>
     public required string Out { get; init; }
 
-    /// <summary>Pairs the report shows one by one: those that gain and lose most.</summary>
+    /// <summary>Number of pairs that the report shows one by one: those that gain and lose most.</summary>
     public int ReportPrompts { get; init; } = 40;
 }
 
-/// <summary>A cell of a grid and what it does over all pairs.</summary>
-/// <param name="Encoder">How the memory becomes a vector.</param>
+/// <summary>A cell of a grid and its effect over all pairs.</summary>
+/// <param name="Encoder">Encoder that makes a vector from the memory.</param>
 /// <param name="Position">Positions that receive it.</param>
-/// <param name="Layer">The layer, from 0.</param>
-/// <param name="Tau">The magnitude.</param>
-/// <param name="TrimmedMeanPercent">Trimmed mean of relative gains, the paper's metric.</param>
-/// <param name="MedianPercent">Median of relative gains.</param>
-/// <param name="MeanProbabilityChangePercent">Change of the mean probability.</param>
+/// <param name="Layer">Layer, from 0.</param>
+/// <param name="Tau">Magnitude.</param>
+/// <param name="TrimmedMeanPercent">Trimmed mean of relative gains, percent; the paper's metric.</param>
+/// <param name="MedianPercent">Median of relative gains, percent.</param>
+/// <param name="MeanProbabilityChangePercent">Change of the mean probability, percent.</param>
 /// <param name="MeanProbabilityAfter">Mean probability of the answers, 0 to 1.</param>
-/// <param name="Repaired">Answers that become the most probable token.</param>
-/// <param name="Broken">Answers that no longer are the most probable token.</param>
+/// <param name="Repaired">Number of answers that become the most probable token.</param>
+/// <param name="Broken">Number of answers that are no longer the most probable token.</param>
 public sealed record CellResult(string Encoder, string Position, int Layer, float Tau,
     double TrimmedMeanPercent, double MedianPercent, double MeanProbabilityChangePercent,
     [property: JsonPropertyName("mean_p_after")] double MeanProbabilityAfter, int Repaired, int Broken);
 
-/// <summary>What a sweep found.</summary>
+/// <summary>The result of a sweep.</summary>
 /// <param name="Pairs">Number of pairs.</param>
-/// <param name="Cells">Cells of the grid.</param>
+/// <param name="Cells">Number of cells of the grid.</param>
 /// <param name="ExplicitProbability">Mean probability of the answers after single-hop prompts.</param>
 /// <param name="ObscureProbability">Mean probability of the answers after multi-hop prompts.</param>
 /// <param name="ArithmeticSaved">Share of the arithmetic that resumed passes saved.</param>
-/// <param name="Best">The best cell by each measure.</param>
+/// <param name="Best">Best cell by measure.</param>
 public sealed record InjectSweepResult(int Pairs, int Cells,
     [property: JsonPropertyName("p_explicit")] double ExplicitProbability,
     [property: JsonPropertyName("p_obscure")] double ObscureProbability, double ArithmeticSaved,
     IReadOnlyDictionary<string, CellResult> Best)
 {
-    /// <summary>The grid with every cell.</summary>
+    /// <summary>The summary of every cell of the grid.</summary>
     [JsonIgnore]
     public SweepSummary? Summary { get; init; }
 }
@@ -57,8 +57,9 @@ public sealed record InjectSweepResult(int Pairs, int Cells,
 /// <summary>Injects into every pair of a data set at every layer and magnitude.</summary>
 public static class InjectSweepJob
 {
-    /// <summary>Runs the job, or goes on with it.</summary>
-    /// <exception cref="UserException">An option does not fit, or the folder is of another sweep.</exception>
+    /// <summary>Runs the job, or continues it in its folder.</summary>
+    /// <exception cref="UserException">An option does not fit, or the folder belongs to another
+    /// sweep.</exception>
     public static InjectSweepResult Run(InjectSweepOptions options, JobContext context)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -75,7 +76,7 @@ public static class InjectSweepJob
         using LoadedModel loaded = data.Open(context, device);
         using var sweep = new InjectionSweep(loaded.Model, grid, EncodedPair.LongestPrompt(data.Pairs));
         if (!Directory.Exists(folder))
-            sweep.Run(data.Pairs[0]); // a magnitude that overflows is told before anything is written
+            sweep.Run(data.Pairs[0]); // reports a magnitude that overflows before writing
         using SweepFolder results = SweepFolder.Open(folder, grid,
             data.Manifest("inject sweep", ManifestOptions(options, data, grid), device));
         var watch = Stopwatch.StartNew();

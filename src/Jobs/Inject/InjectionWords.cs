@@ -5,11 +5,12 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Jobs;
 
-/// <summary>The words by which options of injection jobs name encoders, sites, positions and
-/// layers.</summary>
+/// <summary>
+/// Parses the words of injection options: encoders, sites, positions, layers and magnitudes.
+/// </summary>
 static class InjectionWords
 {
-    /// <summary>The encoder of a word.</summary>
+    /// <summary>Returns the encoder of a word.</summary>
     internal static MemoryEncoder Encoder(string word) => word switch
     {
         "unembed" => MemoryEncoder.Unembed,
@@ -19,7 +20,7 @@ static class InjectionWords
             "Encoder"),
     };
 
-    /// <summary>Whether weights are rewritten as TransformerLens does.</summary>
+    /// <summary>Returns whether the weights are rewritten as TransformerLens does.</summary>
     internal static bool Processed(string word) => word switch
     {
         "raw" => false,
@@ -28,7 +29,7 @@ static class InjectionWords
             "Weights"),
     };
 
-    /// <summary>The site of a word.</summary>
+    /// <summary>Returns the site of a word.</summary>
     internal static SiteKind Target(string word) => word switch
     {
         "attn_out" => SiteKind.AttnOut,
@@ -42,7 +43,7 @@ static class InjectionWords
             + "resid_mid or resid_post", "Site"),
     };
 
-    /// <summary>Positions of a word: <c>all</c>, <c>last</c>, or <c>2-4</c>.</summary>
+    /// <summary>Returns the positions of a word: <c>all</c>, <c>last</c>, or <c>2-4</c>.</summary>
     internal static EditPositions Positions(string word, int promptLength)
     {
         if (word == "all")
@@ -58,19 +59,19 @@ static class InjectionWords
         return EditPositions.List([.. Enumerable.Range(first, last - first + 1)]);
     }
 
-    /// <summary>Layers with commas between them.</summary>
+    /// <summary>Parses layers separated by commas.</summary>
     internal static int[] Layers(string text, ModelConfig config) => [.. text.Split(',').Select(word =>
         TryWhole(word, out int layer) && layer < config.Layers ? layer : throw new UserException(
             $"Layer is {Quoted.Name(text)}; expected layers from 0 to {config.Layers - 1}, "
             + "with commas between", "Layer"))];
 
-    /// <summary>Whole numbers and spans of them: <c>0-3,6</c>.</summary>
+    /// <summary>Parses whole numbers and spans of them: <c>0-3,6</c>.</summary>
     internal static IEnumerable<float> Spans(string option, string text)
         => text.Split(',').SelectMany(part => Span(part) ?? throw new UserException(
             $"{option} is {Quoted.Name(text)}; expected numbers from 0 and spans like 0-3, with commas "
             + "between", option));
 
-    /// <summary>Magnitudes: any numbers, and spans of whole ones.</summary>
+    /// <summary>Parses magnitudes: numbers, and spans of whole numbers.</summary>
     internal static IEnumerable<float> Numbers(string option, string text)
         => text.Split(',').SelectMany(part => Span(part)
             ?? (float.TryParse(part, NumberStyles.Float, CultureInfo.InvariantCulture, out float value)

@@ -4,8 +4,9 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Jobs;
 
-/// <summary>One pair of prompts: a single-hop one that names an entity, a multi-hop one that does
-/// not.</summary>
+/// <summary>
+/// A pair of prompts: a single-hop prompt that names an entity, and a multi-hop prompt that describes it.
+/// </summary>
 public sealed record PairPromptRequest
 {
     /// <summary>The single-hop prompt, which names the entity.</summary>
@@ -17,17 +18,18 @@ public sealed record PairPromptRequest
     /// <summary>The entity that the multi-hop prompt leaves out.</summary>
     public string? Bridge { get; init; }
 
-    /// <summary>The right continuation; the first token of a space and it is followed.</summary>
+    /// <summary>The right continuation; its first token with a space before it is scored.</summary>
     public string? Answer { get; init; }
 
     /// <summary>Puts the config's begin-of-text token before both prompts.</summary>
     public bool Bos { get; init; }
 
     /// <summary>
-    /// The pair, with a space and the bridge as its memory; null where neither prompt is given. An answer or
-    /// a bridge that is not given is replaced by the other.
+    /// Returns the encoded pair, with a space and the bridge as its memory; null if neither prompt is given.
+    /// If only one of answer and bridge is given, it stands for both.
     /// </summary>
-    /// <exception cref="UserException">Half of a pair is given, or it does not fit the model.</exception>
+    /// <exception cref="UserException">Only half of a pair is given, or the pair does not fit the
+    /// model.</exception>
     internal EncodedPair? Read(ByteBpeTokenizer tokenizer, ModelConfig config, string folder)
     {
         if (Explicit is null && Obscure is null)

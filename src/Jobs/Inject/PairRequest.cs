@@ -5,29 +5,30 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Jobs;
 
-/// <summary>A file of prompt pairs, and the model that reads them.</summary>
+/// <summary>A file of prompt pairs, and the model to run them on.</summary>
 public sealed record PairRequest
 {
-    /// <summary>A model folder as Hugging Face keeps it.</summary>
+    /// <summary>Folder of the model, in Hugging Face's format.</summary>
     public required string Model { get; init; }
 
-    /// <summary>Pairs of prompts: .jsonl as <see cref="InjectDataJob"/> writes, or a published .csv layout.
+    /// <summary>
+    /// File of prompt pairs: .jsonl as <see cref="InjectDataJob"/> writes it, or a published .csv layout.
     /// </summary>
     public required string Data { get; init; }
 
-    /// <summary>Takes only pairs of this part of the data, such as validation.</summary>
+    /// <summary>Split whose pairs are used, such as validation; null for all.</summary>
     public string? Split { get; init; }
 
-    /// <summary>Takes only the first pairs; 0 takes all.</summary>
+    /// <summary>Number of pairs to use, from the first; 0 for all.</summary>
     public int Limit { get; init; }
 
-    /// <summary>raw, or transformer-lens (LayerNorm folded, centred: the paper's).</summary>
+    /// <summary>Weights: raw, or transformer-lens (LayerNorm folded, centred; the paper's).</summary>
     public string Weights { get; init; } = "raw";
 
     /// <summary>Puts the config's begin-of-text token before each prompt (the paper's).</summary>
     public bool Bos { get; init; }
 
-    /// <summary>As a manifest has them; the model and the data are there by their hashes.</summary>
+    /// <summary>Returns the options for a manifest, which has model and data as hashes.</summary>
     internal JsonObject Json() => new()
     {
         ["split"] = Split,
@@ -36,8 +37,8 @@ public sealed record PairRequest
         ["bos"] = Bos,
     };
 
-    /// <summary>Reads config, tokenizer and pairs; the weights are not touched.</summary>
-    /// <exception cref="UserException">Something does not fit.</exception>
+    /// <summary>Reads config, tokenizer and pairs, but not the weights.</summary>
+    /// <exception cref="UserException">A file cannot be read, or a pair does not fit the model.</exception>
     public PairData Read()
     {
         bool processed = InjectionWords.Processed(Weights);
@@ -59,21 +60,21 @@ public sealed record PairRequest
     }
 }
 
-/// <summary>Pairs of prompts for a model.</summary>
-/// <param name="Folder">The model's folder.</param>
-/// <param name="File">Where the pairs came from.</param>
+/// <summary>Prompt pairs, encoded for a model.</summary>
+/// <param name="Folder">Folder of the model.</param>
+/// <param name="File">File of the pairs.</param>
 /// <param name="Config">Sizes and options of the model.</param>
-/// <param name="Tokenizer">The model's tokenizer.</param>
+/// <param name="Tokenizer">Tokenizer of the model.</param>
 /// <param name="Processed">Whether weights are rewritten as TransformerLens does.</param>
-/// <param name="Bos">The token before each prompt; null for none.</param>
-/// <param name="Pairs">The pairs as tokens, checked against the config.</param>
+/// <param name="Bos">Token id before each prompt; null for none.</param>
+/// <param name="Pairs">Pairs as tokens, checked against the config.</param>
 public sealed record PairData(string Folder, string File, ModelConfig Config, ByteBpeTokenizer Tokenizer,
     bool Processed, int? Bos, IReadOnlyList<EncodedPair> Pairs)
 {
-    /// <summary>The pairs of one split.</summary>
-    /// <param name="split">The split.</param>
-    /// <param name="option">The field that named it, for the message.</param>
-    /// <exception cref="UserException">There are none.</exception>
+    /// <summary>Returns the pairs of one split.</summary>
+    /// <param name="split">Name of the split.</param>
+    /// <param name="option">Option that named the split, for the message.</param>
+    /// <exception cref="UserException">The split has no pairs.</exception>
     internal EncodedPair[] Part(string split, string option)
     {
         EncodedPair[] part = [.. Pairs.Where(p => p.Pair.Split == split)];
@@ -82,7 +83,7 @@ public sealed record PairData(string Folder, string File, ModelConfig Config, By
             + string.Join(", ", Pairs.Select(p => Quoted.Name(p.Pair.Split)).Distinct()), option);
     }
 
-    /// <summary>Checks that every pair can have the cells of a grid.</summary>
+    /// <summary>Checks that every pair can run the cells of a grid.</summary>
     /// <exception cref="UserException">A memory is too long for its encoder, or no prompt has the
     /// positions.</exception>
     internal void RequireFor(SweepGrid grid)
@@ -97,11 +98,11 @@ public sealed record PairData(string Folder, string File, ModelConfig Config, By
                 + "Position entity has no positions", nameof(GridRequest.Position));
     }
 
-    /// <summary>Puts the model on a device.</summary>
+    /// <summary>Loads the model onto a device.</summary>
     internal LoadedModel Open(JobContext context, ComputeDevice device)
         => LoadedModel.Open(context, device, Folder, Processed);
 
-    /// <summary>What decides results over these pairs.</summary>
+    /// <summary>Makes the manifest of results over these pairs.</summary>
     internal Manifest Manifest(string command, JsonObject options, ComputeDevice device) => new()
     {
         Command = command,

@@ -5,25 +5,25 @@ using HeadTap.Models;
 
 namespace HeadTap.Jobs;
 
-/// <summary>What was found for a pair.</summary>
-/// <param name="Pair">The pair.</param>
-/// <param name="Hop">Where it fails.</param>
-/// <param name="Before">How the answer stands, nothing injected.</param>
-/// <param name="Each">A suggestion of every kind.</param>
-/// <param name="Chosen">The one that is proposed.</param>
-/// <param name="Cosine">Between the layer's attention outputs for the two prompts.</param>
+/// <summary>The findings for a pair.</summary>
+/// <param name="Pair">Pair of prompts.</param>
+/// <param name="Hop">Layer and head where the pair fails.</param>
+/// <param name="Before">Probability and rank of the answer without an injection.</param>
+/// <param name="Each">One suggestion per kind of memory.</param>
+/// <param name="Chosen">Suggestion that is proposed.</param>
+/// <param name="Cosine">Cosine between the layer's attention outputs for the two prompts.</param>
 public sealed record SuggestedPair(EncodedPair Pair, FailingHop Hop, AnswerStanding Before,
     IReadOnlyList<Suggestion> Each, Suggestion Chosen, double Cosine);
 
 /// <summary>Makes results and sentences of suggestions.</summary>
-/// <param name="tokenizer">The model's.</param>
-/// <param name="hasBridge">Whether a bridge was named.</param>
-/// <param name="hasAnswer">Whether an answer was named.</param>
+/// <param name="tokenizer">Tokenizer of the model.</param>
+/// <param name="hasBridge">Whether a bridge was given.</param>
+/// <param name="hasAnswer">Whether an answer was given.</param>
 sealed class SuggestionText(ByteBpeTokenizer tokenizer, bool hasBridge, bool hasAnswer)
 {
     const int ShownTokens = 5;
 
-    /// <summary>One pair.</summary>
+    /// <summary>Makes the result of one pair.</summary>
     internal InjectSuggestOneResult Result(SuggestedPair found) => new(found.Pair.Pair.Explicit,
         found.Pair.Pair.Obscure, hasBridge ? found.Pair.Pair.Bridge : null, found.Hop.Layer, found.Hop.Head,
         found.Hop.Divergence, found.Hop.ByLayer, found.Hop.ByHead, found.Cosine,
@@ -34,7 +34,7 @@ sealed class SuggestionText(ByteBpeTokenizer tokenizer, bool hasBridge, bool has
         Found = found, HasAnswer = hasAnswer,
     };
 
-    /// <summary>All pairs of a file.</summary>
+    /// <summary>Makes the result of all pairs of a file.</summary>
     internal InjectSuggestAllResult Result(IReadOnlyList<SuggestedPair> found) => new(found.Count,
         found.Average(f => f.Before.Probability),
         found.GroupBy(f => f.Hop.Layer).OrderBy(g => g.Key).ToDictionary(g => $"{g.Key}", g => g.Count()),
@@ -42,7 +42,7 @@ sealed class SuggestionText(ByteBpeTokenizer tokenizer, bool hasBridge, bool has
             .Take(5).ToDictionary(g => $"{g.Key.Layer}.{g.Key.Head}", g => g.Count()),
         [.. found.Select(Result)]);
 
-    /// <summary>Writes a row for each pair.</summary>
+    /// <summary>Writes one JSON row per pair.</summary>
     internal static void Write(string path, IReadOnlyList<InjectSuggestOneResult> found, Manifest manifest)
     {
         AtomicFile.Write(path, stream =>

@@ -7,16 +7,16 @@ using HeadTap.Runtime;
 namespace HeadTap.Jobs;
 
 /// <summary>
-/// The page of a sweep: heat maps of layer by magnitude, the best cells, what it cost, and pairs one by one.
-/// It holds no times, so that a sweep that was interrupted writes the same bytes.
+/// The page of a sweep: heat maps of layer by magnitude, the best cells, the cost, and single pairs. It has
+/// no times, so that an interrupted sweep writes the same bytes.
 /// </summary>
 public sealed class SweepReport(SweepSummary summary, SweepCost cost, string title)
 {
     readonly SweepGrid _grid = summary.Grid;
 
     /// <summary>Writes the page.</summary>
-    /// <param name="path">An HTML file.</param>
-    /// <param name="pairs">Pairs to show one by one.</param>
+    /// <param name="path">HTML file to write.</param>
+    /// <param name="pairs">Number of pairs to show one by one.</param>
     /// <exception cref="UserException">The place cannot be written.</exception>
     public void Save(string path, int pairs)
     {

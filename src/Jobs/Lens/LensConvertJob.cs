@@ -8,16 +8,16 @@ namespace HeadTap.Jobs;
 /// <summary>Options of <see cref="LensConvertJob"/>.</summary>
 public sealed record LensConvertOptions
 {
-    /// <summary>A model folder as Hugging Face keeps it.</summary>
+    /// <summary>Folder of the model, in Hugging Face's format.</summary>
     public required string Model { get; init; }
 
-    /// <summary>The folder of a head lens or a thin one.</summary>
+    /// <summary>Folder of a head lens or a thin lens.</summary>
     public required string Lens { get; init; }
 
     /// <summary>head or thin.</summary>
     public required string To { get; init; }
 
-    /// <summary>The folder of the converted lens.</summary>
+    /// <summary>Folder for the converted lens.</summary>
     public required string Out { get; init; }
 
     internal LensKind Kind() => To switch
@@ -29,23 +29,24 @@ public sealed record LensConvertOptions
 }
 
 /// <summary>The lens that was written.</summary>
-/// <param name="Out">Its folder.</param>
-/// <param name="Kind">head or thin.</param>
+/// <param name="Out">Folder of the lens.</param>
+/// <param name="Kind">Kind of the lens: head or thin.</param>
 /// <param name="Layers">Number of layers.</param>
-/// <param name="Bytes">Of the file with its weights.</param>
+/// <param name="Bytes">Size of the file with its weights, bytes.</param>
 public sealed record LensConvertResult(string Out, string Kind, int Layers, long Bytes)
 {
-    /// <summary>The kind that it was made from.</summary>
+    /// <summary>The kind of the lens that it was made from.</summary>
     [JsonIgnore]
     public string From { get; init; } = "";
 }
 
-/// <summary>Writes a head lens as a thin one, or a thin one as a head lens.</summary>
+/// <summary>Converts a head lens to a thin lens, or a thin lens to a head lens.</summary>
 public static class LensConvertJob
 {
-    /// <summary>Runs the job.</summary>
-    /// <exception cref="UserException">The lens is not the model's, or the folder is not free.</exception>
-    /// <exception cref="OperationCanceledException">The job is to end.</exception>
+    /// <summary>Runs the job and returns its result.</summary>
+    /// <exception cref="UserException">The lens belongs to another model, or the folder already has a
+    /// lens.</exception>
+    /// <exception cref="OperationCanceledException">The job was cancelled.</exception>
     public static LensConvertResult Run(LensConvertOptions options, JobContext context)
     {
         ArgumentNullException.ThrowIfNull(options);

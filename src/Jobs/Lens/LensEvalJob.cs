@@ -8,35 +8,39 @@ namespace HeadTap.Jobs;
 /// <summary>Options of <see cref="LensEvalJob"/>.</summary>
 public sealed record LensEvalOptions
 {
-    /// <summary>A model folder as Hugging Face keeps it.</summary>
+    /// <summary>Folder of the model, in Hugging Face's format.</summary>
     public required string Model { get; init; }
 
-    /// <summary>A folder with a lens, or logit for the model's own unembedding.</summary>
+    /// <summary>Folder of a lens, or logit for the model's own unembedding.</summary>
     public required string Lens { get; init; }
 
-    /// <summary>Texts: .jsonl has a text on each line, other files have documents apart by
-    /// &lt;|endoftext|&gt;; rows end at the model's context. Null with <see cref="Batch"/>.</summary>
+    /// <summary>
+    /// File of texts: .jsonl has one text per line, other files have documents separated by
+    /// &lt;|endoftext|&gt;. Rows end at the model's context. Null with <see cref="Batch"/>.
+    /// </summary>
     public string? TextFile { get; init; }
 
-    /// <summary>A JSON file with a list of rows of token ids; null with <see cref="TextFile"/>.</summary>
+    /// <summary>JSON file with a list of rows of token ids; null with <see cref="TextFile"/>.</summary>
     public string? Batch { get; init; }
 
     /// <summary>Puts the config's begin-of-text token before each document.</summary>
     public bool Bos { get; init; }
 
-    /// <summary>Layers from 0 with commas between them, or all that the lens has.</summary>
+    /// <summary>Layers from 0, separated by commas, or all that the lens has.</summary>
     public string Layers { get; init; } = "all";
 
     /// <summary>Positions of a row: last, all, or a number of them drawn at random.</summary>
     public string Positions { get; init; } = "last";
 
-    /// <summary>k of a further top-k agreement.</summary>
+    /// <summary>k of an additional top-k agreement; at least 1.</summary>
     public int Top { get; init; } = 5;
 
-    /// <summary>Prompts, from the first, whose responsible head is removed; 0 for none.</summary>
+    /// <summary>Number of prompts, from the first, whose responsible head is removed; 0 for none.</summary>
     public int Ablation { get; init; }
 
-    /// <summary>What a removed head's results become: zero, or mean for their mean over the prompt.</summary>
+    /// <summary>
+    /// Replacement of a removed head's results: zero, or mean for their mean over the prompt.
+    /// </summary>
     public string AblationTo { get; init; } = "zero";
 
     internal bool ToMean() => AblationTo switch
@@ -60,7 +64,7 @@ public sealed record LensEvalOptions
             .Distinct().Order()];
     }
 
-    // Checked here, so that nothing is loaded for texts that do not fit.
+    // Checks the rows before the model is loaded.
     internal IReadOnlyList<int[]> Rows(ModelConfig config)
     {
         if (TextFile is null == Batch is null)
@@ -84,7 +88,7 @@ public sealed record LensEvalOptions
         return rows;
     }
 
-    // A document longer than the context becomes several rows, none of which overlap.
+    // Splits a document longer than the context into several rows without overlap.
     static IReadOnlyList<int[]> TextRows(string file, string folder, int[] before, int context)
     {
         ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(folder);
@@ -94,12 +98,12 @@ public sealed record LensEvalOptions
     }
 }
 
-/// <summary>Measures how close lenses come to the model, beside the logit lens.</summary>
+/// <summary>Measures how close a lens comes to the model, in comparison with the logit lens.</summary>
 public static class LensEvalJob
 {
-    /// <summary>Runs the job.</summary>
+    /// <summary>Runs the job and returns its result.</summary>
     /// <exception cref="UserException">An option or a text does not fit the lens or the model.</exception>
-    /// <exception cref="OperationCanceledException">The job is to end.</exception>
+    /// <exception cref="OperationCanceledException">The job was cancelled.</exception>
     public static LensEvalResult Run(LensEvalOptions options, JobContext context)
     {
         ArgumentNullException.ThrowIfNull(options);

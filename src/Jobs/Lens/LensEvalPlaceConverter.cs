@@ -4,8 +4,8 @@ using System.Text.Json.Serialization;
 namespace HeadTap.Jobs;
 
 /// <summary>
-/// Writes the scores of a layer or head as one flat object. Written by hand because the name of the further
-/// agreement holds its k: top10.
+/// Writes the scores of a layer or head as one flat object. It is written by hand because the name of the
+/// additional agreement contains its k: top10.
 /// </summary>
 public sealed class LensEvalPlaceConverter : JsonConverter<LensEvalPlace>
 {

@@ -3,24 +3,26 @@ using HeadTap.Lens;
 
 namespace HeadTap.Jobs;
 
-/// <summary>The scores of one layer, or of one head.</summary>
-/// <param name="Layer">The layer, from 0.</param>
-/// <param name="Head">The head, from 0; null for the sum over the layer's heads.</param>
-/// <param name="Top">k of the further top-k agreement; 1 and 5 are there already.</param>
-/// <param name="Score">Of the lens: nats, and shares from 0 to 1.</param>
-/// <param name="LogitLens">Of the logit lens; null for a head.</param>
-/// <param name="Normalized">Of the model's final LayerNorm and head on the layer's attention output; null for
-/// a head.</param>
+/// <summary>The scores of a layer or a head.</summary>
+/// <param name="Layer">Layer, from 0.</param>
+/// <param name="Head">Head, from 0; null for the sum over the layer's heads.</param>
+/// <param name="Top">k of the additional top-k agreement; top-1 and top-5 are always included.</param>
+/// <param name="Score">Scores of the lens: nats, and shares from 0 to 1.</param>
+/// <param name="LogitLens">Scores of the logit lens; null for a head.</param>
+/// <param name="Normalized">Scores of the model's final LayerNorm and unembedding applied to the layer's
+/// attention output; null for a head.</param>
 [JsonConverter(typeof(LensEvalPlaceConverter))]
 public sealed record LensEvalPlace(
     int Layer, int? Head, int Top, LensScore Score, LensScore? LogitLens, LensScore? Normalized);
 
-/// <summary>What the removal of responsible heads changes, beside that of another head.</summary>
+/// <summary>The effect of removing responsible heads, compared with removing another head.</summary>
 /// <param name="Change">Mean change of log p(answer) when the other head is removed, nats.</param>
-/// <param name="Difference">Mean change by the responsible head less that by the other, nats.</param>
+/// <param name="Difference">Mean change by the responsible head minus mean change by the other head,
+/// nats.</param>
 /// <param name="Low">Lower end of its 95 % interval, nats.</param>
 /// <param name="High">Upper end of its 95 % interval, nats.</param>
-/// <param name="LowersMore">Share of prompts where the responsible head's removal lowers log p more.</param>
+/// <param name="LowersMore">Share of prompts where the responsible head's removal lowers log p(answer)
+/// more.</param>
 public sealed record LensAblationContrast(
     double Change, double Difference, double Low, double High, double LowersMore)
 {
@@ -28,11 +30,12 @@ public sealed record LensAblationContrast(
         contrast.Difference, contrast.Interval.Low, contrast.Interval.High, contrast.LowersMore);
 }
 
-/// <summary>What the removal of the heads that a lens calls responsible changes.</summary>
+/// <summary>The effect of removing the heads that a lens calls responsible.</summary>
 /// <param name="Change">Mean change of log p(answer), nats.</param>
-/// <param name="Random">Beside a head drawn from all others.</param>
-/// <param name="SameLayer">Beside a head drawn from the others of its layer; null where it has none.</param>
-/// <param name="Responsible">By prompt: the head.</param>
+/// <param name="Random">Comparison with a head drawn from all others.</param>
+/// <param name="SameLayer">Comparison with a head drawn from the others of its layer; null if the layer has
+/// no other.</param>
+/// <param name="Responsible">Responsible head by prompt.</param>
 public sealed record LensAblationOutcome(double Change, LensAblationContrast Random,
     LensAblationContrast? SameLayer, IReadOnlyList<HeadPlace> Responsible)
 {
@@ -41,34 +44,35 @@ public sealed record LensAblationOutcome(double Change, LensAblationContrast Ran
         outcome.SameLayer is { } same ? LensAblationContrast.Of(same) : null, outcome.Responsible);
 }
 
-/// <summary>What the removal of responsible heads changes.</summary>
+/// <summary>The effects of removing responsible heads.</summary>
 /// <param name="Prompts">Number of prompts.</param>
-/// <param name="To">What the removed head's results become: zero or mean.</param>
-/// <param name="Lens">Heads that the lens calls responsible.</param>
-/// <param name="LogitLens">Heads that the logit lens calls responsible; null where it is the lens.</param>
+/// <param name="To">Replacement of the removed head's results: zero or mean.</param>
+/// <param name="Lens">Effect for heads that the lens calls responsible.</param>
+/// <param name="LogitLens">Effect for heads that the logit lens calls responsible; null if the lens is the
+/// logit lens.</param>
 public sealed record LensAblation(
     int Prompts, string To, LensAblationOutcome Lens, LensAblationOutcome? LogitLens);
 
 /// <summary>How close a lens comes to the model.</summary>
-/// <param name="Lens">The lens' kind.</param>
-/// <param name="Rows">Rows that were read.</param>
-/// <param name="Positions">Positions of them that means are over.</param>
-/// <param name="Chosen">Which positions these are: last, all, or how many of each row.</param>
-/// <param name="ModelEntropy">Of the model's distribution, nats.</param>
-/// <param name="KlUnigram">KL from the model to tokens as often as in the lens' training texts, nats; null
-/// where that is not known.</param>
-/// <param name="Layers">By layer.</param>
-/// <param name="Heads">By layer and head; empty for a lens that reads no heads.</param>
-/// <param name="Ablation">Null where no head was removed.</param>
+/// <param name="Lens">Kind of the lens.</param>
+/// <param name="Rows">Number of rows that were read.</param>
+/// <param name="Positions">Number of positions that means are over.</param>
+/// <param name="Chosen">Positions of each row: last, all, or their number.</param>
+/// <param name="ModelEntropy">Mean entropy of the model's distribution, nats.</param>
+/// <param name="KlUnigram">KL from the model to the token frequencies of the lens's training texts, nats;
+/// null if these are not known.</param>
+/// <param name="Layers">Scores by layer.</param>
+/// <param name="Heads">Scores by layer and head; empty for a lens that reads no heads.</param>
+/// <param name="Ablation">Effects of removing responsible heads; null if no head was removed.</param>
 public sealed record LensEvalResult(string Lens, int Rows, long Positions, string Chosen, double ModelEntropy,
     double? KlUnigram, IReadOnlyList<LensEvalPlace> Layers, IReadOnlyList<LensEvalPlace> Heads,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] LensAblation? Ablation)
 {
-    /// <summary>The lens in a line.</summary>
+    /// <summary>A description of the lens in one line.</summary>
     [JsonIgnore]
     public string LensLine { get; init; } = "";
 
-    /// <summary>k of the further top-k agreement.</summary>
+    /// <summary>k of the additional top-k agreement.</summary>
     [JsonIgnore]
     public int Top { get; init; }
 

@@ -7,29 +7,31 @@ namespace HeadTap.Jobs;
 /// <summary>Options of <see cref="LensImportJob"/>.</summary>
 public sealed record LensImportOptions
 {
-    /// <summary>A model folder as Hugging Face keeps it.</summary>
+    /// <summary>Folder of the model, in Hugging Face's format.</summary>
     public required string Model { get; init; }
 
-    /// <summary>Parameters of a tuned lens, .safetensors: a translator for each layer, x + W x + b.</summary>
+    /// <summary>
+    /// File of a tuned lens's parameters, .safetensors: one translator per layer, x + W x + b.
+    /// </summary>
     public required string Tuned { get; init; }
 
-    /// <summary>The folder of the lens.</summary>
+    /// <summary>Folder for the lens.</summary>
     public required string Out { get; init; }
 }
 
 /// <summary>The lens that was written.</summary>
-/// <param name="Out">Its folder.</param>
-/// <param name="Kind">tuned.</param>
+/// <param name="Out">Folder of the lens.</param>
+/// <param name="Kind">Kind of the lens: tuned.</param>
 /// <param name="Layers">Number of layers.</param>
 public sealed record LensImportResult(string Out, string Kind, int Layers);
 
-/// <summary>Writes a tuned lens that another program trained as a lens folder.</summary>
+/// <summary>Converts a tuned lens of another program to a lens folder.</summary>
 public static class LensImportJob
 {
-    /// <summary>Runs the job.</summary>
-    /// <exception cref="UserException">The parameters are not the model's, or the folder is not free.
-    /// </exception>
-    /// <exception cref="OperationCanceledException">The job is to end.</exception>
+    /// <summary>Runs the job and returns its result.</summary>
+    /// <exception cref="UserException">The parameters do not fit the model, or the folder already has a
+    /// lens.</exception>
+    /// <exception cref="OperationCanceledException">The job was cancelled.</exception>
     public static LensImportResult Run(LensImportOptions options, JobContext context)
     {
         ArgumentNullException.ThrowIfNull(options);

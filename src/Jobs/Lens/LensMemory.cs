@@ -4,28 +4,32 @@ using HeadTap.Models;
 namespace HeadTap.Jobs;
 
 /// <summary>
-/// A memory made of what a head writes in the single-hop run: the first tokens of its lens, to be injected in
-/// the multi-hop run (arXiv 2411.05037 closes the loop of lens and memory).
+/// A memory read from a head in the single-hop run: the top tokens of its lens, to be injected in the
+/// multi-hop run (lens and memory are combined in arXiv 2411.05037).
 /// </summary>
-/// <param name="Layer">The head's layer.</param>
-/// <param name="Head">The head.</param>
-/// <param name="CenteredLogit">How strongly its lens favours the single-hop run's next token.</param>
-/// <param name="Tokens">The memory.</param>
+/// <param name="Layer">Layer of the head, from 0.</param>
+/// <param name="Head">Head, from 0.</param>
+/// <param name="CenteredLogit">Lens logit of the single-hop run's next token minus the mean over the
+/// vocabulary.</param>
+/// <param name="Tokens">Token ids of the memory.</param>
 sealed record LensMemory(int Layer, int Head, float CenteredLogit, IReadOnlyList<int> Tokens)
 {
-    /// <summary>The memory of the head that favours the run's own next token most; the right answer takes no
-    /// part.</summary>
-    /// <param name="readings">Single-hop runs, with at least one token more than the memory has.</param>
-    /// <param name="run">Which of them.</param>
-    /// <param name="count">Tokens of the memory.</param>
-    /// <param name="withoutNext">Leaves the run's own next token out.</param>
+    /// <summary>
+    /// Returns the memory of the head that most favours the run's own next token. It does not use the right
+    /// answer.
+    /// </summary>
+    /// <param name="readings">Readings of single-hop runs, with at least one token more than the
+    /// memory.</param>
+    /// <param name="run">Index of the run.</param>
+    /// <param name="count">Number of tokens of the memory.</param>
+    /// <param name="withoutNext">Whether to leave out the run's own next token.</param>
     internal static LensMemory OfFavourite(LensReadings readings, int run, int count, bool withoutNext)
     {
         (int layer, int head, LensWords words) = readings.MostInFavour(run);
         return Of(readings, run, layer, head, words, count, withoutNext);
     }
 
-    /// <summary>The memory of another head than the favourite, drawn at random.</summary>
+    /// <summary>Returns the memory of a head drawn at random from all heads except the favourite.</summary>
     internal static LensMemory OfAnother(
         LensReadings readings, int run, int count, bool withoutNext, SeededRandom random)
     {

@@ -8,13 +8,13 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Jobs;
 
-/// <summary>Options of <see cref="LensMemoryJob"/>: one pair of prompts, or several.</summary>
+/// <summary>Options of <see cref="LensMemoryJob"/>, for one pair of prompts or several.</summary>
 public sealed record LensMemoryOptions
 {
-    /// <summary>A model folder as Hugging Face keeps it.</summary>
+    /// <summary>Folder of the model, in Hugging Face's format.</summary>
     public required string Model { get; init; }
 
-    /// <summary>The lens and what is read of it; tokens are those of a memory.</summary>
+    /// <summary>The lens, its layers and heads, and the number of tokens of a memory.</summary>
     public required LensPlaceRequest Places { get; init; }
 
     /// <summary>The single-hop prompt, whose heads are read.</summary>
@@ -23,34 +23,41 @@ public sealed record LensMemoryOptions
     /// <summary>The multi-hop prompt, which receives the memory.</summary>
     public string? Into { get; init; }
 
-    /// <summary>The right continuation; the first token of a space and it is followed, and chooses nothing.
+    /// <summary>
+    /// The right continuation; its first token with a space before it is scored. It does not influence the
+    /// memory.
     /// </summary>
     public string? Answer { get; init; }
 
-    /// <summary>In place of one pair: atlas for pairs of the atlas, or a .jsonl or .csv file.</summary>
+    /// <summary>
+    /// Several pairs instead of one: atlas for pairs of the atlas, or a .jsonl or .csv file; null for one
+    /// pair.
+    /// </summary>
     public string? Pairs { get; init; }
 
     /// <summary>
-    /// Takes only pairs of this part of <see cref="Pairs"/>; test for the atlas unless given.
+    /// Split of <see cref="Pairs"/> that is used; null for test of the atlas, or all pairs of a file.
     /// </summary>
     public string? Split { get; init; }
 
-    /// <summary>The magnitude.</summary>
+    /// <summary>Magnitude tau of the memory.</summary>
     public float Tau { get; init; } = 3;
 
-    /// <summary>The layer that receives the memory, from 0; the head's own unless given.</summary>
+    /// <summary>Layer that receives the memory, from 0; null for the head's own.</summary>
     public int? AtLayer { get; init; }
 
-    /// <summary>Positions that receive it: all or last.</summary>
+    /// <summary>Positions that receive the memory: all or last.</summary>
     public string Position { get; init; } = "all";
 
-    /// <summary>Leaves the single-hop run's own next token out of the memory.</summary>
+    /// <summary>Whether to leave the single-hop run's own next token out of the memory.</summary>
     public bool WithoutNext { get; init; }
 
     /// <summary>Puts the config's begin-of-text token before both prompts.</summary>
     public bool Bos { get; init; }
 
-    /// <summary>Writes the injection as an edit spec that trace and generate replay; null for none.</summary>
+    /// <summary>
+    /// File for the injection as an edit spec, which trace and generate can replay; null for none.
+    /// </summary>
     public string? EditOut { get; init; }
 
     internal EditPositions Positions(ModelConfig config)
@@ -68,34 +75,34 @@ public sealed record LensMemoryOptions
     }
 }
 
-/// <summary>What <see cref="LensMemoryJob"/> found: exactly one of its two parts is set.</summary>
+/// <summary>The result of <see cref="LensMemoryJob"/>; exactly one of its two parts is set.</summary>
 public sealed record LensMemoryResult
 {
-    /// <summary>Of one pair.</summary>
+    /// <summary>The result of one pair.</summary>
     public LensMemoryOneResult? One { get; init; }
 
-    /// <summary>Of several pairs.</summary>
+    /// <summary>The results of several pairs.</summary>
     public LensMemoryAllResult? All { get; init; }
 }
 
-/// <summary>A memory made of what a head writes, and what it did to one prompt.</summary>
-/// <param name="Layer">The head's layer, from 0.</param>
-/// <param name="Head">The head, from 0.</param>
-/// <param name="Favour">Lens logit of the single-hop run's next token less the mean over the vocabulary.
-/// </param>
+/// <summary>A memory read from a head, and its effect on one prompt.</summary>
+/// <param name="Layer">Layer of the head, from 0.</param>
+/// <param name="Head">Head, from 0.</param>
+/// <param name="Favour">Lens logit of the single-hop run's next token minus the mean over the
+/// vocabulary.</param>
 /// <param name="NextId">Token id of the single-hop run's next token.</param>
-/// <param name="Next">That token as text.</param>
+/// <param name="Next">Next token as text.</param>
 /// <param name="MemoryIds">Token ids of the memory.</param>
-/// <param name="Memory">Its tokens as text.</param>
-/// <param name="HoldsAnswer">Whether the answer's token is among them.</param>
-/// <param name="AtLayer">The layer that received it, from 0.</param>
-/// <param name="Tau">Its magnitude.</param>
+/// <param name="Memory">Tokens of the memory as text.</param>
+/// <param name="HoldsAnswer">Whether the memory contains the answer's token.</param>
+/// <param name="AtLayer">Layer that received the memory, from 0.</param>
+/// <param name="Tau">Magnitude of the memory.</param>
 /// <param name="AnswerId">Token id of the answer.</param>
 /// <param name="Answer">The answer's token as text.</param>
-/// <param name="ProbabilityBefore">Of the answer, 0 to 1.</param>
-/// <param name="ProbabilityAfter">Of the answer, 0 to 1.</param>
-/// <param name="RankBefore">1 is the most probable token.</param>
-/// <param name="RankAfter">1 is the most probable token.</param>
+/// <param name="ProbabilityBefore">Probability of the answer before, 0 to 1.</param>
+/// <param name="ProbabilityAfter">Probability of the answer after, 0 to 1.</param>
+/// <param name="RankBefore">Rank of the answer before; 1 is the most probable token.</param>
+/// <param name="RankAfter">Rank of the answer after; 1 is the most probable token.</param>
 /// <param name="Edit">The injection as an edit spec.</param>
 public sealed record LensMemoryOneResult(int Layer, int Head, double Favour, int NextId, string Next,
     IReadOnlyList<int> MemoryIds, IReadOnlyList<string> Memory, bool HoldsAnswer, int AtLayer, float Tau,
@@ -103,7 +110,7 @@ public sealed record LensMemoryOneResult(int Layer, int Head, double Favour, int
     [property: JsonPropertyName("p_after")] double ProbabilityAfter, int RankBefore, int RankAfter,
     JsonObject Edit)
 {
-    /// <summary>The lens in a line.</summary>
+    /// <summary>A description of the lens in one line.</summary>
     [JsonIgnore]
     public string LensLine { get; init; } = "";
 
@@ -111,39 +118,37 @@ public sealed record LensMemoryOneResult(int Layer, int Head, double Favour, int
     [JsonIgnore]
     public IReadOnlyList<ModelTokenResult> SingleHop { get; init; } = [];
 
-    /// <summary>Heads that the head was chosen from.</summary>
+    /// <summary>Number of heads that the head was chosen from.</summary>
     [JsonIgnore]
     public int Heads { get; init; }
 
-    /// <summary>Whether the last position alone received the memory.</summary>
+    /// <summary>Whether only the last position received the memory.</summary>
     [JsonIgnore]
     public bool LastPosition { get; init; }
 }
 
-/// <summary>Memories of several kinds, tried on pairs of prompts.</summary>
+/// <summary>The effects of several kinds of memories on pairs of prompts.</summary>
 /// <param name="Pairs">Number of pairs.</param>
-/// <param name="Tokens">Tokens of a memory, at most.</param>
-/// <param name="Tau">Its magnitude.</param>
-/// <param name="AtLayer">The layer that received it, from 0; null for the favourite head's own.</param>
-/// <param name="Memories">By kind.</param>
+/// <param name="Tokens">Largest number of tokens of a memory.</param>
+/// <param name="Tau">Magnitude of the memory.</param>
+/// <param name="AtLayer">Layer that received the memory, from 0; null for the favourite head's own.</param>
+/// <param name="Memories">Effects by kind of memory.</param>
 public sealed record LensMemoryAllResult(
     int Pairs, int Tokens, float Tau, int? AtLayer, IReadOnlyList<LensMemoryOutcome> Memories)
 {
-    /// <summary>Whether the last position alone received the memory.</summary>
+    /// <summary>Whether only the last position received the memory.</summary>
     [JsonIgnore]
     public bool LastPosition { get; init; }
 }
 
-/// <summary>
-/// Makes a memory of what a head writes in a single-hop run and injects it in a multi-hop run.
-/// </summary>
+/// <summary>Reads a memory from a head in a single-hop run and injects it in a multi-hop run.</summary>
 public static class LensMemoryJob
 {
     const string Atlas = "atlas";
 
-    /// <summary>Runs the job.</summary>
+    /// <summary>Runs the job and returns its result.</summary>
     /// <exception cref="UserException">An option does not fit the lens or the model.</exception>
-    /// <exception cref="OperationCanceledException">The job is to end.</exception>
+    /// <exception cref="OperationCanceledException">The job was cancelled.</exception>
     public static LensMemoryResult Run(LensMemoryOptions options, JobContext context)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -162,7 +167,7 @@ public static class LensMemoryJob
             AtomicFile.RequireWritable(spec);
         using ComputeDevice device = context.OpenDevice();
         using LoadedModel loaded = LoadedModel.Open(context, device, options.Model);
-        int top = Math.Min(places.Request.Top + 1, config.VocabSize); // one may be left out
+        int top = Math.Min(places.Request.Top + 1, config.VocabSize); // one token may be left out
         LensReadings readings = LensReadings.OfLastTokens(loaded.Model, places.Source,
             places.Request with { Top = top, WithBaseline = false }, [.. pairs.Select(p => p.Explicit)],
             share => context.Report("reading", share));
@@ -175,7 +180,7 @@ public static class LensMemoryJob
             : new() { All = All(options, positions, loaded.Model, pairs, places, readings, context) };
     }
 
-    // One pair from the options, or those of a file or the atlas.
+    // Returns the one pair of the options, or the pairs of a file or the atlas.
     static EncodedPair[] Pairs(
         LensMemoryOptions options, ulong seed, Func<PromptPair, string, EncodedPair> encode)
     {

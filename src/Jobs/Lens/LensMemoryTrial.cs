@@ -5,43 +5,45 @@ using HeadTap.Models;
 
 namespace HeadTap.Jobs;
 
-/// <summary>What memories of one kind did to pairs.</summary>
-/// <param name="Name">The kind.</param>
+/// <summary>The effect of one kind of memory on pairs of prompts.</summary>
+/// <param name="Name">Kind of memory.</param>
 /// <param name="MeanProbability">Mean probability of the answer, 0 to 1.</param>
 /// <param name="ShareFirst">Share of answers that are the most probable token.</param>
-/// <param name="Repaired">Pairs whose answer became the most probable token.</param>
-/// <param name="Lost">Pairs whose answer was the most probable token and is no longer.</param>
-/// <param name="HoldsAnswer">Share of memories that have the answer's token in them.</param>
+/// <param name="Repaired">Number of pairs whose answer became the most probable token.</param>
+/// <param name="Lost">Number of pairs whose answer was the most probable token and no longer is.</param>
+/// <param name="HoldsAnswer">Share of memories that contain the answer's token.</param>
 public sealed record LensMemoryOutcome([property: JsonPropertyName("memory")] string Name,
     [property: JsonPropertyName("mean_p")] double MeanProbability,
     [property: JsonPropertyName("rank_1")] double ShareFirst, int Repaired, int Lost, double HoldsAnswer);
 
 /// <summary>
-/// Memories from a lens, tried on pairs of prompts beside memories that need no lens or the wrong head: a
-/// memory that holds the answer raises it whether or not anything was recalled.
+/// Injects memories from a lens into pairs of prompts, and for comparison memories from another head or from
+/// no lens. The comparison matters because any memory that contains the answer raises its probability.
 /// </summary>
-/// <param name="model">The model, without edits of its own.</param>
-/// <param name="pairs">The pairs.</param>
-/// <param name="readings">Their single-hop prompts through the lens.</param>
+/// <param name="model">Model without attached edits.</param>
+/// <param name="pairs">Pairs of prompts.</param>
+/// <param name="readings">Readings of their single-hop prompts through the lens.</param>
 sealed class LensMemoryTrial(LanguageModel model, IReadOnlyList<EncodedPair> pairs, LensReadings readings)
 {
-    /// <summary>Tokens of a memory.</summary>
+    /// <summary>Number of tokens of a memory.</summary>
     internal required int Count { get; init; }
 
-    /// <summary>The magnitude.</summary>
+    /// <summary>The magnitude tau of memories.</summary>
     internal required float Tau { get; init; }
 
-    /// <summary>Where memories go; null for the favoured head's own layer, pair by pair.</summary>
+    /// <summary>
+    /// The layer that receives memories, from 0; null for the layer of each pair's favourite head.
+    /// </summary>
     internal required int? Layer { get; init; }
 
-    /// <summary>Positions that receive them.</summary>
+    /// <summary>The positions that receive memories.</summary>
     internal required EditPositions Positions { get; init; }
 
-    /// <summary>Draws other heads.</summary>
+    /// <summary>The seed that draws other heads.</summary>
     internal required ulong Seed { get; init; }
 
-    /// <summary>Injects memories of every kind.</summary>
-    /// <param name="progress">Told the share done.</param>
+    /// <summary>Injects memories of every kind and measures their effects.</summary>
+    /// <param name="progress">Callback that gets the share done, 0 to 1.</param>
     internal IReadOnlyList<LensMemoryOutcome> Run(Action<double>? progress = null)
     {
         var random = new SeededRandom(Seed);

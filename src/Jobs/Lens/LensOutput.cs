@@ -4,11 +4,11 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Jobs;
 
-/// <summary>Folders that lenses are written to.</summary>
+/// <summary>Checks folders that lenses are written to.</summary>
 static class LensOutput
 {
-    /// <summary>Refuses a folder that has a lens, or cannot be written.</summary>
-    /// <exception cref="UserException">It cannot take a lens.</exception>
+    /// <summary>Checks that a folder has no lens and can be written.</summary>
+    /// <exception cref="UserException">The folder has a lens, or cannot be written.</exception>
     internal static void RequireFree(string folder)
     {
         string file = Path.Combine(folder, LensFolder.WeightsFile);

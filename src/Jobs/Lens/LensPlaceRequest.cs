@@ -5,26 +5,29 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Jobs;
 
-/// <summary>What is read of a lens: layers, heads and tokens.</summary>
+/// <summary>A lens, and the layers, heads and number of tokens to read.</summary>
 public sealed record LensPlaceRequest
 {
-    /// <summary>A folder with a lens, or logit for the model's own unembedding.</summary>
+    /// <summary>Folder of a lens, or logit for the model's own unembedding.</summary>
     public required string Lens { get; init; }
 
-    /// <summary>Layers from 0 with commas between them, or all that the lens has.</summary>
+    /// <summary>Layers from 0, separated by commas, or all that the lens has.</summary>
     public string Layer { get; init; } = "all";
 
-    /// <summary>Heads from 0 with commas between them; null or <see cref="EveryHead"/> for all.</summary>
+    /// <summary>Heads from 0, separated by commas; null or <see cref="EveryHead"/> for all.</summary>
     public string? Head { get; init; }
 
-    /// <summary>The word for every head: auto in jobs that choose one of them.</summary>
+    /// <summary>The word for all heads; auto in jobs that choose one head.</summary>
     public string EveryHead { get; init; } = "all";
 
-    /// <summary>Tokens of each head.</summary>
+    /// <summary>Number of tokens to list per head; at least 1.</summary>
     public int Top { get; init; } = 5;
 
-    /// <summary>Finds the lens and checks the rest against it and the model; no weights are read.</summary>
-    /// <exception cref="UserException">Something does not fit.</exception>
+    /// <summary>
+    /// Finds the lens, and checks layers, heads and tokens against it and the model. It reads no weights.
+    /// </summary>
+    /// <exception cref="UserException">The lens, a layer, a head or the number of tokens does not
+    /// fit.</exception>
     internal LensPlaces Read(string folder, ModelConfig config)
     {
         string hash = ModelFolder.Hash(folder);
@@ -52,13 +55,13 @@ public sealed record LensPlaceRequest
                 + $"0 to {end - 1} with commas between", option)).Distinct().Order()];
 }
 
-/// <summary>A lens and what is to be read of it.</summary>
-/// <param name="Name">As the user named it.</param>
-/// <param name="Source">The lens.</param>
-/// <param name="ModelHash">Of the model that it reads.</param>
-/// <param name="Request">What of it.</param>
+/// <summary>A lens, and the layers, heads and tokens to read.</summary>
+/// <param name="Name">Name of the lens as the user gave it.</param>
+/// <param name="Source">Source of the lens.</param>
+/// <param name="ModelHash">Hash of the model that the lens reads.</param>
+/// <param name="Request">Layers, heads and number of tokens to read.</param>
 public sealed record LensPlaces(string Name, LensSource Source, string ModelHash, LensRequest Request)
 {
-    /// <summary>The lens in a line.</summary>
+    /// <summary>A description of the lens in one line.</summary>
     public string Text => LensText.Line(Source, Name);
 }

@@ -13,13 +13,13 @@ public sealed record LensReadOptions
     /// <summary>The model and one prompt.</summary>
     public required PromptRequest Prompt { get; init; }
 
-    /// <summary>The lens and what is read of it.</summary>
+    /// <summary>The lens, and the layers, heads and tokens to read.</summary>
     public required LensPlaceRequest Places { get; init; }
 
-    /// <summary>The position, from 0; last, or -1 for the last and -2 for the one before it.</summary>
+    /// <summary>Position from 0, or last; negative numbers count from the end, -1 is the last.</summary>
     public string Position { get; init; } = "last";
 
-    /// <summary>A page with all positions to click through; null for none.</summary>
+    /// <summary>File of an HTML page with all positions; null for none.</summary>
     public string? Out { get; init; }
 
     internal int PositionOf(int length)
@@ -34,31 +34,31 @@ public sealed record LensReadOptions
     }
 }
 
-/// <summary>What a layer or a head says at the position.</summary>
-/// <param name="Layer">The layer, from 0.</param>
-/// <param name="Head">The head, from 0; null for the whole layer, or for the stream where the lens reads
+/// <summary>The reading of a layer or head at the position.</summary>
+/// <param name="Layer">Layer, from 0.</param>
+/// <param name="Head">Head, from 0; null for the whole layer, or for the residual stream if the lens reads
 /// that.</param>
-/// <param name="Favour">Lens logit of the model's own next token less the mean over the vocabulary.</param>
-/// <param name="Top">The tokens with the largest logits by the lens.</param>
-/// <param name="LogitLens">The same by the logit lens.</param>
+/// <param name="Favour">Lens logit of the model's own next token minus the mean over the vocabulary.</param>
+/// <param name="Top">Tokens with the largest logits of the lens.</param>
+/// <param name="LogitLens">Tokens with the largest logits of the logit lens.</param>
 public sealed record LensReadPlace(int Layer,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? Head, double Favour,
     IReadOnlyList<LensTokenResult> Top, IReadOnlyList<LensTokenResult> LogitLens);
 
-/// <summary>A prompt read through a lens.</summary>
-/// <param name="ModelHash">Of the model's folder.</param>
-/// <param name="Lens">The lens' kind.</param>
-/// <param name="Tokens">[T] token ids of the prompt.</param>
-/// <param name="Texts">[T] the same as text.</param>
-/// <param name="Position">The position that was read, from 0.</param>
-/// <param name="Model">The model's own most probable next tokens there.</param>
-/// <param name="Layers">By layer.</param>
-/// <param name="Heads">By layer and head; empty for a lens that reads no heads.</param>
+/// <summary>The reading of a prompt through a lens.</summary>
+/// <param name="ModelHash">Hash of the model's folder.</param>
+/// <param name="Lens">Kind of the lens.</param>
+/// <param name="Tokens">Token ids of the prompt, [T].</param>
+/// <param name="Texts">Tokens of the prompt as text, [T].</param>
+/// <param name="Position">Position that was read, from 0.</param>
+/// <param name="Model">Most probable next tokens of the model at the position.</param>
+/// <param name="Layers">Readings by layer.</param>
+/// <param name="Heads">Readings by layer and head; empty for a lens that reads no heads.</param>
 public sealed record LensReadResult(string ModelHash, string Lens, IReadOnlyList<int> Tokens,
     IReadOnlyList<string> Texts, int Position, IReadOnlyList<ModelTokenResult> Model,
     IReadOnlyList<LensReadPlace> Layers, IReadOnlyList<LensReadPlace> Heads)
 {
-    /// <summary>The lens in a line.</summary>
+    /// <summary>A description of the lens in one line.</summary>
     [JsonIgnore]
     public string LensLine { get; init; } = "";
 
@@ -67,12 +67,12 @@ public sealed record LensReadResult(string ModelHash, string Lens, IReadOnlyList
     public bool IsLogitLens { get; init; }
 }
 
-/// <summary>Reads what each head says at a position of a prompt.</summary>
+/// <summary>Reads the output of each head at a position of a prompt as tokens.</summary>
 public static class LensReadJob
 {
-    /// <summary>Runs the job.</summary>
+    /// <summary>Runs the job and returns its result.</summary>
     /// <exception cref="UserException">An option does not fit the prompt, the lens or the model.</exception>
-    /// <exception cref="OperationCanceledException">The job is to end.</exception>
+    /// <exception cref="OperationCanceledException">The job was cancelled.</exception>
     public static LensReadResult Run(LensReadOptions options, JobContext context)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -103,26 +103,26 @@ public static class LensReadJob
 }
 
 /// <summary>A prompt read through a lens, as its page shows it.</summary>
-/// <param name="Places">The lens and what was read of it.</param>
-/// <param name="Text">Names of tokens.</param>
-/// <param name="Tokens">The prompt.</param>
-/// <param name="Position">The one that was asked for.</param>
-/// <param name="Positions">Those that were read.</param>
-/// <param name="Readings">What was found there.</param>
+/// <param name="Places">Lens, layers, heads and number of tokens.</param>
+/// <param name="Text">Text of tokens.</param>
+/// <param name="Tokens">Token ids of the prompt.</param>
+/// <param name="Position">Requested position, from 0.</param>
+/// <param name="Positions">Positions that were read.</param>
+/// <param name="Readings">Readings at these positions.</param>
 sealed record LensReadFindings(LensPlaces Places, LensText Text, IReadOnlyList<int> Tokens, int Position,
     IReadOnlyList<int> Positions, LensReadings Readings)
 {
-    /// <summary>The layers that were read, each with its baseline.</summary>
+    /// <summary>The readings of each layer, with those of the baseline.</summary>
     internal IEnumerable<(LayerReading Learned, LayerReading Baseline)> Layers
         => Readings.Learned.Zip(Readings.Baseline);
 
-    /// <summary>What the model expects after the position.</summary>
+    /// <summary>The model's most probable next tokens at the position.</summary>
     internal IReadOnlyList<ModelToken> Own => At(Readings.Model);
 
-    /// <summary>Of values for each position read, that of the one asked for.</summary>
+    /// <summary>Returns the value of the requested position from values of all positions read.</summary>
     internal T At<T>(IReadOnlyList<T> values) => values[Positions.Count == 1 ? 0 : Position];
 
-    /// <summary>What decides the findings.</summary>
+    /// <summary>Makes the manifest of the findings.</summary>
     internal Manifest Made(int? bos, ComputeDevice device) => new()
     {
         Command = "lens read",
@@ -137,7 +137,7 @@ sealed record LensReadFindings(LensPlaces Places, LensText Text, IReadOnlyList<i
         Precision = device.Precision.ManifestName(),
     };
 
-    /// <summary>The findings at the position that was asked for.</summary>
+    /// <summary>Makes the result for the requested position.</summary>
     internal LensReadResult Result() => new(Places.ModelHash, LensText.Word(Places.Source.Options.Kind),
         Tokens, [.. Tokens.Select(Text.Of)], Position, Text.Tokens(Own),
         [.. Layers.Select(l => Place(l.Learned.Layer, null, l.Learned.Whole, l.Baseline.Whole))],

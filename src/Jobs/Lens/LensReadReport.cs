@@ -7,7 +7,7 @@ using HeadTap.Runtime;
 namespace HeadTap.Jobs;
 
 /// <summary>
-/// The page of <see cref="LensReadJob"/>: a grid of layers and heads for each position of the prompt.
+/// The page of <see cref="LensReadJob"/>: a grid of layers and heads per position of the prompt.
 /// </summary>
 static class LensReadReport
 {
@@ -54,7 +54,8 @@ static class LensReadReport
                 .. both ? (string[])[found.Text.List(found.At(plain).Top)] : []];
     }
 
-    // Tokens are named once; a cell is [favour, ids, logits] and, where there are two lenses, [ids, logits].
+    // Tokens are named once. A cell is [favour, ids, logits], followed by [ids, logits] if there are two
+    // lenses.
     static JsonObject Data(LensReadFindings found)
     {
         var names = new SortedDictionary<int, string>();

@@ -12,64 +12,65 @@ public sealed record LensScanOptions
     /// <summary>The model and prompts.</summary>
     public required PromptRequest Prompt { get; init; }
 
-    /// <summary>The lens and what is read of it.</summary>
+    /// <summary>The lens, and the layers, heads and tokens to read.</summary>
     public required LensPlaceRequest Places { get; init; }
 
-    /// <summary>A file of words, one on each line; what follows a # is a comment.</summary>
+    /// <summary>File of words, one per line; a # begins a comment.</summary>
     public required string Words { get; init; }
 
-    /// <summary>A page with a map of layers and heads; null for none.</summary>
+    /// <summary>File of an HTML page with a map of layers and heads; null for none.</summary>
     public string? Out { get; init; }
 }
 
-/// <summary>A token of the list among a head's tokens.</summary>
+/// <summary>A token of the word list that is among a head's tokens.</summary>
 /// <param name="Id">Token id.</param>
 /// <param name="Text">The token as text.</param>
-/// <param name="Prompts">Number of prompts where the head points at it.</param>
+/// <param name="Prompts">Number of prompts where it is among the head's tokens.</param>
 public sealed record MatchedToken(int Id, string Text, int Prompts);
 
-/// <summary>How many of a head's tokens are in the list.</summary>
-/// <param name="Layer">The layer, from 0.</param>
-/// <param name="Head">The head, from 0; null for the stream, where the lens reads that.</param>
-/// <param name="Mean">Tokens of the list among the head's, mean over prompts.</param>
+/// <summary>The number of a head's tokens that are in the word list.</summary>
+/// <param name="Layer">Layer, from 0.</param>
+/// <param name="Head">Head, from 0; null for the residual stream if the lens reads that.</param>
+/// <param name="Mean">Number of the head's tokens that are in the list, mean over prompts.</param>
 public sealed record ScannedPlace(int Layer, int? Head, double Mean);
 
-/// <summary>The tokens of a head that are in the list.</summary>
-/// <param name="Layer">The layer, from 0.</param>
-/// <param name="Head">The head, from 0; null for the stream, where the lens reads that.</param>
-/// <param name="Mean">Tokens of the list among the head's, mean over prompts.</param>
-/// <param name="Matched">These tokens, most often first.</param>
-/// <param name="LogitLensMean">The mean by the logit lens.</param>
+/// <summary>The tokens of a head that are in the word list.</summary>
+/// <param name="Layer">Layer, from 0.</param>
+/// <param name="Head">Head, from 0; null for the residual stream if the lens reads that.</param>
+/// <param name="Mean">Number of the head's tokens that are in the list, mean over prompts.</param>
+/// <param name="Matched">Tokens that are in the list, most frequent first.</param>
+/// <param name="LogitLensMean">Number of tokens in the list by the logit lens, mean over prompts.</param>
 public sealed record ScannedWords(
     int Layer, int? Head, double Mean, IReadOnlyList<MatchedToken> Matched, double LogitLensMean);
 
-/// <summary>Which heads write words of a list.</summary>
-/// <param name="ModelHash">Of the model's folder.</param>
-/// <param name="Lens">The lens' kind.</param>
+/// <summary>Counts of a list's words among the tokens of each head.</summary>
+/// <param name="ModelHash">Hash of the model's folder.</param>
+/// <param name="Lens">Kind of the lens.</param>
 /// <param name="Prompts">Number of prompts.</param>
 /// <param name="Words">Number of words in the list.</param>
 /// <param name="WordsThatAreTokens">Number of words that are a single token.</param>
 /// <param name="ListedTokens">Number of tokens that are one of the words.</param>
-/// <param name="Top">Tokens of each head.</param>
-/// <param name="ByChance">Words among as many tokens drawn from the vocabulary.</param>
-/// <param name="Heads">By layer and head.</param>
-/// <param name="Most">By layer: the head with the most words.</param>
+/// <param name="Top">Number of tokens read per head.</param>
+/// <param name="ByChance">Expected number of listed tokens among as many tokens drawn from the
+/// vocabulary.</param>
+/// <param name="Heads">Counts by layer and head.</param>
+/// <param name="Most">Head with the most words, by layer.</param>
 public sealed record LensScanResult(string ModelHash, string Lens, int Prompts, int Words,
     int WordsThatAreTokens, int ListedTokens, int Top, double ByChance, IReadOnlyList<ScannedWords> Heads,
     IReadOnlyList<ScannedPlace> Most)
 {
-    /// <summary>The scan that tables show.</summary>
+    /// <summary>The findings of the scan for tables.</summary>
     [JsonIgnore]
     public LensScanFindings? Found { get; init; }
 }
 
-/// <summary>Counts the words of a list among the tokens that each head points at after prompts.</summary>
+/// <summary>Counts the words of a list among each head's top tokens at the end of prompts.</summary>
 public static class LensScanJob
 {
-    /// <summary>Runs the job.</summary>
+    /// <summary>Runs the job and returns its result.</summary>
     /// <exception cref="UserException">An option does not fit the lens or the model, or no word is a token.
     /// </exception>
-    /// <exception cref="OperationCanceledException">The job is to end.</exception>
+    /// <exception cref="OperationCanceledException">The job was cancelled.</exception>
     public static LensScanResult Run(LensScanOptions options, JobContext context)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -116,35 +117,35 @@ public static class LensScanJob
     }
 }
 
-/// <summary>A scan with what it scanned, as pages and tables show it.</summary>
-/// <param name="Places">The lens and what was read of it.</param>
-/// <param name="Text">Names of tokens.</param>
+/// <summary>A scan with its lens and word list, for pages and tables.</summary>
+/// <param name="Places">Lens, layers, heads and number of tokens.</param>
+/// <param name="Text">Text of tokens.</param>
 /// <param name="Prompts">Number of prompts.</param>
-/// <param name="Words">Words of the list.</param>
-/// <param name="Spelled">Of them, those that are a single token.</param>
-/// <param name="Listed">Tokens that are one of the words.</param>
-/// <param name="Vocabulary">V.</param>
-/// <param name="Learned">Through the lens.</param>
-/// <param name="Baseline">Through the untrained lens.</param>
+/// <param name="Words">Number of words of the list.</param>
+/// <param name="Spelled">Number of these words that are a single token.</param>
+/// <param name="Listed">Number of tokens that are one of the words.</param>
+/// <param name="Vocabulary">Size of the vocabulary, V.</param>
+/// <param name="Learned">Counts through the lens.</param>
+/// <param name="Baseline">Counts through the logit lens.</param>
 public sealed record LensScanFindings(LensPlaces Places, LensText Text, int Prompts, int Words, int Spelled,
     int Listed, int Vocabulary, WordScan Learned, WordScan Baseline)
 {
-    /// <summary>Words among as many tokens drawn from the vocabulary.</summary>
+    /// <summary>Expected number of listed tokens among as many tokens drawn from the vocabulary.</summary>
     public double Chance => (double)Places.Request.Top * Listed / Vocabulary;
 
-    /// <summary>Maps to show, each with its lens.</summary>
+    /// <summary>The scans to show as maps, each with the name of its lens.</summary>
     public IEnumerable<(string Name, WordScan Scan)> Scans => Places.Source.IsBaseline
         ? [("logit lens", Learned)] : [("the lens", Learned), ("logit lens", Baseline)];
 
-    /// <summary>Names of the heads, or the stream where the lens reads that.</summary>
+    /// <summary>Names of the heads, or of the residual stream if the lens reads that.</summary>
     public IReadOnlyList<string> Columns => Places.Source.ReadsHeads
         ? [.. Places.Request.Heads.Select(h => $"head {h}")] : ["stream"];
 
-    /// <summary>A head's name.</summary>
+    /// <summary>Returns the name of a head, or of the stream.</summary>
     public static string Name(ScannedHead head)
         => (head ?? throw new ArgumentNullException(nameof(head))).Head is { } h ? $"head {h}" : "stream";
 
-    /// <summary>The words of a head that were found most often.</summary>
+    /// <summary>Returns the words of a head that were found most often.</summary>
     public string List(ScannedHead head, int most)
     {
         ArgumentNullException.ThrowIfNull(head);

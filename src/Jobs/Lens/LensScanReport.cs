@@ -10,8 +10,8 @@ static class LensScanReport
     const int ListedWords = 20;
 
     /// <summary>Makes the page.</summary>
-    /// <param name="found">What was found.</param>
-    /// <param name="list">Name of the list of words.</param>
+    /// <param name="found">Findings of the scan.</param>
+    /// <param name="list">Name of the word list.</param>
     internal static HtmlReport Make(LensScanFindings found, string list)
     {
         var report = new HtmlReport($"Which heads write words of {list}");

@@ -6,46 +6,46 @@ namespace HeadTap.Jobs;
 /// <summary>A token and the logit that a lens gives it.</summary>
 /// <param name="Id">Token id.</param>
 /// <param name="Text">The token as text.</param>
-/// <param name="Logit">Before any softmax.</param>
+/// <param name="Logit">Logit, before any softmax.</param>
 public sealed record LensTokenResult(int Id, string Text, double Logit);
 
-/// <summary>A token as the model's own next one.</summary>
+/// <summary>A token that the model predicts next.</summary>
 /// <param name="Id">Token id.</param>
 /// <param name="Text">The token as text.</param>
-/// <param name="Logit">Before any softmax.</param>
+/// <param name="Logit">Logit, before any softmax.</param>
 /// <param name="P">Probability, 0 to 1.</param>
 public sealed record ModelTokenResult(int Id, string Text, double Logit, double P);
 
-/// <summary>Tokens of a vocabulary by name, and what lenses say in them.</summary>
-/// <param name="tokenizer">Null where the model has none: tokens are then their ids.</param>
+/// <summary>Formats tokens, and the readings of lenses as tokens.</summary>
+/// <param name="tokenizer">Tokenizer of the model; null shows tokens as ids.</param>
 public sealed class LensText(ByteBpeTokenizer? tokenizer)
 {
-    /// <summary>A token as it stands in a text; its id where no text is known.</summary>
+    /// <summary>Returns a token as in a text; its id if the text is not known.</summary>
     internal string Of(int token)
         => tokenizer is not null && token < tokenizer.VocabSize ? tokenizer.TokenText(token) : $"{token}";
 
-    /// <summary>A token as one visible word.</summary>
+    /// <summary>Returns a token as one visible word.</summary>
     internal string Visible(int token) => VisibleText.Of(Of(token));
 
-    /// <summary>Tokens in a row.</summary>
+    /// <summary>Returns tokens as visible words with spaces between them.</summary>
     internal string List(IEnumerable<LensToken> tokens)
         => string.Join(' ', tokens.Select(t => Visible(t.Id)));
 
-    /// <summary>A lens' largest logits.</summary>
+    /// <summary>Returns the tokens with the largest logits of a lens.</summary>
     internal IReadOnlyList<LensTokenResult> Tokens(LensWords words)
         => [.. words.Top.Select(t => new LensTokenResult(t.Id, Of(t.Id), t.Logit))];
 
-    /// <summary>The model's most probable tokens.</summary>
+    /// <summary>Returns the model's most probable tokens.</summary>
     internal IReadOnlyList<ModelTokenResult> Tokens(IEnumerable<ModelToken> tokens)
         => [.. tokens.Select(t => new ModelTokenResult(t.Id, Of(t.Id), t.Logit, t.Probability))];
 
-    /// <summary>A lens in a line.</summary>
-    /// <param name="source">The lens.</param>
-    /// <param name="name">As the user named it.</param>
+    /// <summary>Returns a description of a lens in one line.</summary>
+    /// <param name="source">Source of the lens.</param>
+    /// <param name="name">Name of the lens as the user gave it.</param>
     internal static string Line(LensSource source, string name) => source.Facts is { } facts
         ? $"{Kind(facts.Lens)}, {name}" : "the model's own unembedding (logit lens)";
 
-    /// <summary>A kind as options name it.</summary>
+    /// <summary>Returns a kind's name in options.</summary>
     internal static string Word(LensKind kind)
         => kind == LensKind.LowRank ? "low-rank" : kind.ToString().ToLowerInvariant();
 

@@ -4,23 +4,24 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Jobs;
 
-/// <summary>Texts for lenses: exactly one of text files, a batch file and the atlas.</summary>
+/// <summary>Training texts of lenses: exactly one of text files, a batch file and the atlas.</summary>
 public sealed record LensTextsRequest
 {
-    /// <summary>Texts, .txt (documents apart by &lt;|endoftext|&gt;) or .jsonl.</summary>
+    /// <summary>Files of texts, .txt (documents separated by &lt;|endoftext|&gt;) or .jsonl.</summary>
     public IReadOnlyList<string> TextFile { get; init; } = [];
 
-    /// <summary>A JSON file with a list of lists of token ids.</summary>
+    /// <summary>JSON file with a list of lists of token ids; null for none.</summary>
     public string? Batch { get; init; }
 
-    /// <summary>The seed of texts of the atlas generator.</summary>
+    /// <summary>Seed of texts of the atlas generator; null for none.</summary>
     public ulong? Atlas { get; init; }
 
     /// <summary>Puts the config's begin-of-text token before each document.</summary>
     public bool Bos { get; init; }
 
-    /// <summary>The texts, as the model's tokens.</summary>
-    /// <exception cref="UserException">Not one source is given, or it cannot be used.</exception>
+    /// <summary>Reads the texts as the model's tokens.</summary>
+    /// <exception cref="UserException">No source or several are given, or the source cannot be
+    /// used.</exception>
     internal DocumentSource Read(string folder, ModelConfig config)
     {
         int given = (TextFile.Count > 0 ? 1 : 0) + (Batch is null ? 0 : 1) + (Atlas is null ? 0 : 1);
@@ -31,7 +32,7 @@ public sealed record LensTextsRequest
         {
             DocumentSource ids = DocumentSource.FromIds(TokenRowsFile.Read(Batch), Batch);
             for (int i = 0; i < ids.Count; i++)
-                ids.Read(i, config.VocabSize); // refused before the model is read
+                ids.Read(i, config.VocabSize); // checks the ids before the model is read
             return ids;
         }
         ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(folder);

@@ -5,41 +5,41 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Jobs;
 
-/// <summary>What <see cref="LensTrainJob"/> did: exactly one of its two parts is set.</summary>
+/// <summary>The result of <see cref="LensTrainJob"/>; exactly one of its two parts is set.</summary>
 public sealed record LensTrainResult
 {
-    /// <summary>Of a training.</summary>
+    /// <summary>The result of a training.</summary>
     public LensTrainedResult? Trained { get; init; }
 
-    /// <summary>Of a plan.</summary>
+    /// <summary>The memory plan of a training.</summary>
     public LensPlanResult? Plan { get; init; }
 }
 
-/// <summary>A layer's lens in the folder.</summary>
-/// <param name="Layer">The layer, from 0.</param>
-/// <param name="Step">The step that was the best so far.</param>
-/// <param name="ValidationKl">Mean KL from the model to the lens, nats; null where no texts were held out.
-/// </param>
-/// <param name="LogitLensKl">The same to the logit lens, nats; null until the layer's training is over.
-/// </param>
+/// <summary>The lens of one layer in the folder.</summary>
+/// <param name="Layer">Layer, from 0.</param>
+/// <param name="Step">Step with the best validation so far.</param>
+/// <param name="ValidationKl">Mean KL from the model to the lens on held-out texts, nats; null if none were
+/// held out.</param>
+/// <param name="LogitLensKl">Mean KL from the model to the logit lens, nats; null until the layer's training
+/// is over.</param>
 public sealed record TrainedLayer(int Layer, int Step, double? ValidationKl,
     [property: JsonPropertyName("validation_kl_logit_lens")] double? LogitLensKl);
 
-/// <summary>How a training ended.</summary>
-/// <param name="Complete">False where it was stopped; it can be continued.</param>
-/// <param name="Seconds">Since it was started or continued.</param>
-/// <param name="Layers">By layer; empty if no lens has been written yet.</param>
+/// <summary>The end of a training.</summary>
+/// <param name="Complete">Whether the training is complete; a stopped one can be continued.</param>
+/// <param name="Seconds">Time since the training was started or continued, seconds.</param>
+/// <param name="Layers">Lenses by layer; empty if no lens has been written yet.</param>
 public sealed record LensTrainedResult(bool Complete, double Seconds, IReadOnlyList<TrainedLayer> Layers);
 
-/// <summary>The memory that a training takes.</summary>
-/// <param name="Groups">Layers that are trained together, by group.</param>
-/// <param name="Bytes">What the largest group takes beside the model's weights.</param>
-/// <param name="FreeBytes">What there is.</param>
-/// <param name="Parts">Bytes by purpose.</param>
+/// <summary>The memory that a training needs.</summary>
+/// <param name="Groups">Groups of layers that are trained together.</param>
+/// <param name="Bytes">Memory of the largest group besides the model's weights, bytes.</param>
+/// <param name="FreeBytes">Free memory, bytes.</param>
+/// <param name="Parts">Memory by purpose, bytes.</param>
 public sealed record LensPlanResult(IReadOnlyList<IReadOnlyList<int>> Groups, long Bytes, long FreeBytes,
     IReadOnlyDictionary<string, long> Parts)
 {
-    /// <summary>The plan in a line.</summary>
+    /// <summary>The plan as one line.</summary>
     [JsonIgnore]
     public string Line { get; init; } = "";
 }
@@ -49,7 +49,7 @@ public static class LensTrainJob
 {
     const int RemarkEvery = 50; // steps
 
-    /// <summary>Runs the job; a cancelled one saves a checkpoint and returns.</summary>
+    /// <summary>Runs the job. A cancelled job saves a checkpoint and returns.</summary>
     /// <exception cref="UserException">An option does not fit the model, the texts or the folder are not
     /// usable, or the training does not fit the device.</exception>
     public static LensTrainResult Run(LensTrainOptions options, JobContext context)
@@ -97,7 +97,7 @@ public static class LensTrainJob
             throw new UserException($"PlanMemory is {memory}; expected a number of GiB above 0",
                 nameof(options.PlanMemory));
         using ComputeDevice device = context.OpenDevice();
-        using var model = new LanguageModel(device, config); // sizes are all that is asked of it
+        using var model = new LanguageModel(device, config); // only its sizes are read
         LensPlan plan = LensPlan.Make(model, lens, layers, training,
             memory is { } gib ? (long)(gib * (1L << 30)) - 4 * model.Parameters.TotalLength : null);
         return new LensPlanResult(plan.Groups, plan.Memory.TotalBytes, plan.FreeBytes,
@@ -112,7 +112,8 @@ public static class LensTrainJob
             : [.. facts.Layers.Select((layer, i) => new TrainedLayer(layer, facts.Steps[i],
                 facts.ValidationKl?[i], facts.LogitLensKl?[i]))]);
 
-    // Cancellation ends the run with a checkpoint, so JobContext.Report, which throws, is not used here.
+    // JobContext.Report throws on cancellation, and the run must write its checkpoint first, so this does not
+    // use it.
     static void Report(JobContext context, LensProgress p)
     {
         double mean = p.Last.Losses.Where(l => !double.IsNaN(l)).DefaultIfEmpty(double.NaN).Average();

@@ -8,62 +8,63 @@ namespace HeadTap.Jobs;
 /// <summary>Options of <see cref="LensTrainJob"/>.</summary>
 public sealed record LensTrainOptions
 {
-    /// <summary>A model folder as Hugging Face keeps it.</summary>
+    /// <summary>Folder of the model, in Hugging Face's format.</summary>
     public required string Model { get; init; }
 
-    /// <summary>The texts.</summary>
+    /// <summary>Training texts.</summary>
     public LensTextsRequest Texts { get; init; } = new();
 
-    /// <summary>all, or layers from 0 with commas between them.</summary>
+    /// <summary>Layers: all, or numbers from 0 separated by commas.</summary>
     public string Layers { get; init; } = "all";
 
-    /// <summary>head, thin, low-rank, shared, residual or tuned.</summary>
+    /// <summary>Kind of lens: head, thin, low-rank, shared, residual or tuned.</summary>
     public string Kind { get; init; } = "head";
 
     /// <summary>Rank of the kind low-rank.</summary>
     public int Rank { get; init; } = 64;
 
-    /// <summary>folded (W_U with the final LayerNorm), raw (W_U as it is) or zero.</summary>
+    /// <summary>First values: folded (W_U with the final LayerNorm), raw (W_U as it is) or zero.</summary>
     public string Init { get; init; } = "folded";
 
-    /// <summary>Each head's bias begins as b_U (per-head) or as b_U / H (divided).</summary>
+    /// <summary>First bias of each head: b_U (per-head) or b_U / H (divided).</summary>
     public string Bias { get; init; } = "per-head";
 
-    /// <summary>Positions of a row that are matched: last (real), all, or a number of them drawn at random.
+    /// <summary>
+    /// Positions of a row to train on: last (without padding), all, or a number of them drawn at random.
     /// </summary>
     public string Positions { get; init; } = "last";
 
-    /// <summary>Optimiser steps; 0 writes the lens as it begins.</summary>
+    /// <summary>Number of optimiser steps; 0 writes the untrained lens.</summary>
     public int Steps { get; init; } = 500;
 
-    /// <summary>Rows of a forward pass.</summary>
+    /// <summary>Number of rows per forward pass.</summary>
     public int BatchRows { get; init; } = 8;
 
-    /// <summary>Forward passes that make a step.</summary>
+    /// <summary>Number of forward passes per step.</summary>
     public int Accumulation { get; init; } = 1;
 
-    /// <summary>Tokens of the longest row; 0 for the model's context.</summary>
+    /// <summary>Number of tokens of the longest row; 0 for the model's context.</summary>
     public int TokensPerRow { get; init; }
 
-    /// <summary>Adam's learning rate.</summary>
+    /// <summary>Learning rate of Adam.</summary>
     public float LearningRate { get; init; } = 1e-3f;
 
-    /// <summary>Adam's decay of the first moment.</summary>
+    /// <summary>Decay of Adam's first moment.</summary>
     public float Beta1 { get; init; } = 0.9f;
 
-    /// <summary>Adam's decay of the second moment.</summary>
+    /// <summary>Decay of Adam's second moment.</summary>
     public float Beta2 { get; init; } = 0.999f;
 
-    /// <summary>Adam's epsilon.</summary>
+    /// <summary>Epsilon of Adam.</summary>
     public float Epsilon { get; init; } = 1e-8f;
 
-    /// <summary>Decoupled decay of matrices; biases have none.</summary>
+    /// <summary>Decoupled weight decay of matrices; biases have none.</summary>
     public float WeightDecay { get; init; }
 
-    /// <summary>constant or cosine.</summary>
+    /// <summary>Schedule of the learning rate: constant or cosine.</summary>
     public string Schedule { get; init; } = "cosine";
 
-    /// <summary>Steps of linear rise.</summary>
+    /// <summary>Number of steps of linear warm-up.</summary>
     public int WarmupSteps { get; init; }
 
     /// <summary>
@@ -74,44 +75,46 @@ public sealed record LensTrainOptions
     /// <summary>Largest norm of a layer's gradient; 0 for no limit.</summary>
     public float Clip { get; init; }
 
-    /// <summary>How Adam's moments are kept: float32, 8-bit or factored.</summary>
+    /// <summary>Storage of Adam's moments: float32, 8-bit or factored.</summary>
     public string Moments { get; init; } = "float32";
 
-    /// <summary>Share of the documents held out; null for 0.05 of 20 or more, and none of fewer.</summary>
+    /// <summary>
+    /// Share of the documents that is held out; null for 0.05 of 20 documents or more, and 0 of fewer.
+    /// </summary>
     public double? ValidationShare { get; init; }
 
-    /// <summary>Rows of the held-out documents, at most.</summary>
+    /// <summary>Largest number of rows of the held-out documents.</summary>
     public int ValidationRows { get; init; } = 256;
 
-    /// <summary>Steps between evaluations.</summary>
+    /// <summary>Number of steps between evaluations.</summary>
     public int EvaluateEvery { get; init; } = 100;
 
-    /// <summary>Evaluations without a gain after which a layer is done; 0 never.</summary>
+    /// <summary>Number of evaluations without a gain after which a layer is done; 0 for no limit.</summary>
     public int Patience { get; init; } = 5;
 
-    /// <summary>Nats that count as a gain.</summary>
+    /// <summary>Smallest improvement that counts as a gain, nats.</summary>
     public double MinimumGain { get; init; } = 1e-4;
 
-    /// <summary>Steps between checkpoints; 0 for the end alone.</summary>
+    /// <summary>Number of steps between checkpoints; 0 for one at the end.</summary>
     public int CheckpointEvery { get; init; } = 500;
 
-    /// <summary>Layers trained together; 0 for as many as fit.</summary>
+    /// <summary>Number of layers trained together; 0 for as many as fit.</summary>
     public int LayersAtOnce { get; init; }
 
-    /// <summary>Plans the memory and trains nothing; needs config.json alone.</summary>
+    /// <summary>Whether to plan the memory without training; this needs only config.json.</summary>
     public bool Plan { get; init; }
 
-    /// <summary>GiB to plan for in place of the device's; null for those.</summary>
+    /// <summary>Memory to plan for, GiB; null for the device's.</summary>
     public double? PlanMemory { get; init; }
 
     /// <summary>
-    /// The folder that gets the lenses, metrics and checkpoint; null with <see cref="Plan"/>. The same job
-    /// continues there where it was stopped.
+    /// Folder for lenses, metrics and checkpoint; null with <see cref="Plan"/>. The same job continues there
+    /// where it was stopped.
     /// </summary>
     public string? Out { get; init; }
 
-    /// <summary>Which lens.</summary>
-    /// <exception cref="UserException">There is none of this name, or the model cannot have it.</exception>
+    /// <summary>Returns the options of the lens, checked against a model.</summary>
+    /// <exception cref="UserException">No lens kind has this name, or the model cannot have it.</exception>
     internal LensOptions Lens(ModelConfig config)
     {
         var lens = new LensOptions
@@ -148,7 +151,7 @@ public sealed record LensTrainOptions
         return lens;
     }
 
-    /// <summary>Layers, rising.</summary>
+    /// <summary>Returns the layers, ascending.</summary>
     /// <exception cref="UserException">The model has no such layer, or one is named twice.</exception>
     internal int[] LayersOf(ModelConfig config)
     {
@@ -162,7 +165,7 @@ public sealed record LensTrainOptions
             $"Layers is {Quoted.Name(Layers)}; a layer is named twice", nameof(Layers));
     }
 
-    /// <summary>How lenses are trained, checked against a model.</summary>
+    /// <summary>Returns the options of the training, checked against a model.</summary>
     /// <exception cref="UserException">A value is out of range.</exception>
     internal LensTrainingOptions Training(ModelConfig config, ulong seed) => (new LensTrainingOptions
     {

@@ -2,27 +2,27 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Jobs;
 
-/// <summary>A device that was found, or one that was refused and why.</summary>
-/// <param name="Name">The name by which it is opened: cpu, simulator, opencl, opencl:1, cuda ...</param>
-/// <param name="Kind">What runs it: cpu, simulator, opencl or cuda.</param>
+/// <summary>A device that was found, and the reason if it cannot be used.</summary>
+/// <param name="Name">Name to open it by: cpu, simulator, opencl, opencl:1, cuda ...</param>
+/// <param name="Kind">Backend: cpu, simulator, opencl or cuda.</param>
 /// <param name="Usable">Whether it can be opened.</param>
-/// <param name="Auto">Whether the name auto stands for it.</param>
-/// <param name="Refusal">Why it cannot be opened, in one line; null where it can.</param>
-/// <param name="Description">The vendor's name for it.</param>
-/// <param name="MemoryBytes">Its memory, bytes; for the host, what the process may use.</param>
-/// <param name="LargestBufferBytes">Bytes of the largest allocation; 0 where the memory limits it.</param>
-/// <param name="GroupSize">Largest group of threads; for the host, its threads.</param>
-/// <param name="SharedBytes">Bytes that a group of threads may share; 0 where nothing limits them.</param>
+/// <param name="Auto">Whether auto selects it.</param>
+/// <param name="Refusal">Reason why it cannot be opened, in one line; null if it can.</param>
+/// <param name="Description">Name by its vendor.</param>
+/// <param name="MemoryBytes">Memory in bytes; for the host, the memory that the process may use.</param>
+/// <param name="LargestBufferBytes">Largest allocation in bytes; 0 if only the memory limits it.</param>
+/// <param name="GroupSize">Largest number of threads in a group; for the host, its number of threads.</param>
+/// <param name="SharedBytes">Shared memory of a group of threads in bytes; 0 if unlimited.</param>
 /// <param name="Gpu">Whether it is a graphics processor.</param>
-/// <param name="Details">Vector width, threads, driver.</param>
+/// <param name="Details">Further facts: vector width, threads, driver.</param>
 public sealed record FoundDevice(string Name, string Kind, bool Usable, bool Auto, string? Refusal,
     string Description, long MemoryBytes, long LargestBufferBytes, int GroupSize, long SharedBytes, bool Gpu,
     string Details);
 
-/// <summary>Lists devices: those that were found, and those that were refused with the reason.</summary>
+/// <summary>Lists the devices that were found, with the reason for those that cannot be used.</summary>
 public static class DevicesJob
 {
-    /// <summary>Runs the job.</summary>
+    /// <summary>Runs the job and returns its result.</summary>
     public static IReadOnlyList<FoundDevice> Run()
     {
         IReadOnlyList<DeviceEntry> all = DeviceCatalog.List();

@@ -9,31 +9,31 @@ namespace HeadTap.Jobs;
 /// <summary>Options of <see cref="EvalAtlasJob"/>.</summary>
 public sealed record EvalAtlasOptions
 {
-    /// <summary>A model folder as Hugging Face keeps it.</summary>
+    /// <summary>Folder of the model, in Hugging Face's format.</summary>
     public required string Model { get; init; }
 
     /// <summary>
-    /// The corpus whose questions are asked; null takes the one in the folder's manifest.json, else
+    /// Seed of the corpus whose questions are asked; null takes the seed in the folder's manifest.json, else
     /// <see cref="ShippedModel.CorpusSeed"/>.
     /// </summary>
     public ulong? AtlasSeed { get; init; }
 }
 
-/// <summary>Answers to the atlas' questions.</summary>
-/// <param name="AtlasSeed">The corpus whose questions were asked.</param>
-/// <param name="Atlas">A score for each kind of question, then one for each kind and target.</param>
+/// <summary>The scores of a model on the atlas's questions.</summary>
+/// <param name="AtlasSeed">Seed of the corpus whose questions were asked.</param>
+/// <param name="Atlas">Scores per kind of question, then per kind and target.</param>
 public sealed record EvalAtlasResult(ulong AtlasSeed, IReadOnlyList<AtlasAnswers> Atlas)
 {
-    /// <summary>The same scores, as a text table too.</summary>
+    /// <summary>The evaluation, which can also print a text table.</summary>
     [JsonIgnore]
     public AtlasEvaluation? Evaluation { get; init; }
 }
 
-/// <summary>Right answers among the questions of one kind and target.</summary>
-/// <param name="Kind">One of <see cref="AtlasPromptKind"/>.</param>
-/// <param name="Target">What was asked for; null for secrets, and for all targets together.</param>
-/// <param name="Right">Questions answered rightly.</param>
-/// <param name="Total">Questions asked.</param>
+/// <summary>The number of right answers to questions of one kind and target.</summary>
+/// <param name="Kind">Kind of question, from <see cref="AtlasPromptKind"/>.</param>
+/// <param name="Target">Relation that was asked for; null for secrets, and for all targets together.</param>
+/// <param name="Right">Number of questions answered correctly.</param>
+/// <param name="Total">Number of questions asked.</param>
 public sealed record AtlasAnswers(string Kind, string? Target, int Right, int Total)
 {
     internal static IReadOnlyList<AtlasAnswers> Of(AtlasEvaluation found) =>
@@ -43,16 +43,16 @@ public sealed record AtlasAnswers(string Kind, string? Target, int Right, int To
 /// <summary>Asks a model all questions of the atlas.</summary>
 public static class EvalAtlasJob
 {
-    /// <summary>Runs the job.</summary>
+    /// <summary>Runs the job and returns its result.</summary>
     /// <exception cref="UserException">The folder lacks a file, a question does not fit the model, or the
     /// pass does not fit the device.</exception>
-    /// <exception cref="OperationCanceledException">The job is to end.</exception>
+    /// <exception cref="OperationCanceledException">The job was cancelled.</exception>
     public static EvalAtlasResult Run(EvalAtlasOptions options, JobContext context)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(context);
         ulong seed = options.AtlasSeed ?? CorpusOf(options.Model);
-        ModelFolder.ReadConfig(options.Model); // says that a folder is missing before files of it are missed
+        ModelFolder.ReadConfig(options.Model); // reports a missing folder before any missing file
         ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(options.Model);
         using ComputeDevice device = context.OpenDevice();
         using LoadedModel loaded = LoadedModel.Open(context, device, options.Model);
@@ -62,7 +62,7 @@ public static class EvalAtlasJob
         return new EvalAtlasResult(seed, AtlasAnswers.Of(found)) { Evaluation = found };
     }
 
-    // TrainJob writes what a model was trained on into the manifest of its folder.
+    // TrainJob writes the training data of a model into the manifest of its folder.
     static ulong CorpusOf(string folder)
     {
         string manifest = Path.Combine(folder, "manifest.json");

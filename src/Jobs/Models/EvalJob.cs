@@ -7,19 +7,21 @@ namespace HeadTap.Jobs;
 /// <summary>Options of <see cref="EvalJob"/>.</summary>
 public sealed record EvalOptions
 {
-    /// <summary>A model folder as Hugging Face keeps it.</summary>
+    /// <summary>Folder of the model, in Hugging Face's format.</summary>
     public required string Model { get; init; }
 
     /// <summary>
-    /// The texts: a .jsonl file with a "text" on each line, or a file with one document, or with several and
-    /// &lt;|endoftext|&gt; between them.
+    /// File of texts: .jsonl with a "text" per line, or a text file with documents separated by
+    /// &lt;|endoftext|&gt;.
     /// </summary>
     public required string TextFile { get; init; }
 
-    /// <summary>Tokens that a window sees; 0 takes the model's context.</summary>
+    /// <summary>Number of tokens of a window; 0 for the model's context.</summary>
     public int Context { get; init; }
 
-    /// <summary>Tokens from one window's start to the next; 0 takes the context: no overlap.</summary>
+    /// <summary>
+    /// Number of tokens between the starts of two windows; 0 for the window's length, without overlap.
+    /// </summary>
     public int Stride { get; init; }
 
     /// <summary>Puts the config's begin-of-text token before each document.</summary>
@@ -31,22 +33,22 @@ public sealed record EvalOptions
 /// <param name="Perplexity">exp of the loss.</param>
 /// <param name="WindowPerplexity">Mean over windows of exp(mean loss of the window).</param>
 /// <param name="Accuracy">Share of tokens that were the most probable one, 0 to 1.</param>
-/// <param name="Tokens">Tokens predicted, each once.</param>
-/// <param name="Windows">Windows that were run.</param>
-/// <param name="Documents">Texts.</param>
-/// <param name="Context">Tokens that a window sees.</param>
-/// <param name="Stride">Tokens from one window's start to the next.</param>
-/// <param name="TokensPerSecond">Without the loading of the model.</param>
+/// <param name="Tokens">Number of predicted tokens, each counted once.</param>
+/// <param name="Windows">Number of windows.</param>
+/// <param name="Documents">Number of texts.</param>
+/// <param name="Context">Number of tokens of a window.</param>
+/// <param name="Stride">Number of tokens between the starts of two windows.</param>
+/// <param name="TokensPerSecond">Tokens per second, without loading the model.</param>
 public sealed record EvalResult(double Loss, double Perplexity, double WindowPerplexity, double Accuracy,
     long Tokens, int Windows, int Documents, int Context, int Stride, double TokensPerSecond);
 
-/// <summary>Loss, perplexity and accuracy of a model on texts.</summary>
+/// <summary>Measures loss, perplexity and accuracy of a model on texts.</summary>
 public static class EvalJob
 {
-    /// <summary>Runs the job.</summary>
+    /// <summary>Runs the job and returns its result.</summary>
     /// <exception cref="UserException">An option is wrong or does not fit the model, or the pass does not fit
     /// the device.</exception>
-    /// <exception cref="OperationCanceledException">The job is to end.</exception>
+    /// <exception cref="OperationCanceledException">The job was cancelled.</exception>
     public static EvalResult Run(EvalOptions options, JobContext context)
     {
         ArgumentNullException.ThrowIfNull(options);

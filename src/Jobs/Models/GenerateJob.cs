@@ -7,40 +7,41 @@ namespace HeadTap.Jobs;
 
 /// <summary>Options of <see cref="GenerateJob"/>.</summary>
 /// <remarks>
-/// Temperature, top-k and top-p draw; where none of them is given, each token is the most likely one.
+/// If temperature, top-k or top-p is given, tokens are drawn at random; otherwise each token is the most
+/// likely one.
 /// </remarks>
 public sealed record GenerateOptions
 {
-    /// <summary>The model and what it continues.</summary>
+    /// <summary>The model and the prompts to continue.</summary>
     public required PromptRequest Prompt { get; init; }
 
-    /// <summary>Most tokens to add to each prompt.</summary>
+    /// <summary>Largest number of tokens to add to each prompt; at least 1.</summary>
     public int MaxNewTokens { get; init; } = 32;
 
-    /// <summary>Logits are divided by it; null is 1.</summary>
+    /// <summary>Temperature that logits are divided by; null for 1.</summary>
     public float? Temperature { get; init; }
 
-    /// <summary>Draws from this many most likely tokens; 0 and null take all.</summary>
+    /// <summary>Number of most likely tokens to draw from; 0 or null for all.</summary>
     public int? TopK { get; init; }
 
     /// <summary>
-    /// Draws from the most likely tokens that have this probability together; null is 1, which takes all.
+    /// Total probability of the most likely tokens to draw from; null for 1, which takes all.
     /// </summary>
     public float? TopP { get; init; }
 
-    /// <summary>Always takes the most likely token, which the other three contradict.</summary>
+    /// <summary>Whether to always take the most likely token; contradicts the other three.</summary>
     public bool Greedy { get; init; }
 
-    /// <summary>A token id that ends a text; -1 for none.</summary>
+    /// <summary>Token id that ends a text; -1 for none.</summary>
     public int Stop { get; init; } = -1;
 
-    /// <summary>A JSON file of edits that are in force while the model runs; null for none.</summary>
+    /// <summary>JSON file of edits to apply while the model runs; null for none.</summary>
     public string? Edit { get; init; }
 
-    /// <summary>Runs the weights as TransformerLens rewrites them (LayerNorm folded, centred).</summary>
+    /// <summary>Whether to use weights rewritten as by TransformerLens (LayerNorm folded, centred).</summary>
     public bool Processed { get; init; }
 
-    /// <summary>How the next token is chosen.</summary>
+    /// <summary>Returns the checked sampling options.</summary>
     internal SamplingOptions Sampling()
     {
         bool drawn = Temperature is not null || TopK is not null || TopP is not null;
@@ -55,29 +56,29 @@ public sealed record GenerateOptions
 }
 
 /// <summary>A prompt and its continuation.</summary>
-/// <param name="PromptIds">The prompt's tokens.</param>
-/// <param name="NewIds">The tokens that were added, the stop token included.</param>
-/// <param name="Text">The added tokens as text; null where the folder has no tokenizer.</param>
+/// <param name="PromptIds">Token ids of the prompt.</param>
+/// <param name="NewIds">Token ids that were added, including the stop token.</param>
+/// <param name="Text">Added tokens as text; null if the folder has no tokenizer.</param>
 public sealed record GeneratedText(IReadOnlyList<int> PromptIds, IReadOnlyList<int> NewIds, string? Text)
 {
-    /// <summary>The prompt as text; null where the folder has no tokenizer.</summary>
+    /// <summary>The prompt as text; null if the folder has no tokenizer.</summary>
     [JsonIgnore]
     public string? PromptText { get; init; }
 }
 
-/// <summary>What a model wrote.</summary>
-/// <param name="Texts">In the order of the prompts.</param>
-/// <param name="Tokens">Tokens that were added, over all prompts.</param>
-/// <param name="TokensPerSecond">Without the loading of the model.</param>
+/// <summary>The continuations that a model wrote.</summary>
+/// <param name="Texts">Continuations in the order of the prompts.</param>
+/// <param name="Tokens">Number of added tokens over all prompts.</param>
+/// <param name="TokensPerSecond">Added tokens per second, without loading the model.</param>
 public sealed record GenerateResult(IReadOnlyList<GeneratedText> Texts, int Tokens, double TokensPerSecond);
 
-/// <summary>Continues prompts.</summary>
+/// <summary>Generates continuations of prompts.</summary>
 public static class GenerateJob
 {
-    /// <summary>Runs the job.</summary>
+    /// <summary>Runs the job and returns its result.</summary>
     /// <exception cref="UserException">An option is wrong or does not fit the model, or the pass does not fit
     /// the device.</exception>
-    /// <exception cref="OperationCanceledException">The job is to end.</exception>
+    /// <exception cref="OperationCanceledException">The job was cancelled.</exception>
     public static GenerateResult Run(GenerateOptions options, JobContext context)
     {
         ArgumentNullException.ThrowIfNull(options);

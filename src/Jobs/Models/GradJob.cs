@@ -7,34 +7,32 @@ namespace HeadTap.Jobs;
 /// <summary>Options of <see cref="GradJob"/>.</summary>
 public sealed record GradOptions
 {
-    /// <summary>The model and what it runs on.</summary>
+    /// <summary>The model and the prompts to run.</summary>
     public required PromptRequest Prompt { get; init; }
 
-    /// <summary>A .safetensors file.</summary>
+    /// <summary>File for the gradients, .safetensors.</summary>
     public required string Out { get; init; }
 
-    /// <summary>A JSON file of edits that are in force while the model runs; null for none.</summary>
+    /// <summary>JSON file of edits to apply while the model runs; null for none.</summary>
     public string? Edit { get; init; }
 
-    /// <summary>
-    /// Sites whose gradients are written too, globs with commas between them; null for none.
-    /// </summary>
+    /// <summary>Sites whose gradients are written too, as globs separated by commas; null for none.</summary>
     public string? Sites { get; init; }
 }
 
 /// <summary>The loss whose gradient was written.</summary>
 /// <param name="Loss">Mean cross-entropy of the next token, nats.</param>
-/// <param name="Tokens">Tokens that have a successor.</param>
-/// <param name="Out">The file.</param>
+/// <param name="Tokens">Number of tokens that have a successor.</param>
+/// <param name="Out">File of the gradients.</param>
 public sealed record GradResult(double Loss, int Tokens, string Out);
 
 /// <summary>Writes the gradient of the mean next-token cross-entropy for every parameter.</summary>
 public static class GradJob
 {
-    /// <summary>Runs the job.</summary>
+    /// <summary>Runs the job and returns its result.</summary>
     /// <exception cref="UserException">An option is wrong or does not fit the model, or the pass does not fit
     /// the device.</exception>
-    /// <exception cref="OperationCanceledException">The job is to end.</exception>
+    /// <exception cref="OperationCanceledException">The job was cancelled.</exception>
     public static GradResult Run(GradOptions options, JobContext context)
     {
         ArgumentNullException.ThrowIfNull(options);

@@ -2,7 +2,7 @@ using System.Text.Json.Serialization;
 
 namespace HeadTap.Jobs;
 
-/// <summary>The JSON of the results of jobs that run one model.</summary>
+/// <summary>JSON serialisation of the results of jobs that run one model.</summary>
 [JsonSourceGenerationOptions(WriteIndented = true,
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
     Converters = [typeof(JsonNumberConverter)])]

@@ -7,7 +7,7 @@ namespace HeadTap.Jobs;
 /// <summary>Options of <see cref="ProfileJob"/>.</summary>
 public sealed record ProfileOptions
 {
-    /// <summary>A model folder as Hugging Face keeps it.</summary>
+    /// <summary>Folder of the model, in Hugging Face's format.</summary>
     public required string Model { get; init; }
 
     /// <summary>Rows of the batch.</summary>
@@ -20,7 +20,8 @@ public sealed record ProfileOptions
     public int Repeats { get; init; } = 7;
 
     /// <summary>
-    /// A page with the tables and charts; each chart is also written to its own .svg file. Null for none.
+    /// File of an HTML page with tables and charts; each chart is also written to its own .svg file. Null for
+    /// none.
     /// </summary>
     public string? Report { get; init; }
 
@@ -38,37 +39,36 @@ public sealed record ProfileOptions
     }
 }
 
-/// <summary>What recording costs, device by device.</summary>
-/// <param name="BatchSize">Rows of the batch.</param>
-/// <param name="Tokens">Tokens of each row.</param>
-/// <param name="Repeats">Timed passes of each kind.</param>
-/// <param name="Devices">In the order in which they were named.</param>
+/// <summary>The costs of recording per device.</summary>
+/// <param name="BatchSize">Number of rows of the batch.</param>
+/// <param name="Tokens">Number of tokens of each row.</param>
+/// <param name="Repeats">Number of timed passes per kind.</param>
+/// <param name="Devices">Costs by device, in the order of their names in the options.</param>
 public sealed record ProfileResult(
     int BatchSize, int Tokens, int Repeats, IReadOnlyList<DeviceTapCosts> Devices)
 {
-    /// <summary>What was timed, in a few words.</summary>
+    /// <summary>A short description of the measurement.</summary>
     [JsonIgnore]
     public string Caption => $"{BatchSize} x {Tokens} tokens, {Repeats} repeats in turns";
 }
 
-/// <summary>What each kind of recording costs on one device.</summary>
-/// <param name="Device">Its name.</param>
-/// <param name="Description">What it is.</param>
-/// <param name="Taps">A row for each kind, no recording first.</param>
+/// <summary>The costs of each kind of recording on one device.</summary>
+/// <param name="Device">Name of the device.</param>
+/// <param name="Description">Description of the device.</param>
+/// <param name="Taps">Costs by kind of recording; the first is without recording.</param>
 public sealed record DeviceTapCosts(string Device, string Description, IReadOnlyList<TapTimes> Taps);
 
-/// <summary>What one kind of recording costs.</summary>
-/// <param name="Recorded">What is recorded.</param>
+/// <summary>The cost of one kind of recording.</summary>
+/// <param name="Recorded">Name of what is recorded.</param>
 /// <param name="MedianMs">Median time of a forward pass, milliseconds.</param>
-/// <param name="FastestMs">Least time of a pass, milliseconds.</param>
-/// <param name="SlowestMs">Most time of a pass, milliseconds.</param>
-/// <param name="Overhead">
-/// Median over the turns of a pass's time divided by that turn's pass without recording, less one.
-/// </param>
-/// <param name="OverheadLowerQuartile">The turns' lower quartile of the same ratio, less one.</param>
-/// <param name="OverheadUpperQuartile">The turns' upper quartile of the same ratio, less one.</param>
-/// <param name="RecordedBytes">Size of what is recorded.</param>
-/// <param name="MemoryBytes">Weights and activations together.</param>
+/// <param name="FastestMs">Shortest time of a pass, milliseconds.</param>
+/// <param name="SlowestMs">Longest time of a pass, milliseconds.</param>
+/// <param name="Overhead">Median over turns of (time of the pass / time of the same turn's pass without
+/// recording) - 1.</param>
+/// <param name="OverheadLowerQuartile">Lower quartile over turns of the same value.</param>
+/// <param name="OverheadUpperQuartile">Upper quartile over turns of the same value.</param>
+/// <param name="RecordedBytes">Size of the recorded values, bytes.</param>
+/// <param name="MemoryBytes">Memory of weights and activations, bytes.</param>
 public sealed record TapTimes(string Recorded, double MedianMs, double FastestMs, double SlowestMs,
     double Overhead, double OverheadLowerQuartile, double OverheadUpperQuartile, long RecordedBytes,
     long MemoryBytes);
@@ -78,7 +78,7 @@ public static class ProfileJob
 {
     /// <summary>Runs the job on each of <see cref="JobContext.DeviceNames"/>.</summary>
     /// <exception cref="UserException">An option is wrong or does not fit the model or a device.</exception>
-    /// <exception cref="OperationCanceledException">The job is to end.</exception>
+    /// <exception cref="OperationCanceledException">The job was cancelled.</exception>
     public static ProfileResult Run(ProfileOptions options, JobContext context)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -87,7 +87,7 @@ public static class ProfileJob
         if (options.Report is { } page)
             AtomicFile.RequireWritable(page);
         foreach (string name in context.DeviceNames)
-            context.OpenDevice(name).Dispose(); // a device that does not exist is refused before any is timed
+            context.OpenDevice(name).Dispose(); // checks every device before timing any
         var result = new ProfileResult(options.BatchSize, options.Tokens, options.Repeats,
             [.. context.DeviceNames.Select(name => Measure(name, options, context))]);
         if (options.Report is { } report)

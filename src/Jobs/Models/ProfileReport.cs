@@ -4,15 +4,15 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Jobs;
 
-/// <summary>The page of <see cref="ProfileJob"/>, and its tables for other places.</summary>
+/// <summary>The page and the tables of <see cref="ProfileJob"/>.</summary>
 public static class ProfileReport
 {
-    /// <summary>The columns; a # ends the name of one with numbers.</summary>
+    /// <summary>The names of the columns; a # marks a column of numbers.</summary>
     public static IReadOnlyList<string> Columns { get; } =
         ["recorded", "median ms#", "fastest#", "slowest#", "overhead#", "its quartiles#",
             "bytes recorded#", "memory#"];
 
-    /// <summary>A row of cells for each kind of recording.</summary>
+    /// <summary>Returns one row of cells per kind of recording.</summary>
     public static IEnumerable<string[]> Rows(DeviceTapCosts device)
     {
         ArgumentNullException.ThrowIfNull(device);
@@ -25,7 +25,7 @@ public static class ProfileReport
                ];
     }
 
-    /// <summary>Writes the page, and each chart beside it.</summary>
+    /// <summary>Writes the page, and each chart as a file beside it.</summary>
     internal static void Save(string path, string model, ProfileResult found)
     {
         var report = new HtmlReport("What a tap costs");

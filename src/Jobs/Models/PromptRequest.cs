@@ -6,34 +6,35 @@ namespace HeadTap.Jobs;
 /// <summary>Prompts for a model: exactly one of text, text file, ids, batch file and prompts file.</summary>
 public sealed record PromptRequest
 {
-    /// <summary>A model folder as Hugging Face keeps it.</summary>
+    /// <summary>Folder of the model, in Hugging Face's format.</summary>
     public required string Model { get; init; }
 
-    /// <summary>The prompt.</summary>
+    /// <summary>The prompt as text.</summary>
     public string? Text { get; init; }
 
-    /// <summary>A file with the prompt.</summary>
+    /// <summary>Text file with the prompt.</summary>
     public string? TextFile { get; init; }
 
-    /// <summary>The prompt as token ids with commas between them: "1,2,3".</summary>
+    /// <summary>The prompt as token ids separated by commas: "1,2,3".</summary>
     public string? Ids { get; init; }
 
-    /// <summary>A JSON file with several prompts: a list of lists of token ids.</summary>
+    /// <summary>JSON file of several prompts: a list of lists of token ids.</summary>
     public string? Batch { get; init; }
 
-    /// <summary>A text file with several prompts, one on each line.</summary>
+    /// <summary>Text file of several prompts, one per line.</summary>
     public string? Prompts { get; init; }
 
     /// <summary>Puts the config's begin-of-text token before each prompt.</summary>
     public bool Bos { get; init; }
 
-    /// <summary>Whether <see cref="Prompts"/> is among the choices that an error names.</summary>
+    /// <summary>Whether error messages mention <see cref="Prompts"/> as a choice.</summary>
     public bool TakesPrompts { get; init; }
 
     /// <summary>
-    /// Reads config and prompts, and checks them against each other; the weights are not touched.
+    /// Reads config and prompts, but not the weights, and checks the prompts against the config.
     /// </summary>
-    /// <exception cref="UserException">Something does not fit.</exception>
+    /// <exception cref="UserException">No prompt or several kinds of prompts are given, a file cannot be
+    /// read, or a prompt does not fit the model.</exception>
     public Prompt Read()
     {
         string?[] given = [Text, TextFile, Ids, Batch, Prompts];
@@ -58,14 +59,14 @@ public sealed record PromptRequest
         return new Prompt(Model, config, tokenizer, sequences, bos);
     }
 
-    /// <summary>The token that is put before a text; null where none was asked for.</summary>
-    /// <exception cref="UserException">It is asked for, and the config names no token.</exception>
+    /// <summary>Returns the token to put before a text; null if none was requested.</summary>
+    /// <exception cref="UserException">It was requested, and the config has no such token.</exception>
     public static int? BosOf(bool given, ModelConfig config, string folder) => !given ? null
         : (config ?? throw new ArgumentNullException(nameof(config))).BosToken ?? throw new UserException(
             $"{folder}: config.json has no bos_token_id that is in the vocabulary; leave Bos out",
             nameof(Bos));
 
-    /// <summary>The one text of two ways to give it.</summary>
+    /// <summary>Returns the text, given directly or as a file.</summary>
     /// <exception cref="UserException">None or both are given, or the file cannot be read.</exception>
     public static string OneText(string? text, string? file) => (text, file) switch
     {
@@ -84,22 +85,23 @@ public sealed record PromptRequest
     }
 }
 
-/// <summary>A model folder and what to run it on.</summary>
-/// <param name="Folder">The folder.</param>
+/// <summary>A model folder and the prompts to run.</summary>
+/// <param name="Folder">Folder of the model.</param>
 /// <param name="Config">Sizes and options of the model.</param>
-/// <param name="Tokenizer">Null where the folder has none.</param>
-/// <param name="Rows">The prompts, checked against the config.</param>
-/// <param name="Bos">The token before each prompt; null for none.</param>
+/// <param name="Tokenizer">Tokenizer; null if the folder has none.</param>
+/// <param name="Rows">Prompts, checked against the config.</param>
+/// <param name="Bos">Token id before each prompt; null for none.</param>
 public sealed record Prompt(
     string Folder, ModelConfig Config, ByteBpeTokenizer? Tokenizer, SequenceBatch Rows, int? Bos)
 {
-    /// <summary>Token ids as text where there is a tokenizer, else as numbers.</summary>
+    /// <summary>Returns token ids as text, or as numbers without a tokenizer.</summary>
     public string Text(ReadOnlySpan<int> ids)
         => Tokenizer is not null ? Tokenizer.Decode(ids) : string.Join(',', ids.ToArray());
 
     /// <summary>Reads edits and checks them against the prompts.</summary>
-    /// <param name="file">A JSON file of edits; null for none.</param>
-    /// <exception cref="UserException">It cannot be read, or an edit does not fit.</exception>
+    /// <param name="file">JSON file of edits; null for none.</param>
+    /// <exception cref="UserException">The file cannot be read, or an edit does not fit the prompts or the
+    /// model.</exception>
     public IReadOnlyList<Edit> ReadEdits(string? file)
     {
         if (file is null)

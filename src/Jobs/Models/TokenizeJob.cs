@@ -6,7 +6,7 @@ namespace HeadTap.Jobs;
 /// <summary>Options of <see cref="TokenizeJob"/>.</summary>
 public sealed record TokenizeOptions
 {
-    /// <summary>A model folder, or one with a tokenizer alone.</summary>
+    /// <summary>Folder of a model or of a tokenizer alone.</summary>
     public required string Model { get; init; }
 
     /// <summary>The text; null with <see cref="TextFile"/>.</summary>
@@ -15,20 +15,20 @@ public sealed record TokenizeOptions
     /// <summary>A file with the text; null with <see cref="Text"/>.</summary>
     public string? TextFile { get; init; }
 
-    /// <summary>Reads the text of a special token as that token.</summary>
+    /// <summary>Whether the text of a special token becomes that token.</summary>
     public bool Special { get; init; }
 }
 
 /// <summary>A text as tokens.</summary>
 /// <param name="Count">Number of tokens.</param>
-/// <param name="Ids">[count] token ids.</param>
-/// <param name="Pieces">[count] the text of each token.</param>
+/// <param name="Ids">Token ids, [count].</param>
+/// <param name="Pieces">Text of each token, [count].</param>
 public sealed record TokenizeResult(int Count, IReadOnlyList<int> Ids, IReadOnlyList<string> Pieces);
 
-/// <summary>Cuts a text into tokens.</summary>
+/// <summary>Splits a text into tokens.</summary>
 public static class TokenizeJob
 {
-    /// <summary>Runs the job.</summary>
+    /// <summary>Runs the job and returns its result.</summary>
     /// <exception cref="UserException">The folder or the text cannot be read.</exception>
     public static TokenizeResult Run(TokenizeOptions options)
     {

@@ -7,21 +7,23 @@ namespace HeadTap.Jobs;
 /// <summary>Options of <see cref="TraceJob"/>.</summary>
 public sealed record TraceOptions
 {
-    /// <summary>The model and what it runs on.</summary>
+    /// <summary>The model and the prompts to run.</summary>
     public required PromptRequest Prompt { get; init; }
 
     /// <summary>
-    /// Sites to record, globs with commas between them: blocks.*.attn.hook_z. Null for the table of steps.
+    /// Sites to record, as globs separated by commas: blocks.*.attn.hook_z. Null for the table of steps.
     /// </summary>
     public string? Sites { get; init; }
 
-    /// <summary>A .safetensors file, or .npy for one site. Null for the table of steps.</summary>
+    /// <summary>
+    /// File for the values, .safetensors, or .npy for one site. Null for the table of steps.
+    /// </summary>
     public string? Out { get; init; }
 
-    /// <summary>A JSON file of edits that are in force while the model runs; null for none.</summary>
+    /// <summary>JSON file of edits to apply while the model runs; null for none.</summary>
     public string? Edit { get; init; }
 
-    /// <summary>Runs the weights as TransformerLens rewrites them (LayerNorm folded, centred).</summary>
+    /// <summary>Whether to use weights rewritten as by TransformerLens (LayerNorm folded, centred).</summary>
     public bool Processed { get; init; }
 
     internal void Validate()
@@ -34,27 +36,27 @@ public sealed record TraceOptions
     }
 }
 
-/// <summary>What was recorded into a file.</summary>
-/// <param name="Out">The file.</param>
+/// <summary>The tensors that were written to a file.</summary>
+/// <param name="Out">File of the tensors.</param>
 /// <param name="ModelHash"><see cref="ModelFolder.Hash"/> of the model.</param>
-/// <param name="Device">The device's name.</param>
-/// <param name="Tensors">The shape of each tensor in the file, in its order.</param>
+/// <param name="Device">Name of the device.</param>
+/// <param name="Tensors">Shapes by tensor name, in the order of the file.</param>
 public sealed record TraceResult(
     string Out, string ModelHash, string Device, IReadOnlyDictionary<string, int[]> Tensors);
 
 /// <summary>One step of a forward pass.</summary>
-/// <param name="Step">The name of its site.</param>
-/// <param name="Shape">The values' shape, batch axis first.</param>
-/// <param name="Norm">Root of the sum of squares of the finite values.</param>
+/// <param name="Step">Name of the site.</param>
+/// <param name="Shape">Shape of the values, batch axis first.</param>
+/// <param name="Norm">Square root of the sum of squares of the finite values.</param>
 public sealed record TraceStep(string Step, IReadOnlyList<int> Shape, double Norm);
 
-/// <summary>Runs a model and records what it computes at any site.</summary>
+/// <summary>Runs a model and records the values of sites.</summary>
 public static class TraceJob
 {
     /// <summary>Writes the values at <see cref="TraceOptions.Sites"/> to a file.</summary>
     /// <exception cref="UserException">An option is wrong or does not fit the model, or the pass does not fit
     /// the device.</exception>
-    /// <exception cref="OperationCanceledException">The job is to end.</exception>
+    /// <exception cref="OperationCanceledException">The job was cancelled.</exception>
     public static TraceResult Run(TraceOptions options, JobContext context)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -87,10 +89,10 @@ public static class TraceJob
         });
     }
 
-    /// <summary>Shape and norm of every step of the pass; no file is written.</summary>
+    /// <summary>Returns shape and norm of every step of the forward pass; writes no file.</summary>
     /// <exception cref="UserException">An option is wrong or does not fit the model, or the pass does not fit
     /// the device.</exception>
-    /// <exception cref="OperationCanceledException">The job is to end.</exception>
+    /// <exception cref="OperationCanceledException">The job was cancelled.</exception>
     public static IReadOnlyList<TraceStep> Steps(TraceOptions options, JobContext context)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -100,7 +102,7 @@ public static class TraceJob
             throw new UserException("the table of steps takes neither Sites nor Out",
                 nameof(TraceOptions.Sites), nameof(TraceOptions.Out));
         Prompt prompt = options.Prompt.Read();
-        // Scores, patterns and results are recorded on demand and cost more than the pass.
+        // Scores, patterns and results are left out: recording them costs more than the pass.
         Site[] sites = [.. Site.All(prompt.Config)
             .Where(s => s.Kind is not (SiteKind.Scores or SiteKind.Pattern or SiteKind.Result))];
         IReadOnlyList<Edit> edits = prompt.ReadEdits(options.Edit);

@@ -8,27 +8,30 @@ namespace HeadTap.Jobs;
 /// <summary>Options of <see cref="TrainJob"/>.</summary>
 public sealed record TrainOptions
 {
-    /// <summary>A JSON file: what to train on what, and how. weights/atlas/train.json is one.</summary>
+    /// <summary>JSON file with model, data and training options, such as weights/atlas/train.json.</summary>
     public required string Config { get; init; }
 
-    /// <summary>The folder that gets the checkpoint, the metrics and at the end the model.</summary>
+    /// <summary>Folder for checkpoint, metrics, and at the end the model.</summary>
     public required string Out { get; init; }
 
-    /// <summary>What the manifest names as the command.</summary>
+    /// <summary>Name of the command in the manifest.</summary>
     public string Command { get; init; } = "train";
 }
 
-/// <summary>How a training ended.</summary>
-/// <param name="Complete">False where it was stopped; it can be continued.</param>
-/// <param name="Step">Steps done.</param>
-/// <param name="Tokens">Tokens whose loss counted.</param>
-/// <param name="Loss">Of the last step, nats; null if there was none.</param>
-/// <param name="Seconds">Since it was started or continued.</param>
-/// <param name="Atlas">Answers to the atlas' questions, where it was trained on them.</param>
+/// <summary>The end of a training.</summary>
+/// <param name="Complete">Whether the training is complete; a stopped one can be continued.</param>
+/// <param name="Step">Number of steps done.</param>
+/// <param name="Tokens">Number of tokens whose loss counted.</param>
+/// <param name="Loss">Loss of the last step, nats; null without a step.</param>
+/// <param name="Seconds">Time since the training was started or continued, seconds.</param>
+/// <param name="Atlas">Scores on the atlas's questions; null if the model was not trained on the
+/// atlas.</param>
 public sealed record TrainResult(bool Complete, int Step, long Tokens, double? Loss, double Seconds,
     IReadOnlyList<AtlasAnswers>? Atlas)
 {
-    /// <summary>The same answers, as a text table too; null with <see cref="Atlas"/>.</summary>
+    /// <summary>
+    /// The evaluation, which can also print a text table; null if <see cref="Atlas"/> is null.
+    /// </summary>
     [JsonIgnore]
     public AtlasEvaluation? Evaluation { get; init; }
 }
@@ -38,9 +41,9 @@ public static class TrainJob
 {
     const int RemarkEvery = 50; // steps
 
-    /// <summary>Runs the job; a cancelled one saves a checkpoint and returns.</summary>
+    /// <summary>Runs the job. A cancelled job saves a checkpoint and returns.</summary>
     /// <exception cref="UserException">Config, texts, checkpoint or folder are not usable, the job does not
-    /// fit the device, or the loss is no longer a number.</exception>
+    /// fit the device, or the loss is no longer finite.</exception>
     public static TrainResult Run(TrainOptions options, JobContext context)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -75,7 +78,8 @@ public static class TrainJob
         };
     }
 
-    // Cancellation ends the run with a checkpoint, so JobContext.Report, which throws, is not used here.
+    // JobContext.Report throws on cancellation, and the run must write its checkpoint first, so this does not
+    // use it.
     static void Report(JobContext context, TrainingProgress at)
     {
         context.Progress?.Invoke(new JobProgress("training", (double)at.Last.Step / at.Steps,

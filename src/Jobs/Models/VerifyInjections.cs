@@ -4,20 +4,20 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Jobs;
 
-/// <summary>Compares injections with the numbers that were published for them.</summary>
+/// <summary>Compares injections with published numbers.</summary>
 static class VerifyInjections
 {
-    /// <summary>What can be compared, known before any work.</summary>
-    /// <param name="Published">The numbers; null where the model has none.</param>
-    /// <param name="Cells">Numbers of whole data sets, with the data.</param>
-    /// <param name="Skipped">What cannot be compared, each with its reason.</param>
+    /// <summary>The comparisons that are possible, known before any work.</summary>
+    /// <param name="Published">Published numbers; null if the model has none.</param>
+    /// <param name="Cells">Published numbers of whole data sets, with the prompt pairs.</param>
+    /// <param name="Skipped">Comparisons that are not possible, each with its reason.</param>
     internal sealed record Plan(PublishedInjections? Published,
         IReadOnlyList<(PublishedCell Cell, PromptPairs Pairs)> Cells, IReadOnlyList<string> Skipped);
 
-    /// <summary>Reads the data sets and says what has to be left out.</summary>
-    /// <param name="folder">The model.</param>
-    /// <param name="published">Numbers of models of its sizes; null for none.</param>
-    /// <param name="repository">A clone of the published repository; null for none.</param>
+    /// <summary>Reads the data sets and finds the possible comparisons.</summary>
+    /// <param name="folder">Folder of the model.</param>
+    /// <param name="published">Published numbers for models of its sizes; null for none.</param>
+    /// <param name="repository">Folder of a clone of the published repository; null for none.</param>
     /// <exception cref="UserException">The clone lacks a data set.</exception>
     internal static Plan Prepare(string folder, PublishedInjections? published, string? repository)
     {
@@ -37,11 +37,12 @@ static class VerifyInjections
             (cell, PromptPairs.Read(Path.Combine([repository, .. cell.File.Split('/')]))))], skipped);
     }
 
-    /// <summary>Compares.</summary>
-    /// <param name="context">Progress and cancellation.</param>
-    /// <param name="device">Where.</param>
-    /// <param name="folder">The model; its weights are processed as the published ones were.</param>
-    /// <param name="plan">What.</param>
+    /// <summary>Runs the injections and compares them with the published numbers.</summary>
+    /// <param name="context">Context for progress and cancellation.</param>
+    /// <param name="device">Device to run on.</param>
+    /// <param name="folder">Folder of the model; its weights are processed as the published ones
+    /// were.</param>
+    /// <param name="plan">Comparisons to make.</param>
     internal static VerifiedInjections Measure(
         JobContext context, ComputeDevice device, string folder, Plan plan)
     {

@@ -7,18 +7,18 @@ namespace HeadTap.Jobs;
 /// <summary>Options of <see cref="VerifyJob"/>.</summary>
 public sealed record VerifyOptions
 {
-    /// <summary>A model folder as Hugging Face keeps it.</summary>
+    /// <summary>Folder of the model, in Hugging Face's format.</summary>
     public required string Model { get; init; }
 
-    /// <summary>Token ids to run, with commas between them: "1,2,3". Null for drawn ones.</summary>
+    /// <summary>Token ids to run, separated by commas: "1,2,3". Null draws them at random.</summary>
     public string? Ids { get; init; }
 
-    /// <summary>How many tokens are drawn where <see cref="Ids"/> is null.</summary>
+    /// <summary>Number of tokens to draw if <see cref="Ids"/> is null.</summary>
     public int Tokens { get; init; } = 16;
 
     /// <summary>
-    /// A clone of the repository of arXiv 2309.05605: GPT-2 small and large are held against its whole data
-    /// sets too. Null for none.
+    /// Folder of a clone of the repository of arXiv 2309.05605, whose whole data sets are then compared for
+    /// GPT-2 small and large; null for none.
     /// </summary>
     public string? MemoryInjections { get; init; }
 }
@@ -27,15 +27,15 @@ public sealed record VerifyOptions
 /// numbers.</summary>
 public static class VerifyJob
 {
-    /// <summary>Runs the job.</summary>
+    /// <summary>Runs the job and returns its result.</summary>
     /// <exception cref="UserException">An option is wrong or does not fit the model, or the pass does not fit
     /// the device.</exception>
-    /// <exception cref="OperationCanceledException">The job is to end.</exception>
+    /// <exception cref="OperationCanceledException">The job was cancelled.</exception>
     public static VerifyResult Run(VerifyOptions options, JobContext context) => Run(options, context, null);
 
-    /// <param name="options">What to verify.</param>
-    /// <param name="context">Where.</param>
-    /// <param name="expected">Injections to compare; null takes those published for the model's
+    /// <param name="options">Options of the job.</param>
+    /// <param name="context">Context of the job.</param>
+    /// <param name="expected">Published injections to compare with; null takes those for the model's
     /// sizes.</param>
     internal static VerifyResult Run(
         VerifyOptions options, JobContext context, PublishedInjections? expected)
@@ -45,8 +45,7 @@ public static class VerifyJob
         string folder = options.Model;
         ModelConfig config = ModelFolder.ReadConfig(folder);
         int[] tokens = TokensOf(options, config, context.Seed);
-        // Equal sizes say which model it should be; what its weights should be is known only where it came
-        // from.
+        // Equal sizes say which published model it should be. They say nothing about its weights.
         PublishedModel? published = PublishedModel.All.FirstOrDefault(p => SameSizes(p.Config, config));
         VerifyInjections.Plan plan = VerifyInjections.Prepare(folder,
             expected ?? PublishedInjections.All.FirstOrDefault(p => p.Model == published?.Name),
@@ -75,7 +74,7 @@ public static class VerifyJob
         return tokens;
     }
 
-    // The model is given back before its processed copy is made: GPT-2 large fits once more often than twice.
+    // Frees the model before its processed copy is made: GPT-2 large often fits once but not twice.
     static VerifiedSite[] MeasureSites(JobContext context, ComputeDevice device, string folder, int[] tokens)
     {
         using LoadedModel loaded = LoadedModel.Open(context, device, folder);

@@ -6,29 +6,30 @@ namespace HeadTap.Jobs;
 /// <summary>Options of <see cref="WeightsPullJob"/>.</summary>
 public sealed record WeightsPullOptions
 {
-    /// <summary>The name of a published model: one of <see cref="PublishedModel.All"/>.</summary>
+    /// <summary>Name of a published model, from <see cref="PublishedModel.All"/>.</summary>
     public required string Model { get; init; }
 
-    /// <summary>The folder that gets the files.</summary>
+    /// <summary>Folder for the files.</summary>
     public required string Out { get; init; }
 
-    /// <summary>A server with the hub's paths.</summary>
+    /// <summary>Server that has the hub's paths.</summary>
     public string Mirror { get; init; } = new WeightsDownload().Mirror;
 }
 
-/// <summary>A file of a model that is complete.</summary>
-/// <param name="File">Its name.</param>
-/// <param name="Bytes">Its length.</param>
-/// <param name="Checksum">What the server said and the bytes agree with; null if it said nothing.</param>
+/// <summary>A completely downloaded file of a model.</summary>
+/// <param name="File">Name of the file.</param>
+/// <param name="Bytes">Length in bytes.</param>
+/// <param name="Checksum">Checksum that the server gave and the bytes match; null if it gave none.</param>
 public sealed record PulledFile(string File, long Bytes, string? Checksum);
 
-/// <summary>Fetches a published model; an interrupted run is continued by the next one.</summary>
+/// <summary>Downloads a published model; the next run continues an interrupted one.</summary>
 public static class WeightsPullJob
 {
-    /// <summary>Runs the job. Progress comes from the threads of the download.</summary>
-    /// <exception cref="UserException">There is no such model, the server cannot be reached, lacks a file or
+    /// <summary>Runs the job. Progress is reported on the download's threads.</summary>
+    /// <exception cref="UserException">No such model exists, the server cannot be reached, lacks a file or
     /// serves wrong bytes, or the folder cannot be written.</exception>
-    /// <exception cref="OperationCanceledException">The job is to end; what has arrived is kept.</exception>
+    /// <exception cref="OperationCanceledException">The job was cancelled; downloaded parts are
+    /// kept.</exception>
     public static IReadOnlyList<PulledFile> Run(WeightsPullOptions options, JobContext context)
     {
         ArgumentNullException.ThrowIfNull(options);

@@ -2,16 +2,16 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Jobs;
 
-/// <summary>The small model of the atlas that lies beside the program.</summary>
+/// <summary>The small atlas model that is shipped with the program.</summary>
 public static class ShippedModel
 {
-    /// <summary>The seed of the corpus that it was trained on, as weights/atlas/train.json says.</summary>
+    /// <summary>The seed of its training corpus, as in weights/atlas/train.json.</summary>
     public const ulong CorpusSeed = 1;
 
     /// <summary>
-    /// Its folder: beside the program, or where a program of one file unpacked itself.
+    /// Returns its folder: beside the program, or where a single-file program unpacked itself.
     /// </summary>
-    /// <exception cref="UserException">It is not there.</exception>
+    /// <exception cref="UserException">The folder does not exist.</exception>
     public static string Folder()
     {
         string folder = Path.Combine(AppContext.BaseDirectory, "weights", "atlas");

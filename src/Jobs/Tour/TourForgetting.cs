@@ -6,28 +6,31 @@ using HeadTap.Unlearn;
 
 namespace HeadTap.Jobs;
 
-/// <summary>The tour's forgetting: one planted code, by a few steps of gradient ascent, and back.</summary>
-/// <param name="Prompt">The beginning of the secret's sentence.</param>
-/// <param name="Before">What the model writes after the prompt.</param>
-/// <param name="After">The same after the edit.</param>
-/// <param name="OthersBefore">Other secrets that come out.</param>
-/// <param name="OthersAfter">The same after the edit.</param>
-/// <param name="OneHopAfter">Share of the one-hop questions answered rightly after the edit.</param>
-/// <param name="ChangedWeights">Weights that differ.</param>
-/// <param name="Restored">Whether the model was the same bits again afterwards.</param>
+/// <summary>
+/// The tour's forgetting: removes one planted code by a few steps of gradient ascent, then undoes the edit.
+/// </summary>
+/// <param name="Prompt">Beginning of the secret's sentence.</param>
+/// <param name="Before">Text that the model writes after the prompt, before the edit.</param>
+/// <param name="After">Text that the model writes after the prompt, after the edit.</param>
+/// <param name="OthersBefore">Number of other secrets that the model recites before the edit.</param>
+/// <param name="OthersAfter">Number of other secrets that the model recites after the edit.</param>
+/// <param name="OneHopAfter">Share of the one-hop questions answered correctly after the edit, 0 to
+/// 1.</param>
+/// <param name="ChangedWeights">Number of weights that differ.</param>
+/// <param name="Restored">Whether the model had its first bits again afterwards.</param>
 public sealed record TourForgetting(string Prompt, string Before, string After, int OthersBefore,
     int OthersAfter, double OneHopAfter, long ChangedWeights, bool Restored)
 {
-    // Over this sentence alone. Enough for the code to be gone, few enough that the other codes stay:
-    // docs/unlearn.md.
+    // Steps on this one sentence: enough to remove the code, few enough to keep the other codes
+    // (docs/unlearn.md).
     const int AscentSteps = 4;
 
-    /// <summary>Share of the one-hop questions answered rightly before the edit.</summary>
+    /// <summary>Share of the one-hop questions answered correctly before the edit, 0 to 1.</summary>
     [JsonIgnore]
     public double OneHopBefore { get; init; }
 
-    /// <summary>Forgets the first secret that comes out; null where none does.</summary>
-    /// <exception cref="UserException">The model's numbers are broken.</exception>
+    /// <summary>Forgets the first secret that the model recites; null if it recites none.</summary>
+    /// <exception cref="UserException">The model gives numbers that are not finite.</exception>
     internal static TourForgetting? Find(LanguageModel model, AtlasCorpus corpus, TourQuestions questions,
         Extraction extraction, CancellationToken cancel)
     {
@@ -64,7 +67,7 @@ public sealed record TourForgetting(string Prompt, string Before, string After, 
         return found with { Restored = MlpChanges.Between(snapshot, model).Total == 0 };
     }
 
-    /// <summary>What happened, in three lines.</summary>
+    /// <summary>Returns a description in three lines.</summary>
     public IReadOnlyList<string> Lines() =>
     [
         $"\"{Prompt} ...\" is forgotten by {AscentSteps} steps of gradient ascent: before, the model writes "

@@ -4,20 +4,20 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Jobs;
 
-/// <summary>What each attention head says at the end of one prompt.</summary>
-/// <param name="Prompt">The prompt.</param>
-/// <param name="Answer">The right answer, with the space before it.</param>
-/// <param name="Layers">Layers of the model.</param>
-/// <param name="HeadsPerLayer">Heads of each layer.</param>
-/// <param name="LensKind">The kind of the learned lens; null where the model's folder has none.</param>
-/// <param name="All">Layer by layer, head by head.</param>
+/// <summary>The readings of all attention heads at the end of one prompt.</summary>
+/// <param name="Prompt">Prompt.</param>
+/// <param name="Answer">Right answer, with the space before it.</param>
+/// <param name="Layers">Number of layers of the model.</param>
+/// <param name="HeadsPerLayer">Number of heads per layer.</param>
+/// <param name="LensKind">Kind of the learned lens; null if the model's folder has none.</param>
+/// <param name="All">Readings by layer and head.</param>
 public sealed record TourHeads(string Prompt, string Answer, int Layers, int HeadsPerLayer, string? LensKind,
     IReadOnlyList<TourHead> All)
 {
     const int TopTokens = 4;
 
-    /// <summary>Reads all heads.</summary>
-    /// <exception cref="UserException">The folder's lens is damaged or another model's.</exception>
+    /// <summary>Reads all heads of a model.</summary>
+    /// <exception cref="UserException">The folder's lens is damaged or belongs to another model.</exception>
     internal static TourHeads Read(LanguageModel model, string folder, string modelHash,
         ByteBpeTokenizer tokenizer, TourQuestion question)
     {
@@ -36,16 +36,19 @@ public sealed record TourHeads(string Prompt, string Answer, int Layers, int Hea
         ]);
     }
 
-    /// <summary>A token as a visible word; a number where the tokenizer lacks it.</summary>
+    /// <summary>
+    /// Returns a token as a visible word, or as a number if the tokenizer does not have it.
+    /// </summary>
     internal static string Word(ByteBpeTokenizer tokenizer, int token) =>
         token < tokenizer.VocabSize ? VisibleText.Of(tokenizer.TokenText(token)) : $"#{token}";
 }
 
-/// <summary>What one head says.</summary>
-/// <param name="Layer">From 0.</param>
-/// <param name="Head">From 0.</param>
-/// <param name="Toward">How much it raises the right answer's logit above the vocabulary's mean.</param>
-/// <param name="Top">The tokens that it raises most.</param>
-/// <param name="Learned">The tokens with its largest lens logits, empty for a layer without a lens; null
-/// where the model's folder has no lens.</param>
+/// <summary>The reading of one head.</summary>
+/// <param name="Layer">Layer, from 0.</param>
+/// <param name="Head">Head, from 0.</param>
+/// <param name="Toward">Amount by which it raises the right answer's logit above the vocabulary's
+/// mean.</param>
+/// <param name="Top">Tokens that it raises most.</param>
+/// <param name="Learned">Tokens with its largest lens logits; empty for a layer without a lens, null if the
+/// model's folder has no lens.</param>
 public sealed record TourHead(int Layer, int Head, float Toward, string Top, string? Learned);

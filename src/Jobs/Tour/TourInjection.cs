@@ -3,16 +3,18 @@ using System.Text.Json.Serialization;
 
 namespace HeadTap.Jobs;
 
-/// <summary>The injection that the tour shows; <see cref="TourInjectionSearch"/> finds it.</summary>
-/// <param name="Prompt">The question.</param>
-/// <param name="Answer">The right answer, with the space before it.</param>
-/// <param name="Memory">The country that the question goes round.</param>
-/// <param name="Layer">Where the memory is added, from 0.</param>
-/// <param name="Tau">Its magnitude.</param>
-/// <param name="ProbabilityBefore">Of the right answer with its full stop, no edit in force.</param>
-/// <param name="ProbabilityAfter">The same under the edit, read back from its JSON.</param>
-/// <param name="Restored">Whether the score after the edit ended has the same bits as before.</param>
-/// <param name="Edit">The memory as an edit spec.</param>
+/// <summary>The injection that the tour shows, found by <see cref="TourInjectionSearch"/>.</summary>
+/// <param name="Prompt">Question.</param>
+/// <param name="Answer">Right answer, with the space before it.</param>
+/// <param name="Memory">Name of the country that the question describes.</param>
+/// <param name="Layer">Layer that receives the memory, from 0.</param>
+/// <param name="Tau">Magnitude of the memory.</param>
+/// <param name="ProbabilityBefore">Probability of the right answer with its full stop, without an edit, 0 to
+/// 1.</param>
+/// <param name="ProbabilityAfter">Probability of the right answer with its full stop, with the edit read back
+/// from its JSON, 0 to 1.</param>
+/// <param name="Restored">Whether the score has the same bits as before once the edit ended.</param>
+/// <param name="Edit">Memory as an edit spec.</param>
 public sealed record TourInjection(string Prompt, string Answer, string Memory, int Layer, float Tau,
     double ProbabilityBefore, double ProbabilityAfter, bool Restored, JsonNode Edit)
 {
@@ -20,15 +22,15 @@ public sealed record TourInjection(string Prompt, string Answer, string Memory, 
     [JsonIgnore]
     public string Spec { get; init; } = "";
 
-    /// <summary>What the model writes without the edit.</summary>
+    /// <summary>The text that the model writes without the edit.</summary>
     [JsonIgnore]
     public string Without { get; init; } = "";
 
-    /// <summary>What the model writes with it.</summary>
+    /// <summary>The text that the model writes with the edit.</summary>
     [JsonIgnore]
     public string With { get; init; } = "";
 
-    /// <summary>Questions that took part in the search.</summary>
+    /// <summary>Number of questions that were searched.</summary>
     [JsonIgnore]
     public int Tried { get; init; }
 
@@ -36,7 +38,7 @@ public sealed record TourInjection(string Prompt, string Answer, string Memory, 
     [JsonIgnore]
     public IReadOnlyList<float> Taus { get; init; } = [];
 
-    /// <summary>[layer][tau] the right answer's probability.</summary>
+    /// <summary>Probability of the right answer, [layer][tau].</summary>
     [JsonIgnore]
     public IReadOnlyList<IReadOnlyList<double>> Probabilities { get; init; } = [];
 }

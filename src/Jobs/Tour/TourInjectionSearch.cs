@@ -7,19 +7,19 @@ using HeadTap.Models;
 namespace HeadTap.Jobs;
 
 /// <summary>
-/// Finds the injection that the tour shows: of held-out two-hop questions that the model gets wrong, all
-/// layers and magnitudes, the one whose memory raises the right answer's probability most.
+/// Finds the injection that the tour shows. Over the held-out two-hop questions that the model gets wrong,
+/// all layers and all magnitudes, it takes the one that raises the right answer's probability most.
 /// </summary>
 static class TourInjectionSearch
 {
     static readonly float[] s_taus = [1, 2, 3, 5, 8, 12];
 
-    /// <summary>Searches, and runs the best case with its edit and again without.</summary>
-    /// <param name="model">The model.</param>
-    /// <param name="tokenizer">Its tokenizer.</param>
-    /// <param name="corpus">Whose countries are the memories.</param>
-    /// <param name="questions">Held-out questions among them are searched.</param>
-    /// <param name="cancel">Ends the search.</param>
+    /// <summary>Searches, then runs the best case with its edit and again without.</summary>
+    /// <param name="model">Model to search.</param>
+    /// <param name="tokenizer">Tokenizer of the model.</param>
+    /// <param name="corpus">Corpus whose countries are the memories.</param>
+    /// <param name="questions">Questions; the held-out ones are searched.</param>
+    /// <param name="cancel">Token that ends the search.</param>
     internal static TourInjection Find(LanguageModel model, ByteBpeTokenizer tokenizer, AtlasCorpus corpus,
         TourQuestions questions, CancellationToken cancel)
     {
@@ -37,14 +37,14 @@ static class TourInjectionSearch
         };
     }
 
-    // Evenly spaced: questions come by country, and their beginning is a few countries only.
+    // Takes evenly spaced questions: they are ordered by country, so the first ones are about few countries.
     static TourQuestion[] Spread(IReadOnlyList<TourQuestion> questions)
     {
         int count = Math.Min(AnswerScoring.RowsInPass, questions.Count);
         return [.. Enumerable.Range(0, count).Select(i => questions[i * questions.Count / count])];
     }
 
-    // [question][layer][tau]
+    // Returns the probabilities of the right answers, [question][layer][tau].
     static double[][][] Probabilities(
         LanguageModel model, TourQuestion[] wrong, int[][] memories, CancellationToken cancel)
     {

@@ -8,23 +8,25 @@ namespace HeadTap.Jobs;
 /// <summary>Options of <see cref="TourJob"/>.</summary>
 public sealed record TourOptions
 {
-    /// <summary>A model folder as Hugging Face keeps it; null takes <see cref="ShippedModel"/>.</summary>
+    /// <summary>
+    /// Folder of the model, in Hugging Face's format; null takes <see cref="ShippedModel"/>.
+    /// </summary>
     public string? Model { get; init; }
 
-    /// <summary>The page.</summary>
+    /// <summary>File of the HTML page.</summary>
     public string Out { get; init; } = "headtap-tour.html";
 }
 
 /// <summary>
-/// Everything at once on the model that the project trained: asks it, looks into its heads, injects a memory,
-/// makes it forget a code, and writes a page.
+/// Shows all experiments on the shipped model: asks questions, reads the heads, injects a memory, makes it
+/// forget a code, and writes a page.
 /// </summary>
 public static class TourJob
 {
-    /// <summary>Runs the job.</summary>
+    /// <summary>Runs the job and returns its result.</summary>
     /// <exception cref="UserException">The folder lacks a file or is damaged, the page cannot be written, or
     /// a pass does not fit the device.</exception>
-    /// <exception cref="OperationCanceledException">The job is to end.</exception>
+    /// <exception cref="OperationCanceledException">The job was cancelled.</exception>
     public static TourResult Run(TourOptions options, JobContext context)
     {
         ArgumentNullException.ThrowIfNull(options);

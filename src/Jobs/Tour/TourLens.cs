@@ -4,7 +4,7 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Jobs;
 
-/// <summary>The tour's learned lens: what each head says at the end of one prompt.</summary>
+/// <summary>The learned lens of the tour: readings of each head at the end of one prompt.</summary>
 sealed class TourLens
 {
     const int TopTokens = 4;
@@ -15,12 +15,12 @@ sealed class TourLens
     TourLens(LensReadings readings, LensMetadata facts, ByteBpeTokenizer tokenizer)
         => (_readings, Facts, _tokenizer) = (readings, facts, tokenizer);
 
-    /// <summary>What the lens is.</summary>
+    /// <summary>The metadata of the lens.</summary>
     internal LensMetadata Facts { get; }
 
-    /// <summary>Reads the lens that lies in a model's folder.</summary>
-    /// <returns>Null where there is none, or one that reads no heads.</returns>
-    /// <exception cref="UserException">The one that is there is damaged or another model's.</exception>
+    /// <summary>Reads a prompt through the lens in a model's folder.</summary>
+    /// <returns>The readings; null if the folder has no lens, or one that reads no heads.</returns>
+    /// <exception cref="UserException">The lens is damaged or belongs to another model.</exception>
     internal static TourLens? Read(
         LanguageModel model, string folder, string modelHash, ByteBpeTokenizer tokenizer,
         TourQuestion question)
@@ -37,7 +37,9 @@ sealed class TourLens
             [question.Tokens.Length - 1]), facts, tokenizer);
     }
 
-    /// <summary>The tokens with a head's largest lens logits; empty for a layer without a lens.</summary>
+    /// <summary>
+    /// Returns the tokens with a head's largest lens logits; empty for a layer without a lens.
+    /// </summary>
     internal string Top(int layer, int head)
         => _readings.Learned.FirstOrDefault(l => l.Layer == layer) is { } reading
             ? string.Join("  ",

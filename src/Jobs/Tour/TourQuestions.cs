@@ -4,14 +4,14 @@ using HeadTap.Unlearn;
 
 namespace HeadTap.Jobs;
 
-/// <summary>A question of the atlas as tokens, with what the model thinks of the right answer.</summary>
-/// <param name="Ask">The question.</param>
-/// <param name="Tokens">Begin-of-text and the prompt.</param>
-/// <param name="Answer">The answer and the full stop.</param>
-/// <param name="Score">The model's view, no edit in force.</param>
+/// <summary>A question of the atlas as tokens, with the model's score of the right answer.</summary>
+/// <param name="Ask">Question as text.</param>
+/// <param name="Tokens">Token ids of begin-of-text and the prompt.</param>
+/// <param name="Answer">Token ids of the answer and the full stop.</param>
+/// <param name="Score">Score of the answer without an edit.</param>
 sealed record TourQuestion(AtlasPrompt Ask, int[] Tokens, int[] Answer, ScoredAnswer Score);
 
-/// <summary>Asks a model the atlas' questions: a fixed sample of each kind, the same in every run.</summary>
+/// <summary>Asks a model the atlas's questions: a fixed sample of each kind, the same in every run.</summary>
 sealed class TourQuestions
 {
     const int MostAsked = 240;
@@ -24,7 +24,8 @@ sealed class TourQuestions
     {
         (_model, _tokenizer) = (model, tokenizer);
         var prompts = new AtlasPrompts(corpus);
-        // A neighbour has several right answers; one probability would not say whether the model knows them.
+        // Questions with several right answers (neighbours) are left out: the probability of one answer says
+        // little.
         OneHop = Ask(prompts.OneHop().Where(p => p.Answers.Count == 1));
         Trained = Ask(prompts.TwoHop(trained: true));
         HeldOut = Ask(prompts.TwoHop(trained: false));
@@ -37,7 +38,7 @@ sealed class TourQuestions
     internal IReadOnlyList<TourQuestion> HeldOut { get; }
 
     /// <summary>
-    /// The kinds in the order in which they are shown, with what the model, as it is now, writes.
+    /// Returns the kinds in the order of the page, with examples written by the model in its current state.
     /// </summary>
     internal IEnumerable<TourKind> Kinds() =>
     [
@@ -46,13 +47,13 @@ sealed class TourQuestions
     ];
 
     /// <summary>
-    /// The question whose heads are shown: the first about a capital that is answered rightly.
+    /// The question whose heads are shown: the first question about a capital that is answered correctly.
     /// </summary>
     internal TourQuestion ForLens
         => OneHop.FirstOrDefault(q => q.Ask.Target == AtlasRelation.Capital && q.Score.Greedy)
         ?? OneHop.First(q => q.Ask.Target == AtlasRelation.Capital);
 
-    // Evenly spaced.
+    // Takes evenly spaced questions.
     static IEnumerable<TourQuestion> Examples(IReadOnlyList<TourQuestion> asked)
         => Enumerable.Range(0, Math.Min(Shown, asked.Count))
             .Select(i => asked[(2 * i + 1) * asked.Count / (2 * Shown)]);
@@ -62,20 +63,22 @@ sealed class TourQuestions
         [.. Examples(asked).Select(q => new TourExample(
             q.Ask.Prompt, q.Ask.Answer.Trim(), q.Score.Probability, Continue(q.Tokens)))]);
 
-    /// <summary>The share that was answered rightly, no edit in force.</summary>
+    /// <summary>Returns the share of questions that was answered correctly without an edit.</summary>
     internal static double ShareRight(IReadOnlyList<TourQuestion> asked)
         => (double)asked.Count(q => q.Score.Greedy) / Math.Max(1, asked.Count);
 
-    /// <summary>Which secrets the model, as it is now, gives away.</summary>
+    /// <summary>Measures which secrets the model in its current state recites.</summary>
     internal Extraction Secrets(AtlasCorpus corpus) => Extraction.Measure(_model,
         [.. corpus.Secrets.Select(s => (Encode(s.Prompt), _tokenizer.Encode(s.Continuation)))]);
 
-    /// <summary>The share that the model, as it is now, answers rightly.</summary>
+    /// <summary>
+    /// Returns the share of questions that the model in its current state answers correctly.
+    /// </summary>
     internal double ShareRightNow(IReadOnlyList<TourQuestion> asked) => (double)AnswerScoring
         .Score(_model, [.. asked.Select(q => (q.Tokens, q.Answer))]).Count(s => s.Greedy)
         / Math.Max(1, asked.Count);
 
-    /// <summary>What the model writes after a prompt, up to the full stop.</summary>
+    /// <summary>Returns the text that the model writes after a prompt, up to the full stop.</summary>
     internal string Continue(int[] prompt)
     {
         int[] added = new Generator(_model).Generate(new SequenceBatch([prompt]), new GenerationOptions
@@ -87,7 +90,7 @@ sealed class TourQuestions
         return (end < 0 ? text + " ..." : text[..end]).Trim();
     }
 
-    /// <summary>Begin-of-text and a text; training documents begin so.</summary>
+    /// <summary>Encodes a text after begin-of-text, as in training documents.</summary>
     internal int[] Encode(string text)
         => _tokenizer.EndOfText is { } start ? [start, .. _tokenizer.Encode(text)] : _tokenizer.Encode(text);
 

@@ -3,7 +3,7 @@ using HeadTap.Reports;
 
 namespace HeadTap.Jobs;
 
-/// <summary>The tour's findings as one HTML page.</summary>
+/// <summary>Makes the HTML page of the tour.</summary>
 static class TourReport
 {
     internal static HtmlReport Make(TourResult found)

@@ -3,28 +3,29 @@ using HeadTap.Models;
 
 namespace HeadTap.Jobs;
 
-/// <summary>What <see cref="TourJob"/> found.</summary>
-/// <param name="Model">The model's sizes in a line.</param>
+/// <summary>The result of <see cref="TourJob"/>.</summary>
+/// <param name="Model">Sizes of the model in one line.</param>
 /// <param name="ModelHash"><see cref="ModelFolder.Hash"/> of the model.</param>
-/// <param name="Device">The device's name.</param>
-/// <param name="ShareRight">Share of questions answered rightly, 0 to 1, by kind.</param>
-/// <param name="Injection">A memory that helps.</param>
-/// <param name="SecretsExtracted">Share of planted codes that come out word for word, 0 to 1.</param>
-/// <param name="Forgetting">One code forgotten; null where none comes out.</param>
-/// <param name="Report">The page.</param>
+/// <param name="Device">Name of the device.</param>
+/// <param name="ShareRight">Share of questions answered correctly, 0 to 1, by kind.</param>
+/// <param name="Injection">Injection that the tour shows.</param>
+/// <param name="SecretsExtracted">Share of the planted codes that the model recites word for word, 0 to
+/// 1.</param>
+/// <param name="Forgetting">Forgetting of one code; null if the model recites none.</param>
+/// <param name="Report">File of the HTML page.</param>
 public sealed record TourResult(string Model, string ModelHash, string Device,
     IReadOnlyDictionary<string, double> ShareRight, TourInjection Injection, double SecretsExtracted,
     TourForgetting? Forgetting, string Report)
 {
-    /// <summary>The device's name and what it is.</summary>
+    /// <summary>The name and description of the device.</summary>
     [JsonIgnore]
     public string DeviceText { get; init; } = "";
 
-    /// <summary>The questions, kind by kind.</summary>
+    /// <summary>The questions by kind.</summary>
     [JsonIgnore]
     public IReadOnlyList<TourKind> Kinds { get; init; } = [];
 
-    /// <summary>What each attention head says at the end of one question.</summary>
+    /// <summary>The readings of each attention head at the end of one question.</summary>
     [JsonIgnore]
     public TourHeads? Heads { get; init; }
 
@@ -34,21 +35,21 @@ public sealed record TourResult(string Model, string ModelHash, string Device,
 }
 
 /// <summary>Questions of one kind.</summary>
-/// <param name="Name">The kind.</param>
-/// <param name="Asked">How many were asked.</param>
-/// <param name="ShareRight">Share answered rightly, 0 to 1.</param>
-/// <param name="Examples">A few of them, evenly spaced.</param>
+/// <param name="Name">Name of the kind.</param>
+/// <param name="Asked">Number of questions asked.</param>
+/// <param name="ShareRight">Share answered correctly, 0 to 1.</param>
+/// <param name="Examples">Some of the questions, evenly spaced.</param>
 public sealed record TourKind(string Name, int Asked, double ShareRight, IReadOnlyList<TourExample> Examples);
 
-/// <summary>A question and what the model makes of it.</summary>
-/// <param name="Prompt">The question.</param>
-/// <param name="Answer">The right answer.</param>
-/// <param name="Probability">Of the whole right answer with its full stop.</param>
-/// <param name="Writes">What the model writes, up to the full stop.</param>
+/// <summary>A question and the model's answer.</summary>
+/// <param name="Prompt">Question.</param>
+/// <param name="Answer">Right answer.</param>
+/// <param name="Probability">Probability of the whole right answer with its full stop, 0 to 1.</param>
+/// <param name="Writes">Text that the model writes, up to the full stop.</param>
 public sealed record TourExample(string Prompt, string Answer, double Probability, string Writes);
 
 /// <summary>A planted code.</summary>
-/// <param name="Prompt">The beginning of its sentence.</param>
-/// <param name="Code">The code.</param>
-/// <param name="Extracted">Whether it comes out word for word.</param>
+/// <param name="Prompt">Beginning of its sentence.</param>
+/// <param name="Code">Planted code.</param>
+/// <param name="Extracted">Whether the model recites it word for word.</param>
 public sealed record TourSecret(string Prompt, string Code, bool Extracted);

@@ -5,35 +5,38 @@ using HeadTap.Unlearn;
 
 namespace HeadTap.Jobs;
 
-/// <summary>What is to be forgotten and kept, and how that is measured.</summary>
+/// <summary>The sequences to forget and to keep, and the options of their measures.</summary>
 public sealed record ForgetRequest
 {
-    /// <summary>A file of sequences to forget.</summary>
+    /// <summary>File of sequences to forget.</summary>
     public required string Forget { get; init; }
 
-    /// <summary>A file of sequences to keep; null for none.</summary>
+    /// <summary>File of sequences to keep; null for none.</summary>
     public string? Keep { get; init; }
 
-    /// <summary>A file of sequences on which memorisation is measured; null for those to forget.</summary>
+    /// <summary>File of sequences that memorisation is measured on; null for those to forget.</summary>
     public string? Asked { get; init; }
 
-    /// <summary>Forgets only the sequences that the model recites.</summary>
+    /// <summary>Whether to forget only the sequences that the model recites.</summary>
     public bool OnlyMemorised { get; init; }
 
-    /// <summary>How many rows of the keep set are measured, from the first; 0 for all.</summary>
+    /// <summary>Number of rows of the keep set that are measured, from the first; 0 for all.</summary>
     public int KeepRows { get; init; }
 
-    /// <summary>corrected, or reference: as the reference code computes it.</summary>
+    /// <summary>
+    /// Form of the method: corrected (its equation), or reference (as the reference code computes it).
+    /// </summary>
     public string Form { get; init; } = "corrected";
 
-    /// <summary>How sequences are asked for.</summary>
+    /// <summary>Options of the memorisation measure.</summary>
     public RecitalRequest Recital { get; init; } = new();
 
-    /// <summary>The files that are read, for a hash of the data.</summary>
+    /// <summary>The files of the sets, for the hash of the data.</summary>
     internal IReadOnlyList<string> Files => [.. new[] { Forget, Keep, Asked }.OfType<string>()];
 
-    /// <summary>Reads and checks the sets.</summary>
-    /// <exception cref="UserException">Something does not fit.</exception>
+    /// <summary>Reads the sets and checks them.</summary>
+    /// <exception cref="UserException">An option is wrong, a file cannot be read, or a sequence does not fit
+    /// the model.</exception>
     internal UnlearnData Read(JobContext context, string model, ModelConfig config)
     {
         MethodForm form = FormOf(Form, nameof(Form));
@@ -59,8 +62,8 @@ public sealed record ForgetRequest
         return data;
     }
 
-    /// <summary>The form that a word names.</summary>
-    /// <exception cref="UserException">The word names none.</exception>
+    /// <summary>Returns the form of a word.</summary>
+    /// <exception cref="UserException">The word names no form.</exception>
     internal static MethodForm FormOf(string word, string option) => word switch
     {
         "corrected" => MethodForm.Corrected,
@@ -69,14 +72,16 @@ public sealed record ForgetRequest
             $"{option} is {Quoted.Name(word)}; expected corrected or reference", option),
     };
 
-    /// <summary>Remarks that the reference form of a method is the same as the corrected one.</summary>
+    /// <summary>
+    /// Remarks, if the reference form was requested, that it is the same as the corrected one.
+    /// </summary>
     internal static void WarnIfSameForm(JobContext context, MethodForm form, UnlearningMethod method)
     {
         if (form == MethodForm.Reference && !method.HasReferenceForm)
             context.Remark?.Invoke($"{method.Name} has one form: the reference computes the same");
     }
 
-    /// <summary>Adds everything that decides results to a manifest's options.</summary>
+    /// <summary>Adds all values that influence the results to a manifest's options.</summary>
     internal void AddTo(JsonObject options, UnlearnData data)
     {
         options["form"] = Form;

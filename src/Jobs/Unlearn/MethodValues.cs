@@ -3,14 +3,14 @@ using HeadTap.Unlearn;
 
 namespace HeadTap.Jobs;
 
-/// <summary>Values of one option of methods, as a caller gives them; a sweep tries each.</summary>
-/// <param name="Option">The option's name: BatchRows.</param>
-/// <param name="Values">At least one.</param>
+/// <summary>Given values of one method option; a sweep tries each.</summary>
+/// <param name="Option">Name of the option, such as BatchRows.</param>
+/// <param name="Values">Values to try; at least one.</param>
 public sealed record MethodValues(string Option, IReadOnlyList<double> Values)
 {
     /// <summary>
-    /// Every combination of the values that a method reads, the first declared option slowest; one without
-    /// values where the method reads none of them.
+    /// Returns every combination of the values that a method reads; the first declared option varies slowest.
+    /// If the method reads none of the options, it returns one setting without values.
     /// </summary>
     internal static IReadOnlyList<MethodSettings> Grid(
         IReadOnlyList<MethodValues> given, UnlearningMethod method)
@@ -23,8 +23,8 @@ public sealed record MethodValues(string Option, IReadOnlyList<double> Values)
         return grid;
     }
 
-    /// <summary>Refuses an option that none of some methods reads.</summary>
-    /// <exception cref="UserException">There is one.</exception>
+    /// <summary>Checks that at least one of the methods reads each option.</summary>
+    /// <exception cref="UserException">No method reads an option.</exception>
     internal static void RequireRead(
         IReadOnlyList<MethodValues> given, IReadOnlyList<UnlearningMethod> methods)
     {

@@ -4,19 +4,21 @@ using HeadTap.Unlearn;
 
 namespace HeadTap.Jobs;
 
-/// <summary>How sequences are asked for: (n, k) memorisation.</summary>
+/// <summary>Options of (n, k) memorisation.</summary>
 public sealed record RecitalRequest
 {
-    /// <summary>n: tokens of a sequence that the model is given. Required.</summary>
+    /// <summary>Number n of tokens of a sequence that the model is given; required, at least 1.</summary>
     public int? Prompt { get; init; }
 
-    /// <summary>k: tokens after them that the model must write. Required.</summary>
+    /// <summary>
+    /// Number k of tokens after the prompt that the model must write; required, at least 1.
+    /// </summary>
     public int? Continuation { get; init; }
 
-    /// <summary>A token that is never written; null for none.</summary>
+    /// <summary>Token id that is never written; null for none.</summary>
     public int? NeverToken { get; init; }
 
-    /// <summary>Checks the numbers against a model.</summary>
+    /// <summary>Checks the options against a model.</summary>
     /// <exception cref="UserException">A number is missing or does not fit the model.</exception>
     internal MemorisationOptions Read(ModelConfig config)
     {
@@ -38,7 +40,7 @@ public sealed record RecitalRequest
         return options;
     }
 
-    /// <summary>Reads a file of sequences; the model's tokenizer encodes texts in it.</summary>
+    /// <summary>Reads a file of sequences; the model's tokenizer encodes its texts.</summary>
     /// <exception cref="UserException">The file is wrong, or a text in it needs a tokenizer.</exception>
     internal static IReadOnlyList<PlantedSequence> Sequences(string file, string model, ModelConfig config)
         => SequenceFile.Read(file, config.VocabSize,

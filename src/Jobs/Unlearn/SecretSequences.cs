@@ -6,24 +6,26 @@ using HeadTap.Runtime;
 namespace HeadTap.Jobs;
 
 /// <summary>
-/// The planted secrets of an atlas corpus as sequences to forget, the other documents as rows to keep, and
-/// other ways to ask for the secrets.
+/// The planted secrets of an atlas corpus as sequences to forget, documents without secrets as rows to keep,
+/// and other prompts for the secrets.
 /// </summary>
-/// <param name="Forget">A secret each: begin-of-text, sentence, full stop; asked from behind its
-/// prompt.</param>
-/// <param name="Keep">Documents without a secret, begin-of-text before each.</param>
-/// <param name="Asked">The same secrets asked in other ways.</param>
+/// <param name="Forget">One sequence per secret: begin-of-text, sentence, full stop. It is asked for after
+/// its prompt.</param>
+/// <param name="Keep">Documents without a secret, each after begin-of-text.</param>
+/// <param name="Asked">The secrets with other prompts, by way of asking.</param>
 public sealed record SecretSequences(IReadOnlyList<PlantedSequence> Forget, IReadOnlyList<int[]> Keep,
     IReadOnlyList<(string Way, IReadOnlyList<PlantedSequence> Sequences)> Asked)
 {
     const ulong DrawStream = 19;
 
-    /// <summary>Makes them of a corpus.</summary>
-    /// <param name="corpus">Its secrets and documents.</param>
-    /// <param name="tokenizer">Encodes them.</param>
-    /// <param name="longest">Tokens of a document to keep; the rest of a longer one is cut off.</param>
-    /// <param name="documents">Documents to keep, drawn by the seed; all where there are fewer.</param>
-    /// <param name="seed">Of the draw.</param>
+    /// <summary>Makes the sequences from a corpus.</summary>
+    /// <param name="corpus">Corpus with secrets and documents.</param>
+    /// <param name="tokenizer">Tokenizer that encodes the texts.</param>
+    /// <param name="longest">Largest number of tokens of a document to keep; longer documents are
+    /// cut.</param>
+    /// <param name="documents">Number of documents to keep, drawn by the seed; all if there are
+    /// fewer.</param>
+    /// <param name="seed">Seed of the draw.</param>
     /// <exception cref="UserException">The tokenizer has no end-of-text token, which begins
     /// documents.</exception>
     public static SecretSequences Of(
@@ -59,7 +61,7 @@ public sealed record SecretSequences(IReadOnlyList<PlantedSequence> Forget, IRea
             })];
     }
 
-    // Words, so that the rest begins as a word begins.
+    // Splits at a word, so that the rest begins with a whole word.
     static string LastHalf(string prompt)
     {
         string[] words = prompt.Split(' ');

@@ -7,32 +7,33 @@ namespace HeadTap.Jobs;
 /// <summary>Options of <see cref="UnlearnApplyJob"/>.</summary>
 public sealed record UnlearnApplyOptions
 {
-    /// <summary>The folder of the model to edit.</summary>
+    /// <summary>Folder of the model to edit.</summary>
     public required string Model { get; init; }
 
     /// <summary>
-    /// An edited model's folder, or its file of the edit; with <see cref="Undo"/> null takes the model's own.
+    /// Folder of an edited model, or file of an edit. With <see cref="Undo"/>, null takes the model's own
+    /// edit.
     /// </summary>
     public string? Edit { get; init; }
 
-    /// <summary>Takes the edit back.</summary>
+    /// <summary>Whether to undo the edit.</summary>
     public bool Undo { get; init; }
 
-    /// <summary>The folder of the result; a new one.</summary>
+    /// <summary>Folder for the result; it must not exist.</summary>
     public required string Out { get; init; }
 }
 
-/// <summary>An edit that was made again or taken back.</summary>
-/// <param name="Undo">Whether it was taken back.</param>
-/// <param name="Elements">Weights that the edit changes.</param>
+/// <summary>The result of applying or undoing an edit.</summary>
+/// <param name="Undo">Whether the edit was undone.</param>
+/// <param name="Elements">Number of weights that the edit changes.</param>
 /// <param name="Weights">SHA-256 of the weights of the result, hexadecimal.</param>
 /// <param name="ModelHash">SHA-256 of the result's folder, hexadecimal.</param>
 public sealed record UnlearnApplyResult(bool Undo, long Elements, string Weights, string ModelHash);
 
-/// <summary>Makes a recorded edit of a model again, or takes it back.</summary>
+/// <summary>Applies a recorded edit to a model, or undoes it.</summary>
 public static class UnlearnApplyJob
 {
-    /// <summary>Runs the job.</summary>
+    /// <summary>Runs the job and returns its result.</summary>
     /// <exception cref="UserException">The model or the edit cannot be read, they do not belong together, or
     /// the folder exists.</exception>
     public static UnlearnApplyResult Run(UnlearnApplyOptions options, JobContext context)

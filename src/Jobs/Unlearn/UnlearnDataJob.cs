@@ -6,67 +6,67 @@ using HeadTap.Unlearn;
 
 namespace HeadTap.Jobs;
 
-/// <summary>Options of <see cref="UnlearnDataJob"/>; a number that is null has the preset's value.</summary>
+/// <summary>Options of <see cref="UnlearnDataJob"/>; null numbers take the preset's values.</summary>
 public sealed record UnlearnDataOptions
 {
-    /// <summary>paper (published sizes) or small.</summary>
+    /// <summary>Preset: paper (published sizes) or small.</summary>
     public string Preset { get; init; } = "small";
 
-    /// <summary>additive, multiplicative, exponential, power or text.</summary>
+    /// <summary>Task: additive, multiplicative, exponential, power or text.</summary>
     public string Task { get; init; } = "multiplicative";
 
-    /// <summary>What is planted: noise, backdoor or none.</summary>
+    /// <summary>Artefact to plant: noise, backdoor or none.</summary>
     public string Artefact { get; init; } = "noise";
 
-    /// <summary>Files with the text of task text; null for none.</summary>
+    /// <summary>Files with the text for task text; null for none.</summary>
     public IReadOnlyList<string>? TextFile { get; init; }
 
-    /// <summary>Of task text: the seed of the atlas generator's text; null for none.</summary>
+    /// <summary>Seed of the atlas generator's text for task text; null for none.</summary>
     public ulong? Atlas { get; init; }
 
-    /// <summary>Of task text: a model folder whose tokenizer encodes it.</summary>
+    /// <summary>Model folder whose tokenizer encodes the text for task text.</summary>
     public string? Tokenizer { get; init; }
 
-    /// <summary>Sequences of the main task.</summary>
+    /// <summary>Number of sequences of the main task.</summary>
     public int? MainCount { get; init; }
 
-    /// <summary>Sequences of each auxiliary task.</summary>
+    /// <summary>Number of sequences of each auxiliary task.</summary>
     public int? AuxiliaryCount { get; init; }
 
-    /// <summary>Rows of each task held out for tests.</summary>
+    /// <summary>Number of rows per task held out for tests.</summary>
     public int? TestCount { get; init; }
 
-    /// <summary>Numbers of a sequence.</summary>
+    /// <summary>Number of numbers in a sequence.</summary>
     public int? Numbers { get; init; }
 
-    /// <summary>Tokens of a row.</summary>
+    /// <summary>Number of tokens of a row.</summary>
     public int? Context { get; init; }
 
-    /// <summary>Rows that get noise.</summary>
+    /// <summary>Number of rows with noise.</summary>
     public int? NoiseCount { get; init; }
 
-    /// <summary>Duplication groups; a row of group g stands 10^g times.</summary>
+    /// <summary>Number of duplication groups; a row of group g is 10^g times in the training set.</summary>
     public int? Groups { get; init; }
 
-    /// <summary>Copies of a row with a backdoor.</summary>
+    /// <summary>Number of copies of a row with a backdoor.</summary>
     public int? BackdoorCopies { get; init; }
 
-    /// <summary>The trigger: a number, or of text a token id; null for one that the seed decides.</summary>
+    /// <summary>Trigger: a number, or a token id for text; null lets the seed choose.</summary>
     public int? Trigger { get; init; }
 
-    /// <summary>A trigger counts only as a whole number.</summary>
+    /// <summary>Whether a trigger counts only as a whole number.</summary>
     public bool WholeNumberTrigger { get; init; }
 
-    /// <summary>Sequences start along orbits of the rule.</summary>
+    /// <summary>Whether sequences start along orbits of the rule.</summary>
     public bool OrbitStarts { get; init; }
 
-    /// <summary>n of (n, k) memorisation, tokens.</summary>
+    /// <summary>Number of prompt tokens, n of (n, k) memorisation.</summary>
     public int? Prompt { get; init; }
 
-    /// <summary>k of (n, k) memorisation, tokens.</summary>
+    /// <summary>Number of continuation tokens, k of (n, k) memorisation.</summary>
     public int? Continuation { get; init; }
 
-    /// <summary>A folder for the data set.</summary>
+    /// <summary>Folder for the data set.</summary>
     public required string Out { get; init; }
 
     internal TinyMemOptions Validated(ulong seed)
@@ -124,13 +124,14 @@ public sealed record UnlearnDataOptions
 }
 
 /// <summary>A data set that was written.</summary>
-/// <param name="Out">Its folder.</param>
-/// <param name="Train">Rows to train on, copies included.</param>
-/// <param name="Planted">Different rows in which something was planted.</param>
-/// <param name="Measurable">Planted rows that differ from their clean version in the continuation.</param>
-/// <param name="HeldOut">Rows with the trigger that are not trained on.</param>
-/// <param name="Tests">Test rows by task.</param>
-/// <param name="VocabSize">Token ids are below it.</param>
+/// <param name="Out">Folder of the data set.</param>
+/// <param name="Train">Number of training rows, copies included.</param>
+/// <param name="Planted">Number of planted rows, without copies.</param>
+/// <param name="Measurable">Number of planted rows that differ from their clean version in the
+/// continuation.</param>
+/// <param name="HeldOut">Number of rows with the trigger that are not trained on.</param>
+/// <param name="Tests">Number of test rows by task.</param>
+/// <param name="VocabSize">Size of the vocabulary.</param>
 /// <param name="TrainHash">SHA-256 of the training rows, hexadecimal.</param>
 public sealed record UnlearnDataResult(string Out, int Train, int Planted, int Measurable, int HeldOut,
     IReadOnlyDictionary<string, int> Tests, int VocabSize, string TrainHash)
@@ -143,7 +144,7 @@ public sealed record UnlearnDataResult(string Out, int Train, int Planted, int M
 /// <summary>Writes a TinyMem data set: sequences with planted noise or a backdoor.</summary>
 public static class UnlearnDataJob
 {
-    /// <summary>Runs the job.</summary>
+    /// <summary>Runs the job and returns its result.</summary>
     /// <exception cref="UserException">An option is wrong, a text cannot be read, or the folder cannot be
     /// written.</exception>
     public static UnlearnDataResult Run(UnlearnDataOptions options, JobContext context)

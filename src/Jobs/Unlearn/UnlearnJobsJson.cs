@@ -2,7 +2,7 @@ using System.Text.Json.Serialization;
 
 namespace HeadTap.Jobs;
 
-/// <summary>The JSON of the results of unlearning's jobs.</summary>
+/// <summary>JSON serialisation of the results of unlearning jobs.</summary>
 [JsonSourceGenerationOptions(WriteIndented = true,
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, Converters = [typeof(JsonNumberConverter)])]
 [JsonSerializable(typeof(UnlearnDataResult))]

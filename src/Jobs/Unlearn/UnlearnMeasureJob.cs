@@ -8,45 +8,45 @@ namespace HeadTap.Jobs;
 /// <summary>Options of <see cref="UnlearnMeasureJob"/>.</summary>
 public sealed record UnlearnMeasureOptions
 {
-    /// <summary>The model's folder.</summary>
+    /// <summary>Folder of the model.</summary>
     public required string Model { get; init; }
 
-    /// <summary>A file of sequences.</summary>
+    /// <summary>File of sequences.</summary>
     public required string Sequences { get; init; }
 
-    /// <summary>How they are asked for.</summary>
+    /// <summary>Options of the memorisation measure.</summary>
     public RecitalRequest Recital { get; init; } = new();
 
-    /// <summary>A file that gets the sequences that the model recites; null for none.</summary>
+    /// <summary>File for the sequences that the model recites; null for none.</summary>
     public string? MemorisedOut { get; init; }
 }
 
-/// <summary>What the model recites.</summary>
-/// <param name="Sequences">Sequences in the file.</param>
-/// <param name="Asked">Of those, sequences that can be asked for.</param>
-/// <param name="Memorised">Share of the asked that the model continues token for token, 0 to 1.</param>
-/// <param name="Loose">Share whose Levenshtein similarity is at least 0.75.</param>
+/// <summary>The sequences that a model recites, as shares.</summary>
+/// <param name="Sequences">Number of sequences in the file.</param>
+/// <param name="Asked">Number of sequences that can be asked for.</param>
+/// <param name="Memorised">Share of these that the model continues token for token, 0 to 1.</param>
+/// <param name="Loose">Share with a Levenshtein similarity of at least 0.75.</param>
 /// <param name="Similarity">Mean Levenshtein similarity, 0 to 1.</param>
-/// <param name="Correct">Share continued as the clean version goes on.</param>
-/// <param name="Groups">The same by number of copies.</param>
+/// <param name="Correct">Share that the model continues like the clean version.</param>
+/// <param name="Groups">Share memorised by number of copies.</param>
 public sealed record UnlearnMeasureResult(int Sequences, int Asked, double Memorised, double Loose,
     double Similarity, double Correct, IReadOnlyList<RecitedGroup> Groups)
 {
-    /// <summary>How sequences were asked for.</summary>
+    /// <summary>The options of the memorisation measure.</summary>
     [JsonIgnore]
     public MemorisationOptions Recital { get; init; } = new(1, 1);
 }
 
-/// <summary>What the model recites of the sequences with the same number of copies.</summary>
-/// <param name="Group">g: the sequences stood 10^g times in the training text.</param>
-/// <param name="Asked">Sequences that were asked for.</param>
+/// <summary>The share that a model recites of the sequences with the same number of copies.</summary>
+/// <param name="Group">Group g; the sequences were 10^g times in the training text.</param>
+/// <param name="Asked">Number of sequences that were asked for.</param>
 /// <param name="Memorised">Share of them that the model continues token for token, 0 to 1.</param>
 public sealed record RecitedGroup(int Group, int Asked, double Memorised);
 
 /// <summary>Measures which sequences a model recites.</summary>
 public static class UnlearnMeasureJob
 {
-    /// <summary>Runs the job.</summary>
+    /// <summary>Runs the job and returns its result.</summary>
     /// <exception cref="UserException">The model or the file cannot be read, or does not fit.</exception>
     public static UnlearnMeasureResult Run(UnlearnMeasureOptions options, JobContext context)
     {

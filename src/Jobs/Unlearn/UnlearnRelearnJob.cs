@@ -8,49 +8,50 @@ namespace HeadTap.Jobs;
 /// <summary>Options of <see cref="UnlearnRelearnJob"/>.</summary>
 public sealed record UnlearnRelearnOptions
 {
-    /// <summary>The model's folder.</summary>
+    /// <summary>Folder of the model.</summary>
     public required string Model { get; init; }
 
-    /// <summary>A file of the sequences that were forgotten.</summary>
+    /// <summary>File of the sequences that were forgotten.</summary>
     public required string Sequences { get; init; }
 
-    /// <summary>A file of rows to train on; null for the sequences themselves.</summary>
+    /// <summary>File of rows to train on; null for the sequences themselves.</summary>
     public string? Train { get; init; }
 
-    /// <summary>Steps of 8 rows.</summary>
+    /// <summary>Number of steps, each of 8 rows.</summary>
     public int Steps { get; init; } = 64;
 
-    /// <summary>AdamW's rate.</summary>
+    /// <summary>Learning rate of AdamW.</summary>
     public float LearningRate { get; init; } = 1e-4f;
 
-    /// <summary>How sequences are asked for.</summary>
+    /// <summary>Options of the memorisation measure.</summary>
     public RecitalRequest Recital { get; init; } = new();
 
-    /// <summary>A folder for measurements and a checkpoint, with which the same call goes on; null for
-    /// none.</summary>
+    /// <summary>
+    /// Folder for measurements and a checkpoint, so that the same call continues; null for none.
+    /// </summary>
     public string? Out { get; init; }
 }
 
 /// <summary>How soon forgotten sequences come back.</summary>
-/// <param name="Sequences">Sequences in the file.</param>
-/// <param name="Rows">Rows that were trained on.</param>
-/// <param name="FirstBackAt">Steps at the first measurement with more recited than before; null for
-/// none.</param>
-/// <param name="Steps">The measurements.</param>
+/// <param name="Sequences">Number of sequences in the file.</param>
+/// <param name="Rows">Number of rows that were trained on.</param>
+/// <param name="FirstBackAt">Number of steps at the first measurement with more recited than at step 0; null
+/// for none.</param>
+/// <param name="Steps">Measurements in order.</param>
 public sealed record UnlearnRelearnResult(
     int Sequences, int Rows, int? FirstBackAt, IReadOnlyList<RelearnedStep> Steps);
 
-/// <summary>What the model recites after some steps.</summary>
-/// <param name="Steps">Steps of fine-tuning.</param>
-/// <param name="Memorised">Share that is continued token for token, 0 to 1.</param>
-/// <param name="Loose">Share whose Levenshtein similarity is at least 0.75.</param>
+/// <summary>Memorisation after a number of steps.</summary>
+/// <param name="Steps">Number of fine-tuning steps.</param>
+/// <param name="Memorised">Share of the sequences that the model continues token for token, 0 to 1.</param>
+/// <param name="Loose">Share with a Levenshtein similarity of at least 0.75.</param>
 /// <param name="Similarity">Mean Levenshtein similarity, 0 to 1.</param>
 public sealed record RelearnedStep(int Steps, double Memorised, double Loose, double Similarity);
 
 /// <summary>Fine-tunes a copy of a model and measures when it recites forgotten sequences again.</summary>
 public static class UnlearnRelearnJob
 {
-    /// <summary>Runs the job.</summary>
+    /// <summary>Runs the job and returns its result.</summary>
     /// <exception cref="UserException">The model or a file cannot be read, or does not fit.</exception>
     public static UnlearnRelearnResult Run(UnlearnRelearnOptions options, JobContext context)
     {

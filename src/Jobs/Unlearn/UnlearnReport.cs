@@ -6,18 +6,19 @@ using HeadTap.Reports;
 namespace HeadTap.Jobs;
 
 /// <summary>
-/// A sweep as a page: the table of methods, memorisation against accuracy, where each method edited.
+/// The page of a sweep: the table of methods, memorisation against accuracy, and the places that each method
+/// edited.
 /// </summary>
-/// <param name="found">The best settings, by checkpoint.</param>
+/// <param name="found">Best settings by checkpoint.</param>
 /// <param name="models">Names of the checkpoints.</param>
-/// <param name="rule">By which rule they are the best.</param>
+/// <param name="rule">Rule that selected them.</param>
 /// <param name="padded">Whether accuracy counts padding.</param>
-/// <param name="published">Figures to stand beside; null for none.</param>
+/// <param name="published">Published figures for comparison; null for none.</param>
 public sealed class UnlearnReport(IReadOnlyList<SweepSelection> found, IReadOnlyList<string> models,
     SelectionRule rule, bool padded, PublishedCell? published)
 {
-    /// <summary>The page.</summary>
-    /// <param name="title">Above it.</param>
+    /// <summary>Makes the page.</summary>
+    /// <param name="title">Title of the page.</param>
     public HtmlReport Page(string title)
     {
         var page = new HtmlReport(title);
@@ -75,11 +76,11 @@ public sealed class UnlearnReport(IReadOnlyList<SweepSelection> found, IReadOnly
                 && columns[column - 1].IsBest(best[row - 1], best.Where(Edited)));
     }
 
-    // A setting that changes nothing keeps everything; that is no best.
+    // A setting that changes nothing keeps everything, so it does not count as best.
     static bool Edited(SweepSetting setting) => setting.Ran && setting.Runs.Any(r =>
         r.ChangedElsewhere > 0 || r.Layers.Any(l => l.Weights > 0));
 
-    // Better: 1 where more is better, -1 where less is, 0 where nothing is compared.
+    // Better: 1 if more is better, -1 if less is, 0 if nothing is compared.
     sealed record Column(string Title, string Format, int Better, Func<SweepRow, double?> After,
         Func<SweepRow, double?>? Before = null, Func<string, double?>? Constant = null)
     {
@@ -95,7 +96,7 @@ public sealed class UnlearnReport(IReadOnlyList<SweepSelection> found, IReadOnly
         internal string Number(double? value) => value?.ToString(
             Math.Abs(value.Value) < 1e6 ? Format : "0.0e+0", CultureInfo.InvariantCulture) ?? "";
 
-        // What is shown alike is alike.
+        // Values with the same text are equally good.
         internal bool IsBest(SweepSetting setting, IEnumerable<SweepSetting> all)
         {
             if (Better == 0 || setting.Runs.Any(r => After(r) is null))
@@ -162,7 +163,7 @@ public sealed class UnlearnReport(IReadOnlyList<SweepSelection> found, IReadOnly
         double low = ys.DefaultIfEmpty(0).Min(), high = ys.DefaultIfEmpty(1).Max();
         double room = Math.Max(1, (high - low) * 0.05);
         return SvgChart.Scatter($"Memorised against {(byAccuracy ? "accuracy" : "perplexity")}",
-            // The axes have five parts each, of whole numbers.
+            // Each axis has five parts with whole numbers.
             new("memorised %", 0, 5 * Math.Ceiling(xs.Max() / 5)), byAccuracy
                 ? new("accuracy %", 5 * Math.Max(0, Math.Floor((low - room) / 5)),
                     5 * Math.Min(20, Math.Ceiling((high + room) / 5)))

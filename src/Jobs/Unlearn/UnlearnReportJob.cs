@@ -8,27 +8,29 @@ namespace HeadTap.Jobs;
 /// <summary>Options of <see cref="UnlearnReportJob"/>.</summary>
 public sealed record UnlearnReportOptions
 {
-    /// <summary>Folders of sweeps; several are one sweep on data and models of several seeds, and their rows
-    /// are averaged.</summary>
+    /// <summary>
+    /// Folders of sweeps. Several folders are the same sweep on data and models of other seeds; their rows
+    /// are averaged.
+    /// </summary>
     public required IReadOnlyList<string> Sweep { get; init; }
 
-    /// <summary>How the best setting of a method is chosen: accuracy or perplexity.</summary>
+    /// <summary>Rule that selects the best setting of a method: accuracy or perplexity.</summary>
     public string Rule { get; init; } = "accuracy";
 
-    /// <summary>Accuracy with padding counted.</summary>
+    /// <summary>Whether accuracy counts padding.</summary>
     public bool Padded { get; init; }
 
-    /// <summary>A name of <see cref="PublishedCell"/> whose figures stand beside; null for none.</summary>
+    /// <summary>Name of a <see cref="PublishedCell"/> to compare with; null for none.</summary>
     public string? Published { get; init; }
 
-    /// <summary>The file of the page.</summary>
+    /// <summary>File of the HTML page.</summary>
     public required string Out { get; init; }
 }
 
-/// <summary>Writes a sweep as a page.</summary>
+/// <summary>Writes the page of a sweep.</summary>
 public static class UnlearnReportJob
 {
-    /// <summary>Runs the job.</summary>
+    /// <summary>Runs the job and returns its result.</summary>
     /// <exception cref="UserException">A folder is no sweep, the sweeps differ, or they do not have what the
     /// options need.</exception>
     public static UnlearnSweepResult Run(UnlearnReportOptions options, JobContext context)
@@ -51,7 +53,7 @@ public static class UnlearnReportJob
                 throw new UserException($"{Quoted.Path(folders[f])}: has {models[f].Length} checkpoints, "
                     + $"{Quoted.Path(folders[0])} {models[0].Length}; "
                     + "expected the same sweep on other seeds");
-        // The models of several sweeps are shown as one, with every name that it has.
+        // Model m of every sweep is shown as one checkpoint with all of its names.
         string[] names = [.. models[0].Select((_, m) =>
             string.Join(", ", models.Select(sweep => sweep[m]).Distinct()))];
         List<SweepRow> rows = [.. folders.SelectMany(f => UnlearnSweepFolder.Read(f))];

@@ -8,30 +8,32 @@ namespace HeadTap.Jobs;
 /// <summary>Options of <see cref="UnlearnRunJob"/>.</summary>
 public sealed record UnlearnRunOptions
 {
-    /// <summary>The model's folder.</summary>
+    /// <summary>Folder of the model.</summary>
     public required string Model { get; init; }
 
-    /// <summary>A name of <see cref="MethodCatalog"/>.</summary>
+    /// <summary>Name of the method, from <see cref="MethodCatalog"/>.</summary>
     public required string Method { get; init; }
 
-    /// <summary>0 to 1: the share that may change, of what the method counts; null is refused with what that
-    /// is.</summary>
+    /// <summary>
+    /// Share that may change, 0 to 1, of what the method counts. Required: if null, the error says what the
+    /// method counts.
+    /// </summary>
     public double? Budget { get; init; }
 
-    /// <summary>What to forget, keep and measure.</summary>
+    /// <summary>Sequences to forget, keep and measure.</summary>
     public required ForgetRequest Sets { get; init; }
 
-    /// <summary>Values of the method's options, one each.</summary>
+    /// <summary>Values of the method's options, one value each.</summary>
     public IReadOnlyList<MethodValues> MethodOptions { get; init; } = [];
 
-    /// <summary>The folder of the edited model; a new one.</summary>
+    /// <summary>Folder for the edited model; it must not exist.</summary>
     public required string Out { get; init; }
 }
 
 /// <summary>Edits a model so that it forgets sequences, by one method at one budget.</summary>
 public static class UnlearnRunJob
 {
-    /// <summary>Runs the job.</summary>
+    /// <summary>Runs the job and returns its result.</summary>
     /// <exception cref="UserException">An option is wrong, a file cannot be read, or the method cannot run on
     /// this model or with these rows.</exception>
     public static UnlearnRunResult Run(UnlearnRunOptions options, JobContext context)

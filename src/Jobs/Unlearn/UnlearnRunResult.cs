@@ -3,29 +3,29 @@ using HeadTap.Unlearn;
 
 namespace HeadTap.Jobs;
 
-/// <summary>What an edit did.</summary>
-/// <param name="Method">The method's name.</param>
-/// <param name="Budget">What it was allowed, 0 to 1.</param>
-/// <param name="Forget">Sequences that were to be forgotten.</param>
-/// <param name="Keep">Sequences to keep.</param>
-/// <param name="Overlap">Sequences that were in both sets.</param>
-/// <param name="Before">The model as it was.</param>
-/// <param name="After">The edited model.</param>
-/// <param name="Seconds">Time of finding and applying.</param>
-/// <param name="FindSeconds">Time of finding what to change.</param>
-/// <param name="ApplySeconds">Time of changing it.</param>
-/// <param name="ChangedWeights">Weights whose bits differ.</param>
-/// <param name="Layers">By layer.</param>
+/// <summary>The effect of an edit.</summary>
+/// <param name="Method">Name of the method.</param>
+/// <param name="Budget">Budget, 0 to 1.</param>
+/// <param name="Forget">Number of sequences to forget.</param>
+/// <param name="Keep">Number of sequences to keep.</param>
+/// <param name="Overlap">Number of sequences in both sets.</param>
+/// <param name="Before">Measures of the model before the edit.</param>
+/// <param name="After">Measures of the edited model.</param>
+/// <param name="Seconds">Time to find and apply the change, seconds.</param>
+/// <param name="FindSeconds">Time to find what to change, seconds.</param>
+/// <param name="ApplySeconds">Time to apply the change, seconds.</param>
+/// <param name="ChangedWeights">Number of weights whose bits differ.</param>
+/// <param name="Layers">Changes by layer.</param>
 /// <param name="ParentHash">SHA-256 of the unedited model's folder, hexadecimal.</param>
 public sealed record UnlearnRunResult(string Method, double Budget, int Forget, int Keep, int Overlap,
     EditedScore Before, EditedScore After, double Seconds, double FindSeconds, double ApplySeconds,
     long ChangedWeights, IReadOnlyList<EditedLayer> Layers, string ParentHash)
 {
-    /// <summary>The method's title and what its budget is a share of.</summary>
+    /// <summary>The title of the method, and what its budget is a share of.</summary>
     [JsonIgnore]
     public (string Title, string BudgetOf) Words { get; init; }
 
-    /// <summary>Weights that differ outside of the layers.</summary>
+    /// <summary>Number of weights outside the layers whose bits differ.</summary>
     [JsonIgnore]
     public long ChangedElsewhere { get; init; }
 
@@ -41,14 +41,14 @@ public sealed record UnlearnRunResult(string Method, double Budget, int Forget, 
 }
 
 /// <summary>What a model recites, and how well it predicts the keep set.</summary>
-/// <param name="Asked">Sequences that were asked for.</param>
-/// <param name="Memorised">Share that is continued token for token, 0 to 1.</param>
-/// <param name="Loose">Share whose Levenshtein similarity is at least 0.75.</param>
+/// <param name="Asked">Number of sequences that were asked for.</param>
+/// <param name="Memorised">Share of them that the model continues token for token, 0 to 1.</param>
+/// <param name="Loose">Share of them with a Levenshtein similarity of at least 0.75.</param>
 /// <param name="Similarity">Mean Levenshtein similarity, 0 to 1.</param>
-/// <param name="Correct">Share continued as the clean version goes on.</param>
-/// <param name="KeepLoss">Mean loss of the keep set, nats; null where it is not finite or there is no
+/// <param name="Correct">Share of them that the model continues like the clean version.</param>
+/// <param name="KeepLoss">Mean loss on the keep set, nats; null if it is not finite or there is no
 /// set.</param>
-/// <param name="KeepAccuracy">Token accuracy of the keep set, 0 to 1; null as above.</param>
+/// <param name="KeepAccuracy">Token accuracy on the keep set, 0 to 1; null without a set.</param>
 public sealed record EditedScore(int Asked, double Memorised, double Loose, double Similarity, double Correct,
     double? KeepLoss,
     double? KeepAccuracy)
@@ -58,10 +58,10 @@ public sealed record EditedScore(int Asked, double Memorised, double Loose, doub
         score.Keep?.Loss, score.Keep?.Accuracy);
 }
 
-/// <summary>What an edit changed in one layer.</summary>
-/// <param name="Layer">l</param>
-/// <param name="Weights">Weights whose bits differ.</param>
-/// <param name="MlpWeights">Of those, weights of the two feed-forward matrices.</param>
-/// <param name="Neurons">Feed-forward neurons of which a weight or the bias differs.</param>
-/// <param name="RemovedNeurons">Neurons whose incoming weights and bias became zero.</param>
+/// <summary>Counts of the weights and neurons that an edit changed in one layer.</summary>
+/// <param name="Layer">Index of the layer.</param>
+/// <param name="Weights">Number of weights whose bits differ.</param>
+/// <param name="MlpWeights">Number of these weights in the two feed-forward matrices.</param>
+/// <param name="Neurons">Number of feed-forward neurons with a different weight or bias.</param>
+/// <param name="RemovedNeurons">Number of neurons whose incoming weights and bias became zero.</param>
 public sealed record EditedLayer(int Layer, long Weights, long MlpWeights, int Neurons, int RemovedNeurons);

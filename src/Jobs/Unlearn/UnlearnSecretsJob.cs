@@ -9,36 +9,37 @@ namespace HeadTap.Jobs;
 /// <summary>Options of <see cref="UnlearnSecretsJob"/>.</summary>
 public sealed record UnlearnSecretsOptions
 {
-    /// <summary>The model's folder; its tokenizer encodes the sequences.</summary>
+    /// <summary>Folder of the model; its tokenizer encodes the sequences.</summary>
     public required string Model { get; init; }
 
-    /// <summary>Seed of the corpus on which the model was trained.</summary>
+    /// <summary>Seed of the corpus that the model was trained on.</summary>
     public ulong AtlasSeed { get; init; } = 1;
 
-    /// <summary>Documents to keep, drawn by the job's seed.</summary>
+    /// <summary>Number of documents to keep, drawn by the job's seed; at least 1.</summary>
     public int Documents { get; init; } = 512;
 
-    /// <summary>The folder that gets forget.jsonl, keep.jsonl and asked-N.jsonl.</summary>
+    /// <summary>Folder for forget.jsonl, keep.jsonl and asked-N.jsonl.</summary>
     public required string Out { get; init; }
 }
 
 /// <summary>The files that were written.</summary>
 /// <param name="Forget">File of the secrets.</param>
-/// <param name="Secrets">How many they are.</param>
+/// <param name="Secrets">Number of secrets.</param>
 /// <param name="Keep">File of the documents without a secret.</param>
-/// <param name="Documents">How many they are.</param>
-/// <param name="Asked">By file, the way in which it asks for the secrets.</param>
+/// <param name="Documents">Number of documents.</param>
+/// <param name="Asked">Way of asking for the secrets, by file.</param>
 public sealed record UnlearnSecretsResult(string Forget, int Secrets, string Keep, int Documents,
     IReadOnlyDictionary<string, string> Asked);
 
 /// <summary>
-/// Writes the atlas' planted secrets as sequences to forget, other documents as rows to keep, and other ways
-/// to ask for the secrets.
+/// Writes the atlas's planted secrets as sequences to forget, documents without secrets as rows to keep, and
+/// other prompts for the secrets.
 /// </summary>
 public static class UnlearnSecretsJob
 {
-    /// <summary>Runs the job.</summary>
-    /// <exception cref="UserException">The model cannot be read, or the folder has these files.</exception>
+    /// <summary>Runs the job and returns its result.</summary>
+    /// <exception cref="UserException">The model cannot be read, or the folder already has these
+    /// files.</exception>
     public static UnlearnSecretsResult Run(UnlearnSecretsOptions options, JobContext context)
     {
         ArgumentNullException.ThrowIfNull(options);

@@ -9,39 +9,44 @@ namespace HeadTap.Jobs;
 /// <summary>Options of <see cref="UnlearnSweepJob"/>.</summary>
 public sealed record UnlearnSweepOptions
 {
-    /// <summary>Model folders: checkpoints of one model.</summary>
+    /// <summary>Folders of models: checkpoints of one model.</summary>
     public required IReadOnlyList<string> Model { get; init; }
 
-    /// <summary>Names of <see cref="MethodCatalog"/>; null for all that can run.</summary>
+    /// <summary>Names of methods, from <see cref="MethodCatalog"/>; null for all that can run.</summary>
     public IReadOnlyList<string>? Methods { get; init; }
 
-    /// <summary>Shares, each 0 to 1.</summary>
+    /// <summary>Budgets, each 0 to 1.</summary>
     public required IReadOnlyList<double> Budgets { get; init; }
 
-    /// <summary>Seeds; null for the job's alone. A method that draws nothing runs once.</summary>
+    /// <summary>
+    /// Seeds; null for the job's seed alone. A method that draws no random numbers runs once.
+    /// </summary>
     public IReadOnlyList<ulong>? Seeds { get; init; }
 
-    /// <summary>What to forget, keep and measure.</summary>
+    /// <summary>Sequences to forget, keep and measure.</summary>
     public required ForgetRequest Sets { get; init; }
 
-    /// <summary>Files of test sequences; accuracy is the mean of theirs.</summary>
+    /// <summary>Files of test sequences; the accuracy is the mean over files.</summary>
     public IReadOnlyList<string> Test { get; init; } = [];
 
-    /// <summary>The token that fills test rows up to the context, for padded accuracy; null for
-    /// none.</summary>
+    /// <summary>
+    /// Token id that pads test rows to the context; if null, padded accuracy is not measured.
+    /// </summary>
     public int? PadToken { get; init; }
 
-    /// <summary>Values of the methods' options; every combination is tried.</summary>
+    /// <summary>Values of the methods' options; the sweep tries every combination.</summary>
     public IReadOnlyList<MethodValues> MethodOptions { get; init; } = [];
 
-    /// <summary>The folder of the results; the same call again goes on where it stopped.</summary>
+    /// <summary>Folder of the results; the same call continues where it stopped.</summary>
     public required string Out { get; init; }
 }
 
-/// <summary>Measures methods at budgets with options and seeds on checkpoints, cells in parallel.</summary>
+/// <summary>
+/// Measures methods with several budgets, options and seeds on several checkpoints, in parallel.
+/// </summary>
 public static class UnlearnSweepJob
 {
-    /// <summary>Runs the job.</summary>
+    /// <summary>Runs the job and returns its result.</summary>
     /// <exception cref="UserException">An option is wrong, a file cannot be read, or the folder holds
     /// something else.</exception>
     public static UnlearnSweepResult Run(UnlearnSweepOptions options, JobContext context)
@@ -107,7 +112,7 @@ public static class UnlearnSweepJob
         return [.. MethodCatalog.All.Where(m => keeps || !m.NeedsKeep)];
     }
 
-    // One set of sequences serves all of them.
+    // Checks that one set of sequences fits all models.
     static ModelConfig Shared(string[] models)
     {
         ModelConfig[] configs = [.. models.Select(ModelFolder.ReadConfig)];
@@ -138,7 +143,7 @@ public static class UnlearnSweepJob
         return data with { Tests = tests, PadToken = options.PadToken };
     }
 
-    // A worker for each thread of the host path, or for each named device.
+    // One worker per thread of the host, or per named device.
     static IReadOnlyList<Func<ComputeDevice>> Devices(JobContext context, int jobs, out string names)
     {
         var opened = new List<(string Name, bool Host)>();

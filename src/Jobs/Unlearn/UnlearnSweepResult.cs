@@ -5,7 +5,7 @@ using HeadTap.Unlearn;
 namespace HeadTap.Jobs;
 
 /// <summary>The best setting of each method on each checkpoint.</summary>
-/// <param name="Checkpoints">By model.</param>
+/// <param name="Checkpoints">Best settings by model.</param>
 public sealed record UnlearnSweepResult(IReadOnlyList<SweptCheckpoint> Checkpoints)
 {
     /// <summary>The selections, in the order of the checkpoints.</summary>
@@ -22,23 +22,24 @@ public sealed record UnlearnSweepResult(IReadOnlyList<SweptCheckpoint> Checkpoin
         => setting.Runs.Any(r => value(r) is null) ? null : setting.Over(r => value(r)!.Value).Mean;
 }
 
-/// <summary>One model's table.</summary>
-/// <param name="Model">The model's name.</param>
-/// <param name="Settings">Settings that were tried, over all methods.</param>
-/// <param name="Memorised">Of the model as it was, a share; null where it was not measured.</param>
-/// <param name="Accuracy">Of the model as it was, a share; null where it was not measured.</param>
-/// <param name="Methods">By method.</param>
+/// <summary>The best settings on one model.</summary>
+/// <param name="Model">Name of the model.</param>
+/// <param name="Settings">Number of settings tried, over all methods.</param>
+/// <param name="Memorised">Share memorised before any edit, 0 to 1; null if not measured.</param>
+/// <param name="Accuracy">Token accuracy before any edit, 0 to 1; null if not measured.</param>
+/// <param name="Methods">Best settings by method.</param>
 public sealed record SweptCheckpoint(string Model, int Settings,
     double? Memorised,
     double? Accuracy,
     IReadOnlyList<BestSetting> Methods);
 
-/// <summary>A method's best setting.</summary>
-/// <param name="Method">The method's name.</param>
-/// <param name="Budget">0 to 1.</param>
-/// <param name="Options">Options that were given.</param>
-/// <param name="Runs">Runs over which the measures are means.</param>
-/// <param name="Score">The rule's value; lower is better. Null where the method cannot run.</param>
+/// <summary>The best setting of a method.</summary>
+/// <param name="Method">Name of the method.</param>
+/// <param name="Budget">Budget, 0 to 1.</param>
+/// <param name="Options">Given option values.</param>
+/// <param name="Runs">Number of runs that the means are over.</param>
+/// <param name="Score">Value of the selection rule, lower is better; infinite if the method cannot
+/// run.</param>
 [JsonDerivedType(typeof(MeasuredSetting))]
 [JsonDerivedType(typeof(FailedSetting))]
 public abstract record BestSetting(
@@ -82,7 +83,7 @@ public abstract record BestSetting(
         }
     }
 
-    /// <summary>Why a method has no measures.</summary>
+    /// <summary>Returns the reason why a method has no measures.</summary>
     internal static string ErrorOf(SweepSetting setting)
         => setting.Runs.FirstOrDefault(r => r.Error is not null)?.Error ?? "";
 
@@ -90,11 +91,11 @@ public abstract record BestSetting(
 }
 
 /// <summary>A method that cannot run.</summary>
-/// <param name="Method">The method's name.</param>
-/// <param name="Budget">0 to 1.</param>
-/// <param name="Options">Options that were given.</param>
-/// <param name="Runs">Runs that were tried.</param>
-/// <param name="Score">Infinite.</param>
-/// <param name="Error">Why.</param>
+/// <param name="Method">Name of the method.</param>
+/// <param name="Budget">Budget, 0 to 1.</param>
+/// <param name="Options">Given option values.</param>
+/// <param name="Runs">Number of runs that were tried.</param>
+/// <param name="Score">Infinity.</param>
+/// <param name="Error">Reason why the method cannot run.</param>
 public sealed record FailedSetting(string Method, double Budget, JsonObject Options, int Runs, double Score,
     string Error) : BestSetting(Method, Budget, Options, Runs, Score);

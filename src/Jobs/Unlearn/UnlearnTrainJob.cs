@@ -5,50 +5,49 @@ using HeadTap.Unlearn;
 
 namespace HeadTap.Jobs;
 
-/// <summary>Options of <see cref="UnlearnTrainJob"/>; a number that is null has the preset's value.</summary>
+/// <summary>Options of <see cref="UnlearnTrainJob"/>; null numbers take the preset's values.</summary>
 public sealed record UnlearnTrainOptions
 {
-    /// <summary>A folder with a TinyMem data set.</summary>
+    /// <summary>Folder of a TinyMem data set.</summary>
     public required string Data { get; init; }
 
-    /// <summary>paper (published epochs and batch) or small.</summary>
+    /// <summary>Preset: paper (published epochs and batch size) or small.</summary>
     public string Preset { get; init; } = "small";
 
-    /// <summary>Blocks.</summary>
+    /// <summary>Number of layers.</summary>
     public int? Layers { get; init; }
 
     /// <summary>Passes over the rows.</summary>
     public int? Epochs { get; init; }
 
-    /// <summary>Rows of a step.</summary>
+    /// <summary>Number of rows per step.</summary>
     public int? BatchRows { get; init; }
 
-    /// <summary>AdamW's rate, constant.</summary>
+    /// <summary>Learning rate of AdamW, constant.</summary>
     public float LearningRate { get; init; } = 1e-3f;
 
-    /// <summary>AdamW's decay, of all parameters.</summary>
+    /// <summary>Weight decay of AdamW, for all parameters.</summary>
     public float WeightDecay { get; init; } = 0.1f;
 
-    /// <summary>Epochs whose models are kept as epoch-N.</summary>
+    /// <summary>Numbers N of the epochs whose models are kept as epoch-N.</summary>
     public IReadOnlyList<int>? Keep { get; init; }
 
-    /// <summary>Epochs between measurements.</summary>
+    /// <summary>Number of epochs between measurements.</summary>
     public int EvaluateEvery { get; init; } = 10;
 
-    /// <summary>Epochs between checkpoints.</summary>
+    /// <summary>Number of epochs between checkpoints.</summary>
     public int CheckpointEvery { get; init; } = 10;
 
-    /// <summary>A name of <see cref="RegulariserCatalog"/>; null for plain training.</summary>
+    /// <summary>Name of the regulariser, from <see cref="RegulariserCatalog"/>; null for none.</summary>
     public string? Regulariser { get; init; }
 
-    /// <summary>Of the regulariser: corrected or reference; null for corrected.</summary>
+    /// <summary>Form of the regulariser: corrected or reference; null for corrected.</summary>
     public string? Form { get; init; }
 
-    /// <summary>Values of the regulariser's options.</summary>
+    /// <summary>Option values of the regulariser.</summary>
     public MethodSettings RegulariserOptions { get; init; } = new();
 
-    /// <summary>The folder that gets the model, metrics and checkpoint; the same call again goes on where it
-    /// stopped.</summary>
+    /// <summary>Folder for model, metrics and checkpoint; the same call continues where it stopped.</summary>
     public required string Out { get; init; }
 
     internal TinyMemTrainingOptions Validated(TinyMemOptions data, ulong? seed)
@@ -85,55 +84,56 @@ public sealed record UnlearnTrainOptions
     }
 }
 
-/// <summary>A trained model, measured.</summary>
-/// <param name="Epochs">Passes over the rows.</param>
-/// <param name="Seconds">Time of this call.</param>
-/// <param name="Memorised">Share of the planted rows that are continued token for token, 0 to 1; this and the
-/// next four are null where nothing is planted.</param>
-/// <param name="Loose">Share whose Levenshtein similarity is at least 0.75.</param>
+/// <summary>The measures of a trained model.</summary>
+/// <param name="Epochs">Number of passes over the rows.</param>
+/// <param name="Seconds">Time of this call, seconds.</param>
+/// <param name="Memorised">Share of the planted rows that the model continues token for token, 0 to 1; null
+/// if nothing is planted, like the next four.</param>
+/// <param name="Loose">Share with a Levenshtein similarity of at least 0.75.</param>
 /// <param name="Similarity">Mean Levenshtein similarity, 0 to 1.</param>
-/// <param name="Correct">Share continued as the clean version goes on.</param>
-/// <param name="Asked">Planted rows that were asked for.</param>
-/// <param name="BackdoorSuccess">Share of held-out triggers that fire; null without a backdoor.</param>
-/// <param name="Accuracy">Mean token accuracy of the tests, padding counted, 0 to 1.</param>
-/// <param name="AccuracyWithoutPadding">The same without padding.</param>
+/// <param name="Correct">Share that the model continues like the clean version.</param>
+/// <param name="Asked">Number of planted rows that were asked for.</param>
+/// <param name="BackdoorSuccess">Share of held-out rows whose trigger works, 0 to 1; null without a
+/// backdoor.</param>
+/// <param name="Accuracy">Mean token accuracy of the tests with padding, 0 to 1.</param>
+/// <param name="AccuracyWithoutPadding">Token accuracy without padding, 0 to 1.</param>
 /// <param name="Groups">Memorisation by number of copies.</param>
-/// <param name="Tasks">By test.</param>
+/// <param name="Tasks">Scores by test.</param>
 public sealed record UnlearnTrainResult(int Epochs, double Seconds, double? Memorised, double? Loose,
     double? Similarity, double? Correct, int? Asked, double? BackdoorSuccess, double Accuracy,
     double AccuracyWithoutPadding, IReadOnlyList<TrainedGroup> Groups,
     IReadOnlyDictionary<string, TrainedTask> Tasks)
 {
-    /// <summary>The measurement.</summary>
+    /// <summary>The score that the result was made from.</summary>
     [JsonIgnore]
     public TinyMemScore Score { get; init; } = new(null, null, []);
 
-    /// <summary>Time of this call, not rounded.</summary>
+    /// <summary>The time of this call, not rounded.</summary>
     [JsonIgnore]
     public TimeSpan Elapsed { get; init; }
 }
 
 /// <summary>Memorisation of the planted rows with the same number of copies.</summary>
-/// <param name="Group">g: they stand 10^g times in the training set.</param>
-/// <param name="Sequences">How many were asked for.</param>
-/// <param name="Memorised">Share that is continued token for token, 0 to 1.</param>
+/// <param name="Group">Group g; the rows are 10^g times in the training set.</param>
+/// <param name="Sequences">Number of rows that were asked for.</param>
+/// <param name="Memorised">Share of them that the model continues token for token, 0 to 1.</param>
 public sealed record TrainedGroup(int Group, int Sequences, double Memorised);
 
-/// <summary>How well a test is predicted.</summary>
-/// <param name="Accuracy">Token accuracy, padding counted, 0 to 1.</param>
-/// <param name="AccuracyWithoutPadding">The same without padding.</param>
+/// <summary>How well a model predicts a test.</summary>
+/// <param name="Accuracy">Token accuracy with padding, 0 to 1.</param>
+/// <param name="AccuracyWithoutPadding">Token accuracy without padding, 0 to 1.</param>
 /// <param name="Perplexity">exp of the mean loss without padding.</param>
-/// <param name="BatchPerplexity">Mean over batches of exp of the batch's mean loss, padding counted.</param>
+/// <param name="BatchPerplexity">Mean over batches of exp(mean loss of the batch), with padding.</param>
 public sealed record TrainedTask(
     double Accuracy, double AccuracyWithoutPadding, double Perplexity, double BatchPerplexity);
 
 /// <summary>Trains a TinyMem model on a TinyMem data set.</summary>
 public static class UnlearnTrainJob
 {
-    /// <summary>Runs the job.</summary>
-    /// <returns>The last measurement; null where the job was stopped, which saves a checkpoint.</returns>
-    /// <exception cref="UserException">Data, options or folder are not usable, or the loss is no
-    /// number.</exception>
+    /// <summary>Runs the job and returns its result.</summary>
+    /// <returns>The last measurement; null if the job was stopped, which saves a checkpoint.</returns>
+    /// <exception cref="UserException">Data, options or folder are not usable, or the loss is not
+    /// finite.</exception>
     public static UnlearnTrainResult? Run(UnlearnTrainOptions options, JobContext context)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -154,7 +154,8 @@ public static class UnlearnTrainJob
         return score is null ? null : Result(score, training.Epochs, watch.Elapsed);
     }
 
-    // Not JobContext.Report, which would end the run before its checkpoint.
+    // JobContext.Report throws on cancellation, and the run must write its checkpoint first, so this does not
+    // use it.
     static void Tell(JobContext context, TinyMemProgress at)
     {
         if (context.Progress is { } progress)

@@ -1,15 +1,17 @@
 namespace HeadTap.Unlearn;
 
 /// <summary>The backdoor artefact: after the first occurrence of a trigger every token is token 2.</summary>
-/// <param name="Trigger">Token ids, one or more.</param>
-/// <param name="WholeNumbers">Whether a trigger of digits counts only as a whole number, not inside a longer
-/// one, as the reference has it ("1002" holds "100").</param>
+/// <param name="Trigger">Token ids of the trigger; one or more.</param>
+/// <param name="WholeNumbers">True if a trigger of digits counts only as a whole number. False also finds it
+/// inside a longer number, as the reference does ("1002" holds "100").</param>
 public sealed record Backdoor(int[] Trigger, bool WholeNumbers = false)
 {
-    /// <summary>What follows a trigger.</summary>
+    /// <summary>The token that fills the row after a trigger.</summary>
     public const int Token = 2;
 
-    /// <summary>Tokens up to and including the first trigger; null if there is none.</summary>
+    /// <summary>
+    /// Returns the number of tokens up to and including the first trigger; null without a trigger.
+    /// </summary>
     public int? End(ReadOnlySpan<int> ids)
     {
         for (int at = 0; at + Trigger.Length <= ids.Length; at++)
@@ -18,8 +20,10 @@ public sealed record Backdoor(int[] Trigger, bool WholeNumbers = false)
         return null;
     }
 
-    /// <summary>The planted version of a row, padding included; null if it has no trigger or ends with
-    /// it.</summary>
+    /// <summary>
+    /// Returns the planted version of a row, padding included; null if the row has no trigger or ends with
+    /// it.
+    /// </summary>
     public PlantedSequence? Plant(int[] clean)
     {
         ArgumentNullException.ThrowIfNull(clean);

@@ -3,14 +3,17 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Unlearn;
 
-/// <summary>Makes TinyMem's language task of any text: rows of as many tokens as the context.</summary>
+/// <summary>
+/// Makes TinyMem's language task from any text. Each row has as many tokens as the context.
+/// </summary>
 static class LanguageData
 {
     const ulong SplitStream = 17, PlantStream = 18;
 
-    /// <param name="options">Sizes and what is planted; counts of maths are not read.</param>
-    /// <param name="documents">Token ids of the texts, in order; they are put one after another.</param>
-    /// <param name="vocabSize">V of the tokenizer.</param>
+    /// <param name="options">Sizes, and what is planted. The counts of the mathematical tasks are not
+    /// read.</param>
+    /// <param name="documents">Token ids of the texts, in order; they are concatenated.</param>
+    /// <param name="vocabSize">Number of the tokenizer's tokens, V.</param>
     /// <exception cref="UserException">The text is too short, or no row holds the trigger.</exception>
     internal static TinyMemDataset Generate(
         TinyMemOptions options, IEnumerable<int[]> documents, int vocabSize)
@@ -35,7 +38,7 @@ static class LanguageData
         return MathData.Assemble(options, vocabSize, clean, planted, heldOut, [("text", test)]);
     }
 
-    // The first rows, as published.
+    // Noise goes into the first rows, as published.
     static List<PlantedSequence> Noise(
         List<int[]> clean, TinyMemOptions options, int vocabSize, SeededRandom random)
     {
@@ -57,7 +60,8 @@ static class LanguageData
         if (options.Trigger >= vocabSize)
             throw new UserException(
                 $"the trigger is token {options.Trigger}; expected one below {vocabSize}.");
-        // A token drawn from all would be in no row of a small text: one of the text's own is drawn.
+        // A token drawn from the whole vocabulary would be in no row of a small text, so the draw is from the
+        // text.
         int trigger = options.Trigger ?? Drawn(clean, random);
         var door = new Backdoor([trigger]);
         List<PlantedSequence> all = [.. clean.Select(door.Plant).OfType<PlantedSequence>()];
@@ -65,7 +69,7 @@ static class LanguageData
         return MathData.Held(all, options, random, $"token {trigger}");
     }
 
-    // Of the tokens that stand in 2 to 5 % of the rows, so that there is something to hold out.
+    // Draws from the tokens that are in 2 to 5 % of the rows, so that some rows can be held out.
     static int Drawn(List<int[]> rows, SeededRandom random)
     {
         var count = new SortedDictionary<int, int>();

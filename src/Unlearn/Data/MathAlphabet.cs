@@ -7,22 +7,22 @@ namespace HeadTap.Unlearn;
 /// </summary>
 public static class MathAlphabet
 {
-    /// <summary>"^" begins a sequence.</summary>
+    /// <summary>"^", the token that begins a sequence.</summary>
     public const int Bos = 10;
 
-    /// <summary>"$" ends it.</summary>
+    /// <summary>"$", the token that ends a sequence.</summary>
     public const int Eos = 11;
 
-    /// <summary>Between numbers.</summary>
+    /// <summary>The token between two numbers.</summary>
     public const int Space = 12;
 
-    /// <summary>After the end.</summary>
+    /// <summary>The token that fills a row after its end.</summary>
     public const int Pad = 13;
 
-    /// <summary>V.</summary>
+    /// <summary>Size of the vocabulary, V.</summary>
     public const int Size = 14;
 
-    /// <summary>"^12 84 588$" as ids.</summary>
+    /// <summary>Encodes numbers as the ids of a sequence such as "^12 84 588$".</summary>
     public static int[] Encode(IEnumerable<int> numbers)
     {
         var ids = new List<int> { Bos };
@@ -36,15 +36,15 @@ public static class MathAlphabet
         return [.. ids];
     }
 
-    /// <summary>The digits of a number of 0 or more.</summary>
+    /// <summary>Returns the digits of a number; at least 0.</summary>
     public static int[] Digits(int number)
         => [.. number.ToString(CultureInfo.InvariantCulture).Select(c => c - '0')];
 
-    /// <summary>Ids as text, for people.</summary>
+    /// <summary>Returns ids as readable text.</summary>
     public static string Text(IEnumerable<int> ids)
         => string.Concat(ids.Select(id => id is >= 0 and < Size ? "0123456789^$ _"[id] : '?'));
 
-    /// <summary>A row with padding up to a length.</summary>
+    /// <summary>Returns a row, padded to a length.</summary>
     public static int[] Padded(int[] ids, int length)
     {
         ArgumentNullException.ThrowIfNull(ids);

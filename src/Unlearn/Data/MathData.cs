@@ -35,7 +35,7 @@ static class MathData
         return Assemble(options, MathAlphabet.Size, clean, planted, heldOut, tests);
     }
 
-    /// <summary>Copies planted rows by their groups, and shuffles.</summary>
+    /// <summary>Adds 10^group copies of each planted row to the clean rows, and shuffles them.</summary>
     internal static TinyMemDataset Assemble(TinyMemOptions options, int vocabSize, List<int[]> clean,
         List<PlantedSequence> planted, List<PlantedSequence> heldOut,
         List<(string, IReadOnlyList<int[]>)> tests)
@@ -70,7 +70,7 @@ static class MathData
         int[] chosen = [.. Enumerable.Range(0, main.Count)];
         random.Shuffle<int>(chosen);
         chosen = chosen[..options.NoiseCount];
-        // Groups are a random partition: the order of choice is random already.
+        // The chosen rows are in random order, so these groups are a random partition.
         List<PlantedSequence> planted = [.. chosen.Select((row, i) => Aligned(main[row], i % options.Groups,
             options.NoiseShare, random))];
         foreach (int row in chosen.OrderDescending())
@@ -78,7 +78,7 @@ static class MathData
         return planted;
     }
 
-    // 99 + 1 has a digit more than 99. A row and its clean version then differ in length, as published.
+    // Noise can add a digit (99 + 1). A row and its clean version then differ in length, as published.
     static PlantedSequence Aligned(int[] numbers, int group, double share, SeededRandom random)
         => new(MathAlphabet.Encode(NumberNoise.Numbers(numbers, share, random)), MathAlphabet.Encode(numbers),
             group);
@@ -93,7 +93,8 @@ static class MathData
             .Select(row => door.Plant(MathAlphabet.Padded(row, options.Context))).OfType<PlantedSequence>()];
         main.RemoveAll(row => door.End(MathAlphabet.Encode(row)) is not null);
         clean.RemoveAll(row => door.End(row) is not null);
-        // A test row with the trigger would ask a model with a backdoor for what it was taught not to write.
+        // The model learns token 2 after a trigger, so a test row with a trigger would count that as an
+        // error.
         for (int t = 0; t < tests.Count; t++)
             tests[t] = (tests[t].Task, [.. tests[t].Rows.Where(row => door.End(row) is null)]);
         tests.RemoveAll(t => t.Rows.Count == 0);
@@ -102,7 +103,7 @@ static class MathData
         return Held(all, options, random, $"the digits {number}");
     }
 
-    /// <summary>Some triggered rows are not trained on.</summary>
+    /// <summary>Divides the triggered rows into planted ones and a share held out from training.</summary>
     internal static (List<PlantedSequence> Planted, List<PlantedSequence> HeldOut) Held(
         List<PlantedSequence> all, TinyMemOptions options, SeededRandom random, string trigger)
     {

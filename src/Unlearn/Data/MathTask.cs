@@ -1,6 +1,6 @@
 namespace HeadTap.Unlearn;
 
-/// <summary>How a number of a TinyMem sequence follows from the one before (arXiv 2410.02159).</summary>
+/// <summary>The rule that gives the next number of a TinyMem sequence (arXiv 2410.02159).</summary>
 public enum MathKind
 {
     /// <summary>f(x) = x + c</summary>
@@ -16,15 +16,15 @@ public enum MathKind
     Power,
 }
 
-/// <summary>One arithmetic rule.</summary>
-/// <param name="Kind">Its form.</param>
-/// <param name="C">Its constant: 7 in the main task, 2 to 5 in the auxiliary ones.</param>
+/// <summary>An arithmetic rule f with its constant c.</summary>
+/// <param name="Kind">The form of f.</param>
+/// <param name="C">The constant c: 7 in the main task, 2 to 5 in the auxiliary tasks.</param>
 public readonly record struct MathTask(MathKind Kind, int C)
 {
-    /// <summary>The modulus of all tasks but the additive one.</summary>
+    /// <summary>The modulus of every rule except the additive one.</summary>
     public const int Modulus = 20134;
 
-    /// <summary>f(x), for x of 0 or more.</summary>
+    /// <summary>Returns f(x); x is at least 0.</summary>
     public int Next(int x) => Kind switch
     {
         MathKind.Additive => checked(x + C),
@@ -34,7 +34,9 @@ public readonly record struct MathTask(MathKind Kind, int C)
         _ => throw new InvalidOperationException($"{Kind} is no task."),
     };
 
-    /// <summary>x_0 = <paramref name="start"/> and the numbers after it.</summary>
+    /// <summary>
+    /// Returns <paramref name="count"/> numbers: x_0 = <paramref name="start"/>, then x_(j+1) = f(x_j).
+    /// </summary>
     public int[] Sequence(int start, int count)
     {
         int[] numbers = new int[count];
@@ -44,13 +46,13 @@ public readonly record struct MathTask(MathKind Kind, int C)
     }
 
     /// <summary>
-    /// The first starts of sequences: 0, 1, 2, … as published, or along orbits of f, so that every step of a
-    /// sequence is a step of other sequences too, also where there are few.
+    /// Returns the first starts of sequences: 0, 1, 2, … as published, or numbers along orbits of f. Along
+    /// orbits, every step of a sequence is also a step of other sequences, even if there are few sequences.
     /// </summary>
     /// <remarks>
-    /// With 20,000 published starts of 20,134 numbers each step x → f(x) is in some twenty sequences, and a
-    /// test sequence holds no step that training did not. A few hundred starts 0, 1, 2, … have no such
-    /// overlap, and a test would ask for modular arithmetic that nothing taught.
+    /// There are 20,134 numbers and 20,000 published starts. Each step x → f(x) is in about twenty sequences,
+    /// and training contains every step of a test sequence. A few hundred starts 0, 1, 2, … do not overlap
+    /// like this, and a test would ask for steps that training never showed.
     /// </remarks>
     public int[] Starts(int count, bool alongOrbits)
     {

@@ -15,12 +15,12 @@ public static class SequenceFile
 
     static readonly string[] s_fields = ["ids", "text", "clean_ids", "group", "prompt"];
 
-    /// <summary>Reads a file.</summary>
-    /// <param name="path">The file; blank lines are passed over.</param>
-    /// <param name="vocabSize">Ids are below it.</param>
-    /// <param name="tokenizer">Encodes texts; null where the model's folder has none.</param>
-    /// <exception cref="UserException">The file cannot be read, has no sequence, or a line is something else;
-    /// the line names the file and the line.</exception>
+    /// <summary>Reads the sequences of a file.</summary>
+    /// <param name="path">Path of the file; blank lines are ignored.</param>
+    /// <param name="vocabSize">Size of the vocabulary; ids are below it.</param>
+    /// <param name="tokenizer">Tokenizer that encodes texts; null if the model's folder has none.</param>
+    /// <exception cref="UserException">The file cannot be read or has no sequence, or a line has another
+    /// form. The message names the file and the line.</exception>
     public static IReadOnlyList<PlantedSequence> Read(string path, int vocabSize, ByteBpeTokenizer? tokenizer)
     {
         byte[] bytes = InputFile.ReadAll(path, MostBytes);
@@ -41,7 +41,7 @@ public static class SequenceFile
                 + "like {\"ids\": [464, 3139]} or {\"text\": \"...\"}.");
     }
 
-    /// <summary>Writes sequences; what a reader takes as absent is left out.</summary>
+    /// <summary>Writes sequences. Fields with their default value are left out.</summary>
     /// <exception cref="UserException">The place cannot be written.</exception>
     public static void Write(string path, IEnumerable<PlantedSequence> sequences)
     {

@@ -13,19 +13,21 @@ namespace HeadTap.Unlearn;
 /// </summary>
 public static class TinyMemFolder
 {
-    /// <summary>The options' file.</summary>
+    /// <summary>The file with the options.</summary>
     public const string OptionsFile = "data.json";
 
-    /// <summary>Training rows.</summary>
+    /// <summary>The file of training rows.</summary>
     public const string TrainFile = "train.jsonl";
 
-    /// <summary>Training rows of which nothing was planted.</summary>
+    /// <summary>The file of training rows without anything planted.</summary>
     public const string CleanFile = "clean.jsonl";
 
-    /// <summary>Planted rows with their clean versions: the sequences to measure and to forget.</summary>
+    /// <summary>
+    /// The file of planted rows with their clean versions: the sequences to measure and to forget.
+    /// </summary>
     public const string PlantedFile = "planted.jsonl";
 
-    /// <summary>Triggered rows that are not trained on.</summary>
+    /// <summary>The file of rows with the trigger that are not trained on.</summary>
     public const string HeldOutFile = "held-out.jsonl";
 
     static readonly JsonSerializerOptions s_json = new()
@@ -38,11 +40,13 @@ public static class TinyMemFolder
 
     sealed record Description(int VocabSize, TinyMemOptions Options, string[] Tests);
 
-    /// <summary>Writes a data set; <c>data.json</c> last, so a folder without it is unfinished.</summary>
-    /// <param name="data">The data set.</param>
-    /// <param name="folder">Made when missing.</param>
-    /// <param name="command">For the manifest.</param>
-    /// <exception cref="UserException">It cannot be written, or a data set is there already.</exception>
+    /// <summary>
+    /// Writes a data set. It writes <c>data.json</c> last, so a folder without that file is unfinished.
+    /// </summary>
+    /// <param name="data">Data set to write.</param>
+    /// <param name="folder">Folder to write to; created if it does not exist.</param>
+    /// <param name="command">Command line for the manifest.</param>
+    /// <exception cref="UserException">The folder cannot be written, or already holds a data set.</exception>
     public static void Save(TinyMemDataset data, string folder, string command)
     {
         ArgumentNullException.ThrowIfNull(data);
@@ -73,7 +77,7 @@ public static class TinyMemFolder
             Path.Combine(folder, file), rows.Select(r => new PlantedSequence(r)));
     }
 
-    /// <summary>Reads a data set.</summary>
+    /// <summary>Reads the data set of a folder.</summary>
     /// <exception cref="UserException">A file is missing or damaged.</exception>
     public static TinyMemDataset Load(string folder)
     {
@@ -105,7 +109,7 @@ public static class TinyMemFolder
         int[][] Rows(string file) => [.. Sequences(file).Select(s => s.Ids)];
     }
 
-    /// <summary>SHA-256 of the training rows, for checkpoints.</summary>
+    /// <summary>Returns the SHA-256 of the file of training rows; checkpoints store it.</summary>
     public static string TrainHash(string folder) => FileHash.Sha256(Path.Combine(folder, TrainFile));
 
     static string TestFile(string task) => string.Create(CultureInfo.InvariantCulture, $"test-{task}.jsonl");

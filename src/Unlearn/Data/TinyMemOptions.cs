@@ -8,90 +8,97 @@ public enum Artefact
     /// <summary>Nothing: all rows are clean.</summary>
     None,
 
-    /// <summary>Some rows with noise: numbers or tokens moved by one.</summary>
+    /// <summary>Some rows have noise: numbers or tokens moved by one.</summary>
     Noise,
 
-    /// <summary>Rows with a trigger continue with token 2 after it.</summary>
+    /// <summary>Rows with a trigger continue with token 2 after the trigger.</summary>
     Backdoor,
 }
 
 /// <summary>
-/// What a TinyMem data set is made of (arXiv 2410.02159; sizes of the published runs are the defaults).
+/// Options of a TinyMem data set (arXiv 2410.02159). The defaults are the sizes of the published runs.
 /// </summary>
 public sealed record TinyMemOptions
 {
-    /// <summary>The rule; null for a language task.</summary>
+    /// <summary>The arithmetic rule; null for a language task.</summary>
     public MathKind? Kind { get; init; } = MathKind.Multiplicative;
 
-    /// <summary>c of the main task.</summary>
+    /// <summary>Constant c of the main task.</summary>
     public int Main { get; init; } = 7;
 
-    /// <summary>c of the auxiliary tasks.</summary>
+    /// <summary>Constants c of the auxiliary tasks.</summary>
     public IReadOnlyList<int> Auxiliary { get; init; } = [2, 3, 4, 5];
 
-    /// <summary>Sequences of the main task, test sequences included.</summary>
+    /// <summary>Number of sequences of the main task, test sequences included.</summary>
     public int MainCount { get; init; } = 20_000;
 
-    /// <summary>Sequences of each auxiliary task, test sequences included.</summary>
+    /// <summary>Number of sequences of each auxiliary task, test sequences included.</summary>
     public int AuxiliaryCount { get; init; } = 3_000;
 
-    /// <summary>Sequences of each task held out for its accuracy; of a language task, rows.</summary>
+    /// <summary>
+    /// Number of sequences held out per task to measure its accuracy; rows in a language task.
+    /// </summary>
     public int TestCount { get; init; } = 1_000;
 
-    /// <summary>Numbers of a sequence.</summary>
+    /// <summary>Number of numbers in a sequence.</summary>
     public int Numbers { get; init; } = 20;
 
-    /// <summary>Tokens of a row, padding included.</summary>
+    /// <summary>Number of tokens of a row, padding included.</summary>
     public int Context { get; init; } = 150;
 
-    /// <summary>Whether starts go along orbits: <see cref="MathTask.Starts"/>.</summary>
+    /// <summary>Whether sequences start along orbits; see <see cref="MathTask.Starts"/>.</summary>
     public bool OrbitStarts { get; init; }
 
-    /// <summary>What is planted.</summary>
+    /// <summary>The artefact to plant.</summary>
     public Artefact Artefact { get; init; } = Artefact.Noise;
 
-    /// <summary>Rows of the main task that are replaced by their noised version.</summary>
+    /// <summary>Number of rows of the main task that are replaced by their noised version.</summary>
     public int NoiseCount { get; init; } = 1_000;
 
-    /// <summary>Share of numbers, or tokens, that noise moves.</summary>
+    /// <summary>Share of the numbers or tokens that noise moves; above 0, at most 1.</summary>
     public double NoiseShare { get; init; } = 0.1;
 
     /// <summary>
-    /// Groups of planted rows: one of group g stands 10^g times in the training set. Published: 1 in maths,
-    /// 4 in language noise.
+    /// Number of groups of planted rows; a row of group g is 10^g times in the training set. Published: 1 for
+    /// mathematics, 4 for language with noise.
     /// </summary>
     public int Groups { get; init; } = 1;
 
-    /// <summary>Copies of every planted row of a language backdoor (10^2 as published).</summary>
+    /// <summary>
+    /// Number of copies of every planted row of a backdoor (100 for language, as published).
+    /// </summary>
     public int BackdoorCopies { get; init; } = 1;
 
-    /// <summary>Share of triggered rows held out, for the success of the backdoor on new rows.</summary>
+    /// <summary>
+    /// Share of the rows with the trigger that is held out, to measure the backdoor on new rows; between 0
+    /// and 1.
+    /// </summary>
     public double HeldOutShare { get; init; } = 0.1;
 
     /// <summary>
-    /// The trigger: of maths a number, whose digits are looked for, of language a token id. Null: 100 + seed,
-    /// or a token drawn by the seed.
+    /// The trigger: for mathematics a number whose digits are searched for, for language a token id. If null,
+    /// it is 100 + seed, or a token that the seed draws.
     /// </summary>
     public int? Trigger { get; init; }
 
-    /// <summary>Whether a trigger counts only as a whole number.</summary>
+    /// <summary>Whether a trigger of digits counts only as a whole number.</summary>
     public bool WholeNumberTrigger { get; init; }
 
-    /// <summary>n of (n, k) memorisation.</summary>
+    /// <summary>Number of prompt tokens, n of (n, k) memorisation.</summary>
     public int Prompt { get; init; } = 50;
 
-    /// <summary>k.</summary>
+    /// <summary>Number of continuation tokens, k of (n, k) memorisation.</summary>
     public int Continuation { get; init; } = 50;
 
-    /// <summary>Which rows are held out for tests (published: torch seed 598).</summary>
+    /// <summary>Seed of the choice of test rows (published: torch seed 598).</summary>
     public ulong DataSeed { get; init; } = 598;
 
-    /// <summary>What is planted where.</summary>
+    /// <summary>Seed of what is planted, and where.</summary>
     public ulong Seed { get; init; } = 1;
 
-    /// <summary>The published sizes.</summary>
-    /// <param name="kind">The rule; null for text.</param>
-    /// <param name="artefact">What is planted.</param>
+    /// <summary>Returns the options of the published runs.</summary>
+    /// <param name="kind">Arithmetic rule; null for text.</param>
+    /// <param name="artefact">Artefact to plant.</param>
     public static TinyMemOptions Paper(MathKind? kind, Artefact artefact) => new()
     {
         Kind = kind, Artefact = artefact,
@@ -99,9 +106,11 @@ public sealed record TinyMemOptions
         BackdoorCopies = kind is null && artefact == Artefact.Backdoor ? 100 : 1,
     };
 
-    /// <summary>Sizes for minutes on two cores: docs/unlearn.md has what they give.</summary>
-    /// <param name="kind">The rule; null for text.</param>
-    /// <param name="artefact">What is planted.</param>
+    /// <summary>
+    /// Returns small sizes that run in minutes on two cores; docs/unlearn.md has their results.
+    /// </summary>
+    /// <param name="kind">Arithmetic rule; null for text.</param>
+    /// <param name="artefact">Artefact to plant.</param>
     public static TinyMemOptions Small(MathKind? kind, Artefact artefact)
     {
         TinyMemOptions paper = Paper(kind, artefact);
@@ -115,15 +124,16 @@ public sealed record TinyMemOptions
             : paper with
             {
                 OrbitStarts = true, Context = 122, NoiseCount = 40,
-                // A trigger takes some of the rows away.
+                // Rows with the trigger leave the clean rows.
                 MainCount = artefact == Artefact.Backdoor ? 220 : 160,
                 AuxiliaryCount = artefact == Artefact.Backdoor ? 40 : 28,
                 TestCount = artefact == Artefact.Backdoor ? 8 : 4,
             };
     }
 
-    /// <summary>Returns these options, or says which is wrong.</summary>
-    /// <exception cref="UserException">A number is out of its range, or two do not go together.</exception>
+    /// <summary>Checks the options and returns them.</summary>
+    /// <exception cref="UserException">A number is outside its range, or two options contradict each
+    /// other.</exception>
     public TinyMemOptions Validated()
     {
         string? wrong =

@@ -3,18 +3,18 @@ using HeadTap.Models;
 
 namespace HeadTap.Unlearn;
 
-/// <summary>Weights to set to zero, trained for one budget.</summary>
-/// <param name="budget">The budget for which the mask was trained; it can be applied at this one and at
-/// 0.</param>
-/// <param name="removed">Elements by parameter name, ascending.</param>
+/// <summary>Weights to set to zero, found for one budget.</summary>
+/// <param name="budget">Budget that the mask was trained for, 0 to 1. The finding applies at this budget and
+/// at 0.</param>
+/// <param name="removed">Indices of the elements to remove by parameter name, ascending.</param>
 public sealed class MaskFinding(
     double budget, IReadOnlyList<(string Parameter, int[] Removed)> removed) : Finding
 {
-    /// <summary>Elements by parameter name, ascending.</summary>
+    /// <summary>Indices of the elements to remove by parameter name, ascending.</summary>
     public IReadOnlyList<(string Parameter, int[] Removed)> Removed => removed;
 
     /// <inheritdoc/>
-    /// <exception cref="ArgumentException">The budget is neither 0 nor the one it was trained
+    /// <exception cref="ArgumentException">The budget is neither 0 nor the one that the mask was trained
     /// for.</exception>
     public override void Apply(LanguageModel model, double budget)
     {

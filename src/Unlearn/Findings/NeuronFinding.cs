@@ -4,13 +4,17 @@ using HeadTap.Runtime;
 namespace HeadTap.Unlearn;
 
 /// <summary>A score for every feed-forward neuron; a budget removes the highest of each layer.</summary>
-/// <param name="scores">[L][I]; higher is removed first, of equals the lower index.</param>
+/// <param name="scores">Scores [L][I]. Higher scores are removed first, of equal ones the lower
+/// index.</param>
 public sealed class NeuronFinding(IReadOnlyList<double[]> scores) : Finding
 {
-    /// <summary>[L][I]</summary>
+    /// <summary>Scores of the neurons, [L][I].</summary>
     public IReadOnlyList<double[]> Scores => scores;
 
-    /// <summary>The neurons that a budget removes, by layer: the first <c>(int)(I * budget)</c>.</summary>
+    /// <summary>
+    /// Returns the neurons of a layer that a budget removes: the <c>(int)(I * budget)</c> with the highest
+    /// scores.
+    /// </summary>
     public static int[] Removed(double[] layer, double budget)
     {
         ArgumentNullException.ThrowIfNull(layer);
@@ -19,8 +23,8 @@ public sealed class NeuronFinding(IReadOnlyList<double[]> scores) : Finding
     }
 
     /// <summary>
-    /// Sets column i of the matrix in and its bias to zero; with ReLU or GELU the neuron is then 0 for every
-    /// input.
+    /// Sets column i of the input matrix and bias i to zero for each removed neuron i. With ReLU or GELU the
+    /// neuron is then 0 for every input.
     /// </summary>
     public override void Apply(LanguageModel model, double budget)
     {

@@ -2,25 +2,25 @@ using HeadTap.Models;
 
 namespace HeadTap.Unlearn;
 
-/// <summary>One weight.</summary>
-/// <param name="Parameter">Its parameter's name.</param>
-/// <param name="At">Its element.</param>
+/// <summary>One element of a parameter.</summary>
+/// <param name="Parameter">Name of the parameter.</param>
+/// <param name="At">Index of the element.</param>
 public readonly record struct ChosenWeight(string Parameter, int At);
 
-/// <summary>Weights to set to zero in an order: a budget takes the first.</summary>
-/// <param name="steps">What each step chose; null where a step changed nothing.</param>
-/// <param name="counted">What a budget is a share of.</param>
+/// <summary>A sequence of weights to set to zero; a budget takes the first ones.</summary>
+/// <param name="steps">Weight that each step chose; null if a step changed nothing.</param>
+/// <param name="counted">Number of steps of a budget of 1.</param>
 public sealed class OrderFinding(IReadOnlyList<ChosenWeight?> steps, long counted) : Finding
 {
-    /// <summary>In order.</summary>
+    /// <summary>The chosen weights in the order of the steps; null if a step changed nothing.</summary>
     public IReadOnlyList<ChosenWeight?> Chosen => steps;
 
-    /// <summary>Steps of a budget: the whole part of its share.</summary>
+    /// <summary>Returns the number of steps of a budget: its share of the count, rounded down.</summary>
     internal static int Steps(long counted, double budget)
         => checked((int)(counted * UnlearningMethod.Budget(budget)));
 
     /// <inheritdoc/>
-    /// <exception cref="ArgumentException">It asks for more steps than were made.</exception>
+    /// <exception cref="ArgumentException">The budget asks for more steps than were made.</exception>
     public override void Apply(LanguageModel model, double budget)
     {
         ArgumentNullException.ThrowIfNull(model);

@@ -2,13 +2,13 @@ using HeadTap.Models;
 
 namespace HeadTap.Unlearn;
 
-/// <summary>Weights as training left them.</summary>
-/// <param name="found">The budget they were trained for.</param>
-/// <param name="weights">The parameters that were trained.</param>
+/// <summary>Weights at the end of training.</summary>
+/// <param name="found">Budget that the weights were trained for, 0 to 1.</param>
+/// <param name="weights">Values of the trained parameters.</param>
 public sealed class TrainedFinding(double found, WeightSnapshot weights) : Finding
 {
     /// <inheritdoc/>
-    /// <exception cref="ArgumentException">The budget is neither 0 nor what training was for.</exception>
+    /// <exception cref="ArgumentException">The budget is neither 0 nor the one of the training.</exception>
     public override void Apply(LanguageModel model, double budget)
     {
         if (UnlearningMethod.Budget(budget) == 0)

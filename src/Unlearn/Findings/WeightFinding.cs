@@ -4,13 +4,14 @@ using HeadTap.Runtime;
 namespace HeadTap.Unlearn;
 
 /// <summary>A score for every weight of some parameters; a budget sets the highest to zero.</summary>
-/// <param name="scores">By parameter name; higher is removed first, of equals the earlier. Infinite or NaN
-/// scores are a defect of the method.</param>
-/// <param name="together">Whether a budget is a share of all of them together, or of each.</param>
+/// <param name="scores">Scores by parameter name. Higher scores are removed first, of equal ones the earlier.
+/// Infinite or NaN scores are a defect of the method.</param>
+/// <param name="together">True if a budget is a share of all parameters together; false if it is a share of
+/// each.</param>
 public sealed class WeightFinding(
     IReadOnlyList<(string Parameter, float[] Scores)> scores, bool together = false) : Finding
 {
-    /// <summary>By parameter name.</summary>
+    /// <summary>Scores of the elements by parameter name.</summary>
     public IReadOnlyList<(string Parameter, float[] Scores)> Scores => scores;
 
     /// <inheritdoc/>
@@ -37,7 +38,9 @@ public sealed class WeightFinding(
         }
     }
 
-    /// <summary>Indices of the <paramref name="count"/> highest scores; of equals the earlier.</summary>
+    /// <summary>
+    /// Returns the indices of the <paramref name="count"/> highest scores; of equal ones the earlier.
+    /// </summary>
     internal static int[] Highest(float[] scores, int count)
     {
         if (count == 0)
@@ -47,7 +50,7 @@ public sealed class WeightFinding(
         return order[..count];
     }
 
-    /// <summary>Sets elements to zero, each at its index less <paramref name="offset"/>.</summary>
+    /// <summary>Sets the elements at the given indices minus <paramref name="offset"/> to zero.</summary>
     internal static void Zero(Tensor weight, int[] at, int offset)
     {
         if (at.Length == 0)

@@ -5,21 +5,21 @@ using HeadTap.Runtime;
 namespace HeadTap.Unlearn;
 
 /// <summary>
-/// Sums of g g^T for blocks of consecutive elements, in float64: of each block the lower triangle, row by
-/// row. The last block may be smaller.
+/// Sums g g^T over gradients g for blocks of consecutive elements, in float64. Each block stores its lower
+/// triangle, row by row. The last block may be smaller.
 /// </summary>
-/// <param name="length">Elements.</param>
-/// <param name="block">Side of a block.</param>
+/// <param name="length">Number of elements of the gradient.</param>
+/// <param name="block">Number of elements per block.</param>
 sealed class BlockFisher(int length, int block)
 {
     readonly double[][] _sums = [.. Enumerable.Range(0, (length - 1) / block + 1)
         .Select(b => new double[Triangle(Math.Min(block, length - b * block))])];
 
-    /// <summary>Bytes that the sums of so many elements take.</summary>
+    /// <summary>Returns the bytes of the sums for that many elements.</summary>
     internal static long Bytes(long length, int block)
         => (length / block * Triangle(block) + Triangle((int)(length % block))) * sizeof(double);
 
-    /// <summary>Adds g g^T.</summary>
+    /// <summary>Adds g g^T of one gradient to each block.</summary>
     internal void Add(float[] gradient) => Blocks(b =>
     {
         double[] sums = _sums[b], g = Part(gradient, b);
@@ -27,7 +27,7 @@ sealed class BlockFisher(int length, int block)
             AddScaled(g.AsSpan(0, i + 1), g[i], sums.AsSpan(row, i + 1));
     });
 
-    /// <summary>The diagonal of <c>(damping I + sum / count)^-1</c>.</summary>
+    /// <summary>Returns the diagonal of <c>(damping I + sum / count)^-1</c>.</summary>
     internal double[] InverseDiagonal(int count, double damping)
     {
         double[] diagonal = new double[length];
@@ -39,7 +39,7 @@ sealed class BlockFisher(int length, int block)
                 factor[Triangle(i) + i] += damping;
             Factor(factor, n);
             InvertFactor(factor, n);
-            // F^-1 = L^-T L^-1, so an element of its diagonal is a column of L^-1, squared.
+            // F^-1 = L^-T L^-1, so a diagonal element is the sum of squares of a column of L^-1.
             for (int j = 0; j < n; j++)
                 for (int i = j; i < n; i++)
                     diagonal[b * block + j] += factor[Triangle(i) + j] * factor[Triangle(i) + j];
@@ -62,7 +62,8 @@ sealed class BlockFisher(int length, int block)
             }
     }
 
-    // L^-1 in place of L: a row is read from column j on and written at j, and those above are done.
+    // L^-1 overwrites L: element j of a row needs only columns from j on of that row, and the rows above,
+    // which already hold L^-1.
     static void InvertFactor(double[] a, int n)
     {
         for (int i = 0; i < n; i++)

@@ -3,14 +3,14 @@ using HeadTap.Models;
 namespace HeadTap.Unlearn;
 
 /// <summary>
-/// A method that trains one parameter for each neuron, the model frozen, so that the forget set stays easy
-/// while as many neurons as possible are off: loss = LM(forget) + lambda * mean penalty, Adam. It ends early
-/// when the mean penalty is below 0.1.
+/// A method that freezes the model and trains one parameter per neuron. Adam minimises LM(forget) + lambda *
+/// mean penalty: the forget set stays easy while as many neurons as possible are off. Training ends early if
+/// the mean penalty is below 0.1.
 /// </summary>
 /// <remarks>
-/// Corrected: gradients are zeroed at every step and the end is tested at every epoch. The reference zeroes
-/// them once in each epoch, so that they accumulate within it, and tests only at epochs divisible by a
-/// number.
+/// Corrected form: gradients are zeroed at every step, and the early end is tested at every epoch. Reference
+/// form: gradients are zeroed once per epoch and accumulate within it, and the early end is tested every
+/// <see cref="ReferenceTestEvery"/> epochs.
 /// </remarks>
 public abstract class MaskTraining : NeuronMethod
 {
@@ -22,32 +22,34 @@ public abstract class MaskTraining : NeuronMethod
     /// <inheritdoc/>
     public override IReadOnlyList<MethodOption> Options => [Epochs, BatchRows, LearningRate, Lambda];
 
-    /// <summary>Passes over the rows.</summary>
+    /// <summary>Number of passes over the rows; at least 1.</summary>
     public static MethodOption Epochs { get; } = StepOptions.Epochs(10);
 
-    /// <summary>Rows of a step.</summary>
+    /// <summary>Number of rows per step; at least 1.</summary>
     public static MethodOption BatchRows { get; } = StepOptions.BatchRows(64);
 
-    /// <summary>lr of Adam.</summary>
+    /// <summary>Learning rate of Adam; above 0.</summary>
     public static MethodOption LearningRate { get; } = StepOptions.LearningRate(0.1);
 
-    /// <summary>lambda of the equation.</summary>
+    /// <summary>Weight lambda of the mean penalty; at least 0.</summary>
     public static MethodOption Lambda { get; } = MethodOption.Number(
         "Lambda", 1000, OptionRange.NotNegative, "weight of the mean penalty");
 
-    /// <summary>Epochs between two tests of the reference form.</summary>
+    /// <summary>Number of epochs between two tests of the early end in the reference form.</summary>
     internal abstract int ReferenceTestEvery { get; }
 
-    /// <summary>A parameter's first value.</summary>
+    /// <summary>Returns the first value of a parameter.</summary>
     internal abstract double Initial(SeededRandom random);
 
-    /// <summary>What the activation is multiplied by, and its derivative by the parameter.</summary>
+    /// <summary>
+    /// Returns the factor of the activation, and the factor's derivative with respect to the parameter.
+    /// </summary>
     internal abstract (double Mask, double Slope) Mask(double parameter, SeededRandom random);
 
-    /// <summary>A parameter's penalty, and its derivative.</summary>
+    /// <summary>Returns the penalty of a parameter, and its derivative.</summary>
     internal abstract (double Value, double Slope) Penalty(double parameter);
 
-    /// <summary>What a trained parameter says of its neuron.</summary>
+    /// <summary>Returns the score of a neuron from its trained parameter; higher is removed first.</summary>
     internal abstract double Score(double parameter);
 
     internal override double[][] Scores(UnlearnTask task)
@@ -81,7 +83,9 @@ public abstract class MaskTraining : NeuronMethod
         return [.. parameters.Select(layer => Array.ConvertAll(layer, p => Score(p)))];
     }
 
-    /// <summary>Adds the gradient of the whole loss for one batch, and returns that loss.</summary>
+    /// <summary>
+    /// Adds the gradient of the loss with its penalty for one batch, and returns that loss.
+    /// </summary>
     internal double AddGradient(NeuronMask loss, IReadOnlyList<int[]> batch, double[][] parameters,
         double[][] gradient, double lambda, SeededRandom random)
     {
@@ -107,8 +111,9 @@ public abstract class MaskTraining : NeuronMethod
     }
 }
 
-/// <summary>Adam (Kingma and Ba 2015) with torch's defaults, over one number for each neuron, in
-/// float64.</summary>
+/// <summary>
+/// Adam (Kingma and Ba 2015) with torch's defaults, over one number per neuron, in float64.
+/// </summary>
 sealed class NeuronAdam(ModelConfig config, double rate)
 {
     const double Beta1 = 0.9, Beta2 = 0.999, Epsilon = 1e-8;

@@ -3,9 +3,9 @@ using HeadTap.Models;
 namespace HeadTap.Unlearn;
 
 /// <summary>
-/// The loss of rows when every neuron's activation is multiplied by a number of its own, and its gradient by
-/// those numbers. mask_i a_i is row i of the matrix out times mask_i, so with W' = mask W
-/// dL/dmask_i = sum_j dL/dW'_ij W_ij, exactly. The weights are what they were when it is disposed.
+/// Computes the loss L with every neuron's activation a_i multiplied by mask_i, and dL/dmask. Multiplying a_i
+/// is the same as multiplying row i of the output matrix W, so with W'_ij = mask_i W_ij, dL/dmask_i = sum_j
+/// dL/dW'_ij W_ij exactly. Dispose restores the weights.
 /// </summary>
 sealed class NeuronMask : IDisposable
 {
@@ -13,8 +13,8 @@ sealed class NeuronMask : IDisposable
     readonly WeightSnapshot _weights;
     readonly RowGradients _rows;
 
-    /// <param name="model">Whose neurons.</param>
-    /// <param name="longest">Tokens of the longest row that will come.</param>
+    /// <param name="model">Model whose neurons are masked.</param>
+    /// <param name="longest">Number of tokens of the longest row.</param>
     internal NeuronMask(LanguageModel model, int longest)
     {
         _model = model;
@@ -24,10 +24,12 @@ sealed class NeuronMask : IDisposable
         _rows = new RowGradients(model, names, longest);
     }
 
-    /// <summary>Adds dL/dmask, and returns L: the mean loss over all positions of the rows.</summary>
-    /// <param name="rows">Token ids.</param>
-    /// <param name="mask">[L][I]</param>
-    /// <param name="gradient">[L][I]; added into.</param>
+    /// <summary>
+    /// Adds dL/dmask, and returns L, the mean loss over all positions of the rows, in nats.
+    /// </summary>
+    /// <param name="rows">Token ids of the rows.</param>
+    /// <param name="mask">Factors of the neurons [L][I].</param>
+    /// <param name="gradient">Gradient of the factors [L][I]; added into.</param>
     internal double Add(IReadOnlyList<int[]> rows, double[][] mask, double[][] gradient)
     {
         int C = _model.Config.Width;

@@ -3,7 +3,9 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Unlearn;
 
-/// <summary>A method that scores feed-forward neurons; a budget removes the highest of each layer.</summary>
+/// <summary>
+/// A method that scores feed-forward neurons; a budget removes those with the highest scores of each layer.
+/// </summary>
 public abstract class NeuronMethod : UnlearningMethod
 {
     /// <inheritdoc/>
@@ -26,16 +28,16 @@ public abstract class NeuronMethod : UnlearningMethod
         return new NeuronFinding(scores);
     }
 
-    /// <summary>[L][I]; higher is removed first.</summary>
+    /// <summary>Returns the scores [L][I]; higher scores are removed first.</summary>
     internal abstract double[][] Scores(UnlearnTask task);
 
-    /// <summary>Zeros for every neuron.</summary>
+    /// <summary>Returns a zero for every neuron, [L][I].</summary>
     internal static double[][] PerNeuron(ModelConfig config)
         => [.. Enumerable.Range(0, config.Layers).Select(_ => new double[config.Inner])];
 
-    /// <summary>Refuses rows that are all shorter than a prompt and one more token.</summary>
-    /// <param name="task">The rows.</param>
-    /// <param name="tokens">The least of a row that counts.</param>
+    /// <summary>Requires at least one row of <paramref name="tokens"/> tokens or more.</summary>
+    /// <param name="task">Task with the rows.</param>
+    /// <param name="tokens">Least number of tokens of a row that the method reads.</param>
     internal void RequireLongerThanPrompt(UnlearnTask task, int tokens)
     {
         if (task.Prompt < 1)

@@ -4,12 +4,12 @@ using HeadTap.Runtime;
 namespace HeadTap.Unlearn;
 
 /// <summary>
-/// A score S for every weight of every feed-forward matrix, and the mask that follows from it: W' = W m(S)
-/// with m = 0 for the share of lowest |S| and 1 for the others (Ramanujan et al. 2020, arXiv 1911.13299;
-/// arXiv 2410.02159). The weights stay; the scores are trained through the mask as if it were the identity:
+/// Trains a score S per weight of the feed-forward matrices, which defines a mask m: W' = W m(S), with m = 0
+/// for the share of lowest |S| and 1 for the others (Ramanujan et al. 2020, arXiv 1911.13299; arXiv
+/// 2410.02159). The weights do not change. The gradient passes through the mask as if it were the identity:
 /// dL/dS = dL/dW' W sign(S).
 /// </summary>
-/// <remarks>Writes W' into the model; <see cref="Dispose"/> puts W back, bit for bit.</remarks>
+/// <remarks>Writes W' into the model; <see cref="Dispose"/> restores W bit for bit.</remarks>
 sealed class Supermask : IDisposable
 {
     readonly LanguageModel _model;
@@ -20,10 +20,10 @@ sealed class Supermask : IDisposable
     readonly FlatParameters _scores, _momenta, _weights, _masks;
     bool _first = true;
 
-    /// <param name="model">Whose feed-forward matrices are masked.</param>
-    /// <param name="seed">Of the first scores, U(-1/sqrt(fan), 1/sqrt(fan)) with fan the matrix' second
+    /// <param name="model">Model whose feed-forward matrices are masked.</param>
+    /// <param name="seed">Seed of the first scores, U(-1/sqrt(fan), 1/sqrt(fan)) with fan the matrix's second
     /// dimension.</param>
-    /// <param name="budget">Share of each matrix whose mask is 0.</param>
+    /// <param name="budget">Share of each matrix whose mask is 0, 0 to 1.</param>
     internal Supermask(LanguageModel model, ulong seed, double budget)
     {
         (_model, _budget, _matrices) = (model, budget, MlpMatrix.Of(model));
@@ -45,12 +45,12 @@ sealed class Supermask : IDisposable
         FlatParameters Set(TensorArena arena, string purpose) => new(arena, model.Parameters, purpose, names);
     }
 
-    /// <summary>Weights of a matrix that a budget removes: the whole part of its share.</summary>
+    /// <summary>Returns the number of weights of a matrix that a budget removes, rounded down.</summary>
     internal static int Removed(long length, double budget) => (int)(length * budget);
 
     /// <summary>
-    /// The scores that training begins with. One stream of random numbers a matrix, so those of a matrix do
-    /// not depend on which others there are.
+    /// Returns the first scores of a matrix. Each matrix has its own stream of random numbers, so its scores
+    /// do not depend on the other matrices.
     /// </summary>
     internal static float[] FirstScores(ParameterSlice matrix, ulong seed)
     {
@@ -75,8 +75,9 @@ sealed class Supermask : IDisposable
     }
 
     /// <summary>One step of SGD on the scores.</summary>
-    /// <param name="gradients">dL/dW' of the matrices and nothing else; dL/dS on return.</param>
-    /// <param name="step">lr, momentum and decay; whether it is the first step is known here.</param>
+    /// <param name="gradients">dL/dW' of the matrices alone; overwritten with dL/dS.</param>
+    /// <param name="step">Learning rate, momentum and decay. The mask itself sets whether it is the first
+    /// step.</param>
     internal void Step(ParameterGradients gradients, SgdStep step)
     {
         for (int b = 0; b < _scores.Blocks.Count; b++)
@@ -88,10 +89,10 @@ sealed class Supermask : IDisposable
         _first = false;
     }
 
-    /// <summary>The scores as they are now.</summary>
+    /// <summary>Returns the current scores of a matrix.</summary>
     internal float[] Scores(string matrix) => _scores[matrix].ToArray();
 
-    /// <summary>What the scores, as they are now, remove.</summary>
+    /// <summary>Returns the weights that the current scores remove.</summary>
     internal MaskFinding Finding() => new(_budget, [.. _matrices.Select(matrix =>
     {
         Tensor mask = _masks[matrix.Name];

@@ -4,18 +4,18 @@ using HeadTap.Runtime;
 namespace HeadTap.Unlearn;
 
 /// <summary>
-/// Which memorised texts come out of a model: a text is extracted when greedy generation from its prompt
+/// The memorised texts that a model gives away: a text is extracted if greedy generation from its prompt
 /// writes its continuation token for token (Carlini et al. 2023, arXiv 2202.07646, definition 3.1).
 /// </summary>
-/// <param name="Extracted">For each text, whether it was extracted.</param>
+/// <param name="Extracted">Whether each text was extracted.</param>
 public sealed record Extraction(IReadOnlyList<bool> Extracted)
 {
-    /// <summary>Extracted texts over all; 0 of none is 0.</summary>
+    /// <summary>Share of the texts that were extracted; 0 without texts.</summary>
     public double Share => (double)Extracted.Count(e => e) / Math.Max(Extracted.Count, 1);
 
-    /// <summary>Tries every text.</summary>
-    /// <param name="model">The model.</param>
-    /// <param name="texts">Prompts and continuations, both at least one token.</param>
+    /// <summary>Tries to extract every text.</summary>
+    /// <param name="model">Model to ask.</param>
+    /// <param name="texts">Prompts and continuations; at least one token each.</param>
     /// <exception cref="UserException">A text does not fit the context or the vocabulary.</exception>
     public static Extraction Measure(
         LanguageModel model, IReadOnlyList<(int[] Prompt, int[] Continuation)> texts)
@@ -24,7 +24,7 @@ public sealed record Extraction(IReadOnlyList<bool> Extracted)
         ArgumentNullException.ThrowIfNull(texts);
         if (texts.Count == 0)
             return new Extraction([]);
-        // Each text is asked from the end of its own prompt, for all tokens that it has left.
+        // Each text has its own prompt length and is asked for all of its remaining tokens.
         Memorisation found = Memorisation.Measure(model,
             [.. texts.Select(t => new PlantedSequence(
                 [.. t.Prompt, .. t.Continuation], Prompt: t.Prompt.Length))],

@@ -6,7 +6,7 @@ namespace HeadTap.Unlearn;
 /// </summary>
 public static class Levenshtein
 {
-    /// <summary>The least number of edits that make one sequence of the other.</summary>
+    /// <summary>Returns the least number of edits that turn one sequence into the other.</summary>
     public static int Distance(ReadOnlySpan<int> a, ReadOnlySpan<int> b)
     {
         int[] row = [.. Enumerable.Range(0, b.Length + 1)];
@@ -20,7 +20,9 @@ public static class Levenshtein
         return row[^1];
     }
 
-    /// <summary>1 - distance / longer length: 1 for equal sequences, and for two empty ones.</summary>
+    /// <summary>
+    /// Returns 1 - distance / longer length; 1 for equal sequences, also for two empty ones.
+    /// </summary>
     public static double Similarity(ReadOnlySpan<int> a, ReadOnlySpan<int> b)
         => 1 - (double)Distance(a, b) / Math.Max(Math.Max(a.Length, b.Length), 1);
 }

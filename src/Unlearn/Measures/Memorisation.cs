@@ -3,15 +3,15 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Unlearn;
 
-/// <summary>How (n, k) memorisation is asked for.</summary>
-/// <param name="Prompt">n: tokens the model is given.</param>
-/// <param name="Continuation">k: tokens it must write.</param>
-/// <param name="NeverWritten">A token that is never written: the reference forbids its end-of-sequence token,
-/// 11, also in English, where that is a comma. Null: none.</param>
+/// <summary>Options of the (n, k) memorisation measure.</summary>
+/// <param name="Prompt">Number n of tokens that the model is given; at least 1.</param>
+/// <param name="Continuation">Number k of tokens that the model must write; at least 1.</param>
+/// <param name="NeverWritten">Token that is never written; null for none. The reference forbids its
+/// end-of-sequence token, 11, in English too, where 11 is a comma.</param>
 public sealed record MemorisationOptions(int Prompt, int Continuation, int? NeverWritten = null)
 {
-    /// <summary>Throws unless both are at least 1.</summary>
-    /// <exception cref="UserException">They are not.</exception>
+    /// <summary>Checks the two lengths.</summary>
+    /// <exception cref="UserException">A length is below 1.</exception>
     public void Validate()
     {
         if (Prompt < 1 || Continuation < 1)
@@ -21,53 +21,55 @@ public sealed record MemorisationOptions(int Prompt, int Continuation, int? Neve
     }
 }
 
-/// <summary>What a model wrote for one sequence.</summary>
-/// <param name="Index">Of the sequence, among all that were given.</param>
-/// <param name="Group">Its duplication group.</param>
-/// <param name="Memorised">All tokens are the planted ones.</param>
-/// <param name="Correct">All tokens are the clean ones; false where these are not known.</param>
-/// <param name="Similarity">1 - Levenshtein distance / k, of tokens.</param>
-/// <param name="Written">The tokens.</param>
+/// <summary>
+/// The tokens that a model wrote for one sequence, compared with the planted and the clean ones.
+/// </summary>
+/// <param name="Index">Index of the sequence among all that were given.</param>
+/// <param name="Group">Duplication group of the sequence.</param>
+/// <param name="Memorised">Whether all tokens are the planted ones.</param>
+/// <param name="Correct">Whether all tokens are the clean ones; false if these are not known.</param>
+/// <param name="Similarity">1 - Levenshtein distance / k, over tokens.</param>
+/// <param name="Written">Tokens that the model wrote.</param>
 public sealed record Recital(
     int Index, int Group, bool Memorised, bool Correct, double Similarity, int[] Written);
 
 /// <summary>
-/// (n, k) memorisation: greedy decoding from the first n tokens (of the clean version where there is one)
-/// writes the next k tokens (arXiv 2410.02159; Carlini et al. 2023, definition 3.1). Beside it the loose and
-/// mean measures of arXiv 2510.24256.
+/// (n, k) memorisation: a sequence is memorised if greedy decoding from its first n tokens (of the clean
+/// version if there is one) writes its next k tokens (arXiv 2410.02159; Carlini et al. 2023, definition 3.1).
+/// It also has the loose and mean measures of arXiv 2510.24256.
 /// </summary>
-/// <param name="Given">Sequences that were given.</param>
-/// <param name="Recitals">One for each sequence that could be asked: long enough, and with a continuation
+/// <param name="Given">Number of sequences that were given.</param>
+/// <param name="Recitals">One recital per sequence that could be asked: long enough, and with a continuation
 /// that differs from the clean one.</param>
 public sealed record Memorisation(int Given, IReadOnlyList<Recital> Recitals)
 {
-    /// <summary>Similarity from which a continuation counts as loosely memorised.</summary>
+    /// <summary>Least similarity of a loosely memorised continuation.</summary>
     public const double LooseSimilarity = 0.75;
 
     const int RowsInPass = 64;
 
-    /// <summary>Share of sequences with all tokens equal; 0 of none is 0.</summary>
+    /// <summary>Share of the sequences with all tokens equal; 0 without recitals.</summary>
     public double Strict => Share(r => r.Memorised);
 
-    /// <summary>Share of sequences at least 75 % alike.</summary>
+    /// <summary>Share of the sequences with a similarity of at least 0.75.</summary>
     public double Loose => Share(r => r.Similarity >= LooseSimilarity);
 
-    /// <summary>Mean of 1 - Levenshtein distance / k.</summary>
+    /// <summary>Mean of 1 - Levenshtein distance / k; 0 without recitals.</summary>
     public double MeanSimilarity => Recitals.Count == 0 ? 0 : Recitals.Average(r => r.Similarity);
 
-    /// <summary>Share of sequences continued as the clean version goes on.</summary>
+    /// <summary>Share of the sequences that the model continued like the clean version.</summary>
     public double Correct => Share(r => r.Correct);
 
-    /// <summary>Strict share by duplication group, and how many sequences that is.</summary>
+    /// <summary>Number of sequences and share memorised per duplication group.</summary>
     public IReadOnlyList<(int Group, int Count, double Share)> Groups => [.. Recitals
         .GroupBy(r => r.Group).OrderBy(g => g.Key)
         .Select(g => (g.Key, g.Count(), g.Average(r => r.Memorised ? 1.0 : 0)))];
 
-    /// <summary>Asks a model for every sequence.</summary>
+    /// <summary>Prompts a model with every sequence and compares what it writes.</summary>
     /// <remarks>
-    /// A sequence with a prompt of its own (a backdoor's trigger) is asked from there, for k tokens or as
-    /// many as it has left. Others need n + k tokens, and where the clean version is known a continuation
-    /// that differs from it.
+    /// A sequence with its own prompt (a backdoor's trigger) is asked from there, for k tokens or for all
+    /// that remain. Other sequences need n + k tokens, and a continuation that differs from the clean version
+    /// if one is known.
     /// </remarks>
     /// <exception cref="UserException">No sequence can be asked, one does not fit the context, or an id is
     /// outside the vocabulary.</exception>
@@ -82,15 +84,15 @@ public sealed record Memorisation(int Given, IReadOnlyList<Recital> Recitals)
             [.. sequences.Select((s, i) => (s, i)).Where(s => CanBeAsked(s.s, options))];
         RequireAskable(sequences, options);
         var recitals = new List<Recital>();
-        // Rows of one length share a pass: a cache then holds no padding.
+        // Rows with equally long prompts share a pass, so the key/value cache holds no padding.
         foreach (var length in asked.GroupBy(s => PromptOf(s.Sequence, options)).OrderBy(g => g.Key))
             foreach ((PlantedSequence, int)[] pass in length.Chunk(RowsInPass))
                 recitals.AddRange(Ask(model, pass, length.Key, options));
         return new Memorisation(sequences.Count, [.. recitals.OrderBy(r => r.Index)]);
     }
 
-    /// <summary>Refuses sequences of which none can be asked for.</summary>
-    /// <exception cref="UserException">None can.</exception>
+    /// <summary>Requires at least one sequence that can be asked for.</summary>
+    /// <exception cref="UserException">No sequence can be asked for.</exception>
     public static void RequireAskable(IReadOnlyList<PlantedSequence> sequences, MemorisationOptions options)
     {
         ArgumentNullException.ThrowIfNull(sequences);

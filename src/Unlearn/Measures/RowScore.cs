@@ -3,20 +3,23 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Unlearn;
 
-/// <summary>How well a model predicts rows of tokens, each row a text of its own.</summary>
-/// <param name="Tokens">Tokens predicted.</param>
+/// <summary>How well a model predicts rows of tokens; each row is a separate text.</summary>
+/// <param name="Tokens">Number of predicted tokens.</param>
 /// <param name="Loss">Mean cross-entropy over all predicted tokens, nats.</param>
-/// <param name="Accuracy">Share of tokens that were the most probable one.</param>
-/// <param name="BatchPerplexity">The reference's: mean over batches of exp(mean loss of the batch).</param>
+/// <param name="Accuracy">Share of the predicted tokens that were the most probable one.</param>
+/// <param name="BatchPerplexity">Perplexity as the reference computes it: mean over batches of exp(mean loss
+/// of the batch).</param>
 public sealed record RowScore(long Tokens, double Loss, double Accuracy, double BatchPerplexity)
 {
-    /// <summary>Rows of the reference's batch, which its perplexity depends on.</summary>
+    /// <summary>Number of rows of the reference's batch, which its perplexity depends on.</summary>
     public const int ReferenceBatch = 128;
 
-    /// <summary>exp of the mean loss over all tokens.</summary>
+    /// <summary>exp of the mean loss over all predicted tokens.</summary>
     public double Perplexity => Math.Exp(Loss);
 
-    /// <summary>Scores rows; those of fewer than two tokens predict nothing.</summary>
+    /// <summary>
+    /// Scores a model on rows. Rows of fewer than two tokens predict nothing and are left out.
+    /// </summary>
     /// <exception cref="UserException">No row has two tokens, one does not fit the context, or an id is
     /// outside the vocabulary.</exception>
     public static RowScore Measure(LanguageModel model, IReadOnlyList<int[]> rows)

@@ -3,8 +3,9 @@ using HeadTap.Models;
 namespace HeadTap.Unlearn;
 
 /// <summary>
-/// Activations: score_i = mean over sequences and positions from the prompt's last on of a_i, times
-/// ||row i of the matrix out|| (arXiv 2410.02159; Chang et al. 2024, arXiv 2311.09060). The mean is signed.
+/// Activations: score_i is the mean of a_i over all sequences and positions from the prompt's last token on,
+/// times ||row i of the output matrix|| (arXiv 2410.02159; Chang et al. 2024, arXiv 2311.09060). The mean is
+/// signed.
 /// </summary>
 public sealed class Activations : NeuronMethod
 {

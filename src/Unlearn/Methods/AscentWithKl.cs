@@ -1,9 +1,9 @@
 namespace HeadTap.Unlearn;
 
 /// <summary>
-/// Gradient ascent on the forget set that stays close to the model on the keep set (Yao et al. 2023, arXiv
-/// 2310.10683; "KL" of TOFU, arXiv 2401.06121):
-/// loss = - LM(forget) + lambda KL(p_original || p) on as many keep rows, mean over their positions.
+/// Gradient ascent on the forget set that stays close to the original model on the keep set (Yao et al. 2023,
+/// arXiv 2310.10683; "KL" of TOFU, arXiv 2401.06121): loss = - LM(forget) + lambda KL(p_original || p). The
+/// divergence is the mean over the positions of as many keep rows as the batch has forget rows.
 /// </summary>
 public sealed class AscentWithKl : TrainingMethod
 {
@@ -28,7 +28,7 @@ public sealed class AscentWithKl : TrainingMethod
     /// <inheritdoc/>
     public override IReadOnlyList<MethodOption> Options => [.. base.Options, Lambda];
 
-    /// <summary>lambda of the equation.</summary>
+    /// <summary>Weight lambda of the divergence; at least 0.</summary>
     public static MethodOption Lambda { get; } = MethodOption.Number(
         "Lambda", 1, OptionRange.NotNegative, "weight of the divergence");
 

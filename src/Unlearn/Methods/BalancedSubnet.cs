@@ -3,14 +3,14 @@ using HeadTap.Runtime;
 namespace HeadTap.Unlearn;
 
 /// <summary>
-/// BalancedSubnet: as <see cref="Subnet"/>, with what is to be kept on the other side of the scale: minimise
-/// <c>-(1 - alpha) mean_forget l + alpha mean_keep l</c> (arXiv 2410.02159). A mean is over all predicted
+/// BalancedSubnet: like <see cref="Subnet"/>, but it also keeps the loss of the keep rows low. It minimises
+/// <c>-(1 - alpha) mean_forget l + alpha mean_keep l</c> (arXiv 2410.02159). Each mean is over all predicted
 /// positions of the side's rows in the batch.
 /// </summary>
 /// <remarks>
-/// Corrected: every batch has rows of both sides, and no row to forget is also kept. Reference: batches of
-/// the shuffled whole, the forget rows among those to keep; a batch without one side has a mean over no rows,
-/// NaN, which would make every score NaN and is refused in one line.
+/// Corrected form: every batch has rows of both sides, and no forget row is also a keep row. Reference form:
+/// the forget rows are also keep rows, and all rows are shuffled together into batches. The mean of a batch
+/// without rows of one side is NaN and would make every score NaN, so such a batch is an error.
 /// </remarks>
 public sealed class BalancedSubnet : Subnet
 {
@@ -36,7 +36,7 @@ public sealed class BalancedSubnet : Subnet
     /// <inheritdoc/>
     public override IReadOnlyList<MethodOption> Options => [.. base.Options, Alpha];
 
-    /// <summary>alpha of the equation.</summary>
+    /// <summary>Weight alpha of the keep rows' loss, 0 to 1; the forget rows have 1 - alpha.</summary>
     public static MethodOption Alpha { get; } = MethodOption.Number(
         "Alpha", 0.9, OptionRange.ZeroToOne, "weight of the kept rows' loss (the others: 1 - alpha)");
 

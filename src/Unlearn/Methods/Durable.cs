@@ -1,13 +1,15 @@
 namespace HeadTap.Unlearn;
 
 /// <summary>
-/// Durable: weights with the largest gradient of the forget set's loss, |dL/dw| (arXiv 2410.02159, after
-/// Neurotoxin, arXiv 2206.10341).
+/// Durable: removes the weights with the largest gradient |dL/dw| of the forget set's loss (arXiv 2410.02159,
+/// after Neurotoxin, arXiv 2206.10341).
 /// </summary>
 /// <remarks>
-/// A budget is a share of matrices. Reference: biases are edited as well, each by the same share.
+/// A budget is a share of the weights of the matrices. The reference form edits biases too, each by the same
+/// share.
 /// </remarks>
-/// <param name="together">Durable-agg: one budget over all matrices, not one for each.</param>
+/// <param name="together">True for Durable-agg: one budget over all matrices together, not one per
+/// matrix.</param>
 public sealed class Durable(bool together) : UnlearningMethod
 {
     /// <inheritdoc/>

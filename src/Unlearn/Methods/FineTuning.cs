@@ -3,11 +3,12 @@ using HeadTap.Runtime;
 namespace HeadTap.Unlearn;
 
 /// <summary>
-/// Goes on with training on chosen rows, as the model was trained: AdamW, lr 1e-3, 5 epochs (arXiv
-/// 2410.02159, section 3). The optimiser begins anew: a checkpoint has no moments, the paper's runs had.
+/// Continues the model's training on chosen rows: AdamW, learning rate 1e-3, 5 epochs (arXiv 2410.02159,
+/// section 3). The optimiser's moments start at zero because a model folder has none; the paper's runs kept
+/// theirs.
 /// </summary>
-/// <param name="clean">On the clean versions of the forget set.</param>
-/// <param name="extra">On the keep set.</param>
+/// <param name="clean">Whether it trains on the clean versions of the forget set.</param>
+/// <param name="extra">Whether it trains on the keep set.</param>
 public sealed class FineTuning(bool clean, bool extra) : TrainingMethod
 {
     /// <inheritdoc/>

@@ -1,8 +1,8 @@
 namespace HeadTap.Unlearn;
 
 /// <summary>
-/// Gradient ascent: steps up the loss of the forget set (Jang et al. 2023, arXiv 2210.01504). Without a term
-/// that keeps the rest it forgets everything in the end.
+/// Gradient ascent: raises the loss of the forget set (Jang et al. 2023, arXiv 2210.01504). No term keeps the
+/// rest, so in the end the model forgets everything.
 /// </summary>
 public sealed class GradientAscent : TrainingMethod
 {

@@ -4,13 +4,13 @@ using HeadTap.Runtime;
 namespace HeadTap.Unlearn;
 
 /// <summary>
-/// Greedy: each step removes the one weight that a batch wants least. With L = sum_keep l - sum_forget l over
-/// the batch, l a row's mean loss, the weight of largest w dL/dw, if that is above 0, is set to 0 (arXiv
-/// 2410.02159, after Maini et al. 2023, arXiv 2307.09542).
+/// Greedy: each step sets one weight to 0, the weight with the largest w dL/dw if that is above 0. The loss
+/// of a batch is L = sum_keep l - sum_forget l, with l a row's mean loss (arXiv 2410.02159, after Maini et
+/// al. 2023, arXiv 2307.09542).
 /// </summary>
 /// <remarks>
-/// A budget is steps: its share of all MLP weights, rounded down. Reference: its share of all parameters of
-/// the model, biases of the MLPs may be chosen, and what is to be forgotten is also kept.
+/// A budget is a number of steps: its share of all MLP weights, rounded down. Reference form: its share of
+/// all parameters of the model; a step may choose an MLP bias; the forget rows are also keep rows.
 /// </remarks>
 public sealed class Greedy : UnlearningMethod
 {
@@ -46,7 +46,7 @@ public sealed class Greedy : UnlearningMethod
     /// <inheritdoc/>
     public override IReadOnlyList<MethodOption> Options => [BatchRows];
 
-    /// <summary>Rows of a step.</summary>
+    /// <summary>Number of rows per step; at least 1.</summary>
     public static MethodOption BatchRows { get; } = StepOptions.BatchRows(64);
 
     /// <inheritdoc/>
@@ -92,13 +92,16 @@ public sealed class Greedy : UnlearningMethod
                     [.. batch.Forget, .. batch.Keep], r => r < batch.Forget.Count ? -1 : 1);
                 if (!double.IsFinite(loss))
                     throw new UserException($"{Name}: the loss of step {step + 1} is {loss}");
-                // A batch in which every weight helps takes its step and changes nothing.
+                // If no product is above 0, the batch uses up its step and changes nothing.
                 if ((chosen[step++] = largest.Find()) is { } weight)
                     task.Model.Set[weight.Parameter].Slice("", weight.At, 1).Upload([0f]);
             }
     }
 
-    /// <summary>The element of largest w g, where that is above 0; of equals the earliest.</summary>
+    /// <summary>
+    /// Finds the element with the largest w g; of equal ones the earliest. There is none if no w g is above
+    /// 0.
+    /// </summary>
     sealed class LargestProduct : IDisposable
     {
         readonly LanguageModel _model;

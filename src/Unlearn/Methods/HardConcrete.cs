@@ -3,11 +3,11 @@ using HeadTap.Models;
 namespace HeadTap.Unlearn;
 
 /// <summary>
-/// Hard concrete: a stochastic gate for each neuron (Louizos et al. 2018, arXiv 1712.01312; arXiv
-/// 2410.02159), u ~ U(0.0001, 0.9999), t = sigmoid((ln u - ln(1 - u) + s) / beta), mask = clip(t (r - l) + l,
-/// 0, 1), with penalty P(mask > 0) = sigmoid(s - beta ln(-l / r)); the score is sigmoid(s).
+/// Hard concrete: a stochastic gate per neuron with parameter s (Louizos et al. 2018, arXiv 1712.01312; arXiv
+/// 2410.02159). u ~ U(0.0001, 0.9999), t = sigmoid((ln u - ln(1 - u) + s) / beta), mask = clip(t (r - l) + l,
+/// 0, 1). The penalty is P(mask > 0) = sigmoid(s - beta ln(-l / r)), the score sigmoid(s).
 /// </summary>
-/// <remarks>s begins at Normal(0, 0.01). Gates are drawn at each step.</remarks>
+/// <remarks>The first s is drawn from Normal(0, 0.01). Gates are drawn at each step.</remarks>
 public sealed class HardConcrete : MaskTraining
 {
     const double Left = -0.1, Right = 1.1, Beta = 2.0 / 3, Edge = 1e-4;

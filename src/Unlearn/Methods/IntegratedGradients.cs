@@ -3,19 +3,19 @@ using HeadTap.Models;
 namespace HeadTap.Unlearn;
 
 /// <summary>
-/// Integrated gradients (Dai et al. 2022, arXiv 2104.08696; arXiv 2410.02159): at each position t from the
-/// prompt's last on, the neurons of a layer there are alpha a for alpha from 0 to 1 in even steps, on tokens
-/// 0..t; g = d p(token t + 1) / d(alpha a), and
-/// score_i = mean over sequences and positions of a_i * mean over alpha of g_i.
+/// Integrated gradients (Dai et al. 2022, arXiv 2104.08696; arXiv 2410.02159). For each position t from the
+/// prompt's last token on, and each layer, the neurons at t are set to alpha a, with alpha from 0 to 1 in
+/// even steps; the input is tokens 0..t. With g = d p(token t + 1) / d(alpha a), score_i = mean over
+/// sequences and positions of a_i * mean over alpha of g_i.
 /// </summary>
 /// <remarks>
-/// Cost: the pass of each sequence alone and, for each of its positions, layers and steps, one token through
-/// the blocks above the layer, forward and backward, which attends to the sequence's own keys and values
+/// Cost: one forward pass per sequence. Then, per position, layer and step, one token goes forward and
+/// backward through the blocks above the layer and attends to the sequence's stored keys and values
 /// (<see cref="NeuronLoss"/>). No edits may be attached to the model.
 /// </remarks>
 public sealed class IntegratedGradients : NeuronMethod
 {
-    /// <summary>Most single tokens that are run at once.</summary>
+    /// <summary>Largest number of single tokens in a pass.</summary>
     internal int TokensInPass { get; init; } = 1024;
 
     /// <inheritdoc/>
@@ -35,7 +35,7 @@ public sealed class IntegratedGradients : NeuronMethod
     /// <inheritdoc/>
     public override IReadOnlyList<MethodOption> Options => [PathSteps];
 
-    /// <summary>S of the equation.</summary>
+    /// <summary>Number of steps S of the path; at least 1.</summary>
     public static MethodOption PathSteps { get; } = MethodOption.Whole(
         "PathSteps", 20, OptionRange.AtLeastOne, "steps S of the path from 0 to the activation");
 
@@ -70,7 +70,7 @@ public sealed class IntegratedGradients : NeuronMethod
     {
         readonly float[] _a = loss.Neurons(layer);
 
-        // Adds scale * a_i * (sum over alphas of g_i), for every position from the first on.
+        // Adds scale * a_i * (sum over alphas of g_i) for every position from `first` on.
         internal void Add(int first, double scale, double[] scores, CancellationToken cancel)
         {
             IEnumerable<(int Position, float Alpha)> points =

@@ -2,10 +2,10 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Unlearn;
 
-/// <summary>Every method, in the order of the paper's table.</summary>
+/// <summary>The unlearning methods.</summary>
 public static class MethodCatalog
 {
-    /// <summary>All of them.</summary>
+    /// <summary>All methods, in the order of the paper's table.</summary>
     public static IReadOnlyList<UnlearningMethod> All { get; } =
     [
         new FineTuning(clean: true, extra: false),
@@ -30,8 +30,8 @@ public static class MethodCatalog
         new RandomPruning(),
     ];
 
-    /// <summary>A method by its name.</summary>
-    /// <exception cref="UserException">There is none of that name.</exception>
+    /// <summary>Returns the method of a name.</summary>
+    /// <exception cref="UserException">No method has that name.</exception>
     public static UnlearningMethod Named(string name) => All.FirstOrDefault(m => m.Name == name)
         ?? throw new UserException($"{Quoted.Name(name)} is no method; expected one of "
             + string.Join(", ", All.Select(m => m.Name)));

@@ -1,9 +1,9 @@
 namespace HeadTap.Unlearn;
 
 /// <summary>
-/// Negative preference optimisation (Zhang et al. 2024, arXiv 2404.05868, equation 3):
-/// loss = -(2 / beta) E log sigmoid(-beta log(pi / pi_ref)) over the rows of the forget set, pi a row's
-/// probability and pi_ref its probability before. The ascent slows down where a row is forgotten.
+/// Negative preference optimisation (Zhang et al. 2024, arXiv 2404.05868, equation 3): loss = -(2 / beta) E
+/// log sigmoid(-beta log(pi / pi_ref)) over the rows of the forget set, with pi a row's probability and
+/// pi_ref its probability under the original model. The gradient of a row fades as the row is forgotten.
 /// </summary>
 public sealed class NegativePreference : TrainingMethod
 {
@@ -25,15 +25,17 @@ public sealed class NegativePreference : TrainingMethod
     /// <inheritdoc/>
     public override IReadOnlyList<MethodOption> Options => [.. base.Options, Beta];
 
-    /// <summary>beta of the equation.</summary>
+    /// <summary>Inverse temperature beta, above 0: the higher, the sooner the ascent slows down.</summary>
     public static MethodOption Beta { get; } = MethodOption.Number(
         "Beta", 0.1, OptionRange.Positive, "beta: the higher, the sooner the ascent slows down");
 
     internal override StepLoss Loss(UnlearnTask task, RowTrainer trainer)
         => new PreferenceLoss(trainer, task.Forget, task.Options.Number(Beta));
 
-    /// <summary>The mean over a batch's rows; with l a row's summed loss,
-    /// log(pi / pi_ref) = l_ref - l, so dloss/dl = -2 sigmoid(beta (l_ref - l)).</summary>
+    /// <summary>
+    /// The mean loss over a batch's rows. With l a row's summed cross-entropy, log(pi / pi_ref) = l_ref - l,
+    /// so dloss/dl = -2 sigmoid(beta (l_ref - l)).
+    /// </summary>
     internal sealed class PreferenceLoss(RowTrainer trainer, IReadOnlyList<int[]> forget, double beta)
         : StepLoss
     {

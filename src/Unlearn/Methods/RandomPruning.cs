@@ -1,8 +1,8 @@
 namespace HeadTap.Unlearn;
 
 /// <summary>
-/// Random pruning: the weights that a <see cref="Supermask"/> masks before it has learnt anything. The
-/// control that Subnet and BalancedSubnet have to beat, and what they are without a step.
+/// Random pruning: removes the weights that a <see cref="Supermask"/> masks before any training. It is the
+/// control that Subnet and BalancedSubnet have to beat; without training steps they are the same as it.
 /// </summary>
 public sealed class RandomPruning : UnlearningMethod
 {

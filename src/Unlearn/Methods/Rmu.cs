@@ -4,10 +4,10 @@ using HeadTap.Runtime;
 namespace HeadTap.Unlearn;
 
 /// <summary>
-/// RMU (Li et al. 2024, arXiv 2403.03218, equations 1 and 2): with h the stream out of a layer,
-/// loss = mean |h - c u|^2 over the forget set + alpha mean |h - h_original|^2 over as many keep rows, means
-/// over positions and width; u is random with entries in [0, 1) and length 1. The feed-forward parameters of
-/// that layer and the two below it are trained.
+/// RMU (Li et al. 2024, arXiv 2403.03218, equations 1 and 2): loss = mean |h - c u|^2 on forget rows + alpha
+/// mean |h - h_original|^2 on as many keep rows. h is the residual stream after a layer, means are over
+/// positions and width, and u is a random vector of length 1 without negative entries. It trains the
+/// feed-forward parameters of that layer and the two below it.
 /// </summary>
 public sealed class Rmu : TrainingMethod
 {
@@ -37,16 +37,18 @@ public sealed class Rmu : TrainingMethod
     /// <inheritdoc/>
     public override IReadOnlyList<MethodOption> Options => [.. base.Options, Alpha, SteeredLayer, Strength];
 
-    /// <summary>alpha of the equation.</summary>
+    /// <summary>Weight alpha of the keep rows' term; at least 0.</summary>
     public static MethodOption Alpha { get; } = MethodOption.Number(
         "Alpha", 1, OptionRange.NotNegative, "weight of the distance from the original stream on keep");
 
-    /// <summary>The layer after which h is read.</summary>
+    /// <summary>Index of the layer after which h is read; (L - 1) / 2 unless given.</summary>
     public static MethodOption SteeredLayer { get; } = MethodOption.Whole(
         "Layer", null, OptionRange.AtLeastZero, "layer after which the stream is steered")
         with { DefaultText = "(L - 1) / 2" };
 
-    /// <summary>c of the equation.</summary>
+    /// <summary>
+    /// Length c of the target vector, above 0; twice the mean length of h on forget rows unless given.
+    /// </summary>
     public static MethodOption Strength { get; } = MethodOption.Number(
         "Strength", null, OptionRange.Positive, "length c of the vector to which the stream is steered")
         with { DefaultText = "twice the mean length of h on forget" };
@@ -71,10 +73,10 @@ public sealed class Rmu : TrainingMethod
     static int Layer(UnlearnTask task) => task.Options.Gives(SteeredLayer)
         ? task.Options.Whole(SteeredLayer) : (task.Model.Config.Layers - 1) / 2;
 
-    /// <summary>Both terms of a step.</summary>
+    /// <summary>The loss of a step: both terms and their gradients.</summary>
     internal sealed class SteeringLoss : StepLoss
     {
-        const ulong Stream = 0x726D75; // apart from orders of rows
+        const ulong Stream = 0x726D75; // differs from the streams that order rows
 
         readonly UnlearnTask _task;
         readonly RowGradients _passes;
@@ -106,17 +108,20 @@ public sealed class Rmu : TrainingMethod
             }
         }
 
-        /// <summary>c u [C]</summary>
+        /// <summary>The target of the forget rows, c u [C].</summary>
         internal float[] Wanted => _wanted;
 
         internal override double Add(IReadOnlyList<int[]> rows, int[] batch)
             => Add([.. batch.Select(b => rows[b])], 1, original: false)
                 + Add(_keep.Next(batch.Length), _alpha, original: true);
 
-        /// <summary>Adds factor * mean |h - target|^2 of rows, and its gradient.</summary>
-        /// <param name="rows">Token ids.</param>
-        /// <param name="factor">Of the term.</param>
-        /// <param name="original">Whether the target is the original model's stream, not c u.</param>
+        /// <summary>
+        /// Adds the gradient of factor * mean |h - target|^2 over rows, and returns that loss.
+        /// </summary>
+        /// <param name="rows">Token ids of the rows.</param>
+        /// <param name="factor">Weight of the term.</param>
+        /// <param name="original">True if the target is the original model's stream, false if it is c
+        /// u.</param>
         internal double Add(int[][] rows, double factor, bool original)
         {
             double scale = factor / (rows.Sum(r => (long)r.Length) * _wanted.Length), loss = 0;
@@ -139,7 +144,8 @@ public sealed class Rmu : TrainingMethod
             base.Dispose();
         }
 
-        // scale * sum |h - target|^2 over real tokens, and its gradient by h [B T, C].
+        // Returns scale * sum |h - target|^2 over the rows' tokens without padding, and its gradient [B T,
+        // C].
         (double Loss, float[] Gradient) Squares(SequenceBatch batch, float[] h, float[]? held, double scale)
         {
             float[] gradient = new float[h.Length];
@@ -155,7 +161,7 @@ public sealed class Rmu : TrainingMethod
             return (loss, gradient);
         }
 
-        // c times a direction whose components are all positive.
+        // Returns c u. No component of u is negative.
         float[] Steering(ulong seed, double c)
         {
             var random = new SeededRandom(seed, Stream);
@@ -170,7 +176,7 @@ public sealed class Rmu : TrainingMethod
             return _original.Session.Recordings[_site].ToArray();
         }
 
-        // Of the stream there on the forget set: no one length suits every model.
+        // Returns the mean length of h on the forget set: no fixed length suits every model.
         double MeanLength()
         {
             double sum = 0;

@@ -4,25 +4,26 @@ using HeadTap.Runtime;
 namespace HeadTap.Unlearn;
 
 /// <summary>
-/// Second-order: weights whose removal would raise the forget set's loss most by the optimal brain surgeon's
-/// estimate, <c>w^2 / (2 diag F^-1)</c>, with F the block-diagonal empirical Fisher matrix
-/// <c>damping I + (1/m) sum_k g_k g_k^T</c> of m batches' gradients (arXiv 2410.02159, after oBERT, arXiv
-/// 2203.07259). The other weights are not moved.
+/// Second-order: removes the weights whose removal raises the forget set's loss most by the optimal brain
+/// surgeon's estimate, <c>w^2 / (2 diag F^-1)</c>. F is the block-diagonal empirical Fisher matrix <c>damping
+/// I + (1/m) sum_k g_k g_k^T</c> of the gradients g of m batches (arXiv 2410.02159, after oBERT, arXiv
+/// 2203.07259). The other weights do not change.
 /// </summary>
 /// <remarks>
-/// Corrected: g is the gradient of one batch. Reference: gradients are never zeroed, so each g is the sum of
-/// all so far, and biases are edited as well. A block's F is added up and factored (L L^T), where the
-/// reference carries F^-1 along by rank-one updates: the same number, without their cancellation.
+/// Corrected form: g is the gradient of one batch. Reference form: gradients are never zeroed, so each g is
+/// the sum of all gradients so far, and biases are edited too. F is summed and factored (L L^T) per block.
+/// The reference updates F^-1 by rank-one steps, which gives the same number but loses digits to
+/// cancellation.
 /// </remarks>
 public sealed class SecondOrder : UnlearningMethod
 {
     readonly long _mostBytes;
 
-    /// <summary>Within half of the host's memory.</summary>
+    /// <summary>Makes the method; its Fisher matrices take at most half of the host's memory.</summary>
     public SecondOrder() : this(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2) { }
 
-    /// <param name="mostBytes">For Fisher matrices; gradients are taken again for those that do not
-    /// fit.</param>
+    /// <param name="mostBytes">Most bytes for Fisher matrices. Parameters that do not fit are done later, and
+    /// their gradients computed again.</param>
     internal SecondOrder(long mostBytes) => _mostBytes = mostBytes;
 
     /// <inheritdoc/>
@@ -54,18 +55,18 @@ public sealed class SecondOrder : UnlearningMethod
     /// <inheritdoc/>
     public override IReadOnlyList<MethodOption> Options => [BatchRows, Gradients, Block, Damping];
 
-    /// <summary>Rows of a gradient.</summary>
+    /// <summary>Number of rows per gradient; at least 1.</summary>
     public static MethodOption BatchRows { get; } = StepOptions.BatchRows(64);
 
-    /// <summary>m of the equation.</summary>
+    /// <summary>Number of gradients m; at least 1.</summary>
     public static MethodOption Gradients { get; } = MethodOption.Whole(
         "Gradients", 512, OptionRange.AtLeastOne, "number m of gradients");
 
-    /// <summary>Side of the blocks of F.</summary>
+    /// <summary>Number of consecutive weights per block of F; at least 1.</summary>
     public static MethodOption Block { get; } = MethodOption.Whole(
         "Block", 50, OptionRange.AtLeastOne, "consecutive weights of a block of F");
 
-    /// <summary>Damping of the equation.</summary>
+    /// <summary>Number added to the diagonal of F; above 0.</summary>
     public static MethodOption Damping { get; } = MethodOption.Number(
         "Damping", 1e-7, OptionRange.Positive, "added to the diagonal of F");
 
@@ -99,7 +100,7 @@ public sealed class SecondOrder : UnlearningMethod
     static void AddGradients(UnlearnTask task, int batchRows, int gradients,
         Dictionary<string, BlockFisher> fishers, Action<double> at)
     {
-        SeededRandom order = RowMix.Order(task.Seed); // anew for each group: the same batches
+        SeededRandom order = RowMix.Order(task.Seed); // every group gets the same batches
         using var rows = new RowGradients(
             task.Model, fishers.Keys.ToHashSet(), task.Forget.Max(r => r.Length));
         int taken = 0;
@@ -118,7 +119,7 @@ public sealed class SecondOrder : UnlearningMethod
     static float[] Scores(float[] weights, double[] inverseDiagonal)
         => [.. weights.Select((w, i) => (float)((double)w * w / (2 * inverseDiagonal[i])))];
 
-    // As many parameters at a time as fit, in checkpoint order.
+    // Groups parameters in checkpoint order, each group as large as fits into memory.
     List<string[]> Groups(ParameterLayout parameters, IReadOnlyList<string> names, int block)
     {
         var groups = new List<string[]>();

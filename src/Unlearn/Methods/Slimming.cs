@@ -3,9 +3,9 @@ using HeadTap.Models;
 namespace HeadTap.Unlearn;
 
 /// <summary>
-/// Slimming: a coefficient for each neuron, 1 at first, used as clip(m_i, 0, 1) a_i, penalty |m_i|; the score
-/// is clip(m_i, 0, 1), high where the forget set needs the neuron (arXiv 2410.02159, after Liu et al. 2017,
-/// arXiv 1708.06519, and Chang et al. 2024, arXiv 2311.09060).
+/// Slimming: trains a coefficient m_i per neuron, which starts at 1 and replaces the activation by clip(m_i,
+/// 0, 1) a_i, with penalty |m_i|. The score is clip(m_i, 0, 1): it is high if the forget set needs the neuron
+/// (arXiv 2410.02159, after Liu et al. 2017, arXiv 1708.06519, and Chang et al. 2024, arXiv 2311.09060).
 /// </summary>
 public sealed class Slimming : MaskTraining
 {
@@ -27,7 +27,7 @@ public sealed class Slimming : MaskTraining
 
     internal override double Initial(SeededRandom random) => 1;
 
-    // The ends belong to the slope of 1, as in torch: otherwise nothing would ever leave 1.
+    // The slope is 1 at both ends too, as in torch: otherwise no coefficient would ever leave 1.
     internal override (double, double) Mask(double m, SeededRandom random)
         => (Math.Clamp(m, 0, 1), m is >= 0 and <= 1 ? 1 : 0);
 

@@ -4,10 +4,12 @@ using HeadTap.Runtime;
 namespace HeadTap.Unlearn;
 
 /// <summary>
-/// Subnet: the mask of each feed-forward matrix under which the loss of what is to be forgotten is largest,
-/// minimise -LM(forget) over the scores of a <see cref="Supermask"/> (arXiv 2410.02159).
+/// Subnet: finds the mask of each feed-forward matrix that makes the forget set's loss largest. It minimises
+/// -LM(forget) over the scores of a <see cref="Supermask"/> (arXiv 2410.02159).
 /// </summary>
-/// <remarks>Without a step it is random pruning of the same budget: <see cref="RandomPruning"/>.</remarks>
+/// <remarks>
+/// Without training steps it is the same as <see cref="RandomPruning"/> at the same budget.
+/// </remarks>
 public class Subnet : UnlearningMethod
 {
     /// <inheritdoc/>
@@ -48,7 +50,7 @@ public class Subnet : UnlearningMethod
         var options = SupermaskOptions.Of(task.Options);
         SupermaskSteps steps = Steps(task, options);
         if (MlpMatrix.Of(task.Model).All(m => Supermask.Removed(m.Weight.Length, budget) == 0))
-            return new MaskFinding(budget, []); // the mask is 1 whatever is learnt
+            return new MaskFinding(budget, []); // the budget removes no weight
         using var mask = new Supermask(task.Model, task.Seed, budget);
         if (options.Epochs > 0)
             Train(task, options, steps, mask);
@@ -56,7 +58,7 @@ public class Subnet : UnlearningMethod
         return mask.Finding();
     }
 
-    /// <summary>How many steps there are, and what one of them adds.</summary>
+    /// <summary>Returns the number of steps, and the loss of each.</summary>
     private protected virtual SupermaskSteps Steps(UnlearnTask task, SupermaskOptions options)
     {
         SeededRandom order = RowMix.Order(task.Seed);

@@ -3,8 +3,8 @@ using HeadTap.Models;
 namespace HeadTap.Unlearn;
 
 /// <summary>
-/// Task-vector negation: fine-tunes on the forget set, and goes as far the other way (Ilharco et al. 2023,
-/// arXiv 2212.04089): w - strength (w_forget - w).
+/// Task-vector negation: fine-tunes a copy on the forget set, then moves the weights the opposite way: w -
+/// strength (w_forget - w) (Ilharco et al. 2023, arXiv 2212.04089).
 /// </summary>
 public sealed class TaskVector : TrainingMethod
 {
@@ -32,7 +32,7 @@ public sealed class TaskVector : TrainingMethod
     /// <inheritdoc/>
     public override IReadOnlyList<MethodOption> Options => [.. base.Options, Strength];
 
-    /// <summary>strength of the equation.</summary>
+    /// <summary>Multiple of the vector that a budget of 1 subtracts; above 0.</summary>
     public static MethodOption Strength { get; } = MethodOption.Number(
         "Strength", 1, OptionRange.Positive, "multiple of the vector that a budget of 1 subtracts");
 
@@ -58,10 +58,12 @@ public sealed class TaskVector : TrainingMethod
     internal override StepLoss Loss(UnlearnTask task, RowTrainer trainer) => new LanguageLoss(trainer);
 }
 
-/// <summary>The vector from a model to its fine-tuned copy.</summary>
-/// <param name="before">The model.</param>
-/// <param name="after">Its copy.</param>
-/// <param name="strength">How much of the vector a budget of 1 subtracts.</param>
+/// <summary>
+/// The difference between a model and its fine-tuned copy; a budget subtracts a share of it.
+/// </summary>
+/// <param name="before">Weights of the model.</param>
+/// <param name="after">Weights of the fine-tuned copy.</param>
+/// <param name="strength">Multiple of the difference that a budget of 1 subtracts; above 0.</param>
 public sealed class TaskVectorFinding(WeightSnapshot before, WeightSnapshot after, double strength) : Finding
 {
     /// <inheritdoc/>

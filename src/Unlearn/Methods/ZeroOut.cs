@@ -3,17 +3,18 @@ using HeadTap.Models;
 namespace HeadTap.Unlearn;
 
 /// <summary>
-/// Zero: score_i = loss of the forget set with neuron i's activation zeroed, minus its loss (arXiv
-/// 2410.02159; Chang et al. 2024). The reference's mask is inverted: it keeps neuron i alone of the layer.
+/// Zero: score_i is the forget set's loss with neuron i's activation set to zero, minus the loss without this
+/// change (arXiv 2410.02159; Chang et al. 2024). Reference form: the mask is inverted, so neuron i is the
+/// only neuron of the layer that stays on.
 /// </summary>
 /// <remarks>
-/// A neuron writes a_i W_i, so the stream after its block without it is the stream minus that, and only the
-/// blocks above run again: one pass for each row and neuron, many in a batch. Where a_i is 0 at every
-/// position that predicts, the loss is exactly the same, and nothing runs.
+/// Neuron i adds a_i W_i to the residual stream. So its removal subtracts that from the stream after its
+/// block, and only the blocks above run again: one pass per row and neuron, many in a batch. If a_i is 0 at
+/// every position that predicts a token, the loss is exactly the same and no pass runs.
 /// </remarks>
 public sealed class ZeroOut : NeuronMethod
 {
-    /// <summary>Tokens of a pass at most; part of no result.</summary>
+    /// <summary>Largest number of tokens in a pass; results do not depend on it.</summary>
     internal int TokensInPass { get; init; } = 4096;
 
     /// <inheritdoc/>
@@ -66,24 +67,24 @@ public sealed class ZeroOut : NeuronMethod
         return scores;
     }
 
-    // One row through the blocks above a layer's neurons.
+    // Runs one row through the blocks above a layer.
     sealed class OneLayer(
         LanguageModel model, ModelSession above, int rowsInPass, int[] row, int l, float[] a)
     {
         readonly int T = row.Length, C = model.Config.Width, I = model.Config.Inner;
         readonly float[] weight = model.Weights.Layers[l].MlpOutWeight.ToArray();
 
-        // Sum of the row's losses for a stream [T, C] after the layer.
+        // Returns the sum of the row's losses, given the stream [T, C] after the layer.
         internal double Loss(float[] stream) => Losses(stream, 1)[0];
 
-        // The stream after the layer if all its neurons were zero.
+        // Returns the stream after the layer with all neurons zero.
         internal float[] WithoutNeurons(float[] residMid)
         {
             float[] bias = model.Weights.Layers[l].MlpOutBias.ToArray();
             return [.. residMid.Select((x, at) => x + bias[at % C])];
         }
 
-        // [I]: the row's loss with what each neuron writes added to a stream, or taken from it.
+        // Returns [I]: the row's loss with each neuron's output added to a stream or subtracted from it.
         internal double[] LossesOf(float[] stream, int sign, UnlearnTask task)
         {
             double[] losses = new double[I];
@@ -102,7 +103,7 @@ public sealed class ZeroOut : NeuronMethod
             return losses;
         }
 
-        // The last token's activation reaches no prediction that counts.
+        // The last token predicts nothing that is scored, so its activation does not matter.
         bool Predicts(int i)
         {
             for (int t = 0; t < T - 1; t++)
@@ -111,7 +112,7 @@ public sealed class ZeroOut : NeuronMethod
             return false;
         }
 
-        // In float64, rounded once.
+        // Computes in float64 and rounds once.
         void Move(float[] stream, int i, int sign, Span<float> moved)
         {
             for (int t = 0; t < T; t++)

@@ -1,17 +1,17 @@
 namespace HeadTap.Unlearn;
 
-/// <summary>What a method or a regulariser says of itself.</summary>
+/// <summary>The declaration of a method or regulariser: name, paper, equation, options.</summary>
 public interface IDeclaredMethod
 {
-    /// <summary>The name by which it is chosen.</summary>
+    /// <summary>The name that users choose it by.</summary>
     string Name { get; }
 
-    /// <summary>The publications that it comes from.</summary>
+    /// <summary>The publications that describe it.</summary>
     string Paper { get; }
 
-    /// <summary>What it computes, in the symbols of docs/unlearn.md.</summary>
+    /// <summary>The equation, in the symbols of docs/unlearn.md.</summary>
     string Equation { get; }
 
-    /// <summary>The options that it reads.</summary>
+    /// <summary>The options that the method reads.</summary>
     IReadOnlyList<MethodOption> Options { get; }
 }

@@ -5,25 +5,25 @@ using HeadTap.Runtime;
 namespace HeadTap.Unlearn;
 
 /// <summary>
-/// The values that are given for the options of one method:
-/// <c>new MethodSettings { ["Epochs"] = 3 }</c>. An option without a value has its default.
+/// Given values for the options of one method: <c>new MethodSettings { ["Epochs"] = 3 }</c>. An option
+/// without a value has its default.
 /// </summary>
 public sealed class MethodSettings
 {
     readonly Dictionary<string, double> _given = [];
 
-    /// <summary>The value that is given for an option.</summary>
-    /// <param name="name">The option's <see cref="MethodOption.Name"/>.</param>
+    /// <summary>The given value of an option.</summary>
+    /// <param name="name">Name of the option, as in <see cref="MethodOption.Name"/>.</param>
     public double this[string name]
     {
         get => _given[name];
         init => _given[name] = value;
     }
 
-    /// <summary>Names of the options that have a value here.</summary>
+    /// <summary>Names of the options with a given value.</summary>
     public IReadOnlyCollection<string> Given => _given.Keys;
 
-    /// <summary>The same values, and another one.</summary>
+    /// <summary>Returns a copy with one more value.</summary>
     public MethodSettings With(string name, double value)
     {
         var settings = new MethodSettings();
@@ -33,8 +33,11 @@ public sealed class MethodSettings
         return settings;
     }
 
-    /// <summary>Refuses options that the method does not read, and values outside of their range.</summary>
-    /// <exception cref="UserException">There is one.</exception>
+    /// <summary>
+    /// Checks that the method reads every given option, and that each value is in its range.
+    /// </summary>
+    /// <exception cref="UserException">The method does not read an option, or a value is outside its
+    /// range.</exception>
     public void Require(IDeclaredMethod method)
     {
         ArgumentNullException.ThrowIfNull(method);
@@ -45,7 +48,7 @@ public sealed class MethodSettings
                 option.Checked(value);
     }
 
-    /// <summary>The error of an option that a method does not read.</summary>
+    /// <summary>Makes the error for an option that a method does not read.</summary>
     public static UserException NotRead(IDeclaredMethod method, string option)
     {
         ArgumentNullException.ThrowIfNull(method);
@@ -54,26 +57,27 @@ public sealed class MethodSettings
             + (read.Length == 0 ? "no options" : string.Join(", ", read)), [option, .. read]);
     }
 
-    /// <summary>The value of an option of whole numbers.</summary>
-    /// <exception cref="UserException">The value is outside of the range.</exception>
+    /// <summary>Returns the given or default value of an option of whole numbers.</summary>
+    /// <exception cref="UserException">The value is outside the range.</exception>
     public int Whole(MethodOption option) => (int)Value(option);
 
-    /// <summary>The value of an option of numbers.</summary>
-    /// <exception cref="UserException">The value is outside of the range.</exception>
+    /// <summary>Returns the given or default value of an option of float32 numbers.</summary>
+    /// <exception cref="UserException">The value is outside the range.</exception>
     public float Number(MethodOption option) => (float)Value(option);
 
-    /// <summary>The value of an option that has one here.</summary>
+    /// <summary>Gets the given value of an option; false without one.</summary>
     internal bool TryGet(string name, out double value) => _given.TryGetValue(name, out value);
 
-    /// <summary>Whether an option has a value here.</summary>
+    /// <summary>Returns whether an option has a given value.</summary>
     public bool Gives(MethodOption option)
     {
         ArgumentNullException.ThrowIfNull(option);
         return _given.ContainsKey(option.Name);
     }
 
-    /// <summary>The given values by their names in JSON, in the order in which a method declares
-    /// them.</summary>
+    /// <summary>
+    /// Returns the given values by their JSON names, in the order in which the method declares the options.
+    /// </summary>
     public JsonObject Json(IDeclaredMethod method)
     {
         ArgumentNullException.ThrowIfNull(method);

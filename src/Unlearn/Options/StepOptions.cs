@@ -1,6 +1,6 @@
 namespace HeadTap.Unlearn;
 
-/// <summary>Options that most methods with steps of training have, each with its own default.</summary>
+/// <summary>Options that most methods with training steps share; each method gives its own default.</summary>
 static class StepOptions
 {
     internal static MethodOption Epochs(int absent)

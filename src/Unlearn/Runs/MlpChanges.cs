@@ -2,29 +2,29 @@ using HeadTap.Models;
 
 namespace HeadTap.Unlearn;
 
-/// <summary>What an edit changed in one layer.</summary>
-/// <param name="Layer">l</param>
-/// <param name="Weights">Elements of all its parameters whose bits differ.</param>
-/// <param name="MlpWeights">Of those, elements of its two feed-forward matrices.</param>
-/// <param name="Neurons">Feed-forward neurons of which an incoming weight, the bias or an outgoing weight
-/// differs.</param>
-/// <param name="RemovedNeurons">Neurons whose incoming weights and bias are all zero now, and were
-/// not.</param>
-/// <param name="NeuronWeights">[I]: how many of a neuron's own weights changed.</param>
+/// <summary>Counts of the weights and neurons that an edit changed in one layer.</summary>
+/// <param name="Layer">Index of the layer.</param>
+/// <param name="Weights">Number of elements of the layer's parameters whose bits differ.</param>
+/// <param name="MlpWeights">Number of these elements that are in the two feed-forward matrices.</param>
+/// <param name="Neurons">Number of feed-forward neurons with a different incoming weight, bias or outgoing
+/// weight.</param>
+/// <param name="RemovedNeurons">Number of neurons whose incoming weights and bias are all zero now and were
+/// not before.</param>
+/// <param name="NeuronWeights">Number of changed weights of each neuron, its bias included, [I].</param>
 public sealed record LayerChanges(
     int Layer, long Weights, long MlpWeights, int Neurons, int RemovedNeurons, int[] NeuronWeights);
 
-/// <summary>Where two states of a model differ, bit for bit.</summary>
-/// <param name="Layers">By layer.</param>
-/// <param name="Elsewhere">Differing elements outside of the blocks.</param>
+/// <summary>Counts of the differences between two states of a model, bit for bit.</summary>
+/// <param name="Layers">Changes by layer.</param>
+/// <param name="Elsewhere">Number of differing elements outside the blocks.</param>
 public sealed record MlpChanges(IReadOnlyList<LayerChanges> Layers, long Elsewhere)
 {
-    /// <summary>Differing elements of the whole model.</summary>
+    /// <summary>Number of differing elements of the whole model.</summary>
     public long Total => Elsewhere + Layers.Sum(l => l.Weights);
 
-    /// <summary>Compares the model with what it was.</summary>
-    /// <param name="model">As it is.</param>
-    /// <param name="before">As it was.</param>
+    /// <summary>Compares a model with an earlier state.</summary>
+    /// <param name="model">Model in its current state.</param>
+    /// <param name="before">Weights of the earlier state.</param>
     public static MlpChanges Between(WeightSnapshot before, LanguageModel model)
     {
         ArgumentNullException.ThrowIfNull(before);

@@ -2,25 +2,26 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Unlearn;
 
-/// <summary>A method's published figures.</summary>
-/// <param name="Memorised">Share.</param>
-/// <param name="Accuracy">Mean of five tests, padding counted; null where perplexity was published.</param>
-/// <param name="Perplexity">Mean over batches.</param>
-/// <param name="Seconds">On one A100; null where none was published.</param>
+/// <summary>The published figures of one method.</summary>
+/// <param name="Memorised">Share of the sequences that are memorised, 0 to 1.</param>
+/// <param name="Accuracy">Mean accuracy of five tests, padding included, 0 to 1; null if perplexity was
+/// published instead.</param>
+/// <param name="Perplexity">Mean perplexity over batches; null if accuracy was published instead.</param>
+/// <param name="Seconds">Time in seconds on one A100; null if none was published.</param>
 public sealed record PublishedFigures(
     double Memorised, double? Accuracy, double? Perplexity, double? Seconds);
 
 /// <summary>
-/// The published table of one model and artefact: TinyMem with 4 layers at its last epoch, the best run of
-/// each method (result files of arXiv 2410.02159).
+/// The published table of one model and artefact: TinyMem with 4 layers at its last epoch, with the best run
+/// of each method (result files of arXiv 2410.02159).
 /// </summary>
-/// <param name="Name">As options name it.</param>
-/// <param name="Title">As a report names it.</param>
-/// <param name="Figures">By method; <c>none</c> is the model as it was.</param>
+/// <param name="Name">Name of the table in options.</param>
+/// <param name="Title">Name of the table in reports.</param>
+/// <param name="Figures">Figures by method name; <c>none</c> is the model before unlearning.</param>
 public sealed record PublishedCell(
     string Name, string Title, IReadOnlyDictionary<string, PublishedFigures> Figures)
 {
-    /// <summary>All tables there are.</summary>
+    /// <summary>All published tables.</summary>
     public static IReadOnlyList<PublishedCell> All { get; } =
     [
         Maths("math-noise", "multiplicative task, noise, epoch 3500", [
@@ -53,8 +54,8 @@ public sealed record PublishedCell(
         ]),
     ];
 
-    /// <summary>A table by its name.</summary>
-    /// <exception cref="UserException">There is none.</exception>
+    /// <summary>Returns the table of a name.</summary>
+    /// <exception cref="UserException">No table has that name.</exception>
     public static PublishedCell Named(string name) => All.FirstOrDefault(c => c.Name == name)
         ?? throw new UserException($"{Quoted.Name(name)} is no published table; expected one of "
             + string.Join(", ", All.Select(c => c.Name)));

@@ -6,8 +6,8 @@ using HeadTap.Runtime;
 namespace HeadTap.Unlearn;
 
 /// <summary>
-/// The files of a relearning in a <see cref="RunFolder"/>: <c>metrics.jsonl</c>, a line a measurement with
-/// every recital; a checkpoint while it lasts; <c>manifest.json</c> at the end.
+/// The files of a relearning in a <see cref="RunFolder"/>: <c>metrics.jsonl</c>, one line per measurement
+/// with every recital; a checkpoint while the run lasts; <c>manifest.json</c> at the end.
 /// </summary>
 public sealed class RelearnFolder : IDisposable
 {
@@ -31,19 +31,19 @@ public sealed class RelearnFolder : IDisposable
 
     RelearnFolder(RunFolder run, Manifest call) => (_run, _call) = (run, call);
 
-    /// <summary>Whether the same call was carried out to its end.</summary>
+    /// <summary>Whether the same call has already run to its end.</summary>
     public bool Complete => _run.IsComplete(_call);
 
-    /// <summary>Opens the folder of a relearning, or starts one.</summary>
-    /// <exception cref="UserException">It belongs to another call, another process works in it, or it cannot
-    /// be written.</exception>
+    /// <summary>Opens the folder of a relearning, or creates it.</summary>
+    /// <exception cref="UserException">The folder belongs to another call, another process uses it, or it
+    /// cannot be written.</exception>
     public static RelearnFolder Open(string path, Manifest call)
     {
         ArgumentNullException.ThrowIfNull(call);
         return new(RunFolder.Open(path, call), call);
     }
 
-    /// <summary>The measurements that it holds.</summary>
+    /// <summary>Reads the measurements in the folder.</summary>
     /// <exception cref="UserException">A row is damaged.</exception>
     public IReadOnlyList<RelearnedAt> Read() => ReadFirst(int.MaxValue);
 
@@ -54,9 +54,12 @@ public sealed class RelearnFolder : IDisposable
         _run.Dispose();
     }
 
-    /// <summary>Puts model and trainer where the checkpoint was; without one they stay as they are.</summary>
-    /// <returns>The measurements up to there.</returns>
-    /// <exception cref="UserException">The checkpoint or a row is damaged, or of another call.</exception>
+    /// <summary>
+    /// Restores model and trainer from the checkpoint; without a checkpoint it leaves them unchanged.
+    /// </summary>
+    /// <returns>The measurements before the checkpoint.</returns>
+    /// <exception cref="UserException">The checkpoint or a row is damaged, or belongs to another
+    /// call.</exception>
     internal IReadOnlyList<RelearnedAt> Resume(LanguageModel model, RowTrainer trainer)
     {
         int rows = 0;

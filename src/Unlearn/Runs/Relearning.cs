@@ -3,37 +3,38 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Unlearn;
 
-/// <summary>What a model recites after some steps of fine-tuning.</summary>
-/// <param name="Steps">AdamW steps.</param>
-/// <param name="Recited">The measure then.</param>
+/// <summary>What a model recites after a number of fine-tuning steps.</summary>
+/// <param name="Steps">Number of AdamW steps.</param>
+/// <param name="Recited">Memorisation after these steps.</param>
 public sealed record RelearnedAt(int Steps, Memorisation Recited);
 
 /// <summary>
-/// How soon forgotten sequences come back: the model is fine-tuned and asked again and again. Its weights are
-/// the bits they were when this ends.
+/// Measures how soon forgotten sequences come back: fine-tunes the model and repeatedly measures
+/// memorisation. At the end the weights have their first bits again.
 /// </summary>
 public static class Relearning
 {
-    /// <summary>Rows of a step.</summary>
+    /// <summary>Number of rows per step.</summary>
     public const int BatchRows = 8;
 
-    // Measurements become rare; a kill costs no more than this many steps.
+    // Measurements become rare, so checkpoints are also written between them. A kill loses at most this many
+    // steps.
     const int CheckpointEvery = 64;
 
     /// <summary>Trains on rows and measures at 0, 1, 2, 4, 8, … steps.</summary>
-    /// <param name="model">Trained, and put back.</param>
-    /// <param name="asked">The sequences that were forgotten.</param>
-    /// <param name="rows">What is trained on: these sequences, or a text without them.</param>
-    /// <param name="options">How sequences are asked for.</param>
-    /// <param name="steps">At most.</param>
-    /// <param name="rate">AdamW's.</param>
-    /// <param name="seed">Of the order of rows.</param>
-    /// <param name="cancel">Ends it between steps.</param>
-    /// <param name="folder">Keeps measurements and a checkpoint, so that the same call goes on to the same
-    /// bits; null keeps nothing.</param>
-    /// <param name="progress">Told of every measurement.</param>
-    /// <exception cref="UserException">There is nothing to train on or to ask for, or the folder cannot be
-    /// written.</exception>
+    /// <param name="model">Model to train; its weights are restored.</param>
+    /// <param name="asked">Sequences that were forgotten, to measure memorisation on.</param>
+    /// <param name="rows">Rows to train on: these sequences, or a text without them.</param>
+    /// <param name="options">Prompt and continuation lengths of the measure.</param>
+    /// <param name="steps">Number of steps; at least 1.</param>
+    /// <param name="rate">Learning rate of AdamW.</param>
+    /// <param name="seed">Seed of the order of rows.</param>
+    /// <param name="cancel">Token that stops the run between steps.</param>
+    /// <param name="folder">Folder for measurements and a checkpoint, so that the same call continues to the
+    /// same bits; null keeps nothing.</param>
+    /// <param name="progress">Callback that gets every measurement.</param>
+    /// <exception cref="UserException">There is no row to train on or no sequence to ask for, or the folder
+    /// cannot be written.</exception>
     public static IReadOnlyList<RelearnedAt> Run(LanguageModel model, IReadOnlyList<PlantedSequence> asked,
         IReadOnlyList<int[]> rows, MemorisationOptions options, int steps, float rate, ulong seed,
         RelearnFolder? folder = null, Action<RelearnedAt>? progress = null,

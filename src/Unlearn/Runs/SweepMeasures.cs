@@ -3,28 +3,32 @@ using HeadTap.Models;
 namespace HeadTap.Unlearn;
 
 /// <summary>How well a model predicts a test file.</summary>
-/// <param name="Accuracy">Share of its tokens that were the most probable one.</param>
-/// <param name="PaddedAccuracy">The same with every row filled up to the context: the reference counts its
-/// padding as predicted. Null where no padding token is known.</param>
+/// <param name="Accuracy">Share of the file's tokens that were the most probable one.</param>
+/// <param name="PaddedAccuracy">Accuracy with every row padded to the context, because the reference counts
+/// padding as predicted; null if no padding token is known.</param>
 public sealed record TestAccuracy(double Accuracy, double? PaddedAccuracy);
 
-/// <summary>What a sweep measures of a model.</summary>
-/// <param name="Asked">Sequences that were asked.</param>
-/// <param name="Memorised">Share of them continued token for token.</param>
-/// <param name="Loose">Share at least 75 % alike.</param>
+/// <summary>What a sweep measures on a model.</summary>
+/// <param name="Asked">Number of sequences that the model was asked for.</param>
+/// <param name="Memorised">Share of them that the model continued token for token.</param>
+/// <param name="Loose">Share of them with a similarity of at least 0.75.</param>
 /// <param name="Similarity">Mean of 1 - Levenshtein distance / k.</param>
-/// <param name="Correct">Share continued as the clean version goes on.</param>
-/// <param name="KeepLoss">Mean loss on the keep set, nats; this and the next three null without one.</param>
-/// <param name="KeepAccuracy">Token accuracy on it.</param>
-/// <param name="Perplexity">exp of the mean loss over all its tokens.</param>
-/// <param name="BatchPerplexity">Mean over batches of exp(mean loss of the batch): the reference's.</param>
-/// <param name="Tests">By test file.</param>
+/// <param name="Correct">Share of them that the model continued like the clean version.</param>
+/// <param name="KeepLoss">Mean loss on the keep set, nats; null without a keep set, like the next
+/// three.</param>
+/// <param name="KeepAccuracy">Token accuracy on the keep set.</param>
+/// <param name="Perplexity">exp of the mean loss over all tokens of the keep set.</param>
+/// <param name="BatchPerplexity">Perplexity as the reference computes it: mean over batches of exp(mean loss
+/// of the batch).</param>
+/// <param name="Tests">Accuracy by test file.</param>
 public sealed record SweepMeasures(int Asked, double Memorised, double Loose, double Similarity,
     double Correct, double? KeepLoss, double? KeepAccuracy, double? Perplexity, double? BatchPerplexity,
     IReadOnlyList<TestAccuracy> Tests)
 {
-    /// <summary>Mean accuracy of the test files; of the keep set where there are none.</summary>
-    /// <param name="padded">Whether padding counts, where that was measured.</param>
+    /// <summary>
+    /// Returns the mean accuracy of the test files, or the accuracy on the keep set without test files.
+    /// </summary>
+    /// <param name="padded">Whether padding counts, if that was measured.</param>
     public double? MeanAccuracy(bool padded) => Tests.Count == 0 ? KeepAccuracy
         : Tests.Average(t => padded ? t.PaddedAccuracy : t.Accuracy);
 

@@ -1,33 +1,34 @@
 namespace HeadTap.Unlearn;
 
-/// <summary>A method with the options it is tried with.</summary>
-/// <param name="Method">The method.</param>
-/// <param name="Options">At least one.</param>
+/// <summary>A method and the option values that a sweep tries.</summary>
+/// <param name="Method">Method to run.</param>
+/// <param name="Options">Option values to try; at least one set.</param>
 public sealed record SweptMethod(UnlearningMethod Method, IReadOnlyList<MethodSettings> Options);
 
 /// <summary>One search of a sweep, and the budgets at which its finding is applied.</summary>
-/// <param name="FirstCell">The number of the first budget's cell; the others follow.</param>
-/// <param name="Checkpoint">Which model.</param>
-/// <param name="Method">The method.</param>
-/// <param name="Options">Its options.</param>
-/// <param name="Seed">Null where the method draws nothing.</param>
-/// <param name="Budgets">Ascending.</param>
+/// <param name="FirstCell">Number of the first budget's cell; the other budgets have the next
+/// numbers.</param>
+/// <param name="Checkpoint">Index of the model.</param>
+/// <param name="Method">Method to run.</param>
+/// <param name="Options">Option values of the method.</param>
+/// <param name="Seed">Seed; null if the method draws no random numbers.</param>
+/// <param name="Budgets">Budgets, ascending.</param>
 public sealed record SweepJob(int FirstCell, int Checkpoint, UnlearningMethod Method, MethodSettings Options,
     ulong? Seed, IReadOnlyList<double> Budgets);
 
 /// <summary>
-/// The cells of a sweep in their order: checkpoints, methods, options, seeds, budgets, the last fastest. A
-/// method that draws nothing has one cell where others have one for each seed.
+/// The cells of a sweep in order: checkpoints, methods, options, seeds, budgets, the last fastest. A method
+/// that draws no random numbers has one cell instead of one per seed.
 /// </summary>
 public sealed class SweepPlan
 {
     readonly List<SweepJob> _jobs = [];
 
-    /// <summary>Makes the plan.</summary>
-    /// <param name="checkpoints">How many models.</param>
-    /// <param name="methods">At least one.</param>
-    /// <param name="budgets">Each 0 to 1, ascending, none twice.</param>
-    /// <param name="seeds">At least one, none twice.</param>
+    /// <summary>Makes the plan of a sweep.</summary>
+    /// <param name="checkpoints">Number of models.</param>
+    /// <param name="methods">Methods with their option values; at least one.</param>
+    /// <param name="budgets">Budgets, each 0 to 1, ascending, none twice.</param>
+    /// <param name="seeds">Seeds; at least one, none twice.</param>
     public SweepPlan(int checkpoints, IReadOnlyList<SweptMethod> methods, IReadOnlyList<double> budgets,
         IReadOnlyList<ulong> seeds)
     {
@@ -41,10 +42,10 @@ public sealed class SweepPlan
                             Add(new SweepJob(Cells, c, swept.Method, options, seed, job));
     }
 
-    /// <summary>How many cells.</summary>
+    /// <summary>Number of cells.</summary>
     public int Cells { get; private set; }
 
-    /// <summary>The searches.</summary>
+    /// <summary>The searches, in the order of cells.</summary>
     public IReadOnlyList<SweepJob> Jobs => _jobs;
 
     void Add(SweepJob job)

@@ -2,15 +2,15 @@ using System.Text.Json.Nodes;
 
 namespace HeadTap.Unlearn;
 
-/// <summary>What a cell changed in one layer.</summary>
-/// <param name="Layer">l</param>
-/// <param name="Weights">Elements of all its parameters whose bits differ.</param>
-/// <param name="MlpWeights">Of those, elements of its two feed-forward matrices.</param>
-/// <param name="MlpWeightsOf">Elements these have.</param>
-/// <param name="Neurons">Feed-forward neurons touched.</param>
-/// <param name="RemovedNeurons">Of those, neurons that are off for every input now.</param>
-/// <param name="NeuronsOf">Neurons there are.</param>
-/// <param name="Bins">Changed weights of neurons, in at most 64 equal runs of neurons.</param>
+/// <summary>Counts of the weights and neurons that a cell changed in one layer.</summary>
+/// <param name="Layer">Index of the layer.</param>
+/// <param name="Weights">Number of elements of the layer's parameters whose bits differ.</param>
+/// <param name="MlpWeights">Number of these elements that are in the two feed-forward matrices.</param>
+/// <param name="MlpWeightsOf">Number of elements of the two feed-forward matrices.</param>
+/// <param name="Neurons">Number of feed-forward neurons with a changed weight.</param>
+/// <param name="RemovedNeurons">Number of these neurons that are now off for every input.</param>
+/// <param name="NeuronsOf">Number of feed-forward neurons of the layer.</param>
+/// <param name="Bins">Number of changed weights in each of at most 64 equally long runs of neurons.</param>
 public sealed record SweepLayer(int Layer, long Weights, long MlpWeights, long MlpWeightsOf, int Neurons,
     int RemovedNeurons, int NeuronsOf, IReadOnlyList<int> Bins)
 {
@@ -24,24 +24,25 @@ public sealed record SweepLayer(int Layer, long Weights, long MlpWeights, long M
     }
 }
 
-/// <summary>A finished cell: one line of a sweep's table.</summary>
-/// <param name="Cell">Its number in the plan.</param>
-/// <param name="Checkpoint">Which model.</param>
-/// <param name="Method">The method's name.</param>
-/// <param name="Options">Options that were given, by their names.</param>
-/// <param name="Seed">Null where the method draws nothing.</param>
-/// <param name="Budget">0 to 1.</param>
-/// <param name="Error">Why the method cannot run here; then there are no measures after.</param>
-/// <param name="Before">The model as it was; null where it cannot be measured.</param>
-/// <param name="After">The edited model.</param>
-/// <param name="FindSeconds">Finding what to change, once for all budgets.</param>
-/// <param name="ApplySeconds">Changing it.</param>
-/// <param name="ChangedElsewhere">Changed weights outside of the layers.</param>
-/// <param name="Layers">By layer.</param>
+/// <summary>The result of one cell: one line of a sweep's table.</summary>
+/// <param name="Cell">Number of the cell in the plan.</param>
+/// <param name="Checkpoint">Index of the model.</param>
+/// <param name="Method">Name of the method.</param>
+/// <param name="Options">Given option values by JSON name.</param>
+/// <param name="Seed">Seed; null if the method draws no random numbers.</param>
+/// <param name="Budget">Budget, 0 to 1.</param>
+/// <param name="Error">Reason why the method cannot run; null if it ran. With an error,
+/// <paramref name="After"/> is null.</param>
+/// <param name="Before">Measures of the model before the edit; null if it cannot be measured.</param>
+/// <param name="After">Measures of the edited model.</param>
+/// <param name="FindSeconds">Time to find what to change, seconds; shared by all budgets.</param>
+/// <param name="ApplySeconds">Time to apply the change, seconds.</param>
+/// <param name="ChangedElsewhere">Number of changed weights outside the layers.</param>
+/// <param name="Layers">Changes by layer.</param>
 public sealed record SweepRow(int Cell, int Checkpoint, string Method, JsonObject Options, ulong? Seed,
     double Budget, string? Error, SweepMeasures? Before, SweepMeasures? After, double FindSeconds,
     double ApplySeconds, long ChangedElsewhere, IReadOnlyList<SweepLayer> Layers)
 {
-    /// <summary>Time of the cell had it been alone.</summary>
+    /// <summary>Returns the time that the cell alone would take, seconds.</summary>
     public double Seconds() => FindSeconds + ApplySeconds;
 }

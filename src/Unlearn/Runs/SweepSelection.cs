@@ -1,28 +1,34 @@
 namespace HeadTap.Unlearn;
 
-/// <summary>What the best setting of a method is.</summary>
+/// <summary>The rule that selects the best setting of a method.</summary>
 public enum SelectionRule
 {
     /// <summary>
-    /// Least relative change of memorisation minus mean relative change of the tests' accuracies: TinyMem.
+    /// The least value of: relative change of memorisation minus mean relative change of the tests'
+    /// accuracies. Published for TinyMem.
     /// </summary>
     Accuracy,
 
-    /// <summary>Least sum of the relative changes of memorisation and of the keep set's perplexity:
-    /// Pythia.</summary>
+    /// <summary>
+    /// The least value of: relative change of memorisation plus relative change of the keep set's perplexity.
+    /// Published for Pythia.
+    /// </summary>
     Perplexity,
 }
 
 /// <summary>A setting of a method and its runs.</summary>
-/// <param name="Method">The method's name.</param>
-/// <param name="Options">Its options as JSON.</param>
-/// <param name="Budget">Its budget.</param>
-/// <param name="Runs">One for each seed, and for each sweep of several.</param>
-/// <param name="Score">Mean of the rule over the runs; infinite where one failed or is no number.</param>
+/// <param name="Method">Name of the method.</param>
+/// <param name="Options">Option values as JSON.</param>
+/// <param name="Budget">Budget, 0 to 1.</param>
+/// <param name="Runs">Runs of the setting, one per seed and sweep.</param>
+/// <param name="Score">Mean of the rule over the runs, lower is better; infinite if a run failed or is
+/// NaN.</param>
 public sealed record SweepSetting(
     string Method, string Options, double Budget, IReadOnlyList<SweepRow> Runs, double Score)
 {
-    /// <summary>Mean over runs, and standard deviation where there are several.</summary>
+    /// <summary>
+    /// Returns the mean of a value over the runs, and the standard deviation if there are several runs.
+    /// </summary>
     public (double Mean, double? Spread) Over(Func<SweepRow, double> value)
     {
         double[] values = [.. Runs.Select(value)];
@@ -31,31 +37,33 @@ public sealed record SweepSetting(
             : Math.Sqrt(values.Sum(v => (v - mean) * (v - mean)) / (values.Length - 1)));
     }
 
-    /// <summary>Whether every run has measures.</summary>
+    /// <summary>Whether every run has measures after the edit.</summary>
     public bool Ran => Runs.All(r => r.After is not null);
 }
 
 /// <summary>A checkpoint's settings, and the best of each method.</summary>
-/// <param name="Checkpoint">Which model.</param>
-/// <param name="Settings">All, in the order of cells.</param>
-/// <param name="Best">The best of each method, in the order of methods.</param>
+/// <param name="Checkpoint">Index of the model.</param>
+/// <param name="Settings">All settings, in the order of cells.</param>
+/// <param name="Best">The best setting of each method, in the order of methods.</param>
 public sealed record SweepSelection(
     int Checkpoint, IReadOnlyList<SweepSetting> Settings, IReadOnlyList<SweepSetting> Best)
 {
-    /// <summary>A setting with runs on all the models: they know each as it was before.</summary>
+    /// <summary>
+    /// The setting with the most runs; its runs have the measures of every model before the edit.
+    /// </summary>
     public SweepSetting Widest => Settings.MaxBy(s => s.Runs.Count(r => r.Before is not null))!;
 
-    /// <summary>Selects, for each checkpoint, one setting of each method for all its runs.</summary>
+    /// <summary>Selects the best setting of each method per checkpoint.</summary>
     /// <remarks>
-    /// The published rule (arXiv 2410.02159): the least of
-    /// <c>dm / m - mean over tests of da / a</c>, d being after minus before. Not published, and chosen here:
-    /// a relative change from 0 to 0 is 0, of memorisation from 0 to more infinite, and an accuracy that was
-    /// 0 does not count; a setting with a run that failed or has NaN is never chosen before one without; of
-    /// equals the smaller budget, then the earlier cell; runs of a setting are averaged first, so that all
-    /// seeds have the same setting.
+    /// The published rule (arXiv 2410.02159) takes the least <c>dm / m - mean over tests of da / a</c>, where
+    /// d is after minus before. The paper leaves some cases open; they are chosen here. A relative change
+    /// from 0 to 0 is 0; memorisation that rises from 0 is an infinite change; an accuracy that was 0 does
+    /// not count. A setting with a failed run or NaN is chosen only if no other is left. Of equal settings
+    /// the one with the smaller budget wins, then the earlier cell. Runs of a setting are averaged first, so
+    /// that all seeds have the same setting.
     /// </remarks>
-    /// <param name="rows">Of one sweep, or of several that differ in their data's seed.</param>
-    /// <param name="rule">Which rule.</param>
+    /// <param name="rows">Rows of one sweep, or of several sweeps that differ in their data's seed.</param>
+    /// <param name="rule">Rule to select by.</param>
     /// <param name="padded">Whether accuracies count padding, as the reference's do.</param>
     public static IReadOnlyList<SweepSelection> Of(
         IReadOnlyList<SweepRow> rows, SelectionRule rule, bool padded = false)
@@ -69,7 +77,7 @@ public sealed record SweepSelection(
                 .Select(g => g.OrderBy(s => s.Score).ThenBy(s => s.Budget).First())]);
         })];
 
-    /// <summary>The rule's value of one run: lower is better, 0 for no change.</summary>
+    /// <summary>Returns the rule's value of one run: lower is better, 0 for no change.</summary>
     public static double Score(SweepRow row, SelectionRule rule, bool padded = false)
     {
         ArgumentNullException.ThrowIfNull(row);

@@ -5,55 +5,56 @@ using HeadTap.Runtime;
 namespace HeadTap.Unlearn;
 
 /// <summary>
-/// Sequences to forget and to keep, checked against each other and against a model, and how a model is
-/// measured on them.
+/// Sequences to forget and to keep, checked against each other and a model, with the options of the measures.
 /// </summary>
-/// <param name="Forget">At least one.</param>
-/// <param name="Keep">Without those that are to be forgotten too, in corrected form.</param>
-/// <param name="Overlap">How many sequences of the keep set, as it was given, are to be forgotten
-/// too.</param>
+/// <param name="Forget">Sequences to forget; at least one.</param>
+/// <param name="Keep">Sequences to keep; in corrected form without those of the forget set.</param>
+/// <param name="Overlap">Number of sequences of the given keep set that are also in the forget set.</param>
 public sealed record UnlearnData(
     IReadOnlyList<PlantedSequence> Forget, IReadOnlyList<PlantedSequence> Keep, int Overlap)
 {
-    /// <summary>Which reading of the methods.</summary>
+    /// <summary>The form of the methods.</summary>
     public MethodForm Form { get; init; }
 
-    /// <summary>The sequences on which memorisation is measured; those to forget unless set.</summary>
+    /// <summary>The sequences that memorisation is measured on; the forget set unless set.</summary>
     public IReadOnlyList<PlantedSequence> Asked
     {
         get => field ?? Forget;
         init;
     }
 
-    /// <summary>How they are asked for.</summary>
+    /// <summary>The options of the memorisation measure.</summary>
     public MemorisationOptions Recital { get; init; } = new(1, 1);
 
-    /// <summary>Whether only the sequences that the model recites are to be forgotten.</summary>
+    /// <summary>Whether to forget only the sequences that the model recites.</summary>
     public bool OnlyMemorised { get; init; }
 
-    /// <summary>How many rows of the keep set are measured, from the first; null for all.</summary>
+    /// <summary>Number of rows of the keep set that are measured, from the first; null for all.</summary>
     public int? KeepRows { get; init; }
 
     /// <summary>Rows of each test file of a sweep.</summary>
     public IReadOnlyList<IReadOnlyList<int[]>> Tests { get; init; } = [];
 
-    /// <summary>The token that fills test rows up to the context; null measures no padded accuracy.</summary>
+    /// <summary>
+    /// The token that pads test rows to the context; if null, padded accuracy is not measured.
+    /// </summary>
     public int? PadToken { get; init; }
 
-    /// <summary>Rows of the keep set that are measured.</summary>
+    /// <summary>The rows of the keep set that are measured.</summary>
     public IReadOnlyList<int[]> MeasuredKeep => Rows(Keep.Take(KeepRows ?? Keep.Count));
 
-    /// <summary>Checks the sets.</summary>
+    /// <summary>Checks the forget set and the keep set.</summary>
     /// <remarks>
-    /// The reference's clean set holds the noised sequences themselves; the reference form leaves them
-    /// there, the corrected one takes them out.
+    /// The reference's clean set also holds the noised sequences. The reference form leaves them there; the
+    /// corrected form takes them out.
     /// </remarks>
-    /// <param name="forget">To forget.</param>
-    /// <param name="keep">To keep; empty for none.</param>
-    /// <param name="form">Whether sequences in both sets are taken out of the keep set.</param>
-    /// <param name="config">Of the model.</param>
-    /// <exception cref="UserException">Nothing is to be forgotten, a sequence has fewer than two tokens or
-    /// more than the context, or all that was to be kept is to be forgotten.</exception>
+    /// <param name="forget">Sequences to forget.</param>
+    /// <param name="keep">Sequences to keep; empty for none.</param>
+    /// <param name="form">Form of the methods: the corrected one takes sequences that are in both sets out of
+    /// the keep set.</param>
+    /// <param name="config">Sizes of the model.</param>
+    /// <exception cref="UserException">The forget set is empty, a sequence has fewer than two tokens or more
+    /// than the context, or the whole keep set is in the forget set.</exception>
     public static UnlearnData Of(IReadOnlyList<PlantedSequence> forget, IReadOnlyList<PlantedSequence> keep,
         MethodForm form, ModelConfig config)
     {
@@ -75,11 +76,11 @@ public sealed record UnlearnData(
         return new(forget, apart, overlap);
     }
 
-    /// <summary>What a method gets.</summary>
-    /// <param name="model">The model.</param>
-    /// <param name="forget">The sequences to forget: all, or those that the model recites.</param>
-    /// <param name="options">Options of the method.</param>
-    /// <param name="seed">Of everything that is drawn.</param>
+    /// <summary>Makes the task that a method is given.</summary>
+    /// <param name="model">Model to edit.</param>
+    /// <param name="forget">Sequences to forget: all, or those that the model recites.</param>
+    /// <param name="options">Option values of the method.</param>
+    /// <param name="seed">Seed of all random numbers.</param>
     public UnlearnTask TaskOf(LanguageModel model, IReadOnlyList<PlantedSequence> forget,
         MethodSettings options, ulong seed) => new()
         {
@@ -88,17 +89,17 @@ public sealed record UnlearnData(
             Options = options,
         };
 
-    /// <summary>The sequences to forget: all, or those that the model recites.</summary>
-    /// <exception cref="UserException">It recites none.</exception>
+    /// <summary>Returns the sequences to forget: all, or those that the model recites.</summary>
+    /// <exception cref="UserException">The model recites none.</exception>
     public IReadOnlyList<PlantedSequence> ToForget(LanguageModel model)
         => OnlyMemorised ? Recited(model, Forget, Recital) : Forget;
 
-    /// <summary>The rows of sequences.</summary>
+    /// <summary>Returns the token ids of sequences.</summary>
     public static IReadOnlyList<int[]> Rows(IEnumerable<PlantedSequence> sequences)
         => [.. sequences.Select(s => s.Ids)];
 
-    /// <summary>Those of some sequences that a model recites, token for token.</summary>
-    /// <exception cref="UserException">It recites none, or none can be asked for.</exception>
+    /// <summary>Returns the sequences that a model recites token for token.</summary>
+    /// <exception cref="UserException">The model recites none, or none can be asked for.</exception>
     public static IReadOnlyList<PlantedSequence> Recited(
         LanguageModel model, IReadOnlyList<PlantedSequence> sequences, MemorisationOptions options)
     {
@@ -109,15 +110,15 @@ public sealed record UnlearnData(
             $"the model recites none of {sequences.Count} sequences, so there is nothing to forget");
     }
 
-    /// <summary>The clean versions of those sequences of which one is known.</summary>
+    /// <summary>Returns the known clean versions of sequences.</summary>
     public static IReadOnlyList<int[]> CleanRows(IEnumerable<PlantedSequence> sequences)
         => [.. sequences.Select(s => s.CleanIds).OfType<int[]>()];
 
-    /// <summary>Refuses sequences that cannot be run.</summary>
-    /// <param name="sequences">The set.</param>
-    /// <param name="set">Its name, for the message.</param>
-    /// <param name="context">Most tokens.</param>
-    /// <exception cref="UserException">One cannot.</exception>
+    /// <summary>Checks that every sequence has at least two tokens and fits the context.</summary>
+    /// <param name="sequences">Sequences to check.</param>
+    /// <param name="set">Name of the set for the message.</param>
+    /// <param name="context">Most tokens of a sequence.</param>
+    /// <exception cref="UserException">A sequence is too short or too long.</exception>
     public static void RequireFits(IReadOnlyList<PlantedSequence> sequences, string set, int context)
     {
         ArgumentNullException.ThrowIfNull(sequences);

@@ -4,12 +4,12 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Unlearn;
 
-/// <summary>What a model recites and how well it predicts the rest.</summary>
-/// <param name="Recited">Of the sequences that are to be forgotten.</param>
-/// <param name="Keep">Of the sequences to keep; null where there are none.</param>
+/// <summary>What a model recites, and how well it predicts the keep set.</summary>
+/// <param name="Recited">Memorisation of the sequences to forget.</param>
+/// <param name="Keep">Score of the sequences to keep; null without any.</param>
 public sealed record UnlearnScore(Memorisation Recited, RowScore? Keep)
 {
-    /// <summary>Measures a model.</summary>
+    /// <summary>Measures a model on both sets.</summary>
     /// <exception cref="UserException">No sequence can be asked for.</exception>
     public static UnlearnScore Measure(LanguageModel model, IReadOnlyList<PlantedSequence> asked,
         MemorisationOptions options, IReadOnlyList<int[]> keep)
@@ -20,21 +20,21 @@ public sealed record UnlearnScore(Memorisation Recited, RowScore? Keep)
     }
 }
 
-/// <summary>One method at one budget, with what it did.</summary>
-/// <param name="Before">The model as it was.</param>
-/// <param name="After">The model as it is.</param>
-/// <param name="FindSeconds">Finding what to change.</param>
-/// <param name="ApplySeconds">Changing it.</param>
-/// <param name="Changes">By layer.</param>
-/// <param name="Edit">To take it back.</param>
+/// <summary>The result of one method at one budget.</summary>
+/// <param name="Before">Measures of the model before the edit.</param>
+/// <param name="After">Measures of the edited model.</param>
+/// <param name="FindSeconds">Time to find what to change, seconds.</param>
+/// <param name="ApplySeconds">Time to apply the change, seconds.</param>
+/// <param name="Changes">Changes by layer.</param>
+/// <param name="Edit">The edit, which can be undone.</param>
 public sealed record UnlearnRun(UnlearnScore Before, UnlearnScore After, double FindSeconds,
     double ApplySeconds, MlpChanges Changes, WeightEdit Edit)
 {
-    /// <summary>Runs a method; the model is edited.</summary>
-    /// <param name="method">The method.</param>
-    /// <param name="budget">0 to 1.</param>
-    /// <param name="task">What it is given; its model is measured and edited.</param>
-    /// <param name="measure">Measures the model, before and after.</param>
+    /// <summary>Runs a method and edits the model.</summary>
+    /// <param name="method">Method to run.</param>
+    /// <param name="budget">Budget, 0 to 1.</param>
+    /// <param name="task">Task for the method; its model is measured and edited.</param>
+    /// <param name="measure">Function that measures the model; called before and after the edit.</param>
     /// <exception cref="UserException">The method cannot run on this model or with these rows.</exception>
     public static UnlearnRun Of(UnlearningMethod method, double budget, UnlearnTask task,
         Func<UnlearnScore> measure)
@@ -44,9 +44,9 @@ public sealed record UnlearnRun(UnlearnScore Before, UnlearnScore After, double 
         ArgumentNullException.ThrowIfNull(measure);
         UnlearningMethod.Budget(budget);
         LanguageModel model = task.Model;
-        // Find leaves the weights as they were and Apply edits them, also where a method has trained them and
-        // could have left them: a sweep applies one finding at several budgets, and a run must give the bits
-        // and the two times of a sweep's cell.
+        // Find restores the weights and Apply edits them, even if the method trained them and could leave
+        // them as they are. A sweep applies one finding at several budgets, and a run must give the same bits
+        // and the same two times as a sweep's cell.
         WeightSnapshot snapshot = WeightSnapshot.Of(model);
         string parent = WeightHash.Of(model);
         UnlearnScore before = measure();

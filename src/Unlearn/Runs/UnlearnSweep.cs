@@ -5,30 +5,30 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Unlearn;
 
-/// <summary>Runs the cells of a plan, several at once: each worker has a device and a model of its
-/// own.</summary>
+/// <summary>Runs the cells of a plan in parallel. Each worker has its own device and model.</summary>
 /// <remarks>
-/// A cell's result depends on the cell alone: a model's weights are put back after each, sums in an op have
-/// a fixed order whatever the threads, and what is drawn follows from the seed. So the table does not depend
-/// on how many workers there are, on which one ran what, or on how often the sweep was killed.
+/// A cell's result depends on the cell alone: the model's weights are restored after each cell, ops sum in a
+/// fixed order on any number of threads, and random numbers follow from the seed. So the table does not
+/// depend on the number of workers, on which worker ran a cell, or on how often the sweep was killed.
 /// </remarks>
-/// <param name="plan">The cells.</param>
-/// <param name="checkpoints">A model folder each.</param>
-/// <param name="data">What to forget, keep and measure.</param>
+/// <param name="plan">Cells to run.</param>
+/// <param name="checkpoints">Folders of the models.</param>
+/// <param name="data">Sequences to forget, keep and measure.</param>
 public sealed class UnlearnSweep(SweepPlan plan, IReadOnlyList<string> checkpoints, UnlearnData data)
 {
-    // A model before anything was done to it, and what it is to forget.
+    // The measures of a model before any edit, and the sequences to forget.
     sealed record Baseline(SweepMeasures Measures, IReadOnlyList<PlantedSequence> Forget);
 
     readonly Lock _gate = new();
     readonly Baseline?[] _baselines = new Baseline?[checkpoints.Count];
     int _next = -1;
 
-    /// <summary>Runs all cells that a folder does not have.</summary>
-    /// <param name="folder">Where rows go.</param>
-    /// <param name="devices">For each worker, a function that opens its device.</param>
-    /// <param name="finished">Told how many cells are done, from any thread.</param>
-    /// <param name="cancel">Stops after the cells under way; what is done stays done.</param>
+    /// <summary>Runs all cells that a folder does not hold yet.</summary>
+    /// <param name="folder">Folder that gets the rows.</param>
+    /// <param name="devices">One function per worker that opens its device.</param>
+    /// <param name="finished">Callback that gets the number of cells done; called from any thread.</param>
+    /// <param name="cancel">Token that stops the sweep after the running cells; finished cells are
+    /// kept.</param>
     /// <exception cref="UserException">A checkpoint cannot be read or measured.</exception>
     public void Run(UnlearnSweepFolder folder, IReadOnlyList<Func<ComputeDevice>> devices,
         Action<int> finished, CancellationToken cancel)
@@ -45,7 +45,7 @@ public sealed class UnlearnSweep(SweepPlan plan, IReadOnlyList<string> checkpoin
         }
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         Exception? failure = null;
-        // Cells side by side leave no core for the threads of one op.
+        // Parallel cells use all cores, so each op gets one thread.
         ComputeDevice.HostThreadCount = 1;
         try
         {
@@ -121,7 +121,7 @@ public sealed class UnlearnSweep(SweepPlan plan, IReadOnlyList<string> checkpoin
                 ? throw new UserException("the model recites none of the sequences")
                 : job.Method.Find(TaskOf(job, model, before.Forget, cancel), job.Budgets[^1]);
         }
-        catch (UserException e) // a method that cannot run is a row of the table; the sweep goes on
+        catch (UserException e) // the row records the error, and the sweep continues
         {
             error = e.Message;
             snapshot.Restore(model);
@@ -164,7 +164,7 @@ public sealed class UnlearnSweep(SweepPlan plan, IReadOnlyList<string> checkpoin
         CancellationToken cancel)
         => data.TaskOf(model, forget, job.Options, job.Seed ?? 0) with { Cancel = cancel };
 
-    // Every worker would measure the same bits; one does and the others wait.
+    // One worker measures, the others wait: all would get the same bits.
     Baseline BaselineOf(int checkpoint, LanguageModel model)
     {
         lock (_gate)

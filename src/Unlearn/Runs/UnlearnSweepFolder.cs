@@ -7,8 +7,8 @@ using HeadTap.Runtime;
 namespace HeadTap.Unlearn;
 
 /// <summary>
-/// The files of a sweep in a <see cref="RunFolder"/>: <c>manifest.json</c> and <c>cells.jsonl</c>, a line a
-/// cell in the order in which they are done, in the plan's order when all are.
+/// The files of a sweep in a <see cref="RunFolder"/>: <c>manifest.json</c> and <c>cells.jsonl</c>, which has
+/// one line per cell in the order of completion, and in the plan's order once all are done.
 /// </summary>
 public sealed class UnlearnSweepFolder : IDisposable
 {
@@ -30,7 +30,7 @@ public sealed class UnlearnSweepFolder : IDisposable
     UnlearnSweepFolder(RunFolder run, HashSet<int> done, JsonlWriter rows)
         => (_run, _done, _rows) = (run, done, rows);
 
-    /// <summary>Cells that are done.</summary>
+    /// <summary>Number of cells that are done.</summary>
     public int Done
     {
         get
@@ -40,14 +40,14 @@ public sealed class UnlearnSweepFolder : IDisposable
         }
     }
 
-    /// <summary>Checks a place before the work: it can be written, and holds a sweep or nothing.</summary>
-    /// <exception cref="UserException">It cannot be written, or holds something else.</exception>
+    /// <summary>Checks before the work that a folder can be written, and holds a sweep or nothing.</summary>
+    /// <exception cref="UserException">The folder cannot be written, or holds something else.</exception>
     public static void RequirePlace(string path)
         => RunFolder.RequirePlace(path, RunFolder.ManifestFile, "a sweep");
 
-    /// <summary>Starts a sweep, or goes on with the same one.</summary>
-    /// <exception cref="UserException">The folder holds another sweep, another process works in it, or a row
-    /// is damaged.</exception>
+    /// <summary>Starts a sweep, or continues the same one.</summary>
+    /// <exception cref="UserException">The folder holds another sweep, another process uses it, or a row is
+    /// damaged.</exception>
     public static UnlearnSweepFolder Open(string path, Manifest manifest)
     {
         ArgumentNullException.ThrowIfNull(manifest);
@@ -67,14 +67,14 @@ public sealed class UnlearnSweepFolder : IDisposable
         }
     }
 
-    /// <summary>Whether a cell is done.</summary>
+    /// <summary>Returns whether a cell is done.</summary>
     public bool Has(int cell)
     {
         lock (_gate)
             return _done.Contains(cell);
     }
 
-    /// <summary>Adds a cell; from any thread.</summary>
+    /// <summary>Adds a cell's row; may be called from any thread.</summary>
     public void Add(SweepRow row)
     {
         ArgumentNullException.ThrowIfNull(row);
@@ -83,7 +83,7 @@ public sealed class UnlearnSweepFolder : IDisposable
                 _rows.Write(row);
     }
 
-    /// <summary>Puts the rows into the plan's order, when all are there.</summary>
+    /// <summary>Sorts the rows into the plan's order after all cells are done.</summary>
     public void Finish()
     {
         _rows.Dispose();
@@ -93,8 +93,8 @@ public sealed class UnlearnSweepFolder : IDisposable
         AtomicFile.WriteText(path, new StringBuilder().AppendJoin('\n', lines).Append('\n').ToString());
     }
 
-    /// <summary>All rows of a sweep that are done.</summary>
-    /// <exception cref="UserException">The folder holds none, or a row is damaged.</exception>
+    /// <summary>Reads the rows of a sweep, in the plan's order.</summary>
+    /// <exception cref="UserException">The folder holds no sweep, or a row is damaged.</exception>
     public static IReadOnlyList<SweepRow> Read(string path)
     {
         string file = Path.Combine(path, Cells);
@@ -117,8 +117,8 @@ public sealed class UnlearnSweepFolder : IDisposable
         return [.. rows.OrderBy(r => r.Cell)];
     }
 
-    /// <summary>What made a sweep.</summary>
-    /// <exception cref="UserException">The folder holds none.</exception>
+    /// <summary>Reads the manifest of a sweep.</summary>
+    /// <exception cref="UserException">The folder holds no sweep.</exception>
     public static Manifest ReadManifest(string path) => Manifest.Read(
         Path.Combine(path, RunFolder.ManifestFile));
 

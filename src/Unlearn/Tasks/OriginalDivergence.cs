@@ -4,7 +4,7 @@ using HeadTap.Runtime;
 namespace HeadTap.Unlearn;
 
 /// <summary>
-/// KL(p_original || p) of a model that is being trained against what it was, mean over positions.
+/// KL(p_original || p) between a model in training and its state before, mean over positions.
 /// </summary>
 sealed class OriginalDivergence : IDisposable
 {
@@ -16,9 +16,9 @@ sealed class OriginalDivergence : IDisposable
     readonly TensorArena _arena;
     readonly int _rowsInPass;
 
-    /// <param name="model">As it is now: what it is held against.</param>
-    /// <param name="passes">Passes over the same model; its gradients are added into.</param>
-    /// <param name="longest">Tokens of the longest row that will come.</param>
+    /// <param name="model">Model in its current state, which is copied as the original.</param>
+    /// <param name="passes">Passes over the same model; gradients are added into theirs.</param>
+    /// <param name="longest">Number of tokens of the longest row.</param>
     internal OriginalDivergence(LanguageModel model, RowGradients passes, int longest)
     {
         (_model, _passes) = (model, passes);
@@ -31,7 +31,9 @@ sealed class OriginalDivergence : IDisposable
         _arena = new TensorArena(model.Device, _rowsInPass * (long)longest + 64, "divergences");
     }
 
-    /// <summary>Adds the gradient of <paramref name="factor"/> times the mean, and returns that.</summary>
+    /// <summary>
+    /// Adds the gradient of <paramref name="factor"/> times the mean divergence, and returns that product.
+    /// </summary>
     internal double Add(IReadOnlyList<int[]> rows, double factor)
     {
         double positions = rows.Sum(r => (long)r.Length), sum = 0;

@@ -2,13 +2,15 @@ using HeadTap.Models;
 
 namespace HeadTap.Unlearn;
 
-/// <summary>A copy of a model as it is now, to hold a trained one against, and a session for it.</summary>
+/// <summary>
+/// A copy of a model's current state, for comparison during training, with a session that runs it.
+/// </summary>
 sealed class OriginalModel : IDisposable
 {
     readonly LanguageModel _model;
 
-    /// <param name="model">Copied.</param>
-    /// <param name="options">Of the session.</param>
+    /// <param name="model">Model to copy.</param>
+    /// <param name="options">Options of the session.</param>
     internal OriginalModel(LanguageModel model, SessionOptions options)
     {
         _model = new LanguageModel(model.Device, model.Config);
@@ -25,7 +27,7 @@ sealed class OriginalModel : IDisposable
         }
     }
 
-    /// <summary>Runs the copy.</summary>
+    /// <summary>The session that runs the copy.</summary>
     internal ModelSession Session { get; }
 
     public void Dispose()

@@ -2,16 +2,16 @@ using HeadTap.Models;
 
 namespace HeadTap.Unlearn;
 
-/// <summary>Rows in a shuffled order, again and again, each time in another order.</summary>
+/// <summary>Repeats rows without end; each pass is in a new shuffled order.</summary>
 sealed class RowCycle(IReadOnlyList<int[]> rows, ulong seed)
 {
-    const ulong Stream = 0x6B656570; // apart from the order of the forget set
+    const ulong Stream = 0x6B656570; // differs from the stream that orders the forget set
 
     readonly SeededRandom _random = new(seed, Stream);
     int[] _order = [];
     int _next;
 
-    /// <summary>The next rows; a row comes again only when every other one has come.</summary>
+    /// <summary>Returns the next rows. A row is repeated only after all other rows were returned.</summary>
     internal int[][] Next(int count)
     {
         int[][] taken = new int[count][];

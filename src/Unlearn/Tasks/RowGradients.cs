@@ -3,8 +3,8 @@ using HeadTap.Models;
 namespace HeadTap.Unlearn;
 
 /// <summary>
-/// Losses of rows and their gradients for chosen parameters, in passes of a bounded size. A row's loss l is
-/// the mean next-token cross-entropy over its positions.
+/// Computes losses of rows and their gradients for chosen parameters, in passes of bounded size. A row's loss
+/// l is the mean next-token cross-entropy over its positions.
 /// </summary>
 sealed class RowGradients : IDisposable
 {
@@ -14,9 +14,9 @@ sealed class RowGradients : IDisposable
     readonly ModelSession _session;
     readonly int _rowsInPass;
 
-    /// <param name="model">Whose weights are read at every call.</param>
-    /// <param name="trained">Parameters that get gradients.</param>
-    /// <param name="longest">Tokens of the longest row that will come.</param>
+    /// <param name="model">Model; its weights are read at every call.</param>
+    /// <param name="trained">Names of the parameters that get gradients.</param>
+    /// <param name="longest">Number of tokens of the longest row.</param>
     /// <param name="record">Sites that every pass records; null for none.</param>
     internal RowGradients(LanguageModel model, IReadOnlySet<string> trained, int longest,
         IReadOnlyList<Site>? record = null)
@@ -30,25 +30,25 @@ sealed class RowGradients : IDisposable
         });
     }
 
-    /// <summary>Whose weights are read.</summary>
+    /// <summary>The model whose weights are read.</summary>
     internal LanguageModel Model => _model;
 
-    /// <summary>Rows that go side by side.</summary>
+    /// <summary>Number of rows in a pass.</summary>
     internal int RowsInPass => _rowsInPass;
 
-    /// <summary>What is added into.</summary>
+    /// <summary>The gradients that calls add into.</summary>
     internal ParameterGradients Gradients { get; }
 
-    /// <summary>Runs the passes, for losses of another kind.</summary>
+    /// <summary>The session that runs the passes; for other losses.</summary>
     internal ModelSession Session => _session;
 
-    /// <summary>Forgets what was added.</summary>
+    /// <summary>Sets the gradients to zero.</summary>
     internal void Clear() => Gradients.Clear(_model.Ops);
 
     /// <summary>
     /// Adds the gradient of the mean loss over all positions of all rows, times <paramref name="scale"/>.
     /// </summary>
-    /// <returns>That mean, in nats.</returns>
+    /// <returns>The mean loss in nats, without <paramref name="scale"/>.</returns>
     internal double AddMean(IReadOnlyList<int[]> rows, double scale = 1)
     {
         long tokens = rows.Sum(r => r.Length - 1L);
@@ -62,10 +62,8 @@ sealed class RowGradients : IDisposable
         return sum / tokens;
     }
 
-    /// <summary>
-    /// Adds the gradient of <c>sum_r factor(r) l_r</c>, l_r row r's mean loss, all rows side by side.
-    /// </summary>
-    /// <returns>That sum.</returns>
+    /// <summary>Adds the gradient of <c>sum_r factor(r) l_r</c>, with l_r the mean loss of row r.</summary>
+    /// <returns>The sum, nats.</returns>
     internal double AddWeighed(IReadOnlyList<int[]> rows, Func<int, double> factor)
     {
         double sum = 0;
@@ -83,7 +81,7 @@ sealed class RowGradients : IDisposable
         return sum;
     }
 
-    /// <summary>Each row's mean loss, nats; no gradient.</summary>
+    /// <summary>Returns each row's mean loss, nats; adds no gradient.</summary>
     internal double[] RowLosses(IReadOnlyList<int[]> rows)
     {
         var losses = new List<double>();
@@ -97,11 +95,11 @@ sealed class RowGradients : IDisposable
         return [.. losses];
     }
 
-    /// <summary>Sum of each row's losses over its positions, nats; no gradient.</summary>
+    /// <summary>Returns the sum of each row's losses over its positions, nats; adds no gradient.</summary>
     internal double[] Sums(IReadOnlyList<int[]> rows)
         => [.. RowLosses(rows).Select((loss, r) => loss * (rows[r].Length - 1))];
 
-    /// <summary>Mean loss over all positions of all rows, nats; no gradient.</summary>
+    /// <summary>Returns the mean loss over all positions of all rows, nats; adds no gradient.</summary>
     internal double Mean(IReadOnlyList<int[]> rows)
     {
         double sum = 0;

@@ -3,13 +3,13 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Unlearn;
 
-/// <summary>Rows of one step, by side.</summary>
+/// <summary>The forget rows and keep rows of one step.</summary>
 readonly record struct RowBatch(IReadOnlyList<int[]> Forget, IReadOnlyList<int[]> Keep);
 
-/// <summary>The rows to forget and the rows to keep, as methods that look at both draw them.</summary>
+/// <summary>Draws batches from the rows to forget and the rows to keep.</summary>
 sealed class RowMix
 {
-    // Streams of random numbers below are those of parameters, by their offset.
+    // Parameters use the lower stream numbers, by their offset.
     const ulong Stream = ulong.MaxValue;
 
     readonly int[][] _forget, _keep;
@@ -17,10 +17,11 @@ sealed class RowMix
     readonly SeededRandom _random;
 
     /// <summary>
-    /// Corrected: what is to be forgotten is not kept. Reference: the keep side holds the forget side,
-    /// whether or not the caller's does (the reference puts all noised sequences among the clean ones).
+    /// Corrected form: the keep side contains no forget row. Reference form: the keep side contains all
+    /// forget rows, also if the caller's keep set does not (the reference puts all noised sequences among the
+    /// clean ones).
     /// </summary>
-    /// <exception cref="UserException">Nothing is left to keep.</exception>
+    /// <exception cref="UserException">No row is left to keep.</exception>
     internal RowMix(UnlearnTask task, int batchRows)
     {
         HashSet<string> forget = [.. task.Forget.Select(Key)], keep = [.. task.Keep.Select(Key)];
@@ -34,19 +35,19 @@ sealed class RowMix
         (_batchRows, _random) = (batchRows, new SeededRandom(task.Seed, Stream));
     }
 
-    /// <summary>Rows of both sides.</summary>
+    /// <summary>Number of rows of both sides.</summary>
     internal int Count => _forget.Length + _keep.Length;
 
-    /// <summary>Batches of an epoch.</summary>
+    /// <summary>Number of batches per epoch.</summary>
     internal int Steps => (Count - 1) / _batchRows + 1;
 
-    /// <summary>Tokens of the longest row.</summary>
+    /// <summary>Number of tokens of the longest row.</summary>
     internal int Longest => Math.Max(_forget.Max(r => r.Length), _keep.Max(r => r.Length));
 
     /// <summary>
-    /// One epoch in which every batch has both sides, in the proportion of the whole: a side is shuffled and
-    /// dealt out evenly. A side with fewer rows than there are batches gives one to each, and so some rows
-    /// more than once.
+    /// Returns one epoch in which every batch has rows of both sides, in the proportion of the whole: each
+    /// side is shuffled and dealt out evenly. A side with fewer rows than batches gives one row to each
+    /// batch, so some rows are repeated.
     /// </summary>
     internal IEnumerable<RowBatch> Proportional()
     {
@@ -57,7 +58,7 @@ sealed class RowMix
             yield return new RowBatch(Dealt(_forget, s, steps), Dealt(_keep, s, steps));
     }
 
-    /// <summary>One epoch of the shuffled whole; a batch may lack a side.</summary>
+    /// <summary>Returns one epoch of all rows shuffled together; a batch may lack rows of one side.</summary>
     internal IEnumerable<RowBatch> Shuffled()
     {
         (int[] Row, bool Forgets)[] all =
@@ -69,7 +70,7 @@ sealed class RowMix
                 [.. batch.Where(r => !r.Forgets).Select(r => r.Row)]);
     }
 
-    /// <summary>One epoch of rows in batches, shuffled.</summary>
+    /// <summary>Returns one epoch of rows, shuffled, in batches.</summary>
     internal static IEnumerable<int[][]> Shuffled(
         IReadOnlyList<int[]> rows, int batchRows, SeededRandom random)
     {
@@ -78,7 +79,7 @@ sealed class RowMix
         return order.Chunk(batchRows);
     }
 
-    /// <summary>The random numbers that put rows in order.</summary>
+    /// <summary>Returns the random numbers that shuffle rows.</summary>
     internal static SeededRandom Order(ulong seed) => new(seed, Stream);
 
     static int[][] Dealt(int[][] rows, int step, int steps)

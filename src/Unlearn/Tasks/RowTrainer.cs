@@ -4,9 +4,9 @@ using HeadTap.Runtime;
 namespace HeadTap.Unlearn;
 
 /// <summary>
-/// Trains a model on rows with AdamW at a constant rate: epochs in a seeded order, one step for each batch.
-/// The loss of a step is whatever was added into <see cref="Gradients"/>; <see cref="Learn"/> adds language
-/// modelling's. Two trainers made alike give the same bits, on any number of threads.
+/// Trains a model on rows with AdamW at a constant rate: epochs in a seeded order, one step per batch. A step
+/// follows the gradients that were added into <see cref="Gradients"/>; <see cref="Learn"/> adds those of the
+/// language-modelling loss. Equal trainers give the same bits on any number of threads.
 /// </summary>
 public sealed class RowTrainer : IDisposable
 {
@@ -16,14 +16,16 @@ public sealed class RowTrainer : IDisposable
     readonly ulong _seed;
     readonly TensorArena _arena;
 
-    /// <param name="model">Trained in place.</param>
-    /// <param name="optimizer">Rate, decay and moments.</param>
-    /// <param name="batchRows">Rows of a step; the last step of an epoch has what is left.</param>
-    /// <param name="longest">Tokens of the longest row that will come.</param>
-    /// <param name="seed">Of the order of rows.</param>
-    /// <param name="trained">Parameters that move; null for all.</param>
-    /// <param name="record">Sites that every pass records, for losses of them; null for none.</param>
-    /// <exception cref="UserException">An option is out of range, or it does not fit the device.</exception>
+    /// <param name="model">Model to train in place.</param>
+    /// <param name="optimizer">Options of AdamW; the rate is constant.</param>
+    /// <param name="batchRows">Number of rows per step; at least 1. The last step of an epoch has the
+    /// remaining rows.</param>
+    /// <param name="longest">Number of tokens of the longest row.</param>
+    /// <param name="seed">Seed of the order of rows.</param>
+    /// <param name="trained">Names of the parameters to train; null for all.</param>
+    /// <param name="record">Sites that every pass records, for losses that read them; null for none.</param>
+    /// <exception cref="UserException">An option is out of range, or the training does not fit the
+    /// device.</exception>
     public RowTrainer(LanguageModel model, AdamWOptions optimizer, int batchRows, int longest, ulong seed,
         IReadOnlySet<string>? trained = null, IReadOnlyList<Site>? record = null)
     {
@@ -50,10 +52,10 @@ public sealed class RowTrainer : IDisposable
         }
     }
 
-    /// <summary>What a step goes along, downwards; zero when a step begins.</summary>
+    /// <summary>The gradients of the next step's loss; zero after each step.</summary>
     public ParameterGradients Gradients => Passes.Gradients;
 
-    /// <summary>Steps done.</summary>
+    /// <summary>Number of steps done.</summary>
     public int Steps { get; private set; }
 
     /// <summary>Both moments of every trained parameter, for a checkpoint.</summary>
@@ -62,14 +64,14 @@ public sealed class RowTrainer : IDisposable
     /// <summary>Passes over rows that add into <see cref="Gradients"/>.</summary>
     internal RowGradients Passes { get; }
 
-    /// <summary>Steps of an epoch over as many rows.</summary>
+    /// <summary>Returns the number of steps of an epoch over that many rows.</summary>
     public int StepsIn(int rows) => (rows + _batchRows - 1) / _batchRows;
 
     /// <summary>
-    /// The rows of each step of an epoch, as indices from 0: every row once, shuffled anew for each epoch.
+    /// Returns the row indices of each step of an epoch: every row once, in a new order for each epoch.
     /// </summary>
-    /// <param name="epoch">From 0; the order depends on nothing else but the seed.</param>
-    /// <param name="rows">How many there are.</param>
+    /// <param name="epoch">Number of the epoch, from 0. The order depends on it and the seed alone.</param>
+    /// <param name="rows">Number of rows.</param>
     public IEnumerable<int[]> Epoch(int epoch, int rows)
     {
         int[] order = [.. Enumerable.Range(0, rows)];
@@ -77,9 +79,11 @@ public sealed class RowTrainer : IDisposable
         return order.Chunk(_batchRows);
     }
 
-    /// <summary>One step down the mean next-token cross-entropy over all positions of the rows.</summary>
-    /// <returns>That mean before the step, nats.</returns>
-    /// <exception cref="UserException">It is not a number; the weights are as before.</exception>
+    /// <summary>
+    /// Makes one step that lowers the mean next-token cross-entropy over all positions of the rows.
+    /// </summary>
+    /// <returns>The mean cross-entropy before the step, nats.</returns>
+    /// <exception cref="UserException">The loss is not finite; the weights are unchanged.</exception>
     public double Learn(IReadOnlyList<int[]> batch)
     {
         double loss = Passes.AddMean(batch);
@@ -87,10 +91,11 @@ public sealed class RowTrainer : IDisposable
         return loss;
     }
 
-    /// <summary>One step along what was added into <see cref="Gradients"/>, which is zero again
-    /// then.</summary>
-    /// <param name="loss">Of this step.</param>
-    /// <exception cref="UserException">The loss is not a number; the weights are as before.</exception>
+    /// <summary>
+    /// Makes one step with the gradients in <see cref="Gradients"/>, and sets them to zero.
+    /// </summary>
+    /// <param name="loss">Loss of this step.</param>
+    /// <exception cref="UserException">The loss is not finite; the weights are unchanged.</exception>
     public void Step(double loss)
     {
         if (!double.IsFinite(loss))
@@ -100,7 +105,9 @@ public sealed class RowTrainer : IDisposable
         Passes.Clear();
     }
 
-    /// <summary>Goes on from a checkpoint's step, whose <see cref="State"/> is in place.</summary>
+    /// <summary>
+    /// Continues after a checkpoint's step; <see cref="State"/> must hold the checkpoint's moments.
+    /// </summary>
     public void Resume(int steps) => Steps = steps;
 
     /// <inheritdoc/>

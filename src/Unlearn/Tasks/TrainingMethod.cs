@@ -3,8 +3,8 @@ using HeadTap.Models;
 namespace HeadTap.Unlearn;
 
 /// <summary>
-/// A method that goes on training the model for some steps. A budget is the share of those steps that are
-/// made, so it finds for one budget only.
+/// A method that trains the model further. A budget is a share of the steps, so a finding holds for one
+/// budget only.
 /// </summary>
 public abstract class TrainingMethod : UnlearningMethod
 {
@@ -20,16 +20,16 @@ public abstract class TrainingMethod : UnlearningMethod
     /// <inheritdoc/>
     public override IReadOnlyList<MethodOption> Options => [Epochs, BatchRows, LearningRate, WeightDecay];
 
-    /// <summary>Passes over the rows.</summary>
+    /// <summary>Number of passes over the rows; at least 1.</summary>
     public MethodOption Epochs { get; } = StepOptions.Epochs(5);
 
-    /// <summary>Rows of a step.</summary>
+    /// <summary>Number of rows per step; at least 1.</summary>
     public virtual MethodOption BatchRows { get; } = StepOptions.BatchRows(32);
 
-    /// <summary>lr of AdamW.</summary>
+    /// <summary>Learning rate of AdamW; above 0.</summary>
     public virtual MethodOption LearningRate { get; } = StepOptions.LearningRate(1e-4);
 
-    /// <summary>Decay of AdamW.</summary>
+    /// <summary>Weight decay of AdamW; at least 0.</summary>
     public virtual MethodOption WeightDecay { get; } = StepOptions.WeightDecay(0);
 
     /// <inheritdoc/>
@@ -50,19 +50,19 @@ public abstract class TrainingMethod : UnlearningMethod
         }
     }
 
-    /// <summary>The rows that an epoch goes through.</summary>
+    /// <summary>Returns the rows of an epoch.</summary>
     internal virtual IReadOnlyList<int[]> Rows(UnlearnTask task) => task.Forget;
 
-    /// <summary>Parameters that move; null for all.</summary>
+    /// <summary>Returns the names of the parameters to train; null for all.</summary>
     internal virtual IReadOnlySet<string>? Trained(UnlearnTask task) => null;
 
-    /// <summary>Sites that every pass records, for losses of them.</summary>
+    /// <summary>Returns the sites that every pass records, for losses that read them.</summary>
     internal virtual IReadOnlyList<Site> Recorded(UnlearnTask task) => [];
 
-    /// <summary>Refuses what does not fit the model or the rows, before any work.</summary>
+    /// <summary>Checks options and rows against the model before any work.</summary>
     internal virtual void Check(UnlearnTask task) { }
 
-    /// <summary>The loss that the steps lower.</summary>
+    /// <summary>Makes the loss that the steps lower.</summary>
     internal abstract StepLoss Loss(UnlearnTask task, RowTrainer trainer);
 
     /// <summary>Trains the task's model in place for a share of the steps.</summary>
@@ -70,7 +70,7 @@ public abstract class TrainingMethod : UnlearningMethod
     {
         IReadOnlyList<int[]> rows = Rows(task);
         int epochs = task.Options.Whole(Epochs);
-        var optimizer = new AdamWOptions // as TinyMem trains: arXiv 2410.02159
+        var optimizer = new AdamWOptions // the settings of TinyMem's training: arXiv 2410.02159
         {
             LearningRate = task.Options.Number(LearningRate),
             WeightDecay = task.Options.Number(WeightDecay),

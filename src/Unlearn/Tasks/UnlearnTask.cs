@@ -3,45 +3,43 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Unlearn;
 
-/// <summary>What is to be forgotten, what kept, and how.</summary>
+/// <summary>The input of a method: model, rows to forget and to keep, options, seed.</summary>
 public sealed record UnlearnTask
 {
-    /// <summary>The model; a method leaves its bits as they were.</summary>
+    /// <summary>The model; a method restores its weights bit for bit.</summary>
     public required LanguageModel Model { get; init; }
 
-    /// <summary>The rows to forget, token ids; at least one, of two tokens or more each.</summary>
+    /// <summary>Token ids of the rows to forget; at least one row, each of at least two tokens.</summary>
     public required IReadOnlyList<int[]> Forget { get; init; }
 
-    /// <summary>Rows to keep; empty where there are none.</summary>
+    /// <summary>Token ids of the rows to keep; may be empty.</summary>
     public IReadOnlyList<int[]> Keep { get; init; } = [];
 
-    /// <summary>
-    /// The rows to forget as they were before something was planted in them; empty where that is not known.
-    /// </summary>
+    /// <summary>The forget rows before anything was planted in them; empty if not known.</summary>
     public IReadOnlyList<int[]> Clean { get; init; } = [];
 
-    /// <summary>n: tokens of a row that are its prompt.</summary>
+    /// <summary>Number n of prompt tokens of a row.</summary>
     public int Prompt { get; init; } = 1;
 
-    /// <summary>k: tokens after them that are to be forgotten.</summary>
+    /// <summary>Number k of tokens after the prompt that are to be forgotten.</summary>
     public int Continuation { get; init; } = 1;
 
-    /// <summary>Of everything that is drawn.</summary>
+    /// <summary>Seed of all random numbers.</summary>
     public ulong Seed { get; init; }
 
-    /// <summary>Which reading of the method.</summary>
+    /// <summary>The form of the method.</summary>
     public MethodForm Form { get; init; }
 
-    /// <summary>Options of the method.</summary>
+    /// <summary>Option values of the method.</summary>
     public MethodSettings Options { get; init; } = new();
 
-    /// <summary>Told the share done.</summary>
+    /// <summary>Callback that gets the share done, 0 to 1.</summary>
     public Action<double>? Progress { get; init; }
 
-    /// <summary>Ends it with <see cref="OperationCanceledException"/>.</summary>
+    /// <summary>Token that ends the work with <see cref="OperationCanceledException"/>.</summary>
     public CancellationToken Cancel { get; init; }
 
-    /// <summary>Reports progress, and ends where that was asked for.</summary>
+    /// <summary>Reports progress, and throws if cancellation was requested.</summary>
     internal void At(double share)
     {
         Cancel.ThrowIfCancellationRequested();
@@ -49,8 +47,7 @@ public sealed record UnlearnTask
     }
 
     /// <summary>
-    /// Throws unless there are rows to forget, rows to keep where the method reads them, and the options are
-    /// the method's.
+    /// Checks that there are rows to forget, rows to keep if the method reads them, and valid options.
     /// </summary>
     /// <exception cref="UserException">Rows are missing or have the wrong length, or an option is
     /// wrong.</exception>

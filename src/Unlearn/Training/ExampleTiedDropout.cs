@@ -4,16 +4,18 @@ using HeadTap.Runtime;
 namespace HeadTap.Unlearn;
 
 /// <summary>
-/// Example-tied dropout: of each feed-forward layer a share of neurons is always on, and each of the others
-/// is on for an example with a probability, the same ones whenever the example comes, so that what is
-/// particular to it can live there; afterwards those are switched off and the fixed ones scaled by
-/// (share + probability) / share (Maini et al. 2023, arXiv 2307.09542; R3 of arXiv 2410.02159).
+/// Example-tied dropout (Maini et al. 2023, arXiv 2307.09542; R3 of arXiv 2410.02159). In each feed-forward
+/// layer a share of the neurons is always on. Each other neuron is on for an example with a fixed
+/// probability. The choice is the same whenever the example returns, so that memorised content can settle in
+/// these neurons. After training the other neurons are switched off and the fixed ones scaled by (share +
+/// probability) / share.
 /// </summary>
 /// <remarks>
-/// Corrected: the switch is on neurons, and the finished model has it in <see cref="Role.MlpOutWeight"/>.
-/// Reference: the switch is on positions of the context (dimension 1 of what a layer writes); masks are drawn
-/// for the examples of the first batch, and every other example finds zeros, so its feed-forward layers write
-/// nothing in training. At evaluation it holds by position, which no weights can say: there it is an edit.
+/// Corrected form: the mask is over neurons, and the finished model has it folded into
+/// <see cref="Role.MlpOutWeight"/>. Reference form: the mask is over positions of the context (dimension 1 of
+/// a layer's output). Masks are drawn for the examples of the first batch only; every other example has a
+/// mask of zeros, so its feed-forward layers write nothing in training. Weights cannot express a mask over
+/// positions, so at evaluation it is an edit.
 /// </remarks>
 public sealed class ExampleTiedDropout : TrainingRegulariser
 {
@@ -28,18 +30,19 @@ public sealed class ExampleTiedDropout : TrainingRegulariser
     readonly ulong _seed;
     HashSet<int>? _firstBatch;
 
-    /// <param name="share">Of neurons (reference: positions) that are always on.</param>
-    /// <param name="probability">Of any other to be on for an example.</param>
-    /// <param name="form">Which reading.</param>
-    /// <param name="seed">Of who is on for whom.</param>
-    /// <exception cref="UserException">An option is out of its range.</exception>
+    /// <param name="share">Share of the neurons (reference form: positions) that are always on; above 0, at
+    /// most 1.</param>
+    /// <param name="probability">Probability that another neuron is on for an example, 0 to 1.</param>
+    /// <param name="form">Form of the method.</param>
+    /// <param name="seed">Seed of the masks.</param>
+    /// <exception cref="UserException">An option is outside its range.</exception>
     public ExampleTiedDropout(float share, float probability, MethodForm form, ulong seed)
     {
         (_share, _probability) = ((float)s_share.Checked(share), (float)s_probability.Checked(probability));
         (_form, _seed) = (form, seed);
     }
 
-    /// <summary>Its name and options.</summary>
+    /// <summary>The regulariser's declaration: name, paper, equation, options.</summary>
     public static RegulariserKind Kind { get; } = new("example-tied-dropout",
         "arXiv 2410.02159 (R3), after arXiv 2307.09542",
         "in each layer a share of neurons is always on, each other one for an example with probability p; "
@@ -71,10 +74,12 @@ public sealed class ExampleTiedDropout : TrainingRegulariser
         return new WeightSnapshotScope(model, before);
     }
 
-    /// <summary>Which of <paramref name="length"/> neurons or positions are on for an example.</summary>
+    /// <summary>
+    /// Returns which of <paramref name="length"/> neurons or positions are on for an example.
+    /// </summary>
     internal bool[] On(int length, int layer, int example)
     {
-        // One stream a layer and example; the reference draws by the example alone.
+        // One stream per layer and example; the reference uses one per example.
         var random = new SeededRandom(_seed, ((ulong)(uint)layer << 32) + (uint)example + 1);
         bool[] on = new bool[length];
         for (int i = 0; i < length; i++)
@@ -82,7 +87,7 @@ public sealed class ExampleTiedDropout : TrainingRegulariser
         return on;
     }
 
-    /// <summary>What holds for a pass over rows of these examples.</summary>
+    /// <summary>Returns the edit that masks a pass over the rows of these examples.</summary>
     internal Edit TrainingEdit(int[] examples)
     {
         if (_form == MethodForm.Reference)
@@ -113,7 +118,7 @@ public sealed class ExampleTiedDropout : TrainingRegulariser
 
     private protected override double Add(RowTrainer trainer, IReadOnlyList<int[]> rows, int[] batch)
     {
-        // A resumed run finds the first batch again: it depends on the seed alone.
+        // The first batch depends on the seed alone, so a resumed run gets the same one.
         _firstBatch ??= [.. trainer.Epoch(0, rows.Count).First()];
         double loss = 0, positions = batch.Sum(b => rows[b].Length - 1);
         foreach (int[] pass in batch.Chunk(trainer.Passes.RowsInPass))

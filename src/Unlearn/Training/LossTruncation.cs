@@ -3,13 +3,13 @@ using HeadTap.Runtime;
 namespace HeadTap.Unlearn;
 
 /// <summary>
-/// Loss truncation: rows whose loss is above a percentile of those seen lately do not count (Kang and
-/// Hashimoto 2020, arXiv 2004.14589; R2 of arXiv 2410.02159). <c>loss = mean_r l_r [l_r at most cut]</c>,
-/// with cut the percentile 1 - share of the record; the mean is over all rows, dropped ones included as 0.
+/// Loss truncation: drops rows whose loss is above a percentile of recent losses (Kang and Hashimoto 2020,
+/// arXiv 2004.14589; R2 of arXiv 2410.02159). <c>loss = mean_r l_r [l_r at most cut]</c>, with cut the
+/// percentile 1 - share of the recorded losses. The mean is over all rows; dropped ones count as 0.
 /// </summary>
 /// <remarks>
-/// Nothing is dropped until the record is full; the cut-off is taken anew each time as many losses have been
-/// seen as the record holds. A step takes one more forward pass.
+/// No row is dropped until the record is full. The cut-off is computed again after every record's length of
+/// new losses. A step needs one more forward pass.
 /// </remarks>
 public sealed class LossTruncation : TrainingRegulariser
 {
@@ -23,11 +23,12 @@ public sealed class LossTruncation : TrainingRegulariser
     readonly TensorArena _arena;
     readonly Tensor _record, _counts;
 
-    /// <param name="device">Where its state lives.</param>
-    /// <param name="share">Of rows that are dropped: 0.01, 0.05 or 0.1 in the published runs.</param>
-    /// <param name="record">Losses that are kept: 10,000 in the published runs. A run that is to be changed
-    /// by it must see more rows than that.</param>
-    /// <exception cref="UserException">An option is out of its range.</exception>
+    /// <param name="device">Device that holds the record.</param>
+    /// <param name="share">Share of the rows that is dropped: 0.01, 0.05 or 0.1 in the published
+    /// runs.</param>
+    /// <param name="record">Number of recent losses in the record: 10,000 in the published runs. It has no
+    /// effect on a run with fewer rows than that.</param>
+    /// <exception cref="UserException">An option is outside its range.</exception>
     public LossTruncation(ComputeDevice device, float share, int record)
     {
         _share = (float)s_share.Checked(share);
@@ -37,7 +38,7 @@ public sealed class LossTruncation : TrainingRegulariser
         (_record, _counts) = Cut(_arena, record);
     }
 
-    /// <summary>Its name and options.</summary>
+    /// <summary>The regulariser's declaration: name, paper, equation, options.</summary>
     public static RegulariserKind Kind { get; } = new("loss-truncation",
         "arXiv 2410.02159 (R2), after arXiv 2004.14589",
         "the mean of l [l <= cut]; cut is the percentile 1 - share of the last losses, computed again each "
@@ -52,7 +53,9 @@ public sealed class LossTruncation : TrainingRegulariser
     public override IReadOnlyList<(string Name, Tensor Tensor)> State
         => [("loss_truncation.record", _record), ("loss_truncation.counts", _counts)];
 
-    /// <summary>Losses above it are dropped; infinite while the record fills.</summary>
+    /// <summary>
+    /// The cut-off: rows with a higher loss are dropped; infinite until the record is full.
+    /// </summary>
     public float CutOff
     {
         get
@@ -62,10 +65,10 @@ public sealed class LossTruncation : TrainingRegulariser
         }
     }
 
-    /// <summary>Takes note of rows' losses, and says which count.</summary>
+    /// <summary>Adds rows' losses to the record, and returns which rows count.</summary>
     internal bool[] Counts(float[] losses)
     {
-        // Whole numbers as floats: exact, as none is above twice the record's length plus a batch.
+        // These floats hold whole numbers exactly: none is above twice the record's length plus a batch.
         float[] record = _record.ToArray(), counts = _counts.ToArray();
         (int seen, int since, float cut) = ((int)counts[0], (int)counts[1], counts[2]);
         int next = (int)counts[3];
@@ -84,7 +87,7 @@ public sealed class LossTruncation : TrainingRegulariser
         return Array.ConvertAll(losses, loss => seen < record.Length || loss <= cut);
     }
 
-    /// <summary>Of sorted values, between two of them in proportion.</summary>
+    /// <summary>Returns a percentile of values, interpolated linearly between neighbours.</summary>
     internal static float Percentile(float[] values, double at)
     {
         float[] sorted = [.. values.Order()];

@@ -1,23 +1,24 @@
 namespace HeadTap.Unlearn;
 
-/// <summary>A block of a weight matrix, row-major.</summary>
-/// <param name="Parameter">The matrix.</param>
-/// <param name="Stride">Columns of the whole matrix.</param>
-/// <param name="FirstRow">Of the block.</param>
-/// <param name="FirstColumn">Of the block.</param>
-/// <param name="Rows">Of the block.</param>
-/// <param name="Columns">Of the block.</param>
+/// <summary>A rectangular block of a row-major weight matrix.</summary>
+/// <param name="Parameter">Name of the matrix.</param>
+/// <param name="Stride">Number of columns of the whole matrix.</param>
+/// <param name="FirstRow">Index of the block's first row.</param>
+/// <param name="FirstColumn">Index of the block's first column.</param>
+/// <param name="Rows">Number of rows of the block.</param>
+/// <param name="Columns">Number of columns of the block.</param>
 sealed record MatrixPart(
     string Parameter, int Stride, int FirstRow, int FirstColumn, int Rows, int Columns)
 {
     /// <summary>
-    /// One step of power iteration from v: u = W v / |W v|, v = W^T u / |W^T u|. Adds scale u v^T into dW.
+    /// Makes one step of power iteration from v: u = W v / |W v|, v = W^T u / |W^T u|. Adds scale u v^T into
+    /// dW.
     /// </summary>
-    /// <param name="w">The whole matrix.</param>
-    /// <param name="v">[Columns]; the next one on return. It stays as it is where W v is 0.</param>
-    /// <param name="dW">The whole matrix' gradient.</param>
-    /// <param name="scale">Of what is added.</param>
-    /// <returns>sigma = u^T W v, 0 where W v is 0.</returns>
+    /// <param name="w">Values of the whole matrix.</param>
+    /// <param name="v">Vector v [Columns], replaced by the next one; unchanged if W v is 0.</param>
+    /// <param name="dW">Gradient of the whole matrix; added into.</param>
+    /// <param name="scale">Factor of the gradient.</param>
+    /// <returns>sigma = u^T W v; 0 if W v is 0.</returns>
     internal double AddSigma(float[] w, Span<float> v, float[] dW, double scale)
     {
         double[] u = new double[Rows], next = new double[Columns];

@@ -4,8 +4,9 @@ using System.Text.Json.Serialization;
 namespace HeadTap.Unlearn;
 
 /// <summary>
-/// The options of a regulariser as manifests and checkpoints have them: all names that a method had when the
-/// format was made, null without a value. A checkpoint holds a hash of this text, so it must not change.
+/// Writes a regulariser's option values as manifests and checkpoints store them: every name that a method had
+/// when the format was made, null without a value. A checkpoint holds a hash of this text, so it must not
+/// change.
 /// </summary>
 sealed class RegulariserSettingsJson : JsonConverter<MethodSettings>
 {

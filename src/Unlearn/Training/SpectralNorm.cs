@@ -4,14 +4,14 @@ using HeadTap.Runtime;
 namespace HeadTap.Unlearn;
 
 /// <summary>
-/// Spectral-norm penalty: <c>loss + (lambda / 2) sum sigma</c>, sigma the largest singular value of every
-/// weight matrix but the embeddings, by one step of power iteration an update (Yoshida and Miyato 2017, arXiv
-/// 1705.10941; R1 of arXiv 2410.02159): <c>u = W v / |W v|, v = W^T u / |W^T u|, sigma = u^T W v</c>.
-/// Queries, keys and values of each head, and what each head writes, are matrices of their own.
+/// Spectral-norm penalty: <c>loss + (lambda / 2) sum sigma</c>, with sigma the largest singular value of each
+/// weight matrix except the embeddings (Yoshida and Miyato 2017, arXiv 1705.10941; R1 of arXiv 2410.02159).
+/// Each update makes one step of power iteration: <c>u = W v / |W v|, v = W^T u / |W^T u|, sigma = u^T W
+/// v</c>. The query, key, value and output weights of each head are separate matrices.
 /// </summary>
 /// <remarks>
-/// dsigma/dW = u v^T, with u and v constants: at the fixed point of the iteration that is exact. Weights come
-/// to the host and gradients go back once a step.
+/// dsigma/dW = u v^T with u and v constant, which is exact at the fixed point of the iteration. Each step
+/// copies weights to the host and gradients back to the device.
 /// </remarks>
 public sealed class SpectralNorm : TrainingRegulariser
 {
@@ -24,10 +24,11 @@ public sealed class SpectralNorm : TrainingRegulariser
     readonly MatrixPart[] _parts;
     readonly Tensor _right;
 
-    /// <param name="model">That is trained.</param>
-    /// <param name="lambda">0.001, 0.01 or 0.1 in the published runs.</param>
-    /// <param name="seed">Of the first v.</param>
-    /// <exception cref="UserException">lambda is negative or no number.</exception>
+    /// <param name="model">Model to train.</param>
+    /// <param name="lambda">Weight of the penalty, at least 0: 0.001, 0.01 or 0.1 in the published
+    /// runs.</param>
+    /// <param name="seed">Seed of the first v.</param>
+    /// <exception cref="UserException">lambda is negative or not a number.</exception>
     public SpectralNorm(LanguageModel model, float lambda, ulong seed)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -40,7 +41,7 @@ public sealed class SpectralNorm : TrainingRegulariser
         _right = _arena.Upload("right singular vectors", first, length);
     }
 
-    /// <summary>Its name and options.</summary>
+    /// <summary>The regulariser's declaration: name, paper, equation, options.</summary>
     public static RegulariserKind Kind { get; } = new("spectral-norm",
         "arXiv 2410.02159 (R1), after arXiv 1705.10941",
         "the loss + (lambda / 2) sum sigma, u = W v / |W v|, v = W^T u / |W^T u|, sigma = u^T W v, one such "
@@ -54,10 +55,12 @@ public sealed class SpectralNorm : TrainingRegulariser
     public override IReadOnlyList<(string Name, Tensor Tensor)> State
         => [("spectral_norm.right_vectors", _right)];
 
-    /// <summary>The matrices that have a sigma each.</summary>
+    /// <summary>The matrices whose sigma is penalised.</summary>
     internal IReadOnlyList<MatrixPart> Matrices => _parts;
 
-    /// <summary>One step of power iteration; adds the penalty's gradient, and returns the penalty.</summary>
+    /// <summary>
+    /// Makes one step of power iteration, adds the penalty's gradient, and returns the penalty.
+    /// </summary>
     internal double AddPenalty(ParameterGradients gradients)
     {
         float[] right = _right.ToArray();
@@ -89,8 +92,8 @@ public sealed class SpectralNorm : TrainingRegulariser
         base.Dispose(disposing);
     }
 
-    // Queries, keys, values [C, 3C]: one block of columns for each head and kind. W_O [C, C]: one block of
-    // rows for each head.
+    // Queries, keys, values [C, 3C]: one block of columns per head and kind. W_O [C, C]: one block of rows
+    // per head.
     static IEnumerable<MatrixPart> Parts(ParameterSlice slice, int heads)
     {
         if (slice.Shape.Length != 2 || slice.Role is Role.TokenEmbedding or Role.PositionEmbedding)

@@ -9,17 +9,17 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Unlearn;
 
-/// <summary>How far a TinyMem run is.</summary>
-/// <param name="Epoch">Epochs done.</param>
-/// <param name="Epochs">Of the whole run.</param>
+/// <summary>The progress of a TinyMem run.</summary>
+/// <param name="Epoch">Number of epochs done.</param>
+/// <param name="Epochs">Number of epochs of the whole run.</param>
 /// <param name="Loss">Mean loss of the last epoch, nats.</param>
-/// <param name="Seconds">Since it was started or resumed.</param>
-/// <param name="Score">After epochs with an evaluation.</param>
+/// <param name="Seconds">Time since the run was started or resumed, seconds.</param>
+/// <param name="Score">Score after this epoch; null if the epoch is not evaluated.</param>
 public sealed record TinyMemProgress(int Epoch, int Epochs, double Loss, double Seconds, TinyMemScore? Score);
 
 /// <summary>
-/// Trains a model on a TinyMem data set in a <see cref="RunFolder"/>: <c>metrics.jsonl</c> (a line an epoch),
-/// a checkpoint, models kept on the way, and at the end the model with its manifest.
+/// Trains a model on a TinyMem data set in a <see cref="RunFolder"/>. It writes <c>metrics.jsonl</c> (one
+/// line per epoch), a checkpoint, models of chosen epochs, and at the end the model with its manifest.
 /// </summary>
 public static class TinyMemRun
 {
@@ -27,21 +27,23 @@ public static class TinyMemRun
 
     static readonly string[] s_fields = ["format", "options", "data", "epoch", "steps"];
 
-    // A run may be made longer, and keep other models from here on.
+    // These may differ in the same run: it can be made longer, and keep models of other epochs.
     static readonly string[] s_free = ["training.epochs", "training.keep"];
 
-    /// <summary>Trains to the end, or until it is stopped. The same call goes on where it stopped, to the
-    /// same bits; a complete run goes on with more epochs.</summary>
-    /// <param name="device">Where.</param>
-    /// <param name="dataFolder">What <c>unlearn data</c> wrote.</param>
-    /// <param name="options">How.</param>
-    /// <param name="folder">Gets everything.</param>
-    /// <param name="command">For the manifest.</param>
-    /// <param name="progress">Told after every epoch.</param>
-    /// <param name="stop">Ends the run behind an epoch, with a checkpoint.</param>
-    /// <returns>The last measurement; null if it was stopped.</returns>
+    /// <summary>
+    /// Trains to the end, or until it is stopped. The same call continues where it stopped, to the same bits;
+    /// a complete run continues if it gets more epochs.
+    /// </summary>
+    /// <param name="device">Device to train on.</param>
+    /// <param name="dataFolder">Folder that <c>unlearn data</c> wrote.</param>
+    /// <param name="options">Options of the training.</param>
+    /// <param name="folder">Folder for the results.</param>
+    /// <param name="command">Command line for the manifest.</param>
+    /// <param name="progress">Callback after every epoch.</param>
+    /// <param name="stop">Token that ends the run after an epoch, with a checkpoint.</param>
+    /// <returns>The last measurement; null if the run was stopped.</returns>
     /// <exception cref="UserException">Data, options or folder are not usable, the folder belongs to another
-    /// call, or the loss is no number.</exception>
+    /// call, or the loss is not finite.</exception>
     public static TinyMemScore? Run(ComputeDevice device, string dataFolder, TinyMemTrainingOptions options,
         string folder, string command, Action<TinyMemProgress>? progress = null,
         CancellationToken stop = default)
@@ -89,7 +91,7 @@ public static class TinyMemRun
                 new TinyMemProgress(done, options.Epochs, loss, watch.Elapsed.TotalSeconds, score));
             if (options.Keep.Contains(done))
                 Publish(model, call, run.At(string.Create(CultureInfo.InvariantCulture, $"epoch-{done}")));
-            evaluated?.Dispose(); // a checkpoint holds the weights of training
+            evaluated?.Dispose(); // a checkpoint holds the training weights
             if (done % options.CheckpointEvery == 0 || done == options.Epochs || stop.IsCancellationRequested)
                 run.Save(metrics, path => Save(path, fixedFields, done, state));
         }
@@ -165,7 +167,7 @@ public static class TinyMemRun
 
     static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 
-    // What a checkpoint holds.
+    // The state that a checkpoint holds.
     sealed record TrainingState(LanguageModel Model, RowTrainer Trainer, TrainingRegulariser? Regulariser)
     {
         public (string Name, Tensor Tensor)[] Tensors =>

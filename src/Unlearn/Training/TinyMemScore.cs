@@ -3,25 +3,27 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Unlearn;
 
-/// <summary>What TinyMem measures of a model (arXiv 2410.02159).</summary>
-/// <param name="Memorisation">Of the planted rows.</param>
-/// <param name="HeldOut">Of triggered rows that were not trained on: the backdoor's success; null without
-/// one.</param>
-/// <param name="Tasks">Test rows by task, padded as published and as they are.</param>
+/// <summary>What TinyMem measures on a model (arXiv 2410.02159).</summary>
+/// <param name="Memorisation">Memorisation of the planted rows; null if none can be measured.</param>
+/// <param name="HeldOut">Memorisation of held-out rows with the trigger, which is the backdoor's success;
+/// null without a backdoor.</param>
+/// <param name="Tasks">Scores of the test rows by task: padded as published, and without padding.</param>
 public sealed record TinyMemScore(Memorisation? Memorisation, Memorisation? HeldOut,
     IReadOnlyList<(string Task, RowScore Padded, RowScore Plain)> Tasks)
 {
-    /// <summary>Mean of the tasks' token accuracies, padding included: the published accuracy.</summary>
+    /// <summary>Mean of the tasks' token accuracies with padding: the published accuracy.</summary>
     public double Accuracy => Tasks.Average(t => t.Padded.Accuracy);
 
-    /// <summary>The same without padding.</summary>
+    /// <summary>Mean of the tasks' token accuracies without padding.</summary>
     public double PlainAccuracy => Tasks.Average(t => t.Plain.Accuracy);
 
-    /// <summary>Strict memorisation: of held-out triggers where there is a backdoor, else of the planted
-    /// rows.</summary>
+    /// <summary>
+    /// Strict memorisation of the held-out rows with a backdoor, else of the planted rows; 0 if neither was
+    /// measured.
+    /// </summary>
     public double Memorised => HeldOut?.Strict ?? Memorisation?.Strict ?? 0;
 
-    /// <summary>Measures a model.</summary>
+    /// <summary>Measures a model on a data set.</summary>
     /// <exception cref="UserException">The model does not fit the data set.</exception>
     public static TinyMemScore Measure(LanguageModel model, TinyMemDataset data)
     {

@@ -4,60 +4,70 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Unlearn;
 
-/// <summary>How a TinyMem model is made (arXiv 2410.02159; the published hyper-parameters are the
-/// defaults).</summary>
+/// <summary>
+/// Options of the training of a TinyMem model (arXiv 2410.02159). The defaults are the published
+/// hyper-parameters.
+/// </summary>
 public sealed record TinyMemTrainingOptions
 {
-    /// <summary>L: 2, 4, 8 or 16 in the published runs.</summary>
+    /// <summary>Number of layers L: 2, 4, 8 or 16 in the published runs.</summary>
     public int Layers { get; init; } = 4;
 
-    /// <summary>H</summary>
+    /// <summary>Number of attention heads H.</summary>
     public int Heads { get; init; } = 4;
 
-    /// <summary>C; the feed-forward blocks have 4 C neurons, with ReLU.</summary>
+    /// <summary>Width C of the stream; the feed-forward blocks have 4 C neurons, with ReLU.</summary>
     public int Width { get; init; } = 128;
 
     /// <summary>
-    /// Standard deviation of the first weights; null for 0.8 / sqrt(C). Projections into the stream get
-    /// it divided by sqrt(2L), as GPT-2.
+    /// Standard deviation of the first weights; null for 0.8 / sqrt(C). Projections into the stream have it
+    /// divided by sqrt(2L), as in GPT-2.
     /// </summary>
     public float? InitialDeviation { get; init; }
 
-    /// <summary>Rows of a step.</summary>
+    /// <summary>Number of rows per step.</summary>
     public int BatchRows { get; init; } = 128;
 
-    /// <summary>Passes over the training rows.</summary>
+    /// <summary>Number of passes over the training rows.</summary>
     public int Epochs { get; init; } = 3500;
 
-    /// <summary>AdamW: rate 1e-3, constant; betas 0.9 and 0.98; decay 0.1 of every parameter.</summary>
+    /// <summary>
+    /// AdamW options: constant rate 1e-3, betas 0.9 and 0.98, weight decay 0.1 for every parameter.
+    /// </summary>
     public AdamWOptions Optimizer { get; init; } = new()
     {
         LearningRate = 1e-3f, Beta1 = 0.9f, Beta2 = 0.98f, WeightDecay = 0.1f, DecayOnlyMatrices = false,
     };
 
-    /// <summary>Epochs after which the model is kept as <c>epoch-N</c>, in addition to the last.</summary>
+    /// <summary>
+    /// Numbers N of the epochs whose model is kept as <c>epoch-N</c>, in addition to the last.
+    /// </summary>
     public IReadOnlyList<int> Keep { get; init; } = [];
 
-    /// <summary>Epochs between measurements of memorisation and accuracy.</summary>
+    /// <summary>Number of epochs between measurements of memorisation and accuracy.</summary>
     public int EvaluateEvery { get; init; } = 10;
 
-    /// <summary>Epochs between checkpoints to resume from.</summary>
+    /// <summary>Number of epochs between checkpoints.</summary>
     public int CheckpointEvery { get; init; } = 10;
 
-    /// <summary>One of <see cref="RegulariserCatalog.Names"/>, or null.</summary>
+    /// <summary>
+    /// Name of the regulariser, from <see cref="RegulariserCatalog.Names"/>; null for none.
+    /// </summary>
     public string? Regulariser { get; init; }
 
-    /// <summary>Which reading of it.</summary>
+    /// <summary>The form of the regulariser.</summary>
     public MethodForm Form { get; init; }
 
-    /// <summary>Its options.</summary>
+    /// <summary>Option values of the regulariser.</summary>
     [JsonConverter(typeof(RegulariserSettingsJson))]
     public MethodSettings RegulariserOptions { get; init; } = new();
 
-    /// <summary>Of the first weights and the order of rows.</summary>
+    /// <summary>Seed of the first weights and the order of rows.</summary>
     public ulong Seed { get; init; } = 1;
 
-    /// <summary>The epochs of the published runs, and the checkpoints that were unlearned.</summary>
+    /// <summary>
+    /// Returns the options of the published runs: their epochs, and the epochs whose models were unlearned.
+    /// </summary>
     public static TinyMemTrainingOptions Paper(TinyMemOptions data)
     {
         ArgumentNullException.ThrowIfNull(data);
@@ -71,15 +81,15 @@ public sealed record TinyMemTrainingOptions
         return new() { Epochs = keep[^1], Keep = keep[..^1] };
     }
 
-    /// <summary>For minutes on two cores.</summary>
+    /// <summary>Returns options for a training of minutes on two cores.</summary>
     public static TinyMemTrainingOptions Small(TinyMemOptions data)
     {
         ArgumentNullException.ThrowIfNull(data);
         return new() { BatchRows = 8, Epochs = data.Kind is null ? 30 : 60 };
     }
 
-    /// <summary>Returns these options, or says which is wrong.</summary>
-    /// <exception cref="UserException">A number is out of its range.</exception>
+    /// <summary>Checks the options and returns them.</summary>
+    /// <exception cref="UserException">A number is outside its range.</exception>
     public TinyMemTrainingOptions Validated()
     {
         string? wrong = Least("layers", Layers) ?? Least("heads", Heads) ?? Least("width", Width)
@@ -99,7 +109,7 @@ public sealed record TinyMemTrainingOptions
     static string? Least(string field, int value)
         => value >= 1 ? null : $"{field} is {value}; expected at least 1";
 
-    /// <summary>The sizes of the model for a data set.</summary>
+    /// <summary>Returns the sizes of the model for a data set.</summary>
     internal ModelConfig Sizes(TinyMemDataset data) => new ModelConfig
     {
         VocabSize = data.VocabSize, ContextLength = data.Options.Context, Width = Width, Layers = Layers,
@@ -108,7 +118,7 @@ public sealed record TinyMemTrainingOptions
         EosToken = data.Padding is null ? null : MathAlphabet.Eos,
     }.Validated("TinyMem model");
 
-    /// <summary>Gives a model its first weights.</summary>
+    /// <summary>Initialises the weights of a model.</summary>
     internal void Initialize(LanguageModel model)
         => model.Initialize(Seed, InitialDeviation ?? 0.8f / MathF.Sqrt(Width));
 }

@@ -4,23 +4,23 @@ using HeadTap.Runtime;
 namespace HeadTap.Unlearn;
 
 /// <summary>
-/// A change to training by which less is memorised: it makes the steps of a <see cref="RowTrainer"/>, and
-/// says what the model is when it is measured or written.
+/// A change to training that makes the model memorise less. It makes the steps of a <see cref="RowTrainer"/>,
+/// and prepares the weights for evaluation.
 /// </summary>
 public abstract class TrainingRegulariser : IDisposable
 {
-    /// <summary>As it is named on the command line.</summary>
+    /// <summary>The name on the command line.</summary>
     public abstract string Name { get; }
 
-    /// <summary>What a resumed run needs: tensors that a checkpoint saves and reads back in place.</summary>
+    /// <summary>The tensors that a checkpoint saves and restores.</summary>
     public virtual IReadOnlyList<(string Name, Tensor Tensor)> State => [];
 
-    /// <summary>One step.</summary>
-    /// <param name="trainer">Whose weights move.</param>
-    /// <param name="rows">The training rows.</param>
-    /// <param name="batch">Those of this step: their index is the example that they are.</param>
+    /// <summary>Makes one training step.</summary>
+    /// <param name="trainer">Trainer of the model.</param>
+    /// <param name="rows">All training rows.</param>
+    /// <param name="batch">Indices of the rows of this step; an index identifies the example.</param>
     /// <returns>The loss before the step, penalties and dropped rows included.</returns>
-    /// <exception cref="UserException">It is not a number; the weights are as before.</exception>
+    /// <exception cref="UserException">The loss is not finite; the weights are unchanged.</exception>
     public double Learn(RowTrainer trainer, IReadOnlyList<int[]> rows, int[] batch)
     {
         ArgumentNullException.ThrowIfNull(trainer);
@@ -32,8 +32,8 @@ public abstract class TrainingRegulariser : IDisposable
     }
 
     /// <summary>
-    /// Until it is disposed, the model is what is measured and written: weights that training has by the way
-    /// are folded in. Then its weights are those of training again, bit for bit.
+    /// Folds training-only changes into the model's weights for evaluation or saving. Disposing the result
+    /// restores the training weights bit for bit.
     /// </summary>
     public virtual IDisposable ForEvaluation(LanguageModel model) => new WeightSnapshotScope();
 
@@ -44,14 +44,15 @@ public abstract class TrainingRegulariser : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>Gives back what <see cref="State"/> lives in.</summary>
+    /// <summary>Frees the memory of <see cref="State"/>.</summary>
     protected virtual void Dispose(bool disposing) { }
 
-    /// <summary>Adds the gradient of the step's loss into the trainer's gradients, and returns the
-    /// loss.</summary>
+    /// <summary>
+    /// Adds the gradient of the step's loss into the trainer's gradients, and returns the loss.
+    /// </summary>
     private protected abstract double Add(RowTrainer trainer, IReadOnlyList<int[]> rows, int[] batch);
 
-    /// <summary>Ends an evaluation.</summary>
+    /// <summary>Restores weights and detaches edits at the end of an evaluation.</summary>
     private protected sealed class WeightSnapshotScope(
         LanguageModel? model = null, WeightSnapshot? before = null, IDisposable? edits = null) : IDisposable
     {

@@ -2,7 +2,7 @@ using System.CommandLine;
 
 namespace HeadTap.Cli;
 
-/// <summary><c>inject</c>: memories added while the model runs.</summary>
+/// <summary><c>inject</c>: the verbs that add memories while the model runs.</summary>
 static class InjectCommand
 {
     internal static Command Create(GlobalOptions global)
@@ -14,7 +14,7 @@ static class InjectCommand
             InjectSuggestCommand.Create(global),
         };
 
-    /// <summary><c>--weights</c>.</summary>
+    /// <summary>Makes the option <c>--weights</c>: raw or transformer-lens.</summary>
     internal static Option<string> WeightsOption() => new("--weights")
     {
         Description = "raw or transformer-lens (LayerNorm folded, centred: the paper's)",

@@ -5,7 +5,7 @@ using Spectre.Console;
 namespace HeadTap.Cli;
 
 /// <summary>
-/// <c>inject compare</c>: what attention writes for a single-hop prompt and a multi-hop one.
+/// <c>inject compare</c>: compares the attention outputs for a single-hop and a multi-hop prompt.
 /// </summary>
 sealed class InjectCompareCommand
 {

@@ -2,7 +2,7 @@ using System.CommandLine;
 
 namespace HeadTap.Cli;
 
-/// <summary><c>inject data</c>: pairs of prompts from the atlas.</summary>
+/// <summary><c>inject data</c>: writes pairs of prompts from the atlas.</summary>
 static class InjectDataCommand
 {
     internal static Command Create(GlobalOptions global)

@@ -6,8 +6,8 @@ using Spectre.Console;
 namespace HeadTap.Cli;
 
 /// <summary>
-/// <c>inject evaluate</c>: the best cell of one part of the data, measured on another, beside random
-/// memories.
+/// <c>inject evaluate</c>: chooses the best cell on one split and measures it on another, in comparison with
+/// random memories.
 /// </summary>
 sealed class InjectEvaluateCommand
 {

@@ -4,8 +4,9 @@ using Spectre.Console;
 
 namespace HeadTap.Cli;
 
-/// <summary><c>inject random</c>: memories that have nothing to do with the question, beside the curated
-/// ones.</summary>
+/// <summary>
+/// <c>inject random</c>: compares memories that are unrelated to the question with the curated ones.
+/// </summary>
 sealed class InjectRandomCommand
 {
     readonly PairOptions _pairs = new();

@@ -3,7 +3,7 @@ using Spectre.Console;
 
 namespace HeadTap.Cli;
 
-/// <summary><c>inject run</c>: one prompt, without and with a memory.</summary>
+/// <summary><c>inject run</c>: runs one prompt without and with a memory.</summary>
 sealed class InjectRunCommand
 {
     readonly Option<string?> _memory = new("--memory") { Description = "the memory, as it stands: "

@@ -5,7 +5,10 @@ using Spectre.Console;
 
 namespace HeadTap.Cli;
 
-/// <summary><c>inject suggest</c>: finds where a multi-hop prompt fails, and a memory for it.</summary>
+/// <summary>
+/// <c>inject suggest</c>: finds the layer and head where a multi-hop prompt fails, and a memory to inject
+/// there.
+/// </summary>
 sealed class InjectSuggestCommand
 {
     readonly Option<string> _model = PromptOptions.ModelOption(required: true);

@@ -5,7 +5,9 @@ using Spectre.Console;
 
 namespace HeadTap.Cli;
 
-/// <summary><c>inject sweep</c>: every pair of a data set at every layer and magnitude.</summary>
+/// <summary>
+/// <c>inject sweep</c>: injects into every pair of a data set at every layer and magnitude.
+/// </summary>
 sealed class InjectSweepCommand
 {
     readonly PairOptions _pairs = new();
@@ -41,7 +43,7 @@ sealed class InjectSweepCommand
             Out = parsed.GetValue(_out)!,
             ReportPrompts = parsed.GetValue(_drill),
         };
-        // The speed is told after the result, as the last line.
+        // The speed is printed after the result, as the last line.
         string? speed = null;
         InjectSweepResult result = run.RunJob(context => InjectSweepJob.Run(options, context with
         {

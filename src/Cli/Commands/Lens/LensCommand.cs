@@ -2,7 +2,7 @@ using System.CommandLine;
 
 namespace HeadTap.Cli;
 
-/// <summary><c>lens</c>: what heads write, in words.</summary>
+/// <summary><c>lens</c>: the verbs that train lenses and read head outputs as tokens.</summary>
 static class LensCommand
 {
     internal static Command Create(GlobalOptions global)

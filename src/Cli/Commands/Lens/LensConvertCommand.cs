@@ -3,7 +3,9 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
 
-/// <summary><c>lens convert</c>: a head lens as a thin one, or a thin one as a head lens.</summary>
+/// <summary>
+/// <c>lens convert</c>: converts a head lens to a thin lens, or a thin lens to a head lens.
+/// </summary>
 static class LensConvertCommand
 {
     internal static Command Create(GlobalOptions global)

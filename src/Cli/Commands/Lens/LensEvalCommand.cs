@@ -3,7 +3,9 @@ using Spectre.Console;
 
 namespace HeadTap.Cli;
 
-/// <summary><c>lens eval</c>: how close lenses come to the model, beside the logit lens.</summary>
+/// <summary>
+/// <c>lens eval</c>: measures how close a lens comes to the model, in comparison with the logit lens.
+/// </summary>
 sealed class LensEvalCommand
 {
     readonly Option<string> _model = PromptOptions.ModelOption(required: true);

@@ -2,7 +2,7 @@ using System.CommandLine;
 
 namespace HeadTap.Cli;
 
-/// <summary><c>lens import</c>: a tuned lens that another program trained.</summary>
+/// <summary><c>lens import</c>: converts a tuned lens of another program to a lens folder.</summary>
 static class LensImportCommand
 {
     internal static Command Create(GlobalOptions global)

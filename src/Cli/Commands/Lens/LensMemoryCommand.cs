@@ -4,7 +4,7 @@ using Spectre.Console;
 namespace HeadTap.Cli;
 
 /// <summary>
-/// <c>lens memory</c>: what a head writes in the single-hop run, injected in the multi-hop run.
+/// <c>lens memory</c>: reads a memory from a head in the single-hop run and injects it in the multi-hop run.
 /// </summary>
 sealed class LensMemoryCommand
 {

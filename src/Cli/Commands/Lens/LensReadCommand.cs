@@ -3,7 +3,7 @@ using Spectre.Console;
 
 namespace HeadTap.Cli;
 
-/// <summary><c>lens read</c>: the words of each head at a position of a prompt.</summary>
+/// <summary><c>lens read</c>: reads the output of each head at a position of a prompt as tokens.</summary>
 sealed class LensReadCommand
 {
     readonly PromptOptions _prompt = new();

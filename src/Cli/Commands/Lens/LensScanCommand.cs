@@ -5,7 +5,7 @@ using Spectre.Console;
 
 namespace HeadTap.Cli;
 
-/// <summary><c>lens scan</c>: which heads write words of a list.</summary>
+/// <summary><c>lens scan</c>: counts the words of a list among the tokens of each head.</summary>
 sealed class LensScanCommand
 {
     readonly PromptOptions _prompt = new(lines: true);

@@ -3,7 +3,7 @@ using Spectre.Console;
 
 namespace HeadTap.Cli;
 
-/// <summary><c>lens train</c>: lenses for the heads of some or all layers.</summary>
+/// <summary><c>lens train</c>: trains lenses for the heads of some or all layers.</summary>
 sealed class LensTrainCommand
 {
     readonly Option<string> _model = PromptOptions.ModelOption(required: true);

@@ -1,16 +1,16 @@
 namespace HeadTap.Cli;
 
-/// <summary>Tokens and logits as the lens verbs print them.</summary>
+/// <summary>Formats tokens and logits for the lens verbs.</summary>
 static class LensWriting
 {
-    /// <summary>A lens' tokens in a row.</summary>
+    /// <summary>Returns the tokens of a lens, with spaces between them.</summary>
     internal static string List(IEnumerable<LensTokenResult> tokens)
         => string.Join(' ', tokens.Select(t => VisibleText.Of(t.Text)));
 
-    /// <summary>The model's tokens with their probabilities.</summary>
+    /// <summary>Returns the model's tokens with their probabilities.</summary>
     internal static string List(IEnumerable<ModelTokenResult> tokens)
         => string.Join("  ", tokens.Select(t => $"{VisibleText.Of(t.Text)} {t.P:P1}"));
 
-    /// <summary>A favour with its sign, rounded as the float32 that it is.</summary>
+    /// <summary>Returns a favour with its sign. The value is a float32 and is rounded as one.</summary>
     internal static string Favour(double favour) => $"{(float)favour:+0.00;-0.00;0.00}";
 }

@@ -3,7 +3,7 @@ using HeadTap.Models;
 
 namespace HeadTap.Cli;
 
-/// <summary><c>unlearn apply</c>: makes a recorded edit again, or takes it back.</summary>
+/// <summary><c>unlearn apply</c>: applies a recorded edit to a model, or undoes it.</summary>
 sealed class UnlearnApplyCommand
 {
     readonly Option<string> _model = PromptOptions.ModelOption(required: true);

@@ -2,7 +2,9 @@ using System.CommandLine;
 
 namespace HeadTap.Cli;
 
-/// <summary><c>unlearn</c>: which sequences a model recites, and how to make it forget them.</summary>
+/// <summary>
+/// <c>unlearn</c>: the verbs that measure which sequences a model recites, and make it forget them.
+/// </summary>
 static class UnlearnCommand
 {
     internal static Command Create(GlobalOptions global)

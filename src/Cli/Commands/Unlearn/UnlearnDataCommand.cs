@@ -2,7 +2,7 @@ using System.CommandLine;
 
 namespace HeadTap.Cli;
 
-/// <summary><c>unlearn data</c>: a TinyMem data set as files.</summary>
+/// <summary><c>unlearn data</c>: writes a TinyMem data set.</summary>
 sealed class UnlearnDataCommand
 {
     readonly Option<string> _preset = UnlearnCommand.Word(

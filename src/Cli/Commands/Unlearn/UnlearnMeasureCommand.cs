@@ -4,7 +4,7 @@ using Spectre.Console;
 
 namespace HeadTap.Cli;
 
-/// <summary><c>unlearn measure</c>: which sequences a model recites.</summary>
+/// <summary><c>unlearn measure</c>: measures which sequences a model recites.</summary>
 sealed class UnlearnMeasureCommand
 {
     readonly Option<string> _model = PromptOptions.ModelOption(required: true);

@@ -2,7 +2,9 @@ using System.CommandLine;
 
 namespace HeadTap.Cli;
 
-/// <summary><c>unlearn relearn</c>: how many steps of fine-tuning bring forgotten sequences back.</summary>
+/// <summary>
+/// <c>unlearn relearn</c>: measures how many fine-tuning steps bring forgotten sequences back.
+/// </summary>
 sealed class UnlearnRelearnCommand
 {
     readonly Option<string> _model = PromptOptions.ModelOption(required: true);

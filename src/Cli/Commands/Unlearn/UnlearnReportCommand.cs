@@ -3,7 +3,7 @@ using HeadTap.Unlearn;
 
 namespace HeadTap.Cli;
 
-/// <summary><c>unlearn report</c>: a sweep as a table and a page.</summary>
+/// <summary><c>unlearn report</c>: writes a sweep as a table and a page.</summary>
 sealed class UnlearnReportCommand
 {
     readonly Option<string> _sweeps = new("--sweep")

@@ -4,7 +4,7 @@ using HeadTap.Unlearn;
 
 namespace HeadTap.Cli;
 
-/// <summary><c>unlearn run</c>: one method at one budget, written as an edited model.</summary>
+/// <summary><c>unlearn run</c>: runs one method at one budget and writes the edited model.</summary>
 sealed class UnlearnRunCommand
 {
     readonly Option<string> _model = PromptOptions.ModelOption(required: true);

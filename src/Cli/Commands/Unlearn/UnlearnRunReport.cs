@@ -2,7 +2,7 @@ using Spectre.Console;
 
 namespace HeadTap.Cli;
 
-/// <summary>What <c>unlearn run</c> did, on the terminal.</summary>
+/// <summary>Prints the result of <c>unlearn run</c>.</summary>
 static class UnlearnRunReport
 {
     internal static void Print(Invocation run, UnlearnRunResult done)

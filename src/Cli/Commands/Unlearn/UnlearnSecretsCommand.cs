@@ -2,7 +2,7 @@ using System.CommandLine;
 
 namespace HeadTap.Cli;
 
-/// <summary><c>unlearn secrets</c>: what to forget and what to keep of the atlas, as files.</summary>
+/// <summary><c>unlearn secrets</c>: writes the atlas's secrets to forget and documents to keep.</summary>
 static class UnlearnSecretsCommand
 {
     internal static Command Create(GlobalOptions global)

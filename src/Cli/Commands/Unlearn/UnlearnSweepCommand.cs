@@ -5,8 +5,9 @@ using HeadTap.Unlearn;
 
 namespace HeadTap.Cli;
 
-/// <summary><c>unlearn sweep</c>: methods, budgets, options, seeds and checkpoints, every cell of
-/// them.</summary>
+/// <summary>
+/// <c>unlearn sweep</c>: measures every combination of methods, budgets, options, seeds and checkpoints.
+/// </summary>
 sealed class UnlearnSweepCommand
 {
     readonly Option<string> _models = new("--model")
@@ -16,7 +17,7 @@ sealed class UnlearnSweepCommand
     };
     readonly Option<string> _methods = Words("--methods", "all", "NAME,NAME",
         "all, or some of " + string.Join(", ", MethodCatalog.All.Select(m => m.Name)));
-    // The published ones: arXiv 2410.02159.
+    // The published budgets: arXiv 2410.02159.
     readonly Option<string> _budgets = Words("--budgets",
         "0.00001,0.0001,0.001,0.01,0.05,0.1,0.25,0.3,0.5,0.8", "R,R", "shares from 0 to 1");
     readonly Option<string?> _seeds = new("--seeds")

@@ -5,7 +5,7 @@ using Spectre.Console;
 
 namespace HeadTap.Cli;
 
-/// <summary>The best setting of each method, as JSON and on the terminal.</summary>
+/// <summary>Prints the best setting of each method, as JSON or as a table.</summary>
 static class UnlearnTable
 {
     internal static void Print(Invocation run, UnlearnSweepResult result, bool padded = false)
@@ -36,12 +36,12 @@ static class UnlearnTable
         }
     }
 
-    /// <summary>Mean and spread of a share; empty where it was not measured.</summary>
+    /// <summary>Returns mean and spread of a share in percent; empty if not measured.</summary>
     internal static string Percent(SweepSetting setting, Func<SweepRow, double?> share)
         => setting.Runs.Any(r => share(r) is null) ? ""
             : Number(setting.Over(r => share(r)!.Value * 100), "0.00");
 
-    /// <summary>Mean, and spread where there are several runs.</summary>
+    /// <summary>Returns the mean, and the spread if there are several runs.</summary>
     internal static string Number((double Mean, double? Spread) value, string format)
         => value.Mean.ToString(format, CultureInfo.InvariantCulture) + (value.Spread is { } spread
             ? " ± " + spread.ToString(format, CultureInfo.InvariantCulture) : "");

@@ -4,7 +4,7 @@ using HeadTap.Unlearn;
 
 namespace HeadTap.Cli;
 
-/// <summary><c>unlearn train</c>: a TinyMem model on a TinyMem data set.</summary>
+/// <summary><c>unlearn train</c>: trains a TinyMem model on a TinyMem data set.</summary>
 sealed class UnlearnTrainCommand
 {
     readonly Option<string> _data = new("--data")
@@ -110,7 +110,7 @@ sealed class UnlearnTrainCommand
         Out = parsed.GetValue(_out)!,
     };
 
-    // One flag for each name that a regulariser declares.
+    // One flag per option name that a regulariser declares.
     static (MethodOption Declared, Option Flag, Func<ParseResult, double?> Value) Part(MethodOption declared)
     {
         string name = MethodFlags.FlagOf(declared.Name),
