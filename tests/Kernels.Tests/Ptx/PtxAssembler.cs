@@ -57,9 +57,19 @@ static partial class PtxAssembler
         return [.. KernelCatalog.Builds.Select(b => rows[(b.Kernel.Name, Target(b.Architecture))])];
     }
 
-    // Of the text from the header on, without the name of the entry.
-    static string Hash(string ptx) => Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(
-        EntryName().Replace(ptx[ptx.IndexOf(".version", StringComparison.Ordinal)..], ".entry k("))))[..16];
+    // Of the text from the header on, without the name of the entry. ILGPU counts through a process, and hangs the
+    // count on labels and on the names of parameters: here both are counted within the kernel.
+    static string Hash(string ptx)
+    {
+        var seen = new Dictionary<string, int>();
+        string text = Counted().Replace(
+            EntryName().Replace(ptx[ptx.IndexOf(".version", StringComparison.Ordinal)..], ".entry k("), m =>
+            {
+                seen.TryAdd(m.Value, seen.Count);
+                return "@" + seen[m.Value];
+            });
+        return Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(text)))[..16];
+    }
 
     /// <summary>
     /// Assembles kernels, each one entry of PTX, as one module, and counts what is in them.
@@ -130,6 +140,10 @@ static partial class PtxAssembler
 
     [GeneratedRegex(@"\.entry \w+\(")]
     private static partial Regex EntryName();
+
+    // "_dY_1378", a parameter; "L_12300", a label
+    [GeneratedRegex(@"\b(_\w+|L)_\d+\b")]
+    private static partial Regex Counted();
 
     // From a kernel's "Function properties" to its "Used 32 registers, …".
     [GeneratedRegex(@"Function properties for (\w+)[^U]+Used[^\n]+")]
