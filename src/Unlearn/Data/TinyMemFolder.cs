@@ -42,7 +42,8 @@ public static class TinyMemFolder
     /// <param name="data">The data set.</param>
     /// <param name="folder">Made when missing.</param>
     /// <param name="command">For the manifest.</param>
-    /// <exception cref="UserException">It cannot be written, or a data set is there already.</exception>
+    /// <exception cref="UserException">It cannot be written, or a data set or other work is there
+    /// already.</exception>
     public static void Save(TinyMemDataset data, string folder, string command)
     {
         ArgumentNullException.ThrowIfNull(data);
@@ -50,6 +51,7 @@ public static class TinyMemFolder
         if (File.Exists(description))
             throw new UserException(
                 $"{Quoted.Path(folder)}: a data set is there already; expected another folder");
+        Manifest.RequireNone(folder);
         string[] files =
             [TrainFile, CleanFile, PlantedFile, HeldOutFile, .. data.Tests.Select(t => TestFile(t.Task))];
         WriteRows(TrainFile, data.Train);
