@@ -61,6 +61,16 @@ public partial class DocsTests
                     || name.Split('.').All(part => s_words.Value.Contains(part));
     }
 
+    [TestCaseSource(nameof(Pages))]
+    public void Source_files_are_in_the_folders_that_a_page_names(string page)
+    {
+        if (page.EndsWith("log.md", StringComparison.Ordinal) || page == "CHANGELOG.md")
+            return;
+        string[] missing = [.. FilePath().Matches(Repository.Text(page))
+            .Select(m => m.Groups["path"].Value).Where(p => !File.Exists(Repository.At(p))).Distinct()];
+        Assert.That(missing, Is.Empty);
+    }
+
     static IEnumerable<string> Pages() =>
     [
         "README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", Path.Combine("tests", "SKIPS.md"),
@@ -93,4 +103,7 @@ public partial class DocsTests
 
     [GeneratedRegex(@"(?<![\w>.])(?<file>\w[\w.]*\.cs)\b")]
     private static partial Regex FileName();
+
+    [GeneratedRegex(@"(?<![\w./])(?<path>(?:src|tests|bench|samples)/[\w./-]+\.cs)\b")]
+    private static partial Regex FilePath();
 }

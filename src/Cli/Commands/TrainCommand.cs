@@ -45,7 +45,7 @@ static class TrainCommand
 
     static void Print(Invocation run, TrainResult result)
     {
-        run.Line($"{(result.Complete ? "trained" : "stopped, continue with --resume")}: {result.Step} steps, "
+        run.Line($"{(result.Complete ? "trained" : "stopped, the same call goes on")}: {result.Step} steps, "
             + $"{result.Tokens} tokens, {TimeSpan.FromSeconds(result.Seconds):hh\\:mm\\:ss}"
             + (result.Loss is { } loss ? $", loss {loss:0.0000}" : ""));
         if (result.Evaluation is { } atlas)

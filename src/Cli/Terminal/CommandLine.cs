@@ -7,7 +7,7 @@ using HeadTap.Runtime;
 namespace HeadTap.Cli;
 
 /// <summary>Parses arguments, runs a verb, and returns its exit code.</summary>
-static class CommandLine
+static partial class CommandLine
 {
     /// <summary>Runs one command line and returns the exit code.</summary>
     public static int Run(IReadOnlyList<string> args, Terminal terminal, CancellationToken cancel = default)
@@ -29,7 +29,7 @@ static class CommandLine
         }
         catch (UserException e)
         {
-            return Refuse(terminal, WithFlags(e.Message, [.. e.Options]));
+            return Refuse(terminal, WithFlags(parsed, WithFlags(e.Message, [.. e.Options])));
         }
         catch (Exception e) when (OpenClKernelLimits.Explain(e) is { } line)
         {
@@ -85,6 +85,22 @@ static class CommandLine
         => options.Where(o => o.Length > 0 && char.IsLetter(o[0])).Distinct().Aggregate(text,
             (message, option) => Regex.Replace(message, $@"(?<!-)\b{Regex.Escape(option)}\b",
                 "--" + JsonNamingPolicy.KebabCaseLower.ConvertName(option)));
+
+    // Options that files hold too are named as there: "learning_rate is 0". A verb may have them as flags.
+    static string WithFlags(ParseResult parsed, string message)
+    {
+        return Field().Match(message) is { Success: true, Index: 0 }
+            ? Field().Replace(message, field => Flag(field.Value)) : message;
+
+        string Flag(string field)
+        {
+            string flag = "--" + field.Replace('_', '-');
+            return parsed.CommandResult.Command.Options.Any(o => o.Name == flag) ? flag : field;
+        }
+    }
+
+    [GeneratedRegex("""^[a-z][a-z0-9_]*(?= is )|(?<![\w"-])[a-z]+(_[a-z0-9]+)+\b""")]
+    private static partial Regex Field();
 
     static int Refuse(Terminal terminal, string message)
     {

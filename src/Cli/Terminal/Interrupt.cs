@@ -8,14 +8,28 @@ namespace HeadTap.Cli;
 /// </summary>
 sealed class Interrupt : IDisposable
 {
-    readonly CancellationTokenSource _source = new();
-    readonly PosixSignalRegistration[] _signals;
+    // timeout(1) signals the process and then its group, so one request may arrive twice.
+    static readonly TimeSpan s_sameRequest = TimeSpan.FromSeconds(0.5);
 
-    public Interrupt() => _signals =
-    [
-        PosixSignalRegistration.Create(PosixSignal.SIGINT, Ask),
-        PosixSignalRegistration.Create(PosixSignal.SIGTERM, Ask),
-    ];
+    readonly CancellationTokenSource _source = new();
+    readonly TimeProvider _clock;
+    readonly Action<int> _exit;
+    readonly PosixSignalRegistration[] _signals;
+    readonly Lock _lock = new();
+    long? _first;
+
+    public Interrupt() : this(TimeProvider.System, Environment.Exit) { }
+
+    /// <summary>With a clock and an end of the process that a test can watch.</summary>
+    internal Interrupt(TimeProvider clock, Action<int> exit)
+    {
+        (_clock, _exit) = (clock, exit);
+        _signals =
+        [
+            PosixSignalRegistration.Create(PosixSignal.SIGINT, Ask),
+            PosixSignalRegistration.Create(PosixSignal.SIGTERM, Ask),
+        ];
+    }
 
     /// <summary>The token that the first signal cancels.</summary>
     public CancellationToken Token => _source.Token;
@@ -27,11 +41,16 @@ sealed class Interrupt : IDisposable
         _source.Dispose();
     }
 
-    void Ask(PosixSignalContext context)
+    internal void Ask(PosixSignalContext context)
     {
-        if (_source.IsCancellationRequested)
-            Environment.Exit(ExitCode.Interrupted);
         context.Cancel = true;
+        lock (_lock)
+        {
+            if (_first is not { } first)
+                _first = _clock.GetTimestamp();
+            else if (_clock.GetElapsedTime(first) > s_sameRequest)
+                _exit(ExitCode.Interrupted);
+        }
         _source.Cancel();
     }
 }

@@ -50,5 +50,5 @@ public sealed record PairPromptRequest
 
     static string? Trimmed(string option, string? text)
         => text?.Trim() is not { Length: 0 } ? text?.Trim()
-            : throw new UserException($"{option} is empty; expected a word, or leave it out", option);
+            : throw new UserException($"{option} is empty; expected a word", option);
 }

@@ -56,6 +56,11 @@ public static class LensConvertJob
         string hash = ModelFolder.Hash(options.Model);
         LensMetadata facts = LensFolder.ReadFacts(options.Lens);
         LensFolder.RequireFor(options.Lens, facts, config, hash);
+        if (facts.Lens.Kind is not (LensKind.Head or LensKind.Thin) || facts.Lens.Kind == kind)
+            throw new UserException($"{Quoted.Path(options.Lens)}: its kind is "
+                + $"{LensText.Word(facts.Lens.Kind)}; expected "
+                + $"{LensText.Word(kind == LensKind.Thin ? LensKind.Head : LensKind.Thin)}, of which "
+                + $"{LensText.Word(kind)} is made");
         LensOutput.RequireFree(options.Out);
         using ComputeDevice device = context.OpenDevice();
         using LoadedModel loaded = LoadedModel.Open(context, device, options.Model);

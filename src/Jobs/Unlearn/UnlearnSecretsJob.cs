@@ -53,6 +53,7 @@ public static class UnlearnSecretsJob
             keep = Path.Combine(options.Out, "keep.jsonl");
         if (File.Exists(forget))
             throw new UserException($"{Quoted.Path(forget)}: is there already; expected another folder");
+        Manifest.RequireNone(options.Out);
         SecretSequences found = SecretSequences.Of(new AtlasCorpus(AtlasFacts.Shipped, options.AtlasSeed),
             tokenizer, config.ContextLength, options.Documents, context.Seed);
         SequenceFile.Write(keep, found.Keep.Select(row => new PlantedSequence(row)));

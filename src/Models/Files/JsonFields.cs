@@ -74,7 +74,7 @@ readonly record struct JsonFields(string Path, JsonElement Json)
     internal ulong? UInt64(string field) =>
         !TryGet(field, out JsonElement value) ? null
         : value.ValueKind == JsonValueKind.Number && value.TryGetUInt64(out ulong number) ? number
-        : throw Bad(field, Quoted.Name(value.GetRawText()), "a whole number");
+        : throw Bad(field, Quoted.Name(value.GetRawText()), "a whole number from 0");
 
     internal DateTimeOffset? Time(string field) =>
         !TryGet(field, out JsonElement value) ? null

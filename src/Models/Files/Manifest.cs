@@ -48,6 +48,15 @@ public sealed record Manifest
         ? Path.Combine(output, "manifest.json")
         : output + ".manifest.json";
 
+    /// <summary>Refuses a folder that has a manifest already: it holds other work.</summary>
+    /// <exception cref="UserException">It has one.</exception>
+    public static void RequireNone(string folder)
+    {
+        if (File.Exists(Path.Combine(folder, RunFolder.ManifestFile)))
+            throw new UserException($"{Quoted.Path(folder)}: has a {RunFolder.ManifestFile} of other work; "
+                + "expected a new folder");
+    }
+
     /// <summary>Options from a record or an anonymous type; names become snake_case.</summary>
     public static JsonObject OptionsOf<T>(T options) => JsonSerializer.SerializeToNode(
         options, SnakeCase)!.AsObject();

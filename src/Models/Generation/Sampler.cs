@@ -16,11 +16,13 @@ public sealed record SamplingOptions(float Temperature = 1, int TopK = 0, float 
     public void Validate()
     {
         if (!(Temperature >= 0 && float.IsFinite(Temperature)))
-            throw new UserException($"Temperature is {Temperature}; expected a number from 0 (greedy) up.");
+            throw new UserException(
+                $"Temperature is {Temperature}; expected a number from 0 (greedy) up.", nameof(Temperature));
         if (TopK < 0)
-            throw new UserException($"Top-k is {TopK}; expected 0 (all tokens) or more.");
+            throw new UserException($"TopK is {TopK}; expected 0 (all tokens) or more.", nameof(TopK));
         if (!(TopP > 0 && TopP <= 1))
-            throw new UserException($"Top-p is {TopP}; expected more than 0 and at most 1 (all tokens).");
+            throw new UserException(
+                $"TopP is {TopP}; expected more than 0 and at most 1 (all tokens).", nameof(TopP));
     }
 }
 

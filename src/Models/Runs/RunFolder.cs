@@ -62,16 +62,20 @@ public sealed class RunFolder : IDisposable
     /// <param name="progress">Files of which one has content as soon as there is something to lose; null for
     /// the checkpoint and the metrics.</param>
     /// <param name="free">Options that do not change the result so far, as the record names them.</param>
-    /// <exception cref="UserException">It belongs to another call, another process works in it, or it cannot
-    /// be written.</exception>
+    /// <param name="results">Files that the job writes at its end: where one is and the job has not begun,
+    /// the folder is refused, for it would be written over.</param>
+    /// <exception cref="UserException">It belongs to another call or other work, another process works in it,
+    /// or it cannot be written.</exception>
     public static RunFolder Open(string path, Manifest call, string startFile = StartFile,
-        IReadOnlyList<string>? progress = null, IReadOnlyList<string>? free = null)
+        IReadOnlyList<string>? progress = null, IReadOnlyList<string>? free = null,
+        IReadOnlyList<string>? results = null)
     {
         RunLock held = RunLock.Take(path, LockFile);
         try
         {
             var folder = new RunFolder(held, path, startFile, progress ?? [CheckpointFile, MetricsFile],
                 free ?? []);
+            folder.RequireNone(results ?? []);
             folder.Require(call);
             return folder;
         }
@@ -182,6 +186,13 @@ public sealed class RunFolder : IDisposable
 
     /// <summary>Gives the folder free.</summary>
     public void Dispose() => _lock.Dispose();
+
+    void RequireNone(IReadOnlyList<string> results)
+    {
+        if (_record is null && !Begun && results.FirstOrDefault(f => File.Exists(At(f))) is { } other)
+            throw new UserException($"{Quoted.Path(Path)}: has a {other} of other work, and no {_startFile} "
+                + "of this call; expected a new folder");
+    }
 
     bool Begun => _markedComplete
         || _progress.Any(file => new FileInfo(At(file)) is { Exists: true, Length: > 0 });

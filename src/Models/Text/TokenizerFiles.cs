@@ -36,6 +36,8 @@ static class TokenizerFiles
                 throw new UserException($"{Quoted.Path(folder)}: {missing} is missing beside {there}; "
                     + "put it there or give token ids.");
         }
+        if (!Directory.Exists(folder))
+            throw new UserException($"{Quoted.Path(folder)}: no such folder; expected one with a tokenizer.");
         throw new UserException($"{Quoted.Path(folder)}: no tokenizer; expected vocab.json and merges.txt, "
             + "tokenizer.json, or encoder.json with vocab.bpe. Without one, give token ids.");
     }

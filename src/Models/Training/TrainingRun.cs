@@ -74,7 +74,7 @@ public static class TrainingRun
         config.Validated();
         options ??= new TrainingRunOptions();
         Manifest call = Call(config, folder);
-        using RunFolder run = RunFolder.Open(folder, call, free: s_free);
+        using RunFolder run = RunFolder.Open(folder, call, free: s_free, results: ModelFolder.Results);
         TrainingTexts texts = TrainingTexts.Load(config, options.Atlas);
         call = call with { DataHash = texts.Train.Hash };
         run.Require(call);

@@ -29,6 +29,10 @@ public static class ModelFolder
         "added_tokens.json", "encoder.json", "vocab.bpe",
     ];
 
+    /// <summary>What a training writes at its end, over what has these names.</summary>
+    public static IReadOnlyList<string> Results { get; } =
+        [ConfigFile, WeightsFile, RunFolder.ManifestFile];
+
     /// <summary>Reads <c>config.json</c>.</summary>
     /// <exception cref="UserException">There is none, or it is not one we can use.</exception>
     public static ModelConfig ReadConfig(string dir) => ReadConfig(dir, Architecture.Known);

@@ -46,7 +46,8 @@ public static class TinyMemFolder
     /// <param name="data">Data set to write.</param>
     /// <param name="folder">Folder to write to; created if it does not exist.</param>
     /// <param name="command">Command line for the manifest.</param>
-    /// <exception cref="UserException">The folder cannot be written, or already holds a data set.</exception>
+    /// <exception cref="UserException">The folder cannot be written, or already holds a data set
+    /// or other work.</exception>
     public static void Save(TinyMemDataset data, string folder, string command)
     {
         ArgumentNullException.ThrowIfNull(data);
@@ -54,6 +55,7 @@ public static class TinyMemFolder
         if (File.Exists(description))
             throw new UserException(
                 $"{Quoted.Path(folder)}: a data set is there already; expected another folder");
+        Manifest.RequireNone(folder);
         string[] files =
             [TrainFile, CleanFile, PlantedFile, HeldOutFile, .. data.Tests.Select(t => TestFile(t.Task))];
         WriteRows(TrainFile, data.Train);

@@ -40,7 +40,7 @@ public sealed class RelearnFolder : IDisposable
     public static RelearnFolder Open(string path, Manifest call)
     {
         ArgumentNullException.ThrowIfNull(call);
-        return new(RunFolder.Open(path, call), call);
+        return new(RunFolder.Open(path, call, results: [RunFolder.ManifestFile]), call);
     }
 
     /// <summary>Reads the measurements in the folder.</summary>

@@ -52,7 +52,7 @@ public static class TinyMemRun
         options.Validated();
         TinyMemDataset data = TinyMemFolder.Load(dataFolder);
         Manifest call = Call(data, options, dataFolder, command);
-        using RunFolder run = RunFolder.Open(folder, call, free: s_free);
+        using RunFolder run = RunFolder.Open(folder, call, free: s_free, results: ModelFolder.Results);
         bool already = run.IsComplete(call);
         if (already && !run.HasCheckpoint)
         {

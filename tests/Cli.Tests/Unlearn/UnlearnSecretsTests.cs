@@ -55,6 +55,9 @@ public sealed class UnlearnSecretsTests
         Assert.That(Headtap.Refused("unlearn", "secrets", "--model", TinyModel.Folder, "--out", folder["a"],
             "--documents", "2"), Does.Contain("is there already; expected another folder"));
         Assert.That(File.ReadAllBytes(folder["a/keep.jsonl"]), Is.EqualTo(before));
+        folder.Write("manifest.json", "{}");
+        Assert.That(Headtap.Refused("unlearn", "secrets", "--model", TinyModel.Folder, "--out", folder.Path),
+            Does.Contain("has a manifest.json of other work"));
     }
 
     static Headtap Write(TemporaryFolder folder, string name, params string[] options)

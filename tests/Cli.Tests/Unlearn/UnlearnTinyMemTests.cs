@@ -57,17 +57,20 @@ public sealed class UnlearnTinyMemTests
             Is.LessThan(all.Planted.Count + all.HeldOut.Count).And.GreaterThan(1));
         Assert.That(Headtap.Refused("unlearn", "data", "--out", folder["a"]),
             Does.Contain("is there already"));
+        folder.Write("manifest.json", "{}");
+        Assert.That(Headtap.Refused("unlearn", "data", "--out", folder.Path),
+            Does.Contain("has a manifest.json of other work"));
     }
 
     [TestCase("--task sums", "--task is \"sums\"")]
     [TestCase("--artefact poison", "--artefact is \"poison\"")]
     [TestCase("--preset big", "--preset is \"big\"")]
-    [TestCase("--main-count 3 --test-count 3", "main_count is 3 and test_count 3")]
+    [TestCase("--main-count 3 --test-count 3", "--main-count is 3 and --test-count 3")]
     [TestCase("--context 20 --prompt 11 --continuation 10", "do not fit a context of 20")]
     [TestCase("--atlas 1", "belong to --task text")]
     [TestCase("--task text --atlas 1", "needs --tokenizer")]
-    [TestCase("--groups 6", "groups is 6; expected at most 5")]
-    [TestCase("--trigger -1", "trigger is -1; expected 0 or more")]
+    [TestCase("--groups 6", "--groups is 6; expected at most 5")]
+    [TestCase("--trigger -1", "--trigger is -1; expected 0 or more")]
     public void Data_that_cannot_be_made_is_one_line(string options, string message)
     {
         using var folder = new TemporaryFolder();
@@ -122,8 +125,9 @@ public sealed class UnlearnTinyMemTests
     [TestCase("--form reference", "--form belongs to --regulariser; name one")]
     [TestCase("--preset large", "--preset is \"large\"")]
     [TestCase("--keep 2", "keep names epoch 2; expected 1 to 1")]
-    [TestCase("--batch-rows 0", "batch_rows is 0")]
-    [TestCase("--evaluate-every 0", "evaluate_every is 0")]
+    [TestCase("--keep 1,x", "--keep has \"x\"; expected epochs with commas between, like 1,10")]
+    [TestCase("--batch-rows 0", "--batch-rows is 0")]
+    [TestCase("--evaluate-every 0", "--evaluate-every is 0")]
     public void A_run_that_cannot_be_made_is_one_line(string options, string message)
     {
         using var folder = new TemporaryFolder();

@@ -170,10 +170,10 @@ sealed class SamplerTests
     [TestCase(-1f, 0, 1f, "Temperature")]
     [TestCase(float.NaN, 0, 1f, "Temperature")]
     [TestCase(float.PositiveInfinity, 0, 1f, "Temperature")]
-    [TestCase(1f, -1, 1f, "Top-k")]
-    [TestCase(1f, 0, 0f, "Top-p")]
-    [TestCase(1f, 0, 1.5f, "Top-p")]
-    [TestCase(1f, 0, float.NaN, "Top-p")]
+    [TestCase(1f, -1, 1f, "TopK")]
+    [TestCase(1f, 0, 0f, "TopP")]
+    [TestCase(1f, 0, 1.5f, "TopP")]
+    [TestCase(1f, 0, float.NaN, "TopP")]
     public void Options_out_of_range_are_refused(float temperature, int topK, float topP, string name) =>
         BadInput.Refused(() => _ = new Sampler(new(temperature, topK, topP)), name, "expected");
 

@@ -41,6 +41,23 @@ public sealed class RunFolderTests
         Assert.That(folder.Files(), Is.EqualTo((string[])[RunFolder.StartFile]));
     }
 
+    [Test]
+    public void Results_of_other_work_are_not_written_over()
+    {
+        using var folder = new TemporaryFolder();
+        folder.Write("model.safetensors", "other");
+        Assert.That(Refused(() => OpenOver()), Does.EndWith(
+            "has a model.safetensors of other work, and no run.json of this call; expected a new folder"));
+        Assert.That(folder.Files(), Is.EqualTo((string[])["model.safetensors"]));
+        File.Delete(folder["model.safetensors"]);
+        using (RunFolder run = OpenOver())
+            run.Start(s_call);
+        folder.Write("model.safetensors", "our own, and a kill before the run was marked complete");
+        OpenOver().Dispose();
+
+        RunFolder OpenOver() => RunFolder.Open(folder.Path, s_call, results: ModelFolder.Results);
+    }
+
     [TestCase("command", "command is \"job\" in its run.json and \"other\" here")]
     [TestCase("rate", "rate is 0.001 in its run.json and 0.01 here")]
     [TestCase("names", "names[1] is \"b\" in its run.json and \"c\" here")]

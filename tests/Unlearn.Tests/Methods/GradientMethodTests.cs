@@ -50,4 +50,18 @@ public sealed class GradientMethodTests
         Assert.That(() => new TaskVector().Find(c.Task with { Options = new() { ["Strength"] = -1 } }, 1),
             Throws.TypeOf<UserException>().With.Message.Contains("Strength is -1"));
     }
+
+    [TestCase("gradient-ascent")]
+    [TestCase("ga-kl")]
+    [TestCase("npo")]
+    [TestCase("task-vector")]
+    public void What_it_forgets_gets_less_likely(string name)
+    {
+        using var c = new MethodCase();
+        UnlearnTask task = c.Task with { Options = new() { ["LearningRate"] = 1e-3f } };
+        double before = c.Loss(task.Forget);
+        MethodCatalog.Named(name).Find(task, 1).Apply(c.Model, 1);
+        Assert.That(c.Loss(task.Forget, c.Weights().ToDictionary(
+            w => w.Key, w => Array.ConvertAll(w.Value, v => (double)v))), Is.GreaterThan(before + 0.05));
+    }
 }

@@ -35,6 +35,12 @@ sealed class MethodCase : IDisposable
         Prompt = 4, Continuation = 3, Seed = 11,
     };
 
+    /// <summary>The indices of the rows to forget.</summary>
+    public int[] AllRows => [0, 1, 2];
+
+    /// <summary>A trainer of all parameters, for passes over the rows to forget.</summary>
+    public RowTrainer Trainer() => new(Model, new AdamWOptions(), 3, 12, 1);
+
     /// <summary>All weights, by name.</summary>
     public Dictionary<string, float[]> Weights()
         => Model.Parameters.Slices.ToDictionary(s => s.Name, s => Model.Set[s.Name].ToArray());

@@ -154,7 +154,7 @@ sealed class LensTrainCommand
             run.WriteJson(result, LensJobsJson.Default.LensTrainedResult);
             return;
         }
-        run.Line($"{(result.Complete ? "trained" : "stopped, continue with --resume")}: "
+        run.Line($"{(result.Complete ? "trained" : "stopped, the same call goes on")}: "
             + $"{TimeSpan.FromSeconds(result.Seconds):hh\\:mm\\:ss}");
         if (result.Layers.Count == 0)
             return;

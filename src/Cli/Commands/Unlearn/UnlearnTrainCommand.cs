@@ -1,5 +1,6 @@
 using System.CommandLine;
-using HeadTap.Models;
+using System.Globalization;
+using HeadTap.Runtime;
 using HeadTap.Unlearn;
 
 namespace HeadTap.Cli;
@@ -66,7 +67,7 @@ sealed class UnlearnTrainCommand
         UnlearnTrainResult? result = run.RunJob(context => UnlearnTrainJob.Run(Options(parsed), context));
         if (result is null)
         {
-            run.Line("stopped, continue with --resume");
+            run.Line("stopped, the same call goes on");
             run.Cancel.ThrowIfCancellationRequested();
         }
         else if (run.Json)
@@ -100,7 +101,7 @@ sealed class UnlearnTrainCommand
         BatchRows = parsed.GetValue(_batch),
         LearningRate = parsed.GetValue(_rate),
         WeightDecay = parsed.GetValue(_decay),
-        Keep = parsed.GetValue(_keep) is { } keep ? TokenRowsFile.ParseIds(keep, "--keep") : null,
+        Keep = parsed.GetValue(_keep) is { } keep ? Epochs(keep) : null,
         EvaluateEvery = parsed.GetValue(_evaluate),
         CheckpointEvery = parsed.GetValue(_checkpoint),
         Regulariser = parsed.GetValue(_regulariser),
@@ -109,6 +110,11 @@ sealed class UnlearnTrainCommand
             part.Value(parsed) is { } value ? settings.With(part.Declared.Name, value) : settings),
         Out = parsed.GetValue(_out)!,
     };
+
+    static int[] Epochs(string keep) => string.IsNullOrWhiteSpace(keep) ? [] : [.. keep.Split(',').Select(
+        word => int.TryParse(word, NumberStyles.AllowLeadingWhite | NumberStyles.AllowTrailingWhite,
+            CultureInfo.InvariantCulture, out int epoch) ? epoch : throw new UserException(
+            $"--keep has {Quoted.Name(word)}; expected epochs with commas between, like 1,10"))];
 
     // One flag per option name that a regulariser declares.
     static (MethodOption Declared, Option Flag, Func<ParseResult, double?> Value) Part(MethodOption declared)
