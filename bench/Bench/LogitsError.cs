@@ -83,6 +83,7 @@ static class LogitsError
         {
             TiedHead = false, HeadBias = c.HeadBias, Epsilon = c.LayerNormEpsilon,
             ScaleAttention = c.ScaleAttention,
+            ScaleAttentionByLayer = c.ScaleAttentionByLayer,
         };
         TReal[] Values(string name) => Array.ConvertAll(model.Set[name].ToArray(), TReal.CreateChecked);
         TReal[] Rounded(TReal[] values)

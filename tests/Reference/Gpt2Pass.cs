@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Numerics;
 
 namespace HeadTap.Reference;
@@ -18,7 +19,13 @@ sealed partial class Gpt2Pass<TReal>(
 
     string HeadWeight => sizes.TiedHead ? "wte.weight" : "lm_head.weight";
 
-    TReal ScoreScale => sizes.ScaleAttention ? TReal.One / TReal.Sqrt(TReal.CreateChecked(D)) : TReal.One;
+    // p: "h.3" in block 3.
+    TReal ScoreScale(string p)
+    {
+        TReal scale = sizes.ScaleAttention ? TReal.One / TReal.Sqrt(TReal.CreateChecked(D)) : TReal.One;
+        int layer = int.Parse(p.AsSpan(2), CultureInfo.InvariantCulture);
+        return sizes.ScaleAttentionByLayer ? scale / TReal.CreateChecked(layer + 1) : scale;
+    }
 
     public void Forward()
     {
@@ -49,7 +56,7 @@ sealed partial class Gpt2Pass<TReal>(
         TReal[] q = At($"{site}.attn.hook_q", Third(qkv, 0));
         TReal[] k = At($"{site}.attn.hook_k", Third(qkv, 1));
         TReal[] v = At($"{site}.attn.hook_v", Third(qkv, 2));
-        TReal[] scores = At($"{site}.attn.hook_attn_scores", Scores(q, k));
+        TReal[] scores = At($"{site}.attn.hook_attn_scores", Scores(q, k, ScoreScale(p)));
         TReal[] pattern = At($"{site}.attn.hook_pattern", Softmax(scores));
         TReal[] z = At($"{site}.attn.hook_z", Mix(pattern, v));
         TReal[] result = At($"{site}.attn.hook_result", Result(z, parameters[$"{p}.attn.c_proj.weight"]));
@@ -141,7 +148,7 @@ sealed partial class Gpt2Pass<TReal>(
         return third;
     }
 
-    TReal[] Scores(TReal[] q, TReal[] k)
+    TReal[] Scores(TReal[] q, TReal[] k, TReal scale)
     {
         TReal[] scores = new TReal[H * T * T];
         for (int h = 0; h < H; h++)
@@ -151,7 +158,7 @@ sealed partial class Gpt2Pass<TReal>(
                     TReal dot = TReal.Zero;
                     for (int d = 0; d < D; d++)
                         dot += q[(t * H + h) * D + d] * k[(s * H + h) * D + d];
-                    scores[(h * T + t) * T + s] = s <= t ? dot * ScoreScale : TReal.NegativeInfinity;
+                    scores[(h * T + t) * T + s] = s <= t ? dot * scale : TReal.NegativeInfinity;
                 }
         return scores;
     }

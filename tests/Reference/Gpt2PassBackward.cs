@@ -51,7 +51,7 @@ sealed partial class Gpt2Pass<TReal>
             AtBackward($"{site}.attn.hook_pattern", dPattern));
         (TReal[] dQ, TReal[] dK) = ScoresBackward(
             Sites[$"{site}.attn.hook_q"], Sites[$"{site}.attn.hook_k"],
-            AtBackward($"{site}.attn.hook_attn_scores", dScores));
+            AtBackward($"{site}.attn.hook_attn_scores", dScores), ScoreScale(p));
         TReal[] dQkv = SideBySide(
             AtBackward($"{site}.attn.hook_q", dQ), AtBackward($"{site}.attn.hook_k", dK),
             AtBackward($"{site}.attn.hook_v", dV));
@@ -128,7 +128,8 @@ sealed partial class Gpt2Pass<TReal>
         return dQkv;
     }
 
-    (TReal[] DQ, TReal[] DK) ScoresBackward(TReal[] q, TReal[] k, TReal[] dScores)
+    (TReal[] DQ, TReal[] DK) ScoresBackward(
+        TReal[] q, TReal[] k, TReal[] dScores, TReal scale)
     {
         (TReal[] dQ, TReal[] dK) = (new TReal[q.Length], new TReal[k.Length]);
         for (int h = 0; h < H; h++)
@@ -136,7 +137,7 @@ sealed partial class Gpt2Pass<TReal>
                 for (int s = 0; s <= t; s++)
                     for (int d = 0; d < D; d++)
                     {
-                        TReal g = dScores[(h * T + t) * T + s] * ScoreScale;
+                        TReal g = dScores[(h * T + t) * T + s] * scale;
                         dQ[(t * H + h) * D + d] += g * k[(s * H + h) * D + d];
                         dK[(s * H + h) * D + d] += g * q[(t * H + h) * D + d];
                     }

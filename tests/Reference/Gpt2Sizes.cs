@@ -10,6 +10,9 @@ public sealed record Gpt2Sizes(int Vocabulary, int Context, int Width, int Layer
 
     public bool ScaleAttention { get; init; } = true;
 
+    /// <summary>Whether scores of block l are divided by l + 1 too.</summary>
+    public bool ScaleAttentionByLayer { get; init; }
+
     public bool TiedHead { get; init; } = true;
 
     /// <summary>Whether the head has <c>lm_head.bias</c>, as a model with folded LayerNorms does.</summary>

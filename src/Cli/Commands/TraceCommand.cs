@@ -21,9 +21,10 @@ static class TraceCommand
         };
         Option<string?> edit = EditOption();
         Option<bool> processed = ProcessedOption();
+        Option<bool> nonfinite = NonfiniteOption("run and record them");
         var command = new Command("trace", "Run a model and write what it computed at any site");
         prompt.AddTo(command);
-        foreach (Option option in (Option[])[sites, output, edit, processed])
+        foreach (Option option in (Option[])[sites, output, edit, processed, nonfinite])
             command.Options.Add(option);
         command.SetAction(parsed =>
         {
@@ -34,6 +35,7 @@ static class TraceCommand
                 Out = parsed.GetValue(output),
                 Edit = parsed.GetValue(edit),
                 Processed = parsed.GetValue(processed),
+                AllowNonfinite = parsed.GetValue(nonfinite),
             };
             Invocation run = global.Of(parsed);
             return options is { Sites: null, Out: null } ? PrintSteps(run, options) : Write(run, options);
@@ -49,6 +51,12 @@ static class TraceCommand
     internal static Option<bool> ProcessedOption() => new("--processed")
     {
         Description = "run the weights as TransformerLens rewrites them (LayerNorm folded, centred)",
+    };
+
+    /// <param name="then">What the verb does with them.</param>
+    internal static Option<bool> NonfiniteOption(string then) => new("--allow-nonfinite")
+    {
+        Description = $"do not refuse NaN and infinity in weights and logits, but {then}",
     };
 
     static int Write(Invocation run, TraceOptions options)

@@ -23,10 +23,11 @@ static class VerifyCommand
                 + "against its whole data sets too",
             HelpName = "DIR",
         };
+        Option<bool> nonfinite = TraceCommand.NonfiniteOption("compare in spite of them, which fails");
         var command = new Command("verify",
             "Compare every site of a model with the float64 reference, and injections with published numbers")
         {
-            model, ids, tokens, repository,
+            model, ids, tokens, repository, nonfinite,
         };
         command.SetAction(parsed => Run(global.Of(parsed), new VerifyOptions
         {
@@ -34,6 +35,7 @@ static class VerifyCommand
             Ids = parsed.GetValue(ids),
             Tokens = parsed.GetValue(tokens),
             MemoryInjections = parsed.GetValue(repository),
+            AllowNonfinite = parsed.GetValue(nonfinite),
         }));
         return command;
     }
@@ -72,12 +74,13 @@ static class VerifyCommand
                 $"{s.Bound:0.0e+0}", s.Passed ? "ok" : "FAILS");
         run.Draw(table);
         PrintInjections(run, found.Injections);
-        run.Line($"weights  sha256 {found.ModelHash}");
+        run.Line($"weights  sha256 {found.WeightsHash ?? found.ModelHash}");
         run.Line(found.SizesOf is not { } published
             ? "sizes    of no published model"
             : $"sizes    of {published}; whether the weights are its own, compare the hash with "
                 + $"the one the hub shows for {found.Repository}/model.safetensors");
-        run.Line($"{Verdict(found.Sites.All(s => s.Passed))}: {found.Tokens} tokens on {found.Device} "
+        bool passed = found.Finite && found.Sites.All(s => s.Passed);
+        run.Line($"{Verdict(passed)}: {found.Tokens} tokens on {found.Device} "
             + $"against float64, bound {SiteParity.Tolerance:0e+0} of the largest value");
         IReadOnlyList<VerifiedInjection> checks = found.Injections.Checks;
         if (checks.Count > 0)

@@ -26,8 +26,7 @@ public sealed record AnswerStanding(double Probability, int Rank, double Surpris
         foreach (float logit in logits)
             if (!float.IsFinite(logit))
                 throw new UserException(
-                    "the logits are no longer numbers: the injected vector overflows float32; "
-                    + "expected a smaller tau");
+                    "the logits are not finite: the edited pass overflows float32");
         double logSum = LogSumExp.Of(logits), surprisal = logSum - logits[answer];
         int rank = 1;
         for (int v = 0; v < logits.Length; v++)

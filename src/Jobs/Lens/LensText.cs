@@ -20,9 +20,8 @@ public sealed record ModelTokenResult(int Id, string Text, double Logit, double 
 /// <param name="tokenizer">Tokenizer of the model; null shows tokens as ids.</param>
 public sealed class LensText(ByteBpeTokenizer? tokenizer)
 {
-    /// <summary>Returns a token as in a text; its id if the text is not known.</summary>
-    internal string Of(int token)
-        => tokenizer is not null && token < tokenizer.VocabSize ? tokenizer.TokenText(token) : $"{token}";
+    /// <summary>Returns a token as in a text; its id if the folder has no tokenizer.</summary>
+    internal string Of(int token) => tokenizer?.TokenText(token) ?? $"{token}";
 
     /// <summary>Returns a token as one visible word.</summary>
     internal string Visible(int token) => VisibleText.Of(Of(token));

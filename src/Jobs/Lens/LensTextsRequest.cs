@@ -36,9 +36,6 @@ public sealed record LensTextsRequest
             return ids;
         }
         ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(folder);
-        if (tokenizer.VocabSize > config.VocabSize)
-            throw new UserException($"{folder}: the tokenizer has {tokenizer.VocabSize} tokens and the model "
-                + $"{config.VocabSize}; expected a tokenizer that belongs to the model");
         return TextFile.Count > 0 ? DocumentSource.FromFiles(TextFile, tokenizer)
             : DocumentSource.FromTexts(new AtlasCorpus(AtlasFacts.Shipped, Atlas!.Value).Documents, tokenizer,
                 "atlas");

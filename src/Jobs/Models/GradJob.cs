@@ -66,6 +66,12 @@ public static class GradJob
         (double sum, int count) = session.ForwardBackward(prompt.Rows, targets, gradients, 1f / counted);
         context.Cancel.ThrowIfCancellationRequested();
         double loss = sum / count;
+        if (!double.IsFinite(loss))
+            throw NonfinitePass.Explain(model, prompt.Rows);
+        foreach (ParameterSlice slice in gradients.Set.Included)
+            if (model.Ops.FirstNonfinite(gradients.Set[slice.Name]) >= 0)
+                throw new UserException($"the gradient of {slice.Name} is not finite: it overflows float32, "
+                    + $"though the loss is {loss}");
         Manifest manifest = OutputFile.ManifestOf("grad", new JsonObject
         {
             ["model"] = prompt.Folder,

@@ -26,6 +26,10 @@ public sealed record TraceOptions
     /// <summary>Whether to use weights rewritten as by TransformerLens (LayerNorm folded, centred).</summary>
     public bool Processed { get; init; }
 
+    /// <summary>Whether to run weights and record values that are NaN or infinite, instead of refusing
+    /// them.</summary>
+    public bool AllowNonfinite { get; init; }
+
     internal void Validate()
     {
         if (Out is null != Sites is null)
@@ -114,7 +118,8 @@ public static class TraceJob
         IReadOnlyList<Site> sites, JobContext context, Func<SiteTrace, ComputeDevice, T> use)
     {
         using ComputeDevice device = context.OpenDevice();
-        using LoadedModel loaded = LoadedModel.Open(context, device, prompt.Folder, options.Processed);
+        using LoadedModel loaded = LoadedModel.Open(
+            context, device, prompt.Folder, options.Processed, options.AllowNonfinite);
         using IDisposable attached = loaded.Model.Attach(edits);
         SequenceBatch rows = prompt.Rows;
         using var session = new ModelSession(loaded.Model, new SessionOptions

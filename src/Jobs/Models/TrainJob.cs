@@ -53,6 +53,8 @@ public static class TrainJob
             config = config with { Seed = given };
         AtomicFile.RequireWritable(Path.Combine(options.Out, TrainingRun.MetricsFile));
         using ComputeDevice device = context.OpenDevice();
+        if (config.Model.From is { } from)
+            LoadedModel.RemarkOn(context, from);
         bool trained = false;
         TrainingResult result = TrainingRun.Run(device, config, options.Out, new TrainingRunOptions
         {

@@ -21,6 +21,9 @@ public sealed record VerifyOptions
     /// GPT-2 small and large; null for none.
     /// </summary>
     public string? MemoryInjections { get; init; }
+
+    /// <summary>Whether to compare in spite of NaN and infinity, which fails.</summary>
+    public bool AllowNonfinite { get; init; }
 }
 
 /// <summary>Compares every site of a model with the float64 reference, and injections with published
@@ -51,12 +54,15 @@ public static class VerifyJob
             expected ?? PublishedInjections.All.FirstOrDefault(p => p.Model == published?.Name),
             options.MemoryInjections);
         using ComputeDevice device = context.OpenDevice();
-        VerifiedSite[] sites = MeasureSites(context, device, folder, tokens);
-        VerifiedInjections injections = VerifyInjections.Measure(context, device, folder, plan);
-        return new VerifyResult(sites.All(s => s.Passed) && injections.Passed, device.Name, tokens.Length,
-            ModelFolder.Hash(folder), published?.Name, sites, injections)
+        (VerifiedSite[] sites, bool finite) = MeasureSites(context, device, options, tokens);
+        VerifiedInjections injections = finite ? VerifyInjections.Measure(context, device, folder, plan)
+            : new([], ["all: weights are not finite"]);
+        return new VerifyResult(finite && sites.All(s => s.Passed) && injections.Passed, device.Name,
+            tokens.Length, ModelFolder.Hash(folder), published?.Name, sites, injections)
         {
             Repository = published?.Repository,
+            WeightsHash = ModelFolder.WeightsHash(folder),
+            Finite = finite,
         };
     }
 
@@ -75,11 +81,14 @@ public static class VerifyJob
     }
 
     // Frees the model before its processed copy is made: GPT-2 large often fits once but not twice.
-    static VerifiedSite[] MeasureSites(JobContext context, ComputeDevice device, string folder, int[] tokens)
+    static (VerifiedSite[] Sites, bool Finite) MeasureSites(
+        JobContext context, ComputeDevice device, VerifyOptions options, int[] tokens)
     {
-        using LoadedModel loaded = LoadedModel.Open(context, device, folder);
-        return [.. SiteParity.Measure(loaded.Model, tokens)
-            .Select(s => new VerifiedSite(SiteNames.Of(s.Kind), s.Error, s.Largest, s.Bound, s.Passes))];
+        using LoadedModel loaded = LoadedModel.Open(
+            context, device, options.Model, allowNonfinite: options.AllowNonfinite);
+        return ([.. SiteParity.Measure(loaded.Model, tokens)
+            .Select(s => new VerifiedSite(SiteNames.Of(s.Kind), s.Error, s.Largest, s.Bound, s.Passes))],
+            loaded.Model.NonfiniteWeights is null);
     }
 
     static bool SameSizes(ModelConfig a, ModelConfig b)

@@ -17,6 +17,14 @@ public sealed record VerifyResult(bool Passed, string Device, int Tokens, string
     /// <summary>The repository of the model in <see cref="SizesOf"/>; null if that is null.</summary>
     [JsonIgnore]
     public string? Repository { get; init; }
+
+    /// <summary><see cref="ModelFolder.WeightsHash"/>, which hubs show.</summary>
+    [JsonIgnore]
+    public string? WeightsHash { get; init; }
+
+    /// <summary>Whether every weight is finite.</summary>
+    [JsonIgnore]
+    public bool Finite { get; init; } = true;
 }
 
 /// <summary>The difference between the sites of one kind and the float64 reference.</summary>

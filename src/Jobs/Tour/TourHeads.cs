@@ -36,11 +36,9 @@ public sealed record TourHeads(string Prompt, string Answer, int Layers, int Hea
         ]);
     }
 
-    /// <summary>
-    /// Returns a token as a visible word, or as a number if the tokenizer does not have it.
-    /// </summary>
-    internal static string Word(ByteBpeTokenizer tokenizer, int token) =>
-        token < tokenizer.VocabSize ? VisibleText.Of(tokenizer.TokenText(token)) : $"#{token}";
+    /// <summary>Returns a token as a visible word.</summary>
+    internal static string Word(ByteBpeTokenizer tokenizer, int token)
+        => VisibleText.Of(tokenizer.TokenText(token));
 }
 
 /// <summary>The reading of one head.</summary>

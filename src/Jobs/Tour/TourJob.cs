@@ -33,11 +33,8 @@ public static class TourJob
         ArgumentNullException.ThrowIfNull(context);
         string folder = options.Model ?? ShippedModel.Folder();
         AtomicFile.RequireWritable(options.Out);
-        ModelConfig config = ModelFolder.ReadConfig(folder);
+        ModelFolder.ReadConfig(folder); // reports a missing folder before any missing file
         ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(folder);
-        if (tokenizer.VocabSize > config.VocabSize)
-            throw new UserException($"{folder}: the tokenizer has {tokenizer.VocabSize} tokens and the model "
-                + $"{config.VocabSize}; expected files of one model");
         using ComputeDevice device = context.OpenDevice();
         using LoadedModel loaded = LoadedModel.Open(context, device, folder);
         TourResult result = Find(loaded.Model, tokenizer, folder, options.Out, context.Cancel);

@@ -49,8 +49,7 @@ public static class UnlearnApplyJob
         string file = Directory.Exists(named) ? Path.Combine(named, WeightEdit.FileName) : named;
         WeightEdit edit = WeightEdit.Load(file);
         using ComputeDevice device = ComputeDevice.Open("cpu"); // weights are copied, nothing is computed
-        context.Cancel.ThrowIfCancellationRequested();
-        using LanguageModel model = LanguageModel.Load(device, folder);
+        using LanguageModel model = LoadedModel.Load(context, device, folder);
         edit.Apply(model, folder, options.Undo);
         string hash = ModelFolder.Hash(folder);
         AtomicFolder.Write(options.Out, into =>

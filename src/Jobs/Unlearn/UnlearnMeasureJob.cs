@@ -59,8 +59,7 @@ public static class UnlearnMeasureJob
         if (options.MemorisedOut is { } checkedPlace)
             AtomicFile.RequireWritable(checkedPlace);
         using ComputeDevice device = context.OpenDevice();
-        context.Cancel.ThrowIfCancellationRequested();
-        using LanguageModel model = LanguageModel.Load(device, options.Model);
+        using LanguageModel model = LoadedModel.Load(context, device, options.Model);
         Memorisation found = Memorisation.Measure(model, sequences, recital);
         if (options.MemorisedOut is { } kept)
             SequenceFile.Write(kept,

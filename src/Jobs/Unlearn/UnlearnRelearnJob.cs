@@ -68,8 +68,7 @@ public static class UnlearnRelearnJob
             ? RelearnFolder.Open(target, Call(options, context, device, recital)) : null;
         if (results is { Complete: true })
             context.Remark?.Invoke("complete already; nothing was trained");
-        context.Cancel.ThrowIfCancellationRequested();
-        using LanguageModel model = LanguageModel.Load(device, options.Model);
+        using LanguageModel model = LoadedModel.Load(context, device, options.Model);
         IReadOnlyList<RelearnedAt> found = Relearning.Run(model, asked, [.. rows.Select(r => r.Ids)], recital,
             options.Steps, options.LearningRate, context.Seed, results, cancel: context.Cancel);
         return new UnlearnRelearnResult(asked.Count, rows.Count,

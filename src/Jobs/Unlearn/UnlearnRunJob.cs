@@ -55,8 +55,7 @@ public static class UnlearnRunJob
         ForgetRequest.WarnIfSameForm(context, data.Form, method);
         string parentHash = ModelFolder.Hash(folder), dataHash = FileHash.Sha256(options.Sets.Files);
         using ComputeDevice device = context.OpenDevice();
-        context.Cancel.ThrowIfCancellationRequested();
-        using LanguageModel model = LanguageModel.Load(device, folder);
+        using LanguageModel model = LoadedModel.Load(context, device, folder);
         IReadOnlyList<PlantedSequence> forget = data.ToForget(model);
         UnlearnTask task = data.TaskOf(model, forget, settings, context.Seed) with
         {

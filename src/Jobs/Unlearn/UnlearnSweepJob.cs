@@ -63,7 +63,7 @@ public static class UnlearnSweepJob
             [.. methods.Select(m => new SweptMethod(m, MethodValues.Grid(options.MethodOptions, m)))],
             budgets, seeds);
         UnlearnSweepFolder.RequirePlace(options.Out);
-        ModelConfig config = Shared(models);
+        ModelConfig config = Shared(context, models);
         UnlearnData data = options.Sets.Read(context, models[0], config);
         foreach (UnlearningMethod method in methods)
             ForgetRequest.WarnIfSameForm(context, data.Form, method);
@@ -113,7 +113,7 @@ public static class UnlearnSweepJob
     }
 
     // Checks that one set of sequences fits all models.
-    static ModelConfig Shared(string[] models)
+    static ModelConfig Shared(JobContext context, string[] models)
     {
         ModelConfig[] configs = [.. models.Select(ModelFolder.ReadConfig)];
         for (int i = 1; i < models.Length; i++)
@@ -123,7 +123,10 @@ public static class UnlearnSweepJob
                     + $"{configs[i].ContextLength}, {models[0]} {configs[0].VocabSize} and "
                     + $"{configs[0].ContextLength}; expected checkpoints of one model");
         foreach (string model in models)
+        {
             ModelFolder.Check(model);
+            LoadedModel.RemarkOn(context, model);
+        }
         return configs[0];
     }
 

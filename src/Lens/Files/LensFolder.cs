@@ -154,7 +154,11 @@ public static class LensFolder
             throw new UserException($"the lens that is there has no layer {layer}; train it anew");
         foreach (SafetensorsEntry entry in entries)
             writer.Add(entry.Name, [.. entry.Shape.Select(extent => (int)extent)],
-                (start, piece) => old.Read(entry.Name, start, piece));
+                (start, piece) =>
+                {
+                    old.Read(entry.Name, start, piece);
+                    old.RequireFinite(entry.Name, piece);
+                });
     }
 
     static int[]? ReadUnigram(SafetensorsReader reader, int V)

@@ -143,7 +143,9 @@ public static class LensReader
         {
             Tensor logits = _logits.SliceRows(0, x.Rows);
             map.Logits(_model.Ops, x, 0, logits);
-            return logits;
+            return !_model.RequiresFinite || _model.Ops.FirstNonfinite(logits) < 0 ? logits
+                : throw new UserException("the lens' logits are not finite: its map overflows float32; "
+                    + "expected a lens with smaller values");
         }
 
         internal LensToken[][] Top(Tensor logits)

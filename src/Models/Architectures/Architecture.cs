@@ -42,6 +42,10 @@ public sealed class Architecture
     /// prefix.</summary>
     public IReadOnlyList<string> Ignored { get; init; } = [];
 
+    /// <summary>Globs of tensors of heads for other tasks, beside a whole model, without the
+    /// prefix.</summary>
+    public IReadOnlyList<string> OtherHeads { get; init; } = [];
+
     /// <summary>A glob of parameters, for messages: <c>h.*.mlp.*</c>.</summary>
     public required string GlobExample { get; init; }
 
@@ -70,7 +74,17 @@ public sealed class Architecture
     /// <summary>Whether a tensor of a checkpoint is one that no model needs.</summary>
     /// <param name="name">Without the prefix.</param>
     internal bool Ignores(string name)
-        => Ignored.Any(glob => FileSystemName.MatchesSimpleExpression(glob, name, ignoreCase: false))
+        => Any(Ignored, name)
             // The head once more, where it is the embedding.
             || Parameters.Any(p => p.Role == Role.HeadWeight && p.Name == name);
+
+    /// <summary>Whether a tensor of a checkpoint is of a head for another task.</summary>
+    /// <param name="name">Without the prefix.</param>
+    internal bool IsOtherHead(string name) => Any(OtherHeads, name);
+
+    /// <summary>The name of the only parameter of a role outside of the blocks.</summary>
+    internal string NameOf(Role role) => Parameters.Single(p => p.Role == role).Name;
+
+    static bool Any(IReadOnlyList<string> globs, string name)
+        => globs.Any(glob => FileSystemName.MatchesSimpleExpression(glob, name, ignoreCase: false));
 }

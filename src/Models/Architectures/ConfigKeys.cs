@@ -17,6 +17,12 @@ public sealed record ConfigKeys
     /// <summary>An older key of the same, written too; null for none.</summary>
     public string? OlderContextLength { get; init; }
 
+    /// <summary>
+    /// nanoGPT's key of the same; null for none. A config with it alone is nanoGPT's, whose nonlinearity is
+    /// the exact GELU where it names none.
+    /// </summary>
+    public string? NanoGptContextLength { get; init; }
+
     /// <summary>Key of <see cref="ModelConfig.Width"/>.</summary>
     public required string Width { get; init; }
 
@@ -47,6 +53,10 @@ public sealed record ConfigKeys
     /// <summary>Key of <see cref="ModelConfig.ScaleAttention"/>, which is true where it is null or
     /// absent.</summary>
     public string? ScaleAttention { get; init; }
+
+    /// <summary>Key of <see cref="ModelConfig.ScaleAttentionByLayer"/>, which is false where it is null or
+    /// absent.</summary>
+    public string? ScaleAttentionByLayer { get; init; }
 
     /// <summary>Key of <see cref="ModelConfig.ResidualDropout"/>.</summary>
     public required string ResidualDropout { get; init; }

@@ -37,8 +37,15 @@ public static class Gpt2
         ],
         // Causal masks that old writers saved as buffers.
         Ignored = ["h.*.attn.bias", "h.*.attn.masked_bias"],
+        // Of classifiers, multiple choice, question answering, and the value heads of reinforcement learning.
+        OtherHeads =
+        [
+            "score.*", "classifier.*", "multiple_choice_head.*", "qa_outputs.*", "v_head.*", "value_head.*",
+            "reward_head.*", "summary.*",
+        ],
         Config = new ConfigKeys
         {
+            NanoGptContextLength = "block_size",
             ContextLength = "n_positions",
             OlderContextLength = "n_ctx",
             Width = "n_embd",
@@ -48,11 +55,13 @@ public static class Gpt2
             Activation = "activation_function",
             LayerNormEpsilon = "layer_norm_epsilon",
             ScaleAttention = "scale_attn_weights",
+            ScaleAttentionByLayer = "scale_attn_by_inverse_layer_idx",
             ResidualDropout = "resid_pdrop",
             EmbeddingDropout = "embd_pdrop",
             AttentionDropout = "attn_pdrop",
             AbsentDropout = 0.1f,
-            Refused = ["scale_attn_by_inverse_layer_idx", "reorder_and_upcast_attn", "add_cross_attention"],
+            // reorder_and_upcast_attn is not here: it is float32 attention, and ours is.
+            Refused = ["add_cross_attention"],
             Constants = new Dictionary<string, string>
             {
                 ["architectures"] = """["GPT2LMHeadModel"]""",

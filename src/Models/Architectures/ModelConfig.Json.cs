@@ -10,6 +10,8 @@ public sealed partial record ModelConfig
     // Ours: Hugging Face's GPT-2 has no bias in its head and would leave it out.
     const string HeadBiasField = "headtap_head_bias";
 
+    const string PrunedHeadsField = "pruned_heads";
+
     static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
     /// <summary>Reads a Hugging Face <c>config.json</c>.</summary>
@@ -31,23 +33,29 @@ public sealed partial record ModelConfig
         foreach (string option in k.Refused)
             if (json.Flag(option, false))
                 throw json.Bad(option, "true", "false; this variant of attention is not supported");
+        if (json.Object(PrunedHeadsField).Count > 0)
+            throw json.Bad(PrunedHeadsField, "not empty", "no pruned heads; they are not supported");
+        // nanoGPT's own config.
+        bool nano = k.NanoGptContextLength is { } block && json.Has(block) && !json.Has(k.ContextLength)
+            && !(k.OlderContextLength is { } n && json.Has(n));
         int vocabSize = json.Int(k.VocabSize), width = json.Int(k.Width);
         int inner = json.Int(k.Inner, 0);
         return new ModelConfig
         {
             Architecture = architecture,
             VocabSize = vocabSize,
-            ContextLength = json.Int(k.OlderContextLength is { } older && !json.Has(k.ContextLength)
-                ? older : k.ContextLength),
+            ContextLength = json.Int(nano ? k.NanoGptContextLength!
+                : k.OlderContextLength is { } older && !json.Has(k.ContextLength) ? older : k.ContextLength),
             Width = width,
             Layers = json.Int(k.Layers),
             Heads = json.Int(k.Heads),
             Inner = inner == 4L * width ? 0 : json.Has(k.Inner) && inner == 0 ? -1 : inner,
-            Activation = ReadActivation(json, k),
+            Activation = ReadActivation(json, k, nano ? Activation.GeluExact : k.AbsentActivation),
             LayerNormEpsilon = json.Float(k.LayerNormEpsilon, 1e-5f),
             TiedHead = json.Flag(k.TiedHead, k.AbsentTiedHead),
             HeadBias = json.Flag(HeadBiasField, false),
             ScaleAttention = k.ScaleAttention is null || json.Flag(k.ScaleAttention, true),
+            ScaleAttentionByLayer = k.ScaleAttentionByLayer is { } byLayer && json.Flag(byLayer, false),
             ResidualDropout = json.Float(k.ResidualDropout, k.AbsentDropout),
             EmbeddingDropout = json.Float(k.EmbeddingDropout, k.AbsentDropout),
             AttentionDropout = json.Float(k.AttentionDropout, k.AbsentDropout),
@@ -84,6 +92,8 @@ public sealed partial record ModelConfig
             fields[older] = ContextLength;
         if (k.ScaleAttention is { } scale)
             fields[scale] = ScaleAttention;
+        if (k.ScaleAttentionByLayer is { } byLayer && ScaleAttentionByLayer)
+            fields[byLayer] = true;
         foreach ((string key, string value) in k.Constants)
             fields[key] = JsonNode.Parse(value);
         var json = new JsonObject(fields);
@@ -92,14 +102,16 @@ public sealed partial record ModelConfig
         AtomicFile.WriteText(path, json.ToJsonString(Indented) + "\n");
     }
 
-    static Activation ReadActivation(JsonFields json, ConfigKeys k)
-        => json.Text(k.Activation, ActivationName(k.AbsentActivation)) switch
+    // Every spelling that transformers has of the three functions.
+    static Activation ReadActivation(JsonFields json, ConfigKeys k, Activation absent)
+        => json.Text(k.Activation, ActivationName(absent)) switch
     {
-        "gelu_new" or "gelu_pytorch_tanh" => Activation.GeluTanh,
-        "gelu" => Activation.GeluExact,
+        "gelu_new" or "gelu_pytorch_tanh" or "gelu_python_tanh" or "gelu_fast" or "gelu_accurate"
+            => Activation.GeluTanh,
+        "gelu" or "gelu_python" => Activation.GeluExact,
         "relu" => Activation.Relu,
-        var other => throw json.Bad(k.Activation, Quoted.Name(other),
-            "gelu_new, gelu_pytorch_tanh, gelu or relu"),
+        var other => throw json.Bad(k.Activation, Quoted.Name(other), "gelu_new, gelu_pytorch_tanh, "
+            + "gelu_python_tanh, gelu_fast or gelu_accurate (one function), gelu, gelu_python or relu"),
     };
 
     internal static string ActivationName(Activation activation) => activation switch

@@ -52,6 +52,9 @@ public sealed partial record ModelConfig
     /// <summary>Whether scores are divided by the root of the head width.</summary>
     public bool ScaleAttention { get; init; } = true;
 
+    /// <summary>Whether scores of block l are divided by l + 1 too (Stanford CRFM's models).</summary>
+    public bool ScaleAttentionByLayer { get; init; }
+
     /// <summary>Share dropped from what blocks add, in training.</summary>
     public float ResidualDropout { get; init; } = 0.1f;
 
@@ -69,6 +72,10 @@ public sealed partial record ModelConfig
 
     /// <summary>D: width of one head.</summary>
     public int HeadWidth => Width / Heads;
+
+    /// <summary>What dot products of queries and keys of a block are multiplied by.</summary>
+    internal float ScoreScale(int layer)
+        => (ScaleAttention ? 1f / MathF.Sqrt(HeadWidth) : 1f) / (ScaleAttentionByLayer ? layer + 1 : 1);
 
     /// <summary>A model for tests; no size divides another by accident.</summary>
     public static ModelConfig Tiny { get; } =

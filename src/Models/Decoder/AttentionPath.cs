@@ -12,8 +12,9 @@ abstract class AttentionPath(LanguageModel model, PassContext pass)
 
     protected int H => model.Config.Heads;
 
-    protected float Scale { get; } = model.Config.ScaleAttention
-        ? 1f / MathF.Sqrt(model.Config.HeadWidth) : 1f;
+    /// <summary>What dot products of queries and keys of block <paramref name="l"/> are multiplied
+    /// by.</summary>
+    protected float Scale(int l) => model.Config.ScoreScale(l);
 
     /// <summary>From q, k, v of block <paramref name="l"/> to z.</summary>
     internal abstract void Forward(int l, DecoderActivations a);

@@ -38,10 +38,10 @@ sealed class CachedAttention(LanguageModel model, PassContext pass, KeyValueCach
         (int B, SiteRecorder sites) = (Pass.Batch.B, Pass.Sites);
         Ops.CacheAppend(a.Qkv[l], a.Lengths, cache.Keys[l], cache.Values[l], B, H);
         Ops.AttentionCached(a.Qkv[l], a.Lengths, cache.Keys[l], cache.Values[l], cache.Parts, a.Z[l],
-            B, H, Scale);
+            B, H, Scale(l));
         if (sites.Copy(Site.Pattern(l)) is { } pattern)
         {
-            Ops.AttentionCachedPattern(a.Qkv[l], a.Lengths, cache.Keys[l], pattern, B, H, Scale);
+            Ops.AttentionCachedPattern(a.Qkv[l], a.Lengths, cache.Keys[l], pattern, B, H, Scale(l));
             sites.At(SiteKind.Pattern, l, pattern);
         }
     }

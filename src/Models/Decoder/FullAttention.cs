@@ -38,7 +38,7 @@ sealed class FullAttention(
         if (!_patterns.TryGetValue(l, out (Tensor Before, Tensor After) p))
         {
             Ops.AttentionBackward(a.Qkv[l], a.Lengths, _zBeforeEdits.GetValueOrDefault(l) ?? a.Z[l],
-                a.LogSumExp[l], dZ, d.RowDots, dQkv, B, T, H, Scale);
+                a.LogSumExp[l], dZ, d.RowDots, dQkv, B, T, H, Scale(l));
             return;
         }
         Tensor dPattern = Pass.Memory.Cut($"gradient of the pattern of block {l}", B, H, T, T);
@@ -47,7 +47,7 @@ sealed class FullAttention(
         Pass.AtGradient(SiteKind.Pattern, l, dPattern);
         Ops.SoftmaxRowsBackward(p.Before, dPattern, dPattern);
         Pass.AtGradient(SiteKind.Scores, l, dPattern);
-        Ops.AttentionScoresBackward(a.Qkv[l], dPattern, dQkv, B, T, H, Scale);
+        Ops.AttentionScoresBackward(a.Qkv[l], dPattern, dQkv, B, T, H, Scale(l));
     }
 
     SiteRecorder Sites => Pass.Sites;
@@ -60,18 +60,18 @@ sealed class FullAttention(
     {
         (int B, int T) = (Pass.Batch.B, Pass.Batch.T);
         if (Sites.Stored(SiteKind.Z, l) is { } edits)
-            Ops.AttentionEdited(a.Qkv[l], a.Lengths, a.Z[l], a.LogSumExp[l], edits, B, T, H, Scale);
+            Ops.AttentionEdited(a.Qkv[l], a.Lengths, a.Z[l], a.LogSumExp[l], edits, B, T, H, Scale(l));
         else
-            Ops.Attention(a.Qkv[l], a.Lengths, a.Z[l], a.LogSumExp[l], B, T, H, Scale);
+            Ops.Attention(a.Qkv[l], a.Lengths, a.Z[l], a.LogSumExp[l], B, T, H, Scale(l));
         // Fused attention keeps no scores or patterns; recorded ones are computed again from q and k.
         if (Sites.Copy(Site.Scores(l)) is { } scores)
         {
-            Ops.AttentionScores(a.Qkv[l], a.Lengths, scores, B, T, H, Scale);
+            Ops.AttentionScores(a.Qkv[l], a.Lengths, scores, B, T, H, Scale(l));
             Sites.At(SiteKind.Scores, l, scores);
         }
         if (Sites.Copy(Site.Pattern(l)) is { } pattern)
         {
-            Ops.AttentionPattern(a.Qkv[l], a.Lengths, a.LogSumExp[l], pattern, B, T, H, Scale);
+            Ops.AttentionPattern(a.Qkv[l], a.Lengths, a.LogSumExp[l], pattern, B, T, H, Scale(l));
             Sites.At(SiteKind.Pattern, l, pattern);
         }
     }
@@ -81,7 +81,7 @@ sealed class FullAttention(
         (int B, int T) = (Pass.Batch.B, Pass.Batch.T);
         Tensor scores = Pass.Memory.Cut($"scores of block {l}", B, H, T, T);
         Tensor pattern = Pass.Memory.Cut($"pattern of block {l}", B, H, T, T);
-        Ops.AttentionScores(a.Qkv[l], a.Lengths, scores, B, T, H, Scale);
+        Ops.AttentionScores(a.Qkv[l], a.Lengths, scores, B, T, H, Scale(l));
         Sites.At(SiteKind.Scores, l, scores);
         Ops.SoftmaxRows(scores, pattern);
         Tensor before = pattern;

@@ -38,6 +38,9 @@ sealed class LastTokenPass
     /// <summary>[B, C]: the final LayerNorm's output.</summary>
     internal Tensor Hidden => _to.LnFinal;
 
+    /// <summary>[B]: 1 over the final LayerNorm's scale.</summary>
+    internal Tensor Rstd => _to.LnFinalRstd;
+
     /// <summary>Whether the pass can leave the other tokens: nothing after attention is recorded or
     /// edited.</summary>
     /// <param name="from">Where the pass resumes; null for a pass from the embedding.</param>

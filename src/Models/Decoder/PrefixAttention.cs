@@ -14,9 +14,9 @@ sealed class PrefixAttention(LanguageModel model, PassContext pass, KeyValueCach
 {
     internal override void Forward(int l, DecoderActivations a)
         => Ops.AttentionPrefix(a.Qkv[l], a.Lengths, text.Keys[l], text.Values[l], a.Z[l], a.LogSumExp[l],
-            a.Z[l].Rows, H, Scale);
+            a.Z[l].Rows, H, Scale(l));
 
     public void Backward(int l, DecoderActivations a, BackwardMemory d)
         => Ops.AttentionPrefixBackward(a.Qkv[l], a.Lengths, text.Keys[l], text.Values[l], a.Z[l],
-            a.LogSumExp[l], d.Z, d.Qkv, a.Z[l].Rows, H, Scale);
+            a.LogSumExp[l], d.Z, d.Qkv, a.Z[l].Rows, H, Scale(l));
 }

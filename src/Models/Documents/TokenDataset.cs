@@ -62,6 +62,17 @@ public sealed class TokenDataset
     /// <summary>The tokens of a document, without end-of-text.</summary>
     public ReadOnlySpan<int> Document(int index) => _tokens.AsSpan(_starts[index].._starts[index + 1])[..^1];
 
+    /// <summary>Refuses ids that a model of this vocabulary does not have: a tokenizer may have more tokens
+    /// than a model, but no text may use them.</summary>
+    /// <exception cref="UserException">There is one.</exception>
+    internal void RequireIds(int V)
+    {
+        int at = _tokens.AsSpan().IndexOfAnyExceptInRange(0, V - 1);
+        if (at >= 0)
+            throw new UserException(
+                $"the texts have token id {_tokens[at]}; the model's vocabulary is 0 to {V - 1}");
+    }
+
     /// <summary>T + 1 tokens in a row from anywhere in the data, each place equally likely.</summary>
     /// <exception cref="UserException">The data is shorter.</exception>
     public int[] SampleWindow(int T, SeededRandom random)

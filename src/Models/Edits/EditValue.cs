@@ -71,6 +71,9 @@ public sealed record FileValue(string Path, string Tensor) : EditValue
         int[] shape = ShapeIn(reader);
         float[] values = new float[shape.Aggregate(1, (product, extent) => product * extent)];
         reader.Read(Tensor, values);
+        // Recorded scores are minus infinity where masked; the site knows whether they are scores.
+        if (!FiniteNumbers.All(values) && reader.NonFinite(Tensor, masked: true) is { } what)
+            throw new UserException($"edit value: {what}; expected numbers");
         return (values, shape);
     }
 

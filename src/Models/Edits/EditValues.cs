@@ -33,9 +33,9 @@ static class EditValues
     {
         (float[] values, int[] shape) = value;
         bool masked = site.Kind == SiteKind.Scores; // its recordings are minus infinity above the diagonal
-        foreach (float v in values)
-            if (!float.IsFinite(v) && !(masked && float.IsNegativeInfinity(v)))
-                throw edit.Wrong("its value is not finite");
+        if (!FiniteNumbers.All(values) && FiniteNumbers.Describe([.. shape], values.Length, masked,
+            (start, piece) => values.AsSpan((int)start, piece.Length).CopyTo(piece)) is { } what)
+            throw edit.Wrong($"its value is not finite: it {what}");
         if (edit.Operation == EditOperation.Patch || (shape.Length > 1 && values.Length != width))
             return (Pick(edit, site, layout, rows, width, values, shape), true);
         // A row of a pattern may have fewer keys than its batch has columns.

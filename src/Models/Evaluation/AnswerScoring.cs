@@ -26,6 +26,10 @@ public static class AnswerScoring
         ArgumentNullException.ThrowIfNull(questions);
         if (questions.Count == 0)
             return [];
+        foreach ((_, int[] answer) in questions) // the last token of an answer is in no pass
+            if (answer[^1] < 0 || answer[^1] >= model.Config.VocabSize)
+                throw new UserException($"an answer has token id {answer[^1]}; the model's vocabulary is "
+                    + $"0 to {model.Config.VocabSize - 1}");
         var scores = new List<ScoredAnswer>();
         using var session = new ModelSession(model, new SessionOptions
         {

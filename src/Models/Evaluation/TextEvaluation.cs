@@ -44,6 +44,7 @@ public static class TextEvaluation
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(documents);
         Require(model.Config, context, stride);
+        RequireIds(documents, model.Config.VocabSize);
         List<Window> windows = [.. documents.SelectMany((d, i) => Windows(i, d.Length, context, stride))];
         if (windows.Count == 0)
             throw new UserException(
@@ -109,6 +110,17 @@ public static class TextEvaluation
             yield return new Window(document, start, end - start, counted - start);
             counted = end;
         }
+    }
+
+    // Of every document: the last token of a text is a target only, and no pass would look at it.
+    static void RequireIds(IReadOnlyList<int[]> documents, int V)
+    {
+        for (int d = 0; d < documents.Count; d++)
+            foreach (int token in documents[d])
+                if ((uint)token >= (uint)V)
+                    throw new UserException($"{(documents.Count == 1 ? "the text" : $"text {d
+                        + 1}")} has token "
+                        + $"id {token}; the model's vocabulary is 0 to {V - 1}");
     }
 
     static void Require(ModelConfig config, int context, int stride)

@@ -68,7 +68,9 @@ public sealed class Generator(LanguageModel model)
         using var decoder = new CachedDecoder(model, cache, prompts.B, options.Record);
         for (int step = 1; step < options.MaxNewTokens && !texts.Ended; step++)
         {
+            SequenceBatch run = texts.Run();
             decoder.Forward(texts.LastTokens, texts.Lengths, step);
+            texts.RequireFinite(decoder.Logits, run, step, prompts.Lengths);
             texts.Choose(step, decoder.Logits, decoder.Recordings);
         }
     }
@@ -77,6 +79,7 @@ public sealed class Generator(LanguageModel model)
 /// <summary>The texts as they grow.</summary>
 sealed class GeneratedTexts
 {
+    readonly LanguageModel _model;
     readonly GenerationOptions _options;
     readonly Sampler _sampler;
     readonly SeededRandom[] _random;
@@ -87,7 +90,7 @@ sealed class GeneratedTexts
 
     internal GeneratedTexts(LanguageModel model, SequenceBatch prompts, GenerationOptions options)
     {
-        (_options, B) = (options, prompts.B);
+        (_model, _options, B) = (model, options, prompts.B);
         _sampler = new Sampler(options.Sampling);
         _random = [.. Enumerable.Range(0, B).Select(b => new SeededRandom(options.Seed, (ulong)b))];
         _ended = new bool[B];
@@ -110,6 +113,19 @@ sealed class GeneratedTexts
 
     /// <summary>[B]; 0 for a row that has ended.</summary>
     internal int[] Lengths => [.. _rows.Select((r, b) => _ended[b] ? 0 : r.Count)];
+
+    /// <summary>Refuses logits of a row that goes on.</summary>
+    /// <exception cref="UserException">One is not finite.</exception>
+    internal void RequireFinite(Tensor logits, SequenceBatch run, int step, int[] prompts)
+    {
+        if (!_model.RequiresFinite || _model.Ops.FirstNonfinite(logits) < 0)
+            return;
+        logits.Download(_logits);
+        int V = logits.Columns;
+        for (int b = 0; b < B; b++)
+            if (!_ended[b] && !FiniteNumbers.All(_logits.AsSpan(b * V, V)))
+                throw NonfinitePass.Explain(_model, run, step, prompts);
+    }
 
     internal void Choose(int step, Tensor logits, IReadOnlyDictionary<Site, Recording> recordings)
     {

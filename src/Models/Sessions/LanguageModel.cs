@@ -39,24 +39,42 @@ public sealed class LanguageModel : IDisposable
     /// <summary>The weights as properties.</summary>
     public NamedWeights<Tensor> Weights { get; }
 
+    /// <summary>
+    /// Whether a pass whose logits are not finite is refused in a line that names the first site that is not.
+    /// True in a model that was read from a folder; in one made in memory numbers may be anything.
+    /// </summary>
+    public bool RequiresFinite { get; set; }
+
+    /// <summary>Which weights of the folder are NaN or infinite, in one line; null if none is or nobody
+    /// looked.</summary>
+    public string? NonfiniteWeights { get; private set; }
+
     /// <summary>Edits in force, in the order in which they were attached.</summary>
     public IReadOnlyList<Edit> Edits => _edits;
 
     /// <summary>Reads a Hugging Face folder.</summary>
-    /// <exception cref="UserException">A file is missing, damaged or of no known architecture, or the model
-    /// does
-    /// not fit.</exception>
-    public static LanguageModel Load(ComputeDevice device, string folder)
-        => Load(device, folder, Architecture.Known);
+    /// <param name="device">Where it runs.</param>
+    /// <param name="folder">The folder.</param>
+    /// <param name="allowNonfinite">Whether NaN and infinity are taken as they are, in the weights and in
+    /// what is computed, for people who hunt them; else they are refused.</param>
+    /// <exception cref="UserException">A file is missing, damaged or of no known architecture, a weight is
+    /// not
+    /// finite, or the model does not fit.</exception>
+    public static LanguageModel Load(ComputeDevice device, string folder, bool allowNonfinite = false)
+        => Load(device, folder, Architecture.Known, allowNonfinite);
 
-    internal static LanguageModel Load(
-        ComputeDevice device, string folder, IReadOnlyList<Architecture> known)
+    internal static LanguageModel Load(ComputeDevice device, string folder,
+        IReadOnlyList<Architecture> known, bool allowNonfinite = false)
     {
-        var model = new LanguageModel(device, ModelFolder.ReadConfig(folder, known));
+        var model = new LanguageModel(device, ModelFolder.ReadConfig(folder, known))
+        {
+            RequiresFinite = !allowNonfinite,
+        };
         try
         {
             ModelFolder.ReadPieces(folder, model.Config, (slice, start, values) =>
-                model.Set[slice.Name].Slice(slice.Name, start, values.Length).Upload(values));
+                model.Set[slice.Name].Slice(slice.Name, start, values.Length).Upload(values),
+                allowNonfinite ? line => model.NonfiniteWeights = line : null);
             return model;
         }
         catch

@@ -19,7 +19,7 @@ public sealed partial class ModelSession
     public double Loss(SequenceBatch rows, ReadOnlySpan<int> targets)
     {
         SessionLayout layout = Prepare(rows);
-        return SumOf(Losses(layout, targets, null)) / Math.Max(layout.Counted, 1);
+        return SumOf(Losses(layout, rows, targets, null)) / Math.Max(layout.Counted, 1);
     }
 
     /// <summary>
@@ -33,7 +33,7 @@ public sealed partial class ModelSession
     /// vocabulary.</exception>
     public float[] TokenLosses(SequenceBatch rows, ReadOnlySpan<int> targets)
     {
-        return Losses(Prepare(rows), targets, null);
+        return Losses(Prepare(rows), rows, targets, null);
     }
 
     /// <summary>
@@ -48,14 +48,17 @@ public sealed partial class ModelSession
     /// <exception cref="UserException">As <see cref="TokenLosses"/>.</exception>
     public float[] TokenLossesFrom(SequenceBatch rows, ReadOnlySpan<int> targets, ResumePoint from)
     {
-        return Losses(Resume(rows, from), targets, from);
+        return Losses(Resume(rows, from), rows, targets, from);
     }
 
-    float[] Losses(SessionLayout layout, ReadOnlySpan<int> targets, ResumePoint? from)
+    float[] Losses(
+        SessionLayout layout, SequenceBatch rows, ReadOnlySpan<int> targets, ResumePoint? from)
     {
         layout.Forward.Run(from);
         layout.LoadTargets(targets, _model.Config.VocabSize);
-        return RunLoss(layout, null);
+        float[] losses = RunLoss(layout, null);
+        return !_model.RequiresFinite || _options.TakesNonfinite || FiniteNumbers.All(losses) ? losses
+            : throw NonfinitePass.Explain(_model, rows);
     }
 
     /// <summary>

@@ -73,7 +73,8 @@ public sealed partial class ModelSession : IDisposable
     public void ForwardFrom(SequenceBatch rows, ResumePoint from)
     {
         SessionLayout layout = Resume(rows, from);
-        RunToLogits(layout, from);
+        FinishedPass done = RunToLogits(layout, from);
+        done.RequireFinite(_model, _options, rows, 0, null);
     }
 
     SessionLayout Resume(SequenceBatch rows, ResumePoint from)
@@ -95,7 +96,8 @@ public sealed partial class ModelSession : IDisposable
     internal void ForwardStep(SequenceBatch rows, int step, int[]? prompts)
     {
         SessionLayout layout = Prepare(rows, step, prompts);
-        RunToLogits(layout, null);
+        FinishedPass done = RunToLogits(layout, null);
+        done.RequireFinite(_model, _options, rows, step, prompts);
         _canGoBack = layout.Backward is not null;
     }
 
@@ -131,13 +133,13 @@ public sealed partial class ModelSession : IDisposable
         return _layout;
     }
 
-    void RunToLogits(SessionLayout layout, ResumePoint? from)
+    FinishedPass RunToLogits(SessionLayout layout, ResumePoint? from)
     {
         if (layout.LastTokens is { } lastTokens && lastTokens.Applies(from))
         {
             lastTokens.Run(from);
             layout.Head.Logits(lastTokens.Hidden, layout.Last!.Logits);
-            return;
+            return new FinishedPass(layout.Last.Logits, lastTokens.Rstd);
         }
         layout.Forward.Run(from);
         Tensor hidden = layout.Activations.LnFinal;
@@ -156,5 +158,6 @@ public sealed partial class ModelSession : IDisposable
             _model.Ops.Gather(last.Ids, hidden, last.Hidden);
             layout.Head.Logits(last.Hidden, last.Logits);
         }
+        return new FinishedPass(layout.Logits ?? layout.AllLogits ?? hidden, layout.Activations.LnFinalRstd);
     }
 }

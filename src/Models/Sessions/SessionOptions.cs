@@ -38,6 +38,10 @@ public sealed record SessionOptions
     /// <summary>Sites whose gradients to record in every backward pass.</summary>
     public IReadOnlyList<Site> RecordGradients { get; init; } = [];
 
+    /// <summary>Whether logits that are not finite are left as they are, whatever
+    /// <see cref="LanguageModel.RequiresFinite"/> says.</summary>
+    internal bool TakesNonfinite { get; init; }
+
     /// <summary>Checks what can be known before memory is taken.</summary>
     /// <exception cref="UserException">A size is too large, or a site has no gradient.</exception>
     internal void RequireFits(ModelConfig config)

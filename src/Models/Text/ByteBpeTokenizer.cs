@@ -94,12 +94,14 @@ public sealed class ByteBpeTokenizer
         return [.. ids];
     }
 
-    /// <summary>Ids to text; bytes that are not UTF-8 (half of a character) become U+FFFD.</summary>
-    /// <exception cref="UserException">An id is not in the vocabulary.</exception>
+    /// <summary>Ids to text; bytes that are not UTF-8 (half of a character) become U+FFFD. An id that has no
+    /// token, as the last rows of a padded vocabulary, is <c>&lt;id 50270&gt;</c>.</summary>
+    /// <exception cref="UserException">An id is negative.</exception>
     public string Decode(ReadOnlySpan<int> ids) => Encoding.UTF8.GetString(DecodeBytes(ids));
 
-    /// <summary>Ids to the exact bytes they stand for.</summary>
-    /// <exception cref="UserException">An id is not in the vocabulary.</exception>
+    /// <summary>Ids to the exact bytes they stand for; an id without a token as in
+    /// <see cref="Decode"/>.</summary>
+    /// <exception cref="UserException">An id is negative.</exception>
     public byte[] DecodeBytes(ReadOnlySpan<int> ids)
     {
         int length = 0;
@@ -109,14 +111,16 @@ public sealed class ByteBpeTokenizer
         int end = 0;
         foreach (int id in ids)
         {
-            _bytes[id].CopyTo(bytes, end);
-            end += _bytes[id].Length;
+            byte[] token = Bytes(id);
+            token.CopyTo(bytes, end);
+            end += token.Length;
         }
         return bytes;
     }
 
-    /// <summary>One token as text; a byte that is no whole UTF-8 character is shown as <c>\xNN</c>.</summary>
-    /// <exception cref="UserException">The id is not in the vocabulary.</exception>
+    /// <summary>One token as text; a byte that is no whole UTF-8 character is shown as <c>\xNN</c>,
+    /// an id without a token as in <see cref="Decode"/>.</summary>
+    /// <exception cref="UserException">The id is negative.</exception>
     public string TokenText(int id)
     {
         var text = new StringBuilder();
@@ -194,8 +198,11 @@ public sealed class ByteBpeTokenizer
         return text;
     }
 
-    byte[] Bytes(int id) => (uint)id < (uint)_bytes.Length
-        ? _bytes[id]
-        : throw new UserException(
-            $"Token id {id} is not in the vocabulary; expected 0 to {_bytes.Length - 1}.");
+    byte[] Bytes(int id)
+    {
+        if (id < 0)
+            throw new UserException(
+                $"Token id {id} is not in the vocabulary; expected 0 to {_bytes.Length - 1}.");
+        return id < _bytes.Length ? _bytes[id] : Encoding.UTF8.GetBytes($"<id {id}>");
+    }
 }

@@ -112,6 +112,9 @@ public sealed class Trainer : IDisposable
         foreach (TokenBatch batch in batches)
             sum += _session.ForwardBackward(Rows(batch), batch.Targets, _gradients, 1f / counted).Sum;
         (double loss, double norm) = (sum / counted, GradientNorm());
+        if ((!double.IsFinite(loss) || !double.IsFinite(norm)) && Step == 0)
+            throw new UserException($"step 1: the loss is {loss} and the gradient's norm {norm} before any "
+                + $"weight was changed{FirstSite(batches)}; training stopped.");
         if (!double.IsFinite(loss) || !double.IsFinite(norm))
             throw new UserException(
                 $"step {Step + 1}: the loss is {loss} and the gradient's norm {norm}; training "
@@ -122,6 +125,14 @@ public sealed class Trainer : IDisposable
         Optimizer.Step(rate, ++Step, clip);
         Tokens += counted;
         return new TrainingStep(Step, loss, rate, norm, Tokens);
+    }
+
+    string FirstSite(TokenBatch[] batches)
+    {
+        foreach (TokenBatch batch in batches)
+            if (NonfinitePass.First(_model, Rows(batch)) is { } site)
+                return $": {site}";
+        return "";
     }
 
     /// <summary>Mean cross-entropy over all tokens of other texts, nats; changes nothing.</summary>

@@ -81,7 +81,7 @@ public static class TrainingRun
         bool already = run.IsComplete(call);
         if (already && !run.HasCheckpoint && LastRow(run) is { } end)
             return new TrainingResult(true, end.Step, end.Tokens, end.Loss, TimeSpan.Zero);
-        using LanguageModel model = MakeModel(device, config, texts.Tokenizer);
+        using LanguageModel model = MakeModel(device, config, texts);
         using var trainer = new Trainer(model, config, texts.Train);
         if (run.HasCheckpoint)
             TrainingCheckpoint.Restore(run.Checkpoint, trainer);
@@ -157,24 +157,23 @@ public static class TrainingRun
         return loss;
     }
 
-    static LanguageModel MakeModel(ComputeDevice device, TrainingConfig config, ByteBpeTokenizer tokenizer)
+    static LanguageModel MakeModel(ComputeDevice device, TrainingConfig config, TrainingTexts texts)
     {
+        ByteBpeTokenizer tokenizer = texts.Tokenizer;
         ModelConfig sizes = config.Model.From is { } from ? ModelFolder.ReadConfig(from)
             : config.Model.Sizes! with
         {
             VocabSize = tokenizer.VocabSize, BosToken = tokenizer.EndOfText, EosToken = tokenizer.EndOfText,
         };
-        if (sizes.VocabSize < tokenizer.VocabSize)
-            throw new UserException(
-                $"the tokenizer has {tokenizer.VocabSize} tokens and the model {sizes.VocabSize}; "
-                + "expected a tokenizer that belongs to the model.");
+        texts.Train.RequireIds(sizes.VocabSize);
+        texts.Validation?.RequireIds(sizes.VocabSize);
         // Before the weights are there: the sum is refused as one, with its parts.
         var parameters = new ParameterLayout(sizes.Validated());
         Trainer.MakePlan(device, parameters, config, Trainer.Trained(parameters, config))
             .Add("weights", parameters.TotalLength).Require("a smaller model or fewer parameters in train");
         if (config.Model.From is { } folder)
             return LanguageModel.Load(device, folder);
-        var model = new LanguageModel(device, sizes);
+        var model = new LanguageModel(device, sizes) { RequiresFinite = true };
         model.Initialize(config.Seed);
         return model;
     }

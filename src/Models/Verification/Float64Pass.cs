@@ -62,7 +62,9 @@ sealed class Float64Pass(
         double[] v = At($"{name}.attn.hook_v", [T, H, D], Third(qkv, 2));
 
         double[] scores = new double[H * T * T], pattern = new double[H * T * T], z = new double[T * C];
-        HostParallel.For(H * T, item => AttendFrom(item / T, item % T, q, k, v, scores, pattern, z));
+        double divisor = (config.ScaleAttention ? Math.Sqrt(D) : 1) * (config.ScaleAttentionByLayer ? l + 1
+            : 1);
+        HostParallel.For(H * T, item => AttendFrom(item / T, item % T, q, k, v, divisor, scores, pattern, z));
         site($"{name}.attn.hook_attn_scores", [H, T, T], scores);
         site($"{name}.attn.hook_pattern", [H, T, T], pattern);
         site($"{name}.attn.hook_z", [T, H, D], z);
@@ -78,8 +80,8 @@ sealed class Float64Pass(
     }
 
     // One query: its scores against keys 0 to t, their softmax, and the mixture of values.
-    void AttendFrom(
-        int h, int t, double[] q, double[] k, double[] v, double[] scores, double[] pattern, double[] z)
+    void AttendFrom(int h, int t, double[] q, double[] k, double[] v, double divisor, double[] scores,
+        double[] pattern, double[] z)
     {
         int row = (h * T + t) * T;
         double max = double.NegativeInfinity, sum = 0;
@@ -88,8 +90,7 @@ sealed class Float64Pass(
             double dot = 0;
             for (int d = 0; d < D; d++)
                 dot += q[(t * H + h) * D + d] * k[(s * H + h) * D + d];
-            double score = config.ScaleAttention ? dot / Math.Sqrt(D) : dot;
-            scores[row + s] = s <= t ? score : double.NegativeInfinity;
+            scores[row + s] = s <= t ? dot / divisor : double.NegativeInfinity;
             max = Math.Max(max, scores[row + s]);
         }
         for (int s = 0; s <= t; s++)

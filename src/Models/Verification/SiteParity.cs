@@ -4,8 +4,8 @@ namespace HeadTap.Models;
 
 /// <summary>How far the sites of one kind are from the float64 reference.</summary>
 /// <param name="Kind">Which sites, of all layers.</param>
-/// <param name="Error">Largest absolute difference; infinite when one side is not finite and the other
-/// differs.</param>
+/// <param name="Error">Largest absolute difference; infinite when a side is not finite, other than masked
+/// scores.</param>
 /// <param name="Largest">Largest absolute value of the reference.</param>
 public sealed record SiteParity(SiteKind Kind, double Error, double Largest)
 {
@@ -42,7 +42,7 @@ public sealed record SiteParity(SiteKind Kind, double Error, double Largest)
             (double error, double largest, int count) = errors.GetValueOrDefault(site.Kind);
             for (int i = 0; i < exact.Length; i++)
             {
-                error = Worst(error, exact[i], found[i]);
+                error = Worst(error, exact[i], found[i], site.Kind == SiteKind.Scores);
                 if (double.IsFinite(exact[i]))
                     largest = Math.Max(largest, Math.Abs(exact[i]));
             }
@@ -58,11 +58,12 @@ public sealed record SiteParity(SiteKind Kind, double Error, double Largest)
             .Select(e => new SiteParity(e.Key, e.Value.Error, e.Value.Largest))];
     }
 
-    static double Worst(double error, double exact, float found)
+    static double Worst(double error, double exact, float found, bool masked)
     {
-        if (exact == found || (double.IsNegativeInfinity(exact) && float.IsNegativeInfinity(found)))
-            return error; // masked scores
+        if (masked && double.IsNegativeInfinity(exact) && float.IsNegativeInfinity(found))
+            return error;
+        // Equal infinities would have the difference NaN, and are no agreement.
         double difference = Math.Abs(exact - found);
-        return difference <= error ? error : double.IsNaN(difference) ? double.PositiveInfinity : difference;
+        return double.IsFinite(difference) ? Math.Max(error, difference) : double.PositiveInfinity;
     }
 }

@@ -19,8 +19,6 @@ public delegate void ParameterSource(ParameterSlice slice, long start, Span<floa
 public static class ModelFolder
 {
     const string ConfigFile = "config.json";
-    const string WeightsFile = "model.safetensors";
-    const string IndexFile = "model.safetensors.index.json";
     const int PieceLength = 1 << 18;
 
     static readonly string[] TokenizerFiles =
@@ -39,8 +37,26 @@ public static class ModelFolder
 
     internal static ModelConfig ReadConfig(string dir, IReadOnlyList<Architecture> known)
     {
-        RequireFolder(dir);
-        return ModelConfig.Read(Path.Combine(dir, ConfigFile), known);
+        ModelConfig config = ReadConfigFile(dir, known);
+        return config.TiedHead && StoredHead.Differs(dir, config) ? config with { TiedHead = false } : config;
+    }
+
+    /// <summary>
+    /// What a user should know of how a model is read: a head of its own in spite of the config, tensors
+    /// passed over, biases that are not there. A line each.
+    /// </summary>
+    /// <exception cref="UserException">Something is missing, damaged or does not fit.</exception>
+    public static IReadOnlyList<string> Remarks(string dir)
+    {
+        ModelConfig config = ReadConfig(dir);
+        using SafetensorsShards shards = SafetensorsShards.Open(WeightFiles.Find(dir));
+        IReadOnlyList<string> remarks = CheckpointNames.Match(dir, shards, new ParameterLayout(config))
+            .Remarks;
+        string head = config.Architecture.NameOf(Role.HeadWeight);
+        if (config.TiedHead || !ReadConfigFile(dir, Architecture.Known).TiedHead)
+            return remarks;
+        return [$"{Quoted.Path(dir)}: {head} differs from the token embedding, to which config.json ties it; "
+            + "the head of the file is used", .. remarks];
     }
 
     /// <summary>Reads all parameters into the flat vector of <see cref="ParameterLayout"/>.</summary>
@@ -61,42 +77,56 @@ public static class ModelFolder
 
     /// <summary>Reads every parameter into the place that <paramref name="destination"/> gives for
     /// it.</summary>
-    /// <exception cref="UserException">The weights are missing or damaged, or do not fit the
-    /// config.</exception>
+    /// <exception cref="UserException">The weights are missing or damaged, do not fit the config, or a number
+    /// is not finite.</exception>
     public static void ReadParameters(string dir, ModelConfig config, ParameterDestination destination)
     {
-        using SafetensorsShards shards = SafetensorsShards.Open(FindWeights(dir));
-        foreach ((ParameterSlice slice, string name) in CheckpointNames.Match(
-            dir, shards, new ParameterLayout(config)))
-            Read(shards, name, slice, config, destination(slice));
+        using SafetensorsShards shards = SafetensorsShards.Open(WeightFiles.Find(dir));
+        var nonfinite = new NonfiniteTensors(shards);
+        foreach ((ParameterSlice slice, string? name) in CheckpointNames.Match(
+            dir, shards, new ParameterLayout(config)).Parameters)
+            Read(nonfinite, name, slice, config, destination(slice));
+        nonfinite.Require(null);
     }
 
     /// <summary>Reads every parameter in pieces of at most 256 Ki elements, for memory that is not a span.
     /// One
     /// that the checkpoint stores in another order comes in one piece.</summary>
-    /// <exception cref="UserException">The weights are missing or damaged, or do not fit the
-    /// config.</exception>
-    public static void ReadPieces(string dir, ModelConfig config, ParameterSink sink)
+    /// <param name="dir">The folder.</param>
+    /// <param name="config">The model's sizes.</param>
+    /// <param name="sink">Takes the pieces.</param>
+    /// <param name="nonfinite">Told in one line which numbers are NaN or infinite; null refuses them.</param>
+    /// <exception cref="UserException">The weights are missing or damaged, do not fit the config, or a number
+    /// is not finite.</exception>
+    public static void ReadPieces(
+        string dir, ModelConfig config, ParameterSink sink, Action<string>? nonfinite = null)
     {
-        using SafetensorsShards shards = SafetensorsShards.Open(FindWeights(dir));
+        using SafetensorsShards shards = SafetensorsShards.Open(WeightFiles.Find(dir));
+        var bad = new NonfiniteTensors(shards);
         float[] piece = new float[PieceLength];
-        foreach ((ParameterSlice slice, string name) in CheckpointNames.Match(
-            dir, shards, new ParameterLayout(config)))
+        foreach ((ParameterSlice slice, string? name) in CheckpointNames.Match(
+            dir, shards, new ParameterLayout(config)).Parameters)
         {
+            if (name is null)
+            {
+                sink(slice, 0, new float[slice.Length]);
+                continue;
+            }
             if (slice.Stored != StoredForm.AsInMemory) // rearranged as a whole
             {
                 float[] whole = new float[slice.Length];
-                Read(shards, name, slice, config, whole);
+                Read(bad, name, slice, config, whole);
                 sink(slice, 0, whole);
                 continue;
             }
             for (long start = 0; start < slice.Length; start += PieceLength)
             {
                 Span<float> values = piece.AsSpan(0, (int)Math.Min(PieceLength, slice.Length - start));
-                shards.Read(name, start, values);
+                bad.Read(name, start, values);
                 sink(slice, start, values);
             }
         }
+        bad.Require(nonfinite);
     }
 
     /// <summary>Writes a model folder that Hugging Face loads. Every file is written whole or not at
@@ -116,7 +146,7 @@ public static class ModelFolder
         writer.Metadata["format"] = "pt";
         foreach (ParameterSlice slice in new ParameterLayout(config).Slices)
             writer.Add(slice.StoredName, StoredForms.ShapeOf(slice), Stored(slice, config, source), dtype);
-        writer.Save(Path.Combine(dir, WeightsFile));
+        writer.Save(Path.Combine(dir, WeightFiles.One));
         if (tokenizerFrom is not null)
             CopyTokenizer(tokenizerFrom, dir);
         // Last: a folder without config.json is refused on reading, so half a model is never taken for one.
@@ -134,7 +164,7 @@ public static class ModelFolder
     /// <exception cref="UserException">A file cannot be read or written.</exception>
     public static void CopyTokenizer(string from, string to)
     {
-        RequireFolder(from);
+        WeightFiles.RequireFolder(from);
         if (Path.GetFullPath(from) == Path.GetFullPath(to))
             return;
         foreach (string file in TokenizerFiles)
@@ -145,13 +175,27 @@ public static class ModelFolder
             }
     }
 
+    /// <summary>
+    /// What names a model in manifests, in small hexadecimal letters: <see cref="WeightsHash"/>, or where
+    /// <c>config.json</c> asks for another computation than GPT-2's of those weights (its heads,
+    /// nonlinearity,
+    /// epsilon, scales) SHA-256 over that and these values (docs/design/0014).
+    /// </summary>
+    /// <exception cref="UserException">The weights are missing or cannot be read.</exception>
+    public static string Hash(string dir)
+    {
+        string weights = WeightsHash(dir);
+        return File.Exists(Path.Combine(dir, ConfigFile))
+            ? ModelHash.Of(weights, ReadConfigFile(dir, Architecture.Known)) : weights;
+    }
+
     /// <summary>SHA-256 of the weights in small hexadecimal letters: of the one file, or of all files of an
     /// index in order of their names, one after the other (<c>cat model-*.safetensors |
     /// sha256sum</c>).</summary>
     /// <exception cref="UserException">The weights are missing or cannot be read.</exception>
-    public static string Hash(string dir)
+    public static string WeightsHash(string dir)
     {
-        using SafetensorsShards shards = SafetensorsShards.Open(FindWeights(dir));
+        using SafetensorsShards shards = SafetensorsShards.Open(WeightFiles.Find(dir));
         return FileHash.Sha256(shards.Files);
     }
 
@@ -161,20 +205,35 @@ public static class ModelFolder
     public static void Check(string dir)
     {
         var parameters = new ParameterLayout(ReadConfig(dir));
-        using SafetensorsShards shards = SafetensorsShards.Open(FindWeights(dir));
+        using SafetensorsShards shards = SafetensorsShards.Open(WeightFiles.Find(dir));
         CheckpointNames.Match(dir, shards, parameters);
     }
 
-    static void Read(SafetensorsShards shards, string name, ParameterSlice slice, ModelConfig config,
+    static ModelConfig ReadConfigFile(string dir, IReadOnlyList<Architecture> known)
+    {
+        WeightFiles.RequireFolder(dir);
+        string path = Path.Combine(dir, ConfigFile);
+        // A folder of another program has neither; its weights say more than the missing config.
+        if (!File.Exists(path) && WeightFiles.InFolder(dir) is null && WeightFiles.Others(dir) is { } others)
+            throw new UserException(others);
+        return ModelConfig.Read(path, known);
+    }
+
+    static void Read(NonfiniteTensors tensors, string? name, ParameterSlice slice, ModelConfig config,
         Span<float> destination)
     {
+        if (name is null)
+        {
+            destination.Clear();
+            return;
+        }
         if (slice.Stored == StoredForm.AsInMemory)
         {
-            shards.Read(name, destination);
+            tensors.Read(name, 0, destination);
             return;
         }
         float[] stored = new float[slice.Length];
-        shards.Read(name, stored);
+        tensors.Read(name, 0, stored);
         StoredForms.ToMemory(slice, config.Heads, stored, destination);
     }
 
@@ -196,26 +255,5 @@ public static class ModelFolder
             if (start + piece.Length == slice.Length)
                 stored = null;
         };
-    }
-
-    static string FindWeights(string dir)
-    {
-        RequireFolder(dir);
-        string one = Path.Combine(dir, WeightsFile), index = Path.Combine(dir, IndexFile);
-        if (File.Exists(one))
-            return one;
-        if (File.Exists(index))
-            return index;
-        throw new UserException(File.Exists(Path.Combine(dir, "pytorch_model.bin"))
-            ? $"{Quoted.Path(dir)}: has only pytorch_model.bin, which is not supported; convert it to "
-                + $"{WeightsFile}."
-            : $"{Quoted.Path(dir)}: has neither {WeightsFile} nor {IndexFile}; expected a model folder.");
-    }
-
-    static void RequireFolder(string dir)
-    {
-        if (!Directory.Exists(dir))
-            throw new UserException($"{Quoted.Path(dir)}: no such folder; expected a model folder with "
-                + $"{ConfigFile}.");
     }
 }

@@ -45,9 +45,19 @@ static class SafetensorsDtypes
         _ => 8,
     };
 
-    /// <summary>Whether every value is a 32-bit float exactly, so that we read it as one.</summary>
+    /// <summary>What messages say of the types that can be read as 32-bit floats.</summary>
+    internal const string Floats = "F32, F64, F16 or BF16";
+
+    /// <summary>Whether we read it as 32-bit floats. F64 is rounded; the others are floats
+    /// exactly.</summary>
     internal static bool IsFloat(this SafetensorsDtype dtype) =>
-        dtype is SafetensorsDtype.F32 or SafetensorsDtype.F16 or SafetensorsDtype.BF16;
+        dtype is SafetensorsDtype.F32 or SafetensorsDtype.F64 or SafetensorsDtype.F16
+            or SafetensorsDtype.BF16;
+
+    /// <summary>Whether only quantised checkpoints have weights of this type.</summary>
+    internal static bool IsQuantised(this SafetensorsDtype dtype) =>
+        dtype is SafetensorsDtype.U8 or SafetensorsDtype.I8 or SafetensorsDtype.F8E4M3
+            or SafetensorsDtype.F8E5M2;
 
     internal static string Text(this SafetensorsDtype dtype) => dtype switch
     {

@@ -11,7 +11,7 @@ namespace HeadTap.Models;
 /// Reads a safetensors file through a memory map: opening costs the header, reading a tensor costs one copy.
 /// The whole header is checked on opening, so a file that opens can be read to its last byte.
 /// </summary>
-public sealed unsafe class SafetensorsReader : IDisposable
+public sealed unsafe partial class SafetensorsReader : IDisposable
 {
     const int PieceLength = 1 << 18;
 
@@ -83,7 +83,7 @@ public sealed unsafe class SafetensorsReader : IDisposable
         : throw new UserException($"{Quoted.Path(_path)}: has no tensor {Quoted.Name(name)}; "
             + $"it has {Quoted.Names([.. Entries.Select(e => e.Name)])}.");
 
-    /// <summary>Reads a whole tensor, F32, F16 or BF16; every value of these is a float exactly.</summary>
+    /// <summary>Reads a whole tensor, F32, F64 (rounded), F16 or BF16.</summary>
     /// <param name="name">The tensor.</param>
     /// <param name="destination">As long as the tensor.</param>
     /// <exception cref="UserException">No such tensor, or its elements are of another type.</exception>
@@ -113,8 +113,12 @@ public sealed unsafe class SafetensorsReader : IDisposable
                 for (int i = 0; i < n; i++)
                     destination[i] = BitConverter.UInt32BitsToSingle((uint)((ushort*)source)[i] << 16);
                 break;
+            case SafetensorsDtype.F64:
+                TensorPrimitives.ConvertChecked<double, float>(
+                    new ReadOnlySpan<double>(source, n), destination);
+                break;
             default:
-                throw WrongDtype(entry, "F32, F16 or BF16");
+                throw WrongDtype(entry, SafetensorsDtypes.Floats);
         }
     }
 
@@ -122,7 +126,8 @@ public sealed unsafe class SafetensorsReader : IDisposable
     /// <param name="name">The tensor.</param>
     /// <param name="destination">Of the tensor's shape.</param>
     /// <param name="seen">Is shown each piece; null for nobody.</param>
-    /// <exception cref="UserException">No such tensor, or it has another shape or type.</exception>
+    /// <exception cref="UserException">No such tensor, it has another shape or type, or a number in it is
+    /// not finite.</exception>
     public void Read(string name, Tensor destination, Action<ReadOnlySpan<float>>? seen = null)
     {
         ArgumentNullException.ThrowIfNull(destination);
@@ -135,6 +140,7 @@ public sealed unsafe class SafetensorsReader : IDisposable
         {
             Span<float> values = piece.AsSpan(0, (int)Math.Min(PieceLength, destination.Length - start));
             Read(name, start, values);
+            RequireFinite(name, values);
             seen?.Invoke(values);
             destination.Slice(name, start, values.Length).Upload(values);
         }
@@ -183,6 +189,8 @@ public sealed unsafe class SafetensorsReader : IDisposable
             : bytes > SafetensorsHeader.MostBytes ? $"but the format allows {SafetensorsHeader.MostBytes}"
             : bytes < 2 ? "but the shortest is {}"
             : null;
+        if (wrong is not null && ForeignFile.Name(path) is { } foreign)
+            throw new UserException($"{Quoted.Path(path)}: is {foreign}");
         return wrong is null
             ? (int)bytes
             : throw new UserException($"{Quoted.Path(path)}: its header claims {bytes} bytes, {wrong}. "

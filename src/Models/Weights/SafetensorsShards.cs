@@ -60,6 +60,13 @@ public sealed class SafetensorsShards : IDisposable
     public void Read(string name, long start, Span<float> destination) =>
         Locate(name).Reader.Read(name, start, destination);
 
+    /// <summary>See <see cref="SafetensorsReader.NonFinite"/>.</summary>
+    internal string? NonFinite(string name) => Locate(name).Reader.NonFinite(name);
+
+    /// <summary>Whether two tensors of one shape hold the same numbers.</summary>
+    internal bool SameNumbers(string name, string other)
+        => Locate(name).Reader.SameNumbers(name, Locate(other).Reader, other);
+
     /// <inheritdoc/>
     public void Dispose()
     {

@@ -36,7 +36,7 @@ public sealed class SafetensorsWriter
     public void Add(string name, ReadOnlySpan<int> shape, TensorSource source,
         SafetensorsDtype dtype = SafetensorsDtype.F32)
     {
-        if (!dtype.IsFloat())
+        if (!dtype.IsFloat() || dtype == SafetensorsDtype.F64)
             throw new ArgumentException($"Floats are written as F32, F16 or BF16, not {dtype}.",
                 nameof(dtype));
         Add(new Item(name, dtype, shape.ToArray(), Elements(shape),

@@ -6,7 +6,8 @@ namespace HeadTap.Models;
 
 /// <summary>
 /// What names a state of a model's weights: SHA-256 over every parameter in checkpoint order, its name and
-/// shape and its float32 bits. Unlike a hash of files it is the same however the weights were stored.
+/// shape and its float32 bits, and over values of the config that change what is computed from them, where
+/// they are not as usual. Unlike a hash of files it is the same however the weights were stored.
 /// </summary>
 public static class WeightHash
 {
@@ -20,6 +21,6 @@ public static class WeightHash
             hash.AppendData(Encoding.UTF8.GetBytes($"{slice}\n"));
             hash.AppendData(MemoryMarshal.AsBytes(model.Set[slice.Name].ToArray().AsSpan()));
         }
-        return Convert.ToHexStringLower(hash.GetHashAndReset());
+        return ModelHash.Of(Convert.ToHexStringLower(hash.GetHashAndReset()), model.Config);
     }
 }

@@ -20,7 +20,7 @@ public static class WeightProcessing
     {
         ArgumentNullException.ThrowIfNull(model);
         ModelConfig config = model.Config with { TiedHead = false, HeadBias = true };
-        var processed = new LanguageModel(model.Device, config);
+        var processed = new LanguageModel(model.Device, config) { RequiresFinite = model.RequiresFinite };
         try
         {
             Func<Role, int, double[]> read = P(model);

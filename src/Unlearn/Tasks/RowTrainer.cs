@@ -87,6 +87,8 @@ public sealed class RowTrainer : IDisposable
     public double Learn(IReadOnlyList<int[]> batch)
     {
         double loss = Passes.AddMean(batch);
+        if (Steps == 0 && !double.IsFinite(loss))
+            throw NonfinitePass.Explain(Passes.Model, new SequenceBatch([.. batch]));
         Step(loss);
         return loss;
     }
@@ -98,6 +100,9 @@ public sealed class RowTrainer : IDisposable
     /// <exception cref="UserException">The loss is not finite; the weights are unchanged.</exception>
     public void Step(double loss)
     {
+        if (Steps == 0 && !double.IsFinite(loss))
+            throw new UserException(
+                $"step 1: the loss is {loss} before any weight was changed; the model's numbers overflow");
         if (!double.IsFinite(loss))
             throw new UserException($"step {Steps + 1}: the loss is {loss}; try a lower learning rate");
         Steps++;

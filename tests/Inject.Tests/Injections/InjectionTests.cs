@@ -30,7 +30,7 @@ public sealed class InjectionTests
     [TestCase(float.NaN), TestCase(float.PositiveInfinity)]
     public void Logits_that_are_no_numbers_are_refused(float value) => Assert.That(
         () => AnswerStanding.Of([1, value], 0, 1),
-        Throws.TypeOf<UserException>().With.Message.Contains("smaller tau"));
+        Throws.TypeOf<UserException>().With.Message.Contains("overflows float32"));
 
     [Test]
     public void The_layer_encoder_is_what_attention_writes_after_the_memory()

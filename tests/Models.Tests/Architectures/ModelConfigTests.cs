@@ -54,7 +54,8 @@ sealed class ModelConfigTests
         ModelConfig config = ModelConfig.Tiny with
         {
             Inner = 96, Activation = Activation.GeluExact, LayerNormEpsilon = 1e-6f, TiedHead = false,
-            ScaleAttention = false, ResidualDropout = 0f, EmbeddingDropout = 0.25f, AttentionDropout = 0.3f,
+            ScaleAttention = false, ScaleAttentionByLayer = true, ResidualDropout = 0f,
+                EmbeddingDropout = 0.25f, AttentionDropout = 0.3f,
             BosToken = 0, EosToken = 60,
         };
         using var folder = new TemporaryFolder();
@@ -89,10 +90,35 @@ sealed class ModelConfigTests
     }
 
     [TestCase("gelu_pytorch_tanh", Activation.GeluTanh)]
+    [TestCase("gelu_new", Activation.GeluTanh)]
+    [TestCase("gelu_fast", Activation.GeluTanh)]
+    [TestCase("gelu_accurate", Activation.GeluTanh)]
+    [TestCase("gelu_python_tanh", Activation.GeluTanh)]
     [TestCase("gelu", Activation.GeluExact)]
+    [TestCase("gelu_python", Activation.GeluExact)]
     [TestCase("relu", Activation.Relu)]
     public void Activations_are_known_by_their_names(string name, Activation activation) =>
         Assert.That(Read(With("activation_function", $"\"{name}\"")).Activation, Is.EqualTo(activation));
+
+    [Test]
+    public void Variants_of_attention_are_computed_or_change_nothing_in_float32()
+    {
+        Assert.That(Read(With("scale_attn_by_inverse_layer_idx", "true")),
+            Is.EqualTo(Gpt2.Small with { ScaleAttentionByLayer = true }));
+        Assert.That(Read(With("scale_attn_weights", "false")),
+            Is.EqualTo(Gpt2.Small with { ScaleAttention = false }));
+        Assert.That(Read(With("reorder_and_upcast_attn", "true")), Is.EqualTo(Gpt2.Small));
+        Assert.That(Read(With("pruned_heads", "{}")), Is.EqualTo(Gpt2.Small));
+    }
+
+    [Test]
+    public void A_config_of_nanogpt_has_the_exact_gelu()
+    {
+        ModelConfig config = Read("""
+            {"n_layer": 2, "n_head": 4, "n_embd": 32, "block_size": 16, "bias": false, "vocab_size": 61}
+            """);
+        Assert.That(config, Is.EqualTo(ModelConfig.Tiny with { Activation = Activation.GeluExact }));
+    }
 
     [Test]
     public void A_token_outside_the_vocabulary_is_none() =>
@@ -129,8 +155,10 @@ sealed class ModelConfigTests
     [TestCase("model_type", "\"llama\"", "llama")]
     [TestCase("tie_word_embeddings", "1", "true or false")]
     [TestCase("bos_token_id", "\"a\"", "bos_token_id")]
-    [TestCase("scale_attn_by_inverse_layer_idx", "true", "not supported")]
-    [TestCase("reorder_and_upcast_attn", "true", "not supported")]
+    [TestCase("activation_function", "\"quick_gelu\"", "gelu_fast")]
+    [TestCase("activation_function", "\"gelu_10\"", "gelu_fast")]
+    [TestCase("scale_attn_by_inverse_layer_idx", "1", "true or false")]
+    [TestCase("pruned_heads", "{\"0\": [1]}", "pruned heads")]
     [TestCase("add_cross_attention", "true", "not supported")]
     public void A_wrong_field_is_refused_by_name(string field, string value, string word) =>
         BadInput.Refused(() => Read(With(field, value)), "config.json", field, word);

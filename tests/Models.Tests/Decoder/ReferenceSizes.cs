@@ -17,6 +17,7 @@ static class ReferenceSizes
             },
             Epsilon = config.LayerNormEpsilon,
             ScaleAttention = config.ScaleAttention,
+            ScaleAttentionByLayer = config.ScaleAttentionByLayer,
             TiedHead = config.TiedHead,
         };
 

@@ -24,6 +24,7 @@ sealed class TestModel : IDisposable
             },
             Epsilon = c.LayerNormEpsilon,
             ScaleAttention = c.ScaleAttention,
+            ScaleAttentionByLayer = c.ScaleAttentionByLayer,
             TiedHead = c.TiedHead,
             HeadBias = c.HeadBias,
         };

@@ -106,11 +106,17 @@ sealed class ByteBpeTokenizerTests
         Assert.That(_tokenizer.TokenText(50256), Is.EqualTo("<|endoftext|>"));
     }
 
-    [TestCase(-1)]
     [TestCase(50257)]
     [TestCase(int.MaxValue)]
+    public void An_id_without_a_token_is_written_as_its_number(int id)
+    {
+        Assert.That(_tokenizer.Decode([15496, id, 995]), Is.EqualTo($"Hello<id {id}> world"));
+        Assert.That(_tokenizer.TokenText(id), Is.EqualTo($"<id {id}>"));
+    }
+
+    [TestCase(-1)]
     [TestCase(int.MinValue)]
-    public void An_id_outside_the_vocabulary_is_refused(int id)
+    public void A_negative_id_is_refused(int id)
     {
         BadInput.Refused(() => _tokenizer.Decode([15496, id]), $"{id}", "50256");
         BadInput.Refused(() => _tokenizer.TokenText(id), $"{id}", "50256");

@@ -11,7 +11,8 @@ sealed class Float64DecoderTests
     static readonly ModelConfig[] Configs =
     [
         ModelConfig.Tiny,
-        ModelConfig.Tiny with { Activation = Activation.GeluExact, TiedHead = false, Inner = 70 },
+        ModelConfig.Tiny with { Activation = Activation.GeluExact, TiedHead = false, Inner = 70,
+            ScaleAttentionByLayer = true },
         ModelConfig.Tiny with { Activation = Activation.Relu, ScaleAttention = false,
             LayerNormEpsilon = .1f },
         new() { VocabSize = 130, ContextLength = 9, Width = 70, Layers = 1, Heads = 7 },

@@ -94,12 +94,18 @@ public sealed unsafe partial class Ops
     /// <exception cref="InvalidOperationException">Names the tensor, the first index, its value.</exception>
     public void CheckFinite(Tensor x)
     {
-        CountOp();
-        long first = Host ? ReductionHost.FirstBad(x.Pointer, x.Length) : FirstBad(x);
+        long first = FirstNonfinite(x);
         if (first < 0)
             return;
         float value = x.Slice(x.Name, first, 1).ToArray()[0];
         throw new InvalidOperationException($"{x} is not finite: element {first} is {value}.");
+    }
+
+    /// <summary>The first element that is NaN or infinite, -1 for none; waits for the device.</summary>
+    public long FirstNonfinite(Tensor x)
+    {
+        CountOp();
+        return Host ? ReductionHost.FirstBad(x.Pointer, x.Length) : FirstBad(x);
     }
 
     long FirstBad(Tensor x)
