@@ -129,7 +129,8 @@ public sealed class HtmlReport(string title)
         {
             bool bold = strong?.Invoke(i) ?? false;
             _body.Append('<').Append(cell).Append(number[i] ? " class=\"n\">" : ">").Append(bold ? "<b>" : "")
-                .Append(WebUtility.HtmlEncode(texts[i])).Append(bold ? "</b></" : "</").Append(cell)
+                .Append(WebUtility.HtmlEncode(number[i] ? NumberText.WithoutMinusZero(texts[i]) : texts[i]))
+                .Append(bold ? "</b></" : "</").Append(cell)
                 .Append('>');
         }
         _body.Append("</tr>\n");

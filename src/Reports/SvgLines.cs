@@ -34,8 +34,9 @@ public static partial class SvgChart
     /// <param name="lines">Lines to draw; at most four.</param>
     /// <param name="axis">Scale of the value axis.</param>
     /// <param name="format">.NET number format of the values.</param>
+    /// <param name="names">Names of the axes; null for none.</param>
     public static string Lines(string title, IReadOnlyList<string> labels, IReadOnlyList<ChartLine> lines,
-        ChartAxis axis = ChartAxis.Even, string format = "0.00")
+        ChartAxis axis = ChartAxis.Even, string format = "0.00", ChartAxes? names = null)
     {
         ArgumentNullException.ThrowIfNull(labels);
         ArgumentNullException.ThrowIfNull(lines);
@@ -46,13 +47,18 @@ public static partial class SvgChart
         double Y(double value) => Top + (top - Place(value, axis)) / (top - bottom) * LineHeight;
         var svg = new StringBuilder();
         int right = LineLeft + labels.Count * Step;
-        Begin(svg, title, right + Legend, Top + LineHeight + 34);
+        Begin(svg, title, right + Legend, Top + LineHeight + 34 + (names is null ? 0 : AxisName));
+        if (names is not null)
+        {
+            Text(svg, 10, Top - 8, "start", names.Down);
+            Text(svg, (LineLeft + right) / 2, Top + LineHeight + 22 + AxisName, "middle", names.Across);
+        }
         foreach (double tick in ticks)
         {
             svg.Append(CultureInfo.InvariantCulture, $"<line class=\"grid\" x1=\"{LineLeft}\" "
                 + $"x2=\"{right}\" y1=\"{Y(tick):0.##}\" y2=\"{Y(tick):0.##}\"/>");
             Text(svg, LineLeft - 8, (int)Y(tick) + 4, "end",
-                tick.ToString(axis == ChartAxis.Rank ? "0" : format, CultureInfo.InvariantCulture));
+                NumberText.Of(tick, axis == ChartAxis.Rank ? "0" : format));
         }
         for (int i = 0; i < labels.Count; i++)
             Text(svg, X(i), Top + LineHeight + 22, "middle", labels[i]);
@@ -97,7 +103,7 @@ public static partial class SvgChart
             svg.Append(CultureInfo.InvariantCulture,
                 $"<circle class=\"dot {style}\" cx=\"{X(i)}\" cy=\"{Y(line.Values[i]):0.##}\" r=\"4\">")
                 .Append("<title>").Append(WebUtility.HtmlEncode($"{line.Name}, {labels[i]}: "))
-                .Append(line.Values[i].ToString(format, CultureInfo.InvariantCulture))
+                .Append(NumberText.Of(line.Values[i], format))
                 .Append("</title></circle>");
         int y = Top + 14 + 22 * index;
         svg.Append(CultureInfo.InvariantCulture, $"<line class=\"line {style}\" stroke-dasharray=\"{dash}\" "

@@ -7,7 +7,7 @@ namespace HeadTap.Reports;
 /// <summary>A group of points of <see cref="SvgChart.Scatter"/>.</summary>
 /// <param name="Name">Name in the legend, after the number of the group.</param>
 /// <param name="Chosen">Point that is marked with the number of the group; null for none.</param>
-/// <param name="Others">Points that are drawn as small dots.</param>
+/// <param name="Others">Points that are drawn small, in the shape of the group.</param>
 /// <param name="Colour">Index of the colour, 0 to 5, which shows the kind of the group.</param>
 public sealed record ChartCloud(string Name, (double X, double Y)? Chosen,
     IReadOnlyList<(double X, double Y)> Others, int Colour = 0);
@@ -21,10 +21,21 @@ public sealed record ChartRange(string Title, double Low, double High);
 public static partial class SvgChart
 {
     const int ScatterWidth = 470, ScatterHeight = 330, ScatterLeft = 62, Marker = 9;
+    const double DotSize = 3;
+
+    // Outlines around (0, 0) of size 1, so that series of one colour can be told apart.
+    static readonly string[] s_shapes =
+    [
+        "M-1,0A1,1 0 1 0 1,0A1,1 0 1 0 -1,0Z", "M-.9,-.9H.9V.9H-.9Z", "M0,-1.15L1.1,.85H-1.1Z",
+        "M0,-1.25L1.25,0L0,1.25L-1.25,0Z", "M0,1.15L1.1,-.85H-1.1Z",
+        "M-.4,-1.1H.4V-.4H1.1V.4H.4V1.1H-.4V.4H-1.1V-.4H-.4Z",
+        "M-1.1,0L-.55,-.95H.55L1.1,0L.55,.95H-.55Z", "M-1.05,-.85H1.05L.6,.85H-.6Z",
+    ];
 
     const string ScatterStyle = """
         <style>.ht .k0{fill:#2f6fde}.ht .k1{fill:#d9730d}.ht .k2{fill:#2e8b57}.ht .k3{fill:#a0479e}
         .ht .k4{fill:#b8860b}.ht .k5{fill:#6b7685}.ht .front{fill:none;stroke:#8a94a3;stroke-dasharray:5 4}
+        .ht .before{fill:none;stroke:#8a94a3;stroke-width:2}
         .ht .lead{stroke:#8a94a3;stroke-width:1}.ht .num{fill:#fff;font-size:10px;font-weight:600}</style>
         """;
 
@@ -38,8 +49,10 @@ public static partial class SvgChart
     /// <param name="clouds">Groups of points; points with coordinates that are not finite are left
     /// out.</param>
     /// <param name="format">.NET number format of both axes.</param>
+    /// <param name="before">Point that is marked as "before", where all groups started; null for
+    /// none.</param>
     public static string Scatter(string title, ChartRange x, ChartRange y, IReadOnlyList<ChartCloud> clouds,
-        string format = "0.##")
+        string format = "0.##", (double X, double Y)? before = null)
     {
         ArgumentNullException.ThrowIfNull(x);
         ArgumentNullException.ThrowIfNull(y);
@@ -52,14 +65,15 @@ public static partial class SvgChart
         svg.Append(ScatterStyle);
         AppendAxes(svg, x, y, format, right, ground);
         AppendFront(svg, clouds, PlaceX, PlaceY);
-        foreach (ChartCloud cloud in clouds)
-            foreach ((double px, double py) in cloud.Others.Where(Finite))
-                svg.Append(CultureInfo.InvariantCulture, $"<circle class=\"k{cloud.Colour}\" "
-                    + $"cx=\"{PlaceX(px):0.##}\" cy=\"{PlaceY(py):0.##}\" r=\"2.5\" fill-opacity=\"0.4\"/>");
+        for (int i = 0; i < clouds.Count; i++)
+            foreach ((double px, double py) in clouds[i].Others.Where(Finite))
+                AppendShape(svg, i, clouds[i].Colour, PlaceX(px), PlaceY(py), DotSize, 0.45);
+        if (before is { } start && Finite(start))
+            AppendBefore(svg, PlaceX(start.X), PlaceY(start.Y), right);
         AppendMarkers(svg, clouds, PlaceX, PlaceY, format);
         for (int i = 0; i < clouds.Count; i++)
         {
-            AppendMarker(svg, clouds[i].Colour, right + 28, Top + 8 + 20 * i, i + 1, clouds[i].Name);
+            AppendMarker(svg, i, clouds[i].Colour, right + 28, Top + 8 + 20 * i, clouds[i].Name);
             Text(svg, right + 44, Top + 12 + 20 * i, "start", clouds[i].Name);
         }
         return svg.Append("</svg>").ToString();
@@ -86,8 +100,8 @@ public static partial class SvgChart
         Text(svg, (ScatterLeft + right) / 2, ground + 40, "middle", x.Title);
         Text(svg, 10, Top - 8, "start", y.Title);
 
-        string Tick(ChartRange range, int i) => (range.Low + (range.High - range.Low) * i / ticks)
-            .ToString(format, CultureInfo.InvariantCulture);
+        string Tick(ChartRange range, int i)
+            => NumberText.Of(range.Low + (range.High - range.Low) * i / ticks, format);
     }
 
     static void AppendFront(StringBuilder svg, IReadOnlyList<ChartCloud> clouds, Func<double, double> placeX,
@@ -120,12 +134,9 @@ public static partial class SvgChart
             if (place != (at, height))
                 svg.Append(CultureInfo.InvariantCulture, $"<line class=\"lead\" x1=\"{at:0.##}\" "
                     + $"y1=\"{height:0.##}\" x2=\"{place.X:0.##}\" y2=\"{place.Y:0.##}\"/>");
-            svg.Append(CultureInfo.InvariantCulture, $"<circle class=\"k{clouds[i].Colour}\" "
-                + $"cx=\"{at:0.##}\" cy=\"{height:0.##}\" r=\"3\"/>");
-            AppendMarker(markers, clouds[i].Colour, place.X, place.Y, i + 1, string.Create(
-                CultureInfo.InvariantCulture,
-                $"{clouds[i].Name}: {p.X.ToString(format, CultureInfo.InvariantCulture)}, ")
-                + p.Y.ToString(format, CultureInfo.InvariantCulture));
+            AppendShape(svg, i, clouds[i].Colour, at, height, DotSize, 1);
+            AppendMarker(markers, i, clouds[i].Colour, place.X, place.Y,
+                $"{clouds[i].Name}: {NumberText.Of(p.X, format)}, {NumberText.Of(p.Y, format)}");
         }
         svg.Append(markers);
     }
@@ -150,9 +161,26 @@ public static partial class SvgChart
         return (x, y);
     }
 
-    static void AppendMarker(StringBuilder svg, int colour, double x, double y, int number, string title)
-        => svg.Append(CultureInfo.InvariantCulture,
-            $"<g><circle class=\"k{colour}\" cx=\"{x:0.##}\" cy=\"{y:0.##}\" r=\"{Marker}\"/>"
-            + $"<text class=\"num\" x=\"{x:0.##}\" y=\"{y + 3.5:0.##}\" "
-            + $"text-anchor=\"middle\">{number}</text><title>{WebUtility.HtmlEncode(title)}</title></g>");
+    static void AppendMarker(StringBuilder svg, int series, int colour, double x, double y, string title)
+    {
+        svg.Append("<g>");
+        AppendShape(svg, series, colour, x, y, Marker, 1);
+        svg.Append(CultureInfo.InvariantCulture, $"<text class=\"num\" x=\"{x:0.##}\" y=\"{y + 3.5:0.##}\" "
+            + $"text-anchor=\"middle\">{series + 1}</text><title>{WebUtility.HtmlEncode(title)}</title></g>");
+    }
+
+    static void AppendShape(
+        StringBuilder svg, int series, int colour, double x, double y, double size, double opacity)
+        => svg.Append(CultureInfo.InvariantCulture, $"<path class=\"k{colour}\" "
+            + $"d=\"{s_shapes[series % s_shapes.Length]}\" "
+            + $"transform=\"translate({x:0.##} {y:0.##}) scale({size:0.##})\" "
+            + $"fill-opacity=\"{opacity:0.##}\"/>");
+
+    static void AppendBefore(StringBuilder svg, double x, double y, int right)
+    {
+        svg.Append(CultureInfo.InvariantCulture,
+            $"<circle class=\"before\" cx=\"{x:0.##}\" cy=\"{y:0.##}\" r=\"7\"/>");
+        bool atRight = x > right - 60;
+        Text(svg, (int)x + (atRight ? -12 : 12), (int)y + 4, atRight ? "end" : "start", "before");
+    }
 }

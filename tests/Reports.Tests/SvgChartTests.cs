@@ -11,10 +11,74 @@ public sealed class SvgChartTests
         string map = SvgChart.HeatMap("a <b>", ["r&0"], ["c0", "c1"], (_, c) => c == 0 ? -1 : 2);
         XDocument svg = XDocument.Parse(map);
         Assert.That(svg.Descendants().Count(e => e.Name.LocalName == "rect"), Is.EqualTo(2));
-        Assert.That(svg.Descendants().Count(e => (string?)e.Attribute("class") == "down"), Is.EqualTo(1));
+        Assert.That(Elements(map, "rect").Count(e => (string?)e.Attribute("class") == "down"), Is.EqualTo(1));
         Assert.That(svg.Root!.Attribute("aria-label")!.Value, Is.EqualTo("a <b>"));
         string bars = SvgChart.Bars("p", [new("x", 0), new("y", 0.5, true)]);
         Assert.That(XDocument.Parse(bars).Descendants().Where(e => e.Name.LocalName == "rect")
             .Select(e => (double)e.Attribute("height")!), Is.EqualTo((double[])[0, 150]));
     }
+
+    [Test]
+    public void A_cell_without_a_value_is_blank()
+    {
+        XElement[] cells = [.. Elements(SvgChart.HeatMap("m", ["r"], ["a", "b", "c"],
+            (_, c) => c == 1 ? double.NaN : c), "rect")];
+        Assert.That(cells.Select(c => (string)c.Attribute("fill-opacity")!),
+            Is.EqualTo((string[])["0.06", "0", "0.86"]));
+        Assert.That(cells[1].Value, Is.EqualTo("r, b: no value"));
+        Assert.That(cells[1].ElementsAfterSelf().First().Value, Is.Empty);
+    }
+
+    [Test]
+    public void A_map_has_a_key_and_maps_of_one_scale_have_the_same()
+    {
+        string[] Key(string map) => [.. XDocument.Parse(map).Descendants()
+            .Where(e => e.Name.LocalName == "circle").Select(e => ((XElement)e.NextNode!).Value)];
+        double Low(int r, int c) => c == 0 ? -1 : 2;
+        Assert.That(Key(SvgChart.HeatMap("m", ["r"], ["a", "b"], Low)),
+            Is.EqualTo((string[])["-2.0", "0.0", "2.0"]));
+        string narrow = SvgChart.HeatMap("m", ["r"], ["a", "b"], (_, c) => c, scale: 4);
+        Assert.That(Key(narrow), Is.EqualTo((string[])["0.0", "4.0"]));
+        Assert.That(Elements(narrow, "rect").Select(e => (double)e.Attribute("fill-opacity")!),
+            Is.EqualTo((double[])[0.06, 0.26]));
+        Assert.That(SvgChart.Largest(1, 2, Low), Is.EqualTo(2));
+    }
+
+    [Test]
+    public void Axes_have_names_where_they_are_given()
+    {
+        string map = SvgChart.HeatMap("m", ["r"], ["a"], (_, _) => 1, axes: new("head", "layer"));
+        Assert.That(Elements(map, "text").Select(e => e.Value), Does.Contain("head").And.Contain("layer"));
+        string lines = SvgChart.Lines("l", ["a"], [new("s", [1])], names: new("layer", "rank"));
+        Assert.That(Elements(lines, "text").Select(e => e.Value), Does.Contain("layer").And.Contain("rank"));
+    }
+
+    [TestCase("-0.00 %", "0.00 %"), TestCase("-0", "0"), TestCase("-0.01", "-0.01"), TestCase("-", "-"),
+     TestCase("-0x", "-0x"), TestCase("0", "0"), TestCase("-0,0", "0,0")]
+    public void Minus_zero_has_no_sign(string text, string shown)
+        => Assert.That(NumberText.WithoutMinusZero(text), Is.EqualTo(shown));
+
+    [Test]
+    public void Numbers_of_charts_and_tables_are_never_minus_zero()
+    {
+        Assert.That(SvgChart.HeatMap("m", ["r"], ["a"], (_, _) => -0.01), Does.Not.Contain("-0.0<"));
+        Assert.That(new HtmlReport("p").Table(["a#", "b"], [["-0.0", "-0.0"]]).ToString(),
+            Does.Contain("<td class=\"n\">0.0</td><td>-0.0</td>"));
+    }
+
+    [Test]
+    public void Series_of_a_scatter_plot_differ_in_shape_and_the_start_is_marked()
+    {
+        ChartCloud[] clouds = [.. Enumerable.Range(0, 6)
+            .Select(i => new ChartCloud($"m{i}", (i, i), [(i, 0)], Colour: 0))];
+        string svg = SvgChart.Scatter("s", new("x", 0, 6), new("y", 0, 6), clouds, before: (6, 6));
+        var shapes = Elements(svg, "path").GroupBy(p => (string)p.Attribute("d")!).ToArray();
+        Assert.That(shapes, Has.Length.EqualTo(6));
+        Assert.That(shapes.Select(s => s.Count()), Is.All.EqualTo(4), "small, chosen, its marker, legend");
+        Assert.That(Elements(svg, "text").Count(e => e.Value == "before"), Is.EqualTo(1));
+        Assert.That(SvgChart.Scatter("s", new("x", 0, 6), new("y", 0, 6), clouds), Does.Not.Contain("before<"));
+    }
+
+    static IEnumerable<XElement> Elements(string svg, string name)
+        => XDocument.Parse(svg).Descendants().Where(e => e.Name.LocalName == name);
 }

@@ -29,10 +29,11 @@ static class EvalCommand
         Option<int> stride = GlobalOptions.Number("--stride", 0,
             "from one window's start to the next; 0 takes the context: no overlap");
         Option<bool> bos = new("--bos") { Description = "put the begin-of-text token before each document" };
+        Option<string?> edit = TraceCommand.EditOption();
         var command = new Command("eval",
             "Loss, perplexity and token accuracy on a text, or answers to the atlas")
         {
-            model, file, context, stride, bos, atlas, atlasSeed,
+            model, file, context, stride, bos, edit, atlas, atlasSeed,
         };
         command.SetAction(parsed =>
         {
@@ -40,7 +41,7 @@ static class EvalCommand
             bool Given(Option option) => parsed.GetResult(option) is { Implicit: false };
             if (Given(file) == Given(atlas))
                 throw new UserException("eval takes --text-file F or --atlas; expected one of the two");
-            Option[] others = Given(atlas) ? [context, stride, bos] : [atlasSeed];
+            Option[] others = Given(atlas) ? [context, stride, bos, edit] : [atlasSeed];
             if (others.FirstOrDefault(Given) is { } other)
                 throw new UserException($"{other.Name} says nothing {(Given(atlas) ? "with" : "without")} "
                     + "--atlas; leave it out");
@@ -57,6 +58,7 @@ static class EvalCommand
                     Context = parsed.GetValue(context),
                     Stride = parsed.GetValue(stride),
                     Bos = parsed.GetValue(bos),
+                    Edit = parsed.GetValue(edit),
                 });
         });
         return command;

@@ -18,7 +18,8 @@ static class GenerateCommand
         {
             Description = "always the most likely token; so without --temperature, --top-k and --top-p",
         };
-        Option<int> stop = GlobalOptions.Number("--stop", -1, "a token id that ends a text; -1 for none");
+        Option<int?> stop = GlobalOptions.OptionalNumber<int>("--stop",
+            "a token id that ends a text; without it only --max-new-tokens does");
         Option<string?> edit = TraceCommand.EditOption();
         Option<bool> processed = TraceCommand.ProcessedOption();
         var command = new Command("generate", "Continue prompts");
@@ -33,7 +34,7 @@ static class GenerateCommand
             TopK = GlobalOptions.Given(parsed, topK),
             TopP = GlobalOptions.Given(parsed, topP),
             Greedy = parsed.GetValue(greedy),
-            Stop = parsed.GetValue(stop),
+            Stop = parsed.GetValue(stop) ?? -1,
             Edit = parsed.GetValue(edit),
             Processed = parsed.GetValue(processed),
         }));

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Globalization;
 using System.Numerics;
 using HeadTap.Runtime;
@@ -43,10 +44,17 @@ sealed class GlobalOptions(Terminal terminal, CancellationToken cancel)
     }
 
     /// <summary>Returns the invocation that a parsed command line describes.</summary>
-    public Invocation Of(ParseResult parsed) => new(terminal, parsed.GetValue(_device)!,
-        Precisions.Parse(parsed.GetValue(_precision)!),
-        parsed.GetResult(_seed) is { Implicit: false } ? parsed.GetValue(_seed) : null,
-        parsed.GetValue(_threads), parsed.GetValue(_json), parsed.GetValue(_quiet), cancel);
+    public Invocation Of(ParseResult parsed)
+    {
+        var run = new Invocation(terminal, parsed.GetValue(_device)!,
+            Precisions.Parse(parsed.GetValue(_precision)!),
+            parsed.GetResult(_seed) is { Implicit: false } ? parsed.GetValue(_seed) : null,
+            parsed.GetValue(_threads), parsed.GetValue(_json), parsed.GetValue(_quiet), cancel);
+        if (parsed.Tokens.Any(t => ArgumentBytes.HasReplacement(t.Value)))
+            run.Remark("an argument has the character U+FFFD, which stands in place of bytes that are not "
+                + "UTF-8");
+        return run;
+    }
 
     /// <summary>Returns the value of an option that the user gave; null if the user left it out.</summary>
     public static T? Given<T>(ParseResult parsed, Option<T> option) where T : struct
@@ -60,17 +68,26 @@ sealed class GlobalOptions(Terminal terminal, CancellationToken cancel)
             HelpName = "N",
             Recursive = recursive,
             DefaultValueFactory = _ => absent,
-            CustomParser = result =>
-            {
-                string text = result.Tokens[0].Value;
-                // 1 / 2 is a whole number only for integer types
-                bool whole = T.IsInteger(T.One / (T.One + T.One));
-                NumberStyles style = whole ? NumberStyles.AllowLeadingSign : NumberStyles.Float;
-                if (T.TryParse(text, style, CultureInfo.InvariantCulture, out T value) && T.IsFinite(value))
-                    return value;
-                result.AddError($"{name} is \"{text}\"; expected a {(whole ? "whole " : "")}number"
-                    + (T.IsNegative(T.Zero - T.One) ? "" : " from 0"));
-                return absent;
-            },
+            CustomParser = result => Parse<T>(name, result) ?? absent,
         };
+
+    /// <summary>As <see cref="Number"/>, without a default: null if the user left it out.</summary>
+    public static Option<T?> OptionalNumber<T>(string name, string description)
+        where T : struct, INumber<T> => new(name)
+        {
+            Description = description, HelpName = "N", CustomParser = result => Parse<T>(name, result),
+        };
+
+    static T? Parse<T>(string name, ArgumentResult result) where T : struct, INumber<T>
+    {
+        string text = result.Tokens[0].Value;
+        // 1 / 2 is a whole number only for integer types
+        bool whole = T.IsInteger(T.One / (T.One + T.One));
+        NumberStyles style = whole ? NumberStyles.AllowLeadingSign : NumberStyles.Float;
+        if (T.TryParse(text, style, CultureInfo.InvariantCulture, out T value) && T.IsFinite(value))
+            return value;
+        result.AddError($"{name} is \"{text}\"; expected a {(whole ? "whole " : "")}number"
+            + (T.IsNegative(T.Zero - T.One) ? "" : " from 0"));
+        return null;
+    }
 }

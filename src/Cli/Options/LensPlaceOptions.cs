@@ -14,6 +14,7 @@ sealed class LensPlaceOptions(int top, string every = "all")
         Description = "a folder that lens train wrote, or logit for the model's own unembedding",
         HelpName = "DIR|logit", Required = true,
     };
+    readonly Option<string> _lensOf = LensOfOption();
     readonly Option<string> _layer = new("--layer")
     {
         Description = "layers from 0 with commas between, or all that the lens has", HelpName = "L|all",
@@ -27,10 +28,17 @@ sealed class LensPlaceOptions(int top, string every = "all")
     };
     readonly Option<int> _top = GlobalOptions.Number("--top", top, "tokens of each head");
 
+    internal static Option<string> LensOfOption() => new("--lens-of")
+    {
+        Description = "the model that the lens was made for: this one, or the parent that the folder's "
+            + "manifest.json names, as unlearn run and unlearn apply write it",
+        HelpName = "model|parent", DefaultValueFactory = _ => "model",
+    };
+
     /// <summary>Adds the options to a verb.</summary>
     internal void AddTo(Command command)
     {
-        foreach (Option option in (Option[])[_lens, _layer, _head, _top])
+        foreach (Option option in (Option[])[_lens, _lensOf, _layer, _head, _top])
             command.Options.Add(option);
     }
 
@@ -38,6 +46,7 @@ sealed class LensPlaceOptions(int top, string every = "all")
     internal LensPlaceRequest Read(ParseResult parsed) => new()
     {
         Lens = parsed.GetValue(_lens)!,
+        LensOf = parsed.GetValue(_lensOf)!,
         Layer = parsed.GetValue(_layer)!,
         Head = parsed.GetValue(_head),
         EveryHead = every,

@@ -7,13 +7,11 @@ namespace HeadTap.Cli;
 /// </summary>
 sealed class RecitalOptions
 {
-    const int Missing = -1;
-
-    readonly Option<int> _prompt = GlobalOptions.Number("--prompt", Missing,
+    readonly Option<int?> _prompt = GlobalOptions.OptionalNumber<int>("--prompt",
         "n: tokens of a sequence that the model is given");
-    readonly Option<int> _continuation = GlobalOptions.Number("--continuation", Missing,
+    readonly Option<int?> _continuation = GlobalOptions.OptionalNumber<int>("--continuation",
         "k: tokens after them that it must write");
-    readonly Option<int> _never = GlobalOptions.Number("--never-token", Missing,
+    readonly Option<int?> _never = GlobalOptions.OptionalNumber<int>("--never-token",
         "a token that is never written; the reference forbids its end-of-sequence token, 11");
 
     internal void AddTo(Command command)
@@ -22,14 +20,10 @@ sealed class RecitalOptions
             command.Options.Add(option);
     }
 
-    internal RecitalRequest Read(ParseResult parsed)
+    internal RecitalRequest Read(ParseResult parsed) => new()
     {
-        int prompt = parsed.GetValue(_prompt), continuation = parsed.GetValue(_continuation);
-        return new RecitalRequest
-        {
-            Prompt = prompt == Missing ? null : prompt,
-            Continuation = continuation == Missing ? null : continuation,
-            NeverToken = parsed.GetResult(_never) is { Implicit: false } ? parsed.GetValue(_never) : null,
-        };
-    }
+        Prompt = parsed.GetValue(_prompt),
+        Continuation = parsed.GetValue(_continuation),
+        NeverToken = parsed.GetValue(_never),
+    };
 }

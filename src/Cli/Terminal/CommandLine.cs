@@ -9,6 +9,11 @@ namespace HeadTap.Cli;
 /// <summary>Parses arguments, runs a verb, and returns its exit code.</summary>
 static partial class CommandLine
 {
+    /// <summary>Runs the command line of the process and returns its exit code.</summary>
+    public static int RunProcess(IReadOnlyList<string> args, Terminal terminal, CancellationToken cancel)
+        => ArgumentBytes.Wrong(args, ArgumentBytes.OfProcess(args)) is { } wrong ? Refuse(terminal, wrong)
+            : Run(args, terminal, cancel);
+
     /// <summary>Runs one command line and returns the exit code.</summary>
     public static int Run(IReadOnlyList<string> args, Terminal terminal, CancellationToken cancel = default)
     {
@@ -44,7 +49,7 @@ static partial class CommandLine
         catch (Exception e)
 #pragma warning restore CA1031
         {
-            terminal.Error.WriteLine(e);
+            terminal.Error.WriteLine(Printable.Of(e.ToString()));
             return ExitCode.Defect;
         }
     }
@@ -105,15 +110,31 @@ static partial class CommandLine
     static int Refuse(Terminal terminal, string message)
     {
         // A message may contain names from files; line ends in them are removed.
-        terminal.Error.WriteLine("headtap: " + string.Join(' ', message.Split(['\r', '\n'],
-            StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)));
+        terminal.Error.WriteLine("headtap: " + Printable.Of(string.Join(' ', message.Split(['\r', '\n'],
+            StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))));
         return ExitCode.UserError;
     }
 
     static string Sentence(ParseResult parsed)
     {
         string verb = string.Concat(Verbs(parsed.CommandResult.Command).Reverse().Select(v => v + " "));
-        return $"{parsed.Errors[0].Message.TrimEnd('.')}; see headtap {verb}--help";
+        // What is not known comes first: "--modle is not known" says more than "--model is missing".
+        string? unknown = parsed.UnmatchedTokens.FirstOrDefault();
+        string? error = unknown is null ? null
+            : parsed.Errors.FirstOrDefault(e => e.Message.Contains($"'{unknown}'"))?.Message;
+        string hint = error is null ? "" : NearestName.Hint(unknown!, Known(parsed.CommandResult.Command,
+            unknown!.StartsWith('-')));
+        return $"{(error ?? parsed.Errors[0].Message).TrimEnd('.')}{hint}; see headtap {verb}--help";
+    }
+
+    static IEnumerable<string> Known(Command command, bool options)
+    {
+        if (!options)
+            return command.Subcommands.Where(c => !c.Hidden).Select(c => c.Name);
+        var names = new List<string>(command.Options.Where(o => !o.Hidden).Select(o => o.Name));
+        foreach (Command parent in command.Parents.OfType<Command>())
+            names.AddRange(Known(parent, true));
+        return names;
     }
 
     // Returns the verbs from the inside out: for "lens train", train, then lens.

@@ -1,8 +1,8 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using HeadTap.Reports;
 using HeadTap.Runtime;
 using Spectre.Console;
-using Spectre.Console.Rendering;
 
 namespace HeadTap.Cli;
 
@@ -44,18 +44,26 @@ sealed class Invocation
 
     public TextWriter Out => _terminal.Out;
 
-    /// <summary>Prints a line of the result.</summary>
-    public void Line(string text = "") => _terminal.Out.WriteLine(text);
+    /// <summary>
+    /// Prints a line of the result; on a terminal with control characters as escapes, in a pipe as it is.
+    /// </summary>
+    public void Line(string text = "")
+        => _terminal.Out.WriteLine(_terminal.OutIsTerminal ? Printable.Of(text) : text);
 
     /// <summary>Prints a remark on stderr, so that results can be piped.</summary>
     public void Remark(string text)
     {
         if (!Quiet)
-            _terminal.Error.WriteLine(text);
+            _terminal.Error.WriteLine(Printable.Of(text));
     }
 
-    /// <summary>Prints a table or another drawing of the result.</summary>
-    public void Draw(IRenderable drawing) => _terminal.Rich().Write(drawing);
+    /// <summary>Prints a table of the result; one that is too wide for the terminal in pieces.</summary>
+    public void Draw(Table table)
+    {
+        IAnsiConsole console = _terminal.Rich();
+        foreach (Table piece in TablePieces.Of(table, console))
+            console.Write(piece);
+    }
 
     /// <summary>Prints the result as JSON.</summary>
     /// <returns><see cref="ExitCode.Done"/></returns>
@@ -84,11 +92,13 @@ sealed class Invocation
             Progress = at =>
             {
                 if (!bars.TryGetValue(at.Title, out ProgressTask? bar))
-                    bars[at.Title] = bar = console.AddTask(Markup.Escape(at.Title), maxValue: 1);
+                    bars[at.Title] = bar = console.AddTask(Safe(at.Title), maxValue: 1);
                 bar.Value = at.Share;
-                bar.Description = Markup.Escape(at.Note.Length > 0 ? $"{at.Title} ({at.Note})" : at.Title);
+                bar.Description = Safe(at.Note.Length > 0 ? $"{at.Title} ({at.Note})" : at.Title);
             },
         }));
+
+        static string Safe(string text) => Markup.Escape(Printable.Of(text));
     }
 
     Progress Bars() => _terminal.RichError().Progress().AutoClear(true)
@@ -109,5 +119,5 @@ sealed class Invocation
 
     /// <summary>Adds a row of plain text, without markup.</summary>
     public static void Row(Table table, params ReadOnlySpan<string> cells)
-        => table.AddRow(cells.ToArray().Select(c => new Text(c)));
+        => table.AddRow(cells.ToArray().Select(c => new Text(Printable.Of(NumberText.WithoutMinusZero(c)))));
 }

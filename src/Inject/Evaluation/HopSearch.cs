@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using HeadTap.Models;
 using HeadTap.Runtime;
 
@@ -17,6 +18,7 @@ public sealed class HopSearch
     readonly double[][] _target; // [pairs] [V]: p after the single-hop prompts
     readonly double[] _entropy; // [pairs]: sum p ln p
     readonly (double Divergence, AnswerStanding Answer)[] _before;
+    readonly bool[] _sameNext;
 
     /// <summary>Runs both prompts of each pair.</summary>
     /// <param name="model">The model; no edits may be attached.</param>
@@ -33,6 +35,7 @@ public sealed class HopSearch
         _target = new double[pairs.Count][];
         _entropy = new double[pairs.Count];
         _before = new (double, AnswerStanding)[pairs.Count];
+        _sameNext = new bool[pairs.Count];
         _rows.EachBefore(p => p.Explicit, (pair, _, logits) =>
         {
             double log = LogSumExp.Of(logits);
@@ -40,7 +43,12 @@ public sealed class HopSearch
             for (int v = 0; v < logits.Length; v++)
                 _entropy[pair] += _target[pair][v] * (logits[v] - log);
         });
-        _rows.EachBefore(p => p.Obscure, (pair, _, logits) => _before[pair] = Read(pair, logits));
+        _rows.EachBefore(p => p.Obscure, (pair, _, logits) =>
+        {
+            _before[pair] = Read(pair, logits);
+            _sameNext[pair] = TensorPrimitives.IndexOfMax(logits)
+                == TensorPrimitives.IndexOfMax<double>(_target[pair]);
+        });
     }
 
     /// <summary>[pairs]: attention output for the single-hop prompts.</summary>
@@ -53,6 +61,9 @@ public sealed class HopSearch
     /// [pairs]: probability and rank of the answers after the multi-hop prompts, nothing injected.
     /// </summary>
     public IReadOnlyList<AnswerStanding> Before => [.. _before.Select(b => b.Answer)];
+
+    /// <summary>[pairs]: whether both prompts have the same most probable next token.</summary>
+    public IReadOnlyList<bool> SameNext => _sameNext;
 
     /// <summary>Finds the failing hop of each pair.</summary>
     public IReadOnlyList<FailingHop> Find()

@@ -22,6 +22,8 @@ public static class ComparisonReport
             List(place.Explicit, shown, tokens), List(place.Obscure, shown, tokens)];
     }
 
+    static ChartAxes HeadsByLayer { get; } = new("head", "layer");
+
     internal static void Save(string path, ShownComparison shown)
     {
         PromptPair pair = shown.Pair.Pair;
@@ -44,7 +46,8 @@ public static class ComparisonReport
         string[] labels = [.. layers.Select(p => $"layer {p.Layer}")];
         report.Heading("Layer by layer");
         report.Figure(SvgChart.Lines("Cosine between the two attention outputs", labels,
-            [new("single, multi", [.. layers.Select(p => p.Cosine)])], format: "0.0"),
+            [new("single, multi", [.. layers.Select(p => p.Cosine)])], format: "0.0",
+            names: new("layer", "cosine")),
             "1 is the same direction: the layer writes the same for both prompts.");
         List<ChartLine> ranks =
         [
@@ -57,7 +60,7 @@ public static class ComparisonReport
             ranks.Add(new("answer, multi", [.. layers.Select(p => (double)p.Obscure.AnswerRank!.Value)]));
         }
         report.Figure(SvgChart.Lines("Rank in what the layer writes, 1 is the top", labels, ranks,
-            ChartAxis.Rank, "0"),
+            ChartAxis.Rank, "0", new("layer", "rank")),
             "Of the bridge's tokens the best. Where the single-hop line is above the multi-hop one, "
             + "attention recalls the entity only when it is named.");
     }
@@ -70,12 +73,13 @@ public static class ComparisonReport
         PlaceComparison At(int l, int h) => shown.Found.Heads[l * H + h];
         report.Heading("Head by head");
         report.Figure(SvgChart.HeatMap("Cosine between the two results", rows, columns,
-            (l, h) => At(l, h).Cosine, "0.00"), "Layers from top to bottom, heads from left to right.");
+            (l, h) => At(l, h).Cosine, "0.00", HeadsByLayer),
+            "Layers from top to bottom, heads from left to right.");
         report.Figure(SvgChart.HeatMap("Overlap of the two lists (Jaccard)", rows, columns,
-            (l, h) => At(l, h).Jaccard, "0.00"), "Tokens in both lists among those in either.");
+            (l, h) => At(l, h).Jaccard, "0.00", HeadsByLayer), "Tokens in both lists among those in either.");
         report.Figure(SvgChart.HeatMap("Powers of ten by which the bridge stands higher when it is named",
             rows, columns, (l, h) => Math.Log10((double)At(l, h).Obscure.Bridge!.Value.Best
-                / At(l, h).Explicit.Bridge!.Value.Best), "0.0;-0.0;0.0"),
+                / At(l, h).Explicit.Bridge!.Value.Best), "0.0;-0.0;0.0", HeadsByLayer),
             "log10 of the bridge's rank, multi-hop over single-hop: orange heads write it when the prompt "
             + "names it, blue ones when the prompt goes round it.");
     }

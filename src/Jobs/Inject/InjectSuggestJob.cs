@@ -208,7 +208,10 @@ public static class InjectSuggestJob
                     : s.Kind != SuggestedMemory.Difference).MinBy(s => s.Divergence)!;
                 found.Add(new(some[i], hops[i], search.Before[i], each, chosen,
                     PlaceComparison.CosineOf(search.Single[i].Layer(hops[i].Layer, model.Config),
-                        search.Multi[i].Layer(hops[i].Layer, model.Config))));
+                        search.Multi[i].Layer(hops[i].Layer, model.Config)))
+                {
+                    SameNext = search.SameNext[i],
+                });
             }
             context.Report("comparing", (double)found.Count / pairs.Length,
                 $"{found.Count} of {pairs.Length}");

@@ -13,7 +13,11 @@ namespace HeadTap.Jobs;
 /// <param name="Chosen">Suggestion that is proposed.</param>
 /// <param name="Cosine">Cosine between the layer's attention outputs for the two prompts.</param>
 public sealed record SuggestedPair(EncodedPair Pair, FailingHop Hop, AnswerStanding Before,
-    IReadOnlyList<Suggestion> Each, Suggestion Chosen, double Cosine);
+    IReadOnlyList<Suggestion> Each, Suggestion Chosen, double Cosine)
+{
+    /// <summary>Whether both prompts have the same most probable next token without an injection.</summary>
+    public bool SameNext { get; init; }
+}
 
 /// <summary>Makes results and sentences of suggestions.</summary>
 /// <param name="tokenizer">Tokenizer of the model.</param>
@@ -69,7 +73,12 @@ sealed class SuggestionText(ByteBpeTokenizer tokenizer, bool hasBridge, bool has
             + $"instead of {hop.Divergence:0.00}, nearer than with any other layer's; head "
             + $"{hop.Layer}.{hop.Head} alone gives {hop.ByHead[hop.Head]:0.00}; ";
         Suggestion s = found.Chosen;
-        return hops + (s.Tau == 0 ? "no memory of the kind asked for comes nearer than nothing."
+        string fails = hasAnswer ? found.Before.Rank > 1 ? ""
+                : "The multi-hop prompt does not fail: the answer is its most probable next token. "
+            : !found.SameNext ? ""
+                : "The multi-hop prompt does not fail: its most probable next token is that of the single-hop "
+                    + "prompt. ";
+        return fails + hops + (s.Tau == 0 ? "no memory of the kind asked for comes nearer than nothing."
             : $"{Suggestion.Word(s.Kind)}{(s.Tokens.Count > 0 ? " (" + List(s) + ")" : "")} with tau "
                 + $"{s.Tau:0.###} gives {s.Divergence:0.00}.");
     }

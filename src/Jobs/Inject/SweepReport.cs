@@ -106,6 +106,8 @@ public sealed class SweepReport(SweepSummary summary, SweepCost cost, string tit
         {
             inside.Paragraph($"Single-hop: {prompt.Explicit} … {Percent(prompt.PExplicit)} (rank "
                 + $"{prompt.RankExplicit}). Memory: \"{prompt.Memory}\".");
+            // The maps of one pair are to be compared.
+            double largest = 100 * cells.Max(c => Math.Abs((c.PAfter ?? prompt.PObscure) - prompt.PObscure));
             for (int e = 0; e < _grid.Encoders.Count; e++)
                 for (int p = 0; p < _grid.Positions.Count; p++)
                 {
@@ -116,13 +118,14 @@ public sealed class SweepReport(SweepSummary summary, SweepCost cost, string tit
                     inside.Figure(Map(
                         $"Change of p, points: {cells[first].Encoder}, {cells[first].Position}",
                         (l, t) => 100 * (cells[_grid.IndexOf(encoder, positions, l, t)].PAfter!.Value
-                            - prompt.PObscure), "0.0"), "Layer by tau.");
+                            - prompt.PObscure), "0.0", largest), "Layer by tau.");
                 }
         });
 
-    string Map(string name, Func<int, int, double> value, string format) => SvgChart.HeatMap(name,
+    string Map(string name, Func<int, int, double> value, string format, double? scale = null)
+        => SvgChart.HeatMap(name,
         [.. _grid.Layers.Select(l => $"layer {l}")], [.. _grid.Taus.Select(t => $"τ {Tau(t)}")],
-        value, format);
+        value, format, new("tau", "layer"), scale);
 
     static string Tau(float tau) => tau.ToString(CultureInfo.InvariantCulture);
 

@@ -15,6 +15,12 @@ public sealed record LensEvalOptions
     public required string Lens { get; init; }
 
     /// <summary>
+    /// The model that the lens was made for: model for the one that is read, parent for the one that it was
+    /// made from, which its manifest proves.
+    /// </summary>
+    public string LensOf { get; init; } = LensOwner.Self;
+
+    /// <summary>
     /// File of texts: .jsonl has one text per line, other files have documents separated by
     /// &lt;|endoftext|&gt;. Rows end at the model's context. Null with <see cref="Batch"/>.
     /// </summary>
@@ -42,6 +48,9 @@ public sealed record LensEvalOptions
     /// Replacement of a removed head's results: zero, or mean for their mean over the prompt.
     /// </summary>
     public string AblationTo { get; init; } = "zero";
+
+    /// <summary>JSON file of edits to apply while the model runs; null for none.</summary>
+    public string? Edit { get; init; }
 
     internal bool ToMean() => AblationTo switch
     {
@@ -123,15 +132,22 @@ public static class LensEvalJob
         {
             Prompts = options.Ablation, Seed = context.Seed, ToMean = options.ToMean(),
         };
-        LensSource source = LensSource.Find(options.Lens, config, ModelFolder.Hash(options.Model));
+        LensSource source = LensOwner.Find(options.Lens, options.LensOf, options.Model, config,
+            ModelFolder.Hash(options.Model));
         int[] layers = options.LayersOf(source);
         if (ablation.Prompts > 0)
             AblationCheck.RequireUsable(source, layers, config.Heads);
         IReadOnlyList<int[]> rows = options.Rows(config);
         LensEvaluation.Usable(rows);
+        ByteBpeTokenizer? tokenizer = options.Edit is not null && ByteBpeTokenizer.ExistsIn(options.Model)
+            ? ByteBpeTokenizer.Load(options.Model) : null;
+        IReadOnlyList<Edit> edits = JobEdits.Read(options.Edit, config, tokenizer,
+            [.. rows.Select(r => r.Length)]);
         int[]? unigram = source.IsBaseline ? null : LensFolder.Unigram(options.Lens);
         using ComputeDevice device = context.OpenDevice();
         using LoadedModel loaded = LoadedModel.Open(context, device, options.Model);
+        using IDisposable attached = JobEdits.Attach(loaded.Model, edits, tokenizer,
+            PromptRequest.BosOf(options.Bos, config, options.Model), context);
         LensEvaluationResult found = LensEvaluation.Run(loaded.Model, source, layers, rows, unigram, measured,
             share => context.Report("evaluating", share));
         AblationResult? removed = ablation.Prompts > 0

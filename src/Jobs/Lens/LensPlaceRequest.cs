@@ -11,6 +11,12 @@ public sealed record LensPlaceRequest
     /// <summary>Folder of a lens, or logit for the model's own unembedding.</summary>
     public required string Lens { get; init; }
 
+    /// <summary>
+    /// The model that the lens was made for: model for the one that is read, parent for the one that it was
+    /// made from, which its manifest proves.
+    /// </summary>
+    public string LensOf { get; init; } = LensOwner.Self;
+
     /// <summary>Layers from 0, separated by commas, or all that the lens has.</summary>
     public string Layer { get; init; } = "all";
 
@@ -31,7 +37,7 @@ public sealed record LensPlaceRequest
     internal LensPlaces Read(string folder, ModelConfig config)
     {
         string hash = ModelFolder.Hash(folder);
-        LensSource source = LensSource.Find(Lens, config, hash);
+        LensSource source = LensOwner.Find(Lens, LensOf, folder, config, hash);
         if (Top < 1 || Top > config.VocabSize)
             throw new UserException($"Top is {Top}; expected 1 to {config.VocabSize}", nameof(Top));
         bool every = Head is null || Head == EveryHead;

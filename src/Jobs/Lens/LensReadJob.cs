@@ -16,6 +16,9 @@ public sealed record LensReadOptions
     /// <summary>The lens, and the layers, heads and tokens to read.</summary>
     public required LensPlaceRequest Places { get; init; }
 
+    /// <summary>JSON file of edits to apply while the model runs; null for none.</summary>
+    public string? Edit { get; init; }
+
     /// <summary>Position from 0, or last; negative numbers count from the end, -1 is the last.</summary>
     public string Position { get; init; } = "last";
 
@@ -83,11 +86,13 @@ public static class LensReadJob
         int[] tokens = prompt.Rows.Row(0).ToArray();
         int position = options.PositionOf(tokens.Length);
         LensPlaces places = options.Places.Read(prompt.Folder, prompt.Config);
+        IReadOnlyList<Edit> edits = prompt.ReadEdits(options.Edit);
         string? page = options.Out;
         if (page is not null)
             OutputFile.Require(page);
         using ComputeDevice device = context.OpenDevice();
         using LoadedModel loaded = LoadedModel.Open(context, device, prompt.Folder);
+        using IDisposable attached = prompt.Attach(loaded.Model, edits, context);
         int[] positions = page is null ? [position] : [.. Enumerable.Range(0, tokens.Length)];
         LensReadings readings = LensReadings.OfPrompt(loaded.Model, places.Source, places.Request, tokens,
             positions, share => context.Report("reading", share));
@@ -96,7 +101,10 @@ public static class LensReadJob
         if (page is not null)
         {
             LensReadReport.Make(found, device).Save(page);
-            found.Made(prompt.Bos, device).WriteBeside(page);
+            Manifest made = found.Made(prompt.Bos, device);
+            if (edits.Count > 0)
+                made.Options["edit"] = EditSpec.ToJson(edits);
+            made.WriteBeside(page);
         }
         return found.Result();
     }

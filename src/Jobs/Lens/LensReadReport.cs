@@ -96,6 +96,7 @@ static class LensReadReport
         <div class="prompt" role="listbox" aria-label="positions of the prompt"></div>
         <div class="own"></div>
         <div class="scroll"><table class="grid"></table></div>
+        <p class="key"></p>
         <div class="tip" hidden></div>
         <noscript><p>The grid needs JavaScript; the tables below do not.</p></noscript>
         """;
@@ -132,8 +133,11 @@ static class LensReadReport
           if (parent) parent.append(e);
           return e;
         };
-        const signed = x => (x > 0 ? '+' : '') + x.toFixed(2);
+        const signed = x => Math.abs(x) < 0.005 ? '0.00' : (x > 0 ? '+' : '') + x.toFixed(2);
         const tip = find('tip');
+        // One scale for all positions, so that they can be compared.
+        const largest = data.cells.flat(2).reduce((most, c) => Math.max(most, Math.abs(c[0])), 1e-9);
+        find('key').textContent = 'full colour: favour +' + largest.toFixed(2) + ' or -' + largest.toFixed(2);
 
         function show(cell, title, at) {
           tip.replaceChildren();
@@ -168,7 +172,6 @@ static class LensReadReport
             make('b', data.names[id], word);
             make('i', (100 * share).toFixed(1) + ' %', word);
           });
-          const largest = Math.max(1e-9, ...data.cells.flat().map(c => Math.abs(c[p][0])));
           const grid = find('grid');
           grid.replaceChildren();
           const head = make('tr', undefined, grid);

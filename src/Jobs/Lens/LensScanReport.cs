@@ -22,10 +22,12 @@ static class LensScanReport
             + $"{found.Spelled} of the {found.Words} words are a single token.");
         int columns = found.Columns.Count;
         string[] names = [.. found.Columns.Select(c => c.Replace("head ", "", StringComparison.Ordinal))];
+        // One scale for the lens and the logit lens, which are to be compared.
+        double scale = found.Scans.Max(s => s.Scan.Heads.Max(h => Math.Abs(h.Mean)));
         foreach ((string name, WordScan scan) in found.Scans)
             report.Figure(SvgChart.HeatMap($"Words of {list}: {name}",
                 [.. scan.Best.Select(h => $"layer {h.Layer}")],
-                names, (l, h) => scan.Heads[l * columns + h].Mean),
+                names, (l, h) => scan.Heads[l * columns + h].Mean, axes: new("head", "layer"), scale: scale),
                 "Layers from top to bottom, heads from left to right.");
         report.Heading("The head of each layer with the most");
         report.Table(["place", "words#", "which, most often first"],

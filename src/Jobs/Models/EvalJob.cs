@@ -26,6 +26,9 @@ public sealed record EvalOptions
 
     /// <summary>Puts the config's begin-of-text token before each document.</summary>
     public bool Bos { get; init; }
+
+    /// <summary>JSON file of edits to apply while the model runs; null for none.</summary>
+    public string? Edit { get; init; }
 }
 
 /// <summary>How well a model predicts texts.</summary>
@@ -58,10 +61,15 @@ public static class EvalJob
         int stride = options.Stride == 0 ? window : options.Stride;
         ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(options.Model);
         IReadOnlyList<string> texts = TextDocuments.Read(options.TextFile);
-        int[] before = PromptRequest.BosOf(options.Bos, config, options.Model) is { } bos ? [bos] : [];
+        int? bos = PromptRequest.BosOf(options.Bos, config, options.Model);
+        int[] before = bos is { } token ? [token] : [];
         int[][] documents = [.. texts.Select(t => (int[])[.. before, .. tokenizer.Encode(t)])];
+        // A window sees a document's tokens but the last; the first window of each is its longest.
+        IReadOnlyList<Edit> edits = JobEdits.Read(options.Edit, config, tokenizer,
+            [.. documents.Select(d => Math.Min(window, d.Length - 1)).Where(n => n > 0)]);
         using ComputeDevice device = context.OpenDevice();
         using LoadedModel loaded = LoadedModel.Open(context, device, options.Model);
+        using IDisposable attached = JobEdits.Attach(loaded.Model, edits, tokenizer, bos, context);
         var watch = Stopwatch.StartNew();
         TextScore score = TextEvaluation.Run(loaded.Model, documents, window, stride, (done, total) =>
             context.Report("evaluating", (double)done / total,

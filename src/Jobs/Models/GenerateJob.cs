@@ -89,11 +89,11 @@ public static class GenerateJob
         if (stop < -1 || stop >= vocabulary)
             throw new UserException($"Stop is {stop}; expected a token id from 0 to {vocabulary - 1}, "
                 + "or -1 for none", nameof(GenerateOptions.Stop));
-        IReadOnlyList<Edit> edits = prompt.ReadEdits(options.Edit);
+        IReadOnlyList<Edit> edits = prompt.ReadEdits(options.Edit, generates: true);
         RequireRoom(options.MaxNewTokens, prompt);
         using ComputeDevice device = context.OpenDevice();
         using LoadedModel loaded = LoadedModel.Open(context, device, prompt.Folder, options.Processed);
-        using IDisposable attached = loaded.Model.Attach(edits);
+        using IDisposable attached = prompt.Attach(loaded.Model, edits, context);
         var watch = Stopwatch.StartNew();
         IReadOnlyList<int[]> added = new Generator(loaded.Model).Generate(prompt.Rows, new GenerationOptions
         {
@@ -105,6 +105,7 @@ public static class GenerateJob
         });
         double seconds = watch.Elapsed.TotalSeconds;
         int count = added.Sum(a => a.Length);
+        JobEdits.RemarkMissed(edits, prompt.Rows, added, context);
         return new GenerateResult(
             [.. added.Select((ids, b) => Text(prompt, b, ids))], count, count / seconds);
     }

@@ -57,7 +57,7 @@ public static class GradJob
         using ComputeDevice device = context.OpenDevice();
         using LoadedModel loaded = LoadedModel.Open(context, device, prompt.Folder);
         LanguageModel model = loaded.Model;
-        using IDisposable attached = model.Attach(edits);
+        using IDisposable attached = prompt.Attach(model, edits, context);
         using var session = new ModelSession(model, new SessionOptions
         {
             MaxRows = prompt.Rows.B, MaxTokens = prompt.Rows.T, Backward = true, RecordGradients = sites,

@@ -100,18 +100,21 @@ public sealed record Prompt(
 
     /// <summary>Reads edits and checks them against the prompts.</summary>
     /// <param name="file">JSON file of edits; null for none.</param>
+    /// <param name="generates">Whether steps follow the pass over the prompts. Without, an edit at a position
+    /// or step that this pass has not is an error.</param>
     /// <exception cref="UserException">The file cannot be read, or an edit does not fit the prompts or the
     /// model.</exception>
-    public IReadOnlyList<Edit> ReadEdits(string? file)
+    public IReadOnlyList<Edit> ReadEdits(string? file, bool generates = false)
     {
-        if (file is null)
-            return [];
-        IReadOnlyList<Edit> edits = EditSpec.Read(file);
+        IReadOnlyList<Edit> edits = JobEdits.Read(file, Config, Tokenizer);
         foreach (Edit edit in edits)
-        {
-            edit.Validate(Config);
             edit.ValidateRows(Rows.B);
-        }
+        if (!generates)
+            EditReach.Require(edits, Rows.Lengths);
         return edits;
     }
+
+    /// <summary>Puts edits in force until the returned scope is disposed.</summary>
+    internal IDisposable Attach(LanguageModel model, IReadOnlyList<Edit> edits, JobContext context)
+        => JobEdits.Attach(model, edits, Tokenizer, Bos, context);
 }

@@ -89,7 +89,7 @@ public static class TraceJob
             trace.Write(path, manifest);
             manifest.WriteBeside(path);
             return new TraceResult(path, manifest.ModelHash!, device.Name,
-                trace.Shapes.ToDictionary(s => s.Name, s => s.Shape));
+                trace.ShapesIn(path).ToDictionary(s => s.Name, s => s.Shape));
         });
     }
 
@@ -120,7 +120,7 @@ public static class TraceJob
         using ComputeDevice device = context.OpenDevice();
         using LoadedModel loaded = LoadedModel.Open(
             context, device, prompt.Folder, options.Processed, options.AllowNonfinite);
-        using IDisposable attached = loaded.Model.Attach(edits);
+        using IDisposable attached = prompt.Attach(loaded.Model, edits, context);
         SequenceBatch rows = prompt.Rows;
         using var session = new ModelSession(loaded.Model, new SessionOptions
         {

@@ -53,7 +53,7 @@ static class TourReport
         report.Figure(SvgChart.HeatMap("Logit of the answer, above the vocabulary's mean",
                 [.. Enumerable.Range(0, L).Select(l => $"layer {l}")],
                 [.. Enumerable.Range(0, H).Select(h => $"{h}")],
-                (l, h) => heads.All[l * H + h].Toward),
+                (l, h) => heads.All[l * H + h].Toward, axes: new("head", "layer")),
             "Layers from top to bottom, heads from left to right. Orange raises the answer, blue lowers it.");
         if (heads.LensKind is { } kind)
             report.Paragraph("Beside it what each head says by its learned lens: an affine map of what the "
@@ -85,8 +85,9 @@ static class TourReport
         report.Figure(SvgChart.HeatMap("Change of the probability, percentage points",
             [.. Enumerable.Range(0, L).Select(l => $"layer {l}")],
             [.. injection.Taus.Select(t => $"{t}")],
-            (l, t) => 100 * (injection.Probabilities[l][t] - injection.ProbabilityBefore)),
-                "Magnitude tau from left to right.");
+            (l, t) => 100 * (injection.Probabilities[l][t] - injection.ProbabilityBefore),
+            axes: new("tau", "layer")),
+            "Magnitude tau from left to right.");
         report.Paragraph("The same as an edit spec, for trace, grad and generate --edit:");
         report.Code(injection.Spec);
         report.Paragraph(injection.Restored

@@ -17,6 +17,9 @@ public sealed record UnlearnMeasureOptions
     /// <summary>Options of the memorisation measure.</summary>
     public RecitalRequest Recital { get; init; } = new();
 
+    /// <summary>JSON file of edits to apply while the model runs; null for none.</summary>
+    public string? Edit { get; init; }
+
     /// <summary>File for the sequences that the model recites; null for none.</summary>
     public string? MemorisedOut { get; init; }
 }
@@ -56,10 +59,17 @@ public static class UnlearnMeasureJob
         MemorisationOptions recital = options.Recital.Read(config);
         IReadOnlyList<PlantedSequence> sequences =
             RecitalRequest.Sequences(options.Sequences, options.Model, config);
+        ByteBpeTokenizer? tokenizer = options.Edit is not null && ByteBpeTokenizer.ExistsIn(options.Model)
+            ? ByteBpeTokenizer.Load(options.Model) : null;
+        IReadOnlyList<Edit> edits = JobEdits.Read(options.Edit, config, tokenizer,
+            [.. sequences.Select(s => s.Prompt ?? recital.Prompt)],
+            [.. sequences.Select(_ => recital.Continuation)]);
         if (options.MemorisedOut is { } checkedPlace)
             AtomicFile.RequireWritable(checkedPlace);
         using ComputeDevice device = context.OpenDevice();
+        context.Cancel.ThrowIfCancellationRequested();
         using LanguageModel model = LoadedModel.Load(context, device, options.Model);
+        using IDisposable attached = JobEdits.Attach(model, edits, tokenizer, null, context);
         Memorisation found = Memorisation.Measure(model, sequences, recital);
         if (options.MemorisedOut is { } kept)
             SequenceFile.Write(kept,

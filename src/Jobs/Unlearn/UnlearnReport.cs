@@ -43,15 +43,17 @@ public sealed class UnlearnReport(IReadOnlyList<SweepSelection> found, IReadOnly
         SweepSetting[] ran = [.. selection.Best.Where(s => s.Ran)];
         if (ran.Length == 0)
             return;
-        page.Figure(Pareto(selection), "Numbers are the best settings of the table, dots all others; dashed: "
-            + "settings that no other beats in both. A marker that would hide another stands aside, with a "
-            + "line to its point.");
+        page.Figure(Pareto(selection), "Numbers are the best settings of the table, small marks of the same "
+            + "shape the others, the ring the model before; dashed: settings that no other beats in both. A "
+            + "marker that would hide another stands aside, with a line to its point.");
         string[] layers = [.. ran[0].Runs[0].Layers.Select(l => $"layer {l.Layer}")];
         page.Figure(SvgChart.HeatMap("MLP weights changed, % of the layer's", [.. ran.Select(Short)], layers,
-            (r, l) => Mean(ran[r], l, layer => 100.0 * layer.MlpWeights / layer.MlpWeightsOf), "0.##"),
+            (r, l) => Mean(ran[r], l, layer => 100.0 * layer.MlpWeights / layer.MlpWeightsOf), "0.##",
+            MethodsByLayer),
             "Weights whose bits differ, of the layer's two feed-forward matrices.");
         page.Figure(SvgChart.HeatMap("Neurons touched, % of the layer's", [.. ran.Select(Short)], layers,
-            (r, l) => Mean(ran[r], l, layer => 100.0 * layer.Neurons / layer.NeuronsOf), "0.##"),
+            (r, l) => Mean(ran[r], l, layer => 100.0 * layer.Neurons / layer.NeuronsOf), "0.##",
+            MethodsByLayer),
             "Feed-forward neurons with a changed incoming weight, bias or outgoing weight.");
         page.Figure(SvgChart.Strips("Where among the neurons", [.. ran.Select(Short)], layers,
             (r, l) => [.. Enumerable.Range(0, ran[r].Runs[0].Layers[l].Bins.Count)
@@ -59,6 +61,8 @@ public sealed class UnlearnReport(IReadOnlyList<SweepSelection> found, IReadOnly
             "Each strip is a layer's neurons in their order, in at most 64 runs; the darker, the more "
             + "weights changed, beside the method's own most changed run.");
     }
+
+    static ChartAxes MethodsByLayer { get; } = new("layer", "method");
 
     void Table(HtmlReport page, SweepSelection selection)
     {
@@ -167,7 +171,10 @@ public sealed class UnlearnReport(IReadOnlyList<SweepSelection> found, IReadOnly
             new("memorised %", 0, 5 * Math.Ceiling(xs.Max() / 5)), byAccuracy
                 ? new("accuracy %", 5 * Math.Max(0, Math.Floor((low - room) / 5)),
                     5 * Math.Min(20, Math.Ceiling((high + room) / 5)))
-                : new("perplexity, less is higher", low - room, high + room), clouds, "0.#");
+                : new("perplexity, less is higher", low - room, high + room), clouds, "0.#", Start(before));
+
+        (double, double)? Start(SweepMeasures? b) => b is null ? null
+            : (100 * b.Memorised, (byAccuracy ? 100 * b.MeanAccuracy(padded) : -b.Perplexity) ?? double.NaN);
     }
 
     static double Mean(SweepSetting setting, int layer, Func<SweepLayer, double> value)

@@ -23,10 +23,11 @@ sealed class PassContext(LanguageModel model, IEnumerable<Site> record, IEnumera
     internal BatchShape Batch { get; private set; }
 
     /// <summary>Records and edits sites of the pass.</summary>
-    internal SiteRecorder Sites { get; } = new(model, record);
+    internal SiteRecorder Sites { get; } = new(model, record, nameof(SessionOptions.Record));
 
     /// <summary>Records gradients at sites.</summary>
-    internal SiteRecorder GradientSites { get; } = new(model, recordGradients);
+    internal SiteRecorder GradientSites { get; }
+        = new(model, recordGradients, nameof(SessionOptions.RecordGradients));
 
     /// <summary>The edits of the pass; null when none applies.</summary>
     internal CompiledEdits? Program { get; private set; }

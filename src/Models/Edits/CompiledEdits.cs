@@ -93,7 +93,7 @@ sealed class CompiledEdits : IDisposable
         => site.Kind == SiteKind.Z && !_model.Device.IsHost
         && !sites.Contains(new Site(SiteKind.Scores, site.Layer))
         && !sites.Contains(new Site(SiteKind.Pattern, site.Layer))
-        && sites[site].All(p => p.Edit.Operation
+        && sites[site].All(p => p.Edit.Neurons is null && p.Edit.Operation
             is EditOperation.Add or EditOperation.Scale or EditOperation.Zero);
 
     FusedZEdits Store(IEnumerable<PreparedEdit> edits, int rows) => FusedZEdits.Upload(_arena, rows,
@@ -108,39 +108,36 @@ sealed class CompiledEdits : IDisposable
         foreach (Site site in edit.Site.In(_model.Config))
         {
             SiteLayout layout = SiteLayout.Of(site.Kind, _model.Config, _batch.B, _batch.T, _batch.Keys);
-            bool oneHead = edit.Head is not null && !layout.HeadsInRows;
-            int column = layout.Column + (oneHead ? edit.Head!.Value * layout.Unit : 0);
-            foreach ((int step, int width, List<EditRow> rows) in Pieces(edit, layout, oneHead))
-            {
-                (float[] values, bool perRow) = value is not { } v ? ([], false)
-                    : EditValues.Fit(edit, site, layout, v, rows, width);
-                int[] ids = [.. rows.Select(r => RowId(r, layout))];
-                if (ids.Length > 0)
-                    pending.Add(new PreparedEdit(edit, site, layout.Stride, column, width, step,
-                        rows, ids, values, perRow));
-            }
+            EditColumns[] parts = EditColumns.Of(edit, layout);
+            foreach ((int step, int keys, List<EditRow> rows) in Pieces(edit, layout))
+                foreach (EditColumns columns in parts)
+                {
+                    int width = layout.HeadsInRows ? keys : columns.Width;
+                    (float[] values, bool perRow) = value is not { } v ? ([], false)
+                        : EditValues.Fit(edit, site, layout, v, rows, columns, width);
+                    int[] ids = [.. rows.Select(r => RowId(r, layout))];
+                    if (ids.Length > 0)
+                        pending.Add(new PreparedEdit(edit, site, layout.Stride,
+                            layout.Column + columns.Column, width, step, rows, ids, values, perRow));
+                }
         }
         return pending;
     }
 
     // Rows that are edited together. Means and C# functions see the tokens of one step. A row of scores or of
     // a pattern ends at the keys that its text has at that step: beyond are padding and tokens yet to come.
-    IEnumerable<(int Step, int Width, List<EditRow> Rows)> Pieces(Edit edit, SiteLayout layout, bool oneHead)
+    IEnumerable<(int Step, int Keys, List<EditRow> Rows)> Pieces(Edit edit, SiteLayout layout)
     {
         List<EditRow> rows = Rows(edit, layout);
-        int all = oneHead ? layout.Unit : layout.Width;
         if (rows.Count == 0)
-            return [(_batch.Step, all, rows)];
+            return [(_batch.Step, layout.Width, rows)];
         bool bySteps = layout.HeadsInRows || edit.Operation is EditOperation.Mean or EditOperation.Call;
         if (!bySteps)
-            return [(0, all, rows)];
+            return [(0, layout.Width, rows)];
         return rows
             .GroupBy(r => (Row: layout.HeadsInRows ? r.BatchRow : 0,
                 Step: _batch.StepOf(r.BatchRow, r.Position)))
-            .Select(g => (g.Key.Step, Width(g.First()), g.ToList()));
-
-        int Width(EditRow first)
-            => layout.HeadsInRows ? _batch.LengthAt(first.BatchRow, first.Position) : all;
+            .Select(g => (g.Key.Step, _batch.LengthAt(g.First().BatchRow, g.First().Position), g.ToList()));
     }
 
     List<EditRow> Rows(Edit edit, SiteLayout layout)
@@ -154,7 +151,7 @@ sealed class CompiledEdits : IDisposable
                 for (int position = _batch.FirstPosition(b); position < _batch.Length(b); position++)
                     if (edit.Positions.Contains(position, _batch.LengthAt(b, position))
                         && (edit.Steps is null || edit.Steps.Contains(_batch.StepOf(b, position)))
-                        && (!layout.HeadsInRows || edit.Head is null || edit.Head == h))
+                        && (!layout.HeadsInRows || edit.OnlyHeads is not { } heads || heads.Contains(h)))
                         rows.Add(new EditRow(b, position, layout.HeadsInRows ? h : -1));
         }
         return rows;

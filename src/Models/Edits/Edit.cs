@@ -51,8 +51,21 @@ public sealed record Edit
     /// <summary>The strength of Add and ProjectOut and the factor of Scale.</summary>
     public float Alpha { get; init; } = 1f;
 
-    /// <summary>One head of a site that has heads, from 0; null for all.</summary>
+    /// <summary>
+    /// One head of a site that has heads, from 0; null for all, or for those of <see cref="Heads"/>.
+    /// </summary>
     public int? Head { get; init; }
+
+    /// <summary>
+    /// Some heads of a site that has heads, ascending; null for all, or for <see cref="Head"/> alone.
+    /// </summary>
+    public IReadOnlyList<int>? Heads { get; init; }
+
+    /// <summary>
+    /// Some numbers of a row, ascending, from 0: single neurons of an MLP, single dimensions of a stream. At
+    /// a site with heads they count within each chosen head. Null for all.
+    /// </summary>
+    public IReadOnlyList<int>? Neurons { get; init; }
 
     /// <summary>Which positions of each row.</summary>
     public EditPositions Positions { get; init; } = EditPositions.All;
@@ -105,13 +118,28 @@ public sealed record Edit
             throw Wrong("Call needs a function");
         if (Rows?.FirstOrDefault(r => r < 0) is < 0 || Steps?.FirstOrDefault(s => s < 0) is < 0)
             throw Wrong("rows and steps count from 0");
+        ValidateSelection();
         int[]? shape = Value?.ShapeFor(config);
         foreach (Site site in sites)
             ValidateAt(site, config, shape);
     }
 
+    void ValidateSelection()
+    {
+        if (Head is not null && Heads is not null)
+            throw Wrong("head and heads are both given; expected one of them");
+        foreach ((string name, IReadOnlyList<int>? list) in new[] { ("heads", Heads), ("neurons", Neurons) })
+            if (list is not null && (list.Count == 0 || list.Zip(list.Skip(1)).Any(p => p.First >= p.Second)))
+                throw Wrong($"{name} is {Quoted.Shape(list)}; expected numbers in ascending order, each "
+                    + "once");
+        if (Operation == EditOperation.Call && (Heads is not null || Neurons is not null))
+            throw Wrong("Call takes one head or whole rows; leave heads and neurons out");
+        if (Operation == EditOperation.ProjectOut && Neurons is not null)
+            throw Wrong("ProjectOut needs whole rows or heads; leave neurons out");
+    }
+
     /// <summary>Checks the rows that are named against a batch.</summary>
-    /// <param name="batchRows">Rows of the batch.</param>
+    /// <param name="batchRows">Number of rows of the batch.</param>
     /// <exception cref="UserException">A row is beyond them.</exception>
     public void ValidateRows(int batchRows)
     {
@@ -131,13 +159,34 @@ public sealed record Edit
             throw Wrong($"{site} is minus infinity where masked; {Operation} would make it no number "
                 + "or plus infinity");
         SiteLayout layout = SiteLayout.Of(site.Kind, config, 1, 1, config.ContextLength);
-        if (Head is not null && layout.Heads == 1 && config.Heads > 1)
-            throw Wrong($"{site} has no heads; leave head out");
-        if (Head < 0 || Head >= config.Heads)
-            throw Wrong($"head {Head} does not exist; this model has heads 0 to {config.Heads - 1}");
+        IReadOnlyList<int>? heads = OnlyHeads;
+        if (heads is not null && layout.Heads == 1 && config.Heads > 1)
+            throw Wrong($"{site} has no heads; leave {(Heads is null ? "head" : "heads")} out");
+        foreach (int head in heads ?? [])
+            if (head < 0 || head >= config.Heads)
+                throw Wrong($"head {head} does not exist; this model has heads 0 to {config.Heads - 1}");
+        ValidateNeurons(site, layout);
+        if (layout.HeadsInRows && Value is FileValue { Row: not null } or DataMeanValue)
+            throw Wrong($"the rows of {site} are as long as their texts; expected numbers or a recording");
         if (valueShape is not null)
             EditValues.RequireShape(this, site, layout, valueShape);
     }
+
+    void ValidateNeurons(Site site, in SiteLayout layout)
+    {
+        if (Neurons is null)
+            return;
+        if (layout.HeadsInRows)
+            throw Wrong($"{site} has keys and no neurons; leave neurons out");
+        if (layout.Heads > 1 && OnlyHeads is null)
+            throw Wrong($"{site} has heads; say with head or heads whose neurons are meant");
+        foreach (int neuron in Neurons)
+            if (neuron < 0 || neuron >= layout.Unit)
+                throw Wrong($"neuron {neuron} does not exist; {site} has 0 to {layout.Unit - 1}");
+    }
+
+    /// <summary>The chosen heads; null for all.</summary>
+    internal IReadOnlyList<int>? OnlyHeads => Head is { } one ? [one] : Heads;
 
     internal UserException Wrong(string what) => new($"edit at {Quoted.Name(Site.Text)}: {what}");
 }

@@ -1,5 +1,3 @@
-using HeadTap.Runtime;
-
 namespace HeadTap.Models;
 
 /// <summary>Which positions of a row an edit touches. Padding is never touched.</summary>
@@ -16,22 +14,28 @@ public sealed record EditPositions
     /// <summary>Only the last real token.</summary>
     public bool IsLast { get; private init; }
 
-    /// <summary>From this position on; null for no such bound.</summary>
+    /// <summary>
+    /// From this position on; null for no such bound. Negative numbers count from the end of each row.
+    /// </summary>
     public int? FromPosition { get; private init; }
 
-    /// <summary>These positions only; null for no list.</summary>
+    /// <summary>
+    /// These positions only; null for no list. Negative numbers count from the end of each row.
+    /// </summary>
     public IReadOnlyList<int>? Listed { get; private init; }
 
-    /// <summary>Position <paramref name="first"/> and all after it.</summary>
-    public static EditPositions From(int first) => first >= 0 ? new() { FromPosition = first }
-        : throw new UserException($"edit positions from {first}: positions count from 0");
+    /// <summary>
+    /// Position <paramref name="first"/> and all after it; -2 is the last but one and the last.
+    /// </summary>
+    public static EditPositions From(int first) => new() { FromPosition = first };
 
-    /// <summary>These positions; one beyond a row's end touches nothing there.</summary>
+    /// <summary>
+    /// These positions; -1 is the last of each row. One beyond a row's end touches nothing there.
+    /// </summary>
     public static EditPositions List(IReadOnlyList<int> positions)
     {
         ArgumentNullException.ThrowIfNull(positions);
-        return positions.All(p => p >= 0) ? new() { Listed = [.. positions] }
-            : throw new UserException("edit positions: positions count from 0");
+        return new() { Listed = [.. positions] };
     }
 
     /// <summary>
@@ -39,6 +43,6 @@ public sealed record EditPositions
     /// </summary>
     internal bool Contains(int position, int length)
         => IsLast ? position == length - 1
-        : Listed is { } list ? list.Contains(position)
-        : position >= (FromPosition ?? 0);
+        : Listed is { } list ? list.Contains(position) || list.Contains(position - length)
+        : position >= (FromPosition is { } first && first < 0 ? length + first : FromPosition ?? 0);
 }

@@ -22,25 +22,30 @@ public static class EditSpec
     static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
     /// <summary>Reads a spec file.</summary>
-    /// <param name="path">The file; tensor files named in it are looked for beside it.</param>
+    /// <param name="path">The file; other files named in it are looked for beside it.</param>
+    /// <param name="encode">Makes ids of texts in <c>unembed</c> and <c>embed</c>; null refuses
+    /// texts.</param>
     /// <exception cref="UserException">It cannot be read, or a field is unknown, missing or of the wrong
     /// kind.</exception>
-    public static IReadOnlyList<Edit> Read(string path)
+    public static IReadOnlyList<Edit> Read(string path, Func<string, int[]>? encode = null)
     {
         using JsonDocument document = InputFile.ReadJsonObject(path);
-        return Parse(document.RootElement, path, Path.GetDirectoryName(Path.GetFullPath(path)));
+        return Parse(document.RootElement, path, Path.GetDirectoryName(Path.GetFullPath(path)), encode);
     }
 
     /// <summary>Parses a spec.</summary>
     /// <param name="json">The root object.</param>
     /// <param name="source">Where it came from; begins each message.</param>
-    /// <param name="folder">Where tensor files are looked for; null for the current folder.</param>
-    public static IReadOnlyList<Edit> Parse(JsonElement json, string source, string? folder = null)
+    /// <param name="folder">Where other files are looked for; null for the current folder.</param>
+    /// <param name="encode">Makes ids of texts; null refuses them.</param>
+    public static IReadOnlyList<Edit> Parse(JsonElement json, string source, string? folder = null,
+        Func<string, int[]>? encode = null)
     {
         RequireOnly(json, source, "edits");
         if (!json.TryGetProperty("edits", out JsonElement list) || list.ValueKind != JsonValueKind.Array)
             throw Wrong(source, "\"edits\" is missing; expected a list of edits");
-        return [.. list.EnumerateArray().Select((e, i) => One(e, $"{source}: edit {i}", folder))];
+        return [.. list.EnumerateArray().Select(
+            (e, i) => One(e, new EditSpecValues($"{source}: edit {i}", folder, encode)))];
     }
 
     /// <summary>Writes a spec file.</summary>
@@ -61,9 +66,11 @@ public static class EditSpec
         return new JsonObject { ["edits"] = new JsonArray([.. edits.Select(e => One(e, folder))]) };
     }
 
-    static Edit One(JsonElement json, string source, string? folder)
+    static Edit One(JsonElement json, EditSpecValues values)
     {
-        RequireOnly(json, source, "site", "op", "alpha", "head", "positions", "rows", "steps", "value");
+        string source = values.Source;
+        RequireOnly(json, source, "site", "op", "alpha", "head", "heads", "neurons", "positions", "rows",
+            "steps", "value");
         var fields = new JsonFields(source, json);
         string op = fields.Text("op", "");
         (string name, EditOperation operation) = Operations.FirstOrDefault(o => o.Name == op);
@@ -77,10 +84,12 @@ public static class EditSpec
             Operation = operation,
             Alpha = fields.Float("alpha", 1f),
             Head = fields.Has("head") ? fields.Int("head") : null,
+            Heads = Integers(json, "heads", source),
+            Neurons = Integers(json, "neurons", source),
             Positions = Positions(json, source),
             Rows = Integers(json, "rows", source),
             Steps = Integers(json, "steps", source),
-            Value = json.TryGetProperty("value", out JsonElement value) ? Value(value, source, folder) : null,
+            Value = json.TryGetProperty("value", out JsonElement value) ? values.Read(value) : null,
         };
     }
 
@@ -96,7 +105,7 @@ public static class EditSpec
                 _ => throw Expected(),
             };
         if (p.ValueKind == JsonValueKind.Array)
-            return EditPositions.List(Integers(json, "positions", source)!);
+            return EditPositions.List(Integers(json, "positions", source, int.MinValue)!);
         if (p.ValueKind != JsonValueKind.Object)
             throw Expected();
         RequireOnly(p, source, "from");
@@ -104,41 +113,11 @@ public static class EditSpec
 
         UserException Expected() => Wrong(source,
             $"positions is {Quoted.Name(p.GetRawText())}; expected \"all\", \"last\", a list, "
-            + $"or {{\"from\": n}}");
+            + "or {\"from\": n}");
     }
 
-    static EditValue Value(JsonElement json, string source, string? folder)
-    {
-        if (json.ValueKind == JsonValueKind.Array)
-            return EditValue.Numbers(Numbers(json, source));
-        RequireOnly(json, source, "file", "tensor", "unembed", "embed");
-        var fields = new JsonFields(source, json);
-        if (fields.Has("unembed") && json.EnumerateObject().Count() == 1)
-            return EditValue.Unembed(Integers(json, "unembed", source)!);
-        if (fields.Has("embed") && json.EnumerateObject().Count() == 1)
-            return EditValue.Embed(Integers(json, "embed", source)!);
-        string file = fields.Text("file", ""), tensor = fields.Text("tensor", "");
-        if (file.Contains('\0'))
-            throw Wrong(source, $"file {Quoted.Name(file)} has a character that no path has");
-        if (file.Length == 0 || tensor.Length == 0 || json.EnumerateObject().Count() != 2)
-            throw Wrong(source, "value needs numbers, {\"unembed\": tokens}, {\"embed\": tokens}, "
-                + "or file and tensor");
-        return EditValue.File(folder is null ? file : Path.Combine(folder, file), tensor);
-    }
-
-    static float[] Numbers(JsonElement json, string source)
-    {
-        float[] values = new float[json.GetArrayLength()];
-        int i = 0;
-        foreach (JsonElement number in json.EnumerateArray())
-            values[i++] = number.ValueKind == JsonValueKind.Number
-                && number.TryGetSingle(out float v) && float.IsFinite(v)
-                ? v : throw Wrong(source,
-                    $"value {i - 1} is {Quoted.Name(number.GetRawText())}; expected a number");
-        return values;
-    }
-
-    static int[]? Integers(JsonElement json, string field, string source)
+    /// <summary>A list of whole numbers; null if the field is absent.</summary>
+    internal static int[]? Integers(JsonElement json, string field, string source, int least = 0)
     {
         if (!json.TryGetProperty(field, out JsonElement list))
             return null;
@@ -146,15 +125,16 @@ public static class EditSpec
             throw Wrong(source,
                 $"{field} is {Quoted.Name(list.GetRawText())}; expected a list of whole numbers");
         return [.. list.EnumerateArray().Select(n => n.ValueKind == JsonValueKind.Number
-            && n.TryGetInt32(out int i) && i >= 0
-            ? i : throw Wrong(source,
-                $"{field} has {Quoted.Name(n.GetRawText())}; expected whole numbers from 0"))];
+            && n.TryGetInt32(out int i) && i >= least
+            ? i : throw Wrong(source, $"{field} has {Quoted.Name(n.GetRawText())}; expected whole numbers"
+                + (least < 0 ? "" : $" from {least}")))];
     }
 
     static JsonNode One(Edit edit, string? folder)
     {
-        if (!float.IsFinite(edit.Alpha) || edit.Value is InlineValue { Values: var v }
-            && !v.All(float.IsFinite))
+        if (!float.IsFinite(edit.Alpha)
+            || (edit.Value is InlineValue { Values: var v } && !v.All(float.IsFinite))
+            || (edit.Value is ConstantValue { Value: var one } && !float.IsFinite(one)))
             throw edit.Wrong("a number that is not finite cannot be written");
         string op = Operations.FirstOrDefault(o => o.Operation == edit.Operation).Name
             ?? throw edit.Wrong("a C# function cannot be written to a file");
@@ -163,6 +143,10 @@ public static class EditSpec
             json["alpha"] = edit.Alpha;
         if (edit.Head is { } head)
             json["head"] = head;
+        if (edit.Heads is { } heads)
+            json["heads"] = List(heads);
+        if (edit.Neurons is { } neurons)
+            json["neurons"] = List(neurons);
         if (edit.Positions.IsLast)
             json["positions"] = "last";
         else if (edit.Positions.Listed is { } listed)
@@ -174,26 +158,13 @@ public static class EditSpec
         if (edit.Steps is { } steps)
             json["steps"] = List(steps);
         if (edit.Value is { } value)
-            json["value"] = One(edit, value, folder);
+            json["value"] = EditSpecValues.ToJson(edit, value, folder);
         return json;
     }
 
-    static JsonNode One(Edit edit, EditValue value, string? folder) => value switch
-    {
-        InlineValue inline => new JsonArray([.. inline.Values.Select(v => (JsonNode)v)]),
-        FileValue file => new JsonObject
-        {
-            ["file"] = folder is null ? file.Path : Path.GetRelativePath(folder, Path.GetFullPath(file.Path)),
-            ["tensor"] = file.Tensor,
-        },
-        EmbeddingValue e => new JsonObject { [e.Head ? "unembed" : "embed"] = List(e.Tokens) },
-        _ => throw edit.Wrong(
-            "recorded values cannot be written; write them as safetensors and name that file"),
-    };
+    internal static JsonArray List(IReadOnlyList<int> numbers) => new([.. numbers.Select(n => (JsonNode)n)]);
 
-    static JsonArray List(IReadOnlyList<int> numbers) => new([.. numbers.Select(n => (JsonNode)n)]);
-
-    static void RequireOnly(JsonElement json, string source, params string[] known)
+    internal static void RequireOnly(JsonElement json, string source, params string[] known)
     {
         if (json.ValueKind != JsonValueKind.Object)
             throw Wrong(source, $"found {Quoted.Name(json.GetRawText())}; expected an object");
@@ -203,5 +174,5 @@ public static class EditSpec
                     $"unknown field {Quoted.Name(property.Name)}; expected {string.Join(", ", known)}");
     }
 
-    static UserException Wrong(string source, string what) => new($"{source}: {what}");
+    internal static UserException Wrong(string source, string what) => new($"{source}: {what}");
 }

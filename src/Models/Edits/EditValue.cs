@@ -10,8 +10,20 @@ public abstract record EditValue
     /// <summary>Numbers: one row for every place the edit touches.</summary>
     public static EditValue Numbers(params float[] values) => new InlineValue(values);
 
+    /// <summary>One number for every place the edit touches.</summary>
+    public static EditValue Constant(float value) => new ConstantValue(value);
+
     /// <summary>A tensor of a safetensors file, such as <c>trace --out</c> writes.</summary>
     public static EditValue File(string path, string tensor) => new FileValue(path, tensor);
+
+    /// <summary>The array of an <c>.npy</c> file, float32 in C order.</summary>
+    public static EditValue File(string path) => new FileValue(path, null);
+
+    /// <summary>
+    /// What the site is on average over all tokens of a data set: texts, or ids as a JSON list of lists.
+    /// <see cref="EditMeans.Find"/> runs the model over it.
+    /// </summary>
+    public static EditValue MeanOf(string path) => new DataMeanValue(path);
 
     /// <summary>
     /// A memory: the sum of the unembedding's columns of the given tokens, each token once however often it
@@ -33,9 +45,35 @@ public abstract record EditValue
     /// <summary>The values and their shape; a vector has one extent.</summary>
     internal abstract (float[] Values, int[] Shape) Resolve(LanguageModel model);
 
-    /// <summary>The shape that <see cref="Resolve"/> will give, known before the model is.</summary>
+    /// <summary>
+    /// The shape that <see cref="Resolve"/> will give, known before the model is; [] for one number that
+    /// serves all, null where the value is made to fit the site.
+    /// </summary>
     /// <exception cref="UserException">There will be no value.</exception>
-    internal abstract int[] ShapeFor(ModelConfig config);
+    internal abstract int[]? ShapeFor(ModelConfig config);
+}
+
+/// <summary>See <see cref="EditValue.Constant"/>.</summary>
+/// <param name="Value">The number.</param>
+public sealed record ConstantValue(float Value) : EditValue
+{
+    internal override (float[], int[]) Resolve(LanguageModel model) => ([Value], []);
+
+    internal override int[] ShapeFor(ModelConfig config) => [];
+}
+
+/// <summary>See <see cref="EditValue.MeanOf"/>.</summary>
+/// <param name="Path">A file of texts (<c>.txt</c>, <c>.jsonl</c>), or of ids (<c>.json</c>).</param>
+public sealed record DataMeanValue(string Path) : EditValue
+{
+    internal override (float[], int[]) Resolve(LanguageModel model) => throw new InvalidOperationException(
+        $"EditMeans.Find takes the mean of {Path} before the edit is attached.");
+
+    internal override int[]? ShapeFor(ModelConfig config)
+    {
+        using FileStream exists = InputFile.Open(Path);
+        return null;
+    }
 }
 
 /// <summary>See <see cref="EditValue.Numbers"/>.</summary>
@@ -58,43 +96,6 @@ public sealed record RecordedValue(float[] Values, int[] Shape) : EditValue
         => Shape.Aggregate(1L, (product, extent) => product * extent) == Values.Length ? Shape
             : throw new UserException(
                 $"edit value: {Values.Length} numbers are not a tensor of shape {Quoted.Shape(Shape)}");
-}
-
-/// <summary>See <see cref="EditValue.File"/>.</summary>
-/// <param name="Path">A safetensors file.</param>
-/// <param name="Tensor">A name in it.</param>
-public sealed record FileValue(string Path, string Tensor) : EditValue
-{
-    internal override (float[], int[]) Resolve(LanguageModel model)
-    {
-        using SafetensorsReader reader = SafetensorsReader.Open(Path);
-        int[] shape = ShapeIn(reader);
-        float[] values = new float[shape.Aggregate(1, (product, extent) => product * extent)];
-        reader.Read(Tensor, values);
-        // Recorded scores are minus infinity where masked; the site knows whether they are scores.
-        if (!FiniteNumbers.All(values) && reader.NonFinite(Tensor, masked: true) is { } what)
-            throw new UserException($"edit value: {what}; expected numbers");
-        return (values, shape);
-    }
-
-    internal override int[] ShapeFor(ModelConfig config)
-    {
-        using SafetensorsReader reader = SafetensorsReader.Open(Path);
-        return ShapeIn(reader);
-    }
-
-    int[] ShapeIn(SafetensorsReader reader)
-    {
-        SafetensorsEntry entry = reader.Entries.FirstOrDefault(e => e.Name == Tensor)
-            ?? throw new UserException(
-            $"{Quoted.Path(Path)}: no tensor {Quoted.Name(Tensor)}; it has "
-            + Quoted.Names([.. reader.Entries.Select(e => e.Name)]));
-        if (entry.Length > Array.MaxLength || entry.Shape.Any(extent => extent > int.MaxValue))
-            throw new UserException(
-                $"{Quoted.Path(Path)}: {Quoted.Name(Tensor)} has shape {Quoted.Shape(entry.Shape)}; "
-                + "expected the shape of a recording");
-        return [.. entry.Shape.Select(extent => (int)extent)];
-    }
 }
 
 /// <summary>See <see cref="EditValue.Unembed"/> and <see cref="EditValue.Embed"/>.</summary>

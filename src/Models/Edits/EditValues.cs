@@ -2,7 +2,12 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Models;
 
-/// <summary>Fits an edit's value to the rows it touches.</summary>
+/// <summary>Fits an edit's value to the rows and columns it touches.</summary>
+/// <remarks>
+/// One row of numbers for all places is as long as the whole row of the site (then each column takes its
+/// own), as all that the edit changes of it, or as what it changes of one head (then all heads take the
+/// same).
+/// </remarks>
 static class EditValues
 {
     /// <summary>
@@ -13,42 +18,81 @@ static class EditValues
     internal static void RequireShape(Edit edit, Site site, SiteLayout layout, int[] shape)
     {
         long length = shape.Aggregate(1L, (product, extent) => product * extent);
-        int most = edit.Head is null || layout.HeadsInRows ? layout.Width : layout.Unit;
-        int least = layout.HeadsInRows ? 1 : most;
-        bool row = edit.Operation != EditOperation.Patch
-            && (shape.Length <= 1 || (length >= least && length <= most));
-        if (!row)
+        bool patch = edit.Operation == EditOperation.Patch;
+        if (shape.Length == 0 && !patch)
+            return; // one number serves any row
+        int least = layout.HeadsInRows ? 1 : Selected(edit, layout);
+        bool fits = layout.HeadsInRows ? length >= 1 && length <= layout.Width : Fits(edit, layout, length);
+        if (patch || (shape.Length > 1 && !fits))
             RequireRecording(edit, site, layout, shape, least);
-        else if (length < least || length > most)
-            throw WrongLength(edit, site, length, layout.HeadsInRows ? $"{least} to {most}" : $"{most}");
+        else if (!fits)
+            throw WrongLength(edit, site, length,
+                layout.HeadsInRows ? $"1 to {layout.Width}" : Lengths(edit, layout));
     }
 
     /// <summary>
     /// The value as one row of <paramref name="width"/> for all, or as one for each edited row.
     /// </summary>
+    /// <param name="edit">The edit.</param>
+    /// <param name="site">Where it is.</param>
+    /// <param name="layout">How the site's values lie.</param>
+    /// <param name="value">All of the value, with its shape.</param>
+    /// <param name="rows">The edited rows.</param>
+    /// <param name="columns">The columns of them that the value is for.</param>
+    /// <param name="width">Numbers of them; of scores and patterns, the keys that the rows have.</param>
     /// <exception cref="UserException">The value's shape does not fit the site.</exception>
     internal static (float[] Values, bool PerRow) Fit(
         Edit edit, Site site, SiteLayout layout, (float[] Values, int[] Shape) value,
-        List<EditRow> rows, int width)
+        List<EditRow> rows, EditColumns columns, int width)
     {
         (float[] values, int[] shape) = value;
         bool masked = site.Kind == SiteKind.Scores; // its recordings are minus infinity above the diagonal
         if (!FiniteNumbers.All(values) && FiniteNumbers.Describe([.. shape], values.Length, masked,
             (start, piece) => values.AsSpan((int)start, piece.Length).CopyTo(piece)) is { } what)
             throw edit.Wrong($"its value is not finite: it {what}");
-        if (edit.Operation == EditOperation.Patch || (shape.Length > 1 && values.Length != width))
-            return (Pick(edit, site, layout, rows, width, values, shape), true);
-        // A row of a pattern may have fewer keys than its batch has columns.
-        if (values.Length < width || values.Length > (layout.HeadsInRows ? layout.Unit : width))
-            throw WrongLength(edit, site, values.Length, $"{width}");
-        values = values[..width];
-        return edit.Operation == EditOperation.ProjectOut ? (Unit(edit, values), false) : (values, false);
+        bool row = layout.HeadsInRows ? shape.Length <= 1 || values.Length == width
+            : Fits(edit, layout, values.Length);
+        if (edit.Operation == EditOperation.Patch || (shape.Length > 1 && !row))
+            return (Pick(edit, site, layout, rows, columns, width, values, shape), true);
+        float[] one = shape.Length == 0 ? [.. Enumerable.Repeat(values[0], width)]
+            : layout.HeadsInRows ? Keys(edit, site, layout, values, width)
+            : Part(edit, site, layout, values, columns);
+        return (edit.Operation == EditOperation.ProjectOut ? Unit(edit, one) : one, false);
+    }
+
+    // A row of a pattern may have fewer keys than its batch has columns.
+    static float[] Keys(Edit edit, Site site, SiteLayout layout, float[] values, int width)
+        => values.Length >= width && values.Length <= layout.Unit ? values[..width]
+            : throw WrongLength(edit, site, values.Length, $"{width}");
+
+    static float[] Part(Edit edit, Site site, SiteLayout layout, float[] values, EditColumns columns)
+    {
+        if (!Fits(edit, layout, values.Length))
+            throw WrongLength(edit, site, values.Length, Lengths(edit, layout));
+        int from = values.Length == layout.Width ? columns.Column : columns.Place % values.Length;
+        return values[from..(from + columns.Width)];
+    }
+
+    static int Selected(Edit edit, SiteLayout layout)
+        => edit.OnlyHeads is null && edit.Neurons is null ? layout.Width
+            : (edit.OnlyHeads?.Count ?? 1) * (edit.Neurons?.Count ?? layout.Unit);
+
+    static bool Fits(Edit edit, SiteLayout layout, long length)
+    {
+        int all = Selected(edit, layout);
+        return length == layout.Width || length == all || length == all / (edit.OnlyHeads?.Count ?? 1);
+    }
+
+    static string Lengths(Edit edit, SiteLayout layout)
+    {
+        int all = Selected(edit, layout), head = all / (edit.OnlyHeads?.Count ?? 1);
+        return string.Join(" or ", new[] { head, all, layout.Width }.Distinct());
     }
 
     // Rows of another run's recording [B, T, H, D] or [B, H, T, keys], at the same place. One batch row
     // serves every row of this batch.
-    static float[] Pick(
-        Edit edit, Site site, SiteLayout layout, List<EditRow> rows, int width, float[] values, int[] shape)
+    static float[] Pick(Edit edit, Site site, SiteLayout layout, List<EditRow> rows, EditColumns columns,
+        int width, float[] values, int[] shape)
     {
         RequireRecording(edit, site, layout, shape, width);
         int tokenAxis = layout.TokenAxis;
@@ -60,7 +104,7 @@ static class EditValues
                 throw edit.Wrong($"its value has no row {b}, position {t} (shape {Quoted.Shape(shape)})");
             long from = layout.HeadsInRows
                 ? (((long)b * layout.Heads + rows[i].Head) * shape[2] + t) * shape[3]
-                : ((long)b * shape[1] + t) * layout.Width + (edit.Head ?? 0) * layout.Unit;
+                : ((long)b * shape[1] + t) * layout.Width + columns.Column;
             values.AsSpan(checked((int)from), width).CopyTo(picked.AsSpan(i * width));
         }
         return picked;

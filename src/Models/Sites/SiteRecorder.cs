@@ -41,12 +41,15 @@ sealed class SiteRecorder
     readonly LanguageModel _model;
     readonly HashSet<Site> _recorded;
     readonly Dictionary<Site, Tensor> _copies = [];
-    readonly Dictionary<Site, Recording> _recordings = [];
+    readonly SiteRecordings _recordings;
     CompiledEdits? _program;
     BatchShape _batch;
 
-    internal SiteRecorder(LanguageModel model, IEnumerable<Site> recorded)
-        => (_model, _recorded) = (model, [.. recorded]);
+    /// <param name="model">The model.</param>
+    /// <param name="recorded">The sites to record.</param>
+    /// <param name="option">The option that lists them, for messages.</param>
+    internal SiteRecorder(LanguageModel model, IEnumerable<Site> recorded, string option)
+        => (_model, _recorded, _recordings) = (model, [.. recorded], new SiteRecordings(option));
 
     internal IReadOnlySet<Site> Recorded => _recorded;
 

@@ -16,6 +16,11 @@ public sealed class SiteTrace(
     public IEnumerable<(string Name, int[] Shape)> Shapes =>
         [.. sites.Select(s => (s.Name, Shape(s))), ("tokens", [rows.B, rows.T]), ("lengths", [rows.B])];
 
+    /// <summary>The tensors of the file that <see cref="Write"/> makes at a path, with their
+    /// shapes.</summary>
+    public IEnumerable<(string Name, int[] Shape)> ShapesIn(string path)
+        => IsNpy(path) ? Shapes.Take(1) : Shapes;
+
     /// <summary>Whether a file's name asks for NumPy's format.</summary>
     public static bool IsNpy(string path)
         => Path.GetExtension(path).Equals(".npy", StringComparison.OrdinalIgnoreCase);

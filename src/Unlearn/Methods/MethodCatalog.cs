@@ -34,5 +34,6 @@ public static class MethodCatalog
     /// <exception cref="UserException">No method has that name.</exception>
     public static UnlearningMethod Named(string name) => All.FirstOrDefault(m => m.Name == name)
         ?? throw new UserException($"{Quoted.Name(name)} is no method; expected one of "
-            + string.Join(", ", All.Select(m => m.Name)));
+            + string.Join(", ", All.Select(m => m.Name))
+            + NearestName.Hint(name, All.Select(m => m.Name)));
 }

@@ -58,7 +58,8 @@ public sealed record PublishedCell(
     /// <exception cref="UserException">No table has that name.</exception>
     public static PublishedCell Named(string name) => All.FirstOrDefault(c => c.Name == name)
         ?? throw new UserException($"{Quoted.Name(name)} is no published table; expected one of "
-            + string.Join(", ", All.Select(c => c.Name)));
+            + string.Join(", ", All.Select(c => c.Name))
+            + NearestName.Hint(name, All.Select(c => c.Name)));
 
     static PublishedCell Maths(
         string name, string title, (string Method, double Memorised, double Accuracy, double? Seconds)[] rows)

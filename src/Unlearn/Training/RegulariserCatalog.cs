@@ -16,5 +16,6 @@ public static class RegulariserCatalog
     /// <exception cref="UserException">No regulariser has that name.</exception>
     public static RegulariserKind Named(string name) => All.FirstOrDefault(kind => kind.Name == name)
         ?? throw new UserException($"{Quoted.Name(name)} is no regulariser; expected one of "
-            + string.Join(", ", Names));
+            + string.Join(", ", Names)
+            + NearestName.Hint(name, Names));
 }

@@ -165,8 +165,10 @@ sealed class EditOracle<TReal>(
             int length = Prompts is null ? T : Math.Max(Prompts[b], t + 1);
             if (edit.Steps is { } steps && !steps.Contains(step))
                 continue;
-            if (p.IsLast ? t != length - 1 : p.Listed is { } list ? !list.Contains(t)
-                : t < (p.FromPosition ?? 0))
+            int from = p.FromPosition ?? 0;
+            if (p.IsLast ? t != length - 1
+                : p.Listed is { } list ? !list.Any(n => t == (n < 0 ? length + n : n))
+                : t < (from < 0 ? length + from : from))
                 continue;
             if (InRows(name))
                 for (int h = 0; h < H; h++)

@@ -14,6 +14,8 @@ sealed class LensEvalCommand
         Description = "a folder that lens train wrote, or logit for the model's own unembedding",
         HelpName = "DIR|logit", Required = true,
     };
+    readonly Option<string> _lensOf = LensPlaceOptions.LensOfOption();
+    readonly Option<string?> _edit = TraceCommand.EditOption();
     readonly Option<string?> _file = new("--text-file")
     {
         Description = "texts: .jsonl has a \"text\" a line, other files one document or several with "
@@ -49,8 +51,8 @@ sealed class LensEvalCommand
     {
         var command = new Command("eval", "KL, agreement and entropy of lenses and of each head, beside the "
             + "logit lens; whether the heads they call responsible are");
-        foreach (Option option in (Option[])[_model, _lens, _batch, _file, _bos, _layers, _positions, _top,
-            _ablation, _removal])
+        foreach (Option option in (Option[])[_model, _lens, _lensOf, _batch, _file, _bos, _edit, _layers,
+            _positions, _top, _ablation, _removal])
             command.Options.Add(option);
         command.SetAction(parsed => Run(global.Of(parsed), parsed));
         return command;
@@ -62,6 +64,8 @@ sealed class LensEvalCommand
         {
             Model = parsed.GetValue(_model)!,
             Lens = parsed.GetValue(_lens)!,
+            LensOf = parsed.GetValue(_lensOf)!,
+            Edit = parsed.GetValue(_edit),
             TextFile = parsed.GetValue(_file),
             Batch = parsed.GetValue(_batch),
             Bos = parsed.GetValue(_bos),

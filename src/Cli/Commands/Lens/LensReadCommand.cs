@@ -13,6 +13,7 @@ sealed class LensReadCommand
         Description = "the position, from 0; -1 is the last and -2 the one before it", HelpName = "P|last",
         DefaultValueFactory = _ => "last",
     };
+    readonly Option<string?> _edit = TraceCommand.EditOption();
     readonly Option<string?> _out = new("--out")
     {
         Description = "a page with all positions to click through", HelpName = "REPORT.html",
@@ -26,12 +27,13 @@ sealed class LensReadCommand
             + "beside the model's own next token");
         _prompt.AddTo(command);
         _places.AddTo(command);
-        foreach (Option option in (Option[])[_position, _out])
+        foreach (Option option in (Option[])[_position, _edit, _out])
             command.Options.Add(option);
         command.SetAction(parsed => Run(global.Of(parsed), new LensReadOptions
         {
             Prompt = _prompt.Request(parsed),
             Places = _places.Read(parsed),
+            Edit = parsed.GetValue(_edit),
             Position = parsed.GetValue(_position)!,
             Out = parsed.GetValue(_out),
         }));

@@ -15,6 +15,7 @@ sealed class UnlearnMeasureCommand
         HelpName = "F.jsonl", Required = true,
     };
     readonly RecitalOptions _recital = new();
+    readonly Option<string?> _edit = TraceCommand.EditOption();
     readonly Option<string?> _memorised = new("--memorised-out")
     {
         Description = "writes the sequences that the model recites, to forget them", HelpName = "F.jsonl",
@@ -29,6 +30,7 @@ sealed class UnlearnMeasureCommand
         command.Options.Add(_model);
         command.Options.Add(_sequences);
         _recital.AddTo(command);
+        command.Options.Add(_edit);
         command.Options.Add(_memorised);
         command.SetAction(parsed => Run(global.Of(parsed), parsed));
         return command;
@@ -39,7 +41,8 @@ sealed class UnlearnMeasureCommand
         var options = new UnlearnMeasureOptions
         {
             Model = parsed.GetValue(_model)!, Sequences = parsed.GetValue(_sequences)!,
-            Recital = _recital.Read(parsed), MemorisedOut = parsed.GetValue(_memorised),
+            Recital = _recital.Read(parsed), Edit = parsed.GetValue(_edit),
+            MemorisedOut = parsed.GetValue(_memorised),
         };
         UnlearnMeasureResult result = run.RunJob(context => UnlearnMeasureJob.Run(options, context));
         if (run.Json)

@@ -13,7 +13,7 @@ sealed class UnlearnRunCommand
         Description = string.Join(", ", MethodCatalog.All.Select(m => m.Name)), HelpName = "NAME",
         Required = true,
     };
-    readonly Option<double> _budget = GlobalOptions.Number("--budget", double.NaN,
+    readonly Option<double?> _budget = GlobalOptions.OptionalNumber<double>("--budget",
         "0 to 1: the share that may change, of what the method counts");
     readonly ForgetOptions _forget = new();
     readonly MethodFlags _flags = new(lists: false);
@@ -40,11 +40,10 @@ sealed class UnlearnRunCommand
 
     int Run(Invocation run, ParseResult parsed)
     {
-        double budget = parsed.GetValue(_budget);
         var options = new UnlearnRunOptions
         {
             Model = parsed.GetValue(_model)!, Method = parsed.GetValue(_method)!,
-            Budget = double.IsNaN(budget) ? null : budget, Sets = _forget.Read(parsed),
+            Budget = parsed.GetValue(_budget), Sets = _forget.Read(parsed),
             MethodOptions = _flags.Read(parsed), Out = parsed.GetValue(_out)!,
         };
         UnlearnRunResult result = run.RunJob(context => UnlearnRunJob.Run(options, context));

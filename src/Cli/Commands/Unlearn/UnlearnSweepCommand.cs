@@ -32,7 +32,7 @@ sealed class UnlearnSweepCommand
         Description = "files of sequences; accuracy is the mean of theirs", HelpName = "FILE.jsonl",
         AllowMultipleArgumentsPerToken = true,
     };
-    readonly Option<int> _pad = GlobalOptions.Number("--pad-token", -1,
+    readonly Option<int?> _pad = GlobalOptions.OptionalNumber<int>("--pad-token",
         "measure test accuracy with rows filled up to the context too, by this token (TinyMem: 13)");
     readonly MethodFlags _flags = new(lists: true);
     readonly Option<string> _out = new("--out")
@@ -76,7 +76,7 @@ sealed class UnlearnSweepCommand
             Seeds = parsed.GetValue(_seeds) is { } text ? [.. text.Split(',').Select(Seed)] : null,
             Sets = _forget.Read(parsed),
             Test = parsed.GetValue(_tests) ?? [],
-            PadToken = parsed.GetResult(_pad) is { Implicit: false } ? parsed.GetValue(_pad) : null,
+            PadToken = parsed.GetValue(_pad),
             MethodOptions = _flags.Read(parsed),
             Out = parsed.GetValue(_out)!,
         };

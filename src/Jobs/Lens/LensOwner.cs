@@ -1,0 +1,51 @@
+using HeadTap.Lens;
+using HeadTap.Models;
+using HeadTap.Runtime;
+
+namespace HeadTap.Jobs;
+
+/// <summary>
+/// Finds a lens for a model, or for an edited or unlearned child of the model it was made for.
+/// </summary>
+static class LensOwner
+{
+    /// <summary>The word for a lens that was made for the model itself.</summary>
+    internal const string Self = "model";
+
+    const string Parent = "parent";
+
+    /// <summary>Finds a lens and checks that it was made for the model, or for its parent.</summary>
+    /// <param name="lens">Folder of a lens, or logit.</param>
+    /// <param name="lensOf"><see cref="Self"/>, or parent: then the manifest in the model's folder must name
+    /// the hash of the model that the lens was made for.</param>
+    /// <param name="folder">Folder of the model.</param>
+    /// <param name="config">Config of the model.</param>
+    /// <param name="modelHash">Hash of the model.</param>
+    /// <exception cref="UserException">The lens is missing, damaged or made for another model.</exception>
+    internal static LensSource Find(
+        string lens, string lensOf, string folder, ModelConfig config, string modelHash)
+    {
+        if (lensOf is not (Self or Parent))
+            throw new UserException($"LensOf is {Quoted.Name(lensOf)}; expected {Self} or {Parent}",
+                nameof(LensPlaceRequest.LensOf));
+        if (lens == LensSource.Logit)
+            return LensSource.Find(lens, config, modelHash);
+        if (lensOf == Parent)
+            return LensSource.Find(lens, config, ParentHash(folder) ?? throw new UserException(
+                $"{Quoted.Path(folder)}: its manifest.json names no model that this one was made from, as "
+                + "unlearn run and unlearn apply write it; leave LensOf out",
+                nameof(LensPlaceRequest.LensOf)));
+        string madeFor = LensFolder.ReadFacts(lens).ModelHash;
+        if (madeFor != modelHash && madeFor == ParentHash(folder))
+            throw new UserException($"{Quoted.Path(lens)}: the lens was made for the model that "
+                + $"{Quoted.Path(folder)} was made from; LensOf {Parent} reads the child with it",
+                nameof(LensPlaceRequest.LensOf));
+        return LensSource.Find(lens, config, modelHash);
+    }
+
+    static string? ParentHash(string folder)
+    {
+        string path = Manifest.PathFor(folder);
+        return File.Exists(path) ? Manifest.Read(path).ModelHash : null;
+    }
+}

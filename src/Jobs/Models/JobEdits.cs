@@ -1,0 +1,56 @@
+using HeadTap.Models;
+using HeadTap.Runtime;
+
+namespace HeadTap.Jobs;
+
+/// <summary>The edits of a job: from their file into the model.</summary>
+static class JobEdits
+{
+    /// <summary>Reads edits and checks them against a model.</summary>
+    /// <param name="file">JSON file of edits; null for none.</param>
+    /// <param name="config">Config of the model.</param>
+    /// <param name="tokenizer">Tokenizer of the model; null refuses texts in the file.</param>
+    /// <exception cref="UserException">The file cannot be read, or an edit does not fit the
+    /// model.</exception>
+    internal static IReadOnlyList<Edit> Read(string? file, ModelConfig config, ByteBpeTokenizer? tokenizer)
+    {
+        if (file is null)
+            return [];
+        IReadOnlyList<Edit> edits = EditSpec.Read(file,
+            tokenizer is null ? null : text => tokenizer.Encode(text));
+        foreach (Edit edit in edits)
+            edit.Validate(config);
+        return edits;
+    }
+
+    /// <summary>As <see cref="Read(string?, ModelConfig, ByteBpeTokenizer?)"/>, for a job of many passes
+    /// over rows of the given lengths.</summary>
+    /// <exception cref="UserException">The file cannot be read, or an edit does not fit the model or changes
+    /// nothing in any pass.</exception>
+    internal static IReadOnlyList<Edit> Read(string? file, ModelConfig config, ByteBpeTokenizer? tokenizer,
+        IReadOnlyList<int> lengths, IReadOnlyList<int>? passes = null)
+    {
+        IReadOnlyList<Edit> edits = Read(file, config, tokenizer);
+        EditReach.RequireInAny(edits, lengths, passes);
+        return edits;
+    }
+
+    /// <summary>
+    /// Finds the means that edits ask for, and puts the edits in force until the returned scope is disposed.
+    /// </summary>
+    /// <exception cref="UserException">A data set cannot be read.</exception>
+    /// <exception cref="OperationCanceledException">The job was cancelled.</exception>
+    internal static IDisposable Attach(LanguageModel model, IReadOnlyList<Edit> edits,
+        ByteBpeTokenizer? tokenizer, int? bos, JobContext context)
+        => model.Attach(EditMeans.Find(model, edits, tokenizer, bos,
+            share => context.Report("mean of a data set", share)));
+
+    /// <summary>Remarks on each edit that a generation never came to, wholly or in part.</summary>
+    internal static void RemarkMissed(
+        IReadOnlyList<Edit> edits, SequenceBatch prompts, IReadOnlyList<int[]> added, JobContext context)
+    {
+        foreach (string missed in EditReach.MissedBy(
+            edits, prompts.Lengths, [.. added.Select(a => a.Length)]))
+            context.Remark?.Invoke(missed);
+    }
+}

@@ -1,0 +1,115 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using HeadTap.Runtime;
+
+namespace HeadTap.Models;
+
+/// <summary>The values of edits in a spec.</summary>
+/// <param name="Source">Where the edit came from; begins each message.</param>
+/// <param name="Folder">Where files are looked for; null for the current folder.</param>
+/// <param name="Encode">Makes ids of texts; null refuses them.</param>
+readonly record struct EditSpecValues(string Source, string? Folder, Func<string, int[]>? Encode)
+{
+    const string Forms = "a number, a list of numbers, {\"unembed\": tokens}, {\"embed\": tokens}, "
+        + "{\"mean_of\": data set}, or file and tensor";
+
+    /// <summary>Reads a value.</summary>
+    /// <exception cref="UserException">It has none of the forms.</exception>
+    internal EditValue Read(JsonElement json)
+    {
+        if (json.ValueKind == JsonValueKind.Array)
+            return EditValue.Numbers(Numbers(json));
+        if (json.ValueKind == JsonValueKind.Number)
+            return EditValue.Constant(json.TryGetSingle(out float one) && float.IsFinite(one) ? one
+                : throw Wrong($"value is {Quoted.Name(json.GetRawText())}; expected a number"));
+        EditSpec.RequireOnly(json, Source,
+            "file", "tensor", "row", "position", "unembed", "embed", "mean_of");
+        var fields = new JsonFields(Source, json);
+        bool alone = json.EnumerateObject().Count() == 1;
+        return alone && fields.Has("unembed") ? EditValue.Unembed(Tokens(json, "unembed"))
+            : alone && fields.Has("embed") ? EditValue.Embed(Tokens(json, "embed"))
+            : alone && fields.Has("mean_of") ? EditValue.MeanOf(Beside(fields.Text("mean_of", "")))
+            : !fields.Has("unembed") && !fields.Has("embed") && !fields.Has("mean_of") ? File(fields)
+            : throw Wrong($"value needs {Forms}");
+    }
+
+    /// <summary>The JSON of a value.</summary>
+    /// <exception cref="UserException">JSON cannot hold it.</exception>
+    internal static JsonNode ToJson(Edit edit, EditValue value, string? folder)
+    {
+        return value switch
+        {
+            InlineValue inline => new JsonArray([.. inline.Values.Select(v => (JsonNode)v)]),
+            ConstantValue one => JsonValue.Create(one.Value),
+            FileValue file => ToJson(file),
+            DataMeanValue mean => new JsonObject { ["mean_of"] = FromFolder(mean.Path) },
+            EmbeddingValue e => new JsonObject { [e.Head ? "unembed" : "embed"] = EditSpec.List(e.Tokens) },
+            _ => throw edit.Wrong(
+                "recorded values cannot be written; write them as safetensors and name that file"),
+        };
+
+        JsonObject ToJson(FileValue file)
+        {
+            var json = new JsonObject { ["file"] = FromFolder(file.Path) };
+            if (file.Tensor is not null)
+                json["tensor"] = file.Tensor;
+            if (file.Row is { } row)
+                (json["row"], json["position"]) = (row, file.Position);
+            return json;
+        }
+
+        string FromFolder(string path)
+            => folder is null ? path : Path.GetRelativePath(folder, Path.GetFullPath(path));
+    }
+
+    FileValue File(JsonFields fields)
+    {
+        string file = fields.Text("file", ""), tensor = fields.Text("tensor", "");
+        bool npy = SiteTrace.IsNpy(file);
+        if (file.Length == 0 || npy != (tensor.Length == 0))
+            throw Wrong(npy ? $"{Quoted.Name(file)} holds one array; leave tensor out"
+                : $"value needs {Forms}");
+        if (fields.Has("row") != fields.Has("position"))
+            throw Wrong("row and position go together; expected both for one row of a recording, or none");
+        return new FileValue(Beside(file), npy ? null : tensor)
+        {
+            Row = fields.Has("row") ? fields.Int("row") : null, Position = fields.Int("position", 0),
+        };
+    }
+
+    string Beside(string file)
+    {
+        if (file.Contains('\0') || file.Length == 0)
+            throw Wrong($"file {Quoted.Name(file)} has a character that no path has, or is empty");
+        return Folder is null ? file : Path.Combine(Folder, file);
+    }
+
+    // Ids, a text, or texts.
+    int[] Tokens(JsonElement json, string field)
+    {
+        JsonElement tokens = json.GetProperty(field);
+        string[]? texts = tokens.ValueKind == JsonValueKind.String ? [tokens.GetString()!]
+            : tokens.ValueKind == JsonValueKind.Array && tokens.GetArrayLength() > 0
+                && tokens.EnumerateArray().All(t => t.ValueKind == JsonValueKind.String)
+                ? [.. tokens.EnumerateArray().Select(t => t.GetString()!)]
+            : null;
+        if (texts is null)
+            return EditSpec.Integers(json, field, Source)!;
+        Func<string, int[]> encode = Encode ?? throw Wrong($"{field} is a text, and there is no tokenizer to "
+            + "make ids of it; expected token ids");
+        return [.. texts.SelectMany(encode)];
+    }
+
+    float[] Numbers(JsonElement json)
+    {
+        float[] values = new float[json.GetArrayLength()];
+        int i = 0;
+        foreach (JsonElement number in json.EnumerateArray())
+            values[i++] = number.ValueKind == JsonValueKind.Number
+                && number.TryGetSingle(out float v) && float.IsFinite(v)
+                ? v : throw Wrong($"value {i - 1} is {Quoted.Name(number.GetRawText())}; expected a number");
+        return values;
+    }
+
+    UserException Wrong(string what) => EditSpec.Wrong(Source, what);
+}
