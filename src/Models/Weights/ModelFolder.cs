@@ -29,7 +29,7 @@ public static class ModelFolder
 
     /// <summary>What a training writes at its end, over what has these names.</summary>
     public static IReadOnlyList<string> Results { get; } =
-        [ConfigFile, WeightsFile, RunFolder.ManifestFile];
+        [ConfigFile, WeightFiles.One, RunFolder.ManifestFile];
 
     /// <summary>Reads <c>config.json</c>.</summary>
     /// <exception cref="UserException">There is none, or it is not one we can use.</exception>
