@@ -149,10 +149,12 @@ public sealed class TerminalTests
     public void Minus_zero_is_zero()
     {
         var table = Invocation.Table("a", "b");
-        Invocation.Row(table, "-0.00", "-0.01");
+        Invocation.Row(table, "first", "-0.00");
+        Invocation.Row(table, "-0", "-0.01");
         using var output = new StringWriter();
         new Terminal(output, TextWriter.Null, false, false).Rich().Write(table);
-        Assert.That(output.ToString(), Does.Contain(" 0.00").And.Not.Contain("-0.00").And.Contain("-0.01"));
+        Assert.That(output.ToString(), Does.Contain(" 0.00").And.Not.Contain("-0.00").And.Contain("-0.01")
+            .And.Contain(" -0 ")); // a piece of text
     }
 
     [Test]

@@ -76,7 +76,8 @@ public sealed class SvgChartTests
         Assert.That(shapes, Has.Length.EqualTo(6));
         Assert.That(shapes.Select(s => s.Count()), Is.All.EqualTo(4), "small, chosen, its marker, legend");
         Assert.That(Elements(svg, "text").Count(e => e.Value == "before"), Is.EqualTo(1));
-        Assert.That(SvgChart.Scatter("s", new("x", 0, 6), new("y", 0, 6), clouds), Does.Not.Contain("before<"));
+        Assert.That(SvgChart.Scatter("s", new("x", 0, 6), new("y", 0, 6), clouds),
+            Does.Not.Contain("before<"));
     }
 
     static IEnumerable<XElement> Elements(string svg, string name)

@@ -119,7 +119,7 @@ static partial class CommandLine
     {
         string verb = string.Concat(Verbs(parsed.CommandResult.Command).Reverse().Select(v => v + " "));
         // What is not known comes first: "--modle is not known" says more than "--model is missing".
-        string? unknown = parsed.UnmatchedTokens.FirstOrDefault();
+        string? unknown = parsed.UnmatchedTokens is [var first, ..] ? first : null;
         string? error = unknown is null ? null
             : parsed.Errors.FirstOrDefault(e => e.Message.Contains($"'{unknown}'"))?.Message;
         string hint = error is null ? "" : NearestName.Hint(unknown!, Known(parsed.CommandResult.Command,

@@ -111,13 +111,20 @@ sealed class Invocation
         var table = new Table().Border(TableBorder.Simple);
         for (int i = 0; i < columns.Length; i++)
         {
-            var column = new TableColumn(new Text(columns[i])) { NoWrap = true };
+            var column = new TableColumn(new Text(Printable.Of(columns[i]))) { NoWrap = true };
             table.AddColumn(i == 0 ? column : column.RightAligned());
         }
         return table;
     }
 
-    /// <summary>Adds a row of plain text, without markup.</summary>
+    /// <summary>
+    /// Adds a row of plain text, without markup. A number that rounds to zero has no sign; "-0" alone may be
+    /// a token.
+    /// </summary>
     public static void Row(Table table, params ReadOnlySpan<string> cells)
-        => table.AddRow(cells.ToArray().Select(c => new Text(Printable.Of(NumberText.WithoutMinusZero(c)))));
+        => table.AddRow(cells.ToArray().Select((cell, i) =>
+        {
+            bool number = cell.Length > 2 && table.Columns[i].Alignment == Justify.Right;
+            return new Text(Printable.Of(number ? NumberText.WithoutMinusZero(cell) : cell));
+        }));
 }

@@ -76,8 +76,8 @@ sealed class SuggestionText(ByteBpeTokenizer tokenizer, bool hasBridge, bool has
         string fails = hasAnswer ? found.Before.Rank > 1 ? ""
                 : "The multi-hop prompt does not fail: the answer is its most probable next token. "
             : !found.SameNext ? ""
-                : "The multi-hop prompt does not fail: its most probable next token is that of the single-hop "
-                    + "prompt. ";
+                : "The multi-hop prompt does not fail: its most probable next token is that of the "
+                    + "single-hop prompt. ";
         return fails + hops + (s.Tau == 0 ? "no memory of the kind asked for comes nearer than nothing."
             : $"{Suggestion.Word(s.Kind)}{(s.Tokens.Count > 0 ? " (" + List(s) + ")" : "")} with tau "
                 + $"{s.Tau:0.###} gives {s.Divergence:0.00}.");

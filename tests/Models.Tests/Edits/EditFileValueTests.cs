@@ -32,7 +32,7 @@ public class EditFileValueTests
         writer.Add("s", [3, 5, 20], values);
         writer.AddInts("lengths", [3], new[] { 5, 1, 4 });
         writer.Save(folder["t.safetensors"]);
-        NpyFile.Write(folder["one.npy"], [1, 5, 20], values[..100]);
+        NpyFile.Write(folder["one.npy"], [1, 5, 20], values.AsMemory(0, 100));
         foreach ((string value, int at) in new[]
         {
             ("""{"file":"t.safetensors","tensor":"s","row":2,"position":-1}""", 2 * 5 + 3),

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using HeadTap.Inject;
 using HeadTap.Models;
+using HeadTap.Reports;
 using Spectre.Console;
 
 namespace HeadTap.Cli;
@@ -156,5 +157,6 @@ sealed class InjectSuggestCommand
                 .Select(g => $"{g.Key} ({g.Count()})")));
     }
 
-    static string Range(Interval interval) => $"{100 * interval.Low:0.0} to {100 * interval.High:0.0}";
+    static string Range(Interval interval)
+        => $"{NumberText.Of(100 * interval.Low, "0.0")} to {NumberText.Of(100 * interval.High, "0.0")}";
 }

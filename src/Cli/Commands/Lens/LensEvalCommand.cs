@@ -1,4 +1,5 @@
 using System.CommandLine;
+using HeadTap.Reports;
 using Spectre.Console;
 
 namespace HeadTap.Cli;
@@ -122,7 +123,8 @@ sealed class LensEvalCommand
                     { ("any head", outcome.Random), ("its layer's", outcome.SameLayer) })
                     if (contrast is { } c)
                         Invocation.Row(table, by, $"{outcome.Change:0.000}", beside, $"{c.Change:0.000}",
-                            $"{c.Difference:0.000}", $"{c.Low:0.000} to {c.High:0.000}",
+                            $"{c.Difference:0.000}",
+                            $"{NumberText.Of(c.Low, "0.000")} to {NumberText.Of(c.High, "0.000")}",
                             $"{c.LowersMore:P0}");
         run.Draw(table);
     }
