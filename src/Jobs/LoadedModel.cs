@@ -18,7 +18,8 @@ public sealed class LoadedModel : IDisposable
     /// <param name="processed">Whether to rewrite the weights as TransformerLens does.</param>
     /// <param name="allowNonfinite">Whether to take weights that are NaN or infinite; a remark names
     /// them.</param>
-    /// <exception cref="UserException">A file is missing or damaged, a weight is not finite, or the model does
+    /// <exception cref="UserException">A file is missing or damaged, a weight is not finite, or the model
+    /// does
     /// not fit.</exception>
     /// <exception cref="OperationCanceledException">The job was cancelled.</exception>
     public static LoadedModel Open(JobContext context, ComputeDevice device, string folder,

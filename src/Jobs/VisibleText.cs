@@ -4,7 +4,8 @@ namespace HeadTap.Jobs;
 public static class VisibleText
 {
     /// <summary>
-    /// Returns a piece of text as one visible word: line ends and tabs as escapes, spaces as dots. What stands
+    /// Returns a piece of text as one visible word: line ends and tabs as escapes, spaces as dots. What
+    /// stands
     /// for an id without a token, &lt;id 50270&gt;, stays as it is.
     /// </summary>
     public static string Of(string piece)
