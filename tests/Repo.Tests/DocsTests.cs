@@ -48,7 +48,8 @@ public partial class DocsTests
     [TestCase("docs/add-an-op.md")]
     public void Names_on_a_page_that_says_how_to_add_something_exist(string page)
     {
-        string[] names = [.. Quoted().Matches(Repository.Text(page)).Select(m => m.Groups["name"].Value).Distinct()];
+        string[] names =
+            [.. Quoted().Matches(Repository.Text(page)).Select(m => m.Groups["name"].Value).Distinct()];
         string[] missing = [.. names.Where(name => !Exists(name))];
         Assert.That(names, Has.Length.AtLeast(5));
         Assert.That(missing, Is.Empty);
