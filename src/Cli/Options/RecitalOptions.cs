@@ -10,16 +10,25 @@ sealed class RecitalOptions
     const int Missing = -1;
 
     readonly Option<int> _prompt = GlobalOptions.Number("--prompt", Missing,
-        "n: tokens of a sequence that the model is given");
+        "n: tokens of a sequence that the model is given, besides a begin-of-text token");
     readonly Option<int> _continuation = GlobalOptions.Number("--continuation", Missing,
         "k: tokens after them that it must write");
     readonly Option<int> _never = GlobalOptions.Number("--never-token", Missing,
         "a token that is never written; the reference forbids its end-of-sequence token, 11");
 
+    readonly Option<string> _long = new("--long-rows")
+    {
+        Description = "a row longer than the context: refuse, leave-out, or shorten, which takes away the "
+            + "first tokens of a prompt that has a continuation, and else the row's end",
+        HelpName = "RULE", DefaultValueFactory = _ => "refuse",
+    };
+    readonly TextRuleOptions _rules = new("sequence", lines: false);
+
     internal void AddTo(Command command)
     {
-        foreach (Option option in (Option[])[_prompt, _continuation, _never])
+        foreach (Option option in (Option[])[_prompt, _continuation, _never, _long])
             command.Options.Add(option);
+        _rules.AddTo(command);
     }
 
     internal RecitalRequest Read(ParseResult parsed)
@@ -29,6 +38,8 @@ sealed class RecitalOptions
         {
             Prompt = prompt == Missing ? null : prompt,
             Continuation = continuation == Missing ? null : continuation,
+            Rules = _rules.Read(parsed),
+            LongRows = parsed.GetValue(_long)!,
             NeverToken = parsed.GetResult(_never) is { Implicit: false } ? parsed.GetValue(_never) : null,
         };
     }
