@@ -89,6 +89,9 @@ sealed class ModelText
             + "before every text, and this call puts none there; Bos does", nameof(_rules.Bos));
     }
 
+    /// <summary>Makes a remark that names fields of options.</summary>
+    public void Say(string line, params string[] fields) => _context?.Say(line, fields);
+
     /// <summary>Reads texts as prompts: of a prompt and its continuation, the prompt.</summary>
     /// <param name="path">A .jsonl, .json, .csv or text file.</param>
     /// <exception cref="UserException">The file cannot be read or has another form.</exception>

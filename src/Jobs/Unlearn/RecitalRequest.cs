@@ -36,6 +36,9 @@ public sealed record RecitalRequest
     internal MemorisationOptions Read(ModelText text, IReadOnlyList<PlantedSequence> asked)
     {
         ModelConfig config = text.Config;
+        if (Prompt is not null && asked.Count(s => s.Prompt is not null) is > 0 and var count)
+            text.Say($"{count} of {asked.Count} sequences are asked from the end of their own prompt; Prompt "
+                + "counts for the others", nameof(Prompt));
         bool own = asked.Count > 0 && asked.All(s => s.Prompt is not null);
         int first = text.Bos is null ? 0 : 1;
         if ((Prompt ?? (own ? Math.Max(1, asked.Min(s => s.Prompt!.Value) - first) : null)) is not { } prompt)
