@@ -38,10 +38,20 @@ public sealed record JobContext
     public Action<string>? Remark { get; init; }
 
     /// <summary>
+    /// Puts the caller's names of options in place of the fields' in a remark, such as --bos-token for
+    /// BosToken; null keeps the fields'.
+    /// </summary>
+    public Func<string, string[], string>? Naming { get; init; }
+
+    /// <summary>
     /// Token that ends the job with <see cref="OperationCanceledException"/>. A job that writes to a run
     /// folder saves its state first.
     /// </summary>
     public CancellationToken Cancel { get; init; }
+
+    /// <summary>Makes a remark that names fields of options.</summary>
+    internal void Say(string line, params string[] fields)
+        => Remark?.Invoke(Naming?.Invoke(line, fields) ?? line);
 
     /// <summary>Opens the device of <see cref="DeviceName"/>.</summary>
     /// <exception cref="UserException">No such device was found, or it does not support the

@@ -18,18 +18,20 @@ public sealed class LoadedModel : IDisposable
     /// <param name="processed">Whether to rewrite the weights as TransformerLens does.</param>
     /// <param name="allowNonfinite">Whether to take weights that are NaN or infinite; a remark names
     /// them.</param>
+    /// <param name="begin">Token that begins a text; null for the config's.</param>
     /// <exception cref="UserException">A file is missing or damaged, a weight is not finite, or the model
-    /// does
-    /// not fit.</exception>
+    /// does not fit.</exception>
     /// <exception cref="OperationCanceledException">The job was cancelled.</exception>
     public static LoadedModel Open(JobContext context, ComputeDevice device, string folder,
-        bool processed = false, bool allowNonfinite = false)
+        bool processed = false, bool allowNonfinite = false, int? begin = null)
     {
         LanguageModel model = Load(context, device, folder, allowNonfinite);
-        if (!processed)
-            return new(model);
-        using (model)
-            return new(WeightProcessing.TransformerLens(model));
+        if (processed)
+            using (LanguageModel raw = model)
+                model = WeightProcessing.TransformerLens(raw);
+        if (begin is not null)
+            model.BeginOfText = begin;
+        return new(model);
     }
 
     /// <summary>Reads a model, with a remark on all that is unusual in its folder.</summary>

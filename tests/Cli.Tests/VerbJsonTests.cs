@@ -51,9 +51,9 @@ public sealed class VerbJsonTests
     {
         using var folder = new TemporaryFolder();
         Same(Headtap.Done("eval", "--model", TinyModel.Folder,
-            "--text-file", folder.Write("t.txt", "the city"), "--json").Json,
+            "--text-file", folder.Write("t.txt", "the city"), "--bos", "--json").Json,
             "loss perplexity window_perplexity accuracy tokens windows documents context stride "
-            + "tokens_per_second", ModelJobsJson.Default.EvalResult);
+            + "tokens_per_second bos", ModelJobsJson.Default.EvalResult);
     }
 
     [Test]

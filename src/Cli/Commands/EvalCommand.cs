@@ -14,8 +14,8 @@ static class EvalCommand
         Option<string> model = PromptOptions.ModelOption(required: true);
         Option<string> file = new("--text-file")
         {
-            Description = "the text; .jsonl has a \"text\" a line, other files one document or several with "
-                + "<|endoftext|> between them",
+            Description = "the text; .jsonl, .json and .csv have one a row, other files one document or "
+                + "several with <|endoftext|> between them",
             HelpName = "F",
         };
         Option<bool> atlas = new("--atlas")
@@ -28,20 +28,21 @@ static class EvalCommand
             "tokens a window sees; 0 takes the model's context");
         Option<int> stride = GlobalOptions.Number("--stride", 0,
             "from one window's start to the next; 0 takes the context: no overlap");
-        Option<bool> bos = new("--bos") { Description = "put the begin-of-text token before each document" };
         Option<string?> edit = TraceCommand.EditOption();
+        var rules = new TextRuleOptions("document");
         var command = new Command("eval",
             "Loss, perplexity and token accuracy on a text, or answers to the atlas")
         {
-            model, file, context, stride, bos, edit, atlas, atlasSeed,
+            model, file, context, stride, edit, atlas, atlasSeed,
         };
+        rules.AddTo(command);
         command.SetAction(parsed =>
         {
             Invocation run = global.Of(parsed);
             bool Given(Option option) => parsed.GetResult(option) is { Implicit: false };
             if (Given(file) == Given(atlas))
                 throw new UserException("eval takes --text-file F or --atlas; expected one of the two");
-            Option[] others = Given(atlas) ? [context, stride, bos, edit] : [atlasSeed];
+            Option[] others = Given(atlas) ? [context, stride, edit, .. rules.All] : [atlasSeed];
             if (others.FirstOrDefault(Given) is { } other)
                 throw new UserException($"{other.Name} says nothing {(Given(atlas) ? "with" : "without")} "
                     + "--atlas; leave it out");
@@ -57,7 +58,7 @@ static class EvalCommand
                     TextFile = parsed.GetValue(file)!,
                     Context = parsed.GetValue(context),
                     Stride = parsed.GetValue(stride),
-                    Bos = parsed.GetValue(bos),
+                    Rules = rules.Read(parsed),
                     Edit = parsed.GetValue(edit),
                 });
         });

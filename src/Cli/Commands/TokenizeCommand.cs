@@ -10,12 +10,15 @@ static class TokenizeCommand
     {
         Option<string> model = PromptOptions.ModelOption(required: true);
         Option<string?> text = new("--text") { Description = "the text", HelpName = "S" };
-        Option<string?> file = new("--text-file") { Description = "a file with the text", HelpName = "F" };
-        Option<bool> special = new("--special")
+        Option<string?> file = new("--text-file")
         {
-            Description = "read <|endoftext|> as that token instead of as text",
+            Description = "a file of texts: .jsonl, .json and .csv have one a row; a plain text is one, or "
+                + "with --lines one a line",
+            HelpName = "F",
         };
-        var command = new Command("tokenize", "Cut a text into tokens") { model, text, file, special };
+        var rules = new TextRuleOptions("text");
+        var command = new Command("tokenize", "Cut a text into tokens") { model, text, file };
+        rules.AddTo(command);
         command.SetAction(parsed =>
         {
             return Run(global.Of(parsed), new TokenizeOptions
@@ -23,7 +26,7 @@ static class TokenizeCommand
                 Model = parsed.GetValue(model)!,
                 Text = parsed.GetValue(text),
                 TextFile = parsed.GetValue(file),
-                Special = parsed.GetValue(special),
+                Rules = rules.Read(parsed),
             });
         });
         return command;
@@ -31,16 +34,23 @@ static class TokenizeCommand
 
     static int Run(Invocation run, TokenizeOptions options)
     {
-        TokenizeResult result = TokenizeJob.Run(options);
+        IReadOnlyList<TokenizeResult> results = TokenizeJob.All(options, run.Context);
         if (run.Json)
-            return run.WriteJson(result, ModelJobsJson.Default.TokenizeResult);
+            return results is [var one] ? run.WriteJson(one, ModelJobsJson.Default.TokenizeResult)
+                : run.WriteJson(results, ModelJobsJson.Default.IReadOnlyListTokenizeResult);
+        foreach (TokenizeResult result in results)
+            Print(run, result);
+        return ExitCode.Done;
+    }
+
+    static void Print(Invocation run, TokenizeResult result)
+    {
         run.Line(string.Join(',', result.Ids));
         if (run.Quiet)
-            return ExitCode.Done;
+            return;
         Table table = Invocation.Table("piece", "id");
         foreach ((int id, string piece) in result.Ids.Zip(result.Pieces))
             Invocation.Row(table, VisibleText.Of(piece), $"{id}");
         run.Draw(table);
-        return ExitCode.Done;
     }
 }

@@ -9,27 +9,26 @@ sealed class LensTextOptions
 {
     readonly Option<string[]> _files = new("--text-file")
     {
-        Description = "texts, .txt (documents apart by <|endoftext|>) or .jsonl; several may be given",
+        Description = "texts, .txt (documents apart by <|endoftext|>), .jsonl, .json or .csv; several may be "
+            + "given",
         HelpName = "F", AllowMultipleArgumentsPerToken = true,
     };
     readonly Option<string?> _batch = new("--batch")
     {
-        Description = "a JSON file with a list of lists of token ids", HelpName = "FILE.json",
+        Description = "a JSON file with a list of lists of token ids, or of texts", HelpName = "FILE.json",
     };
     readonly Option<ulong?> _atlas = new("--atlas")
     {
         Description = "texts of the atlas generator, made from this seed", HelpName = "SEED",
     };
-    readonly Option<bool> _bos = new("--bos")
-    {
-        Description = "put the config's begin-of-text token before each document; nothing else does",
-    };
+    readonly TextRuleOptions _rules = new("document");
 
     /// <summary>Adds the options to a verb.</summary>
     public void AddTo(Command command)
     {
-        foreach (Option option in (Option[])[_files, _batch, _atlas, _bos])
+        foreach (Option option in (Option[])[_files, _batch, _atlas])
             command.Options.Add(option);
+        _rules.AddTo(command);
     }
 
     /// <summary>Returns the texts of a parsed command line.</summary>
@@ -38,6 +37,6 @@ sealed class LensTextOptions
         TextFile = parsed.GetValue(_files) ?? [],
         Batch = parsed.GetValue(_batch),
         Atlas = parsed.GetValue(_atlas),
-        Bos = parsed.GetValue(_bos),
+        Rules = _rules.Read(parsed),
     };
 }

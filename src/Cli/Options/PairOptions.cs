@@ -17,16 +17,14 @@ sealed class PairOptions
     };
     readonly Option<int> _limit = GlobalOptions.Number("--limit", 0, "only the first N pairs; 0 takes all");
     readonly Option<string> _weights = InjectCommand.WeightsOption();
-    readonly Option<bool> _bos = new("--bos")
-    {
-        Description = "put the config's begin-of-text token before each prompt (the paper's)",
-    };
+    readonly TextRuleOptions _rules = new("prompt", files: false);
 
     /// <summary>Adds the options to a verb.</summary>
     internal void AddTo(Command command)
     {
-        foreach (Option option in (Option[])[_model, _data, _split, _limit, _weights, _bos])
+        foreach (Option option in (Option[])[_model, _data, _split, _limit, _weights])
             command.Options.Add(option);
+        _rules.AddTo(command);
     }
 
     /// <summary>Returns the pairs of a parsed command line.</summary>
@@ -37,6 +35,6 @@ sealed class PairOptions
         Split = parsed.GetValue(_split),
         Limit = parsed.GetValue(_limit),
         Weights = parsed.GetValue(_weights)!,
-        Bos = parsed.GetValue(_bos),
+        Rules = _rules.Read(parsed),
     };
 }

@@ -13,10 +13,7 @@ sealed class PairPromptOptions
     {
         Description = "the right continuation; the first token of a space and it is followed", HelpName = "S",
     };
-    readonly Option<bool> _bos = new("--bos")
-    {
-        Description = "put the config's begin-of-text token before both prompts; nothing else does",
-    };
+    readonly TextRuleOptions _rules = new("prompt", files: false);
 
     internal PairPromptOptions(bool required)
     {
@@ -27,8 +24,9 @@ sealed class PairPromptOptions
 
     internal void AddTo(Command command)
     {
-        foreach (Option option in (Option[])[_explicit, _obscure, _bridge, _answer, _bos])
+        foreach (Option option in (Option[])[_explicit, _obscure, _bridge, _answer])
             command.Options.Add(option);
+        _rules.AddTo(command);
     }
 
     /// <summary>Returns the pair of a parsed command line.</summary>
@@ -38,7 +36,7 @@ sealed class PairPromptOptions
         Obscure = parsed.GetValue(_obscure),
         Bridge = parsed.GetValue(_bridge),
         Answer = parsed.GetValue(_answer),
-        Bos = parsed.GetValue(_bos),
+        Rules = _rules.Read(parsed),
     };
 
     static Option<string?> Text(string name, string description, bool required)

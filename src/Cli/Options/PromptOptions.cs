@@ -1,5 +1,4 @@
 using System.CommandLine;
-using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
 
@@ -14,7 +13,9 @@ sealed class PromptOptions(bool lines = false)
     readonly Option<string?> _text = new("--text") { Description = "the prompt", HelpName = "S" };
     readonly Option<string?> _file = new("--text-file")
     {
-        Description = "a file with the prompt", HelpName = "F",
+        Description = "a file of prompts: .jsonl, .json and .csv have one a row; a plain text is one prompt, "
+            + "or with --lines one a line",
+        HelpName = "F",
     };
     readonly Option<string?> _ids = new("--ids")
     {
@@ -22,33 +23,25 @@ sealed class PromptOptions(bool lines = false)
     };
     readonly Option<string?> _batch = new("--batch")
     {
-        Description = "a JSON file with several prompts: a list of lists of token ids",
+        Description = "a JSON file with several prompts: a list of lists of token ids, or of texts",
         HelpName = "FILE.json",
     };
     readonly Option<string?> _lines = new("--prompts")
     {
-        Description = "a text file with several prompts, one a line", HelpName = "FILE",
+        Description = "a text file with several prompts, one a line; as --text-file with --lines",
+        HelpName = "FILE",
     };
-    readonly Option<bool> _bos = new("--bos")
-    {
-        Description = "put the config's begin-of-text token before each prompt; nothing else does",
-    };
+    readonly TextRuleOptions _rules = new();
 
     /// <summary>Adds the options to a verb.</summary>
     public void AddTo(Command command)
     {
-        foreach (Option option in (Option[])[_model, _text, _file, _ids, _batch, _bos])
+        foreach (Option option in (Option[])[_model, _text, _file, _ids, _batch])
             command.Options.Add(option);
+        _rules.AddTo(command);
         if (lines)
             command.Options.Add(_lines);
     }
-
-    /// <summary>
-    /// Reads config and prompts, but not the weights, and checks the prompts against the config.
-    /// </summary>
-    /// <exception cref="UserException">A prompt is missing, cannot be read, or does not fit the
-    /// model.</exception>
-    public Prompt Read(ParseResult parsed) => Request(parsed).Read();
 
     /// <summary>Returns the prompts of a parsed command line.</summary>
     public PromptRequest Request(ParseResult parsed) => new()
@@ -59,7 +52,7 @@ sealed class PromptOptions(bool lines = false)
         Ids = parsed.GetValue(_ids),
         Batch = parsed.GetValue(_batch),
         Prompts = lines ? parsed.GetValue(_lines) : null,
-        Bos = parsed.GetValue(_bos),
+        Rules = _rules.Read(parsed),
         TakesPrompts = lines,
     };
 

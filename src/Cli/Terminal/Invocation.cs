@@ -76,7 +76,8 @@ sealed class Invocation
     /// <summary>The context of a job, without a progress bar.</summary>
     public JobContext Context => new()
     {
-        DeviceName = _device, Precision = _precision, GivenSeed = GivenSeed, Remark = Remark, Cancel = Cancel,
+        DeviceName = _device, Precision = _precision, GivenSeed = GivenSeed, Remark = Remark,
+        Naming = CommandLine.WithFlags, Cancel = Cancel,
     };
 
     /// <summary>

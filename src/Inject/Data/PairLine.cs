@@ -8,7 +8,7 @@ namespace HeadTap.Inject;
 /// <summary>
 /// Reads and writes a pair as one line of JSON:
 /// <c>{"explicit":…,"obscure":…,"bridge":…,"answer":…,"memory":…,"obscure_entity":…,"split":…}</c>. The last
-/// three fields are optional. A field of another name is refused, because it is probably misspelt.
+/// three fields are optional. Fields of other names are passed over with one remark.
 /// </summary>
 static class PairLine
 {
@@ -21,13 +21,15 @@ static class PairLine
     static readonly JsonWriterOptions s_options =
         new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    internal static IEnumerable<(PromptPair Pair, string Place)> Read(string path)
+    internal static IEnumerable<(PromptPair Pair, string Place)> Read(string path, Action<string>? remark)
     {
+        var extra = new ExtraFields(path);
         string[] lines = TextDocuments.ReadText(path).Split('\n');
         for (int i = 0; i < lines.Length; i++)
             if (!string.IsNullOrWhiteSpace(lines[i]))
-                yield return (Parse(lines[i], $"{Quoted.Path(path)} line {i + 1}"),
+                yield return (Parse(lines[i], $"{Quoted.Path(path)} line {i + 1}", extra),
                     $"{Quoted.Path(path)} line {i + 1}");
+        extra.Tell(remark);
     }
 
     internal static void Write(Stream stream, PromptPair pair)
@@ -47,14 +49,14 @@ static class PairLine
         stream.WriteByte((byte)'\n');
     }
 
-    static PromptPair Parse(string line, string place)
+    static PromptPair Parse(string line, string place, ExtraFields extra)
     {
         string?[] text;
         try
         {
             using var json = JsonDocument.Parse(line,
                 new JsonDocumentOptions { AllowDuplicateProperties = false });
-            text = Fields(json.RootElement, place);
+            text = Fields(json.RootElement, place, extra);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException) // or half a surrogate pair
         {
@@ -72,7 +74,7 @@ static class PairLine
         };
     }
 
-    static string?[] Fields(JsonElement json, string place)
+    static string?[] Fields(JsonElement json, string place, ExtraFields extra)
     {
         if (json.ValueKind != JsonValueKind.Object)
             throw new UserException($"{place} is no JSON object; expected {{\"explicit\": ...}}");
@@ -81,8 +83,10 @@ static class PairLine
         {
             int at = Array.IndexOf(s_fields, property.Name);
             if (at < 0)
-                throw new UserException($"{place}: unknown field {Quoted.Name(property.Name)}; expected "
-                    + string.Join(", ", s_fields));
+            {
+                extra.Add([property.Name]);
+                continue;
+            }
             text[at] = property.Value.ValueKind == JsonValueKind.String ? property.Value.GetString()
                 : throw new UserException($"{place}: {property.Name} is "
                     + $"{Quoted.Name(property.Value.GetRawText())}; expected text");

@@ -31,9 +31,11 @@ public sealed class PromptPairs : IReadOnlyList<PromptPair>
 
     /// <summary>Reads pairs from a file.</summary>
     /// <param name="path">Path of a <c>.csv</c> or <c>.jsonl</c> file.</param>
+    /// <param name="remark">Called with one line about fields that were passed over; null for
+    /// nobody.</param>
     /// <exception cref="UserException">The file cannot be read, has another extension, lacks a column or
     /// field, has a malformed row, or has no pair; the message names the place.</exception>
-    public static PromptPairs Read(string path)
+    public static PromptPairs Read(string path, Action<string>? remark = null)
     {
         ArgumentNullException.ThrowIfNull(path);
         var pairs = new List<PromptPair>();
@@ -41,7 +43,7 @@ public sealed class PromptPairs : IReadOnlyList<PromptPair>
         string ending = System.IO.Path.GetExtension(path);
         IEnumerable<(PromptPair, string)> found =
             ending.Equals(".csv", StringComparison.OrdinalIgnoreCase) ? PublishedPairs.Read(path)
-            : ending.Equals(".jsonl", StringComparison.OrdinalIgnoreCase) ? PairLine.Read(path)
+            : ending.Equals(".jsonl", StringComparison.OrdinalIgnoreCase) ? PairLine.Read(path, remark)
             : throw new UserException($"{Quoted.Path(path)}: pairs are read from .csv and .jsonl; expected "
                 + "a name that ends so");
         foreach ((PromptPair pair, string place) in found)

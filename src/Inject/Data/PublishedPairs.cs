@@ -1,3 +1,5 @@
+using HeadTap.Models;
+
 namespace HeadTap.Inject;
 
 /// <summary>

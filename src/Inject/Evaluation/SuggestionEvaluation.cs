@@ -64,7 +64,7 @@ public sealed record SuggestionEvaluation(SweepCell Cell, IReadOnlyList<FailingH
         var all = new List<IReadOnlyList<Suggestion>>();
         foreach (SuggestedMemory kind in Enum.GetValues<SuggestedMemory>())
         {
-            if (kind == SuggestedMemory.BridgeLayer && model.Config.BosToken is null)
+            if (kind == SuggestedMemory.BridgeLayer && model.BeginOfText is null)
                 continue;
             IReadOnlyList<Suggestion> found = search.Suggest(kind, failing, count);
             results.Add(summary.Of($"suggested: {Suggestion.Word(kind)}", [.. found.Select(s => s.Answer)]));

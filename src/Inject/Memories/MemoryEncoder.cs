@@ -42,7 +42,7 @@ public static class LayerEncoding
     public static float[][] Of(LanguageModel model, IReadOnlyList<int> memory, IReadOnlyList<int> layers)
     {
         ArgumentNullException.ThrowIfNull(model);
-        int bos = model.Config.BosToken ?? throw NeedsBos();
+        int bos = model.BeginOfText ?? throw NeedsBos();
         Site[] sites = [.. layers.Select(layer => new Site(SiteKind.AttnOut, layer))];
         var rows = new SequenceBatch([[bos, .. memory]]);
         rows.Validate(model.Config);
@@ -55,6 +55,6 @@ public static class LayerEncoding
     }
 
     internal static UserException NeedsBos() => new(
-        "the encoder layer runs the memory after a begin-of-text token, and config.json has no "
-        + "bos_token_id that is in the vocabulary; use another encoder");
+        "the encoder layer runs the memory after a begin-of-text token, and neither config.json has a "
+        + "bos_token_id that is in the vocabulary nor a tokenizer file names one; use another encoder");
 }

@@ -26,7 +26,7 @@ public sealed record FixedCells(IReadOnlyList<SweepCell> Cells, AnswerStanding[]
         var cells = new List<SweepCell>();
         var after = new List<AnswerStanding[]>();
         // The layer encoder needs a begin-of-text token.
-        MemoryEncoder[] encoders = model.Config.BosToken is null ? [MemoryEncoder.Unembed]
+        MemoryEncoder[] encoders = model.BeginOfText is null ? [MemoryEncoder.Unembed]
             : [MemoryEncoder.Unembed, MemoryEncoder.Layer];
         MemoryPositions[] places = [MemoryPositions.All, MemoryPositions.Last];
         int total = encoders.Length * places.Length * model.Config.Layers * taus.Count;

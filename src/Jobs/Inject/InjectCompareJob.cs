@@ -76,6 +76,10 @@ public sealed record InjectCompareResult(string Explicit, string Obscure, string
     IReadOnlyList<int> BridgeIds, int? AnswerId, string Weights, bool Bos, int Top,
     IReadOnlyList<ComparedPlace> Layers, IReadOnlyList<ComparedPlace> Heads)
 {
+    /// <summary>Token id before both prompts; null for none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? BosToken { get; init; }
+
     /// <summary>The comparison for tables.</summary>
     [JsonIgnore]
     public ShownComparison? Shown { get; init; }
@@ -95,8 +99,9 @@ public static class InjectCompareJob
         int top = options.Top;
         if (top < 1 || top > config.VocabSize)
             throw new UserException($"Top is {top}; expected 1 to {config.VocabSize}", nameof(options.Top));
-        ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(options.Model);
-        EncodedPair pair = options.Pair.Read(tokenizer, config, options.Model)
+        ModelText text = ModelText.Open(options.Model, config, options.Pair.Rules, context);
+        ByteBpeTokenizer tokenizer = text.Required();
+        EncodedPair pair = options.Pair.Read(text)
             ?? throw new UserException("no prompts; expected Explicit and Obscure",
                 nameof(PairPromptRequest.Explicit), nameof(PairPromptRequest.Obscure));
         bool hasAnswer = options.Pair.Answer is not null;
@@ -110,10 +115,10 @@ public static class InjectCompareJob
         if (options.Report is { } page)
             ComparisonReport.Save(page, shown);
         return new InjectCompareResult(pair.Pair.Explicit, pair.Pair.Obscure, pair.Pair.Bridge, pair.Memory,
-            hasAnswer ? pair.Answer : null, options.Weights, options.Pair.Bos, top,
+            hasAnswer ? pair.Answer : null, options.Weights, text.Bos is not null, top,
             [.. found.Layers.Select(p => Place(p, shown))], [.. found.Heads.Select(p => Place(p, shown))])
         {
-            Shown = shown,
+            BosToken = text.Bos, Shown = shown,
         };
     }
 

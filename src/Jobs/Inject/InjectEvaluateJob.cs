@@ -80,7 +80,7 @@ public static class InjectEvaluateJob
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(context);
-        PairData data = options.Pairs.Read();
+        PairData data = options.Pairs.Read(context);
         SweepGrid grid = options.Grid.Read(data.Config);
         if (options.Draws < 1)
             throw new UserException($"Draws is {options.Draws}; expected 1 or more", nameof(options.Draws));

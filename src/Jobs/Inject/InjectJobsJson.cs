@@ -7,6 +7,7 @@ namespace HeadTap.Jobs;
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, Converters = [typeof(JsonNumberConverter)])]
 [JsonSerializable(typeof(InjectDataResult))]
 [JsonSerializable(typeof(InjectRunResult))]
+[JsonSerializable(typeof(IReadOnlyList<InjectRunResult>))]
 [JsonSerializable(typeof(InjectCompareResult))]
 [JsonSerializable(typeof(InjectSweepResult))]
 [JsonSerializable(typeof(InjectEvaluateResult))]

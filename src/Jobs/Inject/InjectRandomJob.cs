@@ -66,7 +66,7 @@ public static class InjectRandomJob
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(context);
-        PairData data = options.Pairs.Read();
+        PairData data = options.Pairs.Read(context);
         int[] layers = options.Layer == "all" ? [.. Enumerable.Range(0, data.Config.Layers)]
             : InjectionWords.Layers(options.Layer, data.Config);
         float[] taus = [.. InjectionWords.Numbers(nameof(options.Tau), options.Tau)];

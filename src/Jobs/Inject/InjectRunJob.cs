@@ -83,7 +83,12 @@ public sealed record InjectRunResult(int AnswerId, string Answer, IReadOnlyList<
     [property: JsonPropertyName("p_before")] double ProbabilityBefore,
     [property: JsonPropertyName("p_after")] double ProbabilityAfter, int RankBefore, int RankAfter,
     double SurprisalBefore, double SurprisalAfter, IReadOnlyList<ChanceOfToken> TopBefore,
-    IReadOnlyList<ChanceOfToken> TopAfter, JsonObject Edit);
+    IReadOnlyList<ChanceOfToken> TopAfter, JsonObject Edit)
+{
+    /// <summary>Token id before the prompt; null for none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? Bos { get; init; }
+}
 
 /// <summary>Runs one prompt without and with a memory.</summary>
 public static class InjectRunJob
@@ -91,33 +96,57 @@ public static class InjectRunJob
     /// <summary>Runs the job and returns its result.</summary>
     /// <exception cref="UserException">An option does not fit the model.</exception>
     public static InjectRunResult Run(InjectRunOptions options, JobContext context)
+        => All(options, context) is [var one] ? one
+            : throw new UserException("several prompts; expected one");
+
+    /// <summary>Runs every prompt of a file with the same memory and answer; the model is loaded
+    /// once.</summary>
+    /// <exception cref="UserException">An option does not fit the model.</exception>
+    public static IReadOnlyList<InjectRunResult> All(InjectRunOptions options, JobContext context)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(context);
-        Prompt prompt = options.Prompt.Read();
-        if (prompt.Rows.B != 1)
-            throw new UserException($"{prompt.Rows.B} prompts; expected one");
-        int[] tokens = prompt.Rows.Row(0).ToArray();
+        Prompt prompt = options.Prompt.Read(context);
+        int[][] rows = [.. Enumerable.Range(0, prompt.Rows.B).Select(b => prompt.Rows.Row(b).ToArray())];
+        if (rows.Length > 1 && options.EditOut is not null)
+            throw new UserException($"{rows.Length} prompts; expected one for the edit of EditOut",
+                nameof(options.EditOut));
         bool processed = InjectionWords.Processed(options.Weights);
         int answer = ReadAnswer(prompt, options), top = options.Top;
-        Memory[] memories = ReadMemories(prompt, tokens, options);
+        Memory[][] memories = [.. rows.Select(row => ReadMemories(prompt, row, options))];
         if (top < 1 || top > prompt.Config.VocabSize)
             throw new UserException($"Top is {top}; expected 1 to {prompt.Config.VocabSize}",
                 nameof(options.Top));
         if (options.EditOut is { } place)
             AtomicFile.RequireWritable(place);
         using ComputeDevice device = context.OpenDevice();
-        using LoadedModel loaded = LoadedModel.Open(context, device, prompt.Folder, processed);
+        using LoadedModel loaded = LoadedModel.Open(
+            context, device, prompt.Folder, processed, begin: prompt.Begin);
+        var results = new List<InjectRunResult>();
+        for (int i = 0; i < rows.Length; i++)
+        {
+            context.Report("injecting", (double)i / rows.Length);
+            results.Add(Run(options, loaded.Model, prompt, rows[i], memories[i], answer));
+        }
+        return results;
+    }
+
+    static InjectRunResult Run(InjectRunOptions options, LanguageModel model, Prompt prompt, int[] tokens,
+        Memory[] memories, int answer)
+    {
         if (options.Relative)
-            memories = [.. memories.Select(m => m.RelativeToStream(loaded.Model, tokens))];
-        Injection found = Injection.Run(loaded.Model, tokens, answer, memories, top);
+            memories = [.. memories.Select(m => m.RelativeToStream(model, tokens))];
+        Injection found = Injection.Run(model, tokens, answer, memories, options.Top);
         if (options.EditOut is { } spec)
             EditSpec.Write(spec, found.Edits);
         return new InjectRunResult(answer, prompt.Text([answer]), memories[0].Tokens,
             [.. memories.Select(m => m.Layer)], [.. memories.Select(m => m.Tau)],
             found.Before.Probability, found.After.Probability, found.Before.Rank, found.After.Rank,
             found.Before.Surprisal, found.After.Surprisal, Top(prompt, found.Before),
-            Top(prompt, found.After), EditSpec.ToJson(found.Edits));
+            Top(prompt, found.After), EditSpec.ToJson(found.Edits))
+        {
+            Bos = prompt.Bos,
+        };
     }
 
     static ChanceOfToken[] Top(Prompt prompt, AnswerStanding standing)

@@ -112,13 +112,14 @@ public sealed record InjectSuggestOptions
                 nameof(Memory), nameof(Pair.Bridge));
     }
 
-    internal JsonObject Json() => new()
+    internal JsonObject Json(int? bosToken) => new()
     {
         ["split"] = Split,
         ["memory"] = Memory ?? "auto",
         ["count"] = Count,
         ["weights"] = Weights,
-        ["bos"] = Pair.Bos,
+        ["bos"] = Pair.Rules.Bos || Pair.Rules.BosToken is not null,
+        ["bos_token"] = bosToken,
     };
 }
 
@@ -145,17 +146,20 @@ public static class InjectSuggestJob
                 nameof(options.Count));
         float[] taus = [.. InjectionWords.Numbers(nameof(options.Tau),
             options.Tau ?? InjectSuggestOptions.DefaultTaus)];
-        ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(folder);
-        EncodedPair? pair = options.Pair.Read(tokenizer, config, folder);
+        ModelText read = ModelText.Open(folder, config, options.Pair.Rules, context);
+        ByteBpeTokenizer tokenizer = read.Required();
+        config = config with { BosToken = read.Begin };
+        EncodedPair? pair = options.Pair.Read(read);
         options.RequireOneSource(pair is not null);
-        EncodedPair[] pairs = pair is not null ? [pair] : ReadData(options, tokenizer, config);
+        EncodedPair[] pairs = pair is not null ? [pair] : ReadData(options, read, context);
         (EncodedPair[] Validation, EncodedPair[] Test)? parts = !options.Evaluate ? null
             : (Part(pairs, AtlasPairs.Validation), Part(pairs, AtlasPairs.Test));
         foreach (string? path in (string?[])[options.EditOut, options.Out])
             if (path is not null)
                 OutputFile.Require(path);
         using ComputeDevice device = context.OpenDevice();
-        using LoadedModel loaded = LoadedModel.Open(context, device, folder, processed);
+        using LoadedModel loaded = LoadedModel.Open(
+            context, device, folder, processed, begin: read.Begin);
         if (parts is var (validation, test))
             return new InjectSuggestResult
             {
@@ -176,14 +180,14 @@ public static class InjectSuggestJob
         }
         InjectSuggestAllResult all = text.Result(found);
         if (options.Out is { } rows)
-            SuggestionText.Write(rows, all.Suggestions, Made(options, device));
+            SuggestionText.Write(rows, all.Suggestions, Made(options, read.Bos, device));
         return new InjectSuggestResult { All = all };
     }
 
-    static Manifest Made(InjectSuggestOptions options, ComputeDevice device) => new()
+    static Manifest Made(InjectSuggestOptions options, int? bos, ComputeDevice device) => new()
     {
         Command = "inject suggest",
-        Options = options.Json(),
+        Options = options.Json(bos),
         ModelHash = ModelFolder.Hash(options.Model),
         DataHash = FileHash.Sha256(options.Data!),
         Device = device.Name,
@@ -226,13 +230,14 @@ public static class InjectSuggestJob
             nameof(InjectSuggestOptions.Evaluate));
 
     static EncodedPair[] ReadData(
-        InjectSuggestOptions options, ByteBpeTokenizer tokenizer, ModelConfig config)
+        InjectSuggestOptions options, ModelText text, JobContext context)
     {
-        int? bos = PromptRequest.BosOf(options.Pair.Bos, config, options.Model);
-        PromptPairs pairs = PromptPairs.Read(options.Data!);
+        ByteBpeTokenizer tokenizer = text.Required();
+        PromptPairs pairs = PromptPairs.Read(options.Data!, context.Remark);
         EncodedPair[] chosen = [.. Enumerable.Range(0, pairs.Count)
             .Where(i => options.Split is null || pairs[i].Split == options.Split)
-            .Select(i => EncodedPair.Of(pairs[i], tokenizer, config, bos, pairs.Place(i)))];
+            .Select(i => EncodedPair.Of(pairs[i], tokenizer, text.Config, text.Bos, pairs.Place(i)))];
+        text.RemarkWithout(chosen.Select(pair => pair.Obscure));
         return chosen.Length > 0 ? chosen : throw new UserException(
             $"{Quoted.Path(options.Data!)}: no pair has split {Quoted.Name(options.Split!)}");
     }

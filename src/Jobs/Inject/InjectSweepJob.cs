@@ -64,7 +64,7 @@ public static class InjectSweepJob
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(context);
-        PairData data = options.Pairs.Read();
+        PairData data = options.Pairs.Read(context);
         SweepGrid grid = options.Grid.Read(data.Config);
         (string folder, int drill) = (options.Out, options.ReportPrompts);
         if (drill < 0)

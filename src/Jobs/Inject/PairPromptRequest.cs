@@ -1,5 +1,4 @@
 using HeadTap.Inject;
-using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Jobs;
@@ -21,8 +20,8 @@ public sealed record PairPromptRequest
     /// <summary>The right continuation; its first token with a space before it is scored.</summary>
     public string? Answer { get; init; }
 
-    /// <summary>Puts the config's begin-of-text token before both prompts.</summary>
-    public bool Bos { get; init; }
+    /// <summary>How texts are read and become tokens.</summary>
+    public TextRules Rules { get; init; } = new();
 
     /// <summary>
     /// Returns the encoded pair, with a space and the bridge as its memory; null if neither prompt is given.
@@ -30,7 +29,7 @@ public sealed record PairPromptRequest
     /// </summary>
     /// <exception cref="UserException">Only half of a pair is given, or the pair does not fit the
     /// model.</exception>
-    internal EncodedPair? Read(ByteBpeTokenizer tokenizer, ModelConfig config, string folder)
+    internal EncodedPair? Read(ModelText text)
     {
         if (Explicit is null && Obscure is null)
             return null;
@@ -45,7 +44,9 @@ public sealed record PairPromptRequest
         {
             Memory = " " + (bridge ?? either),
         };
-        return EncodedPair.Of(pair, tokenizer, config, PromptRequest.BosOf(Bos, config, folder), "the pair");
+        EncodedPair encoded = EncodedPair.Of(pair, text.Required(), text.Config, text.Bos, "the pair");
+        text.RemarkWithout([encoded.Obscure]);
+        return encoded;
     }
 
     static string? Trimmed(string option, string? text)

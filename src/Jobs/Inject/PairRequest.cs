@@ -25,8 +25,8 @@ public sealed record PairRequest
     /// <summary>Weights: raw, or transformer-lens (LayerNorm folded, centred; the paper's).</summary>
     public string Weights { get; init; } = "raw";
 
-    /// <summary>Puts the config's begin-of-text token before each prompt (the paper's).</summary>
-    public bool Bos { get; init; }
+    /// <summary>How texts are read and become tokens.</summary>
+    public TextRules Rules { get; init; } = new();
 
     /// <summary>Returns the options for a manifest, which has model and data as hashes.</summary>
     internal JsonObject Json() => new()
@@ -34,20 +34,22 @@ public sealed record PairRequest
         ["split"] = Split,
         ["limit"] = Limit,
         ["weights"] = Weights,
-        ["bos"] = Bos,
+        ["bos"] = Rules.Bos || Rules.BosToken is not null,
     };
 
     /// <summary>Reads config, tokenizer and pairs, but not the weights.</summary>
+    /// <param name="context">Gets remarks; null for none.</param>
     /// <exception cref="UserException">A file cannot be read, or a pair does not fit the model.</exception>
-    public PairData Read()
+    public PairData Read(JobContext? context = null)
     {
         bool processed = InjectionWords.Processed(Weights);
         if (Limit < 0)
             throw new UserException($"Limit is {Limit}; expected 1 or more, or 0 for all", nameof(Limit));
         ModelConfig config = ModelFolder.ReadConfig(Model);
-        ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(Model);
-        int? bos = PromptRequest.BosOf(Bos, config, Model);
-        PromptPairs pairs = PromptPairs.Read(Data);
+        ModelText text = ModelText.Open(Model, config, Rules, context);
+        (ByteBpeTokenizer tokenizer, int? bos) = (text.Required(), text.Bos);
+        config = config with { BosToken = text.Begin };
+        PromptPairs pairs = PromptPairs.Read(Data, context?.Remark);
         int[] chosen = [.. Enumerable.Range(0, pairs.Count)
             .Where(i => Split is null || pairs[i].Split == Split)];
         if (chosen.Length == 0)
@@ -55,8 +57,10 @@ public sealed record PairRequest
                 + string.Join(", ", pairs.Select(p => Quoted.Name(p.Split)).Distinct()));
         if (Limit > 0)
             chosen = [.. chosen.Take(Limit)];
-        return new(Model, Data, config, tokenizer, processed, bos,
-            [.. chosen.Select(i => EncodedPair.Of(pairs[i], tokenizer, config, bos, pairs.Place(i)))]);
+        EncodedPair[] encoded =
+            [.. chosen.Select(i => EncodedPair.Of(pairs[i], tokenizer, config, bos, pairs.Place(i)))];
+        text.RemarkWithout(encoded.Select(pair => pair.Obscure));
+        return new(Model, Data, config, tokenizer, processed, bos, encoded);
     }
 }
 
@@ -100,7 +104,7 @@ public sealed record PairData(string Folder, string File, ModelConfig Config, By
 
     /// <summary>Loads the model onto a device.</summary>
     internal LoadedModel Open(JobContext context, ComputeDevice device)
-        => LoadedModel.Open(context, device, Folder, Processed);
+        => LoadedModel.Open(context, device, Folder, Processed, begin: Config.BosToken);
 
     /// <summary>Makes the manifest of results over these pairs.</summary>
     internal Manifest Manifest(string command, JsonObject options, ComputeDevice device) => new()

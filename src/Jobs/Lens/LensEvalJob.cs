@@ -29,8 +29,8 @@ public sealed record LensEvalOptions
     /// <summary>JSON file with a list of rows of token ids; null with <see cref="TextFile"/>.</summary>
     public string? Batch { get; init; }
 
-    /// <summary>Puts the config's begin-of-text token before each document.</summary>
-    public bool Bos { get; init; }
+    /// <summary>How texts are read and become tokens.</summary>
+    public TextRules Rules { get; init; } = new();
 
     /// <summary>Layers from 0, separated by commas, or all that the lens has.</summary>
     public string Layers { get; init; } = "all";
@@ -74,16 +74,20 @@ public sealed record LensEvalOptions
     }
 
     // Checks the rows before the model is loaded.
-    internal IReadOnlyList<int[]> Rows(ModelConfig config)
+    internal IReadOnlyList<int[]> Rows(ModelText text)
     {
         if (TextFile is null == Batch is null)
             throw new UserException(
                 $"{(TextFile is null ? "no texts" : "two kinds of texts")}; expected TextFile or Batch",
                 nameof(TextFile), nameof(Batch));
-        int[] before = PromptRequest.BosOf(Bos, config, Model) is { } bos ? [bos] : [];
-        IReadOnlyList<int[]> rows = Batch is not null
-            ? [.. TokenRowsFile.Read(Batch).Select(row => row.Length > 0 ? (int[])[.. before, .. row] : [])]
-            : TextRows(TextFile!, Model, before, config.ContextLength);
+        ModelConfig config = text.Config;
+        IReadOnlyList<int[]> rows = Batch is not null ? text.Batch(Batch)
+            : [.. text.Documents(TextFile!).Select(document => text.Required().Encode(document))
+                .Where(ids => ids.Length > 0)];
+        text.RemarkWithout(rows.Where(row => row.Length > 0));
+        rows = [.. rows.Select(row => row.Length > 0 ? text.Row(row) : [])];
+        if (Batch is null) // a document longer than the context becomes several rows without overlap
+            rows = [.. rows.SelectMany(row => row.Chunk(config.ContextLength))];
         for (int i = 0; i < rows.Count; i++)
         {
             if (rows[i].Length > config.ContextLength)
@@ -95,15 +99,6 @@ public sealed record LensEvalOptions
                     + $"to {config.VocabSize - 1}");
         }
         return rows;
-    }
-
-    // Splits a document longer than the context into several rows without overlap.
-    static IReadOnlyList<int[]> TextRows(string file, string folder, int[] before, int context)
-    {
-        ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(folder);
-        return [.. TextDocuments.Read(file).Select(text => tokenizer.Encode(text))
-            .Where(ids => ids.Length > 0)
-            .SelectMany(ids => ((int[])[.. before, .. ids]).Chunk(context))];
     }
 }
 
@@ -137,7 +132,8 @@ public static class LensEvalJob
         int[] layers = options.LayersOf(source);
         if (ablation.Prompts > 0)
             AblationCheck.RequireUsable(source, layers, config.Heads);
-        IReadOnlyList<int[]> rows = options.Rows(config);
+        ModelText text = ModelText.Open(options.Model, config, options.Rules, context);
+        IReadOnlyList<int[]> rows = options.Rows(text);
         LensEvaluation.Usable(rows);
         ByteBpeTokenizer? tokenizer = options.Edit is not null && ByteBpeTokenizer.ExistsIn(options.Model)
             ? ByteBpeTokenizer.Load(options.Model) : null;
@@ -152,6 +148,9 @@ public static class LensEvalJob
             share => context.Report("evaluating", share));
         AblationResult? removed = ablation.Prompts > 0
             ? AblationCheck.Run(loaded.Model, source, layers, rows, ablation) : null;
-        return LensEvalResult.Of(source, options.Lens, measured, found, ablation, removed);
+        return LensEvalResult.Of(source, options.Lens, measured, found, ablation, removed) with
+        {
+            Bos = text.Bos,
+        };
     }
 }

@@ -68,6 +68,10 @@ public sealed record LensEvalResult(string Lens, int Rows, long Positions, strin
     double? KlUnigram, IReadOnlyList<LensEvalPlace> Layers, IReadOnlyList<LensEvalPlace> Heads,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] LensAblation? Ablation)
 {
+    /// <summary>Token id before each text; null for none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? Bos { get; init; }
+
     /// <summary>A description of the lens in one line.</summary>
     [JsonIgnore]
     public string LensLine { get; init; } = "";

@@ -9,6 +9,7 @@ namespace HeadTap.Jobs;
 [JsonSerializable(typeof(LensPlanResult))]
 [JsonSerializable(typeof(LensEvalResult))]
 [JsonSerializable(typeof(LensReadResult))]
+[JsonSerializable(typeof(IReadOnlyList<LensReadResult>))]
 [JsonSerializable(typeof(LensScanResult))]
 [JsonSerializable(typeof(LensMemoryOneResult))]
 [JsonSerializable(typeof(LensMemoryAllResult))]

@@ -52,8 +52,8 @@ public sealed record LensMemoryOptions
     /// <summary>Whether to leave the single-hop run's own next token out of the memory.</summary>
     public bool WithoutNext { get; init; }
 
-    /// <summary>Puts the config's begin-of-text token before both prompts.</summary>
-    public bool Bos { get; init; }
+    /// <summary>How texts are read and become tokens.</summary>
+    public TextRules Rules { get; init; } = new();
 
     /// <summary>
     /// File for the injection as an edit spec, which trace and generate can replay; null for none.
@@ -154,10 +154,11 @@ public static class LensMemoryJob
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(context);
         ModelConfig config = ModelFolder.ReadConfig(options.Model);
-        ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(options.Model);
-        int? bos = PromptRequest.BosOf(options.Bos, config, options.Model);
-        EncodedPair[] pairs = Pairs(options, context.Seed, (pair, place)
-            => EncodedPair.Of(pair, tokenizer, config, bos, place));
+        ModelText text = ModelText.Open(options.Model, config, options.Rules, context);
+        ByteBpeTokenizer tokenizer = text.Required();
+        EncodedPair[] pairs = Pairs(options, context, (pair, place)
+            => EncodedPair.Of(pair, tokenizer, config, text.Bos, place));
+        text.RemarkWithout(pairs.Select(pair => pair.Obscure));
         LensPlaces places = options.Places.Read(options.Model, config);
         if (!places.Source.ReadsHeads)
             throw new UserException(
@@ -182,7 +183,7 @@ public static class LensMemoryJob
 
     // Returns the one pair of the options, or the pairs of a file or the atlas.
     static EncodedPair[] Pairs(
-        LensMemoryOptions options, ulong seed, Func<PromptPair, string, EncodedPair> encode)
+        LensMemoryOptions options, JobContext context, Func<PromptPair, string, EncodedPair> encode)
     {
         string?[] given = [options.From, options.Into, options.Answer];
         string? split = options.Split;
@@ -206,12 +207,13 @@ public static class LensMemoryJob
         if (options.Pairs == Atlas)
         {
             split ??= AtlasPairs.Test;
-            found = AtlasPairs.HeldOut(new AtlasCorpus(AtlasFacts.Shipped, ShippedModel.CorpusSeed), seed)
+            found = AtlasPairs.HeldOut(
+                new AtlasCorpus(AtlasFacts.Shipped, ShippedModel.CorpusSeed), context.Seed)
                 .Select((p, i) => (p, $"atlas pair {i}"));
         }
         else
         {
-            PromptPairs file = PromptPairs.Read(options.Pairs);
+            PromptPairs file = PromptPairs.Read(options.Pairs, context.Remark);
             found = Enumerable.Range(0, file.Count).Select(i => (file[i], file.Place(i)));
         }
         EncodedPair[] pairs = [.. found.Where(p => split is null || p.Pair.Split == split)

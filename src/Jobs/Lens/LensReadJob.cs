@@ -77,24 +77,44 @@ public static class LensReadJob
     /// <exception cref="UserException">An option does not fit the prompt, the lens or the model.</exception>
     /// <exception cref="OperationCanceledException">The job was cancelled.</exception>
     public static LensReadResult Run(LensReadOptions options, JobContext context)
+        => All(options, context) is [var one] ? one
+            : throw new UserException("several prompts; expected one");
+
+    /// <summary>Reads every prompt of a file, with the model loaded once.</summary>
+    /// <exception cref="UserException">An option does not fit a prompt, the lens or the model.</exception>
+    /// <exception cref="OperationCanceledException">The job was cancelled.</exception>
+    public static IReadOnlyList<LensReadResult> All(LensReadOptions options, JobContext context)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(context);
-        Prompt prompt = options.Prompt.Read();
-        if (prompt.Rows.B != 1)
-            throw new UserException($"{prompt.Rows.B} prompts; expected one");
-        int[] tokens = prompt.Rows.Row(0).ToArray();
-        int position = options.PositionOf(tokens.Length);
+        Prompt prompt = options.Prompt.Read(context);
+        int[][] rows = [.. Enumerable.Range(0, prompt.Rows.B).Select(b => prompt.Rows.Row(b).ToArray())];
+        foreach (int[] row in rows)
+            options.PositionOf(row.Length);
         LensPlaces places = options.Places.Read(prompt.Folder, prompt.Config);
         IReadOnlyList<Edit> edits = prompt.ReadEdits(options.Edit);
         string? page = options.Out;
+        if (page is not null && rows.Length > 1)
+            throw new UserException($"{rows.Length} prompts; expected one for the page of Out",
+                nameof(options.Out));
         if (page is not null)
             OutputFile.Require(page);
         using ComputeDevice device = context.OpenDevice();
         using LoadedModel loaded = LoadedModel.Open(context, device, prompt.Folder);
         using IDisposable attached = prompt.Attach(loaded.Model, edits, context);
+        var results = new List<LensReadResult>();
+        foreach (int[] tokens in rows)
+            results.Add(Read(options, context, device, loaded.Model, prompt, places, tokens));
+        return results;
+    }
+
+    static LensReadResult Read(LensReadOptions options, JobContext context, ComputeDevice device,
+        LanguageModel model, Prompt prompt, LensPlaces places, int[] tokens)
+    {
+        string? page = options.Out;
+        int position = options.PositionOf(tokens.Length);
         int[] positions = page is null ? [position] : [.. Enumerable.Range(0, tokens.Length)];
-        LensReadings readings = LensReadings.OfPrompt(loaded.Model, places.Source, places.Request, tokens,
+        LensReadings readings = LensReadings.OfPrompt(model, places.Source, places.Request, tokens,
             positions, share => context.Report("reading", share));
         var found = new LensReadFindings(
             places, new LensText(prompt.Tokenizer), tokens, position, positions, readings);

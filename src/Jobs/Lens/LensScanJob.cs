@@ -75,7 +75,7 @@ public static class LensScanJob
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(context);
-        Prompt prompt = options.Prompt.Read();
+        Prompt prompt = options.Prompt.Read(context);
         string file = options.Words;
         WordSet words = WordSet.Read(file);
         ByteBpeTokenizer tokenizer = prompt.Tokenizer ?? throw new UserException(

@@ -59,7 +59,8 @@ public static class LensTrainJob
         ModelConfig config = ModelFolder.ReadConfig(options.Model);
         LensOptions lens = options.Lens(config);
         int[] layers = options.LayersOf(config);
-        LensTrainingOptions training = options.Training(config, context.Seed);
+        ModelText text = ModelText.Open(options.Model, config, options.Texts.Rules, context);
+        LensTrainingOptions training = options.Training(config, context.Seed, text.Bos);
         if (options.Plan)
             return new() { Plan = Plan(options, config, lens, layers, training, context) };
         if (options.PlanMemory is not null)
@@ -69,7 +70,8 @@ public static class LensTrainJob
             ?? throw new UserException("no folder for the lenses; expected Out", nameof(options.Out));
         RunFolder.RequireFree(output);
         AtomicFile.RequireWritable(Path.Combine(output, LensFolder.WeightsFile));
-        DocumentSource texts = options.Texts.Read(options.Model, config);
+        DocumentSource texts = options.Texts.Read(text);
+        text.RemarkWithout([texts.Read(0).ToArray()]);
         using ComputeDevice device = context.OpenDevice();
         using LoadedModel loaded = LoadedModel.Open(context, device, options.Model);
         bool stepped = false;

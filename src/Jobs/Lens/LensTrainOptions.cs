@@ -167,7 +167,8 @@ public sealed record LensTrainOptions
 
     /// <summary>Returns the options of the training, checked against a model.</summary>
     /// <exception cref="UserException">A value is out of range.</exception>
-    internal LensTrainingOptions Training(ModelConfig config, ulong seed) => (new LensTrainingOptions
+    internal LensTrainingOptions Training(ModelConfig config, ulong seed, int? bos) => (new
+        LensTrainingOptions
     {
         Steps = Steps,
         BatchRows = BatchRows,
@@ -208,6 +209,6 @@ public sealed record LensTrainOptions
         CheckpointEvery = CheckpointEvery,
         LayersAtOnce = LayersAtOnce,
         Seed = seed,
-        Bos = PromptRequest.BosOf(Texts.Bos, config, Model),
+        Bos = bos,
     }).Validated(config);
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text.Json.Serialization;
 using HeadTap.Models;
 using HeadTap.Runtime;
 
@@ -11,8 +12,8 @@ public sealed record EvalOptions
     public required string Model { get; init; }
 
     /// <summary>
-    /// File of texts: .jsonl with a "text" per line, or a text file with documents separated by
-    /// &lt;|endoftext|&gt;.
+    /// File of texts: .jsonl, .json or .csv with a text per row, or a text file with documents separated by
+    /// &lt;|endoftext|&gt;, or one a line.
     /// </summary>
     public required string TextFile { get; init; }
 
@@ -24,8 +25,8 @@ public sealed record EvalOptions
     /// </summary>
     public int Stride { get; init; }
 
-    /// <summary>Puts the config's begin-of-text token before each document.</summary>
-    public bool Bos { get; init; }
+    /// <summary>How texts are read and become tokens.</summary>
+    public TextRules Rules { get; init; } = new();
 
     /// <summary>JSON file of edits to apply while the model runs; null for none.</summary>
     public string? Edit { get; init; }
@@ -42,8 +43,10 @@ public sealed record EvalOptions
 /// <param name="Context">Number of tokens of a window.</param>
 /// <param name="Stride">Number of tokens between the starts of two windows.</param>
 /// <param name="TokensPerSecond">Tokens per second, without loading the model.</param>
+/// <param name="Bos">Token id before each text; null for none.</param>
 public sealed record EvalResult(double Loss, double Perplexity, double WindowPerplexity, double Accuracy,
-    long Tokens, int Windows, int Documents, int Context, int Stride, double TokensPerSecond);
+    long Tokens, int Windows, int Documents, int Context, int Stride, double TokensPerSecond,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? Bos = null);
 
 /// <summary>Measures loss, perplexity and accuracy of a model on texts.</summary>
 public static class EvalJob
@@ -59,23 +62,23 @@ public static class EvalJob
         ModelConfig config = ModelFolder.ReadConfig(options.Model);
         int window = options.Context == 0 ? config.ContextLength : options.Context;
         int stride = options.Stride == 0 ? window : options.Stride;
-        ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(options.Model);
-        IReadOnlyList<string> texts = TextDocuments.Read(options.TextFile);
-        int? bos = PromptRequest.BosOf(options.Bos, config, options.Model);
-        int[] before = bos is { } token ? [token] : [];
-        int[][] documents = [.. texts.Select(t => (int[])[.. before, .. tokenizer.Encode(t)])];
+        ModelText text = ModelText.Open(options.Model, config, options.Rules, context);
+        ByteBpeTokenizer tokenizer = text.Required();
+        int[][] documents = [.. text.Documents(options.TextFile).Select(t => tokenizer.Encode(t))];
+        text.RemarkWithout(documents);
+        documents = [.. documents.Select(text.Row)];
         // A window sees a document's tokens but the last; the first window of each is its longest.
         IReadOnlyList<Edit> edits = JobEdits.Read(options.Edit, config, tokenizer,
             [.. documents.Select(d => Math.Min(window, d.Length - 1)).Where(n => n > 0)]);
         using ComputeDevice device = context.OpenDevice();
         using LoadedModel loaded = LoadedModel.Open(context, device, options.Model);
-        using IDisposable attached = JobEdits.Attach(loaded.Model, edits, tokenizer, bos, context);
+        using IDisposable attached = JobEdits.Attach(loaded.Model, edits, tokenizer, text.Bos, context);
         var watch = Stopwatch.StartNew();
         TextScore score = TextEvaluation.Run(loaded.Model, documents, window, stride, (done, total) =>
             context.Report("evaluating", (double)done / total,
                 $"{done / watch.Elapsed.TotalSeconds:0} tokens/s"));
         return new EvalResult(score.Loss, score.Perplexity, score.WindowPerplexity, score.Accuracy,
             score.Tokens, score.Windows, score.Documents, window, stride,
-            score.Tokens / watch.Elapsed.TotalSeconds);
+            score.Tokens / watch.Elapsed.TotalSeconds, text.Bos);
     }
 }

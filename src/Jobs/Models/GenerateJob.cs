@@ -84,7 +84,7 @@ public static class GenerateJob
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(context);
         SamplingOptions sampling = options.Sampling();
-        Prompt prompt = options.Prompt.Read();
+        Prompt prompt = options.Prompt.Read(context);
         (int stop, int vocabulary) = (options.Stop, prompt.Config.VocabSize);
         if (stop < -1 || stop >= vocabulary)
             throw new UserException($"Stop is {stop}; expected a token id from 0 to {vocabulary - 1}, "

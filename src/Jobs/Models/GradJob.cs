@@ -37,7 +37,7 @@ public static class GradJob
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(context);
-        Prompt prompt = options.Prompt.Read();
+        Prompt prompt = options.Prompt.Read(context);
         IReadOnlyList<Site> sites = options.Sites is { } globs
             ? Site.MatchAll(globs.Split(','), prompt.Config) : [];
         if (SiteTrace.IsNpy(options.Out))

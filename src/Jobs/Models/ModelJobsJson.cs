@@ -7,6 +7,7 @@ namespace HeadTap.Jobs;
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
     Converters = [typeof(JsonNumberConverter)])]
 [JsonSerializable(typeof(TokenizeResult))]
+[JsonSerializable(typeof(IReadOnlyList<TokenizeResult>))]
 [JsonSerializable(typeof(IReadOnlyList<FoundDevice>))]
 [JsonSerializable(typeof(TraceResult))]
 [JsonSerializable(typeof(IReadOnlyList<TraceStep>))]

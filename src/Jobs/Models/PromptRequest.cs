@@ -12,20 +12,22 @@ public sealed record PromptRequest
     /// <summary>The prompt as text.</summary>
     public string? Text { get; init; }
 
-    /// <summary>Text file with the prompt.</summary>
+    /// <summary>
+    /// File with prompts: .jsonl, .json and .csv have one a row; a plain text is one, or one a line.
+    /// </summary>
     public string? TextFile { get; init; }
 
     /// <summary>The prompt as token ids separated by commas: "1,2,3".</summary>
     public string? Ids { get; init; }
 
-    /// <summary>JSON file of several prompts: a list of lists of token ids.</summary>
+    /// <summary>JSON file of several prompts: a list of lists of token ids, or of texts.</summary>
     public string? Batch { get; init; }
 
     /// <summary>Text file of several prompts, one per line.</summary>
     public string? Prompts { get; init; }
 
-    /// <summary>Puts the config's begin-of-text token before each prompt.</summary>
-    public bool Bos { get; init; }
+    /// <summary>How texts are read and become tokens.</summary>
+    public TextRules Rules { get; init; } = new();
 
     /// <summary>Whether error messages mention <see cref="Prompts"/> as a choice.</summary>
     public bool TakesPrompts { get; init; }
@@ -33,9 +35,10 @@ public sealed record PromptRequest
     /// <summary>
     /// Reads config and prompts, but not the weights, and checks the prompts against the config.
     /// </summary>
+    /// <param name="context">Gets remarks; null for none.</param>
     /// <exception cref="UserException">No prompt or several kinds of prompts are given, a file cannot be
     /// read, or a prompt does not fit the model.</exception>
-    public Prompt Read()
+    public Prompt Read(JobContext? context = null)
     {
         string?[] given = [Text, TextFile, Ids, Batch, Prompts];
         int count = given.Count(g => g is not null);
@@ -43,45 +46,18 @@ public sealed record PromptRequest
             throw new UserException($"{(count == 0 ? "no prompt" : "more than one prompt")}; expected one of "
                 + $"Text, TextFile, Ids{(TakesPrompts ? ", Batch and Prompts" : " and Batch")}",
                 nameof(Text), nameof(TextFile), nameof(Ids), nameof(Batch), nameof(Prompts));
-        IReadOnlyList<int[]>? rows = Ids is not null ? [TokenRowsFile.ParseIds(Ids, nameof(Ids))]
-            : Batch is not null ? TokenRowsFile.Read(Batch) : null;
-        string[]? texts = rows is not null ? null : Prompts is not null ? Lines(Prompts)
-            : [OneText(Text, TextFile)];
+        int[]? ids = Ids is null ? null : TokenRowsFile.ParseIds(Ids, nameof(Ids));
         ModelConfig config = ModelFolder.ReadConfig(Model);
-        ByteBpeTokenizer? tokenizer = texts is not null || ByteBpeTokenizer.ExistsIn(Model)
-            ? ByteBpeTokenizer.Load(Model) : null;
-        rows ??= [.. texts!.Select(text => tokenizer!.Encode(text))];
-        int? bos = BosOf(Bos, config, Model);
-        if (bos is { } token)
-            rows = [.. rows.Select(r => (int[])[token, .. r])];
-        var sequences = new SequenceBatch([.. rows]);
+        ModelText text = ModelText.Open(Model, config,
+            Prompts is null ? Rules : Rules with { Lines = true }, context);
+        IReadOnlyList<int[]> rows = ids is not null ? [ids]
+            : Batch is not null ? text.Batch(Batch)
+            : [.. (Text is not null ? [Text] : text.Prompts(Prompts ?? TextFile!))
+                .Select(t => text.Required().Encode(t))];
+        text.RemarkWithout(rows);
+        var sequences = new SequenceBatch([.. rows.Select(text.Row)]);
         sequences.Validate(config);
-        return new Prompt(Model, config, tokenizer, sequences, bos);
-    }
-
-    /// <summary>Returns the token to put before a text; null if none was requested.</summary>
-    /// <exception cref="UserException">It was requested, and the config has no such token.</exception>
-    public static int? BosOf(bool given, ModelConfig config, string folder) => !given ? null
-        : (config ?? throw new ArgumentNullException(nameof(config))).BosToken ?? throw new UserException(
-            $"{folder}: config.json has no bos_token_id that is in the vocabulary; leave Bos out",
-            nameof(Bos));
-
-    /// <summary>Returns the text, given directly or as a file.</summary>
-    /// <exception cref="UserException">None or both are given, or the file cannot be read.</exception>
-    public static string OneText(string? text, string? file) => (text, file) switch
-    {
-        (not null, null) => text,
-        (null, not null) => TextDocuments.ReadText(file),
-        _ => throw new UserException(
-            $"{(text is null ? "no text" : "two texts")}; expected Text or TextFile",
-            nameof(Text), nameof(TextFile)),
-    };
-
-    static string[] Lines(string file)
-    {
-        string[] texts = [.. TextDocuments.ReadLines(file).Where(line => line.Length > 0)];
-        return texts.Length > 0 ? texts
-            : throw new UserException($"{Quoted.Path(file)}: there is no prompt in it; expected one a line");
+        return new Prompt(Model, config, text.Tokenizer, sequences, text.Bos) { Begin = text.Begin };
     }
 }
 
@@ -94,6 +70,9 @@ public sealed record PromptRequest
 public sealed record Prompt(
     string Folder, ModelConfig Config, ByteBpeTokenizer? Tokenizer, SequenceBatch Rows, int? Bos)
 {
+    /// <summary>Token id that begins a text where a method needs one; null for none.</summary>
+    public int? Begin { get; init; }
+
     /// <summary>Returns token ids as text, or as numbers without a tokenizer.</summary>
     public string Text(ReadOnlySpan<int> ids)
         => Tokenizer is not null ? Tokenizer.Decode(ids) : string.Join(',', ids.ToArray());

@@ -12,11 +12,11 @@ public sealed record TokenizeOptions
     /// <summary>The text; null with <see cref="TextFile"/>.</summary>
     public string? Text { get; init; }
 
-    /// <summary>A file with the text; null with <see cref="Text"/>.</summary>
+    /// <summary>A file with texts, as for every verb with prompts; null with <see cref="Text"/>.</summary>
     public string? TextFile { get; init; }
 
-    /// <summary>Whether the text of a special token becomes that token.</summary>
-    public bool Special { get; init; }
+    /// <summary>How texts are read and become tokens.</summary>
+    public TextRules Rules { get; init; } = new();
 }
 
 /// <summary>A text as tokens.</summary>
@@ -25,17 +25,32 @@ public sealed record TokenizeOptions
 /// <param name="Pieces">Text of each token, [count].</param>
 public sealed record TokenizeResult(int Count, IReadOnlyList<int> Ids, IReadOnlyList<string> Pieces);
 
-/// <summary>Splits a text into tokens.</summary>
+/// <summary>Splits texts into tokens.</summary>
 public static class TokenizeJob
 {
-    /// <summary>Runs the job and returns its result.</summary>
-    /// <exception cref="UserException">The folder or the text cannot be read.</exception>
-    public static TokenizeResult Run(TokenizeOptions options)
+    /// <summary>Splits one text.</summary>
+    /// <exception cref="UserException">The folder or the text cannot be read, or there are
+    /// several.</exception>
+    public static TokenizeResult Run(TokenizeOptions options, JobContext? context = null)
+        => All(options, context) is [var one] ? one
+            : throw new UserException("several texts; expected one", nameof(TokenizeOptions.TextFile));
+
+    /// <summary>Splits all texts.</summary>
+    /// <exception cref="UserException">The folder or a text cannot be read.</exception>
+    public static IReadOnlyList<TokenizeResult> All(TokenizeOptions options, JobContext? context = null)
     {
         ArgumentNullException.ThrowIfNull(options);
-        string text = PromptRequest.OneText(options.Text, options.TextFile);
-        ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(options.Model);
-        int[] ids = tokenizer.Encode(text, options.Special);
-        return new TokenizeResult(ids.Length, ids, [.. ids.Select(tokenizer.TokenText)]);
+        if (options.Text is null == options.TextFile is null)
+            throw new UserException(
+                $"{(options.Text is null ? "no text" : "two texts")}; expected Text or TextFile",
+                nameof(options.Text), nameof(options.TextFile));
+        // A tokenizer needs no model beside it, and its config matters only for the begin-of-text token.
+        bool begins = options.Rules.Bos || options.Rules.BosToken is not null;
+        ModelConfig? config = begins && File.Exists(Path.Combine(options.Model, "config.json"))
+            ? ModelFolder.ReadConfig(options.Model) : null;
+        ModelText text = ModelText.Open(options.Model, config, options.Rules, context);
+        ByteBpeTokenizer tokenizer = text.Required();
+        return [.. (options.Text is { } one ? [one] : text.Prompts(options.TextFile!)).Select(text.Row)
+            .Select(ids => new TokenizeResult(ids.Length, ids, [.. ids.Select(tokenizer.TokenText)]))];
     }
 }

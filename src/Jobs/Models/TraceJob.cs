@@ -69,7 +69,7 @@ public static class TraceJob
         if (options is not { Sites: { } globs, Out: { } path })
             throw new UserException("neither Sites nor Out; expected both",
                 nameof(TraceOptions.Sites), nameof(TraceOptions.Out));
-        Prompt prompt = options.Prompt.Read();
+        Prompt prompt = options.Prompt.Read(context);
         IReadOnlyList<Site> sites = Site.MatchAll(globs.Split(','), prompt.Config);
         IReadOnlyList<Edit> edits = prompt.ReadEdits(options.Edit);
         if (SiteTrace.IsNpy(path) && sites.Count != 1)
@@ -105,7 +105,7 @@ public static class TraceJob
         if (options.Sites is not null)
             throw new UserException("the table of steps takes neither Sites nor Out",
                 nameof(TraceOptions.Sites), nameof(TraceOptions.Out));
-        Prompt prompt = options.Prompt.Read();
+        Prompt prompt = options.Prompt.Read(context);
         // Scores, patterns and results are left out: recording them costs more than the pass.
         Site[] sites = [.. Site.All(prompt.Config)
             .Where(s => s.Kind is not (SiteKind.Scores or SiteKind.Pattern or SiteKind.Result))];

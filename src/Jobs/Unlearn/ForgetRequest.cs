@@ -43,17 +43,19 @@ public sealed record ForgetRequest
         if (KeepRows < 0)
             throw new UserException($"KeepRows is {KeepRows}; expected how many, or 0 for all",
                 nameof(KeepRows));
-        MemorisationOptions recital = Recital.Read(config);
-        UnlearnData data = UnlearnData.Of(RecitalRequest.Sequences(Forget, model, config),
-            Keep is null ? [] : RecitalRequest.Sequences(Keep, model, config), form, config) with
+        ModelText text = ModelText.Open(model, config, Recital.Rules, context);
+        UnlearnData data = UnlearnData.Of(Recital.Sequences(Forget, text, context),
+            Keep is null ? [] : Recital.Sequences(Keep, text, context), form, config) with
         {
-            Recital = recital, OnlyMemorised = OnlyMemorised,
+            OnlyMemorised = OnlyMemorised,
         };
         data = data with
         {
-            Asked = Asked is null ? data.Forget : RecitalRequest.Sequences(Asked, model, config),
+            Asked = Asked is null ? data.Forget : Recital.Sequences(Asked, text, context),
             KeepRows = KeepRows == 0 ? data.Keep.Count : Math.Min(KeepRows, data.Keep.Count),
         };
+        MemorisationOptions recital = Recital.Read(text, data.Asked);
+        data = data with { Recital = recital };
         UnlearnData.RequireFits(data.Asked, "asked", config.ContextLength);
         Memorisation.RequireAskable(data.Asked, recital);
         if (data.Overlap > 0)
@@ -89,6 +91,10 @@ public sealed record ForgetRequest
         options["prompt"] = data.Recital.Prompt;
         options["continuation"] = data.Recital.Continuation;
         options["never_token"] = data.Recital.NeverWritten;
+        if (data.Recital.Bos is { } bos)
+            options["bos"] = bos;
+        if (Recital.LongRows != "refuse")
+            options["long_rows"] = Recital.LongRows;
         options["only_memorised"] = OnlyMemorised;
         options["keep_rows"] = data.KeepRows;
         options["overlap"] = data.Overlap;

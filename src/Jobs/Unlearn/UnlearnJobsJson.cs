@@ -9,6 +9,7 @@ namespace HeadTap.Jobs;
 [JsonSerializable(typeof(UnlearnTrainResult))]
 [JsonSerializable(typeof(UnlearnSecretsResult))]
 [JsonSerializable(typeof(UnlearnMeasureResult))]
+[JsonSerializable(typeof(RecitedRow))]
 [JsonSerializable(typeof(UnlearnRunResult))]
 [JsonSerializable(typeof(UnlearnApplyResult))]
 [JsonSerializable(typeof(UnlearnRelearnResult))]

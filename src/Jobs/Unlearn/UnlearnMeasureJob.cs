@@ -1,3 +1,5 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
 using System.Text.Json.Serialization;
 using HeadTap.Models;
 using HeadTap.Runtime;
@@ -22,6 +24,10 @@ public sealed record UnlearnMeasureOptions
 
     /// <summary>File for the sequences that the model recites; null for none.</summary>
     public string? MemorisedOut { get; init; }
+
+    /// <summary>File for a row of JSON a sequence: recited, similarity, what was written; null for
+    /// none.</summary>
+    public string? RowsOut { get; init; }
 }
 
 /// <summary>The sequences that a model recites, as shares.</summary>
@@ -38,7 +44,25 @@ public sealed record UnlearnMeasureResult(int Sequences, int Asked, double Memor
     /// <summary>The options of the memorisation measure.</summary>
     [JsonIgnore]
     public MemorisationOptions Recital { get; init; } = new(1, 1);
+
+    /// <summary>Token id before each sequence; null for none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? Bos { get; init; }
+
+    /// <summary>The sequences that were asked for, in the order of the file.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<RecitedRow>? Rows { get; init; }
 }
+
+/// <summary>What a model wrote for one sequence.</summary>
+/// <param name="Row">Row of the file, from 1.</param>
+/// <param name="Memorised">Whether all tokens are those of the sequence.</param>
+/// <param name="Similarity">1 - Levenshtein distance / k, over tokens.</param>
+/// <param name="WrittenIds">Token ids that the model wrote.</param>
+/// <param name="Written">They as text; null without a tokenizer.</param>
+/// <param name="Expected">The sequence's own continuation as text; null without a tokenizer.</param>
+public sealed record RecitedRow(int Row, bool Memorised, double Similarity, IReadOnlyList<int> WrittenIds,
+    string? Written, string? Expected);
 
 /// <summary>The share that a model recites of the sequences with the same number of copies.</summary>
 /// <param name="Group">Group g; the sequences were 10^g times in the training text.</param>
@@ -56,26 +80,61 @@ public static class UnlearnMeasureJob
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(context);
         ModelConfig config = ModelFolder.ReadConfig(options.Model);
-        MemorisationOptions recital = options.Recital.Read(config);
-        IReadOnlyList<PlantedSequence> sequences =
-            RecitalRequest.Sequences(options.Sequences, options.Model, config);
-        ByteBpeTokenizer? tokenizer = options.Edit is not null && ByteBpeTokenizer.ExistsIn(options.Model)
-            ? ByteBpeTokenizer.Load(options.Model) : null;
-        IReadOnlyList<Edit> edits = JobEdits.Read(options.Edit, config, tokenizer,
+        ModelText text = ModelText.Open(options.Model, config, options.Recital.Rules, context);
+        IReadOnlyList<(PlantedSequence Sequence, int Row)> read =
+            options.Recital.Rows(options.Sequences, text, context);
+        IReadOnlyList<PlantedSequence> sequences = [.. read.Select(r => r.Sequence)];
+        MemorisationOptions recital = options.Recital.Read(text, sequences);
+        IReadOnlyList<Edit> edits = JobEdits.Read(options.Edit, config, text.Tokenizer,
             [.. sequences.Select(s => s.Prompt ?? recital.Prompt)],
             [.. sequences.Select(_ => recital.Continuation)]);
-        if (options.MemorisedOut is { } checkedPlace)
-            AtomicFile.RequireWritable(checkedPlace);
+        foreach (string? place in (string?[])[options.MemorisedOut, options.RowsOut])
+            if (place is not null)
+                AtomicFile.RequireWritable(place);
         using ComputeDevice device = context.OpenDevice();
         context.Cancel.ThrowIfCancellationRequested();
         using LanguageModel model = LoadedModel.Load(context, device, options.Model);
-        using IDisposable attached = JobEdits.Attach(model, edits, tokenizer, null, context);
+        using IDisposable attached = JobEdits.Attach(model, edits, text.Tokenizer, text.Bos, context);
         Memorisation found = Memorisation.Measure(model, sequences, recital);
         if (options.MemorisedOut is { } kept)
             SequenceFile.Write(kept,
                 found.Recitals.Where(r => r.Memorised).Select(r => sequences[r.Index]));
+        RecitedRow[] rows = [.. found.Recitals.Select(r => Row(r, read[r.Index], recital, text.Tokenizer))];
+        if (options.RowsOut is { } rowsFile)
+            AtomicFile.Write(rowsFile, stream =>
+            {
+                foreach (RecitedRow row in rows)
+                {
+                    JsonSerializer.Serialize(stream, row, s_line.RecitedRow);
+                    stream.WriteByte((byte)'\n');
+                }
+            });
         return new UnlearnMeasureResult(found.Given, found.Recitals.Count, found.Strict, found.Loose,
             found.MeanSimilarity, found.Correct,
-            [.. found.Groups.Select(g => new RecitedGroup(g.Group, g.Count, g.Share))]) { Recital = recital };
+            [.. found.Groups.Select(g => new RecitedGroup(g.Group, g.Count, g.Share))])
+        {
+            Recital = recital, Bos = text.Bos, Rows = rows,
+        };
     }
+
+    // One line a row, where the results of verbs are indented.
+    static readonly UnlearnJobsJson s_line = new(new JsonSerializerOptions
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        Converters = { new JsonNumberConverter() },
+    });
+
+    static RecitedRow Row(Recital recital, (PlantedSequence Sequence, int Row) asked,
+        MemorisationOptions options, ByteBpeTokenizer? tokenizer)
+    {
+        int n = asked.Sequence.Prompt ?? options.Given;
+        int[] expected = asked.Sequence.Ids[n..(n + recital.Written.Length)];
+        return new RecitedRow(asked.Row, recital.Memorised, recital.Similarity, recital.Written,
+            Text(tokenizer, recital.Written), Text(tokenizer, expected));
+    }
+
+    // A model may have more tokens than its tokenizer.
+    static string? Text(ByteBpeTokenizer? tokenizer, int[] ids) => tokenizer is null ? null
+        : tokenizer.Decode([.. ids.Where(id => id < tokenizer.VocabSize)]);
 }

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
 using HeadTap.Models;
 using HeadTap.Runtime;
 using HeadTap.Unlearn;
@@ -39,7 +40,12 @@ public sealed record UnlearnRelearnOptions
 /// for none.</param>
 /// <param name="Steps">Measurements in order.</param>
 public sealed record UnlearnRelearnResult(
-    int Sequences, int Rows, int? FirstBackAt, IReadOnlyList<RelearnedStep> Steps);
+    int Sequences, int Rows, int? FirstBackAt, IReadOnlyList<RelearnedStep> Steps)
+{
+    /// <summary>Token id before each sequence; null for none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? Bos { get; init; }
+}
 
 /// <summary>Memorisation after a number of steps.</summary>
 /// <param name="Steps">Number of fine-tuning steps.</param>
@@ -58,11 +64,11 @@ public static class UnlearnRelearnJob
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(context);
         ModelConfig config = ModelFolder.ReadConfig(options.Model);
-        MemorisationOptions recital = options.Recital.Read(config);
-        IReadOnlyList<PlantedSequence> asked =
-            RecitalRequest.Sequences(options.Sequences, options.Model, config);
+        ModelText text = ModelText.Open(options.Model, config, options.Recital.Rules, context);
+        IReadOnlyList<PlantedSequence> asked = options.Recital.Sequences(options.Sequences, text, context);
+        MemorisationOptions recital = options.Recital.Read(text, asked);
         IReadOnlyList<PlantedSequence> rows = options.Train is { } train
-            ? RecitalRequest.Sequences(train, options.Model, config) : asked;
+            ? options.Recital.Sequences(train, text, context) : asked;
         using ComputeDevice device = context.OpenDevice();
         using RelearnFolder? results = options.Out is { } target
             ? RelearnFolder.Open(target, Call(options, context, device, recital)) : null;
@@ -74,23 +80,32 @@ public static class UnlearnRelearnJob
         return new UnlearnRelearnResult(asked.Count, rows.Count,
             found.FirstOrDefault(f => f.Recited.Strict > found[0].Recited.Strict)?.Steps,
             [.. found.Select(f => new RelearnedStep(
-                f.Steps, f.Recited.Strict, f.Recited.Loose, f.Recited.MeanSimilarity))]);
+                f.Steps, f.Recited.Strict, f.Recited.Loose, f.Recited.MeanSimilarity))])
+        {
+            Bos = text.Bos,
+        };
     }
 
     static Manifest Call(UnlearnRelearnOptions options, JobContext context, ComputeDevice device,
-        MemorisationOptions recital) => new()
+        MemorisationOptions recital)
+    {
+        var made = new JsonObject
+        {
+            ["sequences"] = options.Sequences, ["train"] = options.Train, ["prompt"] = recital.Prompt,
+            ["continuation"] = recital.Continuation, ["never_token"] = recital.NeverWritten,
+            ["steps"] = options.Steps, ["learning_rate"] = options.LearningRate,
+        };
+        if (recital.Bos is { } bos)
+            made["bos"] = bos;
+        return new()
         {
             Command = "unlearn relearn",
-            Options = new JsonObject
-            {
-                ["sequences"] = options.Sequences, ["train"] = options.Train, ["prompt"] = recital.Prompt,
-                ["continuation"] = recital.Continuation, ["never_token"] = recital.NeverWritten,
-                ["steps"] = options.Steps, ["learning_rate"] = options.LearningRate,
-            },
+            Options = made,
             Seed = context.Seed,
             ModelHash = ModelFolder.Hash(options.Model),
             DataHash = FileHash.Sha256([.. new[] { options.Sequences, options.Train }.OfType<string>()]),
             Device = device.Name,
             Precision = device.Precision.ManifestName(),
         };
+    }
 }

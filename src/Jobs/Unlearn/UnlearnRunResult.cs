@@ -21,6 +21,10 @@ public sealed record UnlearnRunResult(string Method, double Budget, int Forget, 
     EditedScore Before, EditedScore After, double Seconds, double FindSeconds, double ApplySeconds,
     long ChangedWeights, IReadOnlyList<EditedLayer> Layers, string ParentHash)
 {
+    /// <summary>Token id before each sequence; null for none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? Bos { get; init; }
+
     /// <summary>The title of the method, and what its budget is a share of.</summary>
     [JsonIgnore]
     public (string Title, string BudgetOf) Words { get; init; }
@@ -37,6 +41,7 @@ public sealed record UnlearnRunResult(string Method, double Budget, int Forget, 
                 l.Layer, l.Weights, l.MlpWeights, l.Neurons, l.RemovedNeurons))], parentHash)
         {
             Words = (method.Title, method.BudgetOf), ChangedElsewhere = done.Changes.Elsewhere,
+            Bos = data.Recital.Bos,
         };
 }
 

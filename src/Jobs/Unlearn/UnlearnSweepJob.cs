@@ -67,7 +67,7 @@ public static class UnlearnSweepJob
         UnlearnData data = options.Sets.Read(context, models[0], config);
         foreach (UnlearningMethod method in methods)
             ForgetRequest.WarnIfSameForm(context, data.Form, method);
-        data = WithTests(options, data, models[0], config);
+        data = WithTests(options, data, models[0], config, context);
         IReadOnlyList<Func<ComputeDevice>> devices = Devices(context, plan.Jobs.Count, out string device);
         var made = new JsonObject
         {
@@ -131,15 +131,20 @@ public static class UnlearnSweepJob
     }
 
     static UnlearnData WithTests(
-        UnlearnSweepOptions options, UnlearnData data, string model, ModelConfig config)
+        UnlearnSweepOptions options, UnlearnData data, string model, ModelConfig config, JobContext context)
     {
         if (options.PadToken < 0 || options.PadToken >= config.VocabSize)
             throw new UserException($"PadToken is {options.PadToken}; expected a token id from 0 to "
                 + $"{config.VocabSize - 1}", nameof(options.PadToken));
+        if (options.Test.Count == 0)
+            return data with { PadToken = options.PadToken };
         var tests = new List<IReadOnlyList<int[]>>();
+        RecitalRequest recital = options.Sets.Recital;
+        // The token's remarks were made for the sets.
+        ModelText text = ModelText.Open(model, config, recital.Rules, null);
         foreach (string file in options.Test)
         {
-            IReadOnlyList<PlantedSequence> sequences = RecitalRequest.Sequences(file, model, config);
+            IReadOnlyList<PlantedSequence> sequences = recital.Sequences(file, text, context);
             UnlearnData.RequireFits(sequences, "test", config.ContextLength);
             tests.Add(UnlearnData.Rows(sequences));
         }

@@ -25,15 +25,31 @@ public abstract class DocumentSource
     public string Hash => _hash.Value;
 
     /// <summary>
-    /// The documents of text files, one file after the other: those of <see cref="TextDocuments.Read"/>, of
-    /// files of any length. Reads every file once, checks all of it and keeps 12 bytes a document.
+    /// The documents of text files, one file after the other: those of <see cref="TextDocuments.Read"/>.
+    /// Plain texts and <c>.jsonl</c> files may have any length: every file is read once, all of it is
+    /// checked, and 12 bytes a document are kept. Other files, and files with named fields, are read whole.
     /// </summary>
-    /// <param name="paths">At least one file, <c>.jsonl</c> or plain text.</param>
+    /// <param name="paths">At least one file.</param>
     /// <param name="tokenizer">Encodes a document whenever it is read.</param>
+    /// <param name="fields">Names of the fields that are the text; null for the usual ones.</param>
+    /// <param name="lines">Whether each line of a plain text is a document.</param>
+    /// <param name="remark">Called with one line about fields that were passed over; null for
+    /// nobody.</param>
     /// <exception cref="UserException">A file is missing, is not UTF-8, has a wrong line, or has no text;
     /// the line names the file and its line.</exception>
-    public static DocumentSource FromFiles(IEnumerable<string> paths, ByteBpeTokenizer tokenizer) =>
-        new FileDocuments([.. paths.Select(path => new TextFileIndex(path))], tokenizer);
+    public static DocumentSource FromFiles(IEnumerable<string> paths, ByteBpeTokenizer tokenizer,
+        TextFields? fields = null, bool lines = false, Action<string>? remark = null)
+    {
+        ArgumentNullException.ThrowIfNull(tokenizer);
+        string[] files = [.. paths];
+        bool whole = lines || (fields ?? TextFields.Usual) != TextFields.Usual || files.Any(path =>
+            Path.GetExtension(path).ToLowerInvariant() is ".json" or ".csv");
+        return whole
+            ? new ListedDocuments(files.SelectMany(path => TextDocuments.Read(path, fields, lines, remark))
+                .Select(text => tokenizer.Encode(text)), string.Join(", ", files), "document")
+            : new FileDocuments(
+                [.. files.Select(path => new TextFileIndex(path, remark: remark))], tokenizer);
+    }
 
     /// <summary>Texts in memory, encoded at once.</summary>
     /// <param name="documents">Texts; empty ones are left out.</param>

@@ -63,6 +63,14 @@ sealed class FileDocuments : DocumentSource
             Append(hash, $"{left} {right}");
         foreach (string token in vocabulary.SpecialTokens)
             Append(hash, token);
+        // Only what is not GPT-2's: the hash of older runs stays.
+        if (vocabulary.AddPrefixSpace)
+            Append(hash, "prefix space");
+        if (_tokenizer.ParsesSpecial)
+            Append(hash, "special tokens are parsed");
+        foreach (AddedToken token in vocabulary.AddedTokens)
+            if (token != new AddedToken(token.Text))
+                Append(hash, $"{token}");
     }
 
     (TextFileIndex File, int Index) Find(int document)

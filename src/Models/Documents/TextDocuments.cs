@@ -1,5 +1,4 @@
 using System.Text;
-using System.Text.Json;
 using HeadTap.Runtime;
 
 namespace HeadTap.Models;
@@ -11,17 +10,25 @@ public static class TextDocuments
 
     /// <summary>
     /// The documents of a file. <c>.jsonl</c>: one JSON object a line, its <c>text</c> field a document.
-    /// Anything else: plain UTF-8 text, one document, or several separated by <c>&lt;|endoftext|&gt;</c>
-    /// (one line break on each side belongs to the separator). Empty documents are left out.
+    /// <c>.json</c>: a list of such objects or of texts. <c>.csv</c>: a row a document. Anything else: plain
+    /// UTF-8 text, one document, or several separated by <c>&lt;|endoftext|&gt;</c> (one line break on each
+    /// side belongs to the separator). Empty documents are left out.
     /// </summary>
+    /// <param name="path">The file.</param>
+    /// <param name="fields">Names of the fields that are the text; null for the usual ones. A prompt and its
+    /// continuation are one document.</param>
+    /// <param name="lines">Whether each line of a plain text is a document.</param>
+    /// <param name="remark">Called with one line about fields that were passed over; null for
+    /// nobody.</param>
     /// <exception cref="UserException">The file is missing, is not UTF-8, has a wrong line, or has no text;
     /// the line names the file and the place.</exception>
-    public static IReadOnlyList<string> Read(string path)
+    public static IReadOnlyList<string> Read(
+        string path, TextFields? fields = null, bool lines = false, Action<string>? remark = null)
     {
-        byte[] bytes = InputFile.ReadAll(path, LargestBytes);
-        var content = bytes.AsMemory(bytes.AsSpan().StartsWith("\uFEFF"u8) ? 3 : 0);
-        bool isJsonLines = Path.GetExtension(path).Equals(".jsonl", StringComparison.OrdinalIgnoreCase);
-        List<string> documents = isJsonLines ? JsonLines(content, path) : Plain(content, path);
+        if (lines || TextRecords.IsTable(path))
+            return [.. TextRecords.Read(path, fields ?? TextFields.Usual, lines, remark)
+                .Select(record => record.Whole)];
+        List<string> documents = Plain(InputFile.ReadText(path, LargestBytes), path);
         documents.RemoveAll(string.IsNullOrEmpty);
         return documents.Count > 0
             ? documents
@@ -32,8 +39,7 @@ public static class TextDocuments
     /// <exception cref="UserException">It cannot be read or is not UTF-8.</exception>
     public static string ReadText(string path)
     {
-        byte[] bytes = InputFile.ReadAll(path, LargestBytes);
-        return Decode(bytes.AsSpan(bytes.AsSpan().StartsWith("\uFEFF"u8) ? 3 : 0), path);
+        return Decode(InputFile.ReadText(path, LargestBytes).Span, path);
     }
 
     /// <summary>The lines of a file, without their ends; the last may be empty.</summary>
@@ -76,38 +82,9 @@ public static class TextDocuments
         text.EndsWith("\r\n", StringComparison.Ordinal) ? text[..^2]
         : text.EndsWith('\n') ? text[..^1] : text;
 
-    static List<string> JsonLines(ReadOnlyMemory<byte> content, string path)
-    {
-        var documents = new List<string>();
-        for (int number = 1; !content.IsEmpty; number++)
-        {
-            int end = content.Span.IndexOf((byte)'\n');
-            ReadOnlyMemory<byte> line = end < 0 ? content : content[..end];
-            content = end < 0 ? default : content[(end + 1)..];
-            if (!line.Span.Trim(" \t\r"u8).IsEmpty)
-                documents.Add(TextField(line, $"line {number}", path));
-        }
-        return documents;
-    }
-
     /// <summary>The text of one line of JSON.</summary>
     /// <exception cref="UserException">It is wrong; the message names <paramref name="place"/>.</exception>
-    internal static string TextField(ReadOnlyMemory<byte> line, string place, string path)
-    {
-        try
-        {
-            using JsonDocument json = JsonDocument.Parse(line);
-            if (json.RootElement.ValueKind == JsonValueKind.Object
-                && json.RootElement.TryGetProperty("text", out JsonElement text)
-                && text.ValueKind == JsonValueKind.String)
-                return text.GetString()!;
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException) // or half a surrogate pair
-        {
-            throw new UserException(
-                $"{Quoted.Path(path)}: {place} is not valid JSON ({Quoted.Line(e.Message)}).", e);
-        }
-        throw new UserException(
-            $"{Quoted.Path(path)}: {place} has no \"text\"; expected {{\"text\": \"...\"}}.");
-    }
+    internal static string TextField(
+        ReadOnlyMemory<byte> line, string place, string path, ExtraFields? extra = null) =>
+        TextRecords.JsonLine(line, $"{Quoted.Path(path)}: {place}").Take(TextFields.Usual, extra).Whole;
 }

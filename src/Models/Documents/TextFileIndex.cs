@@ -24,9 +24,11 @@ sealed class TextFileIndex
     /// <summary>Reads the file once, and checks all of it.</summary>
     /// <param name="path">What <see cref="TextDocuments.Read"/> accepts, of any length.</param>
     /// <param name="windowBytes">Bytes in memory at a time; a longer line of JSON makes it more.</param>
+    /// <param name="remark">Called with one line about fields that were passed over; null for
+    /// nobody.</param>
     /// <exception cref="UserException">The file is missing, is not UTF-8, has a wrong line, or has no text;
     /// the line names the file and its line.</exception>
-    internal TextFileIndex(string path, int windowBytes = WindowBytes)
+    internal TextFileIndex(string path, int windowBytes = WindowBytes, Action<string>? remark = null)
     {
         _path = path;
         _isJsonLines = Path.GetExtension(path).Equals(".jsonl", StringComparison.OrdinalIgnoreCase);
@@ -34,7 +36,7 @@ sealed class TextFileIndex
         {
             using var window = new FileWindow(path, windowBytes);
             if (_isJsonLines)
-                IndexJsonLines(window);
+                IndexJsonLines(window, remark);
             else
                 IndexPlain(window);
             (_fileBytes, _written, Hash) = (window.Origin + window.Bytes.Length, window.Written, window.Hash);
@@ -113,8 +115,9 @@ sealed class TextFileIndex
         Add(start, window.Origin + window.Bytes.Length);
     }
 
-    void IndexJsonLines(FileWindow window)
+    void IndexJsonLines(FileWindow window, Action<string>? remark)
     {
+        var extra = new ExtraFields(_path);
         int at = ByteOrderMark(window);
         for (long number = 1; ; number++)
         {
@@ -130,12 +133,13 @@ sealed class TextFileIndex
             ReadOnlyMemory<byte> line = window.Memory[at..];
             line = length < 0 ? line : line[..length];
             if (!line.Span.Trim(" \t\r"u8).IsEmpty
-                && TextDocuments.TextField(line, $"line {number}", _path).Length > 0)
+                && TextDocuments.TextField(line, $"line {number}", _path, extra).Length > 0)
                 Add(window.Origin + at, window.Origin + at + line.Length);
             if (length < 0)
-                return;
+                break;
             at += length + 1;
         }
+        extra.Tell(remark);
     }
 
     void Add(long start, long end)

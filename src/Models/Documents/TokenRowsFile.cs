@@ -4,24 +4,28 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Models;
 
-/// <summary>Prompts given as token ids: a JSON list of lists, or one list in a command line.</summary>
+/// <summary>
+/// Prompts in a JSON list, each a list of token ids or a text; or one list of ids in a command line.
+/// </summary>
 public static class TokenRowsFile
 {
     const int MostBytes = 256 << 20;
 
-    /// <summary>Reads <c>[[1, 2, 3], [4, 5]]</c>.</summary>
+    /// <summary>Reads <c>[[1, 2, 3], "a text"]</c>.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="encode">Turns a text into ids; null if the model has no tokenizer.</param>
     /// <exception cref="UserException">The file cannot be read or holds something else.</exception>
-    public static IReadOnlyList<int[]> Read(string path)
+    public static IReadOnlyList<int[]> Read(string path, Func<string, int[]>? encode = null)
     {
-        byte[] bytes = InputFile.ReadAll(path, MostBytes);
+        ReadOnlyMemory<byte> bytes = InputFile.ReadText(path, MostBytes);
         try
         {
             using JsonDocument json = JsonDocument.Parse(bytes, new JsonDocumentOptions { MaxDepth = 4 });
             if (json.RootElement.ValueKind != JsonValueKind.Array || json.RootElement.GetArrayLength() == 0)
                 throw Bad(path, "it is not a list, or empty");
-            return [.. json.RootElement.EnumerateArray().Select((row, i) => Row(path, row, i))];
+            return [.. json.RootElement.EnumerateArray().Select((row, i) => Row(path, row, i, encode))];
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is JsonException or InvalidOperationException) // or half a surrogate pair
         {
             throw new UserException($"{Quoted.Path(path)}: not valid JSON ({Quoted.Line(e.Message)}).", e);
         }
@@ -44,8 +48,12 @@ public static class TokenRowsFile
                     + "whole numbers with commas between them, like 464,3139,286", source))];
     }
 
-    static int[] Row(string path, JsonElement row, int index)
+    static int[] Row(string path, JsonElement row, int index, Func<string, int[]>? encode)
     {
+        if (row.ValueKind == JsonValueKind.String)
+            return encode is not null ? encode(row.GetString()!) : throw new UserException(
+                $"{Quoted.Path(path)}: row {index} is text, and the model's folder has no tokenizer; "
+                + "expected token ids.");
         if (row.ValueKind != JsonValueKind.Array)
             throw Bad(path, $"row {index} is not a list");
         int[] ids = new int[row.GetArrayLength()];
@@ -57,5 +65,6 @@ public static class TokenRowsFile
     }
 
     static UserException Bad(string path, string what) =>
-        new($"{Quoted.Path(path)}: {what}; expected lists of token ids, like [[464, 3139], [15496]].");
+        new($"{Quoted.Path(path)}: {what}; expected lists of token ids, like [[464, 3139], [15496]], or "
+            + "texts.");
 }

@@ -56,13 +56,21 @@ public static class InputFile
         }
     }
 
+    /// <summary>Reads a whole text file that should be small, without a byte-order mark.</summary>
+    /// <exception cref="UserException">It cannot be read or is longer than <paramref
+    /// name="most"/>.</exception>
+    public static ReadOnlyMemory<byte> ReadText(string path, long most)
+    {
+        byte[] bytes = ReadAll(path, most);
+        return bytes.AsMemory(bytes.AsSpan().StartsWith("\uFEFF"u8) ? 3 : 0);
+    }
+
     /// <summary>Parses a JSON file whose root is an object. Duplicate fields, deep nesting and text that is
     /// no Unicode are refused here, so that no later look at the document can fail.</summary>
     /// <exception cref="UserException">It cannot be read or is not such a file.</exception>
     public static JsonDocument ReadJsonObject(string path, long most = 64 << 20)
     {
-        byte[] bytes = ReadAll(path, most);
-        var json = bytes.AsMemory(bytes.AsSpan().StartsWith("\uFEFF"u8) ? 3 : 0);
+        ReadOnlyMemory<byte> json = ReadText(path, most);
         try
         {
             CheckText(json.Span);

@@ -9,6 +9,7 @@ public sealed class LanguageModel : IDisposable
 {
     readonly TensorArena _arena;
     readonly List<Edit> _edits = [];
+    int? _begin;
 
     /// <summary>A model with all weights zero.</summary>
     /// <exception cref="UserException">It does not fit the device.</exception>
@@ -48,6 +49,16 @@ public sealed class LanguageModel : IDisposable
     /// <summary>Which weights of the folder are NaN or infinite, in one line; null if none is or nobody
     /// looked.</summary>
     public string? NonfiniteWeights { get; private set; }
+
+    /// <summary>
+    /// The token that begins a text; the config's unless set, because the tokenizer's files may name another
+    /// (<see cref="Models.BeginOfText"/>).
+    /// </summary>
+    public int? BeginOfText
+    {
+        get => _begin ?? Config.BosToken;
+        set => _begin = value;
+    }
 
     /// <summary>Edits in force, in the order in which they were attached.</summary>
     public IReadOnlyList<Edit> Edits => _edits;

@@ -14,11 +14,12 @@ public sealed class BpeVocabulary
     /// <summary>The token that GPT-2 puts between documents.</summary>
     public const string EndOfText = "<|endoftext|>";
 
-    internal BpeVocabulary(string[] tokens, (string, string)[] merges, string[] specialTokens)
+    internal BpeVocabulary(string[] tokens, (string, string)[] merges, AddedToken[] addedTokens)
     {
         Tokens = tokens;
         Merges = merges;
-        SpecialTokens = specialTokens;
+        AddedTokens = addedTokens;
+        SpecialTokens = [.. addedTokens.Where(token => token.Special).Select(token => token.Text)];
     }
 
     /// <summary>
@@ -34,7 +35,8 @@ public sealed class BpeVocabulary
         IEnumerable<string> tokens, IEnumerable<(string Left, string Right)> merges,
         IEnumerable<string> specialTokens)
     {
-        var made = new BpeVocabulary([.. tokens], [.. merges], [.. specialTokens]);
+        var made = new BpeVocabulary(
+            [.. tokens], [.. merges], [.. specialTokens.Select(token => new AddedToken(token))]);
         string? problem = made.TokenProblem() ?? made.MergeProblem();
         return problem is null ? made : throw new ArgumentException(problem);
     }
@@ -49,6 +51,25 @@ public sealed class BpeVocabulary
 
     /// <summary>Tokens that ordinary text never encodes to.</summary>
     public IReadOnlyList<string> SpecialTokens { get; }
+
+    /// <summary>
+    /// The special tokens, and the others that a text is searched for before it is cut into words.
+    /// </summary>
+    public IReadOnlyList<AddedToken> AddedTokens { get; }
+
+    /// <summary>
+    /// Whether a space is put before a text, and before what follows an added token, unless there is one.
+    /// </summary>
+    public bool AddPrefixSpace { get; internal init; }
+
+    /// <summary>The token that begins a text by the tokenizer's files; null for none.</summary>
+    internal string? BeginToken { get; init; }
+
+    /// <summary>The file that names <see cref="BeginToken"/>; null for GPT-2's default.</summary>
+    internal string? BeginTokenFile { get; init; }
+
+    /// <summary>Whether the tokenizer's files say that every text begins with that token.</summary>
+    internal bool BeginsTexts { get; init; }
 
     /// <summary>
     /// Writes vocab.json, merges.txt and tokenizer_config.json, which <see cref="ByteBpeTokenizer.Load"/> and
@@ -66,7 +87,7 @@ public sealed class BpeVocabulary
     /// <summary>What is wrong with the tokens, or null.</summary>
     internal string? TokenProblem()
     {
-        var special = SpecialTokens.ToHashSet(StringComparer.Ordinal);
+        var added = AddedTokens.Select(token => token.Text).ToHashSet(StringComparer.Ordinal);
         var seen = new HashSet<string>(StringComparer.Ordinal);
         for (int id = 0; id < Tokens.Count; id++)
         {
@@ -74,18 +95,19 @@ public sealed class BpeVocabulary
                 return $"token {id} is empty";
             if (!seen.Add(Tokens[id]))
                 return $"token {Quoted.Name(Tokens[id])} is there twice";
-            if (!special.Contains(Tokens[id]) && ByteAlphabet.Bytes(Tokens[id]) is null)
+            if (!added.Contains(Tokens[id]) && ByteAlphabet.Bytes(Tokens[id]) is null)
                 return $"token {id} {Quoted.Name(Tokens[id])} is not spelled in GPT-2's byte alphabet";
         }
-        string? missing = SpecialTokens.FirstOrDefault(token => !seen.Contains(token));
-        return missing is null ? null : $"special token {Quoted.Name(missing)} is not in the vocabulary";
+        string? missing = added.FirstOrDefault(token => !seen.Contains(token));
+        return missing is null ? null : $"added token {Quoted.Name(missing)} is not in the vocabulary";
     }
 
     /// <summary>What is wrong with the merges, or null.</summary>
     internal string? MergeProblem()
     {
+        // A word that was added although merges make it (add_tokens(["dog"])) is a token of both kinds.
         var tokens = Tokens.ToHashSet(StringComparer.Ordinal);
-        tokens.ExceptWith(SpecialTokens);
+        tokens.RemoveWhere(token => ByteAlphabet.Bytes(token) is null);
         var seen = new HashSet<(string, string)>();
         for (int i = 0; i < Merges.Count; i++)
         {
@@ -115,23 +137,27 @@ public sealed class BpeVocabulary
     {
         json.WriteStartObject();
         json.WriteString("tokenizer_class", "GPT2Tokenizer");
-        json.WriteBoolean("add_prefix_space", false);
+        json.WriteBoolean("add_prefix_space", AddPrefixSpace);
+        if ((BeginToken ?? (SpecialTokens.Contains(EndOfText) ? EndOfText : null)) is { } begin)
+            json.WriteString("bos_token", begin);
         if (SpecialTokens.Contains(EndOfText))
         {
-            json.WriteString("bos_token", EndOfText);
             json.WriteString("eos_token", EndOfText);
             json.WriteString("unk_token", EndOfText);
         }
         json.WriteStartObject("added_tokens_decoder");
+        var added = AddedTokens.ToDictionary(token => token.Text, StringComparer.Ordinal);
         for (int id = 0; id < Tokens.Count; id++)
         {
-            if (!SpecialTokens.Contains(Tokens[id]))
+            if (!added.TryGetValue(Tokens[id], out AddedToken? token))
                 continue;
             json.WriteStartObject($"{id}");
-            json.WriteString("content", Tokens[id]);
-            foreach (string flag in (string[])["lstrip", "normalized", "rstrip", "single_word"])
-                json.WriteBoolean(flag, false);
-            json.WriteBoolean("special", true);
+            json.WriteString("content", token.Text);
+            json.WriteBoolean("lstrip", token.LeftStrip);
+            json.WriteBoolean("normalized", token.Normalized);
+            json.WriteBoolean("rstrip", token.RightStrip);
+            json.WriteBoolean("single_word", token.SingleWord);
+            json.WriteBoolean("special", token.Special);
             json.WriteEndObject();
         }
         json.WriteEndObject();

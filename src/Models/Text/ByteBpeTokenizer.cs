@@ -14,41 +14,58 @@ public sealed class ByteBpeTokenizer
 {
     readonly BpeTokenizer _bpe;
     readonly byte[][] _bytes; // [V]
-    readonly SpecialTokens _special;
+    readonly Action<string>? _specialLeft;
+    readonly AddedTokenCutter? _added; // null if there is no added token
     readonly Lazy<LongWordMerge> _longWords;
     readonly bool[]? _missingBytes; // [256], null when every byte has a token
+    readonly Dictionary<string, int> _ids;
 
     /// <summary>A tokenizer for a vocabulary.</summary>
     public ByteBpeTokenizer(BpeVocabulary vocabulary)
     {
         Vocabulary = vocabulary;
+        ArgumentNullException.ThrowIfNull(vocabulary);
         var ids = new Dictionary<string, int>(vocabulary.Tokens.Count, StringComparer.Ordinal);
         for (int id = 0; id < vocabulary.Tokens.Count; id++)
             ids.Add(vocabulary.Tokens[id], id);
-        _bpe = BpeTokenizer.Create(new BpeOptions(ids)
+        // An added token that no merge makes is not the model's: no word may become it.
+        var own = vocabulary.AddedTokens.Select(token => token.Text).ToHashSet(StringComparer.Ordinal);
+        own.RemoveWhere(token => token.Length == 1 && ByteAlphabet.Bytes(token) is not null);
+        own.ExceptWith(vocabulary.Merges.Select(merge => merge.Left + merge.Right));
+        _bpe = BpeTokenizer.Create(new BpeOptions(ids.Where(token => !own.Contains(token.Key)))
         {
             Merges = vocabulary.Merges.Select(merge => $"{merge.Left} {merge.Right}"),
             ByteLevel = true,
             PreTokenizer = Gpt2PreTokenizer.Instance,
         });
         _longWords = new Lazy<LongWordMerge>(() => new LongWordMerge(vocabulary));
-        _special = new SpecialTokens(vocabulary.SpecialTokens.Select(token => (token, ids[token])));
+        _added = vocabulary.AddedTokens.Count == 0 ? null
+            : new AddedTokenCutter(vocabulary.AddedTokens, ids, vocabulary.Tokens.Count);
         SpecialTokenIds = [.. vocabulary.SpecialTokens.Select(token => ids[token])];
         EndOfText = SpecialTokenIds.Contains(ids.GetValueOrDefault(BpeVocabulary.EndOfText, -1))
             ? ids[BpeVocabulary.EndOfText] : null;
+        _ids = ids;
 
-        _bytes = [.. vocabulary.Tokens.Select(token => ByteAlphabet.Bytes(token)!)];
-        foreach (int id in SpecialTokenIds)
-            _bytes[id] = Encoding.UTF8.GetBytes(vocabulary.Tokens[id]);
+        _bytes = [.. vocabulary.Tokens.Select(token => own.Contains(token) ? Encoding.UTF8.GetBytes(token)
+            : ByteAlphabet.Bytes(token)!)];
         var missing = new bool[256];
         for (int b = 0; b < 256; b++)
             missing[b] = !ids.ContainsKey(ByteAlphabet.Spell((byte)b).ToString());
         _missingBytes = missing.Contains(true) ? missing : null;
     }
 
+    ByteBpeTokenizer(ByteBpeTokenizer other, bool parsesSpecial, Action<string>? specialLeft)
+    {
+        (Vocabulary, EndOfText, SpecialTokenIds) =
+            (other.Vocabulary, other.EndOfText, other.SpecialTokenIds);
+        (_bpe, _bytes, _added, _longWords, _missingBytes, _ids) =
+            (other._bpe, other._bytes, other._added, other._longWords, other._missingBytes, other._ids);
+        (ParsesSpecial, _specialLeft) = (parsesSpecial, specialLeft);
+    }
+
     /// <summary>
-    /// Reads vocab.json + merges.txt (with added_tokens.json and tokenizer_config.json where they are), else
-    /// tokenizer.json, else encoder.json + vocab.bpe.
+    /// Reads tokenizer.json, else vocab.json + merges.txt, else encoder.json + vocab.bpe, and what
+    /// added_tokens.json, tokenizer_config.json and special_tokens_map.json say beside them.
     /// </summary>
     /// <exception cref="UserException">A file is missing or wrong; the line names it.</exception>
     public static ByteBpeTokenizer Load(string folder) => new(TokenizerFiles.Read(folder));
@@ -72,25 +89,43 @@ public sealed class ByteBpeTokenizer
     /// <summary>The ids of tokens that stand for no bytes of text.</summary>
     public IReadOnlyList<int> SpecialTokenIds { get; }
 
+    /// <summary>Whether a text that spells a special token is that token, unless a call says so.</summary>
+    public bool ParsesSpecial { get; }
+
+    /// <summary>Returns the same tokenizer with another rule for special tokens.</summary>
+    /// <param name="parseSpecial">Whether a text that spells a special token is that token.</param>
+    /// <param name="specialLeft">Called with each special token that a text spells and that stays text; may
+    /// come from several threads. Null for nobody.</param>
+    public ByteBpeTokenizer With(bool parseSpecial, Action<string>? specialLeft = null)
+        => new(this, parseSpecial, specialLeft);
+
+    /// <summary>Returns the id of a token as the vocabulary spells it; null if it has none.</summary>
+    public int? IdOf(string token) => _ids.TryGetValue(token, out int id) ? id : null;
+
     /// <summary>
     /// Text to ids, [T]. An unpaired surrogate is encoded as U+FFFD, as in UTF-8 everywhere; any other string
-    /// comes back from <see cref="Decode"/> as it was.
+    /// comes back from <see cref="Decode"/> as it was, unless an added token takes the spaces beside it or
+    /// the tokenizer puts a space before a text.
     /// </summary>
     /// <param name="text">Any string; the empty one has no tokens.</param>
-    /// <param name="parseSpecial">Whether the text <c>&lt;|endoftext|&gt;</c> is that token. Off, because a
-    /// user's text must not end the document.</param>
+    /// <param name="parseSpecial">Whether the text <c>&lt;|endoftext|&gt;</c> is that token; null for
+    /// <see cref="ParsesSpecial"/>. Off by default, because a user's text must not end the document. Added
+    /// tokens that are not special are always found.</param>
     /// <exception cref="UserException">The vocabulary has no token for a byte of the text.</exception>
-    public int[] Encode(string text, bool parseSpecial = false)
+    public int[] Encode(string text, bool? parseSpecial = null)
     {
+        ArgumentNullException.ThrowIfNull(text);
         var ids = new List<int>();
-        int start = 0;
-        while (parseSpecial && _special.Next(text, start) is { Index: >= 0 } special)
-        {
-            EncodeOrdinary(text[start..special.Index], ids);
-            ids.Add(special.Id);
-            start = special.Index + special.Length;
-        }
-        EncodeOrdinary(start == 0 ? text : text[start..], ids);
+        string valid = WithoutLoneSurrogates(text);
+        if (_added is null)
+            EncodeOrdinary(valid, ids);
+        else
+            foreach (AddedTokenCutter.Piece piece in
+                _added.Cut(valid, parseSpecial ?? ParsesSpecial, _specialLeft))
+                if (piece.Id >= 0)
+                    ids.Add(piece.Id);
+                else
+                    EncodeOrdinary(valid[piece.Start..piece.End], ids);
         return [.. ids];
     }
 
@@ -118,8 +153,11 @@ public sealed class ByteBpeTokenizer
         return bytes;
     }
 
-    /// <summary>One token as text; a byte that is no whole UTF-8 character is shown as <c>\xNN</c>,
-    /// an id without a token as in <see cref="Decode"/>.</summary>
+    /// <summary>
+    /// One token as text; a byte that is no whole UTF-8 character is shown as <c>\xNN</c>, and so is a
+    /// backslash before an x. An id without a token is shown as in <see cref="Decode"/>.
+    /// <see cref="PieceBytes"/> is the way back.
+    /// </summary>
     /// <exception cref="UserException">The id is negative.</exception>
     public string TokenText(int id)
     {
@@ -128,7 +166,7 @@ public sealed class ByteBpeTokenizer
         while (!rest.IsEmpty)
         {
             if (Rune.DecodeFromUtf8(rest, out Rune rune, out int length) == OperationStatus.Done)
-                text.Append(rune.ToString());
+                text.Append(rest.StartsWith("\\x"u8) ? "\\x5C" : rune.ToString());
             else
                 foreach (byte b in rest[..length])
                     text.Append($"\\x{b:X2}");
@@ -137,9 +175,26 @@ public sealed class ByteBpeTokenizer
         return text.ToString();
     }
 
+    /// <summary>Returns the bytes of a piece that <see cref="TokenText"/> returned.</summary>
+    public static byte[] PieceBytes(string piece)
+    {
+        ArgumentNullException.ThrowIfNull(piece);
+        var bytes = new List<byte>();
+        for (int at = 0; at < piece.Length;)
+        {
+            int escape = piece.IndexOf("\\x", at, StringComparison.Ordinal);
+            int end = escape < 0 ? piece.Length : escape;
+            bytes.AddRange(Encoding.UTF8.GetBytes(piece[at..end]));
+            if (escape >= 0)
+                bytes.Add(Convert.FromHexString(piece.AsSpan(escape + 2, 2))[0]);
+            at = escape < 0 ? end : escape + 4;
+        }
+        return [.. bytes];
+    }
+
     void EncodeOrdinary(string text, List<int> ids)
     {
-        string valid = WithoutLoneSurrogates(text);
+        string valid = Vocabulary.AddPrefixSpace && text.Length > 0 && text[0] != ' ' ? " " + text : text;
         if (_missingBytes is not null)
             CheckBytes(valid, _missingBytes);
         if (LongestWord(valid) <= LongWordMerge.LongestOrdinary)

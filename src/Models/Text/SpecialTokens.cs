@@ -17,14 +17,17 @@ sealed class SpecialTokens
     }
 
     /// <summary>The next special token at or after <paramref name="start"/>, or an index of -1.</summary>
-    internal (int Index, int Length, int Id) Next(string text, int start)
+    internal (int Index, int Length, int Id) Next(string text, int start) => Next(text, start, text.Length);
+
+    /// <summary>As above, of the text before <paramref name="end"/>.</summary>
+    internal (int Index, int Length, int Id) Next(string text, int start, int end)
     {
-        int index = text.AsSpan(start).IndexOfAny(_any);
+        int index = text.AsSpan(start..end).IndexOfAny(_any);
         if (index < 0)
             return (-1, 0, -1);
         index += start;
         (string token, int id) = _longestFirst.First(
-            t => text.AsSpan(index).StartsWith(t.Text, StringComparison.Ordinal));
+            t => text.AsSpan(index..end).StartsWith(t.Text, StringComparison.Ordinal));
         return (index, token.Length, id);
     }
 }

@@ -9,7 +9,7 @@ namespace HeadTap.Models;
 sealed class TokenIds(string path)
 {
     readonly Dictionary<string, int> _ids = new(StringComparer.Ordinal);
-    readonly List<string> _special = [];
+    readonly Dictionary<string, AddedToken> _added = new(StringComparer.Ordinal);
 
     /// <summary>Adds every field of <c>{ "token": id, … }</c>.</summary>
     internal void AddAll(JsonElement vocabulary)
@@ -22,28 +22,33 @@ sealed class TokenIds(string path)
         }
     }
 
-    /// <summary>Adds a special token, or marks one of the vocabulary as special.</summary>
-    internal void AddSpecial(string token, JsonElement id, string from) =>
-        AddSpecial(token, Id(id, token, from), from);
+    /// <summary>Whether a token is known as an added one.</summary>
+    internal bool IsAdded(string token) => _added.ContainsKey(token);
 
-    /// <summary>Adds a special token, or marks one of the vocabulary as special.</summary>
-    internal void AddSpecial(string token, int id, string from)
+    /// <summary>Adds a token, or says that one of the vocabulary is an added one.</summary>
+    internal void Add(AddedToken token, JsonElement id, string from) =>
+        Add(token, Id(id, token.Text, from), from);
+
+    /// <summary>
+    /// Adds a token, or says that one of the vocabulary is an added one; what was said last counts.
+    /// </summary>
+    internal void Add(AddedToken token, int id, string from)
     {
-        if (!_ids.TryAdd(token, id) && _ids[token] != id)
-            throw new UserException($"{Quoted.Path(from)}: token {Quoted.Name(token)} has id {id} here "
-                + $"and {_ids[token]} in {Quoted.Path(path)}.");
-        if (!_special.Contains(token))
-            _special.Add(token);
+        if (!_ids.TryAdd(token.Text, id) && _ids[token.Text] != id)
+            throw new UserException($"{Quoted.Path(from)}: token {Quoted.Name(token.Text)} has id {id} here "
+                + $"and {_ids[token.Text]} in {Quoted.Path(path)}.");
+        _added[token.Text] = token;
     }
 
-    /// <summary>GPT-2's own vocab.json does not say that its last token is special.</summary>
-    internal void MarkEndOfText()
+    /// <summary>Marks a token as special if the vocabulary has it.</summary>
+    internal void MarkSpecial(AddedToken token)
     {
-        if (_ids.ContainsKey(BpeVocabulary.EndOfText) && !_special.Contains(BpeVocabulary.EndOfText))
-            _special.Add(BpeVocabulary.EndOfText);
+        if (_ids.ContainsKey(token.Text))
+            _added[token.Text] = _added.TryGetValue(token.Text, out AddedToken? known)
+                ? known with { Special = true } : token;
     }
 
-    internal BpeVocabulary Vocabulary((string, string)[] merges, string mergesPath)
+    internal BpeVocabulary Vocabulary((string, string)[] merges, string mergesPath, TokenizerConfig config)
     {
         if (_ids.Count == 0)
             throw new UserException($"{Quoted.Path(path)}: the vocabulary is empty.");
@@ -59,12 +64,38 @@ sealed class TokenIds(string path)
                     + $"and of {Quoted.Name(token)}.");
             tokens[id] = token;
         }
-        var vocabulary = new BpeVocabulary(tokens, merges, [.. _special]);
+        (string? begin, string? file) = config.BeginToken(_ids.ContainsKey);
+        var vocabulary = new BpeVocabulary(tokens, merges, [.. _added.Values])
+        {
+            AddPrefixSpace = config.AddPrefixSpace,
+            BeginToken = begin,
+            BeginTokenFile = file,
+            BeginsTexts = begin is not null && config.BeginsTextsWith(begin),
+        };
         if (vocabulary.TokenProblem() is { } tokenProblem)
             throw new UserException($"{Quoted.Path(path)}: {tokenProblem}.");
         if (vocabulary.MergeProblem() is { } mergeProblem)
             throw new UserException($"{Quoted.Path(mergesPath)}: {mergeProblem}.");
         return vocabulary;
+    }
+
+    /// <summary>An added token from its fields.</summary>
+    /// <exception cref="UserException">A field is wrong.</exception>
+    internal static AddedToken Read(JsonElement fields, string from, bool? special = null)
+    {
+        if (fields.ValueKind != JsonValueKind.Object
+            || !fields.TryGetProperty("content", out JsonElement text)
+            || text.ValueKind != JsonValueKind.String)
+            throw new UserException($"{Quoted.Path(from)}: an added token has no content.");
+        var json = new JsonFields(from, fields);
+        bool isSpecial = special ?? json.Flag("special", false);
+        return new AddedToken(Text(text, from), isSpecial)
+        {
+            LeftStrip = json.Flag("lstrip", false),
+            RightStrip = json.Flag("rstrip", false),
+            SingleWord = json.Flag("single_word", false),
+            Normalized = json.Flag("normalized", !isSpecial),
+        };
     }
 
     /// <summary>A JSON field's name.</summary>
@@ -95,7 +126,9 @@ sealed class TokenIds(string path)
         }
     }
 
-    static int Id(JsonElement value, string token, string from) =>
+    /// <summary>An id.</summary>
+    /// <exception cref="UserException">It is no whole number from 0.</exception>
+    internal static int Id(JsonElement value, string token, string from) =>
         value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int id) && id >= 0
             ? id
             : throw new UserException($"{Quoted.Path(from)}: the id of {Quoted.Name(token)} is "

@@ -21,12 +21,11 @@ static class TokenizerFiles
     internal static BpeVocabulary Read(string folder)
     {
         string single = Path.Combine(folder, "tokenizer.json");
-        if (Has(folder, Pairs[0]))
-            return ReadPair(folder, Pairs[0]);
-        if (File.Exists(single))
-            return TokenizerJson.Read(single);
-        if (Has(folder, Pairs[1]))
-            return ReadPair(folder, Pairs[1]);
+        if (File.Exists(single)) // before the pair, which may lack the added tokens, as Transformers reads it
+            return TokenizerJson.Read(single, TokenizerConfig.Read(folder));
+        foreach ((string Vocabulary, string Merges) pair in Pairs)
+            if (Has(folder, pair))
+                return ReadPair(folder, pair, TokenizerConfig.Read(folder));
 
         foreach ((string vocabulary, string merges) in Pairs)
         {
@@ -38,53 +37,23 @@ static class TokenizerFiles
         }
         if (!Directory.Exists(folder))
             throw new UserException($"{Quoted.Path(folder)}: no such folder; expected one with a tokenizer.");
-        throw new UserException($"{Quoted.Path(folder)}: no tokenizer; expected vocab.json and merges.txt, "
-            + "tokenizer.json, or encoder.json with vocab.bpe. Without one, give token ids.");
+        throw new UserException($"{Quoted.Path(folder)}: no tokenizer; expected tokenizer.json, vocab.json "
+            + "and merges.txt, or encoder.json with vocab.bpe. Without one, give token ids.");
     }
 
     static bool Has(string folder, (string Vocabulary, string Merges) pair) =>
         File.Exists(Path.Combine(folder, pair.Vocabulary)) && File.Exists(Path.Combine(folder, pair.Merges));
 
-    static BpeVocabulary ReadPair(string folder, (string Vocabulary, string Merges) pair)
+    static BpeVocabulary ReadPair(
+        string folder, (string Vocabulary, string Merges) pair, TokenizerConfig config)
     {
         string vocabularyPath = Path.Combine(folder, pair.Vocabulary);
         string mergesPath = Path.Combine(folder, pair.Merges);
         var ids = new TokenIds(vocabularyPath);
         using (JsonDocument json = InputFile.ReadJsonObject(vocabularyPath, LargestBytes))
             ids.AddAll(json.RootElement);
-        ids.MarkEndOfText();
-
-        string added = Path.Combine(folder, "added_tokens.json");
-        if (File.Exists(added))
-            using (JsonDocument json = InputFile.ReadJsonObject(added, LargestBytes))
-                foreach (JsonProperty token in json.RootElement.EnumerateObject())
-                    ids.AddSpecial(TokenIds.Name(token, added), token.Value, added);
-
-        string config = Path.Combine(folder, "tokenizer_config.json");
-        if (File.Exists(config))
-            using (JsonDocument json = InputFile.ReadJsonObject(config, LargestBytes))
-                AddFromConfig(ids, json.RootElement, config);
-
-        return ids.Vocabulary(ReadMerges(mergesPath), mergesPath);
-    }
-
-    // "added_tokens_decoder": { "50256": { "content": "<|endoftext|>", ... } }
-    static void AddFromConfig(TokenIds ids, JsonElement config, string path)
-    {
-        if (!config.TryGetProperty("added_tokens_decoder", out JsonElement added))
-            return;
-        if (added.ValueKind != JsonValueKind.Object)
-            throw new UserException($"{Quoted.Path(path)}: added_tokens_decoder is not an object.");
-        foreach (JsonProperty token in added.EnumerateObject())
-        {
-            if (!int.TryParse(TokenIds.Name(token, path), out int id) || id < 0
-                || token.Value.ValueKind != JsonValueKind.Object
-                || !token.Value.TryGetProperty("content", out JsonElement content)
-                || content.ValueKind != JsonValueKind.String)
-                throw new UserException($"{Quoted.Path(path)}: an entry of added_tokens_decoder is wrong; "
-                    + "expected an id with its content.");
-            ids.AddSpecial(TokenIds.Text(content, path), id, path);
-        }
+        config.AddTo(ids);
+        return ids.Vocabulary(ReadMerges(mergesPath), mergesPath, config);
     }
 
     // Not File.ReadLines: a broken byte would become U+FFFD silently.

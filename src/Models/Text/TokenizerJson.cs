@@ -10,7 +10,7 @@ namespace HeadTap.Models;
 static class TokenizerJson
 {
     /// <exception cref="UserException">The file is wrong or describes another kind of tokenizer.</exception>
-    internal static BpeVocabulary Read(string path)
+    internal static BpeVocabulary Read(string path, TokenizerConfig config)
     {
         using JsonDocument json = InputFile.ReadJsonObject(path);
         JsonElement root = json.RootElement;
@@ -19,14 +19,16 @@ static class TokenizerJson
 
         var ids = new TokenIds(path);
         ids.AddAll(Field(model, "vocab", JsonValueKind.Object, path));
-        ids.MarkEndOfText();
         if (IsSet(root, "added_tokens"))
         {
             JsonElement all = Field(root, "added_tokens", JsonValueKind.Array, path);
             foreach (JsonElement added in all.EnumerateArray())
-                AddSpecial(ids, added, path);
+                Add(ids, added, path);
         }
-        return ids.Vocabulary(Merges(Field(model, "merges", JsonValueKind.Array, path), path), path);
+        config.Take(root);
+        config.AddTo(ids);
+        return ids.Vocabulary(
+            Merges(Field(model, "merges", JsonValueKind.Array, path), path), path, config);
     }
 
     static void CheckKind(JsonElement root, JsonElement model, string path)
@@ -48,17 +50,16 @@ static class TokenizerJson
             return;
         JsonElement pre = Field(root, "pre_tokenizer", JsonValueKind.Object, path);
         if (!IsSet(pre, "type") || Text(pre.GetProperty("type"), path) != "ByteLevel"
-            || !IsOrAbsent(pre, "add_prefix_space", JsonValueKind.False)
             || !IsOrAbsent(pre, "use_regex", JsonValueKind.True))
             throw new UserException($"{Quoted.Path(path)}: another pre_tokenizer than GPT-2's; expected type "
-                + "ByteLevel with add_prefix_space false and use_regex true.");
+                + "ByteLevel with use_regex true.");
     }
 
-    static void AddSpecial(TokenIds ids, JsonElement added, string path)
+    static void Add(TokenIds ids, JsonElement added, string path)
     {
         if (added.ValueKind != JsonValueKind.Object || !IsSet(added, "content") || !IsSet(added, "id"))
             throw new UserException($"{Quoted.Path(path)}: an added token has no content or no id.");
-        ids.AddSpecial(Text(added.GetProperty("content"), path), added.GetProperty("id"), path);
+        ids.Add(TokenIds.Read(added, path), added.GetProperty("id"), path);
     }
 
     // Older files write "Ġ t", newer ones ["Ġ", "t"].

@@ -17,11 +17,11 @@ public sealed record TrainingTexts(ByteBpeTokenizer Tokenizer, TokenDataset Trai
     {
         List<string> documents = config.Data.AtlasSeed is { } seed
             ? [.. (atlas ?? throw new ArgumentNullException(nameof(atlas)))(seed)]
-            : [.. config.Data.Files.SelectMany(TextDocuments.Read)];
+            : [.. config.Data.Files.SelectMany(file => TextDocuments.Read(file))];
         List<string>? validation = config.Validation switch
         {
             null => null,
-            { Files.Count: > 0 } files => [.. files.Files.SelectMany(TextDocuments.Read)],
+            { Files.Count: > 0 } files => [.. files.Files.SelectMany(file => TextDocuments.Read(file))],
             var share => TakeShare(documents, share.Share, config.Seed),
         };
         ByteBpeTokenizer tokenizer = LoadTokenizer(config, documents);

@@ -5,37 +5,37 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Unlearn;
 
+/// <summary>How a file of sequences is read.</summary>
+/// <param name="Fields">Names of the fields that are the text.</param>
+/// <param name="Bos">Token id that is put before each sequence that does not begin with it; null for
+/// none.</param>
+/// <param name="Remark">Called with one line about fields that were passed over; null for nobody.</param>
+public sealed record SequenceReading(TextFields Fields, int? Bos = null, Action<string>? Remark = null);
+
 /// <summary>
-/// Sequences as JSONL, an object a line: <c>{"ids": […]}</c> or <c>{"text": "…"}</c>, with optional
+/// Sequences from a file: <c>.csv</c>, a <c>.json</c> list, or JSONL, an object a line. A row is
+/// <c>{"ids": […]}</c>, <c>{"text": "…"}</c> or a prompt with its continuation, with optional
 /// <c>"clean_ids"</c>, <c>"group"</c> (copied 10^group times) and <c>"prompt"</c> (tokens it is asked from).
 /// </summary>
 public static class SequenceFile
 {
-    const int MostBytes = 1 << 30;
-
-    static readonly string[] s_fields = ["ids", "text", "clean_ids", "group", "prompt"];
+    static readonly string[] s_numbers = ["ids", "clean_ids", "group", "prompt"];
 
     /// <summary>Reads the sequences of a file.</summary>
     /// <param name="path">Path of the file; blank lines are ignored.</param>
     /// <param name="vocabSize">Size of the vocabulary; ids are below it.</param>
     /// <param name="tokenizer">Tokenizer that encodes texts; null if the model's folder has none.</param>
+    /// <param name="reading">How it is read; null for the usual fields and no begin-of-text token.</param>
     /// <exception cref="UserException">The file cannot be read or has no sequence, or a line has another
     /// form. The message names the file and the line.</exception>
-    public static IReadOnlyList<PlantedSequence> Read(string path, int vocabSize, ByteBpeTokenizer? tokenizer)
+    public static IReadOnlyList<PlantedSequence> Read(string path, int vocabSize, ByteBpeTokenizer? tokenizer,
+        SequenceReading? reading = null)
     {
-        byte[] bytes = InputFile.ReadAll(path, MostBytes);
-        var sequences = new List<PlantedSequence>();
-        int number = 0;
-        for (int start = 0; start < bytes.Length;)
-        {
-            int length = bytes.AsSpan(start).IndexOf((byte)'\n');
-            length = length < 0 ? bytes.Length - start : length;
-            number++;
-            ReadOnlyMemory<byte> line = bytes.AsMemory(start, length);
-            start += length + 1;
-            if (line.Span.Trim(" \t\r"u8).Length > 0)
-                sequences.Add(Line(line, $"{Quoted.Path(path)}: line {number}", vocabSize, tokenizer));
-        }
+        reading ??= new SequenceReading(TextFields.Usual);
+        var extra = new ExtraFields(path, s_numbers);
+        List<PlantedSequence> sequences = [.. TextRecords.Rows(path)
+            .Select(row => Sequence(row, vocabSize, tokenizer, reading, extra))];
+        extra.Tell(reading.Remark);
         return sequences.Count > 0 ? sequences
             : throw new UserException($"{Quoted.Path(path)}: holds no sequence; expected a line an object, "
                 + "like {\"ids\": [464, 3139]} or {\"text\": \"...\"}.");
@@ -63,49 +63,63 @@ public static class SequenceFile
         });
     }
 
-    static PlantedSequence Line(
-        ReadOnlyMemory<byte> line, string source, int vocabSize, ByteBpeTokenizer? tokenizer)
+    static PlantedSequence Sequence(TextRow row, int vocabSize, ByteBpeTokenizer? tokenizer,
+        SequenceReading reading, ExtraFields extra)
     {
-        try
+        string source = row.Place;
+        bool hasIds = row.Others.TryGetValue("ids", out JsonElement ids);
+        if (hasIds && row.Texts.ContainsKey("text") || !hasIds && row.Others.ContainsKey("text"))
+            throw new UserException($"{source}: expected \"ids\" or \"text\", one of them, and a text as "
+                + "text");
+        int? prompt = null;
+        int[] all;
+        if (hasIds)
         {
-            using JsonDocument document = JsonDocument.Parse(line, new JsonDocumentOptions { MaxDepth = 4 });
-            JsonElement json = document.RootElement;
-            if (json.ValueKind != JsonValueKind.Object)
-                throw new UserException(
-                    $"{source}: found {Quoted.Name(json.GetRawText())}; expected an object");
-            foreach (JsonProperty property in json.EnumerateObject())
-                if (!s_fields.Contains(property.Name))
-                    throw new UserException($"{source}: unknown field {Quoted.Name(property.Name)}; expected "
-                        + string.Join(", ", s_fields));
-            int[] ids = TokensOf(json, source, vocabSize, tokenizer);
-            int? prompt = json.TryGetProperty("prompt", out JsonElement n)
-                ? Whole(n, "prompt", source, 1, ids.Length) : null;
-            return new PlantedSequence(ids,
-                json.TryGetProperty("clean_ids", out JsonElement clean)
-                    ? Ids(clean, "clean_ids", source, vocabSize) : null,
-                json.TryGetProperty("group", out JsonElement group) ? Whole(group, "group", source, 0, 9) : 0,
-                prompt);
+            all = Ids(ids, "ids", source, vocabSize);
+            extra.Add(row.Texts.Keys);
+            extra.Add(row.Others.Keys);
         }
-        catch (JsonException e)
-        {
-            throw new UserException($"{source}: not valid JSON ({Quoted.Line(e.Message)})", e);
-        }
+        else
+            (all, prompt) = Texts(row, vocabSize, tokenizer, reading.Fields, extra);
+        if (row.Others.TryGetValue("prompt", out JsonElement n))
+            prompt = Whole(n, "prompt", source, 1, all.Length);
+        int[]? clean = row.Others.TryGetValue("clean_ids", out JsonElement cleanIds)
+            ? Ids(cleanIds, "clean_ids", source, vocabSize) : null;
+        int group = row.Others.TryGetValue("group", out JsonElement copies)
+            ? Whole(copies, "group", source, 0, 9) : 0;
+        if (reading.Bos is not { } bos || all[0] == bos)
+            return new PlantedSequence(all, clean, group, prompt);
+        return new PlantedSequence([bos, .. all], clean is null ? null : [bos, .. clean], group, prompt + 1);
     }
 
-    static int[] TokensOf(JsonElement json, string source, int vocabSize, ByteBpeTokenizer? tokenizer)
+    // Prompt and continuation are encoded apart: the model is asked where one ends and the other begins.
+    static (int[] Ids, int? Prompt) Texts(TextRow row, int vocabSize, ByteBpeTokenizer? tokenizer,
+        TextFields fields, ExtraFields extra)
     {
-        bool hasIds = json.TryGetProperty("ids", out JsonElement ids);
-        if (hasIds == json.TryGetProperty("text", out JsonElement text))
-            throw new UserException($"{source}: expected \"ids\" or \"text\", one of them");
-        if (hasIds)
-            return Ids(ids, "ids", source, vocabSize);
-        if (text.ValueKind != JsonValueKind.String)
-            throw new UserException($"{source}: text is {Quoted.Name(text.GetRawText())}; expected text");
+        string source = row.Place;
+        if (row.Texts.Count == 0)
+            throw new UserException($"{source}: expected \"ids\" or \"text\", one of them, or a prompt and "
+                + "its continuation");
+        TextRecord record = row.Take(fields, extra);
         if (tokenizer is null)
             throw new UserException($"{source}: is text, and the model's folder has no tokenizer; "
                 + "expected \"ids\"");
-        int[] encoded = tokenizer.Encode(text.GetString()!);
-        return encoded.Length > 0 ? encoded : throw new UserException($"{source}: the text is empty");
+        int[] first = Encode(record.Text);
+        if (record.Continuation is null)
+            return (first, null);
+        int[] second = Encode(record.Continuation);
+        return ([.. first, .. second], first.Length);
+
+        int[] Encode(string text)
+        {
+            int[] encoded = tokenizer.Encode(text);
+            if (encoded.Length == 0)
+                throw new UserException($"{source}: the text is empty");
+            return encoded.All(id => id < vocabSize) ? encoded
+                : throw new UserException($"{source}: the text has token id "
+                    + $"{encoded.First(id => id >= vocabSize)}; the model's vocabulary is 0 to "
+                    + $"{vocabSize - 1}");
+        }
     }
 
     static int[] Ids(JsonElement list, string field, string source, int vocabSize)

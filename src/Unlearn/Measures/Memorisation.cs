@@ -10,6 +10,14 @@ namespace HeadTap.Unlearn;
 /// end-of-sequence token, 11, in English too, where 11 is a comma.</param>
 public sealed record MemorisationOptions(int Prompt, int Continuation, int? NeverWritten = null)
 {
+    /// <summary>
+    /// Begin-of-text token that the sequences begin with; it is given before the n tokens. Null for none.
+    /// </summary>
+    public int? Bos { get; init; }
+
+    /// <summary>Number of tokens that the model is given, with the begin-of-text token.</summary>
+    public int Given => Prompt + (Bos is null ? 0 : 1);
+
     /// <summary>Checks the two lengths.</summary>
     /// <exception cref="UserException">A length is below 1.</exception>
     public void Validate()
@@ -123,17 +131,17 @@ public sealed record Memorisation(int Given, IReadOnlyList<Recital> Recitals)
 
     static bool CanBeAsked(PlantedSequence s, MemorisationOptions options) => s.Prompt is { } prompt
         ? prompt < s.Ids.Length && prompt <= s.PromptSource.Length
-        : s.Ids.Length >= options.Prompt + options.Continuation
-            && s.DiffersIn(options.Prompt, options.Prompt + options.Continuation);
+        : s.Ids.Length >= options.Given + options.Continuation
+            && s.DiffersIn(options.Given, options.Given + options.Continuation);
 
-    static int PromptOf(PlantedSequence s, MemorisationOptions options) => s.Prompt ?? options.Prompt;
+    static int PromptOf(PlantedSequence s, MemorisationOptions options) => s.Prompt ?? options.Given;
 
     static int ContinuationOf(PlantedSequence s, int n, MemorisationOptions options)
         => Math.Min(options.Continuation, s.Ids.Length - n);
 
     static string Problem(IReadOnlyList<PlantedSequence> sequences, MemorisationOptions options)
         => sequences.Count == 0 ? "there is no sequence to ask for; expected at least one"
-            : $"none of {sequences.Count} sequences can be asked for; expected at least {options.Prompt} + "
+            : $"none of {sequences.Count} sequences can be asked for; expected at least {options.Given} + "
                 + $"{options.Continuation} tokens, and a continuation that differs from the clean version's";
 
     double Share(Func<Recital, bool> counts)

@@ -85,7 +85,7 @@ public sealed record UnlearnData(
         MethodSettings options, ulong seed) => new()
         {
             Model = model, Forget = Rows(forget), Keep = Rows(Keep), Clean = CleanRows(forget),
-            Prompt = Recital.Prompt, Continuation = Recital.Continuation, Seed = seed, Form = Form,
+            Prompt = Recital.Given, Continuation = Recital.Continuation, Seed = seed, Form = Form,
             Options = options,
         };
 

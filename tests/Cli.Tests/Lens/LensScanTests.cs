@@ -95,7 +95,7 @@ public sealed class LensScanTests
         Assert.That(Headtap.Refused(Line("--words", s_words)),
             Does.Contain("no prompt").And.Contain("--prompts"));
         Assert.That(Headtap.Refused(Line("--words", s_words, "--prompts", blank)),
-            Does.Contain("no prompt in it"));
+            Does.Contain("no text in it"));
         Assert.That(Headtap.Refused(Line([.. ids, "--words", s_words, "--prompts", s_prompts])),
             Does.Contain("more than one prompt"));
         Assert.That(Headtap.Refused(Line([.. ids, "--words", s_words, "--top", "0"])), Does.Contain("--top"));

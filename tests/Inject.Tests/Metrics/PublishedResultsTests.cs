@@ -1,4 +1,5 @@
 using System.Globalization;
+using HeadTap.Models;
 
 namespace HeadTap.Inject.Tests;
 

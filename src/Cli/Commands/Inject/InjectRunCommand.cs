@@ -70,9 +70,17 @@ sealed class InjectRunCommand
 
     static int Run(Invocation run, InjectRunOptions options)
     {
-        InjectRunResult found = run.RunJob(context => InjectRunJob.Run(options, context));
+        IReadOnlyList<InjectRunResult> all = run.RunJob(context => InjectRunJob.All(options, context));
         if (run.Json)
-            return run.WriteJson(found, InjectJobsJson.Default.InjectRunResult);
+            return all is [var one] ? run.WriteJson(one, InjectJobsJson.Default.InjectRunResult)
+                : run.WriteJson(all, InjectJobsJson.Default.IReadOnlyListInjectRunResult);
+        foreach (InjectRunResult found in all)
+            Print(run, found);
+        return ExitCode.Done;
+    }
+
+    static void Print(Invocation run, InjectRunResult found)
+    {
         Table table = Invocation.Table("before", "p", "after", "p ");
         foreach ((ChanceOfToken before, ChanceOfToken after) in found.TopBefore.Zip(found.TopAfter))
             Invocation.Row(table, VisibleText.Of(before.Text), $"{before.P:P2}", VisibleText.Of(after.Text),
@@ -82,6 +90,5 @@ sealed class InjectRunCommand
         run.Line($"p          {found.ProbabilityBefore:P3} -> {found.ProbabilityAfter:P3}");
         run.Line($"rank       {found.RankBefore} -> {found.RankAfter}");
         run.Line($"surprisal  {found.SurprisalBefore:0.000} -> {found.SurprisalAfter:0.000} nats");
-        return ExitCode.Done;
     }
 }

@@ -19,18 +19,16 @@ sealed class LensEvalCommand
     readonly Option<string?> _edit = TraceCommand.EditOption();
     readonly Option<string?> _file = new("--text-file")
     {
-        Description = "texts: .jsonl has a \"text\" a line, other files one document or several with "
-            + "<|endoftext|> between them; rows end at the model's context",
+        Description = "texts: .jsonl, .json and .csv have one a row, other files one document or several "
+            + "with <|endoftext|> between them; rows end at the model's context",
         HelpName = "F",
     };
     readonly Option<string?> _batch = new("--batch")
     {
-        Description = "a JSON file with a list of lists of token ids, a row each", HelpName = "FILE.json",
+        Description = "a JSON file with a list of lists of token ids, or of texts, a row each",
+        HelpName = "FILE.json",
     };
-    readonly Option<bool> _bos = new("--bos")
-    {
-        Description = "put the config's begin-of-text token before each document; nothing else does",
-    };
+    readonly TextRuleOptions _rules = new("document");
     readonly Option<string> _layers = Word("--layers", "all", "L,L|all",
         "layers from 0 with commas between, or all that the lens has");
     readonly Option<string> _positions = Word("--positions", "last", "last|all|N",
@@ -52,9 +50,10 @@ sealed class LensEvalCommand
     {
         var command = new Command("eval", "KL, agreement and entropy of lenses and of each head, beside the "
             + "logit lens; whether the heads they call responsible are");
-        foreach (Option option in (Option[])[_model, _lens, _lensOf, _batch, _file, _bos, _edit, _layers,
-            _positions, _top, _ablation, _removal])
+        foreach (Option option in (Option[])[_model, _lens, _lensOf, _batch, _file, _edit, _layers, _positions,
+            _top, _ablation, _removal])
             command.Options.Add(option);
+        _rules.AddTo(command);
         command.SetAction(parsed => Run(global.Of(parsed), parsed));
         return command;
     }
@@ -69,7 +68,7 @@ sealed class LensEvalCommand
             Edit = parsed.GetValue(_edit),
             TextFile = parsed.GetValue(_file),
             Batch = parsed.GetValue(_batch),
-            Bos = parsed.GetValue(_bos),
+            Rules = _rules.Read(parsed),
             Layers = parsed.GetValue(_layers)!,
             Positions = parsed.GetValue(_positions)!,
             Top = parsed.GetValue(_top),

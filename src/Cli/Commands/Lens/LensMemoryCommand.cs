@@ -37,10 +37,7 @@ sealed class LensMemoryCommand
     {
         Description = "leave the single-hop run's own next token out of the memory",
     };
-    readonly Option<bool> _bos = new("--bos")
-    {
-        Description = "put the config's begin-of-text token before both prompts",
-    };
+    readonly TextRuleOptions _rules = new("prompt", files: false);
     readonly Option<string?> _editOut = new("--edit-out")
     {
         Description = "writes the injection as an edit spec, for trace --edit and generate --edit",
@@ -56,8 +53,9 @@ sealed class LensMemoryCommand
         command.Options.Add(_model);
         _places.AddTo(command);
         foreach (Option option in (Option[])
-            [_from, _into, _answer, _pairs, _split, _tau, _at, _position, _without, _bos, _editOut])
+            [_from, _into, _answer, _pairs, _split, _tau, _at, _position, _without, _editOut])
             command.Options.Add(option);
+        _rules.AddTo(command);
         command.SetAction(parsed => Run(global.Of(parsed), parsed));
         return command;
     }
@@ -77,7 +75,7 @@ sealed class LensMemoryCommand
             AtLayer = parsed.GetValue(_at),
             Position = parsed.GetValue(_position)!,
             WithoutNext = parsed.GetValue(_without),
-            Bos = parsed.GetValue(_bos),
+            Rules = _rules.Read(parsed),
             EditOut = parsed.GetValue(_editOut),
         };
         LensMemoryResult found = run.RunJob(context => LensMemoryJob.Run(options, context));

@@ -42,11 +42,14 @@ sealed class LensReadCommand
 
     static int Run(Invocation run, LensReadOptions options)
     {
-        LensReadResult found = run.RunJob(context => LensReadJob.Run(options, context));
-        if (run.Json)
-            run.WriteJson(found, LensJobsJson.Default.LensReadResult);
+        IReadOnlyList<LensReadResult> all = run.RunJob(context => LensReadJob.All(options, context));
+        if (run.Json && all is [var one])
+            run.WriteJson(one, LensJobsJson.Default.LensReadResult);
+        else if (run.Json)
+            run.WriteJson(all, LensJobsJson.Default.IReadOnlyListLensReadResult);
         else
-            Print(run, found);
+            foreach (LensReadResult found in all)
+                Print(run, found);
         if (options.Out is { } page)
             run.Remark($"written: {page}");
         return ExitCode.Done;

@@ -10,7 +10,8 @@ sealed class UnlearnMeasureCommand
     readonly Option<string> _model = PromptOptions.ModelOption(required: true);
     readonly Option<string> _sequences = new("--sequences")
     {
-        Description = "a line an object: {\"ids\": [...]} or {\"text\": \"...\"}, and perhaps clean_ids, "
+        Description = "a row each, .jsonl, .json or .csv: {\"ids\": [...]}, {\"text\": \"...\"}, or a prompt "
+            + "and its continuation (question and answer, input and output, ...); and perhaps clean_ids, "
             + "group, prompt",
         HelpName = "F.jsonl", Required = true,
     };
@@ -19,6 +20,11 @@ sealed class UnlearnMeasureCommand
     readonly Option<string?> _memorised = new("--memorised-out")
     {
         Description = "writes the sequences that the model recites, to forget them", HelpName = "F.jsonl",
+    };
+    readonly Option<string?> _rows = new("--rows-out")
+    {
+        Description = "writes a line of JSON a sequence: recited, similarity, what was written",
+        HelpName = "F.jsonl",
     };
 
     internal static Command Create(GlobalOptions global) => new UnlearnMeasureCommand().Make(global);
@@ -32,6 +38,7 @@ sealed class UnlearnMeasureCommand
         _recital.AddTo(command);
         command.Options.Add(_edit);
         command.Options.Add(_memorised);
+        command.Options.Add(_rows);
         command.SetAction(parsed => Run(global.Of(parsed), parsed));
         return command;
     }
@@ -43,6 +50,7 @@ sealed class UnlearnMeasureCommand
             Model = parsed.GetValue(_model)!, Sequences = parsed.GetValue(_sequences)!,
             Recital = _recital.Read(parsed), Edit = parsed.GetValue(_edit),
             MemorisedOut = parsed.GetValue(_memorised),
+            RowsOut = parsed.GetValue(_rows),
         };
         UnlearnMeasureResult result = run.RunJob(context => UnlearnMeasureJob.Run(options, context));
         if (run.Json)

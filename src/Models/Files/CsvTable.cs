@@ -1,8 +1,7 @@
 using CsvHelper;
-using HeadTap.Models;
 using HeadTap.Runtime;
 
-namespace HeadTap.Inject;
+namespace HeadTap.Models;
 
 /// <summary>A CSV file whose first row names its columns (RFC 4180, UTF-8; fields are not trimmed).</summary>
 public sealed class CsvTable
@@ -82,7 +81,7 @@ public sealed class CsvTable
     }
 
     /// <summary>Returns the error that names the missing and the existing columns.</summary>
-    internal UserException Missing(IEnumerable<string> columns) => new(
+    public UserException Missing(IEnumerable<string> columns) => new(
         $"{Quoted.Path(Path)}: no column {string.Join(", ", columns)}; the file has "
         + string.Join(", ", Header.Take(12).Select(Quoted.Name))
         + (Header.Count > 12 ? $" and {Header.Count - 12} more" : ""));

@@ -1,0 +1,167 @@
+using System.Text.Json;
+using HeadTap.Runtime;
+
+namespace HeadTap.Models;
+
+/// <summary>
+/// Reads texts from a file: <c>.jsonl</c> (an object a line), <c>.json</c> (a list of objects or texts),
+/// <c>.csv</c> (a row each), or plain text.
+/// </summary>
+public static class TextRecords
+{
+    const int LargestBytes = 1_000_000_000; // what one .NET string holds, with a little room
+    const int DeepestJson = 16;
+
+    /// <summary>Reads the texts of a file. Empty ones are left out.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="fields">Names of the fields, of .jsonl, .json and .csv.</param>
+    /// <param name="lines">Whether each line of a plain text is one text; else the file is.</param>
+    /// <param name="remark">Called with one line about fields that were passed over; null for
+    /// nobody.</param>
+    /// <exception cref="UserException">The file cannot be read, a row has another form, or there is no text;
+    /// the message names file and line.</exception>
+    public static IReadOnlyList<TextRecord> Read(
+        string path, TextFields fields, bool lines = false, Action<string>? remark = null)
+    {
+        ArgumentNullException.ThrowIfNull(fields);
+        var extra = new ExtraFields(path);
+        List<TextRecord> found = [.. IsTable(path)
+            ? Rows(path).Select(row => row.Take(fields, extra))
+            : lines ? TextDocuments.ReadLines(path).Select((line, i) => new TextRecord(line, null,
+                $"{Quoted.Path(path)}: line {i + 1}"))
+            : [new TextRecord(TextDocuments.ReadText(path), null, Quoted.Path(path))]];
+        extra.Tell(remark);
+        found.RemoveAll(record => record.Whole.Length == 0);
+        return found.Count > 0 ? found
+            : throw new UserException($"{Quoted.Path(path)}: there is no text in it.");
+    }
+
+    /// <summary>Whether a file's name says that it has rows with fields.</summary>
+    public static bool IsTable(string path) =>
+        Path.GetExtension(path).ToLowerInvariant() is ".jsonl" or ".json" or ".csv";
+
+    /// <summary>Reads the rows of a file with fields; one that is no <c>.json</c> or <c>.csv</c> is read as
+    /// <c>.jsonl</c>.</summary>
+    /// <exception cref="UserException">The file cannot be read or a row has another form.</exception>
+    public static IEnumerable<TextRow> Rows(string path) =>
+        Path.GetExtension(path).ToLowerInvariant() switch
+        {
+            ".csv" => CsvRows(path),
+            ".json" => JsonRows(path),
+            _ => JsonLines(path),
+        };
+
+    /// <summary>The row of one line of JSON.</summary>
+    /// <exception cref="UserException">It is no object.</exception>
+    internal static TextRow JsonLine(ReadOnlyMemory<byte> line, string place) =>
+        Parsed(line, place, json => JsonRow(json, place));
+
+    static IEnumerable<TextRow> JsonLines(string path)
+    {
+        ReadOnlyMemory<byte> content = InputFile.ReadText(path, LargestBytes);
+        for (int number = 1; !content.IsEmpty; number++)
+        {
+            int end = content.Span.IndexOf((byte)'\n');
+            ReadOnlyMemory<byte> line = end < 0 ? content : content[..end];
+            content = end < 0 ? default : content[(end + 1)..];
+            if (!line.Span.Trim(" \t\r"u8).IsEmpty)
+                yield return JsonLine(line, $"{Quoted.Path(path)}: line {number}");
+        }
+    }
+
+    static List<TextRow> JsonRows(string path) =>
+        Parsed(InputFile.ReadText(path, LargestBytes), Quoted.Path(path), json =>
+            json.ValueKind == JsonValueKind.Array
+                ? json.EnumerateArray()
+                    .Select((item, i) => JsonRow(item, $"{Quoted.Path(path)}: row {i + 1}")).ToList()
+                : throw new UserException($"{Quoted.Path(path)}: is no list; expected a list of objects or "
+                    + "texts, like [{\"text\": \"...\"}]."));
+
+    static IEnumerable<TextRow> CsvRows(string path)
+    {
+        CsvTable table = CsvTable.Read(path);
+        for (int i = 0; i < table.Rows.Count; i++)
+            yield return new TextRow(table.Place(i),
+                table.Header.Zip(table.Rows[i]).Where(cell => cell.First.Length > 0)
+                    .ToDictionary(cell => cell.First, cell => cell.Second, StringComparer.Ordinal),
+                new Dictionary<string, JsonElement>());
+    }
+
+    static TextRow JsonRow(JsonElement json, string place)
+    {
+        var texts = new Dictionary<string, string>(StringComparer.Ordinal);
+        var others = new Dictionary<string, JsonElement>(StringComparer.Ordinal);
+        if (json.ValueKind == JsonValueKind.String)
+            texts["text"] = json.GetString()!;
+        else if (json.ValueKind != JsonValueKind.Object)
+            throw new UserException($"{place}: found {Quoted.Name(json.GetRawText())}; expected an object");
+        else
+            foreach (JsonProperty field in json.EnumerateObject()) // of two fields with one name the last
+                if (field.Value.ValueKind == JsonValueKind.String)
+                {
+                    texts[field.Name] = field.Value.GetString()!;
+                    others.Remove(field.Name);
+                }
+                else
+                {
+                    others[field.Name] = field.Value.Clone();
+                    texts.Remove(field.Name);
+                }
+        return new TextRow(place, texts, others);
+    }
+
+    static T Parsed<T>(ReadOnlyMemory<byte> text, string place, Func<JsonElement, T> read)
+    {
+        try
+        {
+            using JsonDocument json = JsonDocument.Parse(
+                text, new JsonDocumentOptions { MaxDepth = DeepestJson });
+            return read(json.RootElement);
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException) // or half a surrogate pair
+        {
+            throw new UserException($"{place} is not valid JSON ({Quoted.Line(e.Message)}).", e);
+        }
+    }
+}
+
+/// <summary>A row of a file with fields.</summary>
+/// <param name="Place">File and line, for messages.</param>
+/// <param name="Texts">Its fields that are text.</param>
+/// <param name="Others">Its other fields.</param>
+public sealed record TextRow(
+    string Place, IReadOnlyDictionary<string, string> Texts, IReadOnlyDictionary<string, JsonElement> Others)
+{
+    /// <summary>Returns the text of the row; the fields that are no part of it are passed over.</summary>
+    /// <param name="fields">Names of the fields that are the text.</param>
+    /// <param name="extra">Gets the names of the other fields; null for nobody.</param>
+    /// <exception cref="UserException">The row has no text.</exception>
+    public TextRecord Take(TextFields fields, ExtraFields? extra)
+    {
+        var texts = new Dictionary<string, string>(Texts, StringComparer.Ordinal);
+        TextRecord record = fields.Take(texts, Place);
+        extra?.Add(texts.Keys);
+        extra?.Add(Others.Keys);
+        return record;
+    }
+}
+
+/// <summary>Names of fields that a reader passes over, for one remark a file.</summary>
+/// <param name="path">The file.</param>
+/// <param name="known">Fields that the reader takes itself.</param>
+public sealed class ExtraFields(string path, params string[] known)
+{
+    readonly HashSet<string> _names = new(StringComparer.Ordinal);
+
+    /// <summary>Notes fields.</summary>
+    public void Add(IEnumerable<string> names) => _names.UnionWith(names.Except(known));
+
+    /// <summary>Says once which fields were passed over; nothing if there are none.</summary>
+    public void Tell(Action<string>? remark)
+    {
+        if (_names.Count > 0)
+            remark?.Invoke($"{Quoted.Path(path)}: fields passed over: "
+                + string.Join(", ", _names.Order(StringComparer.Ordinal).Take(12).Select(Quoted.Name))
+                + (_names.Count > 12 ? $" and {_names.Count - 12} more" : ""));
+    }
+}

@@ -1,0 +1,95 @@
+using System.Globalization;
+using System.Text.Json;
+using HeadTap.Runtime;
+
+namespace HeadTap.Models;
+
+/// <summary>
+/// The token that begins a text. The tokenizer's files decide, as in Transformers; config.json decides where
+/// they name none.
+/// </summary>
+/// <param name="Token">Token id; null if no file names one of the vocabulary.</param>
+/// <param name="Disagreement">One line if the files name different tokens; null if they agree.</param>
+/// <param name="IsExpected">Whether the tokenizer puts the token before every text by itself, or the model
+/// was trained by HeadTap, which puts it before every document.</param>
+public sealed record BeginOfText(int? Token, string? Disagreement, bool IsExpected)
+{
+    /// <summary>Finds the token of a model folder.</summary>
+    /// <param name="folder">Folder of the model.</param>
+    /// <param name="config">Its config; null for a tokenizer without a model.</param>
+    /// <param name="tokenizer">Its tokenizer; null if it has none.</param>
+    /// <exception cref="UserException">A file is wrong.</exception>
+    public static BeginOfText Of(string folder, ModelConfig? config, ByteBpeTokenizer? tokenizer)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        string? name = tokenizer?.Vocabulary.BeginToken;
+        int? own = name is null ? null : tokenizer!.IdOf(name);
+        if (own >= config?.VocabSize)
+            own = null;
+        int? token = own ?? config?.BosToken;
+        int? generated = config is null ? null : Generated(folder, config);
+        var said = new List<(string From, int? Token)>();
+        if (name is not null)
+            said.Add((tokenizer!.Vocabulary.BeginTokenFile ?? "the tokenizer", own));
+        if (config?.BosToken is { } configured)
+            said.Add(("config.json", configured));
+        if (generated is not null)
+            said.Add(("generation_config.json", generated));
+        bool expected = token is not null
+            && (tokenizer?.Vocabulary.BeginsTexts == true || IsTrainedByUs(folder));
+        return new BeginOfText(token, said.All(s => s.Token == token) ? null : Line(), expected);
+
+        string Line() => $"{Quoted.Path(folder)}: the begin-of-text token is "
+            + string.Join(", ", said.Select(s => $"{Named(s.Token)} in {s.From}"))
+            + $"; {(token is null ? "none" : token.Value.ToString(CultureInfo.InvariantCulture))} is taken";
+
+        string Named(int? id) => id is not { } known
+            ? $"{Quoted.Name(name!)}, which is no token of the model,"
+            : $"{known}{(tokenizer is not null && known < tokenizer.VocabSize
+                ? $" {Quoted.Name(tokenizer.Vocabulary.Tokens[known])}" : "")}";
+    }
+
+    /// <summary>Finds a token that the user names.</summary>
+    /// <param name="word">An id, or a token as the tokenizer spells it.</param>
+    /// <param name="config">The model's config.</param>
+    /// <param name="tokenizer">Its tokenizer; null if it has none.</param>
+    /// <param name="option">Name of the option, for the message.</param>
+    /// <exception cref="UserException">It is no token of the model.</exception>
+    public static int Named(string word, ModelConfig? config, ByteBpeTokenizer? tokenizer, string option)
+    {
+        ArgumentNullException.ThrowIfNull(word);
+        int most = config?.VocabSize ?? tokenizer?.VocabSize ?? 0;
+        int? id = tokenizer?.IdOf(word);
+        if (id is null && int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out int number))
+            id = number;
+        return id is { } known && known < most ? known
+            : throw new UserException($"{option} is {Quoted.Name(word)}; expected a token id from 0 to "
+                + $"{most - 1}, or a token as the tokenizer spells it", option);
+    }
+
+    static int? Generated(string folder, ModelConfig config)
+    {
+        string path = Path.Combine(folder, "generation_config.json");
+        if (!File.Exists(path))
+            return null;
+        using JsonDocument json = InputFile.ReadJsonObject(path, most: 1 << 20);
+        return new JsonFields(path, json.RootElement).Token("bos_token_id", config.VocabSize);
+    }
+
+    // "command": "train --config F" in manifest.json: every document then began with the token. Another
+    // program's manifest.json says nothing.
+    static bool IsTrainedByUs(string folder)
+    {
+        string path = Path.Combine(folder, "manifest.json");
+        if (!File.Exists(path))
+            return false;
+        try
+        {
+            return Manifest.Read(path).Command.Split(' ')[0] == "train";
+        }
+        catch (UserException)
+        {
+            return false;
+        }
+    }
+}
