@@ -135,15 +135,12 @@ public static class LensEvalJob
         ModelText text = ModelText.Open(options.Model, config, options.Rules, context);
         IReadOnlyList<int[]> rows = options.Rows(text);
         LensEvaluation.Usable(rows);
-        ByteBpeTokenizer? tokenizer = options.Edit is not null && ByteBpeTokenizer.ExistsIn(options.Model)
-            ? ByteBpeTokenizer.Load(options.Model) : null;
-        IReadOnlyList<Edit> edits = JobEdits.Read(options.Edit, config, tokenizer,
+        IReadOnlyList<Edit> edits = JobEdits.Read(options.Edit, config, text.Tokenizer,
             [.. rows.Select(r => r.Length)]);
         int[]? unigram = source.IsBaseline ? null : LensFolder.Unigram(options.Lens);
         using ComputeDevice device = context.OpenDevice();
         using LoadedModel loaded = LoadedModel.Open(context, device, options.Model);
-        using IDisposable attached = JobEdits.Attach(loaded.Model, edits, tokenizer,
-            PromptRequest.BosOf(options.Bos, config, options.Model), context);
+        using IDisposable attached = JobEdits.Attach(loaded.Model, edits, text.Tokenizer, text.Bos, context);
         LensEvaluationResult found = LensEvaluation.Run(loaded.Model, source, layers, rows, unigram, measured,
             share => context.Report("evaluating", share));
         AblationResult? removed = ablation.Prompts > 0

@@ -104,12 +104,12 @@ public static class LensReadJob
         using IDisposable attached = prompt.Attach(loaded.Model, edits, context);
         var results = new List<LensReadResult>();
         foreach (int[] tokens in rows)
-            results.Add(Read(options, context, device, loaded.Model, prompt, places, tokens));
+            results.Add(Read(options, context, device, loaded.Model, prompt, places, edits, tokens));
         return results;
     }
 
     static LensReadResult Read(LensReadOptions options, JobContext context, ComputeDevice device,
-        LanguageModel model, Prompt prompt, LensPlaces places, int[] tokens)
+        LanguageModel model, Prompt prompt, LensPlaces places, IReadOnlyList<Edit> edits, int[] tokens)
     {
         string? page = options.Out;
         int position = options.PositionOf(tokens.Length);

@@ -80,13 +80,24 @@ static class EditValues
     static bool Fits(Edit edit, SiteLayout layout, long length)
     {
         int all = Selected(edit, layout);
-        return length == layout.Width || length == all || length == all / (edit.OnlyHeads?.Count ?? 1);
+        return length == all || length == all / (edit.OnlyHeads?.Count ?? 1)
+            || (length == layout.Width && TakesParts(edit));
     }
+
+    // A whole row for a part of the columns: each takes its own numbers of it. For one head, a list as long
+    // as the row is more likely a mistake; and a token's vector has no part that belongs to a head.
+    static bool TakesParts(Edit edit) => edit.Value switch
+    {
+        FileValue { Row: not null } or DataMeanValue => true,
+        EmbeddingValue => false,
+        _ => edit.Neurons is not null || edit.OnlyHeads is not { Count: 1 },
+    };
 
     static string Lengths(Edit edit, SiteLayout layout)
     {
         int all = Selected(edit, layout), head = all / (edit.OnlyHeads?.Count ?? 1);
-        return string.Join(" or ", new[] { head, all, layout.Width }.Distinct());
+        int[] lengths = TakesParts(edit) ? [head, all, layout.Width] : [head, all];
+        return string.Join(" or ", lengths.Distinct());
     }
 
     // Rows of another run's recording [B, T, H, D] or [B, H, T, keys], at the same place. One batch row

@@ -83,7 +83,7 @@ public static class InputFile
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            if (ForeignFile.Name(bytes) is { } foreign)
+            if (ForeignFile.Name(json.Span) is { } foreign)
                 throw new UserException($"{Quoted.Path(path)}: is {foreign}", e);
             throw new UserException($"{Quoted.Path(path)}: not valid JSON ({Quoted.Line(e.Message)}).", e);
         }
