@@ -79,7 +79,7 @@ public sealed class TerminalTests
         Assert.That(line, Is.EqualTo("headtap: argument 5 is not UTF-8 at byte 3; expected UTF-8. A text of "
             + "other bytes goes in a file, saved as UTF-8.\n"));
         (int same, string other) = Shell("tokenize --model m --text \"$(printf 'caf\\303\\251')\"");
-        Assert.That((same, other.Contains("m: no tokenizer")), Is.EqualTo((2, true)), other);
+        Assert.That((same, other.Contains("m: no such folder")), Is.EqualTo((2, true)), other);
     }
 
     [Test]
