@@ -85,7 +85,8 @@ public partial class DocsTests
 
     // Every word of the source: a name that a page keeps after a rename is none of them.
     static readonly Lazy<HashSet<string>> s_words = new(() => [.. new[] { "src", "tests" }
-        .SelectMany(Repository.Sources).SelectMany(file => Word().Matches(File.ReadAllText(file)).Select(m => m.Value))]);
+        .SelectMany(Repository.Sources)
+        .SelectMany(file => Word().Matches(File.ReadAllText(file)).Select(m => m.Value))]);
 
     [GeneratedRegex(@"(?<=`)(?<name>[^`\s<>{}]+)(?=`)")]
     private static partial Regex Quoted();

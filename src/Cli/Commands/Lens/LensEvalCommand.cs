@@ -50,8 +50,8 @@ sealed class LensEvalCommand
     {
         var command = new Command("eval", "KL, agreement and entropy of lenses and of each head, beside the "
             + "logit lens; whether the heads they call responsible are");
-        foreach (Option option in (Option[])[_model, _lens, _lensOf, _batch, _file, _edit, _layers, _positions,
-            _top, _ablation, _removal])
+        foreach (Option option in (Option[])[_model, _lens, _lensOf, _batch, _file, _edit, _layers,
+            _positions, _top, _ablation, _removal])
             command.Options.Add(option);
         _rules.AddTo(command);
         command.SetAction(parsed => Run(global.Of(parsed), parsed));
