@@ -49,8 +49,8 @@ static partial class PtxAssembler
         return [.. KernelCatalog.Builds.Select(b => rows[(b.Kernel.Name, Target(b.Architecture))])];
     }
 
-    // Of the text from the header on, without the name of the entry. ILGPU counts through a process, and hangs
-    // the count on labels and on the names of parameters: here both are counted within the kernel.
+    // Of the text from the header on, without the name of the entry. ILGPU counts through a process, and
+    // hangs the count on labels and on the names of parameters: here both are counted within the kernel.
     static string Hash(string ptx)
     {
         var seen = new Dictionary<string, int>();
