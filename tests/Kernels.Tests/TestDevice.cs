@@ -19,6 +19,11 @@ static class TestDevice
     /// <summary>Devices that run the kernels.</summary>
     public static IEnumerable<string> Ilgpu => ["simulator", "opencl", "cuda"];
 
+    /// <summary>
+    /// All but the simulator. A pass of a model takes it half a minute, and OpCaseTests runs every op on it.
+    /// </summary>
+    public static IEnumerable<string> Models => Hosts.Concat(["opencl", "cuda"]);
+
     /// <summary>Devices that run whole models in a test's time.</summary>
     public static IEnumerable<string> Quick => ["cpu512", "opencl", "cuda"];
 

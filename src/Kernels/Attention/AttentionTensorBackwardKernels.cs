@@ -8,7 +8,7 @@
 //
 //   shapes as in AttentionBackwardKernels, whose RowDots comes first
 //
-// Oracle: tests/Reference/AttentionReference.cs with rounded operands; on the simulator ShuffleTensorCores.
+// Oracle: tests/Reference/AttentionReference.cs with rounded operands; on the simulator SimulatorTensorCores.
 
 using ILGPU;
 using static HeadTap.Kernels.AttentionTensorTiles;

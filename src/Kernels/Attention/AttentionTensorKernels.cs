@@ -7,7 +7,7 @@
 //
 //   shapes as in AttentionKernels
 //
-// Oracle: tests/Reference/AttentionReference.cs with rounded operands; on the simulator ShuffleTensorCores.
+// Oracle: tests/Reference/AttentionReference.cs with rounded operands; on the simulator SimulatorTensorCores.
 
 using ILGPU;
 using static HeadTap.Kernels.AttentionTensorTiles;

@@ -124,17 +124,15 @@ public sealed class ComputeDevice : IDisposable
     /// <param name="warpSize">The warp to imitate: 16, 32 or 64 threads.</param>
     internal static ComputeDevice OpenSimulator(int warpSize = 32)
     {
-        // Not CPUDeviceKind.Default: its groups end at 16 threads, and our kernels ask for up to 256.
-        CPUDeviceKind kind = warpSize switch
-        {
-            16 => CPUDeviceKind.Intel,
-            32 => CPUDeviceKind.Nvidia,
-            64 => CPUDeviceKind.LegacyAMD,
-            _ => throw new ArgumentOutOfRangeException(nameof(warpSize), warpSize, "Must be 16, 32 or 64."),
-        };
-        Context context = Context.Create(b => b.CPU(kind).EnableAlgorithms().Assertions());
+        // As many threads as our largest group, and no more: each thread of the simulator is one of the system's,
+        // and all of them meet at the barriers of every group, those outside the group too.
+        int threads = GroupLimits.OfKernels.Threads;
+        if (warpSize is not (16 or 32 or 64))
+            throw new ArgumentOutOfRangeException(nameof(warpSize), warpSize, "Must be 16, 32 or 64.");
+        var simulated = new CPUDevice(warpSize, threads / warpSize, 1);
+        Context context = Context.Create(b => b.CPU(simulated).EnableAlgorithms().Assertions());
         DeviceEntry entry = new("simulator", DeviceKind.Simulator, $"ILGPU simulator, warps of {warpSize}",
-            GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, 1024, null, false, "");
+            GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, threads, null, false, "");
         return new(entry, context, context.CreateCPUAccelerator(0));
     }
 

@@ -4,21 +4,22 @@ using static HeadTap.Kernels.Tests.Numbers;
 
 namespace HeadTap.Kernels.Tests;
 
-/// <summary>Attention on tensor cores, whose fragments the simulator computes by shuffles.</summary>
+/// <summary>Attention on tensor cores, whose fragments the simulator exchanges in shared memory.</summary>
 public class AttentionTensorTests
 {
     // One past the tile, a padding row, a head that fills no step; heads and rows of unequal length in one
-    // batch; two halves of columns, of unequal size and the widest. The simulator takes seconds for each pair
-    // of tiles, however few of their rows are real, so only one shape has several and none both precisions.
+    // batch; heads of more than one step; two halves of columns, of unequal size, with several tiles of rows,
+    // and the widest.
     static readonly AttentionReference OnePast = new(1, 66, 1, 12, [65], 0.29),
-        Several = new(2, 9, 2, 20, [9, 4], 0.16), Halves = new(1, 18, 1, 97, [18], 0.1),
+        Several = new(2, 9, 2, 20, [9, 4], 0.16), Steps = new(2, 9, 3, 40, [9, 4], 0.16),
+        Halves = new(1, 18, 1, 97, [18], 0.1), LongHalves = new(1, 66, 1, 97, [66], 0.1),
         Widest = new(1, 21, 1, 128, [19], 0.09);
 
     static IEnumerable<TestCaseData> Cases() =>
         from run in ((AttentionReference Shape, Precision Precision)[])
         [
-            (OnePast, Precision.Tf32), (Several, Precision.Bf16), (Halves, Precision.Tf32),
-            (Widest, Precision.Bf16),
+            (OnePast, Precision.Tf32), (Several, Precision.Bf16), (Steps, Precision.Tf32),
+            (Halves, Precision.Tf32), (LongHalves, Precision.Bf16), (Widest, Precision.Bf16),
         ]
         select new TestCaseData(run.Shape, run.Precision).SetArgDisplayNames(
             $"B{run.Shape.B}T{run.Shape.T}H{run.Shape.H}D{run.Shape.D}", run.Precision.ToString());

@@ -6,7 +6,7 @@ using static HeadTap.Kernels.Tests.Numbers;
 namespace HeadTap.Kernels.Tests;
 
 /// <summary>
-/// Products in TF32 and BF16: the very kernels that CUDA runs, tensor cores imitated by shuffles on the
+/// Products in TF32 and BF16: the very kernels that CUDA runs, tensor cores imitated on the
 /// simulator; and on the tensor cores themselves, where the machine has them. The yardstick is a plain
 /// float32 loop over operands rounded the same way.
 /// </summary>

@@ -23,19 +23,34 @@ namespace HeadTap.Kernels.Tests;
 /// <param name="Barriers">Barriers in the code.</param>
 /// <param name="Instructions">All instructions but padding.</param>
 /// <param name="Ptxas">The assembler's version.</param>
+/// <param name="Ptx">First 16 hexadecimal digits of SHA-256 of the PTX: the same PTX needs no assembling again.</param>
 sealed record LedgerRow(
     string Kernel, string Architecture, int Registers, int SharedBytes, int LocalBytes, int SpillStoreBytes,
     int SpillLoadBytes, int Hmma, int Ldsm, int Ldgsts, int Ldg128, int Stg128, int Ffma, int Barriers,
-    int Instructions, string Ptxas)
+    int Instructions, string Ptxas, string Ptx)
 {
     /// <summary>The names of the columns, in their order.</summary>
     public const string Header = "kernel,architecture,registers,shared_bytes,local_bytes,spill_store_bytes,"
-        + "spill_load_bytes,hmma,ldsm,ldgsts,ldg_128,stg_128,ffma,barriers,instructions,ptxas";
+        + "spill_load_bytes,hmma,ldsm,ldgsts,ldg_128,stg_128,ffma,barriers,instructions,ptxas,ptx";
 
     /// <summary>The line.</summary>
     public string Line => string.Create(CultureInfo.InvariantCulture,
         $"{Kernel},{Architecture},{Registers},{SharedBytes},{LocalBytes},{SpillStoreBytes},{SpillLoadBytes},"
-        + $"{Hmma},{Ldsm},{Ldgsts},{Ldg128},{Stg128},{Ffma},{Barriers},{Instructions},{Ptxas}");
+        + $"{Hmma},{Ldsm},{Ldgsts},{Ldg128},{Stg128},{Ffma},{Barriers},{Instructions},{Ptxas},{Ptx}");
+
+    /// <summary>The row that a line says; null where the line is none.</summary>
+    public static LedgerRow? Parse(string line)
+    {
+        string[] c = line.Split(',');
+        if (c.Length != Header.Split(',').Length)
+            return null;
+        int[] n = new int[c.Length];
+        for (int i = 2; i < c.Length - 2; i++)
+            if (!int.TryParse(c[i], CultureInfo.InvariantCulture, out n[i]))
+                return null;
+        return new(c[0], c[1], n[2], n[3], n[4], n[5], n[6], n[7], n[8], n[9], n[10], n[11], n[12], n[13], n[14],
+            c[15], c[16]);
+    }
 }
 
 /// <summary>The committed ledger.</summary>

@@ -24,7 +24,6 @@ static partial class PtxAssembler
     static readonly string s_output = Path.Combine(Root, "artifacts", "ptxas");
     static readonly Lazy<string> s_version = new(
         () => VersionText().Match(Run("ptxas", "--version")).Groups[1].Value);
-    static readonly Lazy<IReadOnlyList<LedgerRow>> s_catalog = new(AssembleCatalog);
 
     /// <summary>True where <see cref="HowToGet"/> has run.</summary>
     public static bool Present =>
@@ -35,22 +34,31 @@ static partial class PtxAssembler
     /// </summary>
     public static string Version => s_version.Value;
 
-    /// <summary>The whole catalog, assembled once a run, in its order.</summary>
-    public static IReadOnlyList<LedgerRow> Catalog => s_catalog.Value;
-
-    // One module an architecture: nvdisasm alone takes 0.2 s to start, and there are a hundred kernels and
-    // more.
-    static List<LedgerRow> AssembleCatalog()
+    /// <summary>
+    /// The catalog's rows, with those of <paramref name="known"/> taken over where the PTX is still the same. The
+    /// first kernel of each architecture is assembled in any case, so that a broken toolchain is seen.
+    /// </summary>
+    /// <param name="known">Rows that this version of the assembler made.</param>
+    public static List<LedgerRow> AssembleChanged(IEnumerable<LedgerRow> known)
     {
-        Dictionary<(string, string), LedgerRow> rows = KernelCatalog.Builds.GroupBy(b => b.Architecture)
-            .AsParallel().SelectMany(group => Assemble(Target(group.Key), "kernels",
-                [.. group.Select(b => (b.Kernel.Name, PtxCompilation.Of(b.Kernel.Method, b.Architecture)))]))
+        ILookup<(string, string, string), LedgerRow> before = known.ToLookup(r => (r.Kernel, r.Architecture, r.Ptx));
+        // One module an architecture: nvdisasm alone takes 0.2 s to start, and there are a hundred kernels and
+        // more.
+        Dictionary<(string, string), LedgerRow> rows = KernelCatalog.Builds.GroupBy(b => Target(b.Architecture))
+            .AsParallel().SelectMany(group =>
+            {
+                (string Name, string Ptx)[] all =
+                    [.. group.Select(b => (b.Kernel.Name, PtxCompilation.Of(b.Kernel.Method, b.Architecture)))];
+                LedgerRow[] same = [.. all.Skip(1).SelectMany(k => before[(k.Name, group.Key, Hash(k.Ptx))].Take(1))];
+                HashSet<string> taken = [.. same.Select(r => r.Kernel)];
+                return same.Concat(Assemble(group.Key, "kernels", [.. all.Where(k => !taken.Contains(k.Name))]));
+            })
             .ToDictionary(row => (row.Kernel, row.Architecture));
         return [.. KernelCatalog.Builds.Select(b => rows[(b.Kernel.Name, Target(b.Architecture))])];
     }
 
-    // Of the text from the header on, without the name of the entry. ILGPU counts through a process, and
-    // hangs the count on labels and on the names of parameters: here both are counted within the kernel.
+    // Of the text from the header on, without the name of the entry. ILGPU counts through a process, and hangs the
+    // count on labels and on the names of parameters: here both are counted within the kernel.
     static string Hash(string ptx)
     {
         var seen = new Dictionary<string, int>();
@@ -86,14 +94,14 @@ static partial class PtxAssembler
         File.WriteAllText(file + ".sass", sass);
         var reports = Report().Matches(report).ToDictionary(m => m.Groups[1].Value, m => m.Value);
         var codes = sass.Split("\n.text.").Skip(1).ToDictionary(part => part[..part.IndexOf(':')]);
-        return [.. kernels.Select(k => Row(k.Name, target, reports[Label(k.Name)], codes[Label(k.Name)]))];
+        return [.. kernels.Select(k => Row(k.Name, target, reports[Label(k.Name)], codes[Label(k.Name)], Hash(k.Ptx)))];
     }
 
     /// <summary><c>sm_80</c></summary>
     public static string Target(CudaArchitecture architecture)
         => $"sm_{architecture.Major}{architecture.Minor}";
 
-    static LedgerRow Row(string kernel, string target, string report, string sass)
+    static LedgerRow Row(string kernel, string target, string report, string sass, string hash)
     {
         string[] code =
             [.. Instruction().Matches(sass).Select(m => m.Groups[1].Value).Where(op => op != "NOP")];
@@ -104,7 +112,7 @@ static partial class PtxAssembler
             => code.Count(op => op.StartsWith(prefix + ".", StringComparison.Ordinal) && op.Contains(".128"));
         return new(kernel, target, Number(Registers()), Number(Shared()), Number(Stack()),
             Number(SpillStores()), Number(SpillLoads()), Count("HMMA"), Count("LDSM"), Count("LDGSTS"),
-            Wide("LDG"), Wide("STG"), Count("FFMA"), Count("BAR"), code.Length, Version);
+            Wide("LDG"), Wide("STG"), Count("FFMA"), Count("BAR"), code.Length, Version, hash);
     }
 
     static string Run(string tool, params string[] arguments)

@@ -6,14 +6,14 @@ using static HeadTap.Kernels.Tests.Numbers;
 
 namespace HeadTap.Kernels.Tests;
 
-/// <summary>Fragments of tensor cores, computed by shuffles on the simulator.</summary>
+/// <summary>Fragments of tensor cores, computed through shared memory on the simulator.</summary>
 public class TensorCoresTests
 {
     [Test]
     public void Tf32_fragments_give_the_product_of_rounded_operands()
     {
         float[] x = Normal(1, 16 * 8), weight = Normal(2, 8 * 8);
-        float[] y = Run(Tf32Tile<ShuffleTensorCores>, x, weight);
+        float[] y = Run(Tf32Tile<SimulatorTensorCores>, x, weight);
         Agrees(x, weight, 8, ReducedPrecision.Tf32, y);
     }
 
@@ -22,8 +22,8 @@ public class TensorCoresTests
     {
         float[] x = Normal(3, 16 * 16), weight = Normal(4, 16 * 8);
         float[] y = transposed
-            ? Run(Bf16TransposedTile<ShuffleTensorCores>, x, weight)
-            : Run(Bf16Tile<ShuffleTensorCores>, x, weight);
+            ? Run(Bf16TransposedTile<SimulatorTensorCores>, x, weight)
+            : Run(Bf16Tile<SimulatorTensorCores>, x, weight);
         Agrees(x, weight, 16, ReducedPrecision.Bf16, y);
     }
 
@@ -43,8 +43,8 @@ public class TensorCoresTests
     {
         foreach (float value in Hostile.Concat(Normal(5, 1000)))
         {
-            float tf32 = BitConverter.UInt32BitsToSingle(ShuffleTensorCores.Tf32(value));
-            uint pair = ShuffleTensorCores.Bf16Pair(value, -value);
+            float tf32 = BitConverter.UInt32BitsToSingle(SimulatorTensorCores.Tf32(value));
+            uint pair = SimulatorTensorCores.Bf16Pair(value, -value);
             Assert.That(tf32, Is.EqualTo(ReducedPrecision.Tf32(value)), $"tf32 {value:R}");
             Assert.That(BitConverter.UInt32BitsToSingle(pair << 16),
                 Is.EqualTo(ReducedPrecision.Bf16(value)), $"{value:R}");

@@ -59,8 +59,8 @@ public sealed unsafe partial class Ops
             {
                 (true, false) => EditedOf<PtxTensorCores, OneChunk>(),
                 (true, true) => EditedOf<PtxTensorCores, TwoChunks>(),
-                (false, false) => EditedOf<ShuffleTensorCores, OneChunk>(),
-                (false, true) => EditedOf<ShuffleTensorCores, TwoChunks>(),
+                (false, false) => EditedOf<SimulatorTensorCores, OneChunk>(),
+                (false, true) => EditedOf<SimulatorTensorCores, TwoChunks>(),
             }).Method);
         return _attentionEdited[(wide, precision)] = kernel;
     }

@@ -40,8 +40,8 @@ public sealed unsafe partial class Ops
             {
                 (true, false) => ForwardOf<PtxTensorCores, OneChunk>(),
                 (true, true) => ForwardOf<PtxTensorCores, TwoChunks>(),
-                (false, false) => ForwardOf<ShuffleTensorCores, OneChunk>(),
-                (false, true) => ForwardOf<ShuffleTensorCores, TwoChunks>(),
+                (false, false) => ForwardOf<SimulatorTensorCores, OneChunk>(),
+                (false, true) => ForwardOf<SimulatorTensorCores, TwoChunks>(),
             }).Method);
         return kernel;
     }
@@ -62,8 +62,8 @@ public sealed unsafe partial class Ops
             {
                 (true, false) => LoadGradient<PtxTensorCores, OneChunk>(),
                 (true, true) => LoadGradient<PtxTensorCores, TwoChunks>(),
-                (false, false) => LoadGradient<ShuffleTensorCores, OneChunk>(),
-                (false, true) => LoadGradient<ShuffleTensorCores, TwoChunks>(),
+                (false, false) => LoadGradient<SimulatorTensorCores, OneChunk>(),
+                (false, true) => LoadGradient<SimulatorTensorCores, TwoChunks>(),
             };
         return kernels;
     }

@@ -97,9 +97,9 @@ public sealed unsafe partial class Ops
                     (MatMulVariant.Large, _) => HeadResultsKernels.ProductLarge,
                     (MatMulVariant.Tf32, true) => HeadResultsKernels.ProductTf32<PtxTensorCores, TX, TWeight>,
                     (MatMulVariant.Tf32, false) =>
-                        HeadResultsKernels.ProductTf32<ShuffleTensorCores, TX, TWeight>,
+                        HeadResultsKernels.ProductTf32<SimulatorTensorCores, TX, TWeight>,
                     (_, true) => HeadResultsKernels.ProductBf16<PtxTensorCores, TX, TWeight>,
-                    (_, false) => HeadResultsKernels.ProductBf16<ShuffleTensorCores, TX, TWeight>,
+                    (_, false) => HeadResultsKernels.ProductBf16<SimulatorTensorCores, TX, TWeight>,
                 };
             return variant == MatMulVariant.Large
                 ? gpu.LoadKernel(kernel.Method).CreateLauncherDelegate<HeadProductLauncher>()

@@ -3,13 +3,16 @@ using ILGPU;
 namespace HeadTap.Kernels;
 
 /// <summary>
-/// The fragments of <see cref="PtxTensorCores"/>, computed by warp shuffles: for tests on ILGPU's simulator
-/// with warps of 32. Products of rounded operands are exact in float32; they are added one by one, 0, 4, 1, 5
+/// The fragments of <see cref="PtxTensorCores"/>, exchanged in shared memory: for tests on ILGPU's
+/// simulator with warps of 32. Products of rounded operands are exact in float32; they are added one by one, 0, 4, 1, 5
 /// .. of eight TF32 terms and 0, 1, 8, 9, 2 .. of sixteen BF16 ones: the order in which lanes hold them.
 /// Hardware adds several at once and may round a sum the other way.
 /// </summary>
-public readonly struct ShuffleTensorCores : ITensorCores
+public readonly struct SimulatorTensorCores : ITensorCores
 {
+    // Threads of the largest group; the group's size is no constant where this is compiled.
+    const int MostThreads = 256;
+
     /// <inheritdoc/>
     public static int Origin(ArrayView<float> shared) => 0;
 
@@ -19,58 +22,97 @@ public readonly struct ShuffleTensorCores : ITensorCores
     /// <inheritdoc/>
     public static SumFragment MultiplyTf32(LeftFragment a, RightFragment b, SumFragment c)
     {
-        int g = Warp.LaneIdx / 4, t = Warp.LaneIdx % 4;
+        ArrayView<LeftFragment> left = SharedMemory.Allocate<LeftFragment>(MostThreads);
+        ArrayView<RightFragment> right = SharedMemory.Allocate<RightFragment>(MostThreads);
+        int lane = Warp.LaneIdx, first = FirstLane(), g = lane / 4, t = lane % 4;
+        left[first + lane] = a;
+        right[first + lane] = b;
+        Warp.Barrier();
         for (int j = 0; j < 4; j++)
         {
-            LeftFragment x = Warp.Shuffle(a, 4 * g + j);
-            RightFragment v = Warp.Shuffle(b, 8 * t + j), w = Warp.Shuffle(b, 8 * t + 4 + j);
+            LeftFragment x = left[first + 4 * g + j];
+            RightFragment v = right[first + 8 * t + j], w = right[first + 8 * t + 4 + j];
             c.C0 = c.C0 + Number(x.R0) * Number(v.R0) + Number(x.R2) * Number(v.R1);
             c.C1 = c.C1 + Number(x.R0) * Number(w.R0) + Number(x.R2) * Number(w.R1);
             c.C2 = c.C2 + Number(x.R1) * Number(v.R0) + Number(x.R3) * Number(v.R1);
             c.C3 = c.C3 + Number(x.R1) * Number(w.R0) + Number(x.R3) * Number(w.R1);
         }
+        Warp.Barrier(); // the next product writes there
         return c;
     }
 
     /// <inheritdoc/>
     public static SumFragment MultiplyBf16(LeftFragment a, RightFragment b, SumFragment c)
     {
-        int g = Warp.LaneIdx / 4, t = Warp.LaneIdx % 4;
+        ArrayView<LeftFragment> left = SharedMemory.Allocate<LeftFragment>(MostThreads);
+        ArrayView<RightFragment> right = SharedMemory.Allocate<RightFragment>(MostThreads);
+        int lane = Warp.LaneIdx, first = FirstLane(), g = lane / 4, t = lane % 4;
+        left[first + lane] = a;
+        right[first + lane] = b;
+        Warp.Barrier();
         for (int j = 0; j < 4; j++)
         {
-            LeftFragment x = Warp.Shuffle(a, 4 * g + j);
-            RightFragment v = Warp.Shuffle(b, 8 * t + j), w = Warp.Shuffle(b, 8 * t + 4 + j);
+            LeftFragment x = left[first + 4 * g + j];
+            RightFragment v = right[first + 8 * t + j], w = right[first + 8 * t + 4 + j];
             c.C0 = Add(Add(c.C0, x.R0, v.R0), x.R2, v.R1);
             c.C1 = Add(Add(c.C1, x.R0, w.R0), x.R2, w.R1);
             c.C2 = Add(Add(c.C2, x.R1, v.R0), x.R3, v.R1);
             c.C3 = Add(Add(c.C3, x.R1, w.R0), x.R3, w.R1);
         }
+        Warp.Barrier(); // the next product writes there
         return c;
     }
 
     /// <inheritdoc/>
     public static LeftFragment Load4(ArrayView<float> shared, int origin, int word)
-        => new()
+    {
+        ArrayView<int> rows = Exchange(word);
+        int first = FirstLane();
+        var result = new LeftFragment
         {
-            R0 = Row(shared, word, 0), R1 = Row(shared, word, 1),
-            R2 = Row(shared, word, 2), R3 = Row(shared, word, 3),
+            R0 = Row(shared, rows, first), R1 = Row(shared, rows, first + 8),
+            R2 = Row(shared, rows, first + 16), R3 = Row(shared, rows, first + 24),
         };
+        Warp.Barrier();
+        return result;
+    }
 
     /// <inheritdoc/>
     public static RightFragment Load2(ArrayView<float> shared, int origin, int word)
-        => new() { R0 = Row(shared, word, 0), R1 = Row(shared, word, 1) };
+    {
+        ArrayView<int> rows = Exchange(word);
+        int first = FirstLane();
+        var result = new RightFragment { R0 = Row(shared, rows, first), R1 = Row(shared, rows, first + 8) };
+        Warp.Barrier();
+        return result;
+    }
 
     /// <inheritdoc/>
     public static LeftFragment Load4Transposed(ArrayView<float> shared, int origin, int word)
-        => new()
+    {
+        ArrayView<int> rows = Exchange(word);
+        int first = FirstLane();
+        var result = new LeftFragment
         {
-            R0 = Column(shared, word, 0), R1 = Column(shared, word, 1),
-            R2 = Column(shared, word, 2), R3 = Column(shared, word, 3),
+            R0 = Column(shared, rows, first), R1 = Column(shared, rows, first + 8),
+            R2 = Column(shared, rows, first + 16), R3 = Column(shared, rows, first + 24),
         };
+        Warp.Barrier();
+        return result;
+    }
 
     /// <inheritdoc/>
     public static RightFragment Load2Transposed(ArrayView<float> shared, int origin, int word)
-        => new() { R0 = Column(shared, word, 0), R1 = Column(shared, word, 1) };
+    {
+        ArrayView<int> rows = Exchange(word);
+        int first = FirstLane();
+        var result = new RightFragment
+        {
+            R0 = Column(shared, rows, first), R1 = Column(shared, rows, first + 8),
+        };
+        Warp.Barrier();
+        return result;
+    }
 
     /// <inheritdoc/>
     public static uint Tf32(float value)
@@ -112,17 +154,31 @@ public readonly struct ShuffleTensorCores : ITensorCores
     /// <inheritdoc/>
     public static void WaitAllButTwo() { }
 
-    static uint Row(ArrayView<float> shared, int word, int matrix)
+    // One exchange in shared memory, two meetings of the warp: a shuffle of the simulator is two meetings too, and
+    // a product took 32 of them.
+    static ArrayView<int> Exchange(int word)
     {
-        int lane = Warp.LaneIdx;
-        return Interop.FloatAsInt(shared[Warp.Shuffle(word, 8 * matrix + lane / 4) + lane % 4]);
+        ArrayView<int> words = SharedMemory.Allocate<int>(MostThreads);
+        words[FirstLane() + Warp.LaneIdx] = word;
+        Warp.Barrier();
+        return words;
     }
 
-    static uint Column(ArrayView<float> shared, int word, int matrix)
+    // Where a warp's part of an exchange begins: no warp sees another's.
+    static int FirstLane() => Warp.WarpSize * Warp.WarpIdx;
+
+    // Matrix at the lanes from first: lane 4g + t gets word t of row g.
+    static uint Row(ArrayView<float> shared, ArrayView<int> rows, int first)
+    {
+        int lane = Warp.LaneIdx;
+        return Interop.FloatAsInt(shared[rows[first + lane / 4] + lane % 4]);
+    }
+
+    static uint Column(ArrayView<float> shared, ArrayView<int> rows, int first)
     {
         int g = Warp.LaneIdx / 4, t = Warp.LaneIdx % 4;
-        uint even = Interop.FloatAsInt(shared[Warp.Shuffle(word, 8 * matrix + 2 * t) + g / 2]);
-        uint odd = Interop.FloatAsInt(shared[Warp.Shuffle(word, 8 * matrix + 2 * t + 1) + g / 2]);
+        uint even = Interop.FloatAsInt(shared[rows[first + 2 * t] + g / 2]);
+        uint odd = Interop.FloatAsInt(shared[rows[first + 2 * t + 1] + g / 2]);
         int shift = 16 * (g % 2);
         return ((even >> shift) & 0xFFFF) | (((odd >> shift) & 0xFFFF) << 16);
     }
