@@ -14,8 +14,9 @@ public class OpCaseTests
         select new TestCaseData(device, instance)
             .SetArgDisplayNames(op.Name, device, instance.Shape.Replace('.', '_'));
 
-    // The simulator starts a thread of the system for each of a group's: of the values that a shape is tried with,
-    // it runs every second one, and the others with the next shape. OpenCL runs the same kernels with all.
+    // The simulator starts a thread of the system for each of a group's: of the values that a shape is tried
+    // with, it runs every second one, and the others with the next shape. OpenCL runs the same kernels with
+    // all.
     static IEnumerable<OpInstance> Alternating(IEnumerable<OpInstance> instances) => instances
         .GroupBy(i => i.Shape.Contains(", ", StringComparison.Ordinal)
             ? i.Shape[..i.Shape.LastIndexOf(", ", StringComparison.Ordinal)] : i.Shape)

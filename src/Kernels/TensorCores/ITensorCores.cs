@@ -5,7 +5,8 @@ namespace HeadTap.Kernels;
 /// <summary>
 /// What a warp of 32 lanes can do together: matrix products of fragments, loads of fragments, copies that run
 /// while it computes. Kernels are generic over it: <see cref="PtxTensorCores"/> is the hardware's (CUDA, from
-/// sm_80 on), <see cref="SimulatorTensorCores"/> computes the same fragments on the simulator, so that layouts,
+/// sm_80 on), <see cref="SimulatorTensorCores"/> computes the same fragments on the simulator, so that
+/// layouts,
 /// indices and pipelines are tested without a GPU. All lanes of a warp call together.
 /// </summary>
 /// <remarks>

@@ -4,7 +4,8 @@ namespace HeadTap.Kernels;
 
 /// <summary>
 /// The fragments of <see cref="PtxTensorCores"/>, exchanged in shared memory: for tests on ILGPU's
-/// simulator with warps of 32. Products of rounded operands are exact in float32; they are added one by one, 0, 4, 1, 5
+/// simulator with warps of 32. Products of rounded operands are exact in float32; they are added one by
+/// one, 0, 4, 1, 5
 /// .. of eight TF32 terms and 0, 1, 8, 9, 2 .. of sixteen BF16 ones: the order in which lanes hold them.
 /// Hardware adds several at once and may round a sum the other way.
 /// </summary>
@@ -154,8 +155,8 @@ public readonly struct SimulatorTensorCores : ITensorCores
     /// <inheritdoc/>
     public static void WaitAllButTwo() { }
 
-    // One exchange in shared memory, two meetings of the warp: a shuffle of the simulator is two meetings too, and
-    // a product took 32 of them.
+    // One exchange in shared memory, two meetings of the warp: a shuffle of the simulator is two meetings
+    // too, and a product took 32 of them.
     static ArrayView<int> Exchange(int word)
     {
         ArrayView<int> words = SharedMemory.Allocate<int>(MostThreads);

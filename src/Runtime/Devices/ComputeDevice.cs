@@ -124,8 +124,8 @@ public sealed class ComputeDevice : IDisposable
     /// <param name="warpSize">The warp to imitate: 16, 32 or 64 threads.</param>
     internal static ComputeDevice OpenSimulator(int warpSize = 32)
     {
-        // As many threads as our largest group, and no more: each thread of the simulator is one of the system's,
-        // and all of them meet at the barriers of every group, those outside the group too.
+        // As many threads as our largest group, and no more: each thread of the simulator is one of the
+        // system's, and all of them meet at the barriers of every group, those outside the group too.
         int threads = GroupLimits.OfKernels.Threads;
         if (warpSize is not (16 or 32 or 64))
             throw new ArgumentOutOfRangeException(nameof(warpSize), warpSize, "Must be 16, 32 or 64.");

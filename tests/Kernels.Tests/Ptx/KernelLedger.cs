@@ -23,7 +23,8 @@ namespace HeadTap.Kernels.Tests;
 /// <param name="Barriers">Barriers in the code.</param>
 /// <param name="Instructions">All instructions but padding.</param>
 /// <param name="Ptxas">The assembler's version.</param>
-/// <param name="Ptx">First 16 hexadecimal digits of SHA-256 of the PTX: the same PTX needs no assembling again.</param>
+/// <param name="Ptx">First 16 hexadecimal digits of SHA-256 of the PTX: the same PTX needs no assembling
+/// again.</param>
 sealed record LedgerRow(
     string Kernel, string Architecture, int Registers, int SharedBytes, int LocalBytes, int SpillStoreBytes,
     int SpillLoadBytes, int Hmma, int Ldsm, int Ldgsts, int Ldg128, int Stg128, int Ffma, int Barriers,
@@ -48,8 +49,8 @@ sealed record LedgerRow(
         for (int i = 2; i < c.Length - 2; i++)
             if (!int.TryParse(c[i], CultureInfo.InvariantCulture, out n[i]))
                 return null;
-        return new(c[0], c[1], n[2], n[3], n[4], n[5], n[6], n[7], n[8], n[9], n[10], n[11], n[12], n[13], n[14],
-            c[15], c[16]);
+        return new(c[0], c[1], n[2], n[3], n[4], n[5], n[6], n[7], n[8], n[9], n[10], n[11], n[12],
+            n[13], n[14], c[15], c[16]);
     }
 }
 

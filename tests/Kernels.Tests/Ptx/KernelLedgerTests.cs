@@ -54,7 +54,8 @@ public class KernelLedgerTests
     [Test]
     public void Spills_missing_tensor_cores_and_stale_lines_are_seen()
     {
-        LedgerRow good = new("A.B", "sm_80", 32, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 100, "11.8.89", "0123456789ABCDEF");
+        LedgerRow good = new("A.B", "sm_80", 32, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 100, "11.8.89",
+            "0123456789ABCDEF");
         string[] Complain(LedgerRow row, params string[] lines)
             => [.. KernelLedger.Complaints([row], new HashSet<string> { "A.B" }, lines)];
         Assert.That(LedgerRow.Parse(good.Line), Is.EqualTo(good));

@@ -35,30 +35,35 @@ static partial class PtxAssembler
     public static string Version => s_version.Value;
 
     /// <summary>
-    /// The catalog's rows, with those of <paramref name="known"/> taken over where the PTX is still the same. The
-    /// first kernel of each architecture is assembled in any case, so that a broken toolchain is seen.
+    /// The catalog's rows, with those of <paramref name="known"/> taken over where the PTX is still the same.
+    /// The first kernel of each architecture is assembled in any case, so that a broken toolchain is seen.
     /// </summary>
     /// <param name="known">Rows that this version of the assembler made.</param>
     public static List<LedgerRow> AssembleChanged(IEnumerable<LedgerRow> known)
     {
-        ILookup<(string, string, string), LedgerRow> before = known.ToLookup(r => (r.Kernel, r.Architecture, r.Ptx));
-        // One module an architecture: nvdisasm alone takes 0.2 s to start, and there are a hundred kernels and
-        // more.
-        Dictionary<(string, string), LedgerRow> rows = KernelCatalog.Builds.GroupBy(b => Target(b.Architecture))
+        ILookup<(string, string, string), LedgerRow> before =
+            known.ToLookup(r => (r.Kernel, r.Architecture, r.Ptx));
+        // One module per architecture: nvdisasm alone takes 0.2 s to start, and there are over a hundred
+        // kernels.
+        Dictionary<(string, string), LedgerRow> rows = KernelCatalog.Builds
+            .GroupBy(b => Target(b.Architecture))
             .AsParallel().SelectMany(group =>
             {
                 (string Name, string Ptx)[] all =
-                    [.. group.Select(b => (b.Kernel.Name, PtxCompilation.Of(b.Kernel.Method, b.Architecture)))];
-                LedgerRow[] same = [.. all.Skip(1).SelectMany(k => before[(k.Name, group.Key, Hash(k.Ptx))].Take(1))];
+                    [.. group.Select(
+                        b => (b.Kernel.Name, PtxCompilation.Of(b.Kernel.Method, b.Architecture)))];
+                LedgerRow[] same = [.. all.Skip(1)
+                    .SelectMany(k => before[(k.Name, group.Key, Hash(k.Ptx))].Take(1))];
                 HashSet<string> taken = [.. same.Select(r => r.Kernel)];
-                return same.Concat(Assemble(group.Key, "kernels", [.. all.Where(k => !taken.Contains(k.Name))]));
+                return same.Concat(
+                    Assemble(group.Key, "kernels", [.. all.Where(k => !taken.Contains(k.Name))]));
             })
             .ToDictionary(row => (row.Kernel, row.Architecture));
         return [.. KernelCatalog.Builds.Select(b => rows[(b.Kernel.Name, Target(b.Architecture))])];
     }
 
-    // Of the text from the header on, without the name of the entry. ILGPU counts through a process, and hangs the
-    // count on labels and on the names of parameters: here both are counted within the kernel.
+    // Of the text from the header on, without the name of the entry. ILGPU counts through a process, and
+    // hangs the count on labels and on the names of parameters: here both are counted within the kernel.
     static string Hash(string ptx)
     {
         var seen = new Dictionary<string, int>();
@@ -94,7 +99,8 @@ static partial class PtxAssembler
         File.WriteAllText(file + ".sass", sass);
         var reports = Report().Matches(report).ToDictionary(m => m.Groups[1].Value, m => m.Value);
         var codes = sass.Split("\n.text.").Skip(1).ToDictionary(part => part[..part.IndexOf(':')]);
-        return [.. kernels.Select(k => Row(k.Name, target, reports[Label(k.Name)], codes[Label(k.Name)], Hash(k.Ptx)))];
+        return [.. kernels.Select(k => Row(
+            k.Name, target, reports[Label(k.Name)], codes[Label(k.Name)], Hash(k.Ptx)))];
     }
 
     /// <summary><c>sm_80</c></summary>

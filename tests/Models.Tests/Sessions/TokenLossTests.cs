@@ -8,7 +8,8 @@ public class TokenLossTests
     [TestCaseSource(typeof(TestDevice), nameof(TestDevice.Models))]
     public void Losses_of_positions_are_as_exact_as_float32_allows(string device)
     {
-        using var test = new TestModel(device, TestModel.Small with { Layers = 1 }); // losses lie above the blocks
+        // Losses lie above the blocks.
+        using var test = new TestModel(device, TestModel.Small with { Layers = 1 });
         int[][] rows = [test.Tokens(1, 6), test.Tokens(2, 1), test.Tokens(3, 4)];
         var batch = new SequenceBatch(rows);
         int[] targets = batch.NextTokens();

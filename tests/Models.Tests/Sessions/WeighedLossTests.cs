@@ -11,7 +11,8 @@ public class WeighedLossTests
 
     [Test, Combinatorial]
     public void Gradients_of_weighed_losses_are_as_exact_as_float32_allows(
-        [ValueSource(typeof(TestDevice), nameof(TestDevice.Models))] string device, [Values] bool logitsRecorded)
+        [ValueSource(typeof(TestDevice), nameof(TestDevice.Models))] string device,
+        [Values] bool logitsRecorded)
     {
         using var run = new Run(device, logitsRecorded);
         float[] weights = Numbers.Normal(5, run.Targets.Length);
@@ -25,7 +26,8 @@ public class WeighedLossTests
 
     [Test, Combinatorial]
     public void Divergence_from_another_models_logits_is_as_exact_as_float32_allows(
-        [ValueSource(typeof(TestDevice), nameof(TestDevice.Models))] string device, [Values] bool logitsRecorded)
+        [ValueSource(typeof(TestDevice), nameof(TestDevice.Models))] string device,
+        [Values] bool logitsRecorded)
     {
         using var run = new Run(device, logitsRecorded);
         int rows = run.Batch.B * T, V = run.Test.Model.Config.VocabSize;

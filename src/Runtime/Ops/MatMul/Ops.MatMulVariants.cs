@@ -117,13 +117,15 @@ public sealed unsafe partial class Ops
                     (MatMulVariant.Pipelined, false) =>
                         MatMulPipelinedKernels.Product<SimulatorTensorCores, TX, TWeight>,
                     (MatMulVariant.Tf32, true) => MatMulTensorKernels.Tf32<PtxTensorCores, TX, TWeight>,
-                    (MatMulVariant.Tf32, false) => MatMulTensorKernels.Tf32<SimulatorTensorCores, TX, TWeight>,
+                    (MatMulVariant.Tf32, false) =>
+                        MatMulTensorKernels.Tf32<SimulatorTensorCores, TX, TWeight>,
                     (MatMulVariant.Tf32Small, true) =>
                         MatMulTensorKernels.Tf32Small<PtxTensorCores, TX, TWeight>,
                     (MatMulVariant.Tf32Small, false) =>
                         MatMulTensorKernels.Tf32Small<SimulatorTensorCores, TX, TWeight>,
                     (MatMulVariant.Bf16, true) => MatMulTensorKernels.Bf16<PtxTensorCores, TX, TWeight>,
-                    (MatMulVariant.Bf16, false) => MatMulTensorKernels.Bf16<SimulatorTensorCores, TX, TWeight>,
+                    (MatMulVariant.Bf16, false) =>
+                        MatMulTensorKernels.Bf16<SimulatorTensorCores, TX, TWeight>,
                     (_, true) => MatMulTensorKernels.Bf16Small<PtxTensorCores, TX, TWeight>,
                     (_, false) => MatMulTensorKernels.Bf16Small<SimulatorTensorCores, TX, TWeight>,
                 };
