@@ -66,7 +66,7 @@ public sealed class SupermaskCase : OpCase<MaskShape>
     protected override void Oracle<T>(MaskShape s, OpValues<T> v)
     {
         float[] scores = Array.ConvertAll(v["scores"], x => float.CreateChecked(x));
-        v["mask"] = Array.ConvertAll(SupermaskReference.LowestMask(scores, s.Count), x => T.CreateChecked(x));
+        v["mask"] = Array.ConvertAll(SupermaskReference.Mask(scores, s.Count), x => T.CreateChecked(x));
     }
 }
 

@@ -90,17 +90,6 @@ public sealed unsafe partial class Ops
                 (x.Rows, ReductionKernels.BlockSize), x.View, sums.View, x.Columns);
     }
 
-    /// <summary>Throws if an element is NaN or infinite; waits for the device.</summary>
-    /// <exception cref="InvalidOperationException">Names the tensor, the first index, its value.</exception>
-    public void CheckFinite(Tensor x)
-    {
-        long first = FirstNonfinite(x);
-        if (first < 0)
-            return;
-        float value = x.Slice(x.Name, first, 1).ToArray()[0];
-        throw new InvalidOperationException($"{x} is not finite: element {first} is {value}.");
-    }
-
     /// <summary>The first element that is NaN or infinite, -1 for none; waits for the device.</summary>
     public long FirstNonfinite(Tensor x)
     {
