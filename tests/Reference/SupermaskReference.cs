@@ -6,7 +6,7 @@ namespace HeadTap.Reference;
 public static class SupermaskReference
 {
     /// <summary>0 for the lowest magnitudes, by index among equal ones, NaN last; else 1.</summary>
-    public static float[] LowestMask(float[] scores, long count)
+    public static float[] Mask(float[] scores, long count)
     {
         float[] mask = [.. scores.Select(_ => 1f)];
         foreach (int i in Enumerable.Range(0, scores.Length)

@@ -83,7 +83,7 @@ public class SupermaskTests
         {
             ops.Fill(mask, 0.5f);
             ops.Supermask(tensor, mask, count);
-            Assert.That(mask.ToArray().AsSpan().SequenceEqual(SupermaskReference.LowestMask(scores, count)),
+            Assert.That(mask.ToArray().AsSpan().SequenceEqual(SupermaskReference.Mask(scores, count)),
                 Is.True, $"count {count}");
         }
         Assert.That(tensor.ToArray(), Is.EqualTo(scores), "scores are read only");
