@@ -112,8 +112,11 @@ public static class AttentionTensorBackwardKernels
                 dVUpper = Mix<TCores, TNumber, THead>(s, shared, origin, dzRows.Upper, q0, length, dVUpper);
             Accumulator16x64 dP = Products<TCores, TNumber, THead>(
                 shared, origin, size, vRows, k0, length, dzRows, q0, length, D);
+            // The weights come after the columns: before them ptxas takes 200 registers a thread in place of 168,
+            // and two groups fit a multiprocessor in place of three.
+            LoadColumns<TCores, TNumber, THead>(shared, qRows, q0, length);
             s = s.Weighted(dP, rowDot, at, length - i);
-            dK = Mix<TCores, TNumber, THead>(s, shared, origin, qRows, q0, length, dK);
+            dK = MixLoaded<TCores, TNumber, THead>(s, shared, origin, dK);
             if (THead.Two)
                 dKUpper = Mix<TCores, TNumber, THead>(s, shared, origin, qRows.Upper, q0, length, dKUpper);
         }
@@ -161,8 +164,7 @@ public static class AttentionTensorBackwardKernels
         return s;
     }
 
-    // Adds the product of a lane's weights with columns of rows, which pass through the tile that no own rows
-    // take.
+    // Adds the product of a lane's weights with columns of rows.
     static Accumulator16x64 Mix<TCores, TNumber, THead>(
         Accumulator16x64 weights, ArrayView<float> shared, int origin, HeadRows rows, int first, int end,
         Accumulator16x64 sum)
@@ -170,11 +172,35 @@ public static class AttentionTensorBackwardKernels
         where TNumber : struct, ITensorNumber
         where THead : struct, IHeadChunks
     {
-        int tile = (THead.Two ? 1 : 2) * (Side * Side / TNumber.PerWord);
-        LoadTransposed<TCores, TNumber>(rows, shared, tile, first, end);
+        LoadColumns<TCores, TNumber, THead>(shared, rows, first, end);
+        return MixLoaded<TCores, TNumber, THead>(weights, shared, origin, sum);
+    }
+
+    // Columns of rows go through the tile that no own rows take.
+    static void LoadColumns<TCores, TNumber, THead>(ArrayView<float> shared, HeadRows rows, int first, int end)
+        where TCores : struct, ITensorCores
+        where TNumber : struct, ITensorNumber
+        where THead : struct, IHeadChunks
+    {
+        LoadTransposed<TCores, TNumber>(rows, shared, ColumnTile<TNumber, THead>(), first, end);
         Group.Barrier(); // the columns are complete
-        sum = AttentionTensorTiles.Mix<TCores, TNumber>(weights, shared, origin, tile, sum);
+    }
+
+    static Accumulator16x64 MixLoaded<TCores, TNumber, THead>(
+        Accumulator16x64 weights, ArrayView<float> shared, int origin, Accumulator16x64 sum)
+        where TCores : struct, ITensorCores
+        where TNumber : struct, ITensorNumber
+        where THead : struct, IHeadChunks
+    {
+        sum = AttentionTensorTiles.Mix<TCores, TNumber>(
+            weights, shared, origin, ColumnTile<TNumber, THead>(), sum);
         Group.Barrier(); // everyone is done with them
         return sum;
     }
+
+    // Words before the tile of columns.
+    static int ColumnTile<TNumber, THead>()
+        where TNumber : struct, ITensorNumber
+        where THead : struct, IHeadChunks
+        => (THead.Two ? 1 : 2) * (Side * Side / TNumber.PerWord);
 }
