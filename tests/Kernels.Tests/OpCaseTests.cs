@@ -25,6 +25,7 @@ public class OpCaseTests
     static IEnumerable<TestCaseData> Repeated() =>
         from op in OpCase.All
         from device in Devices(op)
+        where device != "simulator" // it runs one group at a time, always in the same order
         select new TestCaseData(device, op.Small.ElementAt(Math.Min(1, op.Small.Count() - 1)))
             .SetArgDisplayNames(op.Name, device);
 

@@ -20,7 +20,7 @@ static class TestDevice
     public static IEnumerable<string> Ilgpu => ["simulator", "opencl", "cuda"];
 
     /// <summary>
-    /// All but the simulator. A pass of a model takes it half a minute, and OpCaseTests runs every op on it.
+    /// All but the simulator. What calls many ops takes it minutes, and OpCaseTests runs every op on it.
     /// </summary>
     public static IEnumerable<string> Models => Hosts.Concat(["opencl", "cuda"]);
 
