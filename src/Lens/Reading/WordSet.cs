@@ -34,14 +34,15 @@ public sealed class WordSet
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
         return [.. Enumerable.Range(0, V)
-            .Select(v => v < tokenizer.VocabSize && _words.Contains(Plain(tokenizer.Decode([v]))))];
+            .Select(v => tokenizer.HasToken(v) && _words.Contains(Plain(tokenizer.Decode([v]))))];
     }
 
     /// <summary>Returns how many of the words are a single token.</summary>
     public int Spelled(ByteBpeTokenizer tokenizer)
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
-        return Enumerable.Range(0, tokenizer.VocabSize).Select(v => Plain(tokenizer.Decode([v])))
+        return Enumerable.Range(0, tokenizer.VocabSize).Where(tokenizer.HasToken)
+            .Select(v => Plain(tokenizer.Decode([v])))
             .Where(_words.Contains).Distinct().Count();
     }
 

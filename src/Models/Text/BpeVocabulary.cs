@@ -25,8 +25,8 @@ public sealed class BpeVocabulary
     /// <summary>
     /// A vocabulary from its parts.
     /// </summary>
-    /// <param name="tokens">Token texts by id, spelled in GPT-2's byte alphabet; special tokens as they
-    /// are.</param>
+    /// <param name="tokens">Token texts by id, spelled in GPT-2's byte alphabet; special tokens as they are;
+    /// empty for an id without a token.</param>
     /// <param name="merges">Pairs of tokens to join, the first rank first.</param>
     /// <param name="specialTokens">Those of the tokens that stand for no bytes of text.</param>
     /// <exception cref="ArgumentException">Two tokens are equal, one is not spelled in the byte alphabet, or
@@ -42,7 +42,8 @@ public sealed class BpeVocabulary
     }
 
     /// <summary>
-    /// Token texts by id, spelled in GPT-2's byte alphabet (a space is Ġ); special tokens as they are.
+    /// Token texts by id, spelled in GPT-2's byte alphabet (a space is Ġ); special tokens as they are; empty
+    /// for an id that vocab.json skips.
     /// </summary>
     public IReadOnlyList<string> Tokens { get; }
 
@@ -92,7 +93,7 @@ public sealed class BpeVocabulary
         for (int id = 0; id < Tokens.Count; id++)
         {
             if (Tokens[id].Length == 0)
-                return $"token {id} is empty";
+                continue;
             if (!seen.Add(Tokens[id]))
                 return $"token {Quoted.Name(Tokens[id])} is there twice";
             if (!added.Contains(Tokens[id]) && ByteAlphabet.Bytes(Tokens[id]) is null)
@@ -125,11 +126,22 @@ public sealed class BpeVocabulary
         return null;
     }
 
+    /// <summary>The id of each token.</summary>
+    internal Dictionary<string, int> Ids()
+    {
+        var ids = new Dictionary<string, int>(Tokens.Count, StringComparer.Ordinal);
+        for (int id = 0; id < Tokens.Count; id++)
+            if (Tokens[id].Length > 0)
+                ids.Add(Tokens[id], id);
+        return ids;
+    }
+
     void WriteVocabulary(Utf8JsonWriter json)
     {
         json.WriteStartObject();
         for (int id = 0; id < Tokens.Count; id++)
-            json.WriteNumber(Tokens[id], id);
+            if (Tokens[id].Length > 0)
+                json.WriteNumber(Tokens[id], id);
         json.WriteEndObject();
     }
 

@@ -13,7 +13,7 @@ namespace HeadTap.Models;
 public sealed class ByteBpeTokenizer
 {
     readonly BpeTokenizer _bpe;
-    readonly byte[][] _bytes; // [V]
+    readonly byte[]?[] _bytes; // [V], null where an id has no token
     readonly Action<string>? _specialLeft;
     readonly AddedTokenCutter? _added; // null if there is no added token
     readonly Lazy<LongWordMerge> _longWords;
@@ -25,9 +25,7 @@ public sealed class ByteBpeTokenizer
     {
         Vocabulary = vocabulary;
         ArgumentNullException.ThrowIfNull(vocabulary);
-        var ids = new Dictionary<string, int>(vocabulary.Tokens.Count, StringComparer.Ordinal);
-        for (int id = 0; id < vocabulary.Tokens.Count; id++)
-            ids.Add(vocabulary.Tokens[id], id);
+        Dictionary<string, int> ids = vocabulary.Ids();
         // An added token that no merge makes is not the model's: no word may become it.
         var own = vocabulary.AddedTokens.Select(token => token.Text).ToHashSet(StringComparer.Ordinal);
         own.RemoveWhere(token => token.Length == 1 && ByteAlphabet.Bytes(token) is not null);
@@ -46,8 +44,8 @@ public sealed class ByteBpeTokenizer
             ? ids[BpeVocabulary.EndOfText] : null;
         _ids = ids;
 
-        _bytes = [.. vocabulary.Tokens.Select(token => own.Contains(token) ? Encoding.UTF8.GetBytes(token)
-            : ByteAlphabet.Bytes(token)!)];
+        _bytes = [.. vocabulary.Tokens.Select(token => token.Length == 0 ? null
+            : own.Contains(token) ? Encoding.UTF8.GetBytes(token) : ByteAlphabet.Bytes(token))];
         var missing = new bool[256];
         for (int b = 0; b < 256; b++)
             missing[b] = !ids.ContainsKey(ByteAlphabet.Spell((byte)b).ToString());
@@ -78,7 +76,7 @@ public sealed class ByteBpeTokenizer
     /// </summary>
     public BpeVocabulary Vocabulary { get; }
 
-    /// <summary>V, the number of token ids: valid ids are 0 … V - 1.</summary>
+    /// <summary>V, one more than the largest token id; smaller ones may be without a token.</summary>
     public int VocabSize => _bytes.Length;
 
     /// <summary>
@@ -98,6 +96,9 @@ public sealed class ByteBpeTokenizer
     /// come from several threads. Null for nobody.</param>
     public ByteBpeTokenizer With(bool parseSpecial, Action<string>? specialLeft = null)
         => new(this, parseSpecial, specialLeft);
+
+    /// <summary>Whether an id has a token.</summary>
+    public bool HasToken(int id) => id >= 0 && id < _bytes.Length && _bytes[id] is not null;
 
     /// <summary>Returns the id of a token as the vocabulary spells it; null if it has none.</summary>
     public int? IdOf(string token) => _ids.TryGetValue(token, out int id) ? id : null;
@@ -130,7 +131,8 @@ public sealed class ByteBpeTokenizer
     }
 
     /// <summary>Ids to text; bytes that are not UTF-8 (half of a character) become U+FFFD. An id that has no
-    /// token, as the last rows of a padded vocabulary, is <c>&lt;id 50270&gt;</c>.</summary>
+    /// token, as the last rows of a padded vocabulary or one that vocab.json skips, is
+    /// <c>&lt;id 50270&gt;</c>.</summary>
     /// <exception cref="UserException">An id is negative.</exception>
     public string Decode(ReadOnlySpan<int> ids) => Encoding.UTF8.GetString(DecodeBytes(ids));
 
@@ -258,6 +260,6 @@ public sealed class ByteBpeTokenizer
         if (id < 0)
             throw new UserException(
                 $"Token id {id} is not in the vocabulary; expected 0 to {_bytes.Length - 1}.");
-        return id < _bytes.Length ? _bytes[id] : Encoding.UTF8.GetBytes($"<id {id}>");
+        return (id < _bytes.Length ? _bytes[id] : null) ?? Encoding.UTF8.GetBytes($"<id {id}>");
     }
 }

@@ -18,9 +18,7 @@ sealed class LongWordMerge
 
     internal LongWordMerge(BpeVocabulary vocabulary)
     {
-        var ids = new Dictionary<string, int>(StringComparer.Ordinal);
-        for (int id = 0; id < vocabulary.Tokens.Count; id++)
-            ids.Add(vocabulary.Tokens[id], id);
+        Dictionary<string, int> ids = vocabulary.Ids();
         for (int b = 0; b < 256; b++)
             _byteIds[b] = ids.GetValueOrDefault(ByteAlphabet.Spell((byte)b).ToString(), -1);
         foreach ((string left, string right) in vocabulary.Merges)

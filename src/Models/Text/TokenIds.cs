@@ -4,10 +4,12 @@ using HeadTap.Runtime;
 namespace HeadTap.Models;
 
 /// <summary>
-/// Collects tokens with their ids from JSON and checks that the ids are 0, 1, … without a gap.
+/// Collects tokens with their ids from JSON. Some ids may be skipped, as in Transformers: they have no token.
 /// </summary>
 sealed class TokenIds(string path)
 {
+    const int MostIds = 1 << 22; // the largest published vocabularies have 2^18; a list of all ids is kept
+
     readonly Dictionary<string, int> _ids = new(StringComparer.Ordinal);
     readonly Dictionary<string, AddedToken> _added = new(StringComparer.Ordinal);
 
@@ -52,14 +54,16 @@ sealed class TokenIds(string path)
     {
         if (_ids.Count == 0)
             throw new UserException($"{Quoted.Path(path)}: the vocabulary is empty.");
-        var tokens = new string[_ids.Count];
+        if (_ids.MaxBy(token => token.Value) is { Value: >= MostIds } last)
+            throw new UserException($"{Quoted.Path(path)}: token {Quoted.Name(last.Key)} has id "
+                + $"{last.Value}; expected ids below {MostIds}.");
+        var tokens = new string[_ids.Values.Max() + 1];
+        Array.Fill(tokens, "");
         foreach ((string token, int id) in _ids)
         {
-            // Unique ids below the count have no gap, and nothing is allocated for a huge id.
-            if (id >= tokens.Length)
-                throw new UserException($"{Quoted.Path(path)}: token {Quoted.Name(token)} has id {id}; "
-                    + $"expected the {tokens.Length} ids from 0 to {tokens.Length - 1}.");
-            if (tokens[id] is not null)
+            if (token.Length == 0)
+                throw new UserException($"{Quoted.Path(path)}: token {id} is empty.");
+            if (tokens[id].Length > 0)
                 throw new UserException($"{Quoted.Path(path)}: id {id} is that of {Quoted.Name(tokens[id])} "
                     + $"and of {Quoted.Name(token)}.");
             tokens[id] = token;

@@ -31,8 +31,8 @@ sealed class TokenizerFilesTests
     [TestCase("{\"a\": 0, \"a\": 1}", "")]
     [TestCase("{\"a\": 0, \"\\u0061\": 1}", "")]
     [TestCase("{\"a\": 0, \"b\": 0}", "id 0")]
-    [TestCase("{\"a\": 0, \"b\": 2}", "id 2")]
-    [TestCase("{\"a\": 0, \"b\": 2147483647}", "id 2147483647")]
+    [TestCase("{\"a\": 0, \"b\": 2147483647}", "id 2147483647", "below 4194304")]
+    [TestCase("{\"a\": 0, \"b\": 4194304}", "id 4194304", "below 4194304")]
     [TestCase("{\"a\": 0, \"b\": 4294967296}", "4294967296")]
     [TestCase("{\"a\": -1}", "-1")]
     [TestCase("{\"a\": 0.5}", "0.5")]
@@ -43,12 +43,35 @@ sealed class TokenizerFilesTests
     [TestCase("{\"a b\": 0}", "byte alphabet")]
     [TestCase("{\"日\": 0}", "byte alphabet")]
     [TestCase("{\"\\ud800\": 0}", "")]
-    public void A_wrong_vocabulary_is_refused(string json, string words)
+    public void A_wrong_vocabulary_is_refused(string json, params string[] words)
     {
         using var folder = new TemporaryFolder();
         folder.Write("vocab.json", json);
         folder.Write("merges.txt", "");
-        BadInput.Refused(() => ByteBpeTokenizer.Load(folder.Path), "vocab.json", words);
+        BadInput.Refused(() => ByteBpeTokenizer.Load(folder.Path), ["vocab.json", .. words]);
+    }
+
+    [Test]
+    public void An_id_that_is_skipped_is_one_without_a_token()
+    {
+        using TemporaryFolder folder = new(), copy = new();
+        folder.Write("vocab.json", """{"b": 2, "a": 0, "ab": 5, "<s>": 7}""");
+        folder.Write("merges.txt", "a b\n");
+        folder.Write("special_tokens_map.json", """{"bos_token": "<s>"}""");
+        ByteBpeTokenizer gaps = ByteBpeTokenizer.Load(folder.Path);
+        Assert.That(gaps.VocabSize, Is.EqualTo(8));
+        Assert.That(gaps.Encode("abba<s>", parseSpecial: true), Is.EqualTo((int[])[5, 2, 0, 7]));
+        Assert.That(gaps.Decode([5, 1, 2, 6, 99]), Is.EqualTo("ab<id 1>b<id 6><id 99>"));
+        Assert.That(Enumerable.Range(-1, 10).Where(gaps.HasToken), Is.EqualTo((int[])[0, 2, 5, 7]));
+        Assert.That(Enumerable.Range(0, 9).Select(gaps.TokenText), Is.EqualTo(
+            (string[])["a", "<id 1>", "b", "<id 3>", "<id 4>", "ab", "<id 6>", "<s>", "<id 8>"]));
+        var long1 = new List<int>();
+        gaps.EncodeWordByWord("abab", long1, longest: 1);
+        Assert.That(long1, Is.EqualTo((int[])[5, 5]), "the merging of long words");
+        gaps.Vocabulary.Save(copy.Path);
+        ByteBpeTokenizer again = ByteBpeTokenizer.Load(copy.Path);
+        Assert.That(again.Vocabulary.Tokens, Is.EqualTo(gaps.Vocabulary.Tokens));
+        Assert.That(again.IdOf(""), Is.Null);
     }
 
     [TestCase("a b\nab", "line 2")]
@@ -97,7 +120,7 @@ sealed class TokenizerFilesTests
     [TestCase("\"merges\":[", "\"merges\":[\"a\",", "merge 1")]
     [TestCase("\"merges\":[", "\"merges\":[[\"a\",\"b\",\"c\"],", "merge 1")]
     [TestCase("\"id\":4", "\"id\":3", "id 3")]
-    [TestCase("\"id\":4", "\"id\":5", "id 5")]
+    [TestCase("\"id\":4", "\"id\":4194304", "id 4194304")]
     [TestCase("\"content\"", "\"contents\"", "added token")]
     public void A_wrong_tokenizer_json_is_refused(string right, string wrong, string word)
     {
