@@ -57,8 +57,8 @@ public sealed partial class ModelSession
         layout.Forward.Run(from);
         layout.LoadTargets(targets, _model.Config.VocabSize);
         float[] losses = RunLoss(layout, null);
-        return !_model.RequiresFinite || _options.TakesNonfinite || FiniteNumbers.All(losses) ? losses
-            : throw NonfinitePass.Explain(_model, rows);
+        RequireFinite(layout, rows, losses, []);
+        return losses;
     }
 
     /// <summary>
@@ -69,6 +69,9 @@ public sealed partial class ModelSession
     /// <param name="targets">[B T]: the next token of each position, or -1 where none is counted.</param>
     /// <param name="gradients">Of the trained parameters; added into.</param>
     /// <param name="scale">1 / (number of counted tokens) for the mean.</param>
+    /// <exception cref="UserException">No position has a target, one is outside the vocabulary, or a loss is
+    /// not finite where the model requires it; then <paramref name="gradients"/> may hold
+    /// anything.</exception>
     public (double Sum, int Count) ForwardBackward(
         SequenceBatch rows, ReadOnlySpan<int> targets, ParameterGradients gradients, float scale)
     {
@@ -76,6 +79,7 @@ public sealed partial class ModelSession
         layout.LoadTargets(targets, _model.Config.VocabSize);
         layout.Forward.Run();
         float[] losses = RunLoss(layout, new LossDescent(backward, new LossGradient(gradients, scale)));
+        RequireFinite(layout, rows, losses, []);
         backward.Pass.Run(gradients);
         return (SumOf(losses), layout.Counted);
     }
@@ -92,8 +96,8 @@ public sealed partial class ModelSession
     /// <param name="gradients">Of the trained parameters; added into.</param>
     /// <exception cref="ArgumentException">There are not B T targets or weights, or a weight is not
     /// finite.</exception>
-    /// <exception cref="UserException">No position has a target, or one is outside the
-    /// vocabulary.</exception>
+    /// <exception cref="UserException">No position has a target, one is outside the vocabulary, or a loss
+    /// that is weighed is not finite where the model requires it.</exception>
     public float[] ForwardBackward(SequenceBatch rows, ReadOnlySpan<int> targets,
         ReadOnlySpan<float> weights, ParameterGradients gradients)
     {
@@ -102,6 +106,7 @@ public sealed partial class ModelSession
         Tensor factors = backward.Factors(layout.WeightsOfRows(weights, counted: !LossNeedsLogits));
         layout.Forward.Run();
         float[] losses = RunLoss(layout, new LossDescent(backward, new LossGradient(gradients, 1f, factors)));
+        RequireFinite(layout, rows, losses, weights);
         backward.Pass.Run(gradients);
         return losses;
     }
@@ -113,6 +118,7 @@ public sealed partial class ModelSession
     /// <param name="rows">The batch.</param>
     /// <param name="loss">Called once, when the forward pass is done.</param>
     /// <param name="gradients">Of the trained parameters; added into.</param>
+    /// <exception cref="UserException">The loss is not finite where the model requires it.</exception>
     public double ForwardBackward(SequenceBatch rows, LogitsLoss loss, ParameterGradients gradients)
     {
         ArgumentNullException.ThrowIfNull(loss);
@@ -121,6 +127,8 @@ public sealed partial class ModelSession
         Tensor logits = LogitsOfAll(layout);
         Tensor dLogits = _pass.Memory.Cut("gradient of the logits", logits.Rows, logits.Columns);
         double value = loss(logits, dLogits);
+        if (RequiresFinite && !double.IsFinite(value))
+            throw NonfinitePass.Explain(_model, rows);
         if (rows.Lengths.Any(length => length < rows.T))
             _model.Ops.ScaleRows(backward.Factors([.. Enumerable.Range(0, rows.B * rows.T)
                 .Select(i => i % rows.T < rows.Lengths[i / rows.T] ? 1f : 0f)]), dLogits); // 0 in padding
@@ -171,6 +179,21 @@ public sealed partial class ModelSession
         }
         BackwardOfLogits(layout, backward, dX, gradients);
         backward.Pass.Run(gradients);
+    }
+
+    bool RequiresFinite => _model.RequiresFinite && !_options.TakesNonfinite;
+
+    // The one place where a loss is looked at before it is used, so that no caller need. A stream whose
+    // variance overflows is normalised to 0 and gives a loss that looks right: its 1 / scale is 0.
+    void RequireFinite(
+        SessionLayout layout, SequenceBatch rows, float[] losses, ReadOnlySpan<float> weights)
+    {
+        if (!RequiresFinite)
+            return;
+        float[] reciprocals = layout.Activations.LnFinalRstd.ToArray();
+        foreach (int i in layout.CountedPositions)
+            if ((weights.IsEmpty || weights[i] != 0) && (!float.IsFinite(losses[i]) || reciprocals[i] == 0))
+                throw NonfinitePass.Explain(_model, rows);
     }
 
     // Where logits are recorded or edited, the loss is taken of the values after that.

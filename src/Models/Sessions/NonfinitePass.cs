@@ -28,7 +28,8 @@ public static class NonfinitePass
             : precision != Precision.Fp32
             ? new($"{what}, in {precision.ManifestName()}; expected a model that fits it, or Precision fp32",
                 "Precision")
-            : new($"{what}; the model's weights are too large for float32");
+            : new($"{what}; the model's weights are too large for float32, as loaded or as steps of "
+                + "training left them");
     }
 
     /// <summary>

@@ -80,8 +80,11 @@ sealed class SessionLayout
     internal IndexTensor Targets { get; }
     internal IndexTensor AllTargets { get; }
 
-    /// <summary>Positions that have a target.</summary>
+    /// <summary>Number of positions that have a target.</summary>
     internal int Counted => _counted.Count;
+
+    /// <summary>Positions that have a target, of [B T].</summary>
+    internal IReadOnlyList<int> CountedPositions => _counted;
 
     internal void Load(SequenceBatch rows)
     {

@@ -101,6 +101,36 @@ sealed class NonfiniteTests
             session.Forward(rows);
     }
 
+    [TestCase(3e38f, "blocks.0.hook_attn_out"), TestCase(1e25f, "blocks.0.ln2.hook_scale")]
+    public void No_loss_with_gradients_leaves_the_numbers_in_silence(float value, string site)
+    {
+        using LanguageModel model = Overflowing("cpu512");
+        var rows = new SequenceBatch([[1, 2, 3], [4, 5]]);
+        using var session = new ModelSession(model,
+            new SessionOptions { MaxRows = 2, MaxTokens = 3, Backward = true });
+        using ParameterGradients gradients = ParameterGradients.Create(model);
+        float[] weights = [1, 1, 0, 1, 0, 0], others = [0, 0, 0, 1, 0, 0];
+        int[] targets = rows.NextTokens();
+        double Sum(Tensor logits, Tensor dLogits) => logits.ToArray().Take(3 * 61).Sum(v => (double)v * v);
+        using (model.Attach(Huge(Site.AttnOut(0), value, 1) with { Rows = [0] },
+            Huge(Site.AttnOut(0), value, 1) with { Rows = [0] }))
+        {
+            foreach (Action pass in (Action[])
+            [
+                () => session.Loss(rows, targets),
+                () => session.ForwardBackward(rows, targets, gradients, 1),
+                () => session.ForwardBackward(rows, targets, weights, gradients),
+            ])
+                BadInput.Refused(() => pass(), "not finite", site, "row 0, token 1");
+            if (value > 1e30f)
+                BadInput.Refused(() => session.ForwardBackward(rows, Sum, gradients), site);
+            gradients.Clear(model.Ops);
+            Assert.That(session.ForwardBackward(rows, targets, others, gradients)[3], Is.GreaterThan(0),
+                "the token that overflows is not weighed");
+        }
+        Assert.That(session.ForwardBackward(rows, targets, gradients, 1).Count, Is.EqualTo(3));
+    }
+
     [Test]
     public void A_variance_that_overflows_is_not_taken_for_a_result()
     {
