@@ -111,7 +111,7 @@ sealed class LayerEvaluation : IDisposable
     float[] Logits(VocabularyMap map, Tensor x)
     {
         Tensor logits = _logits.SliceRows(0, x.Rows);
-        map.Logits(_model.Ops, x, 0, logits);
+        LensLogits.Fill(_model, map, x, logits);
         return logits.ToArray();
     }
 

@@ -142,10 +142,8 @@ public static class LensReader
         internal Tensor Logits(VocabularyMap map, Tensor x)
         {
             Tensor logits = _logits.SliceRows(0, x.Rows);
-            map.Logits(_model.Ops, x, 0, logits);
-            return !_model.RequiresFinite || _model.Ops.FirstNonfinite(logits) < 0 ? logits
-                : throw new UserException("the lens' logits are not finite: its map overflows float32; "
-                    + "expected a lens with smaller values");
+            LensLogits.Fill(_model, map, x, logits);
+            return logits;
         }
 
         internal LensToken[][] Top(Tensor logits)

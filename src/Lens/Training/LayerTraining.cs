@@ -70,7 +70,10 @@ sealed class LayerTraining
         Lens.Features(at, X);
     }
 
-    internal KlTerm LossTerm() => new(X, Lens.Map, Losses, null) { LossesKnown = () => MeanLoss = Mean() };
+    internal KlTerm LossTerm() => new(X, Lens.Map, Losses, null)
+    {
+        LossesKnown = () => MeanLoss = LensLogits.Require(Lens.Model, Mean()),
+    };
 
     /// <summary>Returns the term that computes the gradient's norm.</summary>
     internal KlTerm NormTerm(int step)
@@ -136,6 +139,8 @@ sealed class LayerTraining
     void RequireFinite(int step)
     {
         MeanLoss = Mean();
+        if (step == 1) // before any weight was changed
+            LensLogits.Require(Lens.Model, MeanLoss);
         if (!double.IsFinite(MeanLoss))
             throw new UserException($"step {step}: the loss of layer {Lens.Layer} is {MeanLoss}; training "
                 + "stopped. Try a lower LearningRate or more WarmupSteps", nameof(AdamWOptions.LearningRate),

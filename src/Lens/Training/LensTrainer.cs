@@ -160,7 +160,7 @@ public sealed class LensTrainer : IDisposable
             Tensor x = features.SliceRows(0, n), kl = losses.Slice(losses.Name, 0, n);
             untrained[layer].Features(_activations.Of(layer), x);
             _kl.Run(_activations.Target, [new KlTerm(x, untrained[layer].Map, kl, null)], 1f);
-            return kl.ToArray().Average(loss => (double)loss);
+            return LensLogits.Require(model, kl.ToArray().Average(loss => (double)loss));
         })]);
     }
 

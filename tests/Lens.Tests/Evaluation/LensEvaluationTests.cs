@@ -2,6 +2,7 @@ using HeadTap.Kernels.Tests;
 using HeadTap.Models;
 using HeadTap.Models.Tests;
 using HeadTap.Reference;
+using HeadTap.Runtime;
 
 namespace HeadTap.Lens.Tests;
 
@@ -43,6 +44,27 @@ public class LensEvaluationTests
         Assert.That(found.UnigramKl, Is.Null);
         Assert.That(found.Layers[0].Lens, Is.EqualTo(found.Layers[0].LogitLens));
         Assert.That(found.Layers[0].Normalized, Is.Not.EqualTo(found.Layers[0].LogitLens));
+    }
+
+    [Test]
+    public void Logits_that_overflow_are_the_lens_own_and_refused_wherever_it_is_read()
+    {
+        using var test = new TestModel("cpu512");
+        using var folder = new TemporaryFolder();
+        LensSource source = Source(test.Model, folder, LensKind.Head, 3e37f);
+        Tensor writes = test.Model.Weights.Layers[1].ProjWeight;
+        writes.Upload(Array.ConvertAll(writes.ToArray(), v => v * 1e4f)); // and the model normalises that
+        test.Model.RequiresFinite = true;
+        Action[] readings =
+        [
+            () => LensEvaluation.Run(test.Model, source, [1], Rows, null, new()),
+            () => LensReadings.OfLastTokens(test.Model, source, new([1], [0], 3), [[3, 14, 15]]),
+            () => LensReadings.OfPrompt(test.Model, source, new([1], [0], 3), [3, 14, 15], [1]),
+        ];
+        foreach (Action reading in readings)
+            BadInput.Refused(() => reading(), "the lens' logits are not finite: its map overflows");
+        test.Model.RequiresFinite = false;
+        readings[0]();
     }
 
     [Test]
@@ -125,12 +147,13 @@ public class LensEvaluationTests
         Assert.That(words.Against([0, float.NaN, 3, 0, 0, 0, 0, 0])[0].Rank, Is.EqualTo(1));
     }
 
-    internal static LensSource Source(LanguageModel model, TemporaryFolder folder, LensKind kind)
+    internal static LensSource Source(
+        LanguageModel model, TemporaryFolder folder, LensKind kind, float scale = 0.3f)
     {
         using LensSet lens = LensSet.Initial(model, LensKindTests.Options(kind), [0, 1], 3);
         int seed = 1;
         foreach (LensParameter p in lens.Layers.SelectMany(l => lens[l].Parameters))
-            p.Value.Upload(Numbers.Normal(seed++, (int)p.Value.Length, 0, 0.3f));
+            p.Value.Upload(Numbers.Normal(seed++, (int)p.Value.Length, 0, scale));
         LensFolder.Save(folder["lens"], LensMetadata.Of(lens, Hash), lens, new HashSet<int> { 0, 1 });
         return LensSource.Find(folder["lens"], model.Config, Hash);
     }

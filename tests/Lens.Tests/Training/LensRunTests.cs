@@ -169,6 +169,22 @@ public class LensRunTests
         Assert.That(File.Exists(At("a", LensFolder.WeightsFile)), Is.False);
     }
 
+    [Test]
+    public void A_lens_that_overflows_before_its_first_step_does_not_blame_the_rate()
+    {
+        using LanguageModel model = Model(Config with { TiedHead = false });
+        model.RequiresFinite = true;
+        // The model's stream is normalised before its unembedding, and the heads' results are not.
+        foreach ((Tensor weight, float factor) in new[]
+        {
+            (model.Weights.Head, 1e36f), (model.Weights.Layers[0].ProjWeight, 1e6f),
+        })
+            weight.Upload(Array.ConvertAll(weight.ToArray(), v => v * factor));
+        UserException e = Assert.Throws<UserException>(() => LensRun.Run(model, "hash",
+            Kind(LensKind.Thin) with { Initial = LensInitial.Raw }, [0], Options(5), Texts(), At("b")))!;
+        Assert.That(e.Message, Does.Contain("not finite").And.Not.Contain("LearningRate"));
+    }
+
     [TestCaseSource(nameof(Moments))]
     public void A_run_killed_at_any_moment_reaches_the_same_bits(string moment)
     {
@@ -266,9 +282,9 @@ public class LensRunTests
         ValidationShare = steps == 0 ? 0 : 0.2, EvaluateEvery = 20, CheckpointEvery = 4,
     };
 
-    static LanguageModel Model()
+    static LanguageModel Model(ModelConfig? config = null)
     {
-        var model = new LanguageModel(ComputeDevice.OpenHost(), Config);
+        var model = new LanguageModel(ComputeDevice.OpenHost(), config ?? Config);
         foreach (ParameterSlice slice in model.Parameters.Slices)
         {
             float[] values = new float[slice.Length];
