@@ -16,11 +16,27 @@ static class JobEdits
     {
         if (file is null)
             return [];
-        IReadOnlyList<Edit> edits = EditSpec.Read(file,
-            tokenizer is null ? null : text => tokenizer.Encode(text));
+        var hashes = new Dictionary<string, string>();
+        Edit[] edits = [.. EditSpec.Read(file, tokenizer is null ? null : text => tokenizer.Encode(text))
+            .Select(edit => Hashed(edit, hashes))];
         foreach (Edit edit in edits)
             edit.Validate(config);
         return edits;
+    }
+
+    // So that an output names what it was made from.
+    static Edit Hashed(Edit edit, Dictionary<string, string> hashes)
+    {
+        return edit.Value switch
+        {
+            DataMeanValue mean => edit with { Value = mean with { Sha256 = Of(mean.Path) } },
+            FileValue file => edit with { Value = file with { Sha256 = Of(file.Path) } },
+            _ => edit,
+        };
+
+        // Many edits may read one file.
+        string Of(string path)
+            => hashes.TryGetValue(path, out string? known) ? known : hashes[path] = FileHash.Sha256(path);
     }
 
     /// <summary>As <see cref="Read(string?, ModelConfig, ByteBpeTokenizer?)"/>, for a job of many passes

@@ -23,12 +23,13 @@ readonly record struct EditSpecValues(string Source, string? Folder, Func<string
             return EditValue.Constant(json.TryGetSingle(out float one) && float.IsFinite(one) ? one
                 : throw Wrong($"value is {Quoted.Name(json.GetRawText())}; expected a number"));
         EditSpec.RequireOnly(json, Source,
-            "file", "tensor", "row", "position", "unembed", "embed", "mean_of");
+            "file", "tensor", "row", "position", "unembed", "embed", "mean_of", "sha256");
         var fields = new JsonFields(Source, json);
         bool alone = json.EnumerateObject().Count() == 1;
         return alone && fields.Has("unembed") ? EditValue.Unembed(Tokens(json, "unembed"))
             : alone && fields.Has("embed") ? EditValue.Embed(Tokens(json, "embed"))
-            : alone && fields.Has("mean_of") ? EditValue.MeanOf(Beside(fields.Text("mean_of", "")))
+            : fields.Has("mean_of") && json.EnumerateObject().All(p => p.Name is "mean_of" or "sha256")
+                ? Mean(fields)
             : !fields.Has("unembed") && !fields.Has("embed") && !fields.Has("mean_of") ? File(fields)
             : throw Wrong($"value needs {Forms}");
     }
@@ -42,7 +43,7 @@ readonly record struct EditSpecValues(string Source, string? Folder, Func<string
             InlineValue inline => new JsonArray([.. inline.Values.Select(v => (JsonNode)v)]),
             ConstantValue one => JsonValue.Create(one.Value),
             FileValue file => ToJson(file),
-            DataMeanValue mean => new JsonObject { ["mean_of"] = FromFolder(mean.Path) },
+            DataMeanValue mean => Hashed(new JsonObject { ["mean_of"] = FromFolder(mean.Path) }, mean.Sha256),
             EmbeddingValue e => new JsonObject { [e.Head ? "unembed" : "embed"] = EditSpec.List(e.Tokens) },
             _ => throw edit.Wrong(
                 "recorded values cannot be written; write them as safetensors and name that file"),
@@ -55,11 +56,35 @@ readonly record struct EditSpecValues(string Source, string? Folder, Func<string
                 json["tensor"] = file.Tensor;
             if (file.Row is { } row)
                 (json["row"], json["position"]) = (row, file.Position);
+            return Hashed(json, file.Sha256);
+        }
+
+        static JsonObject Hashed(JsonObject json, string? hash)
+        {
+            if (hash is not null)
+                json["sha256"] = hash;
             return json;
         }
 
         string FromFolder(string path)
             => folder is null ? path : Path.GetRelativePath(folder, Path.GetFullPath(path));
+    }
+
+    DataMeanValue Mean(JsonFields fields)
+    {
+        string path = Beside(fields.Text("mean_of", ""));
+        return new DataMeanValue(path) { Sha256 = Checked(fields, path) };
+    }
+
+    // A spec from a manifest says what the file was when the output was made.
+    string? Checked(JsonFields fields, string path)
+    {
+        if (fields.Text("sha256", null) is not { } recorded)
+            return null;
+        string found = FileHash.Sha256(path);
+        return found == recorded ? found : throw Wrong(
+            $"{Quoted.Path(path)} has the SHA-256 {found}, and the spec was made with "
+            + $"{Quoted.Name(recorded)}; expected the same file, or a spec without sha256");
     }
 
     FileValue File(JsonFields fields)
@@ -73,6 +98,7 @@ readonly record struct EditSpecValues(string Source, string? Folder, Func<string
             throw Wrong("row and position go together; expected both for one row of a recording, or none");
         return new FileValue(Beside(file), npy ? null : tensor)
         {
+            Sha256 = Checked(fields, Beside(file)),
             Row = fields.Has("row") ? fields.Int("row") : null, Position = fields.Int("position", 0),
         };
     }

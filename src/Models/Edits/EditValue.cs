@@ -66,6 +66,9 @@ public sealed record ConstantValue(float Value) : EditValue
 /// <param name="Path">A file of texts (<c>.txt</c>, <c>.jsonl</c>), or of ids (<c>.json</c>).</param>
 public sealed record DataMeanValue(string Path) : EditValue
 {
+    /// <summary>SHA-256 of the file where it was recorded; null where it was not.</summary>
+    public string? Sha256 { get; init; }
+
     internal override (float[], int[]) Resolve(LanguageModel model) => throw new InvalidOperationException(
         $"EditMeans.Find takes the mean of {Path} before the edit is attached.");
 

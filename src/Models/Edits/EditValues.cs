@@ -84,14 +84,9 @@ static class EditValues
             || (length == layout.Width && TakesParts(edit));
     }
 
-    // A whole row for a part of the columns: each takes its own numbers of it. For one head, a list as long
-    // as the row is more likely a mistake; and a token's vector has no part that belongs to a head.
-    static bool TakesParts(Edit edit) => edit.Value switch
-    {
-        FileValue { Row: not null } or DataMeanValue => true,
-        EmbeddingValue => false,
-        _ => edit.Neurons is not null || edit.OnlyHeads is not { Count: 1 },
-    };
+    // A whole row for a part of the columns: each takes its own numbers of it. A token's vector has no part
+    // that belongs to a head.
+    static bool TakesParts(Edit edit) => edit.Value is not EmbeddingValue;
 
     static string Lengths(Edit edit, SiteLayout layout)
     {

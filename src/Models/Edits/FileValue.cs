@@ -12,6 +12,9 @@ public sealed record FileValue(string Path, string? Tensor) : EditValue
 {
     const string LengthsTensor = "lengths";
 
+    /// <summary>SHA-256 of the file where it was recorded; null where it was not.</summary>
+    public string? Sha256 { get; init; }
+
     /// <summary>
     /// With <see cref="Position"/>: the batch row of the recording whose values serve all places; null for
     /// the recording as it is.

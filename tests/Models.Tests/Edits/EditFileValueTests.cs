@@ -78,6 +78,22 @@ public class EditFileValueTests
             $$"""{"site":"blocks.0.hook_resid_post","op":"add","value":{{value}}}""")), words);
     }
 
+    [TestCase("""{"mean_of":"data.json","sha256":"HASH"}""")]
+    [TestCase("""{"file":"data.npy","sha256":"HASH"}""")]
+    public void A_recorded_hash_is_that_of_the_file_or_the_spec_is_refused(string value)
+    {
+        using var folder = new TemporaryFolder();
+        folder.Write("data.json", "[[1,2]]");
+        NpyFile.Write(folder["data.npy"], [20], new float[20]);
+        string hash = FileHash.Sha256(folder[value.Contains("npy") ? "data.npy" : "data.json"]);
+        Edit With(string recorded) => Read(folder,
+            $$"""{"site":"hook_embed","op":"add","value":{{value.Replace("HASH", recorded)}}}""");
+        Assert.That(EditSpec.ToJson([With(hash)], folder.Path).ToJsonString(),
+            Does.Contain($"\"sha256\":\"{hash}\""));
+        BadInput.Refused(() => With(hash[1..] + "0"),
+            "has the SHA-256 " + hash, "the spec was made with");
+    }
+
     [Test]
     public void Texts_are_the_ids_that_the_tokenizer_makes_of_them()
     {

@@ -57,6 +57,34 @@ public class EditSelectionTests
             "5 or 10 or 20");
     }
 
+    [Test]
+    public void One_head_takes_its_part_of_a_whole_row()
+    {
+        using var run = new EditedRun("cpu512");
+        float[] row = Numbers.Normal(3, Width), plain = Z(run);
+        foreach (EditOperation operation in (EditOperation[])[EditOperation.Replace, EditOperation.Add])
+            for (int h = 0; h < 4; h++)
+            {
+                Edit edit = new()
+                {
+                    Site = "blocks.1.attn.hook_z", Operation = operation, Head = h,
+                    Value = EditValue.Numbers(row),
+                };
+                float[] z = Z(run, edit), expected = [.. plain];
+                for (int i = h * Unit; i < (h + 1) * Unit; i++)
+                    expected[i] = operation == EditOperation.Add ? expected[i] + row[i] : row[i];
+                Assert.That(z, Is.EqualTo(expected), $"{operation} head {h}");
+                Assert.That(Z(run, edit with { Head = null, Heads = [h] }), Is.EqualTo(z));
+                float[] own = row[(h * Unit)..((h + 1) * Unit)];
+                Assert.That(Z(run, edit with { Value = EditValue.Numbers(own) }), Is.EqualTo(z));
+            }
+        BadInput.Refused(() => run.Test.Model.Attach(new Edit
+        {
+            Site = "blocks.1.attn.hook_z", Operation = EditOperation.Add, Head = 1,
+            Value = EditValue.Unembed(3),
+        }), "20 numbers", "needs 5");
+    }
+
     [TestCase(EditOperation.Add), TestCase(EditOperation.Replace), TestCase(EditOperation.Scale),
      TestCase(EditOperation.Zero), TestCase(EditOperation.Mean), TestCase(EditOperation.Patch)]
     public void Neurons_are_the_numbers_that_are_listed_and_no_others(EditOperation operation)
