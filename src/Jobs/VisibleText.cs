@@ -1,12 +1,16 @@
+using System.Globalization;
+using System.Text;
+
 namespace HeadTap.Jobs;
 
 /// <summary>Formats pieces of text for tables.</summary>
 public static class VisibleText
 {
     /// <summary>
-    /// Returns a piece of text as one visible word: line ends and tabs as escapes, spaces as dots. What
-    /// stands
-    /// for an id without a token, &lt;id 50270&gt;, stays as it is.
+    /// Returns a piece of text as one visible word; no two pieces give the same. A space is a dot; line ends,
+    /// tabs and other control characters are escapes; a dot or a backslash of the piece has a backslash
+    /// before it. What <c>TokenText</c> writes for a byte, \xNN, stays as it is, and so does what stands for
+    /// an id without a token, &lt;id 50270&gt;.
     /// </summary>
     public static string Of(string piece)
     {
@@ -14,8 +18,24 @@ public static class VisibleText
         if (piece.StartsWith("<id ", StringComparison.Ordinal) && piece.EndsWith('>')
             && piece.AsSpan()[4..^1].IndexOfAnyExceptInRange('0', '9') < 0)
             return piece;
-        return piece.Replace("\n", "\\n", StringComparison.Ordinal)
-            .Replace("\r", "\\r", StringComparison.Ordinal).Replace("\t", "\\t", StringComparison.Ordinal)
-            .Replace(' ', '·');
+        var visible = new StringBuilder(piece.Length);
+        for (int i = 0; i < piece.Length; i++)
+            _ = piece[i] switch
+            {
+                ' ' => visible.Append('·'),
+                '·' => visible.Append("\\·"),
+                '\n' => visible.Append("\\n"),
+                '\r' => visible.Append("\\r"),
+                '\t' => visible.Append("\\t"),
+                '\\' when i + 1 < piece.Length && piece[i + 1] == 'x' => visible.Append('\\'),
+                '\\' => visible.Append("\\\\"),
+                char c when Hides(c) => visible.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:X4}"),
+                char c => visible.Append(c),
+            };
+        return visible.ToString();
     }
+
+    // Marks that set or override the direction of text reorder what stands beside them.
+    static bool Hides(char c) => char.IsControl(c)
+        || c is (>= '\u2028' and <= '\u202E') or (>= '\u2066' and <= '\u2069');
 }

@@ -61,7 +61,7 @@ public sealed record MemoryCategory(string Name, IReadOnlyList<RandomWord> Words
             .Where(t => t != config.BosToken && t != config.EosToken)];
         new SeededRandom(seed, TokenStream).Shuffle(tokens.AsSpan());
         return new(RandomTokens,
-            [.. tokens.Take(count).Select(t => new RandomWord(tokenizer.Decode([t]), [t]))]);
+            [.. tokens.Take(count).Select(t => new RandomWord(tokenizer.TokenText(t), [t]))]);
     }
 
     /// <summary>

@@ -111,7 +111,8 @@ public static class InjectCompareJob
         using LoadedModel loaded = LoadedModel.Open(context, device, options.Model, processed);
         PairComparison found = PairComparison.Of(loaded.Model, pair.Explicit, pair.Obscure, pair.Memory,
             hasAnswer ? pair.Answer : null, top);
-        var shown = new ShownComparison(pair, found, id => VisibleText.Of(tokenizer.Decode([id])), hasAnswer);
+        var shown = new ShownComparison(
+            pair, found, id => VisibleText.Of(tokenizer.TokenText(id)), hasAnswer);
         if (options.Report is { } page)
             ComparisonReport.Save(page, shown);
         return new InjectCompareResult(pair.Pair.Explicit, pair.Pair.Obscure, pair.Pair.Bridge, pair.Memory,
