@@ -62,6 +62,15 @@ sealed class ModelText
         string folder, ModelConfig? config, TextRules rules, JobContext? context)
         => new(folder, config, rules, context);
 
+    /// <summary>
+    /// Opens a tokenizer that needs no model beside it. Its config matters only for the begin-of-text token.
+    /// </summary>
+    /// <exception cref="UserException">A file is wrong, or there is no begin-of-text token.</exception>
+    public static ModelText OpenTokenizer(string folder, TextRules rules, JobContext? context)
+        => new(folder, (rules.Bos || rules.BosToken is not null)
+            && File.Exists(Path.Combine(folder, "config.json")) ? ModelFolder.ReadConfig(folder) : null,
+            rules, context);
+
     /// <summary>Returns the tokenizer.</summary>
     /// <exception cref="UserException">The folder has none.</exception>
     public ByteBpeTokenizer Required() => Tokenizer ?? ByteBpeTokenizer.Load(Folder); // which says why
@@ -84,8 +93,8 @@ sealed class ModelText
             return;
         _saidWithout = true;
         _context?.Say("the model was trained with token "
-            + string.Create(CultureInfo.InvariantCulture, $"{token} ") + (Tokenizer is { } t
-                ? $"{Quoted.Name(t.Vocabulary.Tokens[token])} " : "")
+            + string.Create(CultureInfo.InvariantCulture, $"{token} ") + (Tokenizer?.HasToken(token) == true
+                ? $"{Quoted.Name(Tokenizer.Vocabulary.Tokens[token])} " : "")
             + "before every text, and this call puts none there; Bos does", nameof(_rules.Bos));
     }
 

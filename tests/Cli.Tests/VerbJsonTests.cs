@@ -16,19 +16,19 @@ public sealed class VerbJsonTests
 
     [Test]
     public void Tokenize() => Same(Headtap.Done("tokenize", "--model", TinyModel.Folder, "--text", "the city",
-        "--json").Json, "count ids pieces", ModelJobsJson.Default.TokenizeResult);
+        "--bos", "--json").Json, "count ids pieces bos", ModelJobsJson.Default.TokenizeResult);
 
     [Test]
     public void Trace_of_steps() => Same(Headtap.Done("trace", "--model", TinyModel.Folder, "--ids", "1,2",
-        "--json").Json[0]!, "step shape norm", ModelJobsJson.Default.TraceStep);
+        "--bos", "--json").Json[0]!, "step shape norm bos", ModelJobsJson.Default.TraceStep);
 
     [Test]
     public void Trace_into_a_file()
     {
         using var folder = new TemporaryFolder();
         JsonNode json = Headtap.Done("trace", "--model", TinyModel.Folder, "--ids", "1,2",
-            "--sites", "*.hook_z", "--out", folder["z.safetensors"], "--json").Json;
-        Same(json, "out model_hash device tensors", ModelJobsJson.Default.TraceResult);
+            "--sites", "*.hook_z", "--out", folder["z.safetensors"], "--bos", "--json").Json;
+        Same(json, "out model_hash device tensors bos", ModelJobsJson.Default.TraceResult);
         Assert.That(Names(json["tensors"]!),
             Is.EqualTo("blocks.0.attn.hook_z blocks.1.attn.hook_z tokens lengths"));
     }
@@ -38,12 +38,13 @@ public sealed class VerbJsonTests
     {
         using var folder = new TemporaryFolder();
         Same(Headtap.Done("grad", "--model", TinyModel.Folder, "--ids", "1,2", "--out",
-            folder["g.safetensors"], "--json").Json, "loss tokens out", ModelJobsJson.Default.GradResult);
+            folder["g.safetensors"], "--bos", "--json").Json, "loss tokens out bos",
+            ModelJobsJson.Default.GradResult);
     }
 
     [Test]
     public void Generate() => Same(Headtap.Done("generate", "--model", TinyModel.Folder, "--text", "the city",
-        "--max-new-tokens", "2", "--json").Json[0]!, "prompt_ids new_ids text",
+        "--max-new-tokens", "2", "--bos", "--json").Json[0]!, "prompt_ids new_ids text bos",
         ModelJobsJson.Default.GeneratedText);
 
     [Test]

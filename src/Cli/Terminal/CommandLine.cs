@@ -54,7 +54,8 @@ static partial class CommandLine
         }
     }
 
-    static RootCommand Root(Terminal terminal, CancellationToken cancel)
+    /// <summary>Returns the tree of all verbs with their options.</summary>
+    internal static RootCommand Root(Terminal terminal, CancellationToken cancel)
     {
         var global = new GlobalOptions(terminal, cancel);
         var root = new RootCommand("Looks into GPT-2 and changes what it finds.\n"

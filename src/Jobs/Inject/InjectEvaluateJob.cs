@@ -64,6 +64,10 @@ public sealed record InjectEvaluateResult(int ChosenOn, int MeasuredOn, string E
     [property: JsonPropertyName("p_before")] double ProbabilityBefore,
     [property: JsonPropertyName("rank_1_before")] int FirstBefore, IReadOnlyList<MemoryResult> Memories)
 {
+    /// <summary>Token id before each prompt; null for none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? Bos { get; init; }
+
     /// <summary>The evaluation for tables.</summary>
     [JsonIgnore]
     public HeldOutInjection? Found { get; init; }
@@ -101,12 +105,12 @@ public static class InjectEvaluateJob
         var found = HeldOutInjection.Run(loaded.Model, validation, test,
             new HeldOutOptions { Grid = grid, Choice = choice, Draws = options.Draws, Seed = context.Seed },
             share => context.Report("injecting", share));
-        InjectEvaluateResult result = Result(found, validation.Length);
+        InjectEvaluateResult result = Result(found, validation.Length) with { Bos = data.Bos };
         if (options.Out is { } file)
         {
             AtomicFile.WriteText(file,
                 JsonSerializer.Serialize(result, InjectJobsJson.Default.InjectEvaluateResult) + "\n");
-            (data.Manifest("inject evaluate", ManifestOptions(options, grid), device) with
+            (data.Manifest("inject evaluate", ManifestOptions(options, data, grid), device) with
             {
                 Seed = context.Seed,
             }).WriteBeside(file);
@@ -114,12 +118,13 @@ public static class InjectEvaluateJob
         return result;
     }
 
-    static JsonObject ManifestOptions(InjectEvaluateOptions options, SweepGrid grid)
+    static JsonObject ManifestOptions(InjectEvaluateOptions options, PairData data, SweepGrid grid)
     {
         JsonObject json = options.Pairs.Json();
         GridRequest.AddTo(json, grid);
         (json["choose"], json["measure"]) = (options.Choose, options.Measure);
         (json["by"], json["draws"]) = (options.By, options.Draws);
+        json["bos_token"] = data.Bos;
         return json;
     }
 

@@ -89,7 +89,10 @@ public static class InjectRandomJob
         {
             var cell = RandomMemories.Run(injections, categories, memories,
                 share => context.Report("injecting", share));
-            return RandomResults.Of(injections, options.Out, manifest, memories, cell);
+            return RandomResults.Of(injections, options.Out, manifest, memories, cell) with
+            {
+                Bos = data.Bos,
+            };
         }
         AnswerStanding[] before = injections.Before(p => p.Obscure);
         var drawn = new List<DrawnMemories>();
@@ -98,7 +101,7 @@ public static class InjectRandomJob
             drawn.Add(DrawnMemories.Run(injections, before, category, layers, taus, memories, context.Seed,
                 share => context.Report("injecting", (drawn.Count + share) / all.Length,
                     category?.Name ?? DrawnMemories.Curated)));
-        return RandomResults.Of(injections, options.Out, manifest, before, drawn);
+        return RandomResults.Of(injections, options.Out, manifest, before, drawn) with { Bos = data.Bos };
     }
 
     static RandomMemoryOptions Memories(InjectRandomOptions options, int layer, float tau)

@@ -20,6 +20,10 @@ public sealed record InjectRandomResult(int Pairs,
     [property: JsonPropertyName("p_before")] double ProbabilityBefore,
     IReadOnlyList<CategoryResult> Categories)
 {
+    /// <summary>Token id before each prompt; null for none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? Bos { get; init; }
+
     /// <summary>The cell for tables; null for drawn memories.</summary>
     [JsonIgnore]
     public (RandomMemoryOptions Options, RandomMemories Found)? Cell { get; init; }

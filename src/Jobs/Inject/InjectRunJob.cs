@@ -139,7 +139,7 @@ public static class InjectRunJob
         Injection found = Injection.Run(model, tokens, answer, memories, options.Top);
         if (options.EditOut is { } spec)
             EditSpec.Write(spec, found.Edits);
-        return new InjectRunResult(answer, prompt.Text([answer]), memories[0].Tokens,
+        return new InjectRunResult(answer, prompt.Piece(answer), memories[0].Tokens,
             [.. memories.Select(m => m.Layer)], [.. memories.Select(m => m.Tau)],
             found.Before.Probability, found.After.Probability, found.Before.Rank, found.After.Rank,
             found.Before.Surprisal, found.After.Surprisal, Top(prompt, found.Before),
@@ -150,7 +150,7 @@ public static class InjectRunJob
     }
 
     static ChanceOfToken[] Top(Prompt prompt, AnswerStanding standing)
-        => [.. standing.Top.Select(t => new ChanceOfToken(t.Token, prompt.Text([t.Token]), t.Probability))];
+        => [.. standing.Top.Select(t => new ChanceOfToken(t.Token, prompt.Piece(t.Token), t.Probability))];
 
     static int ReadAnswer(Prompt prompt, InjectRunOptions options)
     {

@@ -166,19 +166,19 @@ public static class InjectSuggestJob
                 Evaluation = SuggestionEvaluationResult.Of(SuggestionEvaluation.Run(loaded.Model, validation,
                     test, taus, options.Count, context.Seed,
                     (what, share) => context.Report("evaluating", share, what)),
-                    validation.Length, test.Length),
+                    validation.Length, test.Length) with { Bos = read.Bos },
             };
         bool hasBridge = pair is null || options.HasBridge;
         List<SuggestedPair> found = Search(context, loaded.Model, pairs,
             options.Kinds(hasBridge, config, memory), memory, options.Count);
-        var text = new SuggestionText(tokenizer, hasBridge, pair is null || options.HasAnswer);
+        var text = new SuggestionText(tokenizer, hasBridge, pair is null || options.HasAnswer, read.Bos);
         if (pair is not null)
         {
             if (options.EditOut is { } spec)
                 EditSpec.Write(spec, [found[0].Chosen.ToEdit()]);
             return new InjectSuggestResult { One = text.Result(found[0]) };
         }
-        InjectSuggestAllResult all = text.Result(found);
+        InjectSuggestAllResult all = text.Result(found) with { Bos = read.Bos };
         if (options.Out is { } rows)
             SuggestionText.Write(rows, all.Suggestions, Made(options, read.Bos, device));
         return new InjectSuggestResult { All = all };

@@ -58,6 +58,10 @@ public sealed record InjectSuggestOneResult(string Explicit, string Obscure, str
     [property: JsonPropertyName("p_before")] double? ProbabilityBefore, int? RankBefore,
     IReadOnlyList<SuggestedMemoryResult> Memories, string Chosen, string Reason, JsonObject Edit)
 {
+    /// <summary>Token id before each prompt; null for none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? Bos { get; init; }
+
     /// <summary>The findings of the pair for tables.</summary>
     [JsonIgnore]
     public SuggestedPair? Found { get; init; }
@@ -76,7 +80,12 @@ public sealed record InjectSuggestOneResult(string Explicit, string Obscure, str
 public sealed record InjectSuggestAllResult(int Pairs,
     [property: JsonPropertyName("p_before")] double ProbabilityBefore,
     IReadOnlyDictionary<string, int> FailingLayers, IReadOnlyDictionary<string, int> FailingHeads,
-    IReadOnlyList<InjectSuggestOneResult> Suggestions);
+    IReadOnlyList<InjectSuggestOneResult> Suggestions)
+{
+    /// <summary>Token id before each prompt; null for none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? Bos { get; init; }
+}
 
 /// <summary>The effect of one way to inject on the test pairs.</summary>
 /// <param name="Way">Name of the way.</param>
@@ -105,6 +114,10 @@ public sealed record WayResult(string Way, [property: JsonPropertyName("mean_p")
 public sealed record SuggestionEvaluationResult(int ValidationPairs, int TestPairs, string FixedCell,
     double ComparisonAgrees, IReadOnlyList<WayResult> Results)
 {
+    /// <summary>Token id before each prompt; null for none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? Bos { get; init; }
+
     /// <summary>The evaluation for tables.</summary>
     [JsonIgnore]
     public SuggestionEvaluation? Found { get; init; }

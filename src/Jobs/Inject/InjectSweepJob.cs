@@ -49,6 +49,10 @@ public sealed record InjectSweepResult(int Pairs, int Cells,
     [property: JsonPropertyName("p_obscure")] double ObscureProbability, double ArithmeticSaved,
     IReadOnlyDictionary<string, CellResult> Best)
 {
+    /// <summary>Token id before each prompt; null for none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? Bos { get; init; }
+
     /// <summary>The summary of every cell of the grid.</summary>
     [JsonIgnore]
     public SweepSummary? Summary { get; init; }
@@ -102,7 +106,7 @@ public static class InjectSweepJob
             summary.Probability, cost.Saved,
             SweepSummary.Choices.ToDictionary(c => c.Name, c => Cell(summary.Best(c))))
         {
-            Summary = summary,
+            Summary = summary, Bos = data.Bos,
         };
     }
 

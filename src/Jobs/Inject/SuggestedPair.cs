@@ -23,7 +23,8 @@ public sealed record SuggestedPair(EncodedPair Pair, FailingHop Hop, AnswerStand
 /// <param name="tokenizer">Tokenizer of the model.</param>
 /// <param name="hasBridge">Whether a bridge was given.</param>
 /// <param name="hasAnswer">Whether an answer was given.</param>
-sealed class SuggestionText(ByteBpeTokenizer tokenizer, bool hasBridge, bool hasAnswer)
+/// <param name="bos">Token id before each prompt; null for none.</param>
+sealed class SuggestionText(ByteBpeTokenizer tokenizer, bool hasBridge, bool hasAnswer, int? bos)
 {
     const int ShownTokens = 5;
 
@@ -35,7 +36,7 @@ sealed class SuggestionText(ByteBpeTokenizer tokenizer, bool hasBridge, bool has
         [.. found.Each.Select(Result)], Suggestion.Word(found.Chosen.Kind), Reason(found),
         EditSpec.ToJson([found.Chosen.ToEdit()]))
     {
-        Found = found, HasAnswer = hasAnswer,
+        Found = found, HasAnswer = hasAnswer, Bos = bos,
     };
 
     /// <summary>Makes the result of all pairs of a file.</summary>
@@ -59,7 +60,7 @@ sealed class SuggestionText(ByteBpeTokenizer tokenizer, bool hasBridge, bool has
     }
 
     SuggestedMemoryResult Result(Suggestion s) => new(Suggestion.Word(s.Kind), s.Layer, s.Tau, s.Tokens,
-        [.. s.Tokens.Select(t => tokenizer.Decode([t]))], s.Divergence,
+        [.. s.Tokens.Select(t => tokenizer.TokenText(t))], s.Divergence,
         hasAnswer ? s.Answer.Probability : null, hasAnswer ? s.Answer.Rank : null)
     {
         Shown = List(s),
@@ -84,6 +85,6 @@ sealed class SuggestionText(ByteBpeTokenizer tokenizer, bool hasBridge, bool has
     }
 
     string List(Suggestion s) => string.Join(' ', s.Tokens.Take(ShownTokens)
-        .Select(t => VisibleText.Of(tokenizer.Decode([t]))))
+        .Select(t => VisibleText.Of(tokenizer.TokenText(t))))
         + (s.Tokens.Count > ShownTokens ? " ..." : "");
 }

@@ -110,6 +110,10 @@ public sealed record LensMemoryOneResult(int Layer, int Head, double Favour, int
     [property: JsonPropertyName("p_after")] double ProbabilityAfter, int RankBefore, int RankAfter,
     JsonObject Edit)
 {
+    /// <summary>Token id before each prompt; null for none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? Bos { get; init; }
+
     /// <summary>A description of the lens in one line.</summary>
     [JsonIgnore]
     public string LensLine { get; init; } = "";
@@ -136,6 +140,10 @@ public sealed record LensMemoryOneResult(int Layer, int Head, double Favour, int
 public sealed record LensMemoryAllResult(
     int Pairs, int Tokens, float Tau, int? AtLayer, IReadOnlyList<LensMemoryOutcome> Memories)
 {
+    /// <summary>Token id before each prompt; null for none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? Bos { get; init; }
+
     /// <summary>Whether only the last position received the memory.</summary>
     [JsonIgnore]
     public bool LastPosition { get; init; }
@@ -176,9 +184,15 @@ public static class LensMemoryJob
             ? new()
             {
                 One = One(options, positions, loaded.Model, pairs[0], places, readings,
-                    new LensText(tokenizer)),
+                    new LensText(tokenizer)) with { Bos = text.Bos },
             }
-            : new() { All = All(options, positions, loaded.Model, pairs, places, readings, context) };
+            : new()
+            {
+                All = All(options, positions, loaded.Model, pairs, places, readings, context) with
+                {
+                    Bos = text.Bos,
+                },
+            };
     }
 
     // Returns the one pair of the options, or the pairs of a file or the atlas.

@@ -61,6 +61,10 @@ public sealed record LensReadResult(string ModelHash, string Lens, IReadOnlyList
     IReadOnlyList<string> Texts, int Position, IReadOnlyList<ModelTokenResult> Model,
     IReadOnlyList<LensReadPlace> Layers, IReadOnlyList<LensReadPlace> Heads)
 {
+    /// <summary>Token id before each prompt; null for none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? Bos { get; init; }
+
     /// <summary>A description of the lens in one line.</summary>
     [JsonIgnore]
     public string LensLine { get; init; } = "";
@@ -126,7 +130,7 @@ public static class LensReadJob
                 made.Options["edit"] = EditSpec.ToJson(edits);
             made.WriteBeside(page);
         }
-        return found.Result();
+        return found.Result() with { Bos = prompt.Bos };
     }
 }
 

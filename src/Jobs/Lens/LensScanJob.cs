@@ -59,6 +59,10 @@ public sealed record LensScanResult(string ModelHash, string Lens, int Prompts, 
     int WordsThatAreTokens, int ListedTokens, int Top, double ByChance, IReadOnlyList<ScannedWords> Heads,
     IReadOnlyList<ScannedPlace> Most)
 {
+    /// <summary>Token id before each prompt; null for none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? Bos { get; init; }
+
     /// <summary>The findings of the scan for tables.</summary>
     [JsonIgnore]
     public LensScanFindings? Found { get; init; }
@@ -113,7 +117,7 @@ public static class LensScanJob
                 Precision = device.Precision.ManifestName(),
             }.WriteBeside(page);
         }
-        return found.Result();
+        return found.Result() with { Bos = prompt.Bos };
     }
 }
 

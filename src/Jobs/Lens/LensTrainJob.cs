@@ -29,7 +29,12 @@ public sealed record TrainedLayer(int Layer, int Step, double? ValidationKl,
 /// <param name="Complete">Whether the training is complete; a stopped one can be continued.</param>
 /// <param name="Seconds">Time since the training was started or continued, seconds.</param>
 /// <param name="Layers">Lenses by layer; empty if no lens has been written yet.</param>
-public sealed record LensTrainedResult(bool Complete, double Seconds, IReadOnlyList<TrainedLayer> Layers);
+public sealed record LensTrainedResult(bool Complete, double Seconds, IReadOnlyList<TrainedLayer> Layers)
+{
+    /// <summary>Token id before each document; null for none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? Bos { get; init; }
+}
 
 /// <summary>The memory that a training needs.</summary>
 /// <param name="Groups">Groups of layers that are trained together.</param>
@@ -88,7 +93,7 @@ public static class LensTrainJob
             });
         if (result.Complete && !stepped && training.Steps > 0)
             context.Remark?.Invoke("complete already; nothing was trained");
-        return new() { Trained = Trained(result) };
+        return new() { Trained = Trained(result) with { Bos = text.Bos } };
     }
 
     static LensPlanResult Plan(LensTrainOptions options, ModelConfig config, LensOptions lens, int[] layers,

@@ -61,6 +61,10 @@ public sealed record GenerateOptions
 /// <param name="Text">Added tokens as text; null if the folder has no tokenizer.</param>
 public sealed record GeneratedText(IReadOnlyList<int> PromptIds, IReadOnlyList<int> NewIds, string? Text)
 {
+    /// <summary>Token id before each prompt; null for none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? Bos { get; init; }
+
     /// <summary>The prompt as text; null if the folder has no tokenizer.</summary>
     [JsonIgnore]
     public string? PromptText { get; init; }
@@ -124,7 +128,7 @@ public static class GenerateJob
         int[] asked = prompt.Rows.Row(row).ToArray();
         return new GeneratedText(asked, added, prompt.Tokenizer?.Decode(added))
         {
-            PromptText = prompt.Tokenizer?.Decode(asked),
+            PromptText = prompt.Tokenizer?.Decode(asked), Bos = prompt.Bos,
         };
     }
 }

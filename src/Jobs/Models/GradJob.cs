@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
 using HeadTap.Models;
 using HeadTap.Runtime;
 
@@ -24,7 +25,12 @@ public sealed record GradOptions
 /// <param name="Loss">Mean cross-entropy of the next token, nats.</param>
 /// <param name="Tokens">Number of tokens that have a successor.</param>
 /// <param name="Out">File of the gradients.</param>
-public sealed record GradResult(double Loss, int Tokens, string Out);
+public sealed record GradResult(double Loss, int Tokens, string Out)
+{
+    /// <summary>Token id before each prompt; null for none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? Bos { get; init; }
+}
 
 /// <summary>Writes the gradient of the mean next-token cross-entropy for every parameter.</summary>
 public static class GradJob
@@ -66,8 +72,6 @@ public static class GradJob
         (double sum, int count) = session.ForwardBackward(prompt.Rows, targets, gradients, 1f / counted);
         context.Cancel.ThrowIfCancellationRequested();
         double loss = sum / count;
-        if (!double.IsFinite(loss))
-            throw NonfinitePass.Explain(model, prompt.Rows);
         foreach (ParameterSlice slice in gradients.Set.Included)
             if (model.Ops.FirstNonfinite(gradients.Set[slice.Name]) >= 0)
                 throw new UserException($"the gradient of {slice.Name} is not finite: it overflows float32, "
@@ -81,7 +85,7 @@ public static class GradJob
             ["tokens"] = count,
         }, prompt.Folder, device);
         Write(path, manifest, gradients, new SiteTrace(prompt.Rows, session.SiteGradients, sites));
-        return new GradResult(loss, count, path);
+        return new GradResult(loss, count, path) { Bos = prompt.Bos };
     }
 
     static void Write(string path, Manifest manifest, ParameterGradients gradients, SiteTrace sites)

@@ -73,9 +73,8 @@ public sealed record Prompt(
     /// <summary>Token id that begins a text where a method needs one; null for none.</summary>
     public int? Begin { get; init; }
 
-    /// <summary>Returns token ids as text, or as numbers without a tokenizer.</summary>
-    public string Text(ReadOnlySpan<int> ids)
-        => Tokenizer is not null ? Tokenizer.Decode(ids) : string.Join(',', ids.ToArray());
+    /// <summary>Returns a token as the piece that every verb prints; its id without a tokenizer.</summary>
+    public string Piece(int id) => new LensText(Tokenizer).Of(id);
 
     /// <summary>Reads edits and checks them against the prompts.</summary>
     /// <param name="file">JSON file of edits; null for none.</param>

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using HeadTap.Models;
 using HeadTap.Runtime;
 
@@ -23,7 +24,12 @@ public sealed record TokenizeOptions
 /// <param name="Count">Number of tokens.</param>
 /// <param name="Ids">Token ids, [count].</param>
 /// <param name="Pieces">Text of each token, [count].</param>
-public sealed record TokenizeResult(int Count, IReadOnlyList<int> Ids, IReadOnlyList<string> Pieces);
+public sealed record TokenizeResult(int Count, IReadOnlyList<int> Ids, IReadOnlyList<string> Pieces)
+{
+    /// <summary>Token id before each text; null for none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? Bos { get; init; }
+}
 
 /// <summary>Splits texts into tokens.</summary>
 public static class TokenizeJob
@@ -44,13 +50,12 @@ public static class TokenizeJob
             throw new UserException(
                 $"{(options.Text is null ? "no text" : "two texts")}; expected Text or TextFile",
                 nameof(options.Text), nameof(options.TextFile));
-        // A tokenizer needs no model beside it, and its config matters only for the begin-of-text token.
-        bool begins = options.Rules.Bos || options.Rules.BosToken is not null;
-        ModelConfig? config = begins && File.Exists(Path.Combine(options.Model, "config.json"))
-            ? ModelFolder.ReadConfig(options.Model) : null;
-        ModelText text = ModelText.Open(options.Model, config, options.Rules, context);
+        ModelText text = ModelText.OpenTokenizer(options.Model, options.Rules, context);
         ByteBpeTokenizer tokenizer = text.Required();
         return [.. (options.Text is { } one ? [one] : text.Prompts(options.TextFile!)).Select(text.Row)
-            .Select(ids => new TokenizeResult(ids.Length, ids, [.. ids.Select(tokenizer.TokenText)]))];
+            .Select(ids => new TokenizeResult(ids.Length, ids, [.. ids.Select(tokenizer.TokenText)])
+            {
+                Bos = text.Bos,
+            })];
     }
 }

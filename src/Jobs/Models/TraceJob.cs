@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
 using HeadTap.Models;
 using HeadTap.Runtime;
 
@@ -46,13 +47,23 @@ public sealed record TraceOptions
 /// <param name="Device">Name of the device.</param>
 /// <param name="Tensors">Shapes by tensor name, in the order of the file.</param>
 public sealed record TraceResult(
-    string Out, string ModelHash, string Device, IReadOnlyDictionary<string, int[]> Tensors);
+    string Out, string ModelHash, string Device, IReadOnlyDictionary<string, int[]> Tensors)
+{
+    /// <summary>Token id before each prompt; null for none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? Bos { get; init; }
+}
 
 /// <summary>One step of a forward pass.</summary>
 /// <param name="Step">Name of the site.</param>
 /// <param name="Shape">Shape of the values, batch axis first.</param>
 /// <param name="Norm">Square root of the sum of squares of the finite values.</param>
-public sealed record TraceStep(string Step, IReadOnlyList<int> Shape, double Norm);
+public sealed record TraceStep(string Step, IReadOnlyList<int> Shape, double Norm)
+{
+    /// <summary>Token id before each prompt; null for none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? Bos { get; init; }
+}
 
 /// <summary>Runs a model and records the values of sites.</summary>
 public static class TraceJob
@@ -89,7 +100,7 @@ public static class TraceJob
             trace.Write(path, manifest);
             manifest.WriteBeside(path);
             return new TraceResult(path, manifest.ModelHash!, device.Name,
-                trace.ShapesIn(path).ToDictionary(s => s.Name, s => s.Shape));
+                trace.ShapesIn(path).ToDictionary(s => s.Name, s => s.Shape)) { Bos = prompt.Bos };
         });
     }
 
@@ -111,7 +122,10 @@ public static class TraceJob
             .Where(s => s.Kind is not (SiteKind.Scores or SiteKind.Pattern or SiteKind.Result))];
         IReadOnlyList<Edit> edits = prompt.ReadEdits(options.Edit);
         return Record<TraceStep[]>(options, prompt, edits, sites, context, (trace, _) =>
-            [.. sites.Select(s => new TraceStep(s.Name, trace.Shape(s), trace.Norm(s)))]);
+            [.. sites.Select(s => new TraceStep(s.Name, trace.Shape(s), trace.Norm(s))
+            {
+                Bos = prompt.Bos,
+            })]);
     }
 
     static T Record<T>(TraceOptions options, Prompt prompt, IReadOnlyList<Edit> edits,

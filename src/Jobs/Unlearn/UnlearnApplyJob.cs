@@ -52,6 +52,12 @@ public static class UnlearnApplyJob
         using LanguageModel model = LoadedModel.Load(context, device, folder);
         edit.Apply(model, folder, options.Undo);
         string hash = ModelFolder.Hash(folder);
+        var made = new JsonObject
+        {
+            ["undo"] = options.Undo, ["edit"] = file, ["parent"] = options.Undo ? null : folder,
+            ["parent_weights"] = edit.Parent, ["edited_weights"] = edit.Edited,
+        };
+        BeginOfText.Carry(folder, made);
         AtomicFolder.Write(options.Out, into =>
         {
             if (!options.Undo)
@@ -59,11 +65,7 @@ public static class UnlearnApplyJob
             new Manifest
             {
                 Command = "unlearn apply", ModelHash = hash, DataHash = FileHash.Sha256(file),
-                Options = new JsonObject
-                {
-                    ["undo"] = options.Undo, ["edit"] = file, ["parent"] = options.Undo ? null : folder,
-                    ["parent_weights"] = edit.Parent, ["edited_weights"] = edit.Edited,
-                },
+                Options = made,
             }.Write(Path.Combine(into, "manifest.json"));
             model.Save(into, folder);
         });

@@ -27,6 +27,9 @@ public sealed record UnlearnDataOptions
     /// <summary>Model folder whose tokenizer encodes the text for task text.</summary>
     public string? Tokenizer { get; init; }
 
+    /// <summary>How the texts for task text are read and become tokens.</summary>
+    public TextRules Rules { get; init; } = new();
+
     /// <summary>Number of sequences of the main task.</summary>
     public int? MainCount { get; init; }
 
@@ -75,6 +78,10 @@ public sealed record UnlearnDataOptions
         if (kind is not null && (TextFile is not null || Atlas is not null || Tokenizer is not null))
             throw new UserException("TextFile, Atlas and Tokenizer belong to Task text",
                 nameof(TextFile), nameof(Atlas), nameof(Tokenizer), nameof(Task));
+        if (kind is not null && Rules != new TextRules())
+            throw new UserException("Bos, BosToken, Special, Lines and Fields belong to Task text",
+                nameof(Rules.Bos), nameof(Rules.BosToken), nameof(Rules.Special), nameof(Rules.Lines),
+                nameof(Rules.Fields), nameof(Task));
         Artefact artefact = ArtefactOf(Artefact);
         TinyMemOptions preset = Preset switch
         {
@@ -136,6 +143,10 @@ public sealed record UnlearnDataOptions
 public sealed record UnlearnDataResult(string Out, int Train, int Planted, int Measurable, int HeldOut,
     IReadOnlyDictionary<string, int> Tests, int VocabSize, string TrainHash)
 {
+    /// <summary>Token id before each text; null for none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? Bos { get; init; }
+
     /// <summary>The options with the preset's values filled in.</summary>
     [JsonIgnore]
     public TinyMemOptions Options { get; init; } = new();
@@ -152,29 +163,33 @@ public static class UnlearnDataJob
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(context);
         TinyMemOptions data = options.Validated(context.Seed);
-        TinyMemDataset made = data.Kind is null ? Language(options, data) : TinyMemDataset.Math(data);
+        TinyMemDataset made = data.Kind is null ? Language(options, data, context)
+            : TinyMemDataset.Math(data);
         context.Cancel.ThrowIfCancellationRequested();
         TinyMemFolder.Save(made, options.Out, "unlearn data");
         return new UnlearnDataResult(options.Out, made.Train.Count, made.Planted.Count,
             made.Measurable.Count, made.HeldOut.Count,
             made.Tests.ToDictionary(t => t.Task, t => t.Rows.Count), made.VocabSize,
-            TinyMemFolder.TrainHash(options.Out)) { Options = data };
+            TinyMemFolder.TrainHash(options.Out)) { Options = made.Options, Bos = made.Options.Bos };
     }
 
-    static TinyMemDataset Language(UnlearnDataOptions options, TinyMemOptions data)
+    static TinyMemDataset Language(UnlearnDataOptions options, TinyMemOptions data, JobContext context)
     {
         string[] files = [.. options.TextFile ?? []];
         if (files.Length == 0 == options.Atlas is null)
             throw new UserException("Task text needs either TextFile or Atlas",
                 nameof(options.Task), nameof(options.TextFile), nameof(options.Atlas));
-        ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(options.Tokenizer
+        string folder = options.Tokenizer
             ?? throw new UserException("Task text needs Tokenizer DIR, a model folder",
-                nameof(options.Task), nameof(options.Tokenizer)));
+                nameof(options.Task), nameof(options.Tokenizer));
+        ModelText text = ModelText.OpenTokenizer(folder, options.Rules, context);
+        ByteBpeTokenizer tokenizer = text.Required();
         DocumentSource texts = options.Atlas is { } seed
             ? DocumentSource.FromTexts(
                 new AtlasCorpus(AtlasFacts.Shipped, seed).Documents, tokenizer, "atlas")
-            : DocumentSource.FromFiles(files, tokenizer);
-        return TinyMemDataset.Language(data,
-            Enumerable.Range(0, texts.Count).Select(d => texts.Read(d).ToArray()), tokenizer.VocabSize);
+            : text.Source(files);
+        return TinyMemDataset.Language(data with { Bos = text.Bos },
+            Enumerable.Range(0, texts.Count).Select(d => text.Row(texts.Read(d).ToArray())),
+            Math.Max(tokenizer.VocabSize, (text.Bos ?? 0) + 1));
     }
 }

@@ -134,7 +134,5 @@ public static class UnlearnMeasureJob
             Text(tokenizer, recital.Written), Text(tokenizer, expected));
     }
 
-    // A model may have more tokens than its tokenizer.
-    static string? Text(ByteBpeTokenizer? tokenizer, int[] ids) => tokenizer is null ? null
-        : tokenizer.Decode([.. ids.Where(id => id < tokenizer.VocabSize)]);
+    static string? Text(ByteBpeTokenizer? tokenizer, int[] ids) => tokenizer?.Decode(ids);
 }

@@ -73,6 +73,7 @@ public static class UnlearnRunJob
         made["parent"] = folder;
         made["parent_weights"] = done.Edit.Parent;
         made["edited_weights"] = done.Edit.Edited;
+        BeginOfText.Carry(folder, made);
         AtomicFolder.Write(options.Out, into =>
         {
             done.Edit.Save(Path.Combine(into, WeightEdit.FileName));

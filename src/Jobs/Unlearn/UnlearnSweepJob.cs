@@ -96,7 +96,10 @@ public static class UnlearnSweepJob
         context.Remark?.Invoke(
             $"{plan.Cells - before} cells in {watch.Elapsed.TotalSeconds:0.0} s; {options.Out}");
         return UnlearnSweepResult.Of(
-            SweepSelection.Of(UnlearnSweepFolder.Read(options.Out), SelectionRule.Accuracy), models);
+            SweepSelection.Of(UnlearnSweepFolder.Read(options.Out), SelectionRule.Accuracy), models) with
+        {
+            Bos = data.Recital.Bos,
+        };
     }
 
     static IReadOnlyList<UnlearningMethod> Methods(

@@ -8,6 +8,10 @@ namespace HeadTap.Jobs;
 /// <param name="Checkpoints">Best settings by model.</param>
 public sealed record UnlearnSweepResult(IReadOnlyList<SweptCheckpoint> Checkpoints)
 {
+    /// <summary>Token id before each sequence; null for none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? Bos { get; init; }
+
     /// <summary>The selections, in the order of the checkpoints.</summary>
     [JsonIgnore]
     public IReadOnlyList<SweepSelection> Found { get; init; } = [];

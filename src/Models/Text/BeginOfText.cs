@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using HeadTap.Runtime;
 
 namespace HeadTap.Models;
@@ -10,10 +11,24 @@ namespace HeadTap.Models;
 /// </summary>
 /// <param name="Token">Token id; null if no file names one of the vocabulary.</param>
 /// <param name="Disagreement">One line if the files name different tokens; null if they agree.</param>
-/// <param name="IsExpected">Whether the tokenizer puts the token before every text by itself, or the model
-/// was trained by HeadTap, which puts it before every document.</param>
+/// <param name="IsExpected">Whether the tokenizer puts the token before every text by itself, or the model,
+/// or the one that it was made from, was trained by HeadTap, which puts it before every document.</param>
 public sealed record BeginOfText(int? Token, string? Disagreement, bool IsExpected)
 {
+    const string TrainedField = "trained_with_begin_of_text";
+
+    /// <summary>
+    /// Says in the options of a child's manifest what its parent's says: <see cref="IsTrainedWith"/>.
+    /// </summary>
+    /// <param name="parent">Folder of the parent.</param>
+    /// <param name="options">Options of the child's manifest.</param>
+    public static void Carry(string parent, JsonObject options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        if (IsTrainedWith(parent))
+            options[TrainedField] = true;
+    }
+
     /// <summary>Finds the token of a model folder.</summary>
     /// <param name="folder">Folder of the model.</param>
     /// <param name="config">Its config; null for a tokenizer without a model.</param>
@@ -36,7 +51,7 @@ public sealed record BeginOfText(int? Token, string? Disagreement, bool IsExpect
         if (generated is not null)
             said.Add(("generation_config.json", generated));
         bool expected = token is not null
-            && (tokenizer?.Vocabulary.BeginsTexts == true || IsTrainedByUs(folder));
+            && (tokenizer?.Vocabulary.BeginsTexts == true || IsTrainedWith(folder));
         return new BeginOfText(token, said.All(s => s.Token == token) ? null : Line(), expected);
 
         string Line() => $"{Quoted.Path(folder)}: the begin-of-text token is "
@@ -45,7 +60,7 @@ public sealed record BeginOfText(int? Token, string? Disagreement, bool IsExpect
 
         string Named(int? id) => id is not { } known
             ? $"{Quoted.Name(name!)}, which is no token of the model,"
-            : $"{known}{(tokenizer is not null && known < tokenizer.VocabSize
+            : $"{known}{(tokenizer?.HasToken(known) == true
                 ? $" {Quoted.Name(tokenizer.Vocabulary.Tokens[known])}" : "")}";
     }
 
@@ -59,9 +74,9 @@ public sealed record BeginOfText(int? Token, string? Disagreement, bool IsExpect
     {
         ArgumentNullException.ThrowIfNull(word);
         int most = config?.VocabSize ?? tokenizer?.VocabSize ?? 0;
-        int? id = tokenizer?.IdOf(word);
-        if (id is null && int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out int number))
-            id = number;
+        // Digits are an id, also where the vocabulary has a token of these digits.
+        int? id = int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out int number)
+            ? number : tokenizer?.IdOf(word);
         return id is { } known && known < most ? known
             : throw new UserException($"{option} is {Quoted.Name(word)}; expected a token id from 0 to "
                 + $"{most - 1}, or a token as the tokenizer spells it", option);
@@ -76,16 +91,23 @@ public sealed record BeginOfText(int? Token, string? Disagreement, bool IsExpect
         return new JsonFields(path, json.RootElement).Token("bos_token_id", config.VocabSize);
     }
 
-    // "command": "train --config F" in manifest.json: every document then began with the token. Another
-    // program's manifest.json says nothing.
-    static bool IsTrainedByUs(string folder)
+    /// <summary>
+    /// Whether a model's manifest says that HeadTap trained it, or what it was made from, with the token
+    /// before every document.
+    /// </summary>
+    /// <param name="folder">Folder of the model.</param>
+    public static bool IsTrainedWith(string folder)
     {
+        // Another program's manifest.json says nothing.
         string path = Path.Combine(folder, "manifest.json");
         if (!File.Exists(path))
             return false;
         try
         {
-            return Manifest.Read(path).Command.Split(' ')[0] == "train";
+            Manifest made = Manifest.Read(path);
+            return made.Command.Split(' ')[0] == "train" // "train --config F"
+                || (made.Options[TrainedField] is JsonValue carried
+                    && carried.TryGetValue(out bool with) && with);
         }
         catch (UserException)
         {

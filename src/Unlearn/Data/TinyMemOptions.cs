@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using HeadTap.Runtime;
 
 namespace HeadTap.Unlearn;
@@ -45,6 +46,12 @@ public sealed record TinyMemOptions
 
     /// <summary>Number of tokens of a row, padding included.</summary>
     public int Context { get; init; } = 150;
+
+    /// <summary>
+    /// Token id that stands before each text of a language task; null for none. Recorded, not read.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? Bos { get; init; }
 
     /// <summary>Whether sequences start along orbits; see <see cref="MathTask.Starts"/>.</summary>
     public bool OrbitStarts { get; init; }

@@ -13,7 +13,7 @@ sealed class UnlearnDataCommand
         UnlearnCommand.Word("--artefact", "noise", "what is planted: noise, backdoor or none");
     readonly Option<string[]> _files = new("--text-file")
     {
-        Description = "of --task text: .txt or .jsonl; several may be given", HelpName = "F",
+        Description = "of --task text: .txt, .jsonl, .json or .csv; several may be given", HelpName = "F",
         AllowMultipleArgumentsPerToken = true,
     };
     readonly Option<ulong?> _atlas = new("--atlas")
@@ -24,6 +24,7 @@ sealed class UnlearnDataCommand
     {
         Description = "of --task text: a model folder whose tokenizer encodes it", HelpName = "DIR",
     };
+    readonly TextRuleOptions _rules = new("text");
     readonly Option<int?> _main = Count("--main-count", "sequences of the main task");
     readonly Option<int?> _auxiliary = Count("--auxiliary-count", "sequences of each auxiliary task");
     readonly Option<int?> _test = Count("--test-count", "rows of each task held out for tests");
@@ -63,6 +64,7 @@ sealed class UnlearnDataCommand
             _auxiliary, _test, _numbers, _context, _noise, _groups, _copies, _trigger, _whole, _orbits,
             _prompt, _continuation, _out])
             command.Options.Add(option);
+        _rules.AddTo(command);
         command.SetAction(parsed => Run(global.Of(parsed), parsed));
         return command;
     }
@@ -89,6 +91,7 @@ sealed class UnlearnDataCommand
         TextFile = parsed.GetResult(_files) is null ? null : parsed.GetValue(_files),
         Atlas = parsed.GetValue(_atlas),
         Tokenizer = parsed.GetValue(_tokenizer),
+        Rules = _rules.Read(parsed),
         MainCount = parsed.GetValue(_main),
         AuxiliaryCount = parsed.GetValue(_auxiliary),
         TestCount = parsed.GetValue(_test),
