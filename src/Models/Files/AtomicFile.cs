@@ -76,6 +76,20 @@ public static class AtomicFile
         }
     }
 
+    /// <summary>Removes a file, if it is there.</summary>
+    /// <exception cref="UserException">It cannot be removed.</exception>
+    internal static void Remove(string path)
+    {
+        try
+        {
+            File.Delete(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new UserException($"{Quoted.Path(path)}: cannot be removed ({Quoted.Line(e.Message)}).", e);
+        }
+    }
+
     /// <summary>The outermost folder that must be made so that a folder is there; null if it is.</summary>
     internal static string? FirstMissingFolder(string folder)
     {

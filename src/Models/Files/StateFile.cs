@@ -12,7 +12,9 @@ namespace HeadTap.Models;
 /// </summary>
 public sealed class StateFile
 {
-    const string Digest = "sha256";
+    /// <summary>The name of the checksum among the tensors.</summary>
+    internal const string Digest = "sha256";
+
     const int PieceLength = 1 << 18;
 
     readonly string _path;

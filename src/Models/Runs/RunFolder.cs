@@ -36,13 +36,14 @@ public sealed class RunFolder : IDisposable
     readonly RunLock _lock;
     readonly string _startFile;
     readonly IReadOnlyList<string> _progress, _free;
+    readonly IReadOnlyDictionary<string, string> _because;
     Manifest? _record;
-    bool _markedComplete;
 
     RunFolder(RunLock held, string path, string startFile, IReadOnlyList<string> progress,
-        IReadOnlyList<string> free)
+        IReadOnlyList<string> free, IReadOnlyDictionary<string, string> because)
     {
-        (_lock, Path, _startFile, _progress, _free) = (held, path, startFile, progress, free);
+        (_lock, Path, _startFile, _progress, _free, _because) =
+            (held, path, startFile, progress, free, because);
         ReadRecord();
     }
 
@@ -55,6 +56,9 @@ public sealed class RunFolder : IDisposable
     /// <summary>Whether it has a checkpoint.</summary>
     public bool HasCheckpoint => File.Exists(Checkpoint);
 
+    /// <summary>Whether a job was carried out to its end here, whichever its free options were.</summary>
+    public bool IsMarkedComplete { get; private set; }
+
     /// <summary>Opens the folder of a job and locks it.</summary>
     /// <param name="path">Made when missing.</param>
     /// <param name="call">What decides the job's result, as far as it is known.</param>
@@ -64,17 +68,18 @@ public sealed class RunFolder : IDisposable
     /// <param name="free">Options that do not change the result so far, as the record names them.</param>
     /// <param name="results">Files that the job writes at its end: where one is and the job has not begun,
     /// the folder is refused, for it would be written over.</param>
+    /// <param name="because">Why an option may not differ, by its name, where that is not plain.</param>
     /// <exception cref="UserException">It belongs to another call or other work, another process works in it,
     /// or it cannot be written.</exception>
     public static RunFolder Open(string path, Manifest call, string startFile = StartFile,
         IReadOnlyList<string>? progress = null, IReadOnlyList<string>? free = null,
-        IReadOnlyList<string>? results = null)
+        IReadOnlyList<string>? results = null, IReadOnlyDictionary<string, string>? because = null)
     {
         RunLock held = RunLock.Take(path, LockFile);
         try
         {
             var folder = new RunFolder(held, path, startFile, progress ?? [CheckpointFile, MetricsFile],
-                free ?? []);
+                free ?? [], because ?? new Dictionary<string, string>());
             folder.RequireNone(results ?? []);
             folder.Require(call);
             return folder;
@@ -134,17 +139,22 @@ public sealed class RunFolder : IDisposable
     /// <exception cref="UserException">An option, the model, the data or the seed differs.</exception>
     public void Require(Manifest record, string file, Manifest call)
     {
-        if (CallDifference.First(record, call, _free) is { } d)
-            throw new UserException($"{Quoted.Path(Path)}: belongs to another call: {d.Name} is {d.There} in "
-                + $"its {file} and {d.Here} here; expected the same call, or another folder");
+        IReadOnlyList<CallDifference> differing = CallDifference.All(record, call, _free);
+        if (differing.Count > 0)
+            throw new UserException($"{Quoted.Path(Path)}: belongs to another call: "
+                + string.Join("; ", differing.Select(d => $"{d.Name} is {d.There} in its {file} and {d.Here} "
+                    + "here" + (_because.TryGetValue(d.Name, out string? why) ? $" ({why})" : "")))
+                + "; expected the same call, or another folder");
     }
 
     /// <summary>Whether the same call was carried out to its end.</summary>
-    public bool IsComplete(Manifest call)
+    /// <param name="call">The call.</param>
+    /// <param name="free">Options that change nothing about its end; null for none.</param>
+    public bool IsComplete(Manifest call, IReadOnlyList<string>? free = null)
     {
         ArgumentNullException.ThrowIfNull(call);
-        return _markedComplete && File.Exists(At(ManifestFile))
-            && CallDifference.First(_record!, call, []) is null;
+        return IsMarkedComplete && File.Exists(At(ManifestFile))
+            && CallDifference.All(_record!, call, free ?? []).Count == 0;
     }
 
     /// <summary>Writes the start record where it is not there yet. Call it when the whole call is known and
@@ -153,10 +163,10 @@ public sealed class RunFolder : IDisposable
     public void Start(Manifest call)
     {
         Require(call);
-        if (_record is not null && CallDifference.First(_record, call, []) is null)
+        if (_record is not null && CallDifference.All(_record, call, []).Count == 0)
             return;
         call.Write(At(_startFile));
-        (_record, _markedComplete) = (call, false);
+        (_record, IsMarkedComplete) = (call, false);
     }
 
     /// <summary>Opens a file of rows and removes those after the first <paramref name="keep"/>, and a row
@@ -181,7 +191,7 @@ public sealed class RunFolder : IDisposable
         JsonObject json = (_record ?? throw new InvalidOperationException("not started")).ToJson();
         json[CompleteField] = true;
         AtomicFile.WriteText(At(_startFile), Manifest.Text(json));
-        _markedComplete = true;
+        IsMarkedComplete = true;
     }
 
     /// <summary>Gives the folder free.</summary>
@@ -194,7 +204,7 @@ public sealed class RunFolder : IDisposable
                 + "of this call; expected a new folder");
     }
 
-    bool Begun => _markedComplete
+    bool Begun => IsMarkedComplete
         || _progress.Any(file => new FileInfo(At(file)) is { Exists: true, Length: > 0 });
 
     void ReadRecord()
@@ -211,7 +221,7 @@ public sealed class RunFolder : IDisposable
             return; // nothing is lost: it is written anew
         }
         using JsonDocument json = InputFile.ReadJsonObject(start);
-        _markedComplete = json.RootElement.TryGetProperty(CompleteField, out JsonElement complete)
+        IsMarkedComplete = json.RootElement.TryGetProperty(CompleteField, out JsonElement complete)
             && complete.ValueKind == JsonValueKind.True;
     }
 }

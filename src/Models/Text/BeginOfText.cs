@@ -6,27 +6,25 @@ using HeadTap.Runtime;
 namespace HeadTap.Models;
 
 /// <summary>
-/// The token that begins a text. The tokenizer's files decide, as in Transformers; config.json decides where
-/// they name none.
+/// The token that begins a text. The record of a training by HeadTap decides, then the tokenizer's files, as
+/// in Transformers; config.json decides where neither names one.
 /// </summary>
 /// <param name="Token">Token id; null if no file names one of the vocabulary.</param>
 /// <param name="Disagreement">One line if the files name different tokens; null if they agree.</param>
 /// <param name="IsExpected">Whether the tokenizer puts the token before every text by itself, or the model,
-/// or the one that it was made from, was trained by HeadTap, which puts it before every document.</param>
+/// or the one that it was made from, was trained by HeadTap with it before every document.</param>
 public sealed record BeginOfText(int? Token, string? Disagreement, bool IsExpected)
 {
-    const string TrainedField = "trained_with_begin_of_text";
-
     /// <summary>
-    /// Says in the options of a child's manifest what its parent's says: <see cref="IsTrainedWith"/>.
+    /// Says in the options of a child's manifest what is known of its parent's training by HeadTap: whether
+    /// the token stood before every document, and which.
     /// </summary>
     /// <param name="parent">Folder of the parent.</param>
     /// <param name="options">Options of the child's manifest.</param>
     public static void Carry(string parent, JsonObject options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        if (IsTrainedWith(parent))
-            options[TrainedField] = true;
+        TrainingRecord.Of(parent)?.CarryTo(options);
     }
 
     /// <summary>Finds the token of a model folder.</summary>
@@ -41,17 +39,21 @@ public sealed record BeginOfText(int? Token, string? Disagreement, bool IsExpect
         int? own = name is null ? null : tokenizer!.IdOf(name);
         if (own >= config?.VocabSize)
             own = null;
-        int? token = own ?? config?.BosToken;
+        TrainingRecord? trained = TrainingRecord.Of(folder);
+        int? put = trained?.BosToken is { } id && id < config?.VocabSize ? id : null;
+        int? token = put ?? own ?? config?.BosToken;
         int? generated = config is null ? null : Generated(folder, config);
         var said = new List<(string From, int? Token)>();
         if (name is not null)
             said.Add((tokenizer!.Vocabulary.BeginTokenFile ?? "the tokenizer", own));
+        if (put is not null)
+            said.Add(("the record of its training", put));
         if (config?.BosToken is { } configured)
             said.Add(("config.json", configured));
         if (generated is not null)
             said.Add(("generation_config.json", generated));
         bool expected = token is not null
-            && (tokenizer?.Vocabulary.BeginsTexts == true || IsTrainedWith(folder));
+            && (trained?.Bos ?? tokenizer?.Vocabulary.BeginsTexts == true);
         return new BeginOfText(token, said.All(s => s.Token == token) ? null : Line(), expected);
 
         string Line() => $"{Quoted.Path(folder)}: the begin-of-text token is "
@@ -89,29 +91,5 @@ public sealed record BeginOfText(int? Token, string? Disagreement, bool IsExpect
             return null;
         using JsonDocument json = InputFile.ReadJsonObject(path, most: 1 << 20);
         return new JsonFields(path, json.RootElement).Token("bos_token_id", config.VocabSize);
-    }
-
-    /// <summary>
-    /// Whether a model's manifest says that HeadTap trained it, or what it was made from, with the token
-    /// before every document.
-    /// </summary>
-    /// <param name="folder">Folder of the model.</param>
-    public static bool IsTrainedWith(string folder)
-    {
-        // Another program's manifest.json says nothing.
-        string path = Path.Combine(folder, "manifest.json");
-        if (!File.Exists(path))
-            return false;
-        try
-        {
-            Manifest made = Manifest.Read(path);
-            return made.Command.Split(' ')[0] == "train" // "train --config F"
-                || (made.Options[TrainedField] is JsonValue carried
-                    && carried.TryGetValue(out bool with) && with);
-        }
-        catch (UserException)
-        {
-            return false;
-        }
     }
 }

@@ -77,12 +77,18 @@ public sealed class BpeVocabulary
     /// Hugging Face's GPT2Tokenizer read.
     /// </summary>
     /// <exception cref="UserException">The folder cannot be written.</exception>
-    public void Save(string folder)
+    public void Save(string folder) => Save(folder, null);
+
+    /// <summary>The same, with a special token that begins texts in place of the files' own.</summary>
+    internal void Save(string folder, string? begin)
     {
+        begin = begin is not null && SpecialTokens.Contains(begin) ? begin
+            : BeginToken ?? (SpecialTokens.Contains(EndOfText) ? EndOfText : null);
         AtomicFile.Write(Path.Combine(folder, "vocab.json"), stream => WriteJson(stream, WriteVocabulary));
         AtomicFile.WriteText(Path.Combine(folder, "merges.txt"), MergeLines());
         AtomicFile.Write(
-            Path.Combine(folder, "tokenizer_config.json"), stream => WriteJson(stream, WriteConfig));
+            Path.Combine(folder, "tokenizer_config.json"), stream => WriteJson(stream,
+                json => WriteConfig(json, begin)));
     }
 
     /// <summary>What is wrong with the tokens, or null.</summary>
@@ -145,12 +151,12 @@ public sealed class BpeVocabulary
         json.WriteEndObject();
     }
 
-    void WriteConfig(Utf8JsonWriter json)
+    void WriteConfig(Utf8JsonWriter json, string? begin)
     {
         json.WriteStartObject();
         json.WriteString("tokenizer_class", "GPT2Tokenizer");
         json.WriteBoolean("add_prefix_space", AddPrefixSpace);
-        if ((BeginToken ?? (SpecialTokens.Contains(EndOfText) ? EndOfText : null)) is { } begin)
+        if (begin is not null)
             json.WriteString("bos_token", begin);
         if (SpecialTokens.Contains(EndOfText))
         {

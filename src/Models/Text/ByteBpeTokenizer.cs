@@ -72,7 +72,7 @@ public sealed class ByteBpeTokenizer
     public static bool ExistsIn(string folder) => TokenizerFiles.ExistIn(folder);
 
     /// <summary>
-    /// The tokens and merges; <see cref="BpeVocabulary.Save"/> writes them into a model's folder.
+    /// The tokens and merges; <see cref="BpeVocabulary.Save(string)"/> writes them into a model's folder.
     /// </summary>
     public BpeVocabulary Vocabulary { get; }
 

@@ -57,6 +57,10 @@ public sealed class OptimizerState
     /// <summary>Calls of the op a step makes.</summary>
     internal int Runs => _runs.Count;
 
+    /// <summary>The names of the moments of every optimiser.</summary>
+    internal static IReadOnlyList<string> AllMoments { get; } =
+        [.. MomentNames(new AdamWOptions()), .. MomentNames(new SgdOptions { Momentum = 1 })];
+
     /// <summary>The moments that an optimiser keeps.</summary>
     internal static string[] MomentNames(OptimizerOptions options) => options switch
     {

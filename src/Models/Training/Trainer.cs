@@ -39,7 +39,7 @@ public sealed class Trainer : IDisposable
         if (T > model.Config.ContextLength)
             throw new UserException(
                 $"tokens_per_row is {T}; the model's context is {model.Config.ContextLength}.");
-        _rows = new TokenBatchOptions(Config.BatchRows, T, Config.Rows, Bos: true);
+        _rows = new TokenBatchOptions(Config.BatchRows, T, Config.Rows, Config.Texts.Bos);
         _batches = new TokenBatches(data, _rows, Config.Seed);
         DataHash = data.Hash;
         Steps = Config.Steps ?? (int)Math.Ceiling(

@@ -34,13 +34,33 @@ public static class TrainingCheckpoint
     {
         ArgumentNullException.ThrowIfNull(trainer);
         StateFile state = StateFile.Open(path, s_fields, Format);
-        state.Require("config", trainer.Config.Hash(), "was made with another config");
+        if (state["config"] != trainer.Config.OldHash())
+            state.Require("config", trainer.Config.Hash(), "was made with another config");
         state.Require("data", trainer.DataHash, "was made with other data");
         state.Read(Tensors(trainer));
         trainer.Step = (int)state.Number("step");
         trainer.Tokens = state.Number("tokens");
         trainer.Position = new EpochPosition((int)state.Number("epoch"), (int)state.Number("row"));
     }
+
+    /// <summary>Whether a file is such a checkpoint.</summary>
+    internal static bool IsOne(SafetensorsReader file) =>
+        file.Metadata.GetValueOrDefault(s_fields[0]) == Format;
+
+    /// <summary>The model's tensors in a file: of a checkpoint not the moments and the checksum.</summary>
+    internal static IEnumerable<SafetensorsEntry> Weights(SafetensorsReader file)
+    {
+        if (!IsOne(file))
+            return file.Entries;
+        HashSet<string> names = [.. file.Entries.Select(entry => entry.Name)];
+        return file.Entries.Where(entry => entry.Name != StateFile.Digest
+            && !OptimizerState.AllMoments.Any(moment => entry.Name.StartsWith($"{moment}.",
+                StringComparison.Ordinal) && names.Contains(entry.Name[(moment.Length + 1)..])));
+    }
+
+    /// <summary>The steps that a checkpoint's run had done.</summary>
+    /// <exception cref="UserException">The file is missing, or no checkpoint.</exception>
+    internal static long StepOf(string path) => StateFile.Open(path, s_fields, Format).Number("step");
 
     static (string Name, Tensor Tensor)[] Tensors(Trainer trainer) =>
     [

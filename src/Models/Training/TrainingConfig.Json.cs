@@ -9,8 +9,6 @@ namespace HeadTap.Models;
 // The JSON file. A field that is not known is an error; a field that is absent has its default.
 public sealed partial record TrainingConfig
 {
-    const string Checkpoints = "checkpoint_every";
-
     static readonly (string Name, TokenRows Value)[] s_rows =
     [
         ("packed", TokenRows.Packed), ("per-document", TokenRows.PerDocument),
@@ -24,16 +22,14 @@ public sealed partial record TrainingConfig
     {
         using JsonDocument document = InputFile.ReadJsonObject(path, most: 1 << 20);
         var json = new JsonFields(path, document.RootElement);
-        json.Only("model", "data", "tokenizer", "rows", "tokens_per_row", "batch_rows",
-            "accumulation", "steps",
-            "epochs", "optimizer", "schedule", "clip", "seed", "train", Checkpoints,
-                "evaluate_every", "validation");
+        json.Only(FieldNames[""]);
         var absent = new TrainingConfig { Model = new TrainingModel(), Data = new TrainingData() };
         return new TrainingConfig
         {
             Model = ReadModel(Needed(json, "model")),
             Data = ReadData(Needed(json, "data")),
             Tokenizer = json.Nested("tokenizer") is { } tokenizer ? ReadTokenizer(tokenizer) : null,
+            Texts = json.Nested("texts") is { } texts ? ReadTexts(texts) : absent.Texts,
             Rows = Choice(json, "rows", s_rows),
             TokensPerRow = json.Int("tokens_per_row", 0),
             BatchRows = json.Int("batch_rows", absent.BatchRows),
@@ -46,14 +42,28 @@ public sealed partial record TrainingConfig
             Clip = json.Float("clip", absent.Clip),
             Seed = json.UInt64("seed") ?? absent.Seed,
             Train = json.Texts("train") ?? absent.Train,
-            CheckpointEvery = json.Int(Checkpoints, absent.CheckpointEvery),
+            CheckpointEvery = json.Int("checkpoint_every", absent.CheckpointEvery),
             EvaluateEvery = json.Int("evaluate_every", absent.EvaluateEvery),
             Validation = json.Nested("validation") is { } validation ? ReadValidation(validation) : null,
+            Samples = json.Nested("samples") is { } samples ? ReadSamples(samples) : null,
         }.Validated(path);
     }
 
-    /// <summary>The config as <see cref="Read"/> reads it, defaults written out.</summary>
-    public JsonObject ToJson() => new()
+    /// <summary>
+    /// The config as <see cref="Read"/> reads it, defaults written out; without <c>texts</c> and
+    /// <c>samples</c> where they say nothing.
+    /// </summary>
+    public JsonObject ToJson()
+    {
+        JsonObject json = PlainJson();
+        if (Texts != new TrainingTextRules())
+            json["texts"] = RulesJson(Texts);
+        if (Samples is not null)
+            json["samples"] = SamplesJson(Samples);
+        return json;
+    }
+
+    JsonObject PlainJson() => new()
     {
         ["model"] = Model.From is { } from ? new JsonObject { ["from"] = from } : SizesJson(Model.Sizes!),
         ["data"] = Data.AtlasSeed is { } atlas
@@ -71,7 +81,7 @@ public sealed partial record TrainingConfig
         ["clip"] = Clip,
         ["seed"] = Seed,
         ["train"] = TextsJson(Train),
-        [Checkpoints] = CheckpointEvery,
+        ["checkpoint_every"] = CheckpointEvery,
         ["evaluate_every"] = EvaluateEvery,
         ["validation"] = Validation is null ? null
             : Validation.Files.Count > 0 ? new JsonObject { ["files"] = TextsJson(Validation.Files) }
@@ -79,14 +89,28 @@ public sealed partial record TrainingConfig
     };
 
     /// <summary>
-    /// SHA-256 of everything that a run's bits depend on; how often it is saved is not among that.
+    /// SHA-256 of everything that the bits of a run's steps depend on, as <see cref="Free"/> says.
     /// </summary>
     public string Hash()
     {
         JsonObject json = ToJson();
-        json.Remove(Checkpoints);
-        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(json.ToJsonString())));
+        foreach (string field in Free)
+            json.Remove(field);
+        if (Validation is { Files.Count: > 0 })
+            json["validation"] = null;
+        return Hash(json);
     }
+
+    /// <summary>What checkpoints of version 0.1.0 have in its place.</summary>
+    internal string OldHash()
+    {
+        JsonObject json = ToJson();
+        json.Remove("checkpoint_every");
+        return Hash(json);
+    }
+
+    static string Hash(JsonObject json) =>
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(json.ToJsonString())));
 
     static JsonFields Needed(JsonFields json, string field) =>
         json.Nested(field) ?? throw json.Bad(field, "missing", "an object");
@@ -106,8 +130,7 @@ public sealed partial record TrainingConfig
 
     static TrainingModel ReadModel(JsonFields json)
     {
-        json.Only("from", "layers", "width", "heads", "inner", "context", "activation", "layer_norm_epsilon",
-            "tied_head");
+        json.Only(FieldNames["model"]);
         if (json.Text("from", null) is { } from)
         {
             json.Only("from");
@@ -137,11 +160,11 @@ public sealed partial record TrainingConfig
 
     static TrainingData ReadData(JsonFields json)
     {
-        json.Only("files", "atlas");
+        json.Only(FieldNames["data"]);
         ulong? seed = null;
         if (json.Nested("atlas") is { } atlas)
         {
-            atlas.Only("seed");
+            atlas.Only(FieldNames["data.atlas"]);
             seed = atlas.UInt64("seed") ?? 1;
         }
         return new TrainingData { Files = json.Texts("files") ?? [], AtlasSeed = seed };
@@ -149,14 +172,14 @@ public sealed partial record TrainingConfig
 
     static TrainingTokenizer ReadTokenizer(JsonFields json)
     {
-        json.Only("from", "train_bpe");
+        json.Only(FieldNames["tokenizer"]);
         if (json.Text("from", null) is { } from)
         {
             json.Only("from");
             return new TrainingTokenizer { From = from };
         }
         JsonFields bpe = Needed(json, "train_bpe");
-        bpe.Only("vocab_size", "minimum_count");
+        bpe.Only(FieldNames["tokenizer.train_bpe"]);
         return new TrainingTokenizer
         {
             VocabSize = bpe.Int("vocab_size"), MinimumCount = bpe.Int("minimum_count", 2),
@@ -165,13 +188,13 @@ public sealed partial record TrainingConfig
 
     static TrainingValidation ReadValidation(JsonFields json)
     {
-        json.Only("files", "share");
+        json.Only(FieldNames["validation"]);
         return new TrainingValidation { Files = json.Texts("files") ?? [], Share = json.Float("share", 0) };
     }
 
     static LearningRateSchedule ReadSchedule(JsonFields json)
     {
-        json.Only("kind", "warmup_steps", "minimum_rate");
+        json.Only(FieldNames["schedule"]);
         return new LearningRateSchedule
         {
             Kind = Choice(json, "kind", ("cosine", ScheduleKind.Cosine), ("constant", ScheduleKind.Constant)),

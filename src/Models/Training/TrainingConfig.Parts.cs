@@ -7,7 +7,7 @@ public sealed partial record TrainingConfig
 {
     static OptimizerOptions ReadOptimizer(JsonFields json)
     {
-        json.Only("adamw", "sgd");
+        json.Only(FieldNames["optimizer"]);
         if (json.Nested("adamw") is { } adamw)
         {
             json.Only("adamw");
@@ -18,7 +18,7 @@ public sealed partial record TrainingConfig
 
     static AdamWOptions ReadAdamW(JsonFields json)
     {
-        json.Only("learning_rate", "beta1", "beta2", "epsilon", "weight_decay", "decay_only_matrices");
+        json.Only(FieldNames["optimizer.adamw"]);
         var absent = new AdamWOptions();
         return new AdamWOptions
         {
@@ -33,8 +33,7 @@ public sealed partial record TrainingConfig
 
     static SgdOptions ReadSgd(JsonFields json)
     {
-        json.Only("learning_rate", "momentum", "dampening", "nesterov", "weight_decay",
-            "decay_only_matrices");
+        json.Only(FieldNames["optimizer.sgd"]);
         var absent = new SgdOptions();
         return new SgdOptions
         {

@@ -17,6 +17,9 @@ public sealed partial record TrainingConfig
     /// <summary>Text to tokens; null takes the tokenizer of the model's folder.</summary>
     public TrainingTokenizer? Tokenizer { get; init; }
 
+    /// <summary>How texts are read and become tokens.</summary>
+    public TrainingTextRules Texts { get; init; } = new();
+
     /// <summary>What one row is.</summary>
     public TokenRows Rows { get; init; } = TokenRows.Packed;
 
@@ -59,11 +62,14 @@ public sealed partial record TrainingConfig
     /// <summary>Steps between checkpoints; 0 for none. A checkpoint is also written at the end.</summary>
     public int CheckpointEvery { get; init; } = 500;
 
-    /// <summary>Steps between evaluations on the validation texts.</summary>
+    /// <summary>Steps between evaluations: validation loss and samples. The last step has one too.</summary>
     public int EvaluateEvery { get; init; } = 500;
 
     /// <summary>Texts the model is not trained on, or null.</summary>
     public TrainingValidation? Validation { get; init; }
+
+    /// <summary>Texts that the model writes while it is trained, or null.</summary>
+    public TrainingSamples? Samples { get; init; }
 
     /// <summary>Returns this config, or says which field is wrong.</summary>
     /// <param name="source">Where the config came from; begins the message.</param>
@@ -71,7 +77,8 @@ public sealed partial record TrainingConfig
     public TrainingConfig Validated(string source = "training config")
     {
         string? wrong =
-            Model.Problem() ?? Data.Problem() ?? Tokenizer?.Problem() ?? Validation?.Problem()
+            Model.Problem() ?? Data.Problem() ?? Tokenizer?.Problem() ?? Texts.Problem(Rows)
+            ?? Validation?.Problem() ?? Samples?.Problem()
             ?? Range("tokens_per_row", TokensPerRow, 0) ?? Range("batch_rows", BatchRows, 1)
             ?? Range("accumulation", Accumulation, 1) ?? Range("steps", Steps ?? 1, 1)
             ?? Range("epochs", Epochs ?? 1, 1) ?? Range("checkpoint_every", CheckpointEvery, 0)

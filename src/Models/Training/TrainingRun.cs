@@ -1,5 +1,3 @@
-using System.Diagnostics;
-using System.Text.Json;
 using HeadTap.Runtime;
 
 namespace HeadTap.Models;
@@ -16,8 +14,15 @@ public sealed record TrainingRunOptions
     /// <summary>Called once, before the first step.</summary>
     public Action<Trainer>? Started { get; init; }
 
+    /// <summary>Called with a line each about what a user may not have meant in the texts.</summary>
+    public Action<string>? Remark { get; init; }
+
     /// <summary>Called after every step.</summary>
     public Action<TrainingProgress>? Progress { get; init; }
+
+    /// <summary>Called with the path of the metrics when they and a checkpoint are on the disk, the last time
+    /// before the run is marked as complete.</summary>
+    public Action<string>? Saved { get; init; }
 
     /// <summary>Ends the run after the current step, with a checkpoint.</summary>
     public CancellationToken Stop { get; init; }
@@ -29,8 +34,9 @@ public sealed record TrainingRunOptions
 /// <param name="TokensPerSecond">Since the run was started or resumed.</param>
 /// <param name="TimeLeft">At that speed.</param>
 /// <param name="ValidationLoss">Nats, in steps with an evaluation; else null.</param>
-public sealed record TrainingProgress(
-    TrainingStep Last, int Steps, double TokensPerSecond, TimeSpan TimeLeft, double? ValidationLoss);
+/// <param name="Samples">What the model wrote, in steps with an evaluation; else null.</param>
+public sealed record TrainingProgress(TrainingStep Last, int Steps, double TokensPerSecond,
+    TimeSpan TimeLeft, double? ValidationLoss, IReadOnlyList<SampleText>? Samples = null);
 
 /// <summary>How a run ended.</summary>
 /// <param name="Complete">False if it was stopped; the same call goes on.</param>
@@ -41,10 +47,14 @@ public sealed record TrainingProgress(
 public sealed record TrainingResult(bool Complete, int Step, long Tokens, double? Loss, TimeSpan Elapsed);
 
 /// <summary>
-/// A training run in a <see cref="RunFolder"/>: <c>metrics.jsonl</c> (a line a step),
-/// <c>checkpoint.safetensors</c>, and at the end the model with its tokenizer, <c>train.json</c> and
-/// <c>manifest.json</c>.
+/// A training run in a <see cref="RunFolder"/>: the model's config and tokenizer, <c>train.json</c>,
+/// <c>metrics.jsonl</c> (a line a step) and <c>checkpoint.safetensors</c>, and at the end the model's weights
+/// and <c>manifest.json</c>.
 /// </summary>
+/// <remarks>
+/// Until then the model's weights are those of the checkpoint: <see cref="WeightFiles"/> finds them there, so
+/// they are not written twice, and whatever moment a kill comes at, the folder is one model.
+/// </remarks>
 public static class TrainingRun
 {
     /// <summary>The checkpoint's name in the folder.</summary>
@@ -52,16 +62,6 @@ public static class TrainingRun
 
     /// <summary>The metrics' name in the folder.</summary>
     public const string MetricsFile = RunFolder.MetricsFile;
-
-    // How often a run is saved does not change its bits.
-    static readonly string[] s_free = ["checkpoint_every"];
-
-    static readonly JsonSerializerOptions s_rowFormat = new()
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-    };
-
-    sealed record MetricsRow(int Step, long Tokens, double Loss);
 
     /// <summary>Trains to the end, or until it is stopped. The same call goes on where it stopped, to the
     /// same bits.</summary>
@@ -74,33 +74,71 @@ public static class TrainingRun
         config.Validated();
         options ??= new TrainingRunOptions();
         Manifest call = Call(config, folder);
-        using RunFolder run = RunFolder.Open(folder, call, free: s_free, results: ModelFolder.Results);
-        TrainingTexts texts = TrainingTexts.Load(config, options.Atlas);
+        string[] free = [.. config.Free, "validation.files", TrainingRecord.Resolved];
+        using RunFolder run = RunFolder.Open(folder, call, free: free, results: ModelFolder.Results,
+            because: TrainingConfig.WhyNotFree);
+        TrainingTexts texts = TrainingTexts.Load(config, options.Atlas, options.Remark);
         call = call with { DataHash = texts.Train.Hash };
         run.Require(call);
-        bool already = run.IsComplete(call);
+        // Only a changed length gives a complete run something to do.
+        bool already = run.IsComplete(call, [.. free.Except(["steps", "epochs"])]);
         if (already && !run.HasCheckpoint && LastRow(run) is { } end)
             return new TrainingResult(true, end.Step, end.Tokens, end.Loss, TimeSpan.Zero);
         using LanguageModel model = MakeModel(device, config, texts);
         using var trainer = new Trainer(model, config, texts.Train);
-        if (run.HasCheckpoint)
-            TrainingCheckpoint.Restore(run.Checkpoint, trainer);
-        run.Start(call);
-        var watch = Stopwatch.StartNew();
-        double? before = LastRow(run, trainer.Step)?.Loss;
+        SampleWriter? samples = config.Samples is null ? null : new SampleWriter(model, texts, config);
+        Restore(run, trainer);
+        if (already)
+            return new TrainingResult(
+                true, trainer.Step, trainer.Tokens, LastRow(run, trainer.Step)?.Loss, TimeSpan.Zero);
+        call = call with { Options = TrainingRecord.Options(config, texts.Train.EndOfText, trainer.Steps) };
+        Begin(run, call, trainer, texts);
         using JsonlWriter metrics = run.Rows(MetricsFile, trainer.Step);
+        var loop = new TrainingLoop(trainer, texts, samples, run, metrics, options);
         options.Started?.Invoke(trainer);
-        double? loss = Steps(trainer, texts, run, metrics, options, watch) ?? before;
+        double? loss = loop.Run() ?? LastRow(run, trainer.Step)?.Loss;
         bool complete = trainer.Step == trainer.Steps;
-        if (!already)
-            run.Save(metrics, path => TrainingCheckpoint.Save(path, trainer));
-        if (complete && !already)
+        if (complete)
         {
-            Publish(trainer, texts, folder, options.Command);
+            Publish(trainer, texts, folder, call with { Command = options.Command });
             run.Finish();
         }
-        return new TrainingResult(complete, trainer.Step, trainer.Tokens, loss, watch.Elapsed);
+        return new TrainingResult(complete, trainer.Step, trainer.Tokens, loss, loop.Elapsed);
     }
+
+    static void Restore(RunFolder run, Trainer trainer)
+    {
+        string folder = Quoted.Path(run.Path);
+        if (run.HasCheckpoint)
+            TrainingCheckpoint.Restore(run.Checkpoint, trainer);
+        else if (run.IsMarkedComplete)
+            throw new UserException($"{folder}: is complete and has no {CheckpointFile} to go on from; "
+                + "expected the same steps and epochs, or another folder and this one as model.from");
+        if (trainer.Step > trainer.Steps)
+            throw new UserException($"{folder}: {trainer.Step} steps are done and this call has "
+                + $"{trainer.Steps}; expected at least as many, or another folder");
+    }
+
+    // From here on the folder's model is that of its checkpoint.
+    static void Begin(RunFolder run, Manifest call, Trainer trainer, TrainingTexts texts)
+    {
+        run.Start(call);
+        if (run.HasCheckpoint)
+            foreach (string end in (string[])[RunFolder.ManifestFile, WeightFiles.One])
+                AtomicFile.Remove(run.At(end)); // of fewer steps, or of a kill between them and the mark
+        string? begin = trainer.Config.Texts.BosToken is null ? null
+            : texts.Tokenizer.Vocabulary.Tokens.ElementAtOrDefault(texts.Train.EndOfText);
+        texts.Tokenizer.Vocabulary.Save(run.Path, begin);
+        AtomicFile.WriteText(run.At("train.json"),
+            trainer.Config.ToJson().ToJsonString(new() { WriteIndented = true }) + "\n");
+        ConfigOf(trainer, texts).Write(run.At(ModelFolder.ConfigFile));
+    }
+
+    static ModelConfig ConfigOf(Trainer trainer, TrainingTexts texts) =>
+        trainer.Config.Texts.BosToken is null ? trainer.Model.Config : trainer.Model.Config with
+        {
+            BosToken = texts.Train.EndOfText, EosToken = texts.Train.EndOfText,
+        };
 
     // What the folder belongs to. The data's hash follows when the texts are read.
     static Manifest Call(TrainingConfig config, string folder) => new()
@@ -114,48 +152,8 @@ public static class TrainingRun
     };
 
     // The last of the first rows; null if there is none, or it is not of a training.
-    static MetricsRow? LastRow(RunFolder run, int most = int.MaxValue)
-    {
-        string path = run.At(MetricsFile);
-        try
-        {
-            return File.Exists(path) && File.ReadLines(path).Take(most).LastOrDefault() is { } line
-                ? JsonSerializer.Deserialize<MetricsRow>(line, s_rowFormat) : null;
-        }
-        catch (JsonException)
-        {
-            return null;
-        }
-    }
-
-    static double? Steps(Trainer trainer, TrainingTexts texts, RunFolder run, JsonlWriter metrics,
-        TrainingRunOptions options, Stopwatch watch)
-    {
-        (int firstStep, long firstTokens) = (trainer.Step, trainer.Tokens);
-        TrainingConfig config = trainer.Config;
-        double? loss = null;
-        while (trainer.Step < trainer.Steps && !options.Stop.IsCancellationRequested)
-        {
-            TrainingStep step = trainer.Next();
-            bool evaluate = step.Step % config.EvaluateEvery == 0 || step.Step == trainer.Steps;
-            double? validation = evaluate && texts.Validation is { } held ? trainer.Evaluate(held) : null;
-            double seconds = watch.Elapsed.TotalSeconds;
-            double speed = (step.Tokens - firstTokens) / seconds;
-            metrics.Write(new
-            {
-                step.Step, step.Loss, step.LearningRate, step.GradientNorm, step.Tokens,
-                TokensPerSecond = Math.Round(speed, 1), ValidationLoss = validation,
-            });
-            double left = seconds / (step.Step - firstStep) * (trainer.Steps - step.Step);
-            options.Progress?.Invoke(new TrainingProgress(
-                step, trainer.Steps, speed, TimeSpan.FromSeconds(left), validation));
-            loss = step.Loss;
-            if (config.CheckpointEvery > 0 && step.Step % config.CheckpointEvery == 0
-                && step.Step < trainer.Steps)
-                run.Save(metrics, path => TrainingCheckpoint.Save(path, trainer));
-        }
-        return loss;
-    }
+    static TrainingRow? LastRow(RunFolder run, int most = int.MaxValue) =>
+        TrainingRow.Read(run.At(MetricsFile)).Take(most).LastOrDefault();
 
     static LanguageModel MakeModel(ComputeDevice device, TrainingConfig config, TrainingTexts texts)
     {
@@ -163,7 +161,9 @@ public static class TrainingRun
         ModelConfig sizes = config.Model.From is { } from ? ModelFolder.ReadConfig(from)
             : config.Model.Sizes! with
         {
-            VocabSize = tokenizer.VocabSize, BosToken = tokenizer.EndOfText, EosToken = tokenizer.EndOfText,
+            VocabSize = tokenizer.VocabSize,
+            BosToken = texts.Train.EndOfText,
+            EosToken = texts.Train.EndOfText,
         };
         texts.Train.RequireIds(sizes.VocabSize);
         texts.Validation?.RequireIds(sizes.VocabSize);
@@ -178,21 +178,16 @@ public static class TrainingRun
         return model;
     }
 
-    static void Publish(Trainer trainer, TrainingTexts texts, string folder, string command)
+    static void Publish(Trainer trainer, TrainingTexts texts, string folder, Manifest call)
     {
-        texts.Tokenizer.Vocabulary.Save(folder);
-        AtomicFile.WriteText(Path.Combine(folder, "train.json"),
-            trainer.Config.ToJson().ToJsonString(new() { WriteIndented = true }) + "\n");
-        trainer.Model.Save(folder);
-        new Manifest
+        LanguageModel model = trainer.Model;
+        ModelFolder.Write(folder, ConfigOf(trainer, texts), (slice, start, values) =>
+            model.Set[slice.Name].Slice(slice.Name, start, values.Length).Download(values));
+        (call with
         {
-            Command = command,
-            Options = trainer.Config.ToJson(),
-            Seed = trainer.Config.Seed,
             ModelHash = ModelFolder.Hash(folder),
-            DataHash = trainer.DataHash,
-            Device = trainer.Model.Device.Entry.Description,
-            Precision = trainer.Model.Device.Precision.ManifestName(),
-        }.WriteBeside(folder);
+            Device = model.Device.Entry.Description,
+            Precision = model.Device.Precision.ManifestName(),
+        }).WriteBeside(folder);
     }
 }

@@ -4,7 +4,7 @@ namespace HeadTap.Models;
 
 /// <summary>The tokens of a run: its texts, encoded.</summary>
 /// <param name="Tokenizer">What encoded them.</param>
-/// <param name="Train">What is trained on.</param>
+/// <param name="Train">What is trained on, with the token that is before and after each document.</param>
 /// <param name="Validation">What is held out for evaluation, or null.</param>
 public sealed record TrainingTexts(ByteBpeTokenizer Tokenizer, TokenDataset Train, TokenDataset? Validation)
 {
@@ -12,21 +12,60 @@ public sealed record TrainingTexts(ByteBpeTokenizer Tokenizer, TokenDataset Trai
     /// <param name="config">The run.</param>
     /// <param name="atlas">Generates the atlas documents of a seed; required where the config names
     /// one.</param>
+    /// <param name="remark">Told in a line each what a user may not have meant; null for nobody.</param>
     /// <exception cref="UserException">A file is missing or wrong, or there is too little text.</exception>
-    public static TrainingTexts Load(TrainingConfig config, Func<ulong, IEnumerable<string>>? atlas = null)
+    public static TrainingTexts Load(TrainingConfig config, Func<ulong, IEnumerable<string>>? atlas = null,
+        Action<string>? remark = null)
     {
         List<string> documents = config.Data.AtlasSeed is { } seed
             ? [.. (atlas ?? throw new ArgumentNullException(nameof(atlas)))(seed)]
-            : [.. config.Data.Files.SelectMany(file => TextDocuments.Read(file))];
+            : Read(config.Data.Files, config.Texts, remark);
         List<string>? validation = config.Validation switch
         {
             null => null,
-            { Files.Count: > 0 } files => [.. files.Files.SelectMany(file => TextDocuments.Read(file))],
+            { Files.Count: > 0 } files => Read(files.Files, config.Texts, remark),
             var share => TakeShare(documents, share.Share, config.Seed),
         };
-        ByteBpeTokenizer tokenizer = LoadTokenizer(config, documents);
-        return new TrainingTexts(tokenizer, TokenDataset.FromDocuments(documents, tokenizer),
-            validation is null ? null : TokenDataset.FromDocuments(validation, tokenizer));
+        ByteBpeTokenizer tokenizer = LoadTokenizer(config, documents)
+            .With(config.Texts.Special, Once(remark));
+        int between = Between(config, tokenizer);
+        return new TrainingTexts(tokenizer, Encode(documents, "data"),
+            validation is null ? null : Encode(validation, "validation"));
+
+        TokenDataset Encode(List<string> texts, string field) => texts.Exists(text => text.Length > 0)
+            ? TokenDataset.FromTokens(texts.Select(text => tokenizer.Encode(text)), between)
+            : throw new UserException(
+                $"{field}: has no text; expected at least one document that is not empty");
+    }
+
+    static List<string> Read(
+        IReadOnlyList<string> files, TrainingTextRules rules, Action<string>? remark)
+    {
+        TextFields fields = TextFields.Parse(rules.Fields, "Fields");
+        return [.. files.SelectMany(file => TextDocuments.Read(file, fields, rules.Lines, remark))];
+    }
+
+    // Before and after each document.
+    static int Between(TrainingConfig config, ByteBpeTokenizer tokenizer) =>
+        config.Texts.BosToken is { } named
+            ? BeginOfText.Named(named, config.Model.From is { } from ? ModelFolder.ReadConfig(from) : null,
+                tokenizer, "BosToken")
+            : tokenizer.EndOfText ?? throw new UserException(
+                $"The tokenizer has no {BpeVocabulary.EndOfText} token to put between documents; name "
+                + "another with BosToken, or use a tokenizer that has it.", "BosToken");
+
+    // Texts spell a special token more than once.
+    static Action<string>? Once(Action<string>? remark)
+    {
+        if (remark is null)
+            return null;
+        int said = 0;
+        return token =>
+        {
+            if (Interlocked.Exchange(ref said, 1) == 0)
+                remark($"a text spells the special token {Quoted.Name(token)} and stays text; Special makes "
+                    + "it that token");
+        };
     }
 
     static ByteBpeTokenizer LoadTokenizer(TrainingConfig config, IEnumerable<string> documents) =>

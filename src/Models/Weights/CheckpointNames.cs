@@ -55,9 +55,10 @@ static class CheckpointNames
         RequireFloats(dir, shards);
         string[] absent = [.. s_biases.Where(set => IsWithout(set.Roles, parameters, found))
             .Select(s => s.Name)];
-        bool turned = IsTurned(shards, parameters, found);
+        bool turned = !shards.HoldsState && IsTurned(shards, parameters, found);
         MappedParameter[] mapped = [.. parameters.Slices.Select(slice => new MappedParameter(
-            turned && s_linear.Contains(slice.Role) ? slice with { Stored = StoredForm.Transposed } : slice,
+            turned && s_linear.Contains(slice.Role) ? slice with { Stored = StoredForm.Transposed }
+            : shards.HoldsState ? slice with { Stored = StoredForm.AsInMemory } : slice,
             found.GetValueOrDefault(slice)))];
         string[] missing = [.. mapped
             .Where(p => p.Tensor is null

@@ -18,7 +18,7 @@ public delegate void ParameterSource(ParameterSlice slice, long start, Span<floa
 /// </summary>
 public static class ModelFolder
 {
-    const string ConfigFile = "config.json";
+    internal const string ConfigFile = "config.json";
     const int PieceLength = 1 << 18;
 
     static readonly string[] TokenizerFiles =
@@ -42,16 +42,19 @@ public static class ModelFolder
     }
 
     /// <summary>
-    /// What a user should know of how a model is read: a head of its own in spite of the config, tensors
-    /// passed over, biases that are not there. A line each.
+    /// What a user should know of how a model is read: a training that has not come to its end, a head of its
+    /// own in spite of the config, tensors passed over, biases that are not there. A line each.
     /// </summary>
     /// <exception cref="UserException">Something is missing, damaged or does not fit.</exception>
     public static IReadOnlyList<string> Remarks(string dir)
     {
         ModelConfig config = ReadConfig(dir);
         using SafetensorsShards shards = SafetensorsShards.Open(WeightFiles.Find(dir));
-        IReadOnlyList<string> remarks = CheckpointNames.Match(dir, shards, new ParameterLayout(config))
-            .Remarks;
+        List<string> remarks =
+        [
+            .. TrainingRecord.Remark(dir) is { } stopped ? [stopped] : Array.Empty<string>(),
+            .. CheckpointNames.Match(dir, shards, new ParameterLayout(config)).Remarks,
+        ];
         string head = config.Architecture.NameOf(Role.HeadWeight);
         if (config.TiedHead || !ReadConfigFile(dir, Architecture.Known).TiedHead)
             return remarks;
@@ -213,6 +216,9 @@ public static class ModelFolder
     {
         WeightFiles.RequireFolder(dir);
         string path = Path.Combine(dir, ConfigFile);
+        if (!File.Exists(path) && WeightFiles.InFolder(dir) is null
+            && TrainingRecord.WithoutWeights(dir) is { } begun)
+            throw new UserException(begun);
         // A folder of another program has neither; its weights say more than the missing config.
         if (!File.Exists(path) && WeightFiles.InFolder(dir) is null && WeightFiles.Others(dir) is { } others)
             throw new UserException(others);

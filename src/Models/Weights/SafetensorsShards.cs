@@ -12,6 +12,7 @@ public sealed class SafetensorsShards : IDisposable
 {
     readonly string _path;
     readonly List<SafetensorsReader> _readers = [];
+    readonly List<SafetensorsEntry> _entries = [];
     readonly Dictionary<string, (SafetensorsReader Reader, SafetensorsEntry Entry)> _byName =
         new(StringComparer.Ordinal);
 
@@ -20,8 +21,12 @@ public sealed class SafetensorsShards : IDisposable
     /// <summary>The files that hold the tensors, in order of their names.</summary>
     public IReadOnlyList<string> Files { get; private set; } = [];
 
+    /// <summary>Whether the file is a checkpoint of a training: its weights are in memory's order, and what
+    /// else it holds is not among the tensors.</summary>
+    internal bool HoldsState { get; private set; }
+
     /// <summary>Every tensor, file by file.</summary>
-    public IEnumerable<SafetensorsEntry> Entries => _readers.SelectMany(reader => reader.Entries);
+    public IEnumerable<SafetensorsEntry> Entries => _entries;
 
     /// <summary>Opens a <c>.safetensors</c> file, or all files of a <c>.safetensors.index.json</c>.</summary>
     /// <exception cref="UserException">A file is missing or wrong, or the index and the files
@@ -94,13 +99,15 @@ public sealed class SafetensorsShards : IDisposable
         SafetensorsReader reader = SafetensorsReader.Open(file);
         _readers.Add(reader);
         Files = [.. Files, file];
-        foreach (SafetensorsEntry entry in reader.Entries)
+        HoldsState |= TrainingCheckpoint.IsOne(reader);
+        foreach (SafetensorsEntry entry in TrainingCheckpoint.Weights(reader))
         {
             if (fileByName is not null
                 && (!fileByName.TryGetValue(entry.Name, out string? home) || home != Path.GetFileName(file)))
                 throw Bad($"does not list {Quoted.Name(entry.Name)} for {Path.GetFileName(file)}, which "
                     + "holds it");
             _byName.Add(entry.Name, (reader, entry));
+            _entries.Add(entry);
         }
     }
 

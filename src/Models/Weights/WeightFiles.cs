@@ -17,15 +17,16 @@ static class WeightFiles
     internal static string Find(string dir)
     {
         RequireFolder(dir);
-        return InFolder(dir) ?? throw new UserException(Others(dir)
+        return InFolder(dir) ?? throw new UserException(TrainingRecord.WithoutWeights(dir) ?? Others(dir)
             ?? $"{Quoted.Path(dir)}: has neither {One} nor {Index}; expected a model folder.");
     }
 
-    /// <summary>The same; null if there is neither.</summary>
+    /// <summary>The same, or the checkpoint of a training before its end; null if there is none of them.
+    /// </summary>
     internal static string? InFolder(string dir)
     {
         string one = Path.Combine(dir, One), index = Path.Combine(dir, Index);
-        return File.Exists(one) ? one : File.Exists(index) ? index : null;
+        return File.Exists(one) ? one : File.Exists(index) ? index : TrainingRecord.Weights(dir);
     }
 
     /// <summary>What a folder without such files has in their place; null for nothing known.</summary>

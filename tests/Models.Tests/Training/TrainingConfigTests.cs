@@ -33,6 +33,9 @@ public class TrainingConfigTests
         + "{\"share\": 0.1}")]
     [TestCase(", \"schedule\": {\"minimum_rate\": 0}, \"validation\": {\"files\": [\"b.txt\"]}, "
         + "\"evaluate_every\": 7")]
+    [TestCase(", \"texts\": {\"fields\": \"q,a\", \"lines\": true, \"special\": true, \"bos_token\": \"7\"}")]
+    [TestCase(", \"samples\": {\"prompts\": [\"a\", \"\"], \"temperature\": 0.5, \"top_k\": 3, "
+        + "\"top_p\": 0.9, \"seed\": 4, \"max_new_tokens\": 6}")]
     public void Written_out_and_read_again_it_is_the_same(string more)
     {
         TrainingConfig config = Read(Start + more + "}");
@@ -45,10 +48,16 @@ public class TrainingConfigTests
     public void The_hash_knows_what_changes_the_result()
     {
         string plain = Read(Start + "}").Hash();
-        Assert.That(Read(Start + ", \"checkpoint_every\": 3}").Hash(), Is.EqualTo(plain));
+        foreach (string more in (string[])["\"checkpoint_every\": 3", "\"evaluate_every\": 3",
+            "\"samples\": {\"prompts\": [\"a\"]}", "\"validation\": {\"files\": [\"b.txt\"]}"])
+            Assert.That(Read($"{Start}, {more}}}").Hash(), Is.EqualTo(plain), more);
         foreach (string more in (string[])["\"seed\": 2", "\"clip\": 2", "\"batch_rows\": 3",
-            "\"train\": [\"h.*\"]"])
+            "\"train\": [\"h.*\"]", "\"validation\": {\"share\": 0.1}", "\"texts\": {\"special\": true}"])
             Assert.That(Read($"{Start}, {more}}}").Hash(), Is.Not.EqualTo(plain), more);
+        Assert.That(Read($"{{{Model}, {Data}, {Bpe}, \"steps\": 9}}").Hash(), Is.Not.EqualTo(plain));
+        const string constant = ", \"schedule\": {\"kind\": \"constant\"}}";
+        Assert.That(Read($"{{{Model}, {Data}, {Bpe}, \"steps\": 9{constant}").Hash(),
+            Is.EqualTo(Read(Start + constant).Hash()));
     }
 
     [TestCase(Start + ", \"learning_rate\": 1}", "unknown field \"learning_rate\"")]
@@ -76,6 +85,19 @@ public class TrainingConfigTests
     [TestCase(Start + ", \"evaluate_every\": 0}", "evaluate_every is 0")]
     [TestCase(Start + ", \"validation\": {\"share\": 1}}", "share is 1")]
     [TestCase(Start + ", \"validation\": {}}", "validation needs either")]
+    [TestCase(Start + ", \"texts\": {\"field\": \"a\"}}", "texts: unknown field \"field\"")]
+    [TestCase(Start + ", \"texts\": {\"lines\": 1}}", "lines is \"1\"; expected true or false")]
+    [TestCase(Start + ", \"texts\": {\"fields\": \"a,b,c\"}}", "texts: fields is \"a,b,c\"")]
+    [TestCase(Start + ", \"texts\": {\"bos\": false}}", "texts: bos is false; expected true, or rows")]
+    [TestCase(Start + ", \"samples\": {}}", "samples: prompts is missing")]
+    [TestCase(Start + ", \"samples\": {\"prompts\": []}}", "samples: prompts is empty")]
+    [TestCase(Start + ", \"samples\": {\"prompts\": [\"a\"], \"max_new_tokens\": 0}}",
+        "samples: max_new_tokens is 0")]
+    [TestCase(Start + ", \"samples\": {\"prompts\": [\"a\"], \"temperature\": -1}}",
+        "samples: temperature is -1")]
+    [TestCase(Start + ", \"samples\": {\"prompts\": [\"a\"], \"temperature\": NaN}}", "train.json")]
+    [TestCase(Start + ", \"samples\": {\"prompts\": [\"a\"], \"top_p\": 0}}", "samples: top_p is 0")]
+    [TestCase(Start + ", \"samples\": {\"prompts\": [\"a\"], \"seed\": -1}}", "seed is \"-1\"")]
     [TestCase($"{{{Model}, {Bpe}, \"steps\": 1}}", "data is missing")]
     [TestCase($"{{{Model}, {Bpe}, \"steps\": 1, \"data\": {{\"files\": []}}}}", "data needs either")]
     [TestCase($"{{{Model}, {Data}, \"steps\": 1}}", "tokenizer is missing")]
