@@ -7,6 +7,27 @@ namespace HeadTap.Jobs;
 public static class VisibleText
 {
     /// <summary>
+    /// Returns a text as one line, in which control characters, line ends and tabs are escapes such as \n and
+    /// \x1B. Spaces stay.
+    /// </summary>
+    public static string Line(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        var line = new StringBuilder(text.Length);
+        foreach (char c in text)
+            line.Append(c switch
+            {
+                '\n' => "\\n",
+                '\r' => "\\r",
+                '\t' => "\\t",
+                '\u2028' or '\u2029' => $"\\u{(int)c:X4}",
+                _ when char.IsControl(c) => $"\\x{(int)c:X2}",
+                _ => c.ToString(),
+            });
+        return line.ToString();
+    }
+
+    /// <summary>
     /// Returns a piece of text as one visible word; no two pieces give the same. A space is a dot; line ends,
     /// tabs and other control characters are escapes; a dot or a backslash of the piece has a backslash
     /// before it. What <c>TokenText</c> writes for a byte, \xNN, stays as it is, and so does what stands for

@@ -27,6 +27,9 @@ public sealed class TrainTests
             "train", "--config", config, "--out", folder["b"], "--device", "cpu");
         Assert.That(stopped.Code, Is.EqualTo(130), stopped.Error);
         Assert.That(stopped.Out, Does.Contain("the same call goes on"));
+        Headtap traced = Headtap.Done("trace", "--model", folder["b"], "--text", "the");
+        Assert.That(traced.Error, Does.Contain("training stopped at step 0 of 4")
+            .And.Contain("before every text"));
         Headtap.Done("train", "--config", config, "--out", folder["b"]);
         Assert.That(ModelFolder.Hash(folder["b"]), Is.EqualTo(ModelFolder.Hash(folder["a"])));
         Headtap again = Headtap.Done("train", "--config", config, "--out", folder["b"], "--resume", "--json");
@@ -49,6 +52,34 @@ public sealed class TrainTests
         Assert.That(Headtap.Refused("train", "--config", config, "--out", config),
             Does.Contain("cannot be written"));
         Assert.That(folder.Entries(), Is.EqualTo((string[])["text.txt", "train.json", "wrong.json"]));
+    }
+
+    [Test]
+    public void It_is_looked_at_while_it_runs_and_texts_follow_the_rules_of_all_verbs()
+    {
+        using var folder = new TemporaryFolder();
+        string rows = folder.Write("rows.jsonl", string.Concat(Enumerable.Repeat(
+            "{\"body\": \"the city <|endoftext|> is \\u001b[2J a city\"}\n", 12)));
+        string config = folder.Write("train.json", Config.Replace("text.txt", rows, StringComparison.Ordinal)
+            .Replace("\"seed\": 1", "\"seed\": 1, \"evaluate_every\": 3, \"validation\": {\"share\": 0.2}, "
+                + "\"samples\": {\"prompts\": [\"the\"], \"max_new_tokens\": 4}", StringComparison.Ordinal));
+        Headtap run = Headtap.Done("train", "--config", config, "--out", folder["a"], "--fields", "body");
+        Assert.That(run.Error, Does.Contain("--special makes it").And.Contain("step 3 of 4: validation loss ")
+            .And.Contain("step 4 of 4: the | ").And.Not.Contain("\x1b"));
+        Assert.That(File.ReadAllText(Path.Combine(folder["a"], "loss.svg")), Does.StartWith("<svg")
+            .And.Contain(">validation<"));
+        Headtap special = Headtap.Done("train", "--config", config, "--out", folder["b"], "--fields", "body",
+            "--special");
+        Assert.That(special.Error, Does.Not.Contain("spells the special token"));
+        Assert.That(ModelFolder.Hash(folder["b"]), Is.Not.EqualTo(ModelFolder.Hash(folder["a"])));
+        Assert.That(Headtap.Refused("train", "--config", config, "--out", folder["a"], "--fields", "body",
+            "--special", "--device", "cpu"),
+            Does.Contain("texts.special is false in its run.json and true here"));
+        Assert.That(Headtap.Refused("train", "--config", config, "--out", folder["c"], "--fields", "body",
+            "--bos-token", "no", "--device", "cpu"), Does.Contain("--bos-token is \"no\""));
+        Assert.That(Headtap.Refused("train", "--config", config, "--out", folder["c"], "--device", "cpu"),
+            Does.Contain("has no \"text\"").And.Contain("--fields"));
+        Assert.That(Directory.Exists(folder["c"]), Is.False);
     }
 
     [Test]

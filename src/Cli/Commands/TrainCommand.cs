@@ -14,19 +14,24 @@ static class TrainCommand
         };
         Option<string> folder = new("--out")
         {
-            Description = "gets checkpoint, metrics and at the end the model",
+            Description = "gets the model, a checkpoint, the metrics and the curve of the losses",
             HelpName = "FOLDER", Required = true,
         };
         Option<bool> resume = new("--resume") { Description = "accepted; the same call goes on by itself" };
+        var rules = new TextRuleOptions("document",
+            bos: "put the begin-of-text token before each document, as train does unless its config says no");
         var command = new Command("train",
-            "Train a model; Ctrl-C saves a checkpoint. --seed replaces the config's seed")
+            "Train a model; Ctrl-C saves a checkpoint, which is a model that loads. --seed replaces the "
+            + "config's seed, and options for texts add to the config's")
         {
             config, folder, resume,
         };
+        rules.AddTo(command);
         command.SetAction(parsed => Run(global.Of(parsed), new TrainOptions
         {
             Config = parsed.GetValue(config)!,
             Out = parsed.GetValue(folder)!,
+            Rules = rules.Read(parsed),
             Command = $"train --config {parsed.GetValue(config)}",
         }));
         return command;

@@ -9,11 +9,13 @@ namespace HeadTap.Cli;
 /// <param name="before">What the begin-of-text token is put before.</param>
 /// <param name="files">Whether texts come from files of text.</param>
 /// <param name="lines">Whether a plain text may be a text a line.</param>
-sealed class TextRuleOptions(string before = "prompt", bool files = true, bool lines = true)
+/// <param name="bos">What <c>--bos</c> does, where it is more than that.</param>
+sealed class TextRuleOptions(
+    string before = "prompt", bool files = true, bool lines = true, string? bos = null)
 {
     readonly Option<bool> _bos = new("--bos")
     {
-        Description = $"put the begin-of-text token before each {before}; nothing else does",
+        Description = bos ?? $"put the begin-of-text token before each {before}; nothing else does",
     };
     readonly Option<string?> _bosToken = new("--bos-token")
     {

@@ -11,8 +11,12 @@ public sealed record TrainOptions
     /// <summary>JSON file with model, data and training options, such as weights/atlas/train.json.</summary>
     public required string Config { get; init; }
 
-    /// <summary>Folder for checkpoint, metrics, and at the end the model.</summary>
+    /// <summary>Folder of the model; also gets checkpoint, metrics and the curve of the losses.</summary>
     public required string Out { get; init; }
+
+    /// <summary>How texts are read and become tokens, where this says more than the config; null for the
+    /// config alone.</summary>
+    public TextRules? Rules { get; init; }
 
     /// <summary>Name of the command in the manifest.</summary>
     public string Command { get; init; } = "train";
@@ -51,6 +55,8 @@ public static class TrainJob
         TrainingConfig config = TrainingConfig.Read(options.Config);
         if (context.GivenSeed is { } given)
             config = config with { Seed = given };
+        if (options.Rules is { } rules)
+            config = (config with { Texts = With(config.Texts, rules) }).Validated(options.Config);
         AtomicFile.RequireWritable(Path.Combine(options.Out, TrainingRun.MetricsFile));
         using ComputeDevice device = context.OpenDevice();
         if (config.Model.From is { } from)
@@ -61,6 +67,8 @@ public static class TrainJob
             Command = options.Command,
             Atlas = AtlasCorpus.ShippedDocuments,
             Stop = context.Cancel,
+            Remark = line => context.Say(line, nameof(TextRules.Special)),
+            Saved = LossCurve.Write,
             Started = trainer => context.Remark?.Invoke(
                 $"{trainer.Steps} steps, {trainer.Step} done; beside the weights {trainer.Plan}"),
             Progress = at =>
@@ -80,6 +88,15 @@ public static class TrainJob
         };
     }
 
+    static TrainingTextRules With(TrainingTextRules texts, TextRules rules) => texts with
+    {
+        Fields = rules.Fields ?? texts.Fields,
+        Lines = texts.Lines || rules.Lines,
+        Special = texts.Special || rules.Special,
+        Bos = texts.Bos || rules.Bos || rules.BosToken is not null,
+        BosToken = rules.BosToken ?? texts.BosToken,
+    };
+
     // JobContext.Report throws on cancellation, and the run must write its checkpoint first, so this does not
     // use it.
     static void Report(JobContext context, TrainingProgress at)
@@ -90,6 +107,11 @@ public static class TrainJob
         if (context.Progress is null && (at.Last.Step % RemarkEvery == 0 || at.Last.Step == at.Steps))
             context.Remark?.Invoke($"step {at.Last.Step} of {at.Steps}: loss {at.Last.Loss:0.0000}, "
                 + $"{at.TokensPerSecond:0} tokens/s, {at.TimeLeft:hh\\:mm\\:ss} left");
+        if (at.ValidationLoss is { } loss)
+            context.Remark?.Invoke($"step {at.Last.Step} of {at.Steps}: validation loss {loss:0.0000}");
+        foreach (SampleText sample in at.Samples ?? [])
+            context.Remark?.Invoke($"step {at.Last.Step} of {at.Steps}: {VisibleText.Line(sample.Prompt)} | "
+                + VisibleText.Line(sample.Text));
     }
 
     static AtlasEvaluation Evaluate(ComputeDevice device, string folder, ulong seed)

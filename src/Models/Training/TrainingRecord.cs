@@ -5,8 +5,7 @@ namespace HeadTap.Models;
 
 /// <summary>
 /// What a folder says of the training that its model, or the one that it was made from, comes from:
-/// <c>manifest.json</c> at its end, before that
-/// the start record <c>run.json</c>.
+/// <c>manifest.json</c> at its end, before that the start record <c>run.json</c>.
 /// </summary>
 /// <param name="Bos">Whether the begin-of-text token stood before every document.</param>
 /// <param name="BosToken">That token; null if it was not recorded.</param>

@@ -67,7 +67,7 @@ public sealed class RunFolderTests
     [TestCase("seed", "seed is 1 in its run.json and 2 here")]
     [TestCase("model", "model_hash is \"m\" in its run.json and \"n\" here")]
     [TestCase("data", "data_hash is \"d\" in its run.json and \"e\" here")]
-    public void Another_call_is_refused_by_its_first_option_that_differs(string change, string message)
+    public void Another_call_is_refused_by_the_option_that_differs(string change, string message)
     {
         using var folder = new TemporaryFolder();
         using (RunFolder run = Open(folder.Path))
