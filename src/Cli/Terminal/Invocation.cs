@@ -88,8 +88,11 @@ sealed class Invocation
         if (!ShowsProgress)
             return job(Context);
         var bars = new Dictionary<string, ProgressTask>();
-        return Bars().Start(console => job(Context with
+        IAnsiConsole error = _terminal.RichError();
+        return Bars(error).Start(console => job(Context with
         {
+            // Through the bars' console, which draws them again below; else they would wipe the line out.
+            Remark = text => error.Write(new Text(Printable.Of(text) + "\n")),
             Progress = at =>
             {
                 if (!bars.TryGetValue(at.Title, out ProgressTask? bar))
@@ -102,7 +105,7 @@ sealed class Invocation
         static string Safe(string text) => Markup.Escape(Printable.Of(text));
     }
 
-    Progress Bars() => _terminal.RichError().Progress().AutoClear(true)
+    static Progress Bars(IAnsiConsole console) => console.Progress().AutoClear(true)
         .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(),
             new RemainingTimeColumn());
 
