@@ -52,7 +52,8 @@ public static class EditMeans
         if (!ids && tokenizer is null)
             throw new UserException($"{Quoted.Path(path)}: texts need a tokenizer, and the model has none; "
                 + "expected a .json file with a list of lists of token ids");
-        IEnumerable<int[]> texts = ids ? TokenRowsFile.Read(path)
+        Func<string, int[]>? encode = tokenizer is null ? null : text => tokenizer.Encode(text);
+        IEnumerable<int[]> texts = ids ? TokenRowsFile.Read(path, encode)
             : TextDocuments.Read(path).Select(t => tokenizer!.Encode(t));
         int[][] rows = [.. texts.Where(t => t.Length > 0)
             .SelectMany(t => ((int[])[.. before, .. t]).Chunk(config.ContextLength))];
