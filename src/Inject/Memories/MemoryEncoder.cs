@@ -24,7 +24,7 @@ public enum MemoryEncoder
 /// <summary>
 /// Runs the model on a memory to get its attention output, for <see cref="MemoryEncoder.Layer"/>.
 /// </summary>
-public static class LayerEncoding
+static class LayerEncoding
 {
     /// <summary>
     /// Returns attn_out of <paramref name="layer"/> at the last position of BOS + memory, [C].

@@ -5,7 +5,7 @@ namespace HeadTap.Inject;
 /// <summary>Results of every cell of a grid for every pair.</summary>
 /// <param name="Cells">Cells of the grid.</param>
 /// <param name="After">[cells][pairs]: probability and rank of the answer.</param>
-public sealed record FixedCells(IReadOnlyList<SweepCell> Cells, AnswerStanding[][] After)
+sealed record FixedCells(IReadOnlyList<SweepCell> Cells, AnswerStanding[][] After)
 {
     /// <summary>
     /// Index of the cell with the largest mean probability of the answers; ties go to the first.

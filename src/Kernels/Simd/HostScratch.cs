@@ -6,7 +6,7 @@ namespace HeadTap.Kernels;
 /// Native memory that a host body needs while it runs: packed panels, partial sums. One block a thread and
 /// slot, kept between calls and grown when asked for more; contents are whatever was left there.
 /// </summary>
-public static unsafe class HostScratch
+static unsafe class HostScratch
 {
     /// <summary>Slots of a thread: a body may hold one block in each.</summary>
     public const int Slots = 6;

@@ -3,7 +3,7 @@ using HeadTap.Runtime;
 namespace HeadTap.Models;
 
 /// <summary>Says where a pass leaves the finite numbers, by running it once more.</summary>
-public static class NonfinitePass
+static class NonfinitePass
 {
     /// <summary>
     /// What to say of a pass whose logits or loss are not finite: the first site that is not, the edits in

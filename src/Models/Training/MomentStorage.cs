@@ -21,7 +21,7 @@ public enum MomentStorage
 }
 
 /// <summary>What moments take.</summary>
-public static class MomentMemory
+static class MomentMemory
 {
     /// <summary>Bytes of the moments of a matrix [rows, columns] that one call of the op updates.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The storage is none of the three, or an extent is

@@ -7,7 +7,7 @@ namespace HeadTap.Models;
 /// A training run between two steps: weights, moments, step and place in the data. The order of the rows
 /// follows from seed and epoch, so there is no generator whose state would have to be kept.
 /// </summary>
-public static class TrainingCheckpoint
+static class TrainingCheckpoint
 {
     const string Format = "headtap-training-1";
 
