@@ -130,7 +130,7 @@ public sealed class ComputeDevice : IDisposable
         if (warpSize is not (16 or 32 or 64))
             throw new ArgumentOutOfRangeException(nameof(warpSize), warpSize, "Must be 16, 32 or 64.");
         var simulated = new CPUDevice(warpSize, threads / warpSize, 1);
-        Context context = Context.Create(b => b.CPU(simulated).EnableAlgorithms().Assertions());
+        Context context = IlgpuContext.Create(b => b.CPU(simulated).EnableAlgorithms().Assertions());
         DeviceEntry entry = new("simulator", DeviceKind.Simulator, $"ILGPU simulator, warps of {warpSize}",
             GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, threads, null, false, "");
         return new(entry, context, context.CreateCPUAccelerator(0));
@@ -157,7 +157,8 @@ public sealed class ComputeDevice : IDisposable
 
     static ComputeDevice OpenCuda(DeviceEntry entry, int index)
     {
-        Context context = Context.Create(b => b.Cuda().EnableAlgorithms().Optimize(OptimizationLevel.O2));
+        Context context = IlgpuContext.Create(
+            b => b.Cuda().EnableAlgorithms().Optimize(OptimizationLevel.O2));
         return new(entry, context, context.CreateCudaAccelerator(index));
     }
 
@@ -165,7 +166,7 @@ public sealed class ComputeDevice : IDisposable
     {
         // O2, because only then ILGPU infers that a kernel's views are global memory; at O1 it declares them
         // __generic, which PoCL 3.1 refuses to compile (OpenClAdmission).
-        Context context = Context.Create(b => b
+        Context context = IlgpuContext.Create(b => b
             .OpenCL(OpenClAdmission.Admit).EnableAlgorithms().Optimize(OptimizationLevel.O2));
         CLAccelerator accelerator = context.CreateCLAccelerator(index);
         OpenClKernelLimits.Opens(accelerator);

@@ -57,11 +57,12 @@ public static class DeviceCatalog
         int index = 0;
         try
         {
-            using Context context = Context.Create(b => b.OpenCL(OpenClAdmission.Admit));
+            using Context context = IlgpuContext.Create(b => b.OpenCL(OpenClAdmission.Admit));
             foreach (CLDevice device in context.GetCLDevices())
                 found.Add(Describe(device, index++));
         }
-        catch (Exception e) when (e is CLException or DllNotFoundException or InvalidOperationException)
+        catch (Exception e) when (e is CLException or DllNotFoundException or InvalidOperationException
+            or UserException)
         {
             return [Missing("opencl", DeviceKind.OpenCl, $"the OpenCL driver failed: {e.Message}")];
         }
@@ -91,7 +92,7 @@ public static class DeviceCatalog
         int index = 0;
         try
         {
-            using Context context = Context.Create(b => b.Cuda());
+            using Context context = IlgpuContext.Create(b => b.Cuda());
             foreach (CudaDevice device in context.GetCudaDevices())
                 found.Add(new(Indexed("cuda", index++), DeviceKind.Cuda, device.Name, device.MemorySize,
                     device.MaxNumThreadsPerGroup,
@@ -104,7 +105,8 @@ public static class DeviceCatalog
                     SharedBytes = device.MaxSharedMemoryPerGroup,
                 });
         }
-        catch (Exception e) when (e is CudaException or DllNotFoundException or InvalidOperationException)
+        catch (Exception e) when (e is CudaException or DllNotFoundException or InvalidOperationException
+            or UserException)
         {
             return [Missing("cuda", DeviceKind.Cuda, $"the NVIDIA driver failed: {e.Message}")];
         }
