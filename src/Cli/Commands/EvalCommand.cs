@@ -12,7 +12,7 @@ static class EvalCommand
     internal static Command Create(GlobalOptions global)
     {
         Option<string> model = PromptOptions.ModelOption(required: true);
-        Option<string> file = new("--text-file")
+        Option<string> file = new PathOption<string>("--text-file", PathUse.Reads)
         {
             Description = "the text; .jsonl, .json and .csv have one a row, other files one document or "
                 + "several with <|endoftext|> between them",

@@ -9,7 +9,7 @@ static class GradCommand
     internal static Command Create(GlobalOptions global)
     {
         var prompt = new PromptOptions();
-        Option<string> output = new("--out")
+        Option<string> output = new PathOption<string>("--out", PathUse.WritesFile)
         {
             Description = "a .safetensors file", HelpName = "F.safetensors", Required = true,
         };

@@ -12,7 +12,7 @@ static class ProfileCommand
         Option<int> rows = GlobalOptions.Number("--batch-size", 1, "rows of the batch");
         Option<int> tokens = GlobalOptions.Number("--tokens", 64, "tokens of a row");
         Option<int> repeats = GlobalOptions.Number("--repeats", 7, "timed passes of each kind");
-        Option<string?> report = new("--report")
+        Option<string?> report = new PathOption<string?>("--report", PathUse.WritesFile)
         {
             Description = "a page with the tables and charts; the charts also as F.DEVICE.svg",
             HelpName = "F.html",

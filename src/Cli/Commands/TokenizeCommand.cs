@@ -10,7 +10,7 @@ static class TokenizeCommand
     {
         Option<string> model = PromptOptions.ModelOption(required: true);
         Option<string?> text = new("--text") { Description = "the text", HelpName = "S" };
-        Option<string?> file = new("--text-file")
+        Option<string?> file = new PathOption<string?>("--text-file", PathUse.Reads)
         {
             Description = "a file of texts: .jsonl, .json and .csv have one a row; a plain text is one, or "
                 + "with --lines one a line",

@@ -9,11 +9,11 @@ static class TourCommand
 {
     internal static Command Create(GlobalOptions global)
     {
-        Option<string?> model = new("--model")
+        Option<string?> model = new PathOption<string?>("--model", PathUse.Reads)
         {
             Description = "another model than the shipped one", HelpName = "DIR",
         };
-        Option<string> output = new("--out")
+        Option<string> output = new PathOption<string>("--out", PathUse.WritesFile)
         {
             Description = "the report", HelpName = "F.html", DefaultValueFactory = _ => "headtap-tour.html",
         };

@@ -15,7 +15,7 @@ static class TraceCommand
                 + "without it a table of all steps is printed",
             HelpName = "GLOB[,GLOB]",
         };
-        Option<string?> output = new("--out")
+        Option<string?> output = new PathOption<string?>("--out", PathUse.WritesFile)
         {
             Description = "a .safetensors file, or .npy for one site", HelpName = "F.safetensors",
         };
@@ -43,9 +43,10 @@ static class TraceCommand
         return command;
     }
 
-    internal static Option<string?> EditOption() => new("--edit")
+    internal static Option<string?> EditOption() => new PathOption<string?>("--edit", PathUse.Reads)
     {
         Description = "a JSON file of edits to apply while the model runs", HelpName = "SPEC.json",
+        Further = NamedFiles.Beside,
     };
 
     internal static Option<bool> ProcessedOption() => new("--processed")

@@ -7,12 +7,12 @@ static class TrainCommand
 {
     internal static Command Create(GlobalOptions global)
     {
-        Option<string> config = new("--config")
+        Option<string> config = new PathOption<string>("--config", PathUse.Reads)
         {
             Description = "what to train on what, and how; weights/atlas/train.json is one",
-            HelpName = "FILE", Required = true,
+            HelpName = "FILE", Required = true, Further = NamedFiles.InCurrentFolder,
         };
-        Option<string> folder = new("--out")
+        Option<string> folder = new PathOption<string>("--out", PathUse.WritesFolder)
         {
             Description = "gets the model, a checkpoint, the metrics and the curve of the losses",
             HelpName = "FOLDER", Required = true,

@@ -17,7 +17,7 @@ static class VerifyCommand
             Description = "token ids to run; without it drawn ones", HelpName = "1,2,3",
         };
         Option<int> tokens = GlobalOptions.Number("--tokens", 16, "how many tokens to draw");
-        Option<string?> repository = new("--memory-injections")
+        Option<string?> repository = new PathOption<string?>("--memory-injections", PathUse.Reads)
         {
             Description = "a clone of the repository of arXiv 2309.05605: GPT-2 small and large are held "
                 + "against its whole data sets too",

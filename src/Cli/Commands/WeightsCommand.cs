@@ -12,7 +12,7 @@ static class WeightsCommand
         {
             Description = string.Join(", ", PublishedModel.All.Select(m => m.Name)),
         };
-        Option<string> output = new("--out")
+        Option<string> output = new PathOption<string>("--out", PathUse.WritesFolder)
         {
             Description = "the folder", HelpName = "DIR", Required = true,
         };

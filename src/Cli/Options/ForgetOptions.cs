@@ -8,17 +8,17 @@ namespace HeadTap.Cli;
 /// </summary>
 sealed class ForgetOptions
 {
-    readonly Option<string> _forget = new("--forget")
+    readonly Option<string> _forget = new PathOption<string>("--forget", PathUse.Reads)
     {
         Description = "sequences to forget, as unlearn measure takes them", HelpName = "F.jsonl",
         Required = true,
     };
-    readonly Option<string?> _keep = new("--keep")
+    readonly Option<string?> _keep = new PathOption<string?>("--keep", PathUse.Reads)
     {
         Description = "sequences to keep: methods that need some, and loss and accuracy before and after",
         HelpName = "K.jsonl",
     };
-    readonly Option<string?> _asked = new("--asked")
+    readonly Option<string?> _asked = new PathOption<string?>("--asked", PathUse.Reads)
     {
         Description = "sequences that memorisation is measured on, where these are not those to forget: a "
             + "backdoor's held-out ones",

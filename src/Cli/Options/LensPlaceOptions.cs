@@ -9,7 +9,7 @@ namespace HeadTap.Cli;
 /// <param name="every">Word for all heads.</param>
 sealed class LensPlaceOptions(int top, string every = "all")
 {
-    readonly Option<string> _lens = new("--lens")
+    readonly Option<string> _lens = new PathOption<string>("--lens", PathUse.Reads)
     {
         Description = "a folder that lens train wrote, or logit for the model's own unembedding",
         HelpName = "DIR|logit", Required = true,

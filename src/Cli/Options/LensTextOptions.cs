@@ -7,13 +7,13 @@ namespace HeadTap.Cli;
 /// </summary>
 sealed class LensTextOptions
 {
-    readonly Option<string[]> _files = new("--text-file")
+    readonly Option<string[]> _files = new PathOption<string[]>("--text-file", PathUse.Reads)
     {
         Description = "texts, .txt (documents apart by <|endoftext|>), .jsonl, .json or .csv; several may be "
             + "given",
         HelpName = "F", AllowMultipleArgumentsPerToken = true,
     };
-    readonly Option<string?> _batch = new("--batch")
+    readonly Option<string?> _batch = new PathOption<string?>("--batch", PathUse.Reads)
     {
         Description = "a JSON file with a list of lists of token ids, or of texts", HelpName = "FILE.json",
     };

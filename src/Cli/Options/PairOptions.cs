@@ -6,7 +6,7 @@ namespace HeadTap.Cli;
 sealed class PairOptions
 {
     readonly Option<string> _model = PromptOptions.ModelOption(required: true);
-    readonly Option<string> _data = new("--data")
+    readonly Option<string> _data = new PathOption<string>("--data", PathUse.Reads)
     {
         Description = "pairs of prompts: .jsonl as inject data writes, or one of the published .csv layouts",
         HelpName = "F", Required = true,

@@ -11,7 +11,7 @@ sealed class PromptOptions(bool lines = false)
 {
     readonly Option<string> _model = ModelOption(required: true);
     readonly Option<string?> _text = new("--text") { Description = "the prompt", HelpName = "S" };
-    readonly Option<string?> _file = new("--text-file")
+    readonly Option<string?> _file = new PathOption<string?>("--text-file", PathUse.Reads)
     {
         Description = "a file of prompts: .jsonl, .json and .csv have one a row; a plain text is one prompt, "
             + "or with --lines one a line",
@@ -21,12 +21,12 @@ sealed class PromptOptions(bool lines = false)
     {
         Description = "the prompt as token ids", HelpName = "1,2,3",
     };
-    readonly Option<string?> _batch = new("--batch")
+    readonly Option<string?> _batch = new PathOption<string?>("--batch", PathUse.Reads)
     {
         Description = "a JSON file with several prompts: a list of lists of token ids, or of texts",
         HelpName = "FILE.json",
     };
-    readonly Option<string?> _lines = new("--prompts")
+    readonly Option<string?> _lines = new PathOption<string?>("--prompts", PathUse.Reads)
     {
         Description = "a text file with several prompts, one a line; as --text-file with --lines",
         HelpName = "FILE",
@@ -56,7 +56,8 @@ sealed class PromptOptions(bool lines = false)
         TakesPrompts = lines,
     };
 
-    internal static Option<string> ModelOption(bool required) => new("--model")
+    internal static Option<string> ModelOption(bool required)
+        => new PathOption<string>("--model", PathUse.Reads)
     {
         Description = "a model folder as Hugging Face keeps it", HelpName = "DIR", Required = required,
     };

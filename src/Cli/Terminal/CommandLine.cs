@@ -22,6 +22,8 @@ static partial class CommandLine
         ParseResult parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (parsed.Errors.Count > 0)
             return Refuse(terminal, Sentence(parsed));
+        if (PathCheck.Wrong(parsed) is { } wrong)
+            return Refuse(terminal, wrong);
         try
         {
             return parsed.Invoke(new InvocationConfiguration

@@ -1,29 +1,37 @@
 using System.Runtime.InteropServices;
+using HeadTap.Models;
 
 namespace HeadTap.Cli;
 
 /// <summary>
 /// Handles SIGINT (Ctrl-C) and SIGTERM: the first signal asks the verb to save and stop, the second ends the
-/// process.
+/// process. A verb that does not hear the first, because it waits for a disk or computes for long, is ended
+/// after <see cref="Grace"/>, unless it has work to save.
 /// </summary>
 sealed class Interrupt : IDisposable
 {
+    /// <summary>How long a verb without unfinished work may take to stop.</summary>
+    internal static readonly TimeSpan Grace = TimeSpan.FromSeconds(3);
+
     // timeout(1) signals the process and then its group, so one request may arrive twice.
     static readonly TimeSpan s_sameRequest = TimeSpan.FromSeconds(0.5);
 
     readonly CancellationTokenSource _source = new();
     readonly TimeProvider _clock;
     readonly Action<int> _exit;
+    readonly Func<bool> _isBusy;
     readonly PosixSignalRegistration[] _signals;
     readonly Lock _lock = new();
     long? _first;
+    bool _wasBusy;
+    ITimer? _grace;
 
-    public Interrupt() : this(TimeProvider.System, Environment.Exit) { }
+    public Interrupt() : this(TimeProvider.System, Environment.Exit, () => UnfinishedWork.Any) { }
 
-    /// <summary>With a clock and an end of the process that a test can watch.</summary>
-    internal Interrupt(TimeProvider clock, Action<int> exit)
+    /// <summary>With a clock, an end of the process and a job that a test can watch.</summary>
+    internal Interrupt(TimeProvider clock, Action<int> exit, Func<bool> isBusy)
     {
-        (_clock, _exit) = (clock, exit);
+        (_clock, _exit, _isBusy) = (clock, exit, isBusy);
         _signals =
         [
             PosixSignalRegistration.Create(PosixSignal.SIGINT, Ask),
@@ -38,6 +46,8 @@ sealed class Interrupt : IDisposable
     {
         foreach (PosixSignalRegistration signal in _signals)
             signal.Dispose();
+        lock (_lock)
+            _grace?.Dispose();
         _source.Dispose();
     }
 
@@ -47,10 +57,25 @@ sealed class Interrupt : IDisposable
         lock (_lock)
         {
             if (_first is not { } first)
+            {
                 _first = _clock.GetTimestamp();
+                _wasBusy = _isBusy();
+                _grace = _clock.CreateTimer(_ => EndIfIdle(), null, Grace, Grace);
+            }
             else if (_clock.GetElapsedTime(first) > s_sameRequest)
                 _exit(ExitCode.Interrupted);
         }
         _source.Cancel();
+    }
+
+    // Work that was saved a moment ago leaves the verb time to print its result.
+    void EndIfIdle()
+    {
+        bool wasBusy = _wasBusy;
+        _wasBusy = _isBusy();
+        if (wasBusy || _wasBusy)
+            return;
+        Console.Error.WriteLine("headtap: interrupted");
+        _exit(ExitCode.Interrupted);
     }
 }

@@ -17,8 +17,9 @@ public static class AtomicFile
     /// <exception cref="UserException">The place cannot be written or the disk is full.</exception>
     public static void Write(string path, Action<Stream> write)
     {
-        ArgumentException.ThrowIfNullOrEmpty(path);
+        RequireName(path);
         ArgumentNullException.ThrowIfNull(write);
+        using UnfinishedWork.Part part = UnfinishedWork.Begin();
         try
         {
             if (IsDevice(path))
@@ -49,9 +50,7 @@ public static class AtomicFile
     /// <exception cref="UserException">The place cannot be written.</exception>
     public static void RequireWritable(string path)
     {
-        ArgumentNullException.ThrowIfNull(path);
-        if (path.Length == 0)
-            throw new UserException("the output's name is empty; expected a path");
+        RequireName(path);
         try
         {
             if (IsDevice(path))
@@ -88,6 +87,14 @@ public static class AtomicFile
         {
             throw new UserException($"{Quoted.Path(path)}: cannot be removed ({Quoted.Line(e.Message)}).", e);
         }
+    }
+
+    /// <exception cref="UserException">An output has no name.</exception>
+    internal static void RequireName(string path)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        if (path.Length == 0)
+            throw new UserException("the output's name is empty; expected a path");
     }
 
     /// <summary>The outermost folder that must be made so that a folder is there; null if it is.</summary>

@@ -13,9 +13,7 @@ public static class AtomicFolder
     /// written.</exception>
     public static void RequireNew(string path)
     {
-        ArgumentNullException.ThrowIfNull(path);
-        if (path.Length == 0)
-            throw new UserException("the output's name is empty; expected a new folder");
+        AtomicFile.RequireName(path);
         (string target, string temporary) = Names(path);
         if (Path.Exists(target))
             throw new UserException($"{Quoted.Path(path)}: exists; expected the name of a new folder");
@@ -35,6 +33,7 @@ public static class AtomicFolder
         ArgumentNullException.ThrowIfNull(write);
         RequireNew(path);
         (string target, string temporary) = Names(path);
+        using UnfinishedWork.Part part = UnfinishedWork.Begin();
         try
         {
             Directory.CreateDirectory(temporary);

@@ -18,6 +18,8 @@ static class ForeignFile
     /// <summary>What a file is and what to do; null if it cannot be read or is nothing known.</summary>
     internal static string? Name(string path)
     {
+        if (FileKind.NotAFile(path) is not null)
+            return null;
         try
         {
             using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);

@@ -12,24 +12,33 @@ public static class InputFile
 
     /// <summary>Opens an existing file for reading.</summary>
     /// <exception cref="UserException">It is missing, is a folder, or may not be read.</exception>
-    public static FileStream Open(string path)
+    public static FileStream Open(string path) => Open(path, FileShare.Read);
+
+    /// <summary>Opens an existing file that may be shared, such as one that is still written.</summary>
+    /// <exception cref="UserException">As <see cref="Open(string)"/>.</exception>
+    public static FileStream Open(string path, FileShare share)
     {
-        ArgumentException.ThrowIfNullOrEmpty(path);
+        ArgumentNullException.ThrowIfNull(path);
+        if (path.Length == 0)
+            throw new UserException("a file's name is empty; expected a path");
         if (Directory.Exists(path))
             throw new UserException($"{Quoted.Path(path)}: is a folder; expected a file.");
+        if (FileKind.NotAFile(path) is { } other)
+            throw NoFile(path, other);
         try
         {
-            var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
+            var stream = new FileStream(path, FileMode.Open, FileAccess.Read, share);
             if (stream.CanSeek)
                 return stream;
             stream.Dispose();
-            throw new UserException($"{Quoted.Path(path)}: is a pipe; expected a file, so write it to one.");
+            throw NoFile(path, "a pipe"); // an open one, as a shell's <(...) gives
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
             throw new UserException($"{Quoted.Path(path)}: no such file. Check the path.", e);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException
+            or NotSupportedException or ArgumentException) // a zero character in a path
         {
             throw Unreadable(path, e);
         }
@@ -101,6 +110,9 @@ public static class InputFile
                 && reader.ValueIsEscaped)
                 reader.GetString();
     }
+
+    static UserException NoFile(string path, string what) =>
+        new($"{Quoted.Path(path)}: is {what}; expected a file, so write it to one.");
 
     internal static UserException Unreadable(string path, Exception e) =>
         new($"{Quoted.Path(path)}: cannot be read ({Quoted.Line(e.Message)}). Check its permissions.", e);

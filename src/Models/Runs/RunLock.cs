@@ -15,6 +15,7 @@ sealed class RunLock : IDisposable
     readonly string _folder;
     readonly string? _made;
     readonly FileStream _file;
+    readonly UnfinishedWork.Part _part = UnfinishedWork.Begin();
 
     RunLock(string folder, string? made, FileStream file) => (_folder, _made, _file) = (folder, made, file);
 
@@ -22,6 +23,7 @@ sealed class RunLock : IDisposable
     /// <exception cref="UserException">Another run has it, or the folder cannot be written.</exception>
     internal static RunLock Take(string folder, string file)
     {
+        AtomicFile.RequireName(folder);
         string full = Path.GetFullPath(folder);
         string? made = AtomicFile.FirstMissingFolder(full);
         try
@@ -46,6 +48,7 @@ sealed class RunLock : IDisposable
     public void Dispose()
     {
         _file.Dispose();
+        _part.Dispose();
         if (_made is not null)
             AtomicFile.RemoveEmptyFolders(_folder, _made);
     }

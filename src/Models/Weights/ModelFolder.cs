@@ -31,6 +31,24 @@ public static class ModelFolder
     public static IReadOnlyList<string> Results { get; } =
         [ConfigFile, WeightFiles.One, RunFolder.ManifestFile];
 
+    /// <summary>Whether a file of this name in a model folder is read as a part of the model, here or by
+    /// Hugging Face, so that another file must not take it.</summary>
+    public static bool IsOwnFile(string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        return name.ToLowerInvariant() is var small && (small is ConfigFile or "generation_config.json"
+            or RunFolder.ManifestFile or "train.json" || TokenizerFiles.Contains(small)
+            || small.EndsWith(WeightFiles.Index[5..], StringComparison.Ordinal)
+            || (small.StartsWith("model", StringComparison.Ordinal)
+                && small.EndsWith(".safetensors", StringComparison.Ordinal))
+            || (small.StartsWith("pytorch_model", StringComparison.Ordinal)
+                && small.EndsWith(".bin", StringComparison.Ordinal)));
+    }
+
+    /// <summary>Whether a folder has a model in it.</summary>
+    public static bool IsThere(string folder) => File.Exists(Path.Combine(folder, ConfigFile))
+        && WeightFiles.InFolder(folder) is not null;
+
     /// <summary>Reads <c>config.json</c>.</summary>
     /// <exception cref="UserException">There is none, or it is not one we can use.</exception>
     public static ModelConfig ReadConfig(string dir) => ReadConfig(dir, Architecture.Known);

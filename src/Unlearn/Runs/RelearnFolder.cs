@@ -98,8 +98,7 @@ public sealed class RelearnFolder : IDisposable
     {
         string path = _run.At(RunFolder.MetricsFile);
         var found = new List<RelearnedAt>();
-        using var stream = new StreamReader(new FileStream(
-            path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
+        using var stream = new StreamReader(InputFile.Open(path, FileShare.ReadWrite));
         while (found.Count < rows && stream.ReadLine() is { } line)
             try
             {

@@ -101,8 +101,7 @@ public sealed class UnlearnSweepFolder : IDisposable
         if (!File.Exists(file))
             throw new UserException($"{Quoted.Path(path)}: has no {Cells}; expected the folder of a sweep");
         var rows = new List<SweepRow>();
-        using var stream = new StreamReader(new FileStream(
-            file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
+        using var stream = new StreamReader(InputFile.Open(file, FileShare.ReadWrite));
         for (int number = 1; stream.ReadLine() is { } line; number++)
             try
             {

@@ -16,7 +16,7 @@ sealed class InjectCompareCommand
     readonly PairPromptOptions _pair = new(required: true);
     readonly Option<int> _top = GlobalOptions.Number("--top", 20, "tokens of each list that are compared");
     readonly Option<string> _weights = InjectCommand.WeightsOption();
-    readonly Option<string?> _report = new("--report")
+    readonly Option<string?> _report = new PathOption<string?>("--report", PathUse.WritesFile)
     {
         Description = "a page with maps over layers and heads, lines over layers and all lists",
         HelpName = "F.html",

@@ -7,7 +7,7 @@ static class InjectDataCommand
 {
     internal static Command Create(GlobalOptions global)
     {
-        var file = new Option<string>("--out")
+        var file = new PathOption<string>("--out", PathUse.WritesFile)
         {
             Description = "where the pairs go, a line of JSON each", HelpName = "F.jsonl", Required = true,
         };

@@ -21,7 +21,7 @@ sealed class InjectEvaluateCommand
         DefaultValueFactory = _ => "mean_probability",
     };
     readonly Option<int> _draws = GlobalOptions.Number("--draws", 5, "random memories of each kind a pair");
-    readonly Option<string?> _out = new("--out")
+    readonly Option<string?> _out = new PathOption<string?>("--out", PathUse.WritesFile)
     {
         Description = "writes the result as JSON, with a manifest beside it", HelpName = "F.json",
     };

@@ -16,7 +16,7 @@ sealed class InjectRandomCommand
             + "with commas",
         DefaultValueFactory = _ => $"{MemoryCategory.RandomTokens},{MemoryCategory.OtherBridges}",
     };
-    readonly Option<string?> _words = new("--words")
+    readonly Option<string?> _words = new PathOption<string?>("--words", PathUse.Reads)
     {
         Description = "word lists: a .csv with the published columns, or a file with a word a line (words)",
         HelpName = "F",
@@ -50,7 +50,7 @@ sealed class InjectRandomCommand
     {
         Description = "unembed, embed or layer", DefaultValueFactory = _ => "unembed",
     };
-    readonly Option<string?> _out = new("--out")
+    readonly Option<string?> _out = new PathOption<string?>("--out", PathUse.WritesFile)
     {
         Description = "a row for every word and pair, with a manifest beside it", HelpName = "F.jsonl",
     };

@@ -30,8 +30,11 @@ sealed class InjectRunCommand
         DefaultValueFactory = _ => "all" };
     readonly Option<int> _top = GlobalOptions.Number("--top", 10, "tokens to list");
     readonly Option<string?> _editOut =
-        new("--edit-out") { Description = "writes the injection as an edit spec, for "
-        + "trace --edit and generate --edit", HelpName = "SPEC.json" };
+        new PathOption<string?>("--edit-out", PathUse.WritesFile)
+        {
+            Description = "writes the injection as an edit spec, for trace --edit and generate --edit",
+            HelpName = "SPEC.json",
+        };
 
     internal static Command Create(GlobalOptions global) => new InjectRunCommand().Make(global);
 

@@ -14,7 +14,7 @@ sealed class InjectSuggestCommand
 {
     readonly Option<string> _model = PromptOptions.ModelOption(required: true);
     readonly PairPromptOptions _pair = new(required: false);
-    readonly Option<string?> _data = new("--data")
+    readonly Option<string?> _data = new PathOption<string?>("--data", PathUse.Reads)
     {
         Description = "in place of one pair: a .jsonl or .csv file of pairs", HelpName = "F",
     };
@@ -40,12 +40,12 @@ sealed class InjectSuggestCommand
     readonly Option<int> _count = GlobalOptions.Number("--count", 20,
         "tokens of difference-tokens and explicit-tokens");
     readonly Option<string> _weights = InjectCommand.WeightsOption();
-    readonly Option<string?> _editOut = new("--edit-out")
+    readonly Option<string?> _editOut = new PathOption<string?>("--edit-out", PathUse.WritesFile)
     {
         Description = "writes the suggestion as an edit spec, for trace --edit and generate --edit",
         HelpName = "SPEC.json",
     };
-    readonly Option<string?> _out = new("--out")
+    readonly Option<string?> _out = new PathOption<string?>("--out", PathUse.WritesFile)
     {
         Description = "with --data: a row for every pair, with a manifest beside it", HelpName = "F.jsonl",
     };

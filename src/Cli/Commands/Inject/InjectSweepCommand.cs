@@ -12,7 +12,7 @@ sealed class InjectSweepCommand
 {
     readonly PairOptions _pairs = new();
     readonly GridOptions _grid = new();
-    readonly Option<string> _out = new("--out")
+    readonly Option<string> _out = new PathOption<string>("--out", PathUse.WritesFolder)
     {
         Description = "the folder of the results; the same call again goes on where it stopped",
         HelpName = "DIR", Required = true,

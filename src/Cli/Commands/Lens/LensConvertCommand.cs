@@ -11,12 +11,12 @@ static class LensConvertCommand
     internal static Command Create(GlobalOptions global)
     {
         Option<string> model = PromptOptions.ModelOption(required: true);
-        Option<string> lens = new("--lens")
+        Option<string> lens = new PathOption<string>("--lens", PathUse.Reads)
         {
             Description = "a folder that lens train wrote", HelpName = "DIR", Required = true,
         };
         Option<string> to = new("--to") { Description = "head or thin", HelpName = "KIND", Required = true };
-        Option<string> output = new("--out")
+        Option<string> output = new PathOption<string>("--out", PathUse.WritesFolder)
         {
             Description = "the folder of the converted lens", HelpName = "DIR", Required = true,
         };

@@ -10,20 +10,20 @@ namespace HeadTap.Cli;
 sealed class LensEvalCommand
 {
     readonly Option<string> _model = PromptOptions.ModelOption(required: true);
-    readonly Option<string> _lens = new("--lens")
+    readonly Option<string> _lens = new PathOption<string>("--lens", PathUse.Reads)
     {
         Description = "a folder that lens train wrote, or logit for the model's own unembedding",
         HelpName = "DIR|logit", Required = true,
     };
     readonly Option<string> _lensOf = LensPlaceOptions.LensOfOption();
     readonly Option<string?> _edit = TraceCommand.EditOption();
-    readonly Option<string?> _file = new("--text-file")
+    readonly Option<string?> _file = new PathOption<string?>("--text-file", PathUse.Reads)
     {
         Description = "texts: .jsonl, .json and .csv have one a row, other files one document or several "
             + "with <|endoftext|> between them; rows end at the model's context",
         HelpName = "F",
     };
-    readonly Option<string?> _batch = new("--batch")
+    readonly Option<string?> _batch = new PathOption<string?>("--batch", PathUse.Reads)
     {
         Description = "a JSON file with a list of lists of token ids, or of texts, a row each",
         HelpName = "FILE.json",

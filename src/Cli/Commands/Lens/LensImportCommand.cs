@@ -8,12 +8,12 @@ static class LensImportCommand
     internal static Command Create(GlobalOptions global)
     {
         Option<string> model = PromptOptions.ModelOption(required: true);
-        Option<string> tuned = new("--tuned")
+        Option<string> tuned = new PathOption<string>("--tuned", PathUse.Reads)
         {
             Description = "parameters of a tuned lens: a translator for each layer, x + W x + b",
             HelpName = "F.safetensors", Required = true,
         };
-        Option<string> output = new("--out")
+        Option<string> output = new PathOption<string>("--out", PathUse.WritesFolder)
         {
             Description = "the folder of the lens", HelpName = "DIR", Required = true,
         };

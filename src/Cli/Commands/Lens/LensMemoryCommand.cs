@@ -14,7 +14,7 @@ sealed class LensMemoryCommand
     readonly Option<string?> _into = Text("--into", "the multi-hop prompt, which receives the memory");
     readonly Option<string?> _answer = Text("--answer",
         "the right continuation; the first token of a space and it is followed, and chooses nothing");
-    readonly Option<string?> _pairs = new("--pairs")
+    readonly Option<string?> _pairs = new PathOption<string?>("--pairs", PathUse.Reads)
     {
         Description = "in place of one pair: atlas for pairs of the atlas, or a .jsonl or .csv file",
         HelpName = "atlas|F",
@@ -38,7 +38,7 @@ sealed class LensMemoryCommand
         Description = "leave the single-hop run's own next token out of the memory",
     };
     readonly TextRuleOptions _rules = new("prompt", files: false);
-    readonly Option<string?> _editOut = new("--edit-out")
+    readonly Option<string?> _editOut = new PathOption<string?>("--edit-out", PathUse.WritesFile)
     {
         Description = "writes the injection as an edit spec, for trace --edit and generate --edit",
         HelpName = "SPEC.json",

@@ -14,7 +14,7 @@ sealed class LensReadCommand
         DefaultValueFactory = _ => "last",
     };
     readonly Option<string?> _edit = TraceCommand.EditOption();
-    readonly Option<string?> _out = new("--out")
+    readonly Option<string?> _out = new PathOption<string?>("--out", PathUse.WritesFile)
     {
         Description = "a page with all positions to click through", HelpName = "REPORT.html",
     };

@@ -10,12 +10,12 @@ sealed class LensScanCommand
 {
     readonly PromptOptions _prompt = new(lines: true);
     readonly LensPlaceOptions _places = new(top: 50);
-    readonly Option<string> _words = new("--words")
+    readonly Option<string> _words = new PathOption<string>("--words", PathUse.Reads)
     {
         Description = "a file of words, one a line; what follows a # is a comment", HelpName = "FILE",
         Required = true,
     };
-    readonly Option<string?> _out = new("--out")
+    readonly Option<string?> _out = new PathOption<string?>("--out", PathUse.WritesFile)
     {
         Description = "a page with a map of layers and heads", HelpName = "REPORT.html",
     };

@@ -66,7 +66,7 @@ sealed class LensTrainCommand
     {
         Description = "GiB to plan for in place of the device's", HelpName = "N",
     };
-    readonly Option<string?> _out = new("--out")
+    readonly Option<string?> _out = new PathOption<string?>("--out", PathUse.WritesFolder)
     {
         Description = "gets the lenses, metrics and checkpoint", HelpName = "LENSDIR",
     };

@@ -7,14 +7,14 @@ namespace HeadTap.Cli;
 sealed class UnlearnApplyCommand
 {
     readonly Option<string> _model = PromptOptions.ModelOption(required: true);
-    readonly Option<string?> _edit = new("--edit")
+    readonly Option<string?> _edit = new PathOption<string?>("--edit", PathUse.Reads)
     {
         Description = "a folder that unlearn run wrote, or its " + WeightEdit.FileName
             + "; with --undo, the model's own unless given",
         HelpName = "EDITED|F",
     };
     readonly Option<bool> _undo = new("--undo") { Description = "take the edit back: the parent's bits" };
-    readonly Option<string> _out = new("--out")
+    readonly Option<string> _out = new PathOption<string>("--out", PathUse.WritesFolder)
     {
         Description = "the folder of the model; a new one", HelpName = "DIR", Required = true,
     };

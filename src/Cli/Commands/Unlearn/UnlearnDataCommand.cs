@@ -11,7 +11,7 @@ sealed class UnlearnDataCommand
         "additive, multiplicative, exponential, power or text");
     readonly Option<string> _artefact =
         UnlearnCommand.Word("--artefact", "noise", "what is planted: noise, backdoor or none");
-    readonly Option<string[]> _files = new("--text-file")
+    readonly Option<string[]> _files = new PathOption<string[]>("--text-file", PathUse.Reads)
     {
         Description = "of --task text: .txt, .jsonl, .json or .csv; several may be given", HelpName = "F",
         AllowMultipleArgumentsPerToken = true,
@@ -20,7 +20,7 @@ sealed class UnlearnDataCommand
     {
         Description = "of --task text: the atlas generator's text of this seed", HelpName = "SEED",
     };
-    readonly Option<string?> _tokenizer = new("--tokenizer")
+    readonly Option<string?> _tokenizer = new PathOption<string?>("--tokenizer", PathUse.Reads)
     {
         Description = "of --task text: a model folder whose tokenizer encodes it", HelpName = "DIR",
     };
@@ -44,7 +44,7 @@ sealed class UnlearnDataCommand
     {
         Description = "sequences start along orbits of the rule (always in preset small)",
     };
-    readonly Option<string> _out = new("--out")
+    readonly Option<string> _out = new PathOption<string>("--out", PathUse.WritesFolder)
     {
         Description = "a folder for the data set", HelpName = "DIR", Required = true,
     };

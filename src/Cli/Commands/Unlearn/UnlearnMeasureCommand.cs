@@ -8,7 +8,7 @@ namespace HeadTap.Cli;
 sealed class UnlearnMeasureCommand
 {
     readonly Option<string> _model = PromptOptions.ModelOption(required: true);
-    readonly Option<string> _sequences = new("--sequences")
+    readonly Option<string> _sequences = new PathOption<string>("--sequences", PathUse.Reads)
     {
         Description = "a row each, .jsonl, .json or .csv: {\"ids\": [...]}, {\"text\": \"...\"}, or a prompt "
             + "and its continuation (question and answer, input and output, ...); and perhaps clean_ids, "
@@ -17,11 +17,11 @@ sealed class UnlearnMeasureCommand
     };
     readonly RecitalOptions _recital = new();
     readonly Option<string?> _edit = TraceCommand.EditOption();
-    readonly Option<string?> _memorised = new("--memorised-out")
+    readonly Option<string?> _memorised = new PathOption<string?>("--memorised-out", PathUse.WritesFile)
     {
         Description = "writes the sequences that the model recites, to forget them", HelpName = "F.jsonl",
     };
-    readonly Option<string?> _rows = new("--rows-out")
+    readonly Option<string?> _rows = new PathOption<string?>("--rows-out", PathUse.WritesFile)
     {
         Description = "writes a line of JSON a sequence: recited, similarity, what was written",
         HelpName = "F.jsonl",

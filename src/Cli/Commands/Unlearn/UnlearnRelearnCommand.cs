@@ -8,18 +8,18 @@ namespace HeadTap.Cli;
 sealed class UnlearnRelearnCommand
 {
     readonly Option<string> _model = PromptOptions.ModelOption(required: true);
-    readonly Option<string> _sequences = new("--sequences")
+    readonly Option<string> _sequences = new PathOption<string>("--sequences", PathUse.Reads)
     {
         Description = "the sequences that were forgotten", HelpName = "F.jsonl", Required = true,
     };
-    readonly Option<string?> _train = new("--train")
+    readonly Option<string?> _train = new PathOption<string?>("--train", PathUse.Reads)
     {
         Description = "rows to train on; the sequences themselves unless given", HelpName = "F.jsonl",
     };
     readonly RecitalOptions _recital = new();
     readonly Option<int> _steps = GlobalOptions.Number("--steps", 64, "of 8 rows");
     readonly Option<float> _rate = GlobalOptions.Number("--learning-rate", 1e-4f, "AdamW's");
-    readonly Option<string?> _out = new("--out")
+    readonly Option<string?> _out = new PathOption<string?>("--out", PathUse.WritesFolder)
     {
         Description = "gets measurements and a checkpoint; the same call again goes on where it stopped",
         HelpName = "DIR",

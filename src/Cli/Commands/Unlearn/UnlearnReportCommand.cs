@@ -6,13 +6,13 @@ namespace HeadTap.Cli;
 /// <summary><c>unlearn report</c>: writes a sweep as a table and a page.</summary>
 sealed class UnlearnReportCommand
 {
-    readonly Option<string> _sweeps = new("--sweep")
+    readonly Option<string> _sweeps = new PathOption<string>("--sweep", PathUse.Reads)
     {
         Description = "folders that unlearn sweep wrote, with commas between: several are the same sweep on "
             + "data and models of several seeds, and their rows are averaged",
-        HelpName = "DIR,DIR", Required = true,
+        HelpName = "DIR,DIR", HasCommas = true, Required = true,
     };
-    readonly Option<string> _out = new("--out")
+    readonly Option<string> _out = new PathOption<string>("--out", PathUse.WritesFile)
     {
         Description = "the page", HelpName = "FILE.html", Required = true,
     };

@@ -17,7 +17,7 @@ sealed class UnlearnRunCommand
         "0 to 1: the share that may change, of what the method counts");
     readonly ForgetOptions _forget = new();
     readonly MethodFlags _flags = new(lists: false);
-    readonly Option<string> _out = new("--out")
+    readonly Option<string> _out = new PathOption<string>("--out", PathUse.WritesFolder)
     {
         Description = "the folder of the edited model; a new one", HelpName = "DIR", Required = true,
     };

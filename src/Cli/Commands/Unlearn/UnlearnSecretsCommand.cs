@@ -12,7 +12,7 @@ static class UnlearnSecretsCommand
             "the corpus the model was trained on; 1 is the shipped model's");
         Option<int> documents =
             GlobalOptions.Number("--documents", 512, "documents to keep, drawn by the seed");
-        var output = new Option<string>("--out")
+        var output = new PathOption<string>("--out", PathUse.WritesFolder)
         {
             Description = "gets forget.jsonl, keep.jsonl and asked-N.jsonl", HelpName = "DIR",
             Required = true,

@@ -10,9 +10,10 @@ namespace HeadTap.Cli;
 /// </summary>
 sealed class UnlearnSweepCommand
 {
-    readonly Option<string> _models = new("--model")
+    readonly Option<string> _models = new PathOption<string>("--model", PathUse.Reads)
     {
-        Description = "model folders with commas between: checkpoints of one model", HelpName = "DIR,DIR",
+        Description = "model folders with commas between: checkpoints of one model",
+        HelpName = "DIR,DIR", HasCommas = true,
         Required = true,
     };
     readonly Option<string> _methods = Words("--methods", "all", "NAME,NAME",
@@ -27,7 +28,7 @@ sealed class UnlearnSweepCommand
         HelpName = "N,N",
     };
     readonly ForgetOptions _forget = new();
-    readonly Option<string[]> _tests = new("--test")
+    readonly Option<string[]> _tests = new PathOption<string[]>("--test", PathUse.Reads)
     {
         Description = "files of sequences; accuracy is the mean of theirs", HelpName = "FILE.jsonl",
         AllowMultipleArgumentsPerToken = true,
@@ -35,7 +36,7 @@ sealed class UnlearnSweepCommand
     readonly Option<int?> _pad = GlobalOptions.OptionalNumber<int>("--pad-token",
         "measure test accuracy with rows filled up to the context too, by this token (TinyMem: 13)");
     readonly MethodFlags _flags = new(lists: true);
-    readonly Option<string> _out = new("--out")
+    readonly Option<string> _out = new PathOption<string>("--out", PathUse.WritesFolder)
     {
         Description = "the folder of the results", HelpName = "DIR", Required = true,
     };

@@ -8,7 +8,7 @@ namespace HeadTap.Cli;
 /// <summary><c>unlearn train</c>: trains a TinyMem model on a TinyMem data set.</summary>
 sealed class UnlearnTrainCommand
 {
-    readonly Option<string> _data = new("--data")
+    readonly Option<string> _data = new PathOption<string>("--data", PathUse.Reads)
     {
         Description = "a folder that unlearn data wrote", HelpName = "DIR", Required = true,
     };
@@ -39,7 +39,7 @@ sealed class UnlearnTrainCommand
     {
         Description = "accepted; the same call goes on by itself",
     };
-    readonly Option<string> _out = new("--out")
+    readonly Option<string> _out = new PathOption<string>("--out", PathUse.WritesFolder)
     {
         Description = "gets the model, metrics and checkpoint", HelpName = "DIR", Required = true,
     };
