@@ -17,6 +17,14 @@ sealed class TokenizerConfig
     static readonly string[] Roles =
         ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
 
+    // Classes whose vocab.json and merges.txt are cut and merged as GPT-2's.
+    static readonly string[] ByteLevelClasses =
+        ["GPT2Tokenizer", "CodeGenTokenizer", "GPTNeoXTokenizer", "RobertaTokenizer", "BartTokenizer",
+            "LongformerTokenizer", "LEDTokenizer"];
+
+    // Classes that say nothing about the tokenizer: its files do.
+    static readonly string[] AnyClasses = ["PreTrainedTokenizer", "TokenizersBackend", "AutoTokenizer"];
+
     readonly string _folder;
     readonly List<(string Text, int Id)> _added = [];             // added_tokens.json
     readonly List<(AddedToken Token, int Id)> _decoder = [];      // tokenizer_config.json
@@ -24,6 +32,7 @@ sealed class TokenizerConfig
     readonly bool? _prefixSpace;
     readonly bool _beginsTexts;
 
+    string? _class;
     bool _jsonPrefixSpace;
     string? _template;
     (bool Given, string? Text) _configBegin, _mapBegin;
@@ -39,6 +48,7 @@ sealed class TokenizerConfig
         {
             _configBegin = ReadRoles(config, ConfigFile);
             var fields = new JsonFields(PathOf(ConfigFile), config);
+            _class = fields.Text("tokenizer_class", null);
             if (fields.Has("add_prefix_space"))
                 prefixSpace = fields.Flag("add_prefix_space", false);
             beginsTexts = fields.Flag("add_bos_token", false);
@@ -65,11 +75,23 @@ sealed class TokenizerConfig
     /// <summary>Whether a space is put before a text.</summary>
     internal bool AddPrefixSpace => _prefixSpace ?? _jsonPrefixSpace;
 
+    /// <summary>Refuses a class that reads a vocabulary and its merges in another way. tokenizer.json needs
+    /// no such check: it says itself how it is read.</summary>
+    /// <exception cref="UserException">The config names such a class.</exception>
+    internal void RequireByteLevel()
+    {
+        if (_class is null || ByteLevelClasses.Concat(AnyClasses).Any(name => _class == name
+            || _class == name + "Fast"))
+            return;
+        throw new UserException($"{Quoted.Path(PathOf(ConfigFile))}: tokenizer_class is "
+            + $"{Quoted.Name(_class)}; expected a byte-level BPE tokenizer, such as \"GPT2Tokenizer\". "
+            + "Another one would cut texts into other tokens; give token ids.");
+    }
+
     /// <summary>Takes over what tokenizer.json says about the same.</summary>
     internal void Take(JsonElement tokenizerJson)
     {
-        if (tokenizerJson.TryGetProperty("pre_tokenizer", out JsonElement pre)
-            && pre.ValueKind == JsonValueKind.Object)
+        if (TokenizerJson.PreTokenizer(tokenizerJson) is { } pre)
             _jsonPrefixSpace =
                 new JsonFields(PathOf("tokenizer.json"), pre).Flag("add_prefix_space", false);
         if (tokenizerJson.TryGetProperty("post_processor", out JsonElement post))

@@ -14,6 +14,10 @@ static class TokenizerFiles
     static readonly (string Vocabulary, string Merges)[] Pairs =
         [("vocab.json", "merges.txt"), ("encoder.json", "vocab.bpe")];
 
+    static readonly (string File, string Kind)[] s_others =
+        [("spiece.model", "a SentencePiece tokenizer"), ("tokenizer.model", "a SentencePiece tokenizer"),
+            ("sentencepiece.bpe.model", "a SentencePiece tokenizer"), ("vocab.txt", "a WordPiece tokenizer")];
+
     internal static bool ExistIn(string folder) =>
         Has(folder, Pairs[0]) || File.Exists(Path.Combine(folder, "tokenizer.json")) || Has(folder, Pairs[1]);
 
@@ -37,6 +41,10 @@ static class TokenizerFiles
         }
         if (!Directory.Exists(folder))
             throw new UserException($"{Quoted.Path(folder)}: no such folder; expected one with a tokenizer.");
+        foreach ((string file, string kind) in s_others)
+            if (File.Exists(Path.Combine(folder, file)))
+                throw new UserException($"{Quoted.Path(folder)}: has only {file}, the vocabulary of {kind}, "
+                    + "which is not read; give token ids.");
         throw new UserException($"{Quoted.Path(folder)}: no tokenizer; expected tokenizer.json, vocab.json "
             + "and merges.txt, or encoder.json with vocab.bpe. Without one, give token ids.");
     }
@@ -49,6 +57,7 @@ static class TokenizerFiles
     {
         string vocabularyPath = Path.Combine(folder, pair.Vocabulary);
         string mergesPath = Path.Combine(folder, pair.Merges);
+        config.RequireByteLevel();
         var ids = new TokenIds(vocabularyPath);
         using (JsonDocument json = InputFile.ReadJsonObject(vocabularyPath, LargestBytes))
             ids.AddAll(json.RootElement);
@@ -76,8 +85,8 @@ static class TokenizerFiles
         {
             number++;
             ReadOnlySpan<char> line = raw.TrimEnd();
-            // Only the first line is a comment: "# #" is a merge.
-            if (line.IsEmpty || number == 1 && line.StartsWith("#version"))
+            // A comment wherever it stands, as Hugging Face's reader has it; "# #" is a merge.
+            if (line.IsEmpty || line.StartsWith("#version"))
                 continue;
             int space = line.IndexOf(' ');
             if (space <= 0 || space != line.LastIndexOf(' '))

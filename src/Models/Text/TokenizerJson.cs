@@ -36,24 +36,40 @@ static class TokenizerJson
         if (IsSet(model, "type") && Text(model.GetProperty("type"), path) is var type and not "BPE")
             throw new UserException(
                 $"{Quoted.Path(path)}: the model is {Quoted.Name(type)}; expected \"BPE\".");
-        if (IsSet(root, "normalizer"))
+        if (IsSet(root, "normalizer") && !IsEmptySequence(root.GetProperty("normalizer"), "normalizers"))
             throw new UserException($"{Quoted.Path(path)}: has a normalizer; GPT-2's tokenizer has none.");
         foreach (string option in (string[])["dropout", "continuing_subword_prefix", "end_of_word_suffix",
             "byte_fallback", "ignore_merges"])
         {
-            if (!IsSet(model, option) || model.GetProperty(option).GetRawText() is "\"\"" or "false" or "0.0")
+            if (!IsSet(model, option)
+                || model.GetProperty(option).GetRawText() is "\"\"" or "false" or "0.0" or "0")
                 continue;
             throw new UserException(
                 $"{Quoted.Path(path)}: model.{option} is set; GPT-2's tokenizer has none.");
         }
-        if (!IsSet(root, "pre_tokenizer"))
-            return;
-        JsonElement pre = Field(root, "pre_tokenizer", JsonValueKind.Object, path);
-        if (!IsSet(pre, "type") || Text(pre.GetProperty("type"), path) != "ByteLevel"
+        // Without one there would be no byte alphabet either, and a space would have no token.
+        if (PreTokenizer(root) is not { } pre || !IsSet(pre, "type")
+            || Text(pre.GetProperty("type"), path) != "ByteLevel"
             || !IsOrAbsent(pre, "use_regex", JsonValueKind.True))
-            throw new UserException($"{Quoted.Path(path)}: another pre_tokenizer than GPT-2's; expected type "
-                + "ByteLevel with use_regex true.");
+            throw new UserException($"{Quoted.Path(path)}: "
+                + (IsSet(root, "pre_tokenizer") ? "another pre_tokenizer than" : "no pre_tokenizer like")
+                + " GPT-2's; expected type ByteLevel with use_regex true.");
     }
+
+    /// <summary>The pre-tokenizer, or the only one of a sequence; null if there is none.</summary>
+    internal static JsonElement? PreTokenizer(JsonElement root)
+    {
+        if (!root.TryGetProperty("pre_tokenizer", out JsonElement pre)
+            || pre.ValueKind != JsonValueKind.Object)
+            return null;
+        return pre.TryGetProperty("pretokenizers", out JsonElement all)
+            && all.ValueKind == JsonValueKind.Array && all.GetArrayLength() == 1
+            && all[0].ValueKind == JsonValueKind.Object ? all[0] : pre;
+    }
+
+    static bool IsEmptySequence(JsonElement json, string list) => json.ValueKind == JsonValueKind.Object
+        && json.TryGetProperty(list, out JsonElement all) && all.ValueKind == JsonValueKind.Array
+        && all.GetArrayLength() == 0;
 
     static void Add(TokenIds ids, JsonElement added, string path)
     {

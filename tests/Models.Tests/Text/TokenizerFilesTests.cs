@@ -76,7 +76,6 @@ sealed class TokenizerFilesTests
 
     [TestCase("a b\nab", "line 2")]
     [TestCase("#version: 0.2\na b\n\nab b c\n", "line 4")]
-    [TestCase("a b\n#version: 0.2", "merge 2", "#version:")]
     [TestCase("a b\n b", "line 2")]
     [TestCase("a  b", "line 1")]
     [TestCase("a x", "merge 1", "\"x\"")]
@@ -112,6 +111,8 @@ sealed class TokenizerFilesTests
     [TestCase("\"BPE\"", "\"Unigram\"", "Unigram")]
     [TestCase("\"normalizer\":null", "\"normalizer\":{\"type\":\"NFC\"}", "normalizer")]
     [TestCase("\"ByteLevel\"", "\"Whitespace\"", "pre_tokenizer")]
+    [TestCase("\"pre_tokenizer\":{", "\"pre_tokenizer\":null,\"other\":{", "no pre_tokenizer")]
+    [TestCase("\"pre_tokenizer\":{", "\"other\":{", "no pre_tokenizer")]
     [TestCase("\"add_prefix_space\":false", "\"add_prefix_space\":1", "add_prefix_space")]
     [TestCase("\"use_regex\":true", "\"use_regex\":false", "use_regex")]
     [TestCase("\"byte_fallback\":false", "\"byte_fallback\":true", "byte_fallback")]
@@ -220,6 +221,50 @@ sealed class TokenizerFilesTests
         }
         Assert.That(read, Is.GreaterThan(0));
         Assert.That(refused, Is.GreaterThan(read / 10));
+    }
+
+    [TestCase("\"normalizer\":null", "\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[]}")]
+    [TestCase("\"dropout\":null", "\"dropout\":0")]
+    [TestCase("{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":true}",
+        "{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"ByteLevel\",\"add_prefix_space\":false}]}")]
+    public void What_changes_nothing_is_read(string usual, string other)
+    {
+        using var folder = new TemporaryFolder();
+        Assert.That(TokenizerJson(), Does.Contain(usual));
+        folder.Write("tokenizer.json", TokenizerJson().Replace(usual, other, StringComparison.Ordinal));
+        Assert.That(ByteBpeTokenizer.Load(folder.Path).Encode("ababb"), Is.EqualTo(new[] { 2, 3 }));
+    }
+
+    [TestCase("CLIPTokenizer", false)]
+    [TestCase("OpenAIGPTTokenizer", false)]
+    [TestCase("BertTokenizer", false)]
+    [TestCase("Qwen2TokenizerFast", false)]
+    [TestCase("GPT2Tokenizer", true)]
+    [TestCase("GPT2TokenizerFast", true)]
+    [TestCase("PreTrainedTokenizerFast", true)]
+    public void A_vocabulary_with_merges_is_read_as_its_class_reads_it(string name, bool isRead)
+    {
+        using var folder = new TemporaryFolder();
+        folder.Write("vocab.json", Vocabulary(Letters));
+        folder.Write("merges.txt", "#version: 0.2\na b\n#version: 0.2\nab b\n");
+        folder.Write("tokenizer_config.json", $"{{\"tokenizer_class\": \"{name}\"}}");
+        if (isRead)
+            Assert.That(ByteBpeTokenizer.Load(folder.Path).Encode("ababb"), Is.EqualTo(new[] { 2, 3 }));
+        else
+            BadInput.Refused(
+                () => ByteBpeTokenizer.Load(folder.Path), "tokenizer_config.json", name, "byte-level");
+        // tokenizer.json says itself how it is read
+        folder.Write("tokenizer.json", TokenizerJson());
+        Assert.That(ByteBpeTokenizer.Load(folder.Path).Encode("ababb"), Is.EqualTo(new[] { 2, 3 }));
+    }
+
+    [TestCase("spiece.model", "SentencePiece")]
+    [TestCase("vocab.txt", "WordPiece")]
+    public void A_vocabulary_of_another_kind_is_called_by_its_name(string file, string kind)
+    {
+        using var folder = new TemporaryFolder();
+        folder.Write(file, "x");
+        BadInput.Refused(() => ByteBpeTokenizer.Load(folder.Path), file, kind);
     }
 
     static byte[] Mutated(byte[] right, SeededRandom random)
