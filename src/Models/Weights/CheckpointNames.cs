@@ -53,6 +53,7 @@ static class CheckpointNames
                 unexpected.Add(entry.Name);
         }
         RequireFloats(dir, shards);
+        bool headIsEmbedding = TakeHead(shards, parameters, prefix, found);
         string[] absent = [.. s_biases.Where(set => IsWithout(set.Roles, parameters, found))
             .Select(s => s.Name)];
         bool turned = !shards.HoldsState && IsTurned(shards, parameters, found);
@@ -83,23 +84,47 @@ static class CheckpointNames
             .. absent.Length > 0
                 ? [$"{Quoted.Path(dir)}: the checkpoint has no {string.Join(" and no ", absent)}; they are 0"]
                 : Array.Empty<string>(),
+            .. headIsEmbedding
+                ? [$"{Quoted.Path(dir)}: {architecture.NameOf(Role.HeadWeight)} is read as the token "
+                    + "embedding, to which it is tied; there is no "
+                    + architecture.NameOf(Role.TokenEmbedding)]
+                : Array.Empty<string>(),
             .. turned
                 ? [$"{Quoted.Path(dir)}: matrices are [outputs, inputs] as in nanoGPT, and are read as such"]
                 : Array.Empty<string>(),
         ]);
     }
 
+    // safetensors.torch.save_model keeps one of two names of a shared matrix, the first in the alphabet.
+    static bool TakeHead(SafetensorsShards shards, ParameterLayout parameters, string prefix,
+        Dictionary<ParameterSlice, string> found)
+    {
+        Architecture architecture = parameters.Architecture;
+        ParameterSlice embedding = parameters.Slices.Single(s => s.Role == Role.TokenEmbedding);
+        if (found.ContainsKey(embedding) || !architecture.Has(Role.HeadWeight)
+            || parameters.Slices.Any(s => s.Role == Role.HeadWeight))
+            return false;
+        string head = architecture.NameOf(Role.HeadWeight);
+        SafetensorsEntry? entry =
+            shards.Entries.FirstOrDefault(e => Plain(e.Name, prefix, architecture) == head);
+        return entry is not null && found.TryAdd(embedding, entry.Name);
+    }
+
     /// <summary>
     /// What stands before every name: the architecture's prefix or none, with anything that a wrapper put in
-    /// front (<c>_orig_mod.</c>, <c>module.</c>). Read off the token embedding, which every checkpoint has
-    /// once.
+    /// front (<c>_orig_mod.</c>, <c>module.</c>). Read off the token embedding, which a checkpoint has once,
+    /// or off the last norm where a tied head holds the embedding.
     /// </summary>
     internal static string Prefix(SafetensorsShards shards, Architecture architecture)
+        => Before(shards, architecture.NameOf(Role.TokenEmbedding))
+            ?? Before(shards, architecture.NameOf(Role.FinalNormWeight)) ?? "";
+
+    // Null where no tensor has the name, empty where several have.
+    static string? Before(SafetensorsShards shards, string name)
     {
-        string embedding = architecture.NameOf(Role.TokenEmbedding);
         string[] names = [.. shards.Entries.Select(e => e.Name)
-            .Where(n => n == embedding || n.EndsWith("." + embedding, StringComparison.Ordinal))];
-        return names.Length == 1 ? names[0][..^embedding.Length] : "";
+            .Where(n => n == name || n.EndsWith("." + name, StringComparison.Ordinal))];
+        return names.Length == 0 ? null : names.Length == 1 ? names[0][..^name.Length] : "";
     }
 
     /// <summary>A tensor's name without the prefix; a head lies outside of the architecture's own.</summary>

@@ -1,3 +1,4 @@
+using System.IO.Enumeration;
 using HeadTap.Runtime;
 
 namespace HeadTap.Models;
@@ -32,7 +33,7 @@ static class WeightFiles
     /// <summary>What a folder without such files has in their place; null for nothing known.</summary>
     internal static string? Others(string dir)
     {
-        string? path = Directory.EnumerateFiles(dir)
+        string? path = Files(dir)
             .Where(f => s_others.Contains(Path.GetExtension(f), StringComparer.OrdinalIgnoreCase))
             .OrderBy(f => Array.FindIndex(s_others, end
                 => f.EndsWith(end, StringComparison.OrdinalIgnoreCase)))
@@ -40,19 +41,41 @@ static class WeightFiles
         if (path is null)
             return null;
         string file = Quoted.Path(Path.GetFileName(path));
+        if (file.StartsWith("adapter_model.", StringComparison.OrdinalIgnoreCase))
+            return $"{Quoted.Path(dir)}: has only {file}, an adapter (PEFT) and no model; merge it into its "
+                + "base model with merge_and_unload, and save that";
+        if (FileSystemName.MatchesSimpleExpression("*-?????-of-?????.safetensors", file))
+            return $"{Quoted.Path(dir)}: has {file}, a part of the weights, and not the index of all parts, "
+                + $"{Index}; fetch the index and every part";
         return ForeignFile.Name(path) is { } foreign ? $"{Quoted.Path(dir)}: has only {file}, {foreign}"
             : path.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase)
             ? $"{Quoted.Path(dir)}: has {file} but neither {One} nor {Index}; give the file the name {One}"
             : $"{Quoted.Path(dir)}: has only {file}, which is not supported; convert it to {One}.";
     }
 
+    static string[] Files(string dir)
+    {
+        try
+        {
+            return Directory.GetFiles(dir);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw InputFile.Unreadable(dir, e);
+        }
+    }
+
     /// <exception cref="UserException">It is no folder.</exception>
     internal static void RequireFolder(string dir)
     {
+        if (dir.Length == 0)
+            throw new UserException("a folder's name is empty; expected a path");
         if (Directory.Exists(dir))
             return;
         throw new UserException(!File.Exists(dir)
-            ? $"{Quoted.Path(dir)}: no such folder; expected a model folder with config.json."
+            ? $"{Quoted.Path(dir)}: no such folder; expected a model folder with config.json"
+                + (PublishedModel.All.Any(m => m.Name == dir)
+                    ? $", as headtap weights pull {dir} --out {dir} fetches it." : ".")
             : $"{Quoted.Path(dir)}: is {ForeignFile.Name(dir) ?? "a file"}; expected a model folder with "
                 + "config.json.");
     }

@@ -44,6 +44,26 @@ sealed class CheckpointNamesTests
 
     static Tensor Named(Tensor t, Func<string, string> name) => t with { Name = name(t.Name) };
 
+    [TestCase("")]
+    [TestCase("module.")]
+    public void A_tied_head_without_the_embedding_is_the_embedding(string prefix)
+    {
+        using TemporaryFolder folder = new(), again = new();
+        Write(folder, Tensors().Select(t => Named(t, n => prefix
+            + (n == "transformer.wte.weight" ? "lm_head.weight" : n))));
+        Assert.That(Read(folder), Is.EqualTo(Values));
+        Assert.That(ModelFolder.Remarks(folder.Path),
+            Is.EqualTo([$"{folder.Path}: lm_head.weight is read as the token embedding, to which it is tied; "
+                + "there is no wte.weight"]));
+        ModelConfig config = ModelFolder.ReadConfig(folder.Path);
+        Assert.That(config.TiedHead, Is.True);
+        ModelFolder.Write(again.Path, config, Values);
+        Assert.That(ModelFolder.Remarks(again.Path), Is.Empty);
+        config = config with { TiedHead = false };
+        config.Write(folder["config.json"]);
+        BadInput.Refused(() => ModelFolder.Check(folder.Path), "missing \"wte.weight\"");
+    }
+
     [TestCase("_orig_mod.")]
     [TestCase("module.")]
     [TestCase("model.")]
