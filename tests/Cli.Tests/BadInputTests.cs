@@ -64,7 +64,7 @@ public sealed class BadInputTests
     [TestCase("it is not a list, or empty", "[]")]
     [TestCase("row 1 is not a list", "[[1], 2]")]
     [TestCase("row 0 has \"1.5\"", "[[1.5]]")]
-    [TestCase("row 0 has \"\"1\"\"", "[[\"1\"]]")]
+    [TestCase("row 0 has the text \"1\"", "[[\"1\"]]")]
     [TestCase("row 0 has \"99999999999\"", "[[99999999999]]")]
     [TestCase("not valid JSON", "[[[[[[[[1]]]]]]]]")]
     [TestCase("row 1 is empty", "[[1], []]")]

@@ -89,7 +89,7 @@ static class PairLine
             }
             text[at] = property.Value.ValueKind == JsonValueKind.String ? property.Value.GetString()
                 : throw new UserException($"{place}: {property.Name} is "
-                    + $"{Quoted.Name(property.Value.GetRawText())}; expected text");
+                    + $"{Quoted.Json(property.Value)}; expected text");
         }
         return text;
     }

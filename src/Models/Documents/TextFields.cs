@@ -4,12 +4,13 @@ namespace HeadTap.Models;
 
 /// <summary>
 /// Which fields of a row are its text: one, or a prompt and its continuation. Unless they are named, the
-/// names of published data sets are known: text; prompt, question, input or query with continuation,
-/// completion, answer, output, response, target or gt (TOFU, MUSE, LUME).
+/// names of published data sets are known: text; prompt, question, input, query or instruction with
+/// continuation, completion, answer, output, response, target or gt (TOFU, MUSE, LUME).
 /// </summary>
 public sealed class TextFields
 {
-    static readonly string[] s_prompts = ["prompt_text", "prompt", "question", "input", "query"];
+    static readonly string[] s_prompts =
+        ["prompt_text", "prompt", "question", "input", "query", "instruction"];
     static readonly string[] s_continuations =
         ["continuation", "completion", "answer", "output", "response", "target", "gt"];
 
@@ -70,6 +71,9 @@ public sealed class TextFields
     static string? One(Dictionary<string, string> texts, string[] names, string place)
     {
         string[] found = [.. names.Where(texts.ContainsKey)];
+        // Alpaca's rows have an instruction and an input, which may be empty.
+        if (found.Length > 1 && found.Any(name => texts[name].Length > 0))
+            found = [.. found.Where(name => texts[name].Length > 0)];
         if (found.Length > 1)
             throw new UserException($"{place} has {string.Join(" and ", found.Select(Quoted.Name))}; "
                 + "expected one of them, or the right names in Fields", "Fields");

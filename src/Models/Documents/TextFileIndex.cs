@@ -118,6 +118,7 @@ sealed class TextFileIndex
     void IndexJsonLines(FileWindow window, Action<string>? remark)
     {
         var extra = new ExtraFields(_path);
+        var empty = new EmptyRows(_path);
         int at = ByteOrderMark(window);
         for (long number = 1; ; number++)
         {
@@ -132,14 +133,19 @@ sealed class TextFileIndex
             }
             ReadOnlyMemory<byte> line = window.Memory[at..];
             line = length < 0 ? line : line[..length];
-            if (!line.Span.Trim(" \t\r"u8).IsEmpty
-                && TextDocuments.TextField(line, $"line {number}", _path, extra).Length > 0)
-                Add(window.Origin + at, window.Origin + at + line.Length);
+            if (!line.Span.Trim(" \t\r"u8).IsEmpty)
+            {
+                string text = TextDocuments.TextField(line, $"line {number}", _path, extra);
+                empty.Count(text, $"line {number}");
+                if (text.Length > 0)
+                    Add(window.Origin + at, window.Origin + at + line.Length);
+            }
             if (length < 0)
                 break;
             at += length + 1;
         }
         extra.Tell(remark);
+        empty.Tell(remark);
     }
 
     void Add(long start, long end)

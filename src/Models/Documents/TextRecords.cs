@@ -10,14 +10,14 @@ namespace HeadTap.Models;
 public static class TextRecords
 {
     const int LargestBytes = 1_000_000_000; // what one .NET string holds, with a little room
-    const int DeepestJson = 16;
+    const int DeepestJson = 1000; // of fields too that are passed over
 
     /// <summary>Reads the texts of a file. Empty ones are left out.</summary>
     /// <param name="path">The file.</param>
     /// <param name="fields">Names of the fields, of .jsonl, .json and .csv.</param>
     /// <param name="lines">Whether each line of a plain text is one text; else the file is.</param>
-    /// <param name="remark">Called with one line about fields that were passed over; null for
-    /// nobody.</param>
+    /// <param name="remark">Called with a line about fields that were passed over, and one about rows without
+    /// text; null for nobody.</param>
     /// <exception cref="UserException">The file cannot be read, a row has another form, or there is no text;
     /// the message names file and line.</exception>
     public static IReadOnlyList<TextRecord> Read(
@@ -31,6 +31,11 @@ public static class TextRecords
                 $"{Quoted.Path(path)}: line {i + 1}"))
             : [new TextRecord(TextDocuments.ReadText(path), null, Quoted.Path(path))]];
         extra.Tell(remark);
+        var empty = new EmptyRows(path);
+        foreach (TextRecord record in found)
+            empty.Count(record.Whole, record.Place);
+        if (IsTable(path))
+            empty.Tell(remark);
         found.RemoveAll(record => record.Whole.Length == 0);
         return found.Count > 0 ? found
             : throw new UserException($"{Quoted.Path(path)}: there is no text in it.");
@@ -94,7 +99,7 @@ public static class TextRecords
         if (json.ValueKind == JsonValueKind.String)
             texts["text"] = json.GetString()!;
         else if (json.ValueKind != JsonValueKind.Object)
-            throw new UserException($"{place}: found {Quoted.Name(json.GetRawText())}; expected an object");
+            throw new UserException($"{place}: found {Quoted.Json(json)}; expected an object");
         else
             foreach (JsonProperty field in json.EnumerateObject()) // of two fields with one name the last
                 if (field.Value.ValueKind == JsonValueKind.String)
@@ -163,5 +168,39 @@ public sealed class ExtraFields(string path, params string[] known)
             remark?.Invoke($"{Quoted.Path(path)}: fields passed over: "
                 + string.Join(", ", _names.Order(StringComparer.Ordinal).Take(12).Select(Quoted.Name))
                 + (_names.Count > 12 ? $" and {_names.Count - 12} more" : ""));
+    }
+}
+
+/// <summary>Rows without text, for one remark a file: a reader leaves them out.</summary>
+/// <param name="path">The file.</param>
+public sealed class EmptyRows(string path)
+{
+    const int Named = 12;
+
+    readonly List<string> _places = [];
+    long _rows, _empty;
+
+    /// <summary>Notes a row.</summary>
+    /// <param name="text">Its text.</param>
+    /// <param name="place">Its place, with the file's name or without.</param>
+    public void Count(string text, string place)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        ArgumentNullException.ThrowIfNull(place);
+        _rows++;
+        if (text.Length > 0)
+            return;
+        _empty++;
+        string file = Quoted.Path(path) + ": ";
+        if (_places.Count < Named)
+            _places.Add(place.StartsWith(file, StringComparison.Ordinal) ? place[file.Length..] : place);
+    }
+
+    /// <summary>Says once how many rows were left out and which; nothing if there are none.</summary>
+    public void Tell(Action<string>? remark)
+    {
+        if (_empty > 0)
+            remark?.Invoke($"{Quoted.Path(path)}: {_empty} of {_rows} rows without text left out: "
+                + string.Join(", ", _places) + (_empty > Named ? $" and {_empty - Named} more" : ""));
     }
 }

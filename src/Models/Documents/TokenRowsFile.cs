@@ -60,7 +60,7 @@ public static class TokenRowsFile
         int t = 0;
         foreach (JsonElement id in row.EnumerateArray())
             if (id.ValueKind != JsonValueKind.Number || !id.TryGetInt32(out ids[t++]))
-                throw Bad(path, $"row {index} has {Quoted.Name(id.GetRawText())}");
+                throw Bad(path, $"row {index} has {Quoted.Json(id)}");
         return ids;
     }
 

@@ -112,7 +112,7 @@ public static class EditSpec
         return EditPositions.From(new JsonFields(source, p).Int("from"));
 
         UserException Expected() => Wrong(source,
-            $"positions is {Quoted.Name(p.GetRawText())}; expected \"all\", \"last\", a list, "
+            $"positions is {Quoted.Json(p)}; expected \"all\", \"last\", a list, "
             + "or {\"from\": n}");
     }
 
@@ -123,10 +123,10 @@ public static class EditSpec
             return null;
         if (list.ValueKind != JsonValueKind.Array)
             throw Wrong(source,
-                $"{field} is {Quoted.Name(list.GetRawText())}; expected a list of whole numbers");
+                $"{field} is {Quoted.Json(list)}; expected a list of whole numbers");
         return [.. list.EnumerateArray().Select(n => n.ValueKind == JsonValueKind.Number
             && n.TryGetInt32(out int i) && i >= least
-            ? i : throw Wrong(source, $"{field} has {Quoted.Name(n.GetRawText())}; expected whole numbers"
+            ? i : throw Wrong(source, $"{field} has {Quoted.Json(n)}; expected whole numbers"
                 + (least < 0 ? "" : $" from {least}")))];
     }
 
@@ -167,7 +167,7 @@ public static class EditSpec
     internal static void RequireOnly(JsonElement json, string source, params string[] known)
     {
         if (json.ValueKind != JsonValueKind.Object)
-            throw Wrong(source, $"found {Quoted.Name(json.GetRawText())}; expected an object");
+            throw Wrong(source, $"found {Quoted.Json(json)}; expected an object");
         foreach (JsonProperty property in json.EnumerateObject())
             if (!known.Contains(property.Name))
                 throw Wrong(source,

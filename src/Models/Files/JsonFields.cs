@@ -21,7 +21,7 @@ readonly record struct JsonFields(string Path, JsonElement Json)
     internal int Int(string field, int absent) =>
         !TryGet(field, out JsonElement value) ? absent
         : value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number) ? number
-        : throw Bad(field, Quoted.Name(value.GetRawText()), "a whole number");
+        : throw Bad(field, Quoted.Json(value), "a whole number");
 
     /// <summary>Refuses fields that nothing reads: a misspelt option must not be passed over.</summary>
     /// <exception cref="UserException">A field is not one of <paramref name="known"/>.</exception>
@@ -37,7 +37,7 @@ readonly record struct JsonFields(string Path, JsonElement Json)
     internal JsonFields? Nested(string field) =>
         !TryGet(field, out JsonElement value) ? null
         : value.ValueKind == JsonValueKind.Object ? new JsonFields($"{Path}: {field}", value)
-        : throw Bad(field, Quoted.Name(value.GetRawText()), "an object");
+        : throw Bad(field, Quoted.Json(value), "an object");
 
     /// <summary>A list of texts; null if absent.</summary>
     internal string[]? Texts(string field)
@@ -45,12 +45,12 @@ readonly record struct JsonFields(string Path, JsonElement Json)
         if (!TryGet(field, out JsonElement value))
             return null;
         if (value.ValueKind != JsonValueKind.Array)
-            throw Bad(field, Quoted.Name(value.GetRawText()), "a list of texts");
+            throw Bad(field, Quoted.Json(value), "a list of texts");
         var texts = new List<string>();
         foreach (JsonElement item in value.EnumerateArray())
             texts.Add(item.ValueKind == JsonValueKind.String
                 ? item.GetString()!
-                : throw Bad(field, Quoted.Name(value.GetRawText()), "a list of texts"));
+                : throw Bad(field, Quoted.Json(value), "a list of texts"));
         return [.. texts];
     }
 
@@ -58,35 +58,35 @@ readonly record struct JsonFields(string Path, JsonElement Json)
         !TryGet(field, out JsonElement value) ? absent
         : value.ValueKind == JsonValueKind.Number && value.TryGetSingle(out float number)
             && float.IsFinite(number) ? number
-        : throw Bad(field, Quoted.Name(value.GetRawText()), "a number");
+        : throw Bad(field, Quoted.Json(value), "a number");
 
     internal bool Flag(string field, bool absent) =>
         !TryGet(field, out JsonElement value) ? absent
         : value.ValueKind is JsonValueKind.True or JsonValueKind.False ? value.GetBoolean()
-        : throw Bad(field, Quoted.Name(value.GetRawText()), "true or false");
+        : throw Bad(field, Quoted.Json(value), "true or false");
 
     [return: NotNullIfNotNull(nameof(absent))]
     internal string? Text(string field, string? absent) =>
         !TryGet(field, out JsonElement value) ? absent
         : value.ValueKind == JsonValueKind.String ? value.GetString()!
-        : throw Bad(field, Quoted.Name(value.GetRawText()), "text");
+        : throw Bad(field, Quoted.Json(value), "text");
 
     internal ulong? UInt64(string field) =>
         !TryGet(field, out JsonElement value) ? null
         : value.ValueKind == JsonValueKind.Number && value.TryGetUInt64(out ulong number) ? number
-        : throw Bad(field, Quoted.Name(value.GetRawText()), "a whole number from 0");
+        : throw Bad(field, Quoted.Json(value), "a whole number from 0");
 
     internal DateTimeOffset? Time(string field) =>
         !TryGet(field, out JsonElement value) ? null
         : value.ValueKind == JsonValueKind.String && value.TryGetDateTimeOffset(out DateTimeOffset time)
             ? time
-        : throw Bad(field, Quoted.Name(value.GetRawText()), "a time like 2026-01-31T12:00:00Z");
+        : throw Bad(field, Quoted.Json(value), "a time like 2026-01-31T12:00:00Z");
 
     /// <summary>A copy that outlives the document.</summary>
     internal JsonObject Object(string field) =>
         !TryGet(field, out JsonElement value) ? []
         : value.ValueKind == JsonValueKind.Object ? JsonNode.Parse(value.GetRawText())!.AsObject()
-        : throw Bad(field, Quoted.Name(value.GetRawText()), "an object");
+        : throw Bad(field, Quoted.Json(value), "an object");
 
     /// <summary>A token id; null if absent or outside the vocabulary. Of a list, the first.</summary>
     internal int? Token(string field, int vocabSize)
@@ -96,7 +96,7 @@ readonly record struct JsonFields(string Path, JsonElement Json)
         if (value.ValueKind == JsonValueKind.Array && value.GetArrayLength() > 0)
             value = value[0];
         if (value.ValueKind != JsonValueKind.Number || !value.TryGetInt32(out int token))
-            throw Bad(field, Quoted.Name(value.GetRawText()), "a token id");
+            throw Bad(field, Quoted.Json(value), "a token id");
         return token >= 0 && token < vocabSize ? token : null;
     }
 

@@ -130,7 +130,7 @@ public sealed class SafetensorsShards : IDisposable
             if (file is null || !file.EndsWith(".safetensors", StringComparison.Ordinal)
                 || file.AsSpan().IndexOfAny("/\\:\0") >= 0)
             {
-                throw new UserException($"{Quoted.Path(path)}: {Quoted.Name(property.Value.GetRawText())} in "
+                throw new UserException($"{Quoted.Path(path)}: {Quoted.Json(property.Value)} in "
                     + "weight_map is no safetensors file beside the index.");
             }
             fileByName[property.Name] = file;

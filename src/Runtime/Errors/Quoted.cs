@@ -1,4 +1,6 @@
+using System.Buffers;
 using System.Text;
+using System.Text.Json;
 
 namespace HeadTap.Runtime;
 
@@ -11,6 +13,10 @@ public static class Quoted
 
     /// <summary>A name found in a file, in quotes.</summary>
     public static string Name(string name) => $"\"{Clean(name, LongestName)}\"";
+
+    /// <summary>A value found in a JSON file; that it is a text is said, as <c>the text "2"</c>.</summary>
+    public static string Json(JsonElement value) => value.ValueKind == JsonValueKind.String
+        ? $"the text {Name(value.GetRawText()[1..^1])}" : Name(value.GetRawText());
 
     /// <summary>A path the user gave, as it was given.</summary>
     public static string Path(string path) => Clean(path, int.MaxValue);
@@ -31,8 +37,17 @@ public static class Quoted
     static string Clean(string text, int longest)
     {
         var line = new StringBuilder();
-        foreach (char c in text.AsSpan(0, Math.Min(text.Length, longest)))
-            line.Append(char.IsControl(c) || char.IsSurrogate(c) || c is '\u2028' or '\u2029' ? '?' : c);
+        ReadOnlySpan<char> rest = text.AsSpan(0, Math.Min(text.Length, longest));
+        while (!rest.IsEmpty)
+        {
+            // half a pair, which the cut may leave too, is no character
+            bool whole = Rune.DecodeFromUtf16(rest, out Rune rune, out int length) == OperationStatus.Done;
+            if (!whole || Rune.IsControl(rune) || rune.Value is 0x2028 or 0x2029)
+                line.Append('?');
+            else
+                line.Append(rest[..length]);
+            rest = rest[length..];
+        }
         return text.Length > longest ? line.Append("...").ToString() : line.ToString();
     }
 }

@@ -125,14 +125,14 @@ public static class SequenceFile
     static int[] Ids(JsonElement list, string field, string source, int vocabSize)
     {
         if (list.ValueKind != JsonValueKind.Array || list.GetArrayLength() == 0)
-            throw new UserException($"{source}: {field} is {Quoted.Name(list.GetRawText())}; expected a list "
+            throw new UserException($"{source}: {field} is {Quoted.Json(list)}; expected a list "
                 + "of token ids, at least one");
         return [.. list.EnumerateArray().Select(id => Whole(id, field, source, 0, vocabSize - 1))];
     }
 
     static int Whole(JsonElement json, string field, string source, int least, int most)
         => json.ValueKind == JsonValueKind.Number && json.TryGetInt32(out int n) && n >= least && n <= most
-            ? n : throw new UserException($"{source}: {field} has {Quoted.Name(json.GetRawText())}; expected "
+            ? n : throw new UserException($"{source}: {field} has {Quoted.Json(json)}; expected "
                 + $"whole numbers from {least} to {most}");
 
     static JsonArray Ids(int[] ids) => new([.. ids.Select(id => (JsonNode)id)]);
