@@ -16,8 +16,8 @@ public static class RealPath
     static string Of(string full, int links)
     {
         string at = Path.GetPathRoot(full)!;
-        foreach (string name in full[at.Length..].Split(
-            [Path.DirectorySeparatorChar, Path.AltDirectorySeparatorChar], StringSplitOptions.RemoveEmptyEntries))
+        char[] separators = [Path.DirectorySeparatorChar, Path.AltDirectorySeparatorChar];
+        foreach (string name in full[at.Length..].Split(separators, StringSplitOptions.RemoveEmptyEntries))
         {
             string next = Path.Combine(at, name);
             at = links > 0 && Target(next) is { } target
