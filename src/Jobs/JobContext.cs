@@ -38,10 +38,10 @@ public sealed record JobContext
     public Action<string>? Remark { get; init; }
 
     /// <summary>
-    /// Puts the caller's names of options in place of the fields' in a remark, such as --bos-token for
-    /// BosToken; null keeps the fields'.
+    /// Returns the caller's name of an options field in a remark, such as --bos-token for BosToken; null
+    /// keeps the fields'.
     /// </summary>
-    public Func<string, string[], string>? Naming { get; init; }
+    public Func<string, string>? Naming { get; init; }
 
     /// <summary>
     /// Token that ends the job with <see cref="OperationCanceledException"/>. A job that writes to a run
@@ -50,8 +50,10 @@ public sealed record JobContext
     public CancellationToken Cancel { get; init; }
 
     /// <summary>Makes a remark that names fields of options.</summary>
-    internal void Say(string line, params string[] fields)
-        => Remark?.Invoke(Naming?.Invoke(line, fields) ?? line);
+    internal void Say(string line) => Remark?.Invoke(Named(line));
+
+    /// <summary>A line with the caller's names of options in place of the fields'.</summary>
+    internal string Named(string line) => Naming is null ? Field.Plain(line) : Field.Written(line, Naming);
 
     /// <summary>Opens the device of <see cref="DeviceName"/>.</summary>
     /// <exception cref="UserException">No such device was found, or it does not support the

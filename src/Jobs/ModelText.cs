@@ -29,10 +29,10 @@ sealed class ModelText
             : !rules.Bos ? null
             : _begin.Token ?? throw new UserException(
                 $"{folder}: config.json has no bos_token_id that is in the vocabulary, and no tokenizer file "
-                + "names a begin-of-text token; leave Bos out, or name one with BosToken",
-                nameof(rules.Bos), nameof(rules.BosToken));
+                + $"names a begin-of-text token; leave {Field.Of(nameof(rules.Bos))} out, or name one with "
+                + $"{Field.Of(nameof(rules.BosToken))}");
         if (rules is { Bos: true, BosToken: null } && _begin.Disagreement is { } line)
-            context?.Say($"{line}; BosToken takes another", nameof(rules.BosToken));
+            context?.Say($"{line}; {Field.Of(nameof(rules.BosToken))} takes another");
     }
 
     /// <summary>Folder of the model.</summary>
@@ -95,11 +95,11 @@ sealed class ModelText
         _context?.Say("the model was trained with token "
             + string.Create(CultureInfo.InvariantCulture, $"{token} ") + (Tokenizer?.HasToken(token) == true
                 ? $"{Quoted.Name(Tokenizer.Vocabulary.Tokens[token])} " : "")
-            + "before every text, and this call puts none there; Bos does", nameof(_rules.Bos));
+            + $"before every text, and this call puts none there; {Field.Of(nameof(_rules.Bos))} does");
     }
 
     /// <summary>Makes a remark that names fields of options.</summary>
-    public void Say(string line, params string[] fields) => _context?.Say(line, fields);
+    public void Say(string line) => _context?.Say(line);
 
     /// <summary>Reads texts as prompts: of a prompt and its continuation, the prompt.</summary>
     /// <param name="path">A .jsonl, .json, .csv or text file.</param>
@@ -150,15 +150,15 @@ sealed class ModelText
         int lines = text.Count(c => c == '\n') + (ends ? 0 : 1);
         if (lines > 1)
             _context?.Say($"{name}: one prompt of {lines} lines"
-                + (ends ? ", with the line break at its end" : "") + "; Lines makes each line a prompt",
-                nameof(_rules.Lines));
+                + (ends ? ", with the line break at its end" : "") + $"; {Field.Of(nameof(_rules.Lines))} "
+                + "makes each line a prompt");
         else if (ends)
-            _context?.Say($"{name}: the line break at its end is part of the prompt; Lines leaves it out",
-                nameof(_rules.Lines));
+            _context?.Say($"{name}: the line break at its end is part of the prompt; "
+                + $"{Field.Of(nameof(_rules.Lines))} leaves it out");
     }
 
     void SpecialLeft(string token) => _context?.Say($"a text spells the special token {Quoted.Name(token)} "
-        + "and stays text; Special makes it that token", nameof(_rules.Special));
+        + $"and stays text; {Field.Of(nameof(_rules.Special))} makes it that token");
 
     // Texts may be encoded on several threads.
     static Action<string> OnceOf(Action<string> say)

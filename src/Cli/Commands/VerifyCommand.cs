@@ -43,15 +43,6 @@ static class VerifyCommand
     static int Run(Invocation run, VerifyOptions options)
     {
         VerifyResult found = run.RunJob(context => VerifyJob.Run(options, context));
-        // The reasons name fields of the job's options; the user knows them as flags.
-        found = found with
-        {
-            Injections = found.Injections with
-            {
-                Skipped = [.. found.Injections.Skipped.Select(reason =>
-                    CommandLine.WithFlags(reason, nameof(VerifyOptions.MemoryInjections)))],
-            },
-        };
         return Report(run, found);
     }
 

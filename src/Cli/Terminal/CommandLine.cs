@@ -1,13 +1,12 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.Text.Json;
-using System.Text.RegularExpressions;
 using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
 
 /// <summary>Parses arguments, runs a verb, and returns its exit code.</summary>
-static partial class CommandLine
+static class CommandLine
 {
     /// <summary>Runs the command line of the process and returns its exit code.</summary>
     public static int RunProcess(IReadOnlyList<string> args, Terminal terminal, CancellationToken cancel)
@@ -36,11 +35,11 @@ static partial class CommandLine
         }
         catch (UserException e)
         {
-            return Refuse(terminal, WithFlags(parsed, WithFlags(e.Message, [.. e.Options])));
+            return Refuse(terminal, e.Written(field => Flag(parsed, field)));
         }
         catch (Exception e) when (OpenClKernelLimits.Explain(e) is { } line)
         {
-            return Refuse(terminal, WithFlags(line, "Device"));
+            return Refuse(terminal, Field.Written(line, Flag));
         }
         catch (OperationCanceledException) when (cancel.IsCancellationRequested)
         {
@@ -84,31 +83,17 @@ static partial class CommandLine
         return root;
     }
 
-    /// <summary>
-    /// Replaces the names of option fields in a message by their flags, BatchRows by --batch-rows.
-    /// </summary>
-    /// <param name="text">Message.</param>
-    /// <param name="options">Names of the fields in the message, each a whole word.</param>
-    internal static string WithFlags(string text, params string[] options)
-        => options.Where(o => o.Length > 0 && char.IsLetter(o[0])).Distinct().Aggregate(text,
-            (message, option) => Regex.Replace(message, $@"(?<!-)\b{Regex.Escape(option)}\b",
-                "--" + JsonNamingPolicy.KebabCaseLower.ConvertName(option)));
+    /// <summary>The flag of an options field: --batch-rows for BatchRows.</summary>
+    internal static string Flag(string field) => "--" + JsonNamingPolicy.KebabCaseLower.ConvertName(field);
 
     // Options that files hold too are named as there: "learning_rate is 0". A verb may have them as flags.
-    static string WithFlags(ParseResult parsed, string message)
+    static string Flag(ParseResult parsed, string field)
     {
-        return Field().Match(message) is { Success: true, Index: 0 }
-            ? Field().Replace(message, field => Flag(field.Value)) : message;
-
-        string Flag(string field)
-        {
-            string flag = "--" + field.Replace('_', '-');
-            return parsed.CommandResult.Command.Options.Any(o => o.Name == flag) ? flag : field;
-        }
+        if (char.IsAsciiLetterUpper(field[0]))
+            return Flag(field);
+        string flag = "--" + field.Replace('_', '-');
+        return parsed.CommandResult.Command.Options.Any(o => o.Name == flag) ? flag : field;
     }
-
-    [GeneratedRegex("""^[a-z][a-z0-9_]*(?= is )|(?<![\w"-])[a-z]+(_[a-z0-9]+)+\b""")]
-    private static partial Regex Field();
 
     static int Refuse(Terminal terminal, string message)
     {

@@ -77,7 +77,7 @@ sealed class Invocation
     public JobContext Context => new()
     {
         DeviceName = _device, Precision = _precision, GivenSeed = GivenSeed, Remark = Remark,
-        Naming = CommandLine.WithFlags, Cancel = Cancel,
+        Naming = CommandLine.Flag, Cancel = Cancel,
     };
 
     /// <summary>

@@ -20,8 +20,8 @@ sealed class MemoryVectors(RowInjections injections, MemoryEncoder encoder)
             return Scaled(vector, tau);
         double own = Memory.Norm(Of(pair, curatedLayer)), length = Memory.Norm(vector);
         return length > 0 ? Scaled(vector, (float)(tau * own / length)) : throw new UserException(
-            $"the vector of {Quoted.Name(word.Text)} is zero, so it has no norm to scale; "
-            + "leave SameNorm out", nameof(RandomMemoryOptions.SameNorm));
+            $"the vector of {Quoted.Name(word.Text)} is zero, so it has no norm to scale; leave "
+            + $"{Field.Of(nameof(RandomMemoryOptions.SameNorm))} out");
     }
 
     /// <summary>

@@ -44,11 +44,10 @@ public sealed record RandomMemoryOptions
         ArgumentNullException.ThrowIfNull(config);
         int last = config.Layers - 1 - (RandomLayer - Layer);
         if (Layer < 0 || Layer > last)
-            throw new UserException($"Layer is {Layer}; expected 0 to {last}"
-                + (Placement == RandomPlacement.Published ? ": random memories go one layer later" : ""),
-                nameof(Layer));
+            throw new UserException($"{Field.Of(nameof(Layer))} is {Layer}; expected 0 to {last}"
+                + (Placement == RandomPlacement.Published ? ": random memories go one layer later" : ""));
         if (!float.IsFinite(Tau))
-            throw new UserException($"Tau is {Tau}; expected a finite number", nameof(Tau));
+            throw new UserException($"{Field.Of(nameof(Tau))} is {Tau}; expected a finite number");
     }
 }
 

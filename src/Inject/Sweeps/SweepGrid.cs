@@ -89,7 +89,7 @@ public sealed record SweepGrid
                     $"layer {layer} does not exist; this model has layers 0 to {config.Layers - 1}");
         foreach (float tau in Taus)
             if (!float.IsFinite(tau))
-                throw new UserException($"tau is {tau}; expected a finite number");
+                throw new UserException($"{Field.Of("tau")} is {tau}; expected a finite number");
         if (Encoders.Contains(MemoryEncoder.Layer) && config.BosToken is null)
             throw LayerEncoding.NeedsBos();
         if (Top < 0 || Top > config.VocabSize)

@@ -75,7 +75,7 @@ public sealed record GridRequest
         "all" => MemoryPositions.All,
         "last" => MemoryPositions.Last,
         "entity" => MemoryPositions.Entity,
-        _ => throw new UserException($"Position is {Quoted.Name(word)}; expected all, last or entity",
-            nameof(Position)),
+        _ => throw new UserException($"{Field.Of(nameof(Position))} is {Quoted.Name(word)}; expected all, "
+            + "last or entity"),
     };
 }

@@ -98,12 +98,13 @@ public static class InjectCompareJob
         ModelConfig config = ModelFolder.ReadConfig(options.Model);
         int top = options.Top;
         if (top < 1 || top > config.VocabSize)
-            throw new UserException($"Top is {top}; expected 1 to {config.VocabSize}", nameof(options.Top));
+            throw new UserException($"{Field.Of(nameof(options.Top))} is {top}; expected 1 to "
+                + $"{config.VocabSize}");
         ModelText text = ModelText.Open(options.Model, config, options.Pair.Rules, context);
         ByteBpeTokenizer tokenizer = text.Required();
         EncodedPair pair = options.Pair.Read(text)
-            ?? throw new UserException("no prompts; expected Explicit and Obscure",
-                nameof(PairPromptRequest.Explicit), nameof(PairPromptRequest.Obscure));
+            ?? throw new UserException($"no prompts; expected {Field.Of(nameof(PairPromptRequest.Explicit))} "
+            + $"and {Field.Of(nameof(PairPromptRequest.Obscure))}");
         bool hasAnswer = options.Pair.Answer is not null;
         if (options.Report is { } place)
             AtomicFile.RequireWritable(place);

@@ -42,8 +42,8 @@ public static class InjectDataJob
         ArgumentNullException.ThrowIfNull(context);
         string file = options.Out;
         if (!Path.GetExtension(file).Equals(".jsonl", StringComparison.OrdinalIgnoreCase))
-            throw new UserException($"Out is {Quoted.Name(file)}; expected a name that ends in .jsonl",
-                nameof(options.Out));
+            throw new UserException($"{Field.Of(nameof(options.Out))} is {Quoted.Name(file)}; expected a "
+                + "name that ends in .jsonl");
         OutputFile.Require(file);
         IReadOnlyList<PromptPair> pairs =
             AtlasPairs.HeldOut(new AtlasCorpus(AtlasFacts.Shipped, options.AtlasSeed), context.Seed);

@@ -87,15 +87,17 @@ public static class InjectEvaluateJob
         PairData data = options.Pairs.Read(context);
         SweepGrid grid = options.Grid.Read(data.Config);
         if (options.Draws < 1)
-            throw new UserException($"Draws is {options.Draws}; expected 1 or more", nameof(options.Draws));
+            throw new UserException($"{Field.Of(nameof(options.Draws))} is {options.Draws}; expected 1 or "
+                + "more");
         SweepChoice choice = SweepSummary.Choices.FirstOrDefault(c => c.Name == options.By)
-            ?? throw new UserException($"By is {Quoted.Name(options.By)}; expected "
-                + string.Join(", ", SweepSummary.Choices.Select(c => c.Name)), nameof(options.By));
+            ?? throw new UserException($"{Field.Of(nameof(options.By))} is {Quoted.Name(options.By)}; "
+            + "expected "
+                + string.Join(", ", SweepSummary.Choices.Select(c => c.Name)));
         EncodedPair[] validation = data.Part(options.Choose, nameof(options.Choose)),
             test = data.Part(options.Measure, nameof(options.Measure));
         if (options.Choose == options.Measure)
-            throw new UserException("Choose and Measure name one split; expected two",
-                nameof(options.Choose), nameof(options.Measure));
+            throw new UserException($"{Field.Of(nameof(options.Choose))} and "
+                + $"{Field.Of(nameof(options.Measure))} name one split; expected two");
         data.RequireFor(grid);
         HeldOutInjection.RequireEnough(validation, test, grid);
         if (options.Out is { } place)

@@ -71,8 +71,8 @@ public static class InjectRandomJob
             : InjectionWords.Layers(options.Layer, data.Config);
         float[] taus = [.. InjectionWords.Numbers(nameof(options.Tau), options.Tau)];
         if (!options.Drawn && (layers.Length > 1 || taus.Length > 1))
-            throw new UserException($"{layers.Length} layers and {taus.Length} magnitudes without Drawn; "
-                + "expected one of each", nameof(options.Drawn));
+            throw new UserException($"{layers.Length} layers and {taus.Length} magnitudes without "
+                + $"{Field.Of(nameof(options.Drawn))}; expected one of each");
         RandomMemoryOptions memories = Memories(options, layers[0], taus[0]);
         memories.Validate(data.Config);
         IReadOnlyList<MemoryCategory> categories = Categories(options, data, context.Seed);
@@ -107,8 +107,8 @@ public static class InjectRandomJob
     static RandomMemoryOptions Memories(InjectRandomOptions options, int layer, float tau)
     {
         if (options.Drawn && options.Placement == "published")
-            throw new UserException("Placement published belongs to one cell; leave Drawn out",
-                nameof(options.Placement), nameof(options.Drawn));
+            throw new UserException($"{Field.Of(nameof(options.Placement))} published belongs to one cell; "
+                + $"leave {Field.Of(nameof(options.Drawn))} out");
         return new()
         {
             Layer = layer,
@@ -120,8 +120,8 @@ public static class InjectRandomJob
                 "corrected" => RandomPlacement.Corrected,
                 "published" => RandomPlacement.Published,
                 _ => throw new UserException(
-                    $"Placement is {Quoted.Name(options.Placement)}; expected corrected or published",
-                    nameof(options.Placement)),
+                    $"{Field.Of(nameof(options.Placement))} is {Quoted.Name(options.Placement)}; expected "
+                        + "corrected or published"),
             },
         };
     }
@@ -130,13 +130,13 @@ public static class InjectRandomJob
     {
         int count = options.Count;
         if (count < 1)
-            throw new UserException($"Count is {count}; expected 1 or more", nameof(options.Count));
+            throw new UserException($"{Field.Of(nameof(options.Count))} is {count}; expected 1 or more");
         string? words = options.Words;
         string[] names = [.. options.Category.Split(',').Distinct()];
         if (words is not null
             && names.All(n => n is MemoryCategory.RandomTokens or MemoryCategory.OtherBridges))
-            throw new UserException("Words is not used by these categories; name one of its own with "
-                + "Category, or leave it out", nameof(options.Words), nameof(options.Category));
+            throw new UserException($"{Field.Of(nameof(options.Words))} is not used by these categories; "
+                + $"name one of its own with {Field.Of(nameof(options.Category))}, or leave it out");
         MemoryCategory[] found = [.. names.Select(name => name switch
         {
             MemoryCategory.RandomTokens
@@ -144,8 +144,9 @@ public static class InjectRandomJob
             MemoryCategory.OtherBridges => MemoryCategory.DrawBridges(count, data.Pairs, seed),
             _ when words is not null => MemoryCategory.First(name,
                 WordList.Read(words, name == "words" ? null : name), count, data.Tokenizer, data.Config),
-            _ => throw new UserException($"Category is {Quoted.Name(name)}; expected random-tokens, "
-                + "other-bridges, or a category of Words F", nameof(options.Category), nameof(options.Words)),
+            _ => throw new UserException($"{Field.Of(nameof(options.Category))} is {Quoted.Name(name)}; "
+                + "expected random-tokens, other-bridges, or a category of "
+                + $"{Field.Of(nameof(options.Words))} F"),
         })];
         // A word that is the memory of every pair has no pair left to be tried on.
         found = [.. found.Select(c => c with
@@ -153,8 +154,8 @@ public static class InjectRandomJob
             Words = [.. c.Words.Where(w => data.Pairs.Any(p => !w.Tokens.AsSpan().SequenceEqual(p.Memory)))],
         })];
         if (found.FirstOrDefault(c => c.Words.Count == 0) is { } empty)
-            throw new UserException($"Category {empty.Name} has no word but the pairs' own memory; "
-                + "expected pairs with several memories, or another category", nameof(options.Category));
+            throw new UserException($"{Field.Of(nameof(options.Category))} {empty.Name} has no word but the "
+                + "pairs' own memory; expected pairs with several memories, or another category");
         return found;
     }
 

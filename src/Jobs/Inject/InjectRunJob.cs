@@ -109,14 +109,14 @@ public static class InjectRunJob
         Prompt prompt = options.Prompt.Read(context);
         int[][] rows = [.. Enumerable.Range(0, prompt.Rows.B).Select(b => prompt.Rows.Row(b).ToArray())];
         if (rows.Length > 1 && options.EditOut is not null)
-            throw new UserException($"{rows.Length} prompts; expected one for the edit of EditOut",
-                nameof(options.EditOut));
+            throw new UserException($"{rows.Length} prompts; expected one for the edit of "
+                + $"{Field.Of(nameof(options.EditOut))}");
         bool processed = InjectionWords.Processed(options.Weights);
         int answer = ReadAnswer(prompt, options), top = options.Top;
         Memory[][] memories = [.. rows.Select(row => ReadMemories(prompt, row, options))];
         if (top < 1 || top > prompt.Config.VocabSize)
-            throw new UserException($"Top is {top}; expected 1 to {prompt.Config.VocabSize}",
-                nameof(options.Top));
+            throw new UserException($"{Field.Of(nameof(options.Top))} is {top}; expected 1 to "
+                + $"{prompt.Config.VocabSize}");
         if (options.EditOut is { } place)
             AtomicFile.RequireWritable(place);
         using ComputeDevice device = context.OpenDevice();
@@ -157,18 +157,18 @@ public static class InjectRunJob
         (string? text, int? id) = (options.Answer, options.AnswerId);
         if (text is null == id is null)
             throw new UserException((text is null ? "no answer" : "two answers")
-                + "; expected Answer or AnswerId", nameof(options.Answer), nameof(options.AnswerId));
+                + $"; expected {Field.Of(nameof(options.Answer))} or {Field.Of(nameof(options.AnswerId))}");
         int V = prompt.Config.VocabSize;
         if (id is { } given)
             return given >= 0 && given < V ? given
-                : throw new UserException($"AnswerId is {given}; expected a token id from 0 to {V - 1}",
-                    nameof(options.AnswerId));
+                : throw new UserException($"{Field.Of(nameof(options.AnswerId))} is {given}; expected a "
+                + $"token id from 0 to {V - 1}");
         // Like the paper: a space precedes every answer, and the first token is scored.
         int[] ids = text!.Trim().Length == 0 ? []
             : Tokenizer(prompt, nameof(options.AnswerId)).Encode(" " + text.Trim());
         if (ids.Length == 0 || ids[0] >= V)
-            throw new UserException($"Answer is {Quoted.Name(text)}, which is no token of this vocabulary",
-                nameof(options.Answer));
+            throw new UserException($"{Field.Of(nameof(options.Answer))} is {Quoted.Name(text)}, which is no "
+                + "token of this vocabulary");
         return ids[0];
     }
 
@@ -178,16 +178,17 @@ public static class InjectRunJob
         (string? text, string? ids) = (options.Memory, options.MemoryIds);
         if (text is null == ids is null)
             throw new UserException((text is null ? "no memory" : "two memories")
-                + "; expected Memory or MemoryIds", nameof(options.Memory), nameof(options.MemoryIds));
+                + $"; expected {Field.Of(nameof(options.Memory))} or {Field.Of(nameof(options.MemoryIds))}");
         int[] memory = ids is not null ? TokenRowsFile.ParseIds(ids, nameof(options.MemoryIds))
             : Tokenizer(prompt, nameof(options.MemoryIds)).Encode(text!);
         if (memory.Length == 0)
-            throw new UserException((text is null ? "MemoryIds" : "Memory")
-                + " has no tokens; expected at least one", nameof(options.Memory), nameof(options.MemoryIds));
+            throw new UserException(
+                Field.Of(text is null ? nameof(options.MemoryIds) : nameof(options.Memory))
+                + " has no tokens; expected at least one");
         SiteKind target = InjectionWords.Target(options.Site);
         if (options.Head is not null && target != SiteKind.Result)
-            throw new UserException("Head belongs to Site result; leave it out",
-                nameof(options.Head), nameof(options.Site));
+            throw new UserException($"{Field.Of(nameof(options.Head))} belongs to "
+                + $"{Field.Of(nameof(options.Site))} result; leave it out");
         MemoryEncoder encoder = InjectionWords.Encoder(options.Encoder);
         EditPositions positions = InjectionWords.Positions(options.Position, tokens.Length);
         Memory[] memories = [.. InjectionWords.Layers(options.Layer, config).Select(layer =>
@@ -206,5 +207,5 @@ public static class InjectRunJob
     }
 
     static ByteBpeTokenizer Tokenizer(Prompt prompt, string instead) => prompt.Tokenizer
-        ?? throw new UserException($"{prompt.Folder}: no tokenizer files; give {instead}", instead);
+        ?? throw new UserException($"{prompt.Folder}: no tokenizer files; give {Field.Of(instead)}");
 }

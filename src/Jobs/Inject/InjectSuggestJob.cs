@@ -64,24 +64,25 @@ public sealed record InjectSuggestOptions
     {
         if (hasPair == Data is not null)
             throw new UserException(hasPair ? "a pair and a file of pairs; expected one of the two"
-                : "no prompts; expected Explicit and Obscure, or Data",
-                nameof(Pair.Explicit), nameof(Pair.Obscure), nameof(Data));
+                : $"no prompts; expected {Field.Of(nameof(Pair.Explicit))} and "
+                + $"{Field.Of(nameof(Pair.Obscure))}, or {Field.Of(nameof(Data))}");
         if (Data is null && (Evaluate || Out is not null || Split is not null))
-            throw new UserException("Evaluate, Out and Split belong to Data; leave them out",
-                nameof(Evaluate), nameof(Out), nameof(Split), nameof(Data));
+            throw new UserException($"{Field.Of(nameof(Evaluate))}, {Field.Of(nameof(Out))} and "
+                + $"{Field.Of(nameof(Split))} belong to {Field.Of(nameof(Data))}; leave them out");
         if (Data is not null && (HasBridge || HasAnswer))
-            throw new UserException("Bridge and Answer belong to one pair; a file has its own",
-                nameof(Pair.Bridge), nameof(Pair.Answer));
+            throw new UserException($"{Field.Of(nameof(Pair.Bridge))} and {Field.Of(nameof(Pair.Answer))} "
+                + "belong to one pair; a file has its own");
         if (Evaluate ? Memory is not null : Tau is not null)
-            throw new UserException(Evaluate ? "Evaluate compares all memories; leave Memory out"
-                : "Tau is of the fixed cells of Evaluate; leave it out",
-                nameof(Evaluate), nameof(Memory), nameof(Tau));
+            throw new UserException(Evaluate ? $"{Field.Of(nameof(Evaluate))} compares all memories; leave "
+                + $"{Field.Of(nameof(Memory))} out"
+                : $"{Field.Of(nameof(Tau))} is of the fixed cells of {Field.Of(nameof(Evaluate))}; leave it "
+                + "out");
         if (EditOut is not null && Data is not null)
-            throw new UserException("EditOut belongs to one pair; with Data write rows with Out",
-                nameof(EditOut), nameof(Data), nameof(Out));
+            throw new UserException($"{Field.Of(nameof(EditOut))} belongs to one pair; with "
+                + $"{Field.Of(nameof(Data))} write rows with {Field.Of(nameof(Out))}");
         if (Evaluate && (Split ?? Out) is not null)
-            throw new UserException("Evaluate takes the splits validation and test and writes no rows; "
-                + "leave Split and Out out", nameof(Evaluate), nameof(Split), nameof(Out));
+            throw new UserException($"{Field.Of(nameof(Evaluate))} takes the splits validation and test and "
+                + $"writes no rows; leave {Field.Of(nameof(Split))} and {Field.Of(nameof(Out))} out");
     }
 
     /// <summary>Returns the requested kind of memory; null for auto.</summary>
@@ -93,8 +94,8 @@ public sealed record InjectSuggestOptions
         foreach (SuggestedMemory kind in Enum.GetValues<SuggestedMemory>())
             if (Suggestion.Word(kind) == word)
                 return kind;
-        throw new UserException($"Memory is {Quoted.Name(word)}; expected auto, "
-            + string.Join(", ", Enum.GetValues<SuggestedMemory>().Select(Suggestion.Word)), nameof(Memory));
+        throw new UserException($"{Field.Of(nameof(Memory))} is {Quoted.Name(word)}; expected auto, "
+            + string.Join(", ", Enum.GetValues<SuggestedMemory>().Select(Suggestion.Word)));
     }
 
     /// <summary>
@@ -107,9 +108,8 @@ public sealed record InjectSuggestOptions
             (hasBridge || kind is not (SuggestedMemory.Bridge or SuggestedMemory.BridgeLayer))
             && (kind != SuggestedMemory.BridgeLayer || config.BosToken is not null))];
         return asked is not { } one || kinds.Contains(one) ? kinds
-            : throw new UserException($"Memory {Suggestion.Word(one)} needs "
-                + (hasBridge ? "a model with a begin-of-text token" : "Bridge"),
-                nameof(Memory), nameof(Pair.Bridge));
+            : throw new UserException($"{Field.Of(nameof(Memory))} {Suggestion.Word(one)} needs "
+                + (hasBridge ? "a model with a begin-of-text token" : $"{Field.Of(nameof(Pair.Bridge))}"));
     }
 
     internal JsonObject Json(int? bosToken) => new()
@@ -142,8 +142,8 @@ public static class InjectSuggestJob
         bool processed = InjectionWords.Processed(options.Weights);
         ModelConfig config = ModelFolder.ReadConfig(folder);
         if (options.Count < 1 || options.Count > config.VocabSize)
-            throw new UserException($"Count is {options.Count}; expected 1 to {config.VocabSize}",
-                nameof(options.Count));
+            throw new UserException($"{Field.Of(nameof(options.Count))} is {options.Count}; expected 1 to "
+                + $"{config.VocabSize}");
         float[] taus = [.. InjectionWords.Numbers(nameof(options.Tau),
             options.Tau ?? InjectSuggestOptions.DefaultTaus)];
         ModelText read = ModelText.Open(folder, config, options.Pair.Rules, context);
@@ -226,8 +226,8 @@ public static class InjectSuggestJob
     static EncodedPair[] Part(EncodedPair[] pairs, string split)
         => pairs.Where(p => p.Pair.Split == split).ToArray() is { Length: > 1 } part ? part
         : throw new UserException(
-            $"Evaluate needs pairs of the splits validation and test; there are too few of {split}",
-            nameof(InjectSuggestOptions.Evaluate));
+            $"{Field.Of(nameof(InjectSuggestOptions.Evaluate))} needs pairs of the splits validation and "
+                + $"test; there are too few of {split}");
 
     static EncodedPair[] ReadData(
         InjectSuggestOptions options, ModelText text, JobContext context)

@@ -72,8 +72,8 @@ public static class InjectSweepJob
         SweepGrid grid = options.Grid.Read(data.Config);
         (string folder, int drill) = (options.Out, options.ReportPrompts);
         if (drill < 0)
-            throw new UserException($"ReportPrompts is {drill}; expected 0 or more",
-                nameof(options.ReportPrompts));
+            throw new UserException($"{Field.Of(nameof(options.ReportPrompts))} is {drill}; expected 0 or "
+                + "more");
         data.RequireFor(grid);
         SweepFolder.RequirePlace(folder);
         using ComputeDevice device = context.OpenDevice();

@@ -16,8 +16,8 @@ static class InjectionWords
         "unembed" => MemoryEncoder.Unembed,
         "embed" => MemoryEncoder.Embed,
         "layer" => MemoryEncoder.Layer,
-        _ => throw new UserException($"Encoder is {Quoted.Name(word)}; expected unembed, embed or layer",
-            "Encoder"),
+        _ => throw new UserException($"{Field.Of("Encoder")} is {Quoted.Name(word)}; expected unembed, embed "
+            + "or layer"),
     };
 
     /// <summary>Returns whether the weights are rewritten as TransformerLens does.</summary>
@@ -25,8 +25,8 @@ static class InjectionWords
     {
         "raw" => false,
         "transformer-lens" => true,
-        _ => throw new UserException($"Weights is {Quoted.Name(word)}; expected raw or transformer-lens",
-            "Weights"),
+        _ => throw new UserException($"{Field.Of("Weights")} is {Quoted.Name(word)}; expected raw or "
+            + "transformer-lens"),
     };
 
     /// <summary>Returns the site of a word.</summary>
@@ -39,8 +39,8 @@ static class InjectionWords
         "resid_mid" => SiteKind.ResidMid,
         "resid_post" => SiteKind.ResidPost,
         _ => throw new UserException(
-            $"Site is {Quoted.Name(word)}; expected attn_out, result, mlp_out, resid_pre, "
-            + "resid_mid or resid_post", "Site"),
+            $"{Field.Of("Site")} is {Quoted.Name(word)}; expected attn_out, result, mlp_out, resid_pre, "
+            + "resid_mid or resid_post"),
     };
 
     /// <summary>Returns the positions of a word: <c>all</c>, <c>last</c>, or <c>2-4</c>.</summary>
@@ -54,30 +54,30 @@ static class InjectionWords
         if (ends.Length != 2 || !TryWhole(ends[0], out int first) || !TryWhole(ends[1], out int last)
             || first > last || last >= promptLength)
             throw new UserException(
-                $"Position is {Quoted.Name(word)}; expected all, last, or a span like 2-4 within the "
-                + $"prompt's {promptLength} positions", "Position");
+                $"{Field.Of("Position")} is {Quoted.Name(word)}; expected all, last, or a span like 2-4 "
+                    + $"within the prompt's {promptLength} positions");
         return EditPositions.List([.. Enumerable.Range(first, last - first + 1)]);
     }
 
     /// <summary>Parses layers separated by commas.</summary>
     internal static int[] Layers(string text, ModelConfig config) => [.. text.Split(',').Select(word =>
         TryWhole(word, out int layer) && layer < config.Layers ? layer : throw new UserException(
-            $"Layer is {Quoted.Name(text)}; expected layers from 0 to {config.Layers - 1}, "
-            + "with commas between", "Layer"))];
+            $"{Field.Of("Layer")} is {Quoted.Name(text)}; expected layers from 0 to {config.Layers - 1}, "
+            + "with commas between"))];
 
     /// <summary>Parses whole numbers and spans of them: <c>0-3,6</c>.</summary>
     internal static IEnumerable<float> Spans(string option, string text)
         => text.Split(',').SelectMany(part => Span(part) ?? throw new UserException(
-            $"{option} is {Quoted.Name(text)}; expected numbers from 0 and spans like 0-3, with commas "
-            + "between", option));
+            $"{Field.Of(option)} is {Quoted.Name(text)}; expected numbers from 0 and spans like 0-3, with "
+                + "commas between"));
 
     /// <summary>Parses magnitudes: numbers, and spans of whole numbers.</summary>
     internal static IEnumerable<float> Numbers(string option, string text)
         => text.Split(',').SelectMany(part => Span(part)
             ?? (float.TryParse(part, NumberStyles.Float, CultureInfo.InvariantCulture, out float value)
                 && float.IsFinite(value) ? [value] : throw new UserException(
-                    $"{option} is {Quoted.Name(text)}; expected numbers and spans like 1-15, with commas "
-                    + "between", option)));
+                    $"{Field.Of(option)} is {Quoted.Name(text)}; expected numbers and spans like 1-15, with "
+                        + "commas between")));
 
     static float[]? Span(string part)
     {

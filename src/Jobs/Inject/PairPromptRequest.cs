@@ -34,12 +34,14 @@ public sealed record PairPromptRequest
         if (Explicit is null && Obscure is null)
             return null;
         if (Explicit is null || Obscure is null)
-            throw new UserException((Explicit is null ? "Obscure without Explicit"
-                : "Explicit without Obscure") + "; expected both prompts", nameof(Explicit), nameof(Obscure));
+            throw new UserException((Explicit is null ? $"{Field.Of(nameof(Obscure))} without "
+                + $"{Field.Of(nameof(Explicit))}"
+                : $"{Field.Of(nameof(Explicit))} without {Field.Of(nameof(Obscure))}") + "; expected both "
+                + "prompts");
         string? bridge = Trimmed(nameof(Bridge), Bridge), answer = Trimmed(nameof(Answer), Answer);
         if ((answer ?? bridge) is not { } either)
-            throw new UserException("neither Bridge nor Answer; expected at least one",
-                nameof(Bridge), nameof(Answer));
+            throw new UserException($"neither {Field.Of(nameof(Bridge))} nor {Field.Of(nameof(Answer))}; "
+                + "expected at least one");
         var pair = new PromptPair(Explicit, Obscure, bridge ?? either, answer ?? either)
         {
             Memory = " " + (bridge ?? either),
@@ -51,5 +53,5 @@ public sealed record PairPromptRequest
 
     static string? Trimmed(string option, string? text)
         => text?.Trim() is not { Length: 0 } ? text?.Trim()
-            : throw new UserException($"{option} is empty; expected a word", option);
+            : throw new UserException($"{Field.Of(option)} is empty; expected a word");
 }

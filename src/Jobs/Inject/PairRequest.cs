@@ -44,7 +44,8 @@ public sealed record PairRequest
     {
         bool processed = InjectionWords.Processed(Weights);
         if (Limit < 0)
-            throw new UserException($"Limit is {Limit}; expected 1 or more, or 0 for all", nameof(Limit));
+            throw new UserException($"{Field.Of(nameof(Limit))} is {Limit}; expected 1 or more, or 0 for "
+                + "all");
         ModelConfig config = ModelFolder.ReadConfig(Model);
         ModelText text = ModelText.Open(Model, config, Rules, context);
         (ByteBpeTokenizer tokenizer, int? bos) = (text.Required(), text.Bos);
@@ -83,8 +84,9 @@ public sealed record PairData(string Folder, string File, ModelConfig Config, By
     {
         EncodedPair[] part = [.. Pairs.Where(p => p.Pair.Split == split)];
         return part.Length > 0 ? part : throw new UserException(
-            $"{option} is {Quoted.Name(split)}, and no pair has this split; {Quoted.Path(File)} has "
-            + string.Join(", ", Pairs.Select(p => Quoted.Name(p.Pair.Split)).Distinct()), option);
+            $"{Field.Of(option)} is {Quoted.Name(split)}, and no pair has this split; {Quoted.Path(File)} "
+                + "has "
+            + string.Join(", ", Pairs.Select(p => Quoted.Name(p.Pair.Split)).Distinct()));
     }
 
     /// <summary>Checks that every pair can run the cells of a grid.</summary>
@@ -99,7 +101,7 @@ public sealed record PairData(string Folder, string File, ModelConfig Config, By
                 + $"{Config.ContextLength - 1}");
         if (grid.Positions is [MemoryPositions.Entity] && !Pairs.Any(p => p.HasEntity))
             throw new UserException($"{Quoted.Path(File)}: no prompt contains its obscure_entity, so "
-                + "Position entity has no positions", nameof(GridRequest.Position));
+                + $"{Field.Of(nameof(GridRequest.Position))} entity has no positions");
     }
 
     /// <summary>Loads the model onto a device.</summary>

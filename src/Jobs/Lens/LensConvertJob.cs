@@ -24,7 +24,7 @@ public sealed record LensConvertOptions
     {
         "head" => LensKind.Head,
         "thin" => LensKind.Thin,
-        _ => throw new UserException($"To is {Quoted.Name(To)}; expected head or thin", nameof(To)),
+        _ => throw new UserException($"{Field.Of(nameof(To))} is {Quoted.Name(To)}; expected head or thin"),
     };
 }
 

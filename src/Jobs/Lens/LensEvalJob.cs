@@ -56,8 +56,8 @@ public sealed record LensEvalOptions
     {
         "zero" => false,
         "mean" => true,
-        _ => throw new UserException($"AblationTo is {Quoted.Name(AblationTo)}; expected zero or mean",
-            nameof(AblationTo)),
+        _ => throw new UserException($"{Field.Of(nameof(AblationTo))} is {Quoted.Name(AblationTo)}; expected "
+            + "zero or mean"),
     };
 
     internal int[] LayersOf(LensSource source)
@@ -67,9 +67,9 @@ public sealed record LensEvalOptions
         return [.. Layers.Split(',').Select(word =>
             int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out int layer)
             && source.Layers.Contains(layer) ? layer
-                : throw new UserException($"Layers is {Quoted.Name(Layers)}; expected all, or some of "
-                    + $"{string.Join(", ", source.Layers)}, which the lens has, with commas between",
-                    nameof(Layers)))
+                : throw new UserException($"{Field.Of(nameof(Layers))} is {Quoted.Name(Layers)}; expected "
+                + $"all, or some of {string.Join(", ", source.Layers)}, which the lens has, with commas "
+                    + "between"))
             .Distinct().Order()];
     }
 
@@ -78,8 +78,8 @@ public sealed record LensEvalOptions
     {
         if (TextFile is null == Batch is null)
             throw new UserException(
-                $"{(TextFile is null ? "no texts" : "two kinds of texts")}; expected TextFile or Batch",
-                nameof(TextFile), nameof(Batch));
+                $"{(TextFile is null ? "no texts" : "two kinds of texts")}; expected "
+                    + $"{Field.Of(nameof(TextFile))} or {Field.Of(nameof(Batch))}");
         ModelConfig config = text.Config;
         IReadOnlyList<int[]> rows = Batch is not null ? text.Batch(Batch)
             : [.. text.Documents(TextFile!).Select(document => text.Required().Encode(document))
@@ -114,11 +114,11 @@ public static class LensEvalJob
         ArgumentNullException.ThrowIfNull(context);
         ModelConfig config = ModelFolder.ReadConfig(options.Model);
         if (options.Top < 1 || options.Top > config.VocabSize)
-            throw new UserException($"Top is {options.Top}; expected 1 to {config.VocabSize}",
-                nameof(options.Top));
+            throw new UserException($"{Field.Of(nameof(options.Top))} is {options.Top}; expected 1 to "
+                + $"{config.VocabSize}");
         if (options.Ablation < 0)
-            throw new UserException($"Ablation is {options.Ablation}; expected how many prompts, or 0",
-                nameof(options.Ablation));
+            throw new UserException($"{Field.Of(nameof(options.Ablation))} is {options.Ablation}; expected "
+                + "how many prompts, or 0");
         var measured = new LensEvaluationOptions
         {
             Positions = PositionChoice.Parse(options.Positions), Seed = context.Seed, Top = options.Top,

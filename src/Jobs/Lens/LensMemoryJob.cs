@@ -63,14 +63,14 @@ public sealed record LensMemoryOptions
     internal EditPositions Positions(ModelConfig config)
     {
         if (AtLayer is < 0 || AtLayer >= config.Layers)
-            throw new UserException($"AtLayer is {AtLayer}; expected 0 to {config.Layers - 1}",
-                nameof(AtLayer));
+            throw new UserException($"{Field.Of(nameof(AtLayer))} is {AtLayer}; expected 0 to "
+                + $"{config.Layers - 1}");
         return Position switch
         {
             "all" => EditPositions.All,
             "last" => EditPositions.Last,
-            _ => throw new UserException($"Position is {Quoted.Name(Position)}; expected all or last",
-                nameof(Position)),
+            _ => throw new UserException($"{Field.Of(nameof(Position))} is {Quoted.Name(Position)}; expected "
+                + "all or last"),
         };
     }
 }
@@ -204,19 +204,21 @@ public static class LensMemoryJob
         if (options.Pairs is null)
         {
             if (split is not null)
-                throw new UserException("Split without Pairs; expected both",
-                    nameof(options.Split), nameof(options.Pairs));
+                throw new UserException($"{Field.Of(nameof(options.Split))} without "
+                    + $"{Field.Of(nameof(options.Pairs))}; expected both");
             if (given.Any(string.IsNullOrWhiteSpace))
-                throw new UserException("expected From, Into and Answer, or Pairs", nameof(options.From),
-                    nameof(options.Into), nameof(options.Answer), nameof(options.Pairs));
+                throw new UserException($"expected {Field.Of(nameof(options.From))}, "
+                    + $"{Field.Of(nameof(options.Into))} and {Field.Of(nameof(options.Answer))}, or "
+                    + $"{Field.Of(nameof(options.Pairs))}");
             string answer = given[2]!.Trim();
             return [encode(new PromptPair(given[0]!, given[1]!, answer, answer) { Memory = " " + answer },
                 "the pair")];
         }
         if (given.Any(g => g is not null) || options.EditOut is not null || options.WithoutNext)
-            throw new UserException("From, Into, Answer, WithoutNext and EditOut are for one pair; leave "
-                + "them or Pairs out", nameof(options.From), nameof(options.Into), nameof(options.Answer),
-                nameof(options.WithoutNext), nameof(options.EditOut), nameof(options.Pairs));
+            throw new UserException($"{Field.Of(nameof(options.From))}, {Field.Of(nameof(options.Into))}, "
+                + $"{Field.Of(nameof(options.Answer))}, {Field.Of(nameof(options.WithoutNext))} and "
+                + $"{Field.Of(nameof(options.EditOut))} are for one pair; leave them or "
+                + $"{Field.Of(nameof(options.Pairs))} out");
         IEnumerable<(PromptPair Pair, string Place)> found;
         if (options.Pairs == Atlas)
         {
@@ -233,7 +235,7 @@ public static class LensMemoryJob
         EncodedPair[] pairs = [.. found.Where(p => split is null || p.Pair.Split == split)
             .Select(p => encode(p.Pair, p.Place))];
         return pairs.Length > 0 ? pairs : throw new UserException(
-            $"Split is {Quoted.Name(split!)}, and no pair has this split", nameof(options.Split));
+            $"{Field.Of(nameof(options.Split))} is {Quoted.Name(split!)}, and no pair has this split");
     }
 
     static LensMemoryOneResult One(LensMemoryOptions options, EditPositions positions, LanguageModel model,
@@ -265,8 +267,9 @@ public static class LensMemoryJob
         EncodedPair[] pairs, LensPlaces places, LensReadings readings, JobContext context)
     {
         if (places.Request.Layers.Count * places.Request.Heads.Count < 2)
-            throw new UserException("Layer and Head leave one head; expected others to compare it with",
-                nameof(LensPlaceRequest.Layer), nameof(LensPlaceRequest.Head));
+            throw new UserException($"{Field.Of(nameof(LensPlaceRequest.Layer))} and "
+                + $"{Field.Of(nameof(LensPlaceRequest.Head))} leave one head; expected others to compare it "
+                + "with");
         var trial = new LensMemoryTrial(model, pairs, readings)
         {
             Count = places.Request.Top, Tau = options.Tau, Layer = options.AtLayer, Positions = positions,

@@ -26,20 +26,20 @@ static class LensOwner
         string lens, string lensOf, string folder, ModelConfig config, string modelHash)
     {
         if (lensOf is not (Self or Parent))
-            throw new UserException($"LensOf is {Quoted.Name(lensOf)}; expected {Self} or {Parent}",
-                nameof(LensPlaceRequest.LensOf));
+            throw new UserException($"{Field.Of(nameof(LensPlaceRequest.LensOf))} is {Quoted.Name(lensOf)}; "
+                + $"expected {Self} or {Parent}");
         if (lens == LensSource.Logit)
             return LensSource.Find(lens, config, modelHash);
         if (lensOf == Parent)
             return LensSource.Find(lens, config, ParentHash(folder) ?? throw new UserException(
                 $"{Quoted.Path(folder)}: its manifest.json names no model that this one was made from, as "
-                + "unlearn run and unlearn apply write it; leave LensOf out",
-                nameof(LensPlaceRequest.LensOf)));
+                + "unlearn run and unlearn apply write it; leave "
+                + $"{Field.Of(nameof(LensPlaceRequest.LensOf))} out"));
         string madeFor = LensFolder.ReadFacts(lens).ModelHash;
         if (madeFor != modelHash && madeFor == ParentHash(folder))
             throw new UserException($"{Quoted.Path(lens)}: the lens was made for the model that "
-                + $"{Quoted.Path(folder)} was made from; LensOf {Parent} reads the child with it",
-                nameof(LensPlaceRequest.LensOf));
+                + $"{Quoted.Path(folder)} was made from; {Field.Of(nameof(LensPlaceRequest.LensOf))} "
+                + $"{Parent} reads the child with it");
         return LensSource.Find(lens, config, modelHash);
     }
 

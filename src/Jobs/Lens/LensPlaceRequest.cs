@@ -39,16 +39,16 @@ public sealed record LensPlaceRequest
         string hash = ModelFolder.Hash(folder);
         LensSource source = LensOwner.Find(Lens, LensOf, folder, config, hash);
         if (Top < 1 || Top > config.VocabSize)
-            throw new UserException($"Top is {Top}; expected 1 to {config.VocabSize}", nameof(Top));
+            throw new UserException($"{Field.Of(nameof(Top))} is {Top}; expected 1 to {config.VocabSize}");
         bool every = Head is null || Head == EveryHead;
         if (!source.ReadsHeads && !every)
-            throw new UserException("a tuned lens reads the residual stream, not heads; leave Head out",
-                nameof(Head));
+            throw new UserException("a tuned lens reads the residual stream, not heads; leave "
+                + $"{Field.Of(nameof(Head))} out");
         int[] layers = Layer == "all" ? [.. source.Layers]
             : Numbers(nameof(Layer), Layer, config.Layers, "all");
         if (layers.Except(source.Layers).ToArray() is [int missing, ..])
-            throw new UserException($"Layer is {Quoted.Name(Layer)}: the lens has no layer {missing}; it "
-                + "has " + string.Join(", ", source.Layers), nameof(Layer));
+            throw new UserException($"{Field.Of(nameof(Layer))} is {Quoted.Name(Layer)}: the lens has no "
+                + $"layer {missing}; it has " + string.Join(", ", source.Layers));
         int[] heads = !source.ReadsHeads ? [] : every ? [.. Enumerable.Range(0, config.Heads)]
             : Numbers(nameof(Head), Head!, config.Heads, EveryHead);
         return new(Lens, source, hash, new LensRequest(layers, heads, Top));
@@ -57,8 +57,8 @@ public sealed record LensPlaceRequest
     static int[] Numbers(string option, string text, int end, string every)
         => [.. text.Split(',').Select(word => int.TryParse(
             word, NumberStyles.None, CultureInfo.InvariantCulture, out int n) && n < end ? n
-            : throw new UserException($"{option} is {Quoted.Name(text)}; expected {every}, or numbers from "
-                + $"0 to {end - 1} with commas between", option)).Distinct().Order()];
+            : throw new UserException($"{Field.Of(option)} is {Quoted.Name(text)}; expected {every}, or "
+            + $"numbers from 0 to {end - 1} with commas between")).Distinct().Order()];
 }
 
 /// <summary>A lens, and the layers, heads and tokens to read.</summary>

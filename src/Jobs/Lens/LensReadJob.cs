@@ -32,8 +32,8 @@ public sealed record LensReadOptions
         bool whole = int.TryParse(
             Position, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int position);
         return whole && position >= -length && position < length ? (position + length) % length
-            : throw new UserException($"Position is {Quoted.Name(Position)}; expected last, 0 to "
-                + $"{length - 1}, or -1 to -{length} from the end", nameof(Position));
+            : throw new UserException($"{Field.Of(nameof(Position))} is {Quoted.Name(Position)}; expected "
+            + $"last, 0 to {length - 1}, or -1 to -{length} from the end");
     }
 }
 
@@ -99,8 +99,8 @@ public static class LensReadJob
         IReadOnlyList<Edit> edits = prompt.ReadEdits(options.Edit);
         string? page = options.Out;
         if (page is not null && rows.Length > 1)
-            throw new UserException($"{rows.Length} prompts; expected one for the page of Out",
-                nameof(options.Out));
+            throw new UserException($"{rows.Length} prompts; expected one for the page of "
+                + $"{Field.Of(nameof(options.Out))}");
         if (page is not null)
             OutputFile.Require(page);
         using ComputeDevice device = context.OpenDevice();

@@ -30,8 +30,9 @@ public sealed record LensTextsRequest
         (string folder, ModelConfig config) = (text.Folder, text.Config);
         int given = (TextFile.Count > 0 ? 1 : 0) + (Batch is null ? 0 : 1) + (Atlas is null ? 0 : 1);
         if (given != 1)
-            throw new UserException($"{(given == 0 ? "no texts" : "texts of several kinds")}; expected "
-                + "one of TextFile, Batch and Atlas", nameof(TextFile), nameof(Batch), nameof(Atlas));
+            throw new UserException($"{(given == 0 ? "no texts" : "texts of several kinds")}; expected one "
+                + $"of {Field.Of(nameof(TextFile))}, {Field.Of(nameof(Batch))} and "
+                + $"{Field.Of(nameof(Atlas))}");
         if (Batch is not null)
         {
             DocumentSource ids = DocumentSource.FromIds(text.Batch(Batch), Batch);

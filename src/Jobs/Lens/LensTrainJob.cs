@@ -69,10 +69,10 @@ public static class LensTrainJob
         if (options.Plan)
             return new() { Plan = Plan(options, config, lens, layers, training, context) };
         if (options.PlanMemory is not null)
-            throw new UserException("PlanMemory belongs to Plan; leave it out",
-                nameof(options.PlanMemory), nameof(options.Plan));
+            throw new UserException($"{Field.Of(nameof(options.PlanMemory))} belongs to "
+                + $"{Field.Of(nameof(options.Plan))}; leave it out");
         string output = options.Out
-            ?? throw new UserException("no folder for the lenses; expected Out", nameof(options.Out));
+            ?? throw new UserException($"no folder for the lenses; expected {Field.Of(nameof(options.Out))}");
         RunFolder.RequireFree(output);
         AtomicFile.RequireWritable(Path.Combine(output, LensFolder.WeightsFile));
         DocumentSource texts = options.Texts.Read(text);
@@ -101,8 +101,8 @@ public static class LensTrainJob
     {
         double? memory = options.PlanMemory;
         if (memory is <= 0 || memory is { } given && !double.IsFinite(given))
-            throw new UserException($"PlanMemory is {memory}; expected a number of GiB above 0",
-                nameof(options.PlanMemory));
+            throw new UserException($"{Field.Of(nameof(options.PlanMemory))} is {memory}; expected a number "
+                + "of GiB above 0");
         using ComputeDevice device = context.OpenDevice();
         using var model = new LanguageModel(device, config); // only its sizes are read
         LensPlan plan = LensPlan.Make(model, lens, layers, training,

@@ -127,8 +127,8 @@ public sealed record LensTrainOptions
                 "shared" => LensKind.Shared,
                 "residual" => LensKind.Residual,
                 "tuned" => LensKind.Tuned,
-                _ => throw new UserException($"Kind is {Quoted.Name(Kind)}; expected head, thin, low-rank, "
-                    + "shared, residual or tuned", nameof(Kind)),
+                _ => throw new UserException($"{Field.Of(nameof(Kind))} is {Quoted.Name(Kind)}; expected "
+                    + "head, thin, low-rank, shared, residual or tuned"),
             },
             Rank = Rank,
             Initial = Init switch
@@ -136,15 +136,15 @@ public sealed record LensTrainOptions
                 "folded" => LensInitial.Folded,
                 "raw" => LensInitial.Raw,
                 "zero" => LensInitial.Zero,
-                _ => throw new UserException($"Init is {Quoted.Name(Init)}; expected folded, raw or zero",
-                    nameof(Init)),
+                _ => throw new UserException($"{Field.Of(nameof(Init))} is {Quoted.Name(Init)}; expected "
+                    + "folded, raw or zero"),
             },
             Bias = Bias switch
             {
                 "per-head" => LensBias.PerHead,
                 "divided" => LensBias.Divided,
-                _ => throw new UserException($"Bias is {Quoted.Name(Bias)}; expected per-head or divided",
-                    nameof(Bias)),
+                _ => throw new UserException($"{Field.Of(nameof(Bias))} is {Quoted.Name(Bias)}; expected "
+                    + "per-head or divided"),
             },
         };
         lens.RequireFits(config);
@@ -159,10 +159,10 @@ public sealed record LensTrainOptions
             return [.. Enumerable.Range(0, config.Layers)];
         int[] layers = [.. Layers.Split(',').Select(part => int.TryParse(part, NumberStyles.None,
             CultureInfo.InvariantCulture, out int layer) && layer < config.Layers ? layer
-            : throw new UserException($"Layers is {Quoted.Name(Layers)}; expected all, or layers from 0 to "
-                + $"{config.Layers - 1} with commas between", nameof(Layers)))];
+            : throw new UserException($"{Field.Of(nameof(Layers))} is {Quoted.Name(Layers)}; expected all, "
+            + $"or layers from 0 to {config.Layers - 1} with commas between"))];
         return layers.Distinct().Count() == layers.Length ? [.. layers.Order()] : throw new UserException(
-            $"Layers is {Quoted.Name(Layers)}; a layer is named twice", nameof(Layers));
+            $"{Field.Of(nameof(Layers))} is {Quoted.Name(Layers)}; a layer is named twice");
     }
 
     /// <summary>Returns the options of the training, checked against a model.</summary>
@@ -187,7 +187,7 @@ public sealed record LensTrainOptions
                 "constant" => ScheduleKind.Constant,
                 "cosine" => ScheduleKind.Cosine,
                 _ => throw new UserException(
-                    $"Schedule is {Quoted.Name(Schedule)}; expected constant or cosine", nameof(Schedule)),
+                    $"{Field.Of(nameof(Schedule))} is {Quoted.Name(Schedule)}; expected constant or cosine"),
             },
             WarmupSteps = WarmupSteps,
             MinimumRate = MinimumRate,
@@ -199,7 +199,8 @@ public sealed record LensTrainOptions
             "8-bit" => MomentStorage.EightBit,
             "factored" => MomentStorage.Factored,
             _ => throw new UserException(
-                $"Moments is {Quoted.Name(Moments)}; expected float32, 8-bit or factored", nameof(Moments)),
+                $"{Field.Of(nameof(Moments))} is {Quoted.Name(Moments)}; expected float32, 8-bit or "
+                    + "factored"),
         },
         ValidationShare = ValidationShare,
         ValidationRows = ValidationRows,

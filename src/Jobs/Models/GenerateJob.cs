@@ -47,8 +47,8 @@ public sealed record GenerateOptions
         bool drawn = Temperature is not null || TopK is not null || TopP is not null;
         if (drawn && Greedy)
             throw new UserException(
-                "Greedy draws nothing; leave out Temperature, TopK and TopP, or it",
-                nameof(Greedy), nameof(Temperature), nameof(TopK), nameof(TopP));
+                $"{Field.Of(nameof(Greedy))} draws nothing; leave out {Field.Of(nameof(Temperature))}, "
+                    + $"{Field.Of(nameof(TopK))} and {Field.Of(nameof(TopP))}, or it");
         var sampling = new SamplingOptions(Temperature ?? 1f, TopK ?? 0, TopP ?? 1f, Greedy: !drawn);
         sampling.Validate();
         return sampling;
@@ -91,8 +91,8 @@ public static class GenerateJob
         Prompt prompt = options.Prompt.Read(context);
         (int stop, int vocabulary) = (options.Stop, prompt.Config.VocabSize);
         if (stop < -1 || stop >= vocabulary)
-            throw new UserException($"Stop is {stop}; expected a token id from 0 to {vocabulary - 1}, "
-                + "or -1 for none", nameof(GenerateOptions.Stop));
+            throw new UserException($"{Field.Of(nameof(GenerateOptions.Stop))} is {stop}; expected a token "
+                + $"id from 0 to {vocabulary - 1}, or -1 for none");
         IReadOnlyList<Edit> edits = prompt.ReadEdits(options.Edit, generates: true);
         RequireRoom(options.MaxNewTokens, prompt);
         using ComputeDevice device = context.OpenDevice();
@@ -118,9 +118,9 @@ public static class GenerateJob
     {
         int longest = prompt.Rows.Lengths.Max();
         if (added < 1 || longest + added > prompt.Config.ContextLength)
-            throw new UserException($"MaxNewTokens is {added} after a prompt of {longest}; "
-                + "expected at least 1, and both together at most the context of "
-                + $"{prompt.Config.ContextLength}", nameof(GenerateOptions.MaxNewTokens));
+            throw new UserException($"{Field.Of(nameof(GenerateOptions.MaxNewTokens))} is {added} after a "
+                + $"prompt of {longest}; expected at least 1, and both together at most the context of "
+                + $"{prompt.Config.ContextLength}");
     }
 
     static GeneratedText Text(Prompt prompt, int row, int[] added)

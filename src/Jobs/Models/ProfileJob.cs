@@ -35,7 +35,7 @@ public sealed record ProfileOptions
     static void Require(string field, int value, int most)
     {
         if (value < 1 || value > most)
-            throw new UserException($"{field} is {value}; expected 1 to {most}", field);
+            throw new UserException($"{Field.Of(field)} is {value}; expected 1 to {most}");
     }
 }
 

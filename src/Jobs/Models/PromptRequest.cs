@@ -44,8 +44,10 @@ public sealed record PromptRequest
         int count = given.Count(g => g is not null);
         if (count != 1)
             throw new UserException($"{(count == 0 ? "no prompt" : "more than one prompt")}; expected one of "
-                + $"Text, TextFile, Ids{(TakesPrompts ? ", Batch and Prompts" : " and Batch")}",
-                nameof(Text), nameof(TextFile), nameof(Ids), nameof(Batch), nameof(Prompts));
+                + $"{Field.Of(nameof(Text))}, {Field.Of(nameof(TextFile))}, "
+                + (TakesPrompts
+                    ? $"{Field.Of(nameof(Ids))}, {Field.Of(nameof(Batch))} and {Field.Of(nameof(Prompts))}"
+                    : $"{Field.Of(nameof(Ids))} and {Field.Of(nameof(Batch))}"));
         int[]? ids = Ids is null ? null : TokenRowsFile.ParseIds(Ids, nameof(Ids));
         ModelConfig config = ModelFolder.ReadConfig(Model);
         ModelText text = ModelText.Open(Model, config,

@@ -39,7 +39,7 @@ public static class TokenizeJob
     /// several.</exception>
     public static TokenizeResult Run(TokenizeOptions options, JobContext? context = null)
         => All(options, context) is [var one] ? one
-            : throw new UserException("several texts; expected one", nameof(TokenizeOptions.TextFile));
+            : throw new UserException("several texts; expected one");
 
     /// <summary>Splits all texts.</summary>
     /// <exception cref="UserException">The folder or a text cannot be read.</exception>
@@ -48,8 +48,8 @@ public static class TokenizeJob
         ArgumentNullException.ThrowIfNull(options);
         if (options.Text is null == options.TextFile is null)
             throw new UserException(
-                $"{(options.Text is null ? "no text" : "two texts")}; expected Text or TextFile",
-                nameof(options.Text), nameof(options.TextFile));
+                $"{(options.Text is null ? "no text" : "two texts")}; expected "
+                    + $"{Field.Of(nameof(options.Text))} or {Field.Of(nameof(options.TextFile))}");
         ModelText text = ModelText.OpenTokenizer(options.Model, options.Rules, context);
         ByteBpeTokenizer tokenizer = text.Required();
         return [.. (options.Text is { } one ? [one] : text.Prompts(options.TextFile!)).Select(text.Row)

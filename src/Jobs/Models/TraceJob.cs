@@ -35,9 +35,10 @@ public sealed record TraceOptions
     {
         if (Out is null != Sites is null)
             throw new UserException(Sites is null
-                ? "Out without Sites; expected both, or neither for the table of steps"
-                : "Sites without Out; expected a file to write to, like Out trace.safetensors",
-                nameof(Sites), nameof(Out));
+                ? $"{Field.Of(nameof(Out))} without {Field.Of(nameof(Sites))}; expected both, or neither for "
+                + "the table of steps"
+                : $"{Field.Of(nameof(Sites))} without {Field.Of(nameof(Out))}; expected a file to write to, "
+                + $"like {Field.Of(nameof(Out))} trace.safetensors");
     }
 }
 
@@ -78,8 +79,8 @@ public static class TraceJob
         ArgumentNullException.ThrowIfNull(context);
         options.Validate();
         if (options is not { Sites: { } globs, Out: { } path })
-            throw new UserException("neither Sites nor Out; expected both",
-                nameof(TraceOptions.Sites), nameof(TraceOptions.Out));
+            throw new UserException($"neither {Field.Of(nameof(TraceOptions.Sites))} nor "
+                + $"{Field.Of(nameof(TraceOptions.Out))}; expected both");
         Prompt prompt = options.Prompt.Read(context);
         IReadOnlyList<Site> sites = Site.MatchAll(globs.Split(','), prompt.Config);
         IReadOnlyList<Edit> edits = prompt.ReadEdits(options.Edit);
@@ -114,8 +115,8 @@ public static class TraceJob
         ArgumentNullException.ThrowIfNull(context);
         options.Validate();
         if (options.Sites is not null)
-            throw new UserException("the table of steps takes neither Sites nor Out",
-                nameof(TraceOptions.Sites), nameof(TraceOptions.Out));
+            throw new UserException("the table of steps takes neither "
+                + $"{Field.Of(nameof(TraceOptions.Sites))} nor {Field.Of(nameof(TraceOptions.Out))}");
         Prompt prompt = options.Prompt.Read(context);
         // Scores, patterns and results are left out: recording them costs more than the pass.
         Site[] sites = [.. Site.All(prompt.Config)

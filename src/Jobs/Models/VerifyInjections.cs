@@ -22,8 +22,9 @@ static class VerifyInjections
     internal static Plan Prepare(string folder, PublishedInjections? published, string? repository)
     {
         if (repository is not null && !Directory.Exists(repository))
-            throw new UserException($"MemoryInjections is {Quoted.Path(repository)}, which is no folder; "
-                + "expected a clone of the published repository", nameof(VerifyOptions.MemoryInjections));
+            throw new UserException($"{Field.Of(nameof(VerifyOptions.MemoryInjections))} is "
+                + $"{Quoted.Path(repository)}, which is no folder; expected a clone of the published "
+                + "repository");
         if (published is null)
             return Nothing("no numbers were published for a model of these sizes");
         if (!ByteBpeTokenizer.ExistsIn(folder))
@@ -32,7 +33,8 @@ static class VerifyInjections
         if (published.Prompts.Count == 0)
             skipped.Add($"single prompts: none are known for {published.Model}");
         if (repository is null)
-            skipped.Add("whole data sets: give MemoryInjections DIR, a clone of the published repository");
+            skipped.Add($"whole data sets: give {Field.Of(nameof(VerifyOptions.MemoryInjections))} DIR, a "
+                + "clone of the published repository");
         return new(published, repository is null ? [] : [.. published.Cells.Select(cell =>
             (cell, PromptPairs.Read(Path.Combine([repository, .. cell.File.Split('/')]))))], skipped);
     }
@@ -46,8 +48,9 @@ static class VerifyInjections
     internal static VerifiedInjections Measure(
         JobContext context, ComputeDevice device, string folder, Plan plan)
     {
+        string[] skipped = [.. plan.Skipped.Select(context.Named)];
         if (plan.Published is not { } published || published.Prompts.Count + plan.Cells.Count == 0)
-            return new([], plan.Skipped);
+            return new([], skipped);
         ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(folder);
         using LoadedModel loaded = LoadedModel.Open(context, device, folder, processed: true);
         List<InjectionCheck> checks = [.. InjectionParity.OfPrompts(loaded.Model, tokenizer, published)];
@@ -55,7 +58,7 @@ static class VerifyInjections
             checks.Add(InjectionParity.OfCell(loaded.Model, tokenizer, pairs, cell, (done, total) =>
                 context.Report(cell.File, (double)done / total, $"{done} of {total}")));
         return new([.. checks.Select(c => new VerifiedInjection(
-            c.What, c.Expected, c.Found, c.Error, c.Bound, c.Passes))], plan.Skipped);
+            c.What, c.Expected, c.Found, c.Error, c.Bound, c.Passes))], skipped);
     }
 
     static Plan Nothing(string reason) => new(null, [], [$"all: {reason}"]);

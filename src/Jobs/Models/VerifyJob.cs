@@ -71,8 +71,8 @@ public static class VerifyJob
         int count = options.Tokens;
         if (options.Ids is null && (count < 1 || count > config.ContextLength))
             throw new UserException(
-                $"Tokens is {count}; expected 1 to {config.ContextLength}, the model's context",
-                nameof(VerifyOptions.Tokens));
+                $"{Field.Of(nameof(VerifyOptions.Tokens))} is {count}; expected 1 to {config.ContextLength}, "
+                    + "the model's context");
         var random = new SeededRandom(seed);
         int[] tokens = options.Ids is { } ids ? TokenRowsFile.ParseIds(ids, nameof(VerifyOptions.Ids))
             : [.. Enumerable.Range(0, count).Select(_ => random.Next(config.VocabSize))];

@@ -16,7 +16,7 @@ public static class ShippedModel
     {
         string folder = Path.Combine(AppContext.BaseDirectory, "weights", "atlas");
         return File.Exists(Path.Combine(folder, "config.json")) ? folder : throw new UserException(
-            $"{folder}: the shipped model is not there; build again from a whole checkout, or name "
-            + "one with Model", nameof(TourOptions.Model));
+            $"{folder}: the shipped model is not there; build again from a whole checkout, or name one with "
+            + $"{Field.Of(nameof(TourOptions.Model))}");
     }
 }

@@ -41,8 +41,8 @@ public sealed record ForgetRequest
     {
         MethodForm form = FormOf(Form, nameof(Form));
         if (KeepRows < 0)
-            throw new UserException($"KeepRows is {KeepRows}; expected how many, or 0 for all",
-                nameof(KeepRows));
+            throw new UserException($"{Field.Of(nameof(KeepRows))} is {KeepRows}; expected how many, or 0 "
+                + "for all");
         ModelText text = ModelText.Open(model, config, Recital.Rules, context);
         UnlearnData data = UnlearnData.Of(Recital.Sequences(Forget, text, context),
             Keep is null ? [] : Recital.Sequences(Keep, text, context), form, config) with
@@ -71,7 +71,7 @@ public sealed record ForgetRequest
         "corrected" => MethodForm.Corrected,
         "reference" => MethodForm.Reference,
         _ => throw new UserException(
-            $"{option} is {Quoted.Name(word)}; expected corrected or reference", option),
+            $"{Field.Of(option)} is {Quoted.Name(word)}; expected corrected or reference"),
     };
 
     /// <summary>

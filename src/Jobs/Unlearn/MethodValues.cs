@@ -31,7 +31,7 @@ public sealed record MethodValues(string Option, IReadOnlyList<double> Values)
         foreach ((string option, _) in given)
             if (!methods.Any(m => m.Options.Any(o => o.Name == option)))
                 throw methods.Count > 1
-                    ? new UserException($"none of the methods reads {option}", option)
+                    ? new UserException($"none of the methods reads {Field.Of(option)}")
                     : MethodSettings.NotRead(methods[0], option);
     }
 }

@@ -37,28 +37,28 @@ public sealed record RecitalRequest
     {
         ModelConfig config = text.Config;
         if (Prompt is not null && asked.Count(s => s.Prompt is not null) is > 0 and var count)
-            text.Say($"{count} of {asked.Count} sequences are asked from the end of their own prompt; Prompt "
-                + "counts for the others", nameof(Prompt));
+            text.Say($"{count} of {asked.Count} sequences are asked from the end of their own prompt; "
+                + $"{Field.Of(nameof(Prompt))} counts for the others");
         bool own = asked.Count > 0 && asked.All(s => s.Prompt is not null);
         int first = text.Bos is null ? 0 : 1;
         if ((Prompt ?? (own ? Math.Max(1, asked.Min(s => s.Prompt!.Value) - first) : null)) is not { } prompt)
-            throw new UserException("no Prompt; expected how many tokens of a sequence are given",
-                nameof(Prompt));
+            throw new UserException($"no {Field.Of(nameof(Prompt))}; expected how many tokens of a sequence "
+                + "are given");
         if ((Continuation ?? (own ? Math.Max(1, asked.Max(s => s.Ids.Length - s.Prompt!.Value)) : null))
             is not { } continuation)
-            throw new UserException("no Continuation; expected how many tokens of a sequence the model must "
-                + "write", nameof(Continuation));
+            throw new UserException($"no {Field.Of(nameof(Continuation))}; expected how many tokens of a "
+                + "sequence the model must write");
         if (NeverToken < 0 || NeverToken >= config.VocabSize)
-            throw new UserException($"NeverToken is {NeverToken}; expected a token id from 0 to "
-                + $"{config.VocabSize - 1}", nameof(NeverToken));
+            throw new UserException($"{Field.Of(nameof(NeverToken))} is {NeverToken}; expected a token id "
+                + $"from 0 to {config.VocabSize - 1}");
         var options = new MemorisationOptions(prompt, continuation, NeverToken) { Bos = text.Bos };
         options.Validate();
         if (!own && options.Given + (long)continuation > config.ContextLength)
-            throw new UserException($"Prompt {prompt} and Continuation {continuation} are "
-                + $"{options.Given + (long)continuation} tokens"
+            throw new UserException($"{Field.Of(nameof(Prompt))} {prompt} and "
+                + $"{Field.Of(nameof(Continuation))} {continuation} are {options.Given + (long)continuation} "
+                + "tokens"
                 + (text.Bos is null ? "" : " with the begin-of-text token")
-                + $"; the model's context is {config.ContextLength}",
-                nameof(Prompt), nameof(Continuation));
+                + $"; the model's context is {config.ContextLength}");
         return options;
     }
 
@@ -73,8 +73,8 @@ public sealed record RecitalRequest
         string file, ModelText text, JobContext context)
     {
         if (LongRows is not ("refuse" or "shorten" or "leave-out"))
-            throw new UserException($"LongRows is {Quoted.Name(LongRows)}; expected refuse, shorten or "
-                + "leave-out", nameof(LongRows));
+            throw new UserException($"{Field.Of(nameof(LongRows))} is {Quoted.Name(LongRows)}; expected "
+                + "refuse, shorten or leave-out");
         int most = text.Config.ContextLength;
         var rows = new List<(PlantedSequence, int)>();
         int tooLong = 0;
@@ -91,8 +91,8 @@ public sealed record RecitalRequest
             else if (LongRows == "refuse" && sequence.Prompt is { } prompt
                 && prompt + (Continuation ?? sequence.Ids.Length - prompt) > most)
                 throw new UserException($"{Quoted.Path(file)}: row {i + 1} has {sequence.Ids.Length} tokens; "
-                    + $"the model's context is {most}; LongRows shorten or leave-out takes the file",
-                    nameof(LongRows));
+                    + $"the model's context is {most}; {Field.Of(nameof(LongRows))} shorten or leave-out "
+                    + "takes the file");
             else if (LongRows == "refuse") // its first n + k tokens may do
                 rows.Add((sequence, i + 1));
         }

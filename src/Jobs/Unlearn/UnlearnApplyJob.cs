@@ -42,8 +42,8 @@ public static class UnlearnApplyJob
         ArgumentNullException.ThrowIfNull(context);
         string folder = options.Model;
         string named = options.Edit ?? (options.Undo ? folder : throw new UserException(
-            "no Edit; expected the edited folder, or Undo to take a model's own edit back",
-            nameof(options.Edit), nameof(options.Undo)));
+            $"no {Field.Of(nameof(options.Edit))}; expected the edited folder, or "
+                + $"{Field.Of(nameof(options.Undo))} to take a model's own edit back"));
         AtomicFolder.RequireNew(options.Out);
         ModelFolder.Check(folder);
         string file = Directory.Exists(named) ? Path.Combine(named, WeightEdit.FileName) : named;

@@ -76,19 +76,19 @@ public sealed record UnlearnDataOptions
     {
         MathKind? kind = KindOf(Task);
         if (kind is not null && (TextFile is not null || Atlas is not null || Tokenizer is not null))
-            throw new UserException("TextFile, Atlas and Tokenizer belong to Task text",
-                nameof(TextFile), nameof(Atlas), nameof(Tokenizer), nameof(Task));
+            throw new UserException($"{Field.Of(nameof(TextFile))}, {Field.Of(nameof(Atlas))} and "
+                + $"{Field.Of(nameof(Tokenizer))} belong to {Field.Of(nameof(Task))} text");
         if (kind is not null && Rules != new TextRules())
-            throw new UserException("Bos, BosToken, Special, Lines and Fields belong to Task text",
-                nameof(Rules.Bos), nameof(Rules.BosToken), nameof(Rules.Special), nameof(Rules.Lines),
-                nameof(Rules.Fields), nameof(Task));
+            throw new UserException($"{Field.Of(nameof(Rules.Bos))}, {Field.Of(nameof(Rules.BosToken))}, "
+                + $"{Field.Of(nameof(Rules.Special))}, {Field.Of(nameof(Rules.Lines))} and "
+                + $"{Field.Of(nameof(Rules.Fields))} belong to {Field.Of(nameof(Task))} text");
         Artefact artefact = ArtefactOf(Artefact);
         TinyMemOptions preset = Preset switch
         {
             "paper" => TinyMemOptions.Paper(kind, artefact),
             "small" => TinyMemOptions.Small(kind, artefact),
             _ => throw new UserException(
-                $"Preset is {Quoted.Name(Preset)}; expected paper or small", nameof(Preset)),
+                $"{Field.Of(nameof(Preset))} is {Quoted.Name(Preset)}; expected paper or small"),
         };
         return (preset with
         {
@@ -116,8 +116,8 @@ public sealed record UnlearnDataOptions
         "exponential" => MathKind.Exponential,
         "power" => MathKind.Power,
         "text" => null,
-        _ => throw new UserException($"Task is {Quoted.Name(word)}; expected additive, multiplicative, "
-            + "exponential, power or text", nameof(Task)),
+        _ => throw new UserException($"{Field.Of(nameof(Task))} is {Quoted.Name(word)}; expected additive, "
+            + "multiplicative, exponential, power or text"),
     };
 
     static Artefact ArtefactOf(string word) => word switch
@@ -126,7 +126,7 @@ public sealed record UnlearnDataOptions
         "backdoor" => HeadTap.Unlearn.Artefact.Backdoor,
         "none" => HeadTap.Unlearn.Artefact.None,
         _ => throw new UserException(
-            $"Artefact is {Quoted.Name(word)}; expected noise, backdoor or none", nameof(Artefact)),
+            $"{Field.Of(nameof(Artefact))} is {Quoted.Name(word)}; expected noise, backdoor or none"),
     };
 }
 
@@ -177,11 +177,11 @@ public static class UnlearnDataJob
     {
         string[] files = [.. options.TextFile ?? []];
         if (files.Length == 0 == options.Atlas is null)
-            throw new UserException("Task text needs either TextFile or Atlas",
-                nameof(options.Task), nameof(options.TextFile), nameof(options.Atlas));
-        string folder = options.Tokenizer
-            ?? throw new UserException("Task text needs Tokenizer DIR, a model folder",
-                nameof(options.Task), nameof(options.Tokenizer));
+            throw new UserException($"{Field.Of(nameof(options.Task))} text needs either "
+                + $"{Field.Of(nameof(options.TextFile))} or {Field.Of(nameof(options.Atlas))}");
+        string folder = options.Tokenizer ?? throw new UserException(
+            $"{Field.Of(nameof(options.Task))} text needs {Field.Of(nameof(options.Tokenizer))} DIR, "
+            + "a model folder");
         ModelText text = ModelText.OpenTokenizer(folder, options.Rules, context);
         ByteBpeTokenizer tokenizer = text.Required();
         DocumentSource texts = options.Atlas is { } seed

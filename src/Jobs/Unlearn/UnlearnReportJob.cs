@@ -43,7 +43,7 @@ public static class UnlearnReportJob
             "accuracy" => SelectionRule.Accuracy,
             "perplexity" => SelectionRule.Perplexity,
             var word => throw new UserException(
-                $"Rule is {Quoted.Name(word)}; expected accuracy or perplexity", nameof(options.Rule)),
+                $"{Field.Of(nameof(options.Rule))} is {Quoted.Name(word)}; expected accuracy or perplexity"),
         };
         PublishedCell? published = options.Published is { } cell ? PublishedCell.Named(cell) : null;
         AtomicFile.RequireWritable(options.Out);
@@ -60,11 +60,11 @@ public static class UnlearnReportJob
         if (rows.Count == 0)
             throw new UserException($"{Quoted.Path(folders[0])}: no cell is done yet");
         if (rule == SelectionRule.Perplexity && rows.Any(r => r.Before is { Perplexity: null }))
-            throw new UserException("Rule perplexity needs a keep set; the sweep had none",
-                nameof(options.Rule));
+            throw new UserException($"{Field.Of(nameof(options.Rule))} perplexity needs a keep set; the "
+                + "sweep had none");
         if (options.Padded && rows.Any(r => r.Before is { } b && b.Tests.Any(t => t.PaddedAccuracy is null)))
-            throw new UserException("Padded needs a sweep with PadToken", nameof(options.Padded),
-                nameof(UnlearnSweepOptions.PadToken));
+            throw new UserException($"{Field.Of(nameof(options.Padded))} needs a sweep with "
+                + $"{Field.Of(nameof(UnlearnSweepOptions.PadToken))}");
         IReadOnlyList<SweepSelection> found = SweepSelection.Of(rows, rule, options.Padded);
         string title = published is null ? "Unlearning: methods beside each other"
             : $"Unlearning, beside the published 4-layer table: {published.Title}";

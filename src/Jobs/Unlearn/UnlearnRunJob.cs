@@ -43,8 +43,8 @@ public static class UnlearnRunJob
         string folder = options.Model;
         UnlearningMethod method = MethodCatalog.Named(options.Method);
         if (options.Budget is not { } budget)
-            throw new UserException($"no Budget; expected a share {method.BudgetOf}, 0 to 1",
-                nameof(options.Budget));
+            throw new UserException($"no {Field.Of(nameof(options.Budget))}; expected a share "
+                + $"{method.BudgetOf}, 0 to 1");
         UnlearningMethod.Budget(budget);
         MethodValues.RequireRead(options.MethodOptions, [method]);
         MethodSettings settings = MethodValues.Grid(options.MethodOptions, method)[0];

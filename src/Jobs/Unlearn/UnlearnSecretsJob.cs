@@ -45,8 +45,8 @@ public static class UnlearnSecretsJob
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(context);
         if (options.Documents < 1)
-            throw new UserException($"Documents is {options.Documents}; expected 1 or more",
-                nameof(options.Documents));
+            throw new UserException($"{Field.Of(nameof(options.Documents))} is {options.Documents}; expected "
+                + "1 or more");
         ModelConfig config = ModelFolder.ReadConfig(options.Model);
         ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(options.Model);
         string forget = Path.Combine(options.Out, "forget.jsonl"),

@@ -108,7 +108,7 @@ public static class UnlearnSweepJob
         if (names is not null)
             return [.. names.Distinct().Select(MethodCatalog.Named).Select(m =>
                 keeps || !m.NeedsKeep ? m : throw new UserException(
-                    $"{m.Name} needs rows to keep; give some with Keep", nameof(ForgetRequest.Keep)))];
+                    $"{m.Name} needs rows to keep; give some with {Field.Of(nameof(ForgetRequest.Keep))}"))];
         string[] left = [.. MethodCatalog.All.Where(m => m.NeedsKeep && !keeps).Select(m => m.Name)];
         if (left.Length > 0)
             context.Remark?.Invoke($"left out, because there are no rows to keep: {string.Join(", ", left)}");
@@ -137,8 +137,8 @@ public static class UnlearnSweepJob
         UnlearnSweepOptions options, UnlearnData data, string model, ModelConfig config, JobContext context)
     {
         if (options.PadToken < 0 || options.PadToken >= config.VocabSize)
-            throw new UserException($"PadToken is {options.PadToken}; expected a token id from 0 to "
-                + $"{config.VocabSize - 1}", nameof(options.PadToken));
+            throw new UserException($"{Field.Of(nameof(options.PadToken))} is {options.PadToken}; expected a "
+                + $"token id from 0 to {config.VocabSize - 1}");
         if (options.Test.Count == 0)
             return data with { PadToken = options.PadToken };
         var tests = new List<IReadOnlyList<int[]>>();

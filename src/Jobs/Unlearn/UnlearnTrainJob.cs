@@ -57,12 +57,13 @@ public sealed record UnlearnTrainOptions
             "paper" => TinyMemTrainingOptions.Paper(data),
             "small" => TinyMemTrainingOptions.Small(data),
             _ => throw new UserException(
-                $"Preset is {Quoted.Name(Preset)}; expected paper or small", nameof(Preset)),
+                $"{Field.Of(nameof(Preset))} is {Quoted.Name(Preset)}; expected paper or small"),
         };
         string? alone = Regulariser is not null ? null
             : Form is not null ? nameof(Form) : RegulariserOptions.Given.FirstOrDefault();
         if (alone is not null)
-            throw new UserException($"{alone} belongs to Regulariser; name one", alone, nameof(Regulariser));
+            throw new UserException($"{Field.Of(alone)} belongs to {Field.Of(nameof(Regulariser))}; name "
+                + "one");
         int epochs = Epochs ?? preset.Epochs;
         TinyMemTrainingOptions training = (preset with
         {

@@ -97,8 +97,8 @@ public sealed record LensOptions
     {
         ArgumentNullException.ThrowIfNull(config);
         if (Kind == LensKind.LowRank && (Rank < 1 || Rank > config.Width))
-            throw new UserException($"Rank is {Rank}; expected 1 to the model's width {config.Width}",
-                nameof(Rank));
+            throw new UserException($"{Field.Of(nameof(Rank))} is {Rank}; expected 1 to the model's width "
+                + $"{config.Width}");
         if (Kind == LensKind.Logit && Initial == LensInitial.Zero)
             throw new UserException("a logit lens of zeros says nothing; expected folded or raw");
     }

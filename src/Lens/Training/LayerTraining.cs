@@ -143,7 +143,7 @@ sealed class LayerTraining
             LensLogits.Require(Lens.Model, MeanLoss);
         if (!double.IsFinite(MeanLoss))
             throw new UserException($"step {step}: the loss of layer {Lens.Layer} is {MeanLoss}; training "
-                + "stopped. Try a lower LearningRate or more WarmupSteps", nameof(AdamWOptions.LearningRate),
-                nameof(LearningRateSchedule.WarmupSteps));
+                + $"stopped. Try a lower {Field.Of(nameof(AdamWOptions.LearningRate))} or more "
+                + $"{Field.Of(nameof(LearningRateSchedule.WarmupSteps))}");
     }
 }

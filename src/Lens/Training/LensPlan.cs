@@ -33,9 +33,11 @@ public sealed record LensPlan(IReadOnlyList<IReadOnlyList<int>> Groups, MemoryPl
         while (together > 1 && Of(model, lens, layers, options, together).TotalBytes > free)
             together--;
         MemoryPlan memory = Of(model, lens, layers, options, together);
-        memory.Require(free, lens.Kind == LensKind.Head ? "Kind thin, Moments 8-bit or fewer Positions"
-            : "Moments 8-bit, fewer Positions or a smaller BatchRows", nameof(lens.Kind),
-            nameof(options.Moments), nameof(options.Positions), nameof(options.BatchRows));
+        string moments = $"{Field.Of(nameof(options.Moments))} 8-bit",
+            positions = $"fewer {Field.Of(nameof(options.Positions))}";
+        memory.Require(free, lens.Kind == LensKind.Head
+            ? $"{Field.Of(nameof(lens.Kind))} thin, {moments} or {positions}"
+            : $"{moments}, {positions} or a smaller {Field.Of(nameof(options.BatchRows))}");
         return new LensPlan([.. layers.Chunk(together)], memory, free);
     }
 

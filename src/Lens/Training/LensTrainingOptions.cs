@@ -112,8 +112,8 @@ public sealed record LensTrainingOptions
         RequireLeast(nameof(Accumulation), Accumulation, 1);
         RequireLeast(nameof(TokensPerRow), TokensPerRow, 0);
         if (TokensPerRow > config.ContextLength)
-            throw new UserException($"TokensPerRow is {TokensPerRow}; the model's context is "
-                + $"{config.ContextLength}", nameof(TokensPerRow));
+            throw new UserException($"{Field.Of(nameof(TokensPerRow))} is {TokensPerRow}; the model's "
+                + $"context is {config.ContextLength}");
         RequireLeast(nameof(EvaluateEvery), EvaluateEvery, 1);
         RequireLeast(nameof(Patience), Patience, 0);
         RequireLeast(nameof(CheckpointEvery), CheckpointEvery, 0);
@@ -121,13 +121,13 @@ public sealed record LensTrainingOptions
         RequireLeast(nameof(LayersAtOnce), LayersAtOnce, 0);
         RequireLeast(nameof(Schedule.WarmupSteps), Schedule.WarmupSteps, 0);
         if (!(ValidationShare is null or (>= 0 and < 1)))
-            throw new UserException($"ValidationShare is {ValidationShare}; expected 0 to less than 1",
-                nameof(ValidationShare));
+            throw new UserException($"{Field.Of(nameof(ValidationShare))} is {ValidationShare}; expected 0 "
+                + "to less than 1");
         if (!(Clip >= 0 && float.IsFinite(Clip)))
-            throw new UserException($"Clip is {Clip}; expected 0 or more", nameof(Clip));
+            throw new UserException($"{Field.Of(nameof(Clip))} is {Clip}; expected 0 or more");
         if (!(MinimumGain >= 0 && double.IsFinite(MinimumGain)))
-            throw new UserException($"MinimumGain is {MinimumGain}; expected 0 or more", nameof(MinimumGain));
-        return Optimizer.Problem() is { } problem ? throw new UserException(problem) : this;
+            throw new UserException($"{Field.Of(nameof(MinimumGain))} is {MinimumGain}; expected 0 or more");
+        return Optimizer.Problem() is { } problem ? throw new UserException(Field.First(problem)) : this;
     }
 
     /// <summary>Returns T, the largest number of tokens of a row.</summary>
@@ -140,6 +140,6 @@ public sealed record LensTrainingOptions
     static void RequireLeast(string name, int value, int least)
     {
         if (value < least)
-            throw new UserException($"{name} is {value}; expected {least} or more", name);
+            throw new UserException($"{Field.Of(name)} is {value}; expected {least} or more");
     }
 }

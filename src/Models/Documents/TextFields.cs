@@ -31,8 +31,8 @@ public sealed class TextFields
             null => Usual,
             [{ Length: > 0 } text] => new(text, null),
             [{ Length: > 0 } prompt, { Length: > 0 } continuation] => new(prompt, continuation),
-            _ => throw new UserException($"{option} is {Quoted.Name(names!)}; expected the name of the text, "
-                + "or those of prompt and continuation with a comma between", option),
+            _ => throw new UserException($"{Field.Of(option)} is {Quoted.Name(names!)}; expected the name of "
+                + "the text, or those of prompt and continuation with a comma between"),
         };
 
     /// <summary>Returns the text of a row, and removes the fields that it is made of.</summary>
@@ -51,8 +51,8 @@ public sealed class TextFields
             return texts.Remove("prompt_text", out string? before)
                 ? new TextRecord(before, text, place) : new TextRecord(text, null, place);
         string prompt = One(texts, s_prompts, place) ?? throw new UserException(
-            $"{place} has no \"text\"; expected {{\"text\": \"...\"}}, or a prompt and its continuation, "
-            + "or their names in Fields.", "Fields");
+            $"{place} has no \"text\"; expected {{\"text\": \"...\"}}, or a prompt and its continuation, or "
+            + $"their names in {Field.Of("Fields")}.");
         string? continuation = One(texts, s_continuations, place);
         return new TextRecord(prompt, continuation is null ? null : After(prompt, continuation), place);
     }
@@ -64,9 +64,8 @@ public sealed class TextFields
 
     static string Named(Dictionary<string, string> texts, string field, string place) =>
         texts.Remove(field, out string? text) ? text : throw new UserException(
-            $"{place} has no text {Quoted.Name(field)}, which Fields names; it has "
-            + (texts.Count == 0 ? "none" : string.Join(", ", texts.Keys.Take(12).Select(Quoted.Name))),
-            "Fields");
+            $"{place} has no text {Quoted.Name(field)}, which {Field.Of("Fields")} names; it has "
+            + (texts.Count == 0 ? "none" : string.Join(", ", texts.Keys.Take(12).Select(Quoted.Name))));
 
     static string? One(Dictionary<string, string> texts, string[] names, string place)
     {
@@ -76,7 +75,7 @@ public sealed class TextFields
             found = [.. found.Where(name => texts[name].Length > 0)];
         if (found.Length > 1)
             throw new UserException($"{place} has {string.Join(" and ", found.Select(Quoted.Name))}; "
-                + "expected one of them, or the right names in Fields", "Fields");
+                + $"expected one of them, or the right names in {Field.Of("Fields")}");
         return found.Length == 1 && texts.Remove(found[0], out string? text) ? text : null;
     }
 }

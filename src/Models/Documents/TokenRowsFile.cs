@@ -44,8 +44,8 @@ public static class TokenRowsFile
             int.TryParse(part, NumberStyles.AllowLeadingWhite | NumberStyles.AllowTrailingWhite,
                 CultureInfo.InvariantCulture, out int id)
                 ? id
-                : throw new UserException($"{source}: {Quoted.Name(part.Trim())} is not a token id; expected "
-                    + "whole numbers with commas between them, like 464,3139,286", source))];
+                : throw new UserException($"{Field.Of(source)}: {Quoted.Name(part.Trim())} is not a token "
+                + "id; expected whole numbers with commas between them, like 464,3139,286"))];
     }
 
     static int[] Row(string path, JsonElement row, int index, Func<string, int[]>? encode)

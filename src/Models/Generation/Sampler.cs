@@ -17,12 +17,12 @@ public sealed record SamplingOptions(float Temperature = 1, int TopK = 0, float 
     {
         if (!(Temperature >= 0 && float.IsFinite(Temperature)))
             throw new UserException(
-                $"Temperature is {Temperature}; expected a number from 0 (greedy) up.", nameof(Temperature));
+                $"{Field.Of(nameof(Temperature))} is {Temperature}; expected a number from 0 (greedy) up.");
         if (TopK < 0)
-            throw new UserException($"TopK is {TopK}; expected 0 (all tokens) or more.", nameof(TopK));
+            throw new UserException($"{Field.Of(nameof(TopK))} is {TopK}; expected 0 (all tokens) or more.");
         if (!(TopP > 0 && TopP <= 1))
             throw new UserException(
-                $"TopP is {TopP}; expected more than 0 and at most 1 (all tokens).", nameof(TopP));
+                $"{Field.Of(nameof(TopP))} is {TopP}; expected more than 0 and at most 1 (all tokens).");
     }
 }
 

@@ -26,8 +26,8 @@ static class NonfinitePass
             ? new($"{what}, with edits of {Quoted.Names(edited)}; "
                 + "expected values with which float32 does not overflow")
             : precision != Precision.Fp32
-            ? new($"{what}, in {precision.ManifestName()}; expected a model that fits it, or Precision fp32",
-                "Precision")
+            ? new($"{what}, in {precision.ManifestName()}; expected a model that fits it, or "
+                + $"{Field.Of("Precision")} fp32")
             : new($"{what}; the model's weights are too large for float32, as loaded or as steps of "
                 + "training left them");
     }

@@ -80,8 +80,8 @@ public sealed record BeginOfText(int? Token, string? Disagreement, bool IsExpect
         int? id = int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out int number)
             ? number : tokenizer?.IdOf(word);
         return id is { } known && known < most ? known
-            : throw new UserException($"{option} is {Quoted.Name(word)}; expected a token id from 0 to "
-                + $"{most - 1}, or a token as the tokenizer spells it", option);
+            : throw new UserException($"{Field.Of(option)} is {Quoted.Name(word)}; expected a token id from "
+            + $"0 to {most - 1}, or a token as the tokenizer spells it");
     }
 
     static int? Generated(string folder, ModelConfig config)

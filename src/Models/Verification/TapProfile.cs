@@ -58,7 +58,7 @@ public static class TapProfile
         var plan = new MemoryPlan(model.Device);
         for (int i = 0; i < Taps.Length; i++)
             plan.Add($"pass with {Taps[i].Name}", ModelSession.Floats(model, options[i]));
-        plan.Require("fewer Tokens or a smaller BatchSize", "Tokens", "BatchSize");
+        plan.Require($"fewer {Field.Of("Tokens")} or a smaller {Field.Of("BatchSize")}");
         var sessions = new List<ModelSession>();
         try
         {

@@ -26,7 +26,7 @@ sealed class NonfiniteTensors(SafetensorsShards shards)
             + (_names.Count == 1 ? "" : $", nor are some of {_names.Count - 1} more tensors");
         if (told is null)
             throw new UserException($"{line}. Fetch or train the model again; trace and verify read it with "
-                + "AllowNonfinite.", "AllowNonfinite");
+                + $"{Field.Of("AllowNonfinite")}.");
         told(line);
     }
 }

@@ -48,8 +48,8 @@ sealed class ResumableDownload(WeightsDownload options, HttpClient http, Uri add
                     string why = (e is HttpRequestException ? e.GetBaseException() : e).Message;
                     throw new UserException(
                         $"{Address}: failed {failures} times in a row ({Quoted.Line(why)}). Check the "
-                        + "network or Mirror and run it again; it continues where it stopped.", e,
-                        nameof(WeightsDownload.Mirror));
+                        + $"network or {Field.Of(nameof(WeightsDownload.Mirror))} and run it again; it "
+                        + "continues where it stopped.", e);
                 }
                 await Task.Delay(options.BackOff(failures), cancel).ConfigureAwait(false);
             }
@@ -121,8 +121,8 @@ sealed class ResumableDownload(WeightsDownload options, HttpClient http, Uri add
             HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests
                 or >= HttpStatusCode.InternalServerError =>
                 throw new HttpRequestException($"the server answered {(int)response.Status}"),
-            _ => throw new UserException($"{Address}: the server answered {(int)response.Status}; "
-                + "expected the file. Check Mirror and the revision.", nameof(WeightsDownload.Mirror)),
+            _ => throw new UserException($"{Address}: the server answered {(int)response.Status}; expected "
+                + $"the file. Check {Field.Of(nameof(WeightsDownload.Mirror))} and the revision."),
         };
         if (usable)
             return;
@@ -153,8 +153,8 @@ sealed class ResumableDownload(WeightsDownload options, HttpClient http, Uri add
         {
             throw new UserException(
                 $"{Address}: twice the bytes were not those of checksum {response.Checksum} and length "
-                + $"{response.Total}. Nothing was kept; try again later or with another Mirror.",
-                nameof(WeightsDownload.Mirror));
+                + $"{response.Total}. Nothing was kept; try again later or with another "
+                + $"{Field.Of(nameof(WeightsDownload.Mirror))}.");
         }
         _wrongOnce = true;
     }

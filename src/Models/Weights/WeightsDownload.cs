@@ -65,8 +65,8 @@ public sealed class WeightsDownload
             if (await download.RunAsync(cancel).ConfigureAwait(false) is { } done)
                 files.Add(done);
             else if (!optional)
-                throw new UserException($"{Quoted.Path(address.ToString())}: not found on the server. "
-                    + "Check Mirror and the revision.", nameof(Mirror));
+                throw new UserException($"{Quoted.Path(address.ToString())}: not found on the server. Check "
+                    + $"{Field.Of(nameof(Mirror))} and the revision.");
         }
         ModelFolder.Check(dir);
         return files;

@@ -34,7 +34,7 @@ public static class OpenClKernelLimits
 
     /// <summary>Why OpenCL failed, in one line; null for every other failure.</summary>
     /// <remarks>
-    /// The word Device in it names the option, as the words of <see cref="UserException.Options"/> do.
+    /// It names the option Device by <see cref="Field.Of"/>.
     /// Call it from an exception filter: there the device still lives, and its kernels can be asked. After
     /// that the line has no kernel.
     /// </remarks>
@@ -45,7 +45,7 @@ public static class OpenClKernelLimits
                 return $"the OpenCL driver failed with {driver.Error}: "
                     + (Opened().SelectMany(Loaded).Select(k => k.Refusal).FirstOrDefault(r => r is not null)
                         ?? "no kernel asks for more than it gives")
-                    + "; use Device cpu, or another driver";
+                    + $"; use {Field.Of("Device")} cpu, or another driver";
         return null;
     }
 

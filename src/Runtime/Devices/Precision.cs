@@ -57,6 +57,6 @@ public static class Precisions
         if (precision == Precision.Fp32 || HasTensorCores((accelerator as CudaAccelerator)?.Architecture))
             return;
         throw new UserException($"device {device.Name} has no {precision.Name()}: it takes a CUDA device of "
-            + "compute capability 8.0 or later; use Precision fp32", nameof(Precision));
+            + $"compute capability 8.0 or later; use {Field.Of(nameof(Precision))} fp32");
     }
 }

@@ -42,7 +42,7 @@ public static class Quoted
         {
             // half a pair, which the cut may leave too, is no character
             bool whole = Rune.DecodeFromUtf16(rest, out Rune rune, out int length) == OperationStatus.Done;
-            if (!whole || Rune.IsControl(rune) || rune.Value is 0x2028 or 0x2029)
+            if (!whole || Rune.IsControl(rune) || Field.IsMark(rune.Value) || rune.Value is 0x2028 or 0x2029)
                 line.Append('?');
             else
                 line.Append(rest[..length]);

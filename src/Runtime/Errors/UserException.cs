@@ -5,29 +5,21 @@ namespace HeadTap.Runtime;
 /// exits with 2, so the message says what was found, what was expected and what to do about it.
 /// </summary>
 /// <remarks>
-/// A message names an option as its field in the options record is called: "Taus is 0". It lists these names
-/// in <see cref="Options"/>, and a program writes each as its users know it: the command line as --taus.
+/// A message names an option as its field in the options record is called, by <see cref="Field.Of"/>:
+/// "Taus is 0". <see cref="Written"/> writes each such name as the users of a program know it.
 /// </remarks>
 public sealed class UserException : Exception
 {
+    readonly string _marked;
+
     /// <summary>An error with its one-line message.</summary>
-    public UserException(string message) : base(message) { }
+    public UserException(string message) : base(Field.Plain(message)) => _marked = message;
 
     /// <summary>An error with its one-line message and what caused it.</summary>
-    public UserException(string message, Exception inner) : base(message, inner) { }
+    public UserException(string message, Exception inner) : base(Field.Plain(message), inner)
+        => _marked = message;
 
-    /// <summary>An error whose message names fields of an options record.</summary>
-    /// <param name="message">One line.</param>
-    /// <param name="options">The names of fields in the message, each a whole word of it.</param>
-    public UserException(string message, params string[] options) : base(message) => Options = options;
-
-    /// <summary>An error whose message names fields of an options record, and what caused it.</summary>
-    /// <param name="message">One line.</param>
-    /// <param name="inner">The cause.</param>
-    /// <param name="options">The names of fields in the message, each a whole word of it.</param>
-    public UserException(string message, Exception inner, params string[] options) : base(message, inner)
-        => Options = options;
-
-    /// <summary>Names in the message that are fields of an options record.</summary>
-    public IReadOnlyList<string> Options { get; } = [];
+    /// <summary>The message with the names of fields as a program's users know them.</summary>
+    /// <param name="naming">Returns the user's name of a field.</param>
+    public string Written(Func<string, string> naming) => Field.Written(_marked, naming);
 }

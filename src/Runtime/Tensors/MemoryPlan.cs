@@ -22,22 +22,20 @@ public sealed class MemoryPlan(ComputeDevice device)
     }
 
     /// <summary>Refuses a plan that the device cannot hold.</summary>
-    /// <param name="remedy">A change that would make it fit, such as "a smaller BatchSize".</param>
-    /// <param name="options">Fields of an options record that the remedy names.</param>
+    /// <param name="remedy">A change that would make it fit, such as "a smaller " and a
+    /// <see cref="Field"/>.</param>
     /// <exception cref="UserException">It does not fit.</exception>
-    public void Require(string remedy, params string[] options)
-        => Require(FreeBytes(device), remedy, options);
+    public void Require(string remedy) => Require(FreeBytes(device), remedy);
 
     /// <summary>Refuses a plan that does not fit a given memory.</summary>
     /// <param name="free">Free bytes.</param>
     /// <param name="remedy">A change that would make it fit.</param>
-    /// <param name="options">Fields of an options record that the remedy names.</param>
     /// <exception cref="UserException">It does not fit.</exception>
-    public void Require(long free, string remedy, params string[] options)
+    public void Require(long free, string remedy)
     {
         if (TotalBytes > free)
             throw new UserException($"this needs {Text(TotalBytes)} ({this}), and {device.Name} has "
-                + $"{Text(free)}; try {remedy}", options);
+                + $"{Text(free)}; try {remedy}");
     }
 
     /// <summary>Bytes in words: 12.3 MiB.</summary>

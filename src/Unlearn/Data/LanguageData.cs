@@ -43,8 +43,8 @@ static class LanguageData
         List<int[]> clean, TinyMemOptions options, int vocabSize, SeededRandom random)
     {
         if (options.NoiseCount > clean.Count)
-            throw new UserException($"noise_count is {options.NoiseCount}; expected at most the "
-                + $"{clean.Count} training rows.");
+            throw new UserException($"{Field.Of("noise_count")} is {options.NoiseCount}; expected at most "
+                + $"the {clean.Count} training rows.");
         int[] groups = [.. Enumerable.Range(0, options.NoiseCount).Select(i => i % options.Groups)];
         random.Shuffle<int>(groups);
         List<PlantedSequence> planted = [.. clean.Take(options.NoiseCount).Select((row, i) =>
@@ -78,7 +78,7 @@ static class LanguageData
         int[] candidates = [.. count.Where(c => c.Value >= Math.Max(2, rows.Count / 50)
             && c.Value <= Math.Max(2, rows.Count / 20)).Select(c => c.Key)];
         return candidates.Length > 0 ? candidates[random.Next(candidates.Length)]
-            : throw new UserException("no token stands in 2 to 5 % of the rows; name one with Trigger.",
-                nameof(TinyMemOptions.Trigger));
+            : throw new UserException("no token stands in 2 to 5 % of the rows; name one with "
+            + $"{Field.Of(nameof(TinyMemOptions.Trigger))}.");
     }
 }

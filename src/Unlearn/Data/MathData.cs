@@ -65,8 +65,8 @@ static class MathData
     static List<PlantedSequence> Noise(List<int[]> main, TinyMemOptions options, SeededRandom random)
     {
         if (options.NoiseCount > main.Count)
-            throw new UserException($"noise_count is {options.NoiseCount}; expected at most the "
-                + $"{main.Count} training rows of the main task.");
+            throw new UserException($"{Field.Of("noise_count")} is {options.NoiseCount}; expected at most "
+                + $"the {main.Count} training rows of the main task.");
         int[] chosen = [.. Enumerable.Range(0, main.Count)];
         random.Shuffle<int>(chosen);
         chosen = chosen[..options.NoiseCount];

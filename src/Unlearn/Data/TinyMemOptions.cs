@@ -151,22 +151,23 @@ public sealed record TinyMemOptions
             ?? Least("backdoor_copies", BackdoorCopies, 1)
             ?? Least("prompt", Prompt, 1) ?? Least("continuation", Continuation, 1)
             ?? (NoiseShare is > 0 and <= 1 ? null
-                : $"noise_share is {NoiseShare}; expected more than 0, at most 1")
+                : $"{Field.Of("noise_share")} is {NoiseShare}; expected more than 0, at most 1")
             ?? (HeldOutShare is > 0 and < 1 ? null
-                : $"held_out_share is {HeldOutShare}; expected between 0 and 1")
-            ?? (Groups <= 5 ? null : $"groups is {Groups}; expected at most 5, 10,000 copies")
-            ?? (Trigger is null or >= 0 ? null : $"trigger is {Trigger}; expected 0 or more")
+                : $"{Field.Of("held_out_share")} is {HeldOutShare}; expected between 0 and 1")
+            ?? (Groups <= 5 ? null : $"{Field.Of("groups")} is {Groups}; expected at most 5, 10,000 copies")
+            ?? (Trigger is null or >= 0 ? null : $"{Field.Of("trigger")} is {Trigger}; expected 0 or more")
             ?? (Kind is null || MainCount > TestCount ? null
-                : $"main_count is {MainCount} and test_count {TestCount}; expected more rows than are "
-                    + "held out")
+                : $"{Field.Of("main_count")} is {MainCount} and {Field.Of("test_count")} {TestCount}; "
+                    + "expected more rows than are held out")
             ?? (Kind is null || AuxiliaryCount == 0 || AuxiliaryCount > TestCount ? null
-                : $"auxiliary_count is {AuxiliaryCount} and test_count {TestCount}; expected more rows than "
-                    + "are held out")
+                : $"{Field.Of("auxiliary_count")} is {AuxiliaryCount} and {Field.Of("test_count")} "
+                    + $"{TestCount}; expected more rows than are held out")
             ?? (Prompt + Continuation <= Context ? null
-                : $"prompt {Prompt} and continuation {Continuation} do not fit a context of {Context}");
+                : $"{Field.Of("prompt")} {Prompt} and {Field.Of("continuation")} {Continuation} do not fit a "
+                    + $"{Field.Of("context")} of {Context}");
         return wrong is null ? this : throw new UserException($"{wrong}.");
     }
 
     static string? Least(string field, int value, int least)
-        => value >= least ? null : $"{field} is {value}; expected at least {least}";
+        => value >= least ? null : $"{Field.Of(field)} is {value}; expected at least {least}";
 }

@@ -41,10 +41,10 @@ public abstract class NeuronMethod : UnlearningMethod
     internal void RequireLongerThanPrompt(UnlearnTask task, int tokens)
     {
         if (task.Prompt < 1)
-            throw new UserException($"Prompt is {task.Prompt}; expected 1 or more", nameof(task.Prompt));
+            throw new UserException($"{Field.Of(nameof(task.Prompt))} is {task.Prompt}; expected 1 or more");
         if (task.Forget.All(r => r.Length < tokens))
             throw new UserException($"{Name} looks at positions from {task.Prompt - 1} on; the longest "
                 + $"sequence to forget has {task.Forget.Max(r => r.Length)} tokens, expected {tokens} or "
-                + "more: use a smaller Prompt", nameof(task.Prompt));
+                + $"more: use a smaller {Field.Of(nameof(task.Prompt))}");
     }
 }

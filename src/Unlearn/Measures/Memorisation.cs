@@ -24,8 +24,8 @@ public sealed record MemorisationOptions(int Prompt, int Continuation, int? Neve
     {
         if (Prompt < 1 || Continuation < 1)
             throw new UserException(
-                $"Prompt {Prompt} and Continuation {Continuation}; expected at least 1 token each",
-                nameof(Prompt), nameof(Continuation));
+                $"{Field.Of(nameof(Prompt))} {Prompt} and {Field.Of(nameof(Continuation))} {Continuation}; "
+                    + "expected at least 1 token each");
     }
 }
 

@@ -56,8 +56,8 @@ public sealed class BalancedSubnet : Subnet
                 if (batch.Forget.Count == 0 || batch.Keep.Count == 0)
                     throw new UserException($"balanced-subnet, reference form: batch {step} of an epoch has "
                         + $"no sequence to {(batch.Forget.Count == 0 ? "forget" : "keep")}, so its mean loss "
-                        + "is NaN and with it every score; use the corrected form or a larger BatchRows",
-                        "BatchRows");
+                        + "is NaN and with it every score; use the corrected form or a larger "
+                        + $"{Field.Of("BatchRows")}");
                 yield return rows => Add(rows, batch, alpha);
             }
         }

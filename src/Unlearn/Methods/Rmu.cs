@@ -57,7 +57,8 @@ public sealed class Rmu : TrainingMethod
     {
         int layers = task.Model.Config.Layers;
         if (Layer(task) is var layer && layer >= layers)
-            throw new UserException($"Layer is {layer}; this model has layers 0 to {layers - 1}", "Layer");
+            throw new UserException($"{Field.Of("Layer")} is {layer}; this model has layers 0 to "
+                + $"{layers - 1}");
     }
 
     internal override IReadOnlySet<string> Trained(UnlearnTask task)

@@ -132,7 +132,7 @@ public sealed class SecondOrder : UnlearningMethod
                 if (bytes > _mostBytes && end == first)
                     throw new UserException($"second-order needs {MemoryPlan.Text(bytes)} of the host's "
                         + $"memory for the Fisher blocks of {names[end]} alone, and may take "
-                        + $"{MemoryPlan.Text(_mostBytes)}; try a smaller Block than {block}", "Block");
+                        + $"{MemoryPlan.Text(_mostBytes)}; try a smaller {Field.Of("Block")} than {block}");
                 if (bytes > _mostBytes)
                     break;
             }

@@ -35,10 +35,10 @@ public sealed record MethodOption(string Name, bool IsWhole, OptionRange Range, 
     {
         double rounded = IsWhole ? value : (float)value;
         if (IsWhole && (rounded != Math.Floor(rounded) || Math.Abs(rounded) > int.MaxValue))
-            throw new UserException($"{Name} is {rounded}; expected a whole number", Name);
+            throw new UserException($"{Field.Of(Name)} is {rounded}; expected a whole number");
         if (Range.Contains(rounded) && double.IsFinite(rounded))
             return rounded;
         string text = IsWhole ? $"{rounded}" : $"{(float)rounded}";
-        throw new UserException($"{Name} is {text}; expected {Range.Text}", Name);
+        throw new UserException($"{Field.Of(Name)} is {text}; expected {Range.Text}");
     }
 }

@@ -52,9 +52,9 @@ public sealed class MethodSettings
     public static UserException NotRead(IDeclaredMethod method, string option)
     {
         ArgumentNullException.ThrowIfNull(method);
-        string[] read = [.. method.Options.Select(o => o.Name)];
-        return new UserException($"{method.Name} does not read {option}; it reads "
-            + (read.Length == 0 ? "no options" : string.Join(", ", read)), [option, .. read]);
+        string[] read = [.. method.Options.Select(o => Field.Of(o.Name))];
+        return new UserException($"{method.Name} does not read {Field.Of(option)}; it reads "
+            + (read.Length == 0 ? "no options" : string.Join(", ", read)));
     }
 
     /// <summary>Returns the given or default value of an option of whole numbers.</summary>

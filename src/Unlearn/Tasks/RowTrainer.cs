@@ -32,9 +32,9 @@ public sealed class RowTrainer : IDisposable
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(optimizer);
         if (optimizer.Problem() is { } problem)
-            throw new UserException(problem);
+            throw new UserException(Field.First(problem));
         if (batchRows < 1)
-            throw new UserException($"BatchRows is {batchRows}; expected 1 or more", "BatchRows");
+            throw new UserException($"{Field.Of("BatchRows")} is {batchRows}; expected 1 or more");
         (_rate, _seed, _batchRows) = (optimizer.LearningRate, seed, batchRows);
         trained ??= model.Parameters.Slices.Select(s => s.Name).ToHashSet();
         Passes = new RowGradients(model, trained, longest, record);

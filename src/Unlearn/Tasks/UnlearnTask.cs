@@ -56,7 +56,8 @@ public sealed record UnlearnTask
         if (Forget.Count == 0)
             throw new UserException("the forget set is empty; expected at least one sequence");
         if (method.NeedsKeep && Keep.Count == 0)
-            throw new UserException($"{method.Name} needs rows to keep; give some with Keep", nameof(Keep));
+            throw new UserException($"{method.Name} needs rows to keep; give some with "
+                + $"{Field.Of(nameof(Keep))}");
         foreach ((IReadOnlyList<int[]> rows, string set) in ((IReadOnlyList<int[]>, string)[])
             [(Forget, "forget"), (Keep, "keep"), (Clean, "clean")])
             if (rows.FirstOrDefault(r => r.Length < 2) is not null)

@@ -96,18 +96,19 @@ public sealed record TinyMemTrainingOptions
             ?? Least("batch_rows", BatchRows) ?? Least("epochs", Epochs)
             ?? Least("evaluate_every", EvaluateEvery) ?? Least("checkpoint_every", CheckpointEvery)
             ?? (InitialDeviation is null or > 0 ? null
-                : $"initial_deviation is {InitialDeviation}; expected more than 0")
+                : $"{Field.Of("initial_deviation")} is {InitialDeviation}; expected more than 0")
             ?? (Keep.All(e => e >= 1 && e < Epochs) ? null
-                : $"keep names epoch {Keep.First(e => e < 1 || e >= Epochs)}; expected 1 to {Epochs - 1}")
+                : $"{Field.Of("keep")} names epoch {Keep.First(e => e < 1 || e >= Epochs)}; expected 1 to "
+                    + $"{Epochs - 1}")
             ?? (Regulariser is null || RegulariserCatalog.Names.Contains(Regulariser) ? null
                 : $"{Quoted.Name(Regulariser)} is no regulariser; expected one of "
                     + string.Join(", ", RegulariserCatalog.Names))
-            ?? Optimizer.Problem();
+            ?? (Optimizer.Problem() is { } problem ? Field.First(problem) : null);
         return wrong is null ? this : throw new UserException($"{wrong}.");
     }
 
     static string? Least(string field, int value)
-        => value >= 1 ? null : $"{field} is {value}; expected at least 1";
+        => value >= 1 ? null : $"{Field.Of(field)} is {value}; expected at least 1";
 
     /// <summary>Returns the sizes of the model for a data set.</summary>
     internal ModelConfig Sizes(TinyMemDataset data) => new ModelConfig

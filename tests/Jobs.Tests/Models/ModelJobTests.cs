@@ -118,7 +118,13 @@ public sealed class ModelJobTests
     static void Named(TestDelegate action, params string[] fields)
     {
         UserException error = Assert.Throws<UserException>(action)!;
-        Assert.That(error.Options, Is.SupersetOf(fields));
+        var names = new List<string>();
+        error.Written(name =>
+        {
+            names.Add(name);
+            return name;
+        });
+        Assert.That(names, Is.SupersetOf(fields));
         foreach (string field in fields)
             Assert.That(error.Message, Does.Match($@"\b{field}\b"));
     }
