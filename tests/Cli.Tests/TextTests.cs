@@ -42,6 +42,29 @@ public sealed class TextTests
         s_tokenizer = ByteBpeTokenizer.Load(Model);
     }
 
+    [Test]
+    public void Rows_without_text_are_counted_and_named()
+    {
+        string rows = s_folder.Write(
+            "gaps.jsonl", "{\"text\":\"a\"}\n{\"text\":\"\"}\n\n{\"text\":\"b\"}\n{\"text\":\"\"}\n");
+        Headtap run = Headtap.Done("tokenize", "--model", Model, "--text-file", rows);
+        Assert.That(run.Error,
+            Does.Contain("gaps.jsonl: 2 of 4 rows without text left out: line 2, line 5\n"));
+    }
+
+    [Test]
+    public void A_file_that_is_called_as_an_option_keeps_its_name()
+    {
+        string lines = s_folder.Write("Lines.txt", "a\nb\n"), empty = s_folder.Write("text_file", "");
+        Headtap run = Headtap.Done("tokenize", "--model", Model, "--text-file", lines);
+        Assert.That(run.Error, Does.Contain("Lines.txt: one prompt of 2 lines, with the line break at its "
+            + "end; --lines makes each line a prompt"));
+        Assert.That(Headtap.Refused("tokenize", "--model", Model, "--text-file", empty),
+            Is.EqualTo($"headtap: {empty}: there is no text in it.\n"));
+        Assert.That(Headtap.Refused("generate", "--model", Model, "--ids", "1", "--bos-token", "Bos"),
+            Does.Contain("--bos-token is \"Bos\""));
+    }
+
     [OneTimeTearDown]
     public static void Remove() => s_folder.Dispose();
 

@@ -210,6 +210,22 @@ sealed class ModelFolderTests
         BadInput.Refused(() => Read(folder.Path, ModelConfig.Tiny), "0 bytes");
     }
 
+    [TestCase("model-00001-of-00002.safetensors", "the index of all parts")]
+    [TestCase("adapter_model.safetensors", "an adapter")]
+    [TestCase("adapter_model.bin", "an adapter")]
+    [TestCase("other.safetensors", "give the file the name model.safetensors")]
+    public void Weights_that_are_no_whole_model_are_called_by_their_name(string file, string advice)
+    {
+        using var folder = new TemporaryFolder();
+        ModelConfig.Tiny.Write(folder["config.json"]);
+        folder.Write(file, "x");
+        BadInput.Refused(() => ModelFolder.Check(folder.Path), file, advice);
+    }
+
+    [Test]
+    public void A_published_model_that_is_not_there_can_be_fetched()
+        => BadInput.Refused(() => ModelFolder.ReadConfig("gpt2"), "headtap weights pull gpt2 --out gpt2");
+
     [Test]
     public void A_failed_write_leaves_the_old_model()
     {
