@@ -67,7 +67,7 @@ public static class TrainJob
             Command = options.Command,
             Atlas = AtlasCorpus.ShippedDocuments,
             Stop = context.Cancel,
-            Remark = line => context.Say(line, nameof(TextRules.Special)),
+            Remark = context.Say,
             Saved = LossCurve.Write,
             Started = trainer => context.Remark?.Invoke(
                 $"{trainer.Steps} steps, {trainer.Step} done; beside the weights {trainer.Plan}"),

@@ -52,7 +52,7 @@ public sealed record TrainingTexts(ByteBpeTokenizer Tokenizer, TokenDataset Trai
                 tokenizer, "BosToken")
             : tokenizer.EndOfText ?? throw new UserException(
                 $"The tokenizer has no {BpeVocabulary.EndOfText} token to put between documents; name "
-                + "another with BosToken, or use a tokenizer that has it.", "BosToken");
+                + $"another with {Field.Of("BosToken")}, or use a tokenizer that has it.");
 
     // Texts spell a special token more than once.
     static Action<string>? Once(Action<string>? remark)
@@ -63,8 +63,8 @@ public sealed record TrainingTexts(ByteBpeTokenizer Tokenizer, TokenDataset Trai
         return token =>
         {
             if (Interlocked.Exchange(ref said, 1) == 0)
-                remark($"a text spells the special token {Quoted.Name(token)} and stays text; Special makes "
-                    + "it that token");
+                remark($"a text spells the special token {Quoted.Name(token)} and stays text; "
+                    + $"{Field.Of("Special")} makes it that token");
         };
     }
 
