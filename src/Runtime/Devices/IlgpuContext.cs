@@ -10,6 +10,8 @@ static class IlgpuContext
     {
         try
         {
+            // Asked for first: a context that fails halfway ends the process later, in its finaliser.
+            _ = Directory.GetCurrentDirectory();
             return Context.Create(build);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -164,7 +164,7 @@ public sealed record TinyMemOptions
                     + $"{TestCount}; expected more rows than are held out")
             ?? (Prompt + Continuation <= Context ? null
                 : $"{Field.Of("prompt")} {Prompt} and {Field.Of("continuation")} {Continuation} do not fit a "
-                    + $"{Field.Of("context")} of {Context}");
+                    + $"context of {Context}");
         return wrong is null ? this : throw new UserException($"{wrong}.");
     }
 
