@@ -112,8 +112,8 @@ public static class AttentionTensorBackwardKernels
                 dVUpper = Mix<TCores, TNumber, THead>(s, shared, origin, dzRows.Upper, q0, length, dVUpper);
             Accumulator16x64 dP = Products<TCores, TNumber, THead>(
                 shared, origin, size, vRows, k0, length, dzRows, q0, length, D);
-            // The weights come after the columns: before them ptxas takes 200 registers a thread in place of 168,
-            // and two groups fit a multiprocessor in place of three.
+            // The weights come after the columns: before them ptxas takes 200 registers a thread in place of
+            // 168, and two groups fit a multiprocessor in place of three.
             LoadColumns<TCores, TNumber, THead>(shared, qRows, q0, length);
             s = s.Weighted(dP, rowDot, at, length - i);
             dK = MixLoaded<TCores, TNumber, THead>(s, shared, origin, dK);
@@ -177,7 +177,8 @@ public static class AttentionTensorBackwardKernels
     }
 
     // Columns of rows go through the tile that no own rows take.
-    static void LoadColumns<TCores, TNumber, THead>(ArrayView<float> shared, HeadRows rows, int first, int end)
+    static void LoadColumns<TCores, TNumber, THead>(
+        ArrayView<float> shared, HeadRows rows, int first, int end)
         where TCores : struct, ITensorCores
         where TNumber : struct, ITensorNumber
         where THead : struct, IHeadChunks

@@ -25,7 +25,7 @@ sealed record TrainingRecord(bool Bos, int? BosToken, int? Steps)
         return File.Exists(end) ? Read(end, children: true) : AtStart(folder);
     }
 
-    /// <summary>Adds the record to the options of the manifest of a model that is made from this one.</summary>
+    /// <summary>Adds the record to the options of the manifest of a model made from this one.</summary>
     internal void CarryTo(JsonObject options)
         => options[Training] = new JsonObject { ["bos"] = Bos, ["bos_token"] = BosToken };
 
