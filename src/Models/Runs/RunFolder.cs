@@ -103,12 +103,23 @@ public sealed class RunFolder : IDisposable
         {
             // What a job leaves that is killed before its start record is whole.
             string[] known = [startFile, startFile + ".tmp", LockFile];
-            if (Directory.EnumerateFileSystemEntries(path).Select(System.IO.Path.GetFileName)
-                .Except(known).Any())
+            if (Entries(path).Except(known).Any())
                 throw new UserException(
                     $"{Quoted.Path(path)}: holds files, and no {startFile} of {job}; expected a new folder");
         }
         AtomicFile.RequireWritable(System.IO.Path.Combine(path, startFile));
+    }
+
+    static string[] Entries(string path)
+    {
+        try
+        {
+            return [.. Directory.GetFileSystemEntries(path).Select(e => System.IO.Path.GetFileName(e))];
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw InputFile.Unreadable(path, e);
+        }
     }
 
     /// <summary>Refuses a folder in which another process works, before the work.</summary>
