@@ -34,8 +34,10 @@ public static class DeviceCatalog
     /// <summary>
     /// The device <c>auto</c> stands for: the first CUDA one, else an OpenCL GPU, else the host.
     /// </summary>
-    public static DeviceEntry Automatic()
-        => List().First(d => d.Refusal is null && (d.IsGpu || d.Kind == DeviceKind.Cpu));
+    public static DeviceEntry Automatic() => Automatic(List());
+
+    internal static DeviceEntry Automatic(IEnumerable<DeviceEntry> listed)
+        => listed.First(d => d.Refusal is null && (d.IsGpu || d.Kind == DeviceKind.Cpu));
 
     internal static DeviceEntry Host() => new(
         "cpu", DeviceKind.Cpu, $"host path, {Environment.ProcessorCount} cores",

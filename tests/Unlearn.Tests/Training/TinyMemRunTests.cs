@@ -14,7 +14,7 @@ public sealed class TinyMemRunTests
 
     static readonly TinyMemTrainingOptions s_training = TinyMemTrainingOptions.Small(s_data) with
     {
-        Layers = 1, Heads = 2, Width = 16, Epochs = 5, CheckpointEvery = 2, EvaluateEvery = 5, Keep = [3],
+        Layers = 1, Heads = 2, Width = 16, Epochs = 5, CheckpointEvery = 2, EvaluateEvery = 3, Keep = [3],
         Seed = 9,
     };
 
@@ -34,7 +34,10 @@ public sealed class TinyMemRunTests
         using ComputeDevice device = ComputeDevice.OpenHost();
         ComputeDevice.HostThreadCount = 1;
         string whole = Path.Combine(folder, "whole"), parts = Path.Combine(folder, "parts");
-        TinyMemScore? score = TinyMemRun.Run(device, data, training, whole, "test");
+        List<int> evaluated = [];
+        TinyMemScore? score = TinyMemRun.Run(device, data, training, whole, "test",
+            at => { if (at.Score is not null) evaluated.Add(at.Epoch); });
+        Assert.That(evaluated, Is.EqualTo((int[])[3, 5]), "every third epoch and the last");
         Assert.That(score!.Tasks.Select(t => t.Task), Is.EqualTo((string[])["7", "2", "3", "4", "5"]));
         ComputeDevice.HostThreadCount = 3;
         using var stop = new CancellationTokenSource();
