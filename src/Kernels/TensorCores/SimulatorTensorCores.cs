@@ -5,9 +5,8 @@ namespace HeadTap.Kernels;
 /// <summary>
 /// The fragments of <see cref="PtxTensorCores"/>, exchanged in shared memory: for tests on ILGPU's
 /// simulator with warps of 32. Products of rounded operands are exact in float32; they are added one by
-/// one, 0, 4, 1, 5
-/// .. of eight TF32 terms and 0, 1, 8, 9, 2 .. of sixteen BF16 ones: the order in which lanes hold them.
-/// Hardware adds several at once and may round a sum the other way.
+/// one, 0, 4, 1, 5 .. of eight TF32 terms and 0, 1, 8, 9, 2 .. of sixteen BF16 ones: the order in which
+/// lanes hold them. Hardware adds several at once and may round a sum the other way.
 /// </summary>
 public readonly struct SimulatorTensorCores : ITensorCores
 {
@@ -22,47 +21,11 @@ public readonly struct SimulatorTensorCores : ITensorCores
 
     /// <inheritdoc/>
     public static SumFragment MultiplyTf32(LeftFragment a, RightFragment b, SumFragment c)
-    {
-        ArrayView<LeftFragment> left = SharedMemory.Allocate<LeftFragment>(MostThreads);
-        ArrayView<RightFragment> right = SharedMemory.Allocate<RightFragment>(MostThreads);
-        int lane = Warp.LaneIdx, first = FirstLane(), g = lane / 4, t = lane % 4;
-        left[first + lane] = a;
-        right[first + lane] = b;
-        Warp.Barrier();
-        for (int j = 0; j < 4; j++)
-        {
-            LeftFragment x = left[first + 4 * g + j];
-            RightFragment v = right[first + 8 * t + j], w = right[first + 8 * t + 4 + j];
-            c.C0 = c.C0 + Number(x.R0) * Number(v.R0) + Number(x.R2) * Number(v.R1);
-            c.C1 = c.C1 + Number(x.R0) * Number(w.R0) + Number(x.R2) * Number(w.R1);
-            c.C2 = c.C2 + Number(x.R1) * Number(v.R0) + Number(x.R3) * Number(v.R1);
-            c.C3 = c.C3 + Number(x.R1) * Number(w.R0) + Number(x.R3) * Number(w.R1);
-        }
-        Warp.Barrier(); // the next product writes there
-        return c;
-    }
+        => Multiply<Tf32Word>(a, b, c);
 
     /// <inheritdoc/>
     public static SumFragment MultiplyBf16(LeftFragment a, RightFragment b, SumFragment c)
-    {
-        ArrayView<LeftFragment> left = SharedMemory.Allocate<LeftFragment>(MostThreads);
-        ArrayView<RightFragment> right = SharedMemory.Allocate<RightFragment>(MostThreads);
-        int lane = Warp.LaneIdx, first = FirstLane(), g = lane / 4, t = lane % 4;
-        left[first + lane] = a;
-        right[first + lane] = b;
-        Warp.Barrier();
-        for (int j = 0; j < 4; j++)
-        {
-            LeftFragment x = left[first + 4 * g + j];
-            RightFragment v = right[first + 8 * t + j], w = right[first + 8 * t + 4 + j];
-            c.C0 = Add(Add(c.C0, x.R0, v.R0), x.R2, v.R1);
-            c.C1 = Add(Add(c.C1, x.R0, w.R0), x.R2, w.R1);
-            c.C2 = Add(Add(c.C2, x.R1, v.R0), x.R3, v.R1);
-            c.C3 = Add(Add(c.C3, x.R1, w.R0), x.R3, w.R1);
-        }
-        Warp.Barrier(); // the next product writes there
-        return c;
-    }
+        => Multiply<Bf16Word>(a, b, c);
 
     /// <inheritdoc/>
     public static LeftFragment Load4(ArrayView<float> shared, int origin, int word)
@@ -155,6 +118,28 @@ public readonly struct SimulatorTensorCores : ITensorCores
     /// <inheritdoc/>
     public static void WaitAllButTwo() { }
 
+    static SumFragment Multiply<TWord>(LeftFragment a, RightFragment b, SumFragment c)
+        where TWord : struct, IWord
+    {
+        ArrayView<LeftFragment> left = SharedMemory.Allocate<LeftFragment>(MostThreads);
+        ArrayView<RightFragment> right = SharedMemory.Allocate<RightFragment>(MostThreads);
+        int lane = Warp.LaneIdx, first = FirstLane(), g = lane / 4, t = lane % 4;
+        left[first + lane] = a;
+        right[first + lane] = b;
+        Warp.Barrier();
+        for (int j = 0; j < 4; j++)
+        {
+            LeftFragment x = left[first + 4 * g + j];
+            RightFragment v = right[first + 8 * t + j], w = right[first + 8 * t + 4 + j];
+            c.C0 = TWord.Add(TWord.Add(c.C0, x.R0, v.R0), x.R2, v.R1);
+            c.C1 = TWord.Add(TWord.Add(c.C1, x.R0, w.R0), x.R2, w.R1);
+            c.C2 = TWord.Add(TWord.Add(c.C2, x.R1, v.R0), x.R3, v.R1);
+            c.C3 = TWord.Add(TWord.Add(c.C3, x.R1, w.R0), x.R3, w.R1);
+        }
+        Warp.Barrier(); // the next product writes there
+        return c;
+    }
+
     // One exchange in shared memory, two meetings of the warp: a shuffle of the simulator is two meetings
     // too, and a product took 32 of them.
     static ArrayView<int> Exchange(int word)
@@ -192,11 +177,25 @@ public readonly struct SimulatorTensorCores : ITensorCores
         return (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16;
     }
 
-    static float Number(uint bits) => Interop.IntAsFloat(bits);
+    // The terms that a word of a fragment holds.
+    interface IWord
+    {
+        // Adds the products of two words' terms, the first term first.
+        static abstract float Add(float sum, uint a, uint b);
+    }
 
-    static float Add(float sum, uint a, uint b) => sum + Low(a) * Low(b) + High(a) * High(b);
+    readonly struct Tf32Word : IWord
+    {
+        public static float Add(float sum, uint a, uint b)
+            => sum + Interop.IntAsFloat(a) * Interop.IntAsFloat(b);
+    }
 
-    static float Low(uint pair) => Interop.IntAsFloat(pair << 16);
+    readonly struct Bf16Word : IWord
+    {
+        public static float Add(float sum, uint a, uint b) => sum + Low(a) * Low(b) + High(a) * High(b);
 
-    static float High(uint pair) => Interop.IntAsFloat(pair & 0xFFFF0000);
+        static float Low(uint pair) => Interop.IntAsFloat(pair << 16);
+
+        static float High(uint pair) => Interop.IntAsFloat(pair & 0xFFFF0000);
+    }
 }
