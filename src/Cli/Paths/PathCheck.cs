@@ -45,6 +45,7 @@ static class PathCheck
         foreach (Given input in inputs)
             foreach (string path in Read(input))
                 owners.TryAdd(path, input);
+        HashSet<string> places = new(inputs.Select(i => RealPath.Of(i.Path)), RealPath.Comparer);
         var written = new Dictionary<string, Given>(RealPath.Comparer);
         foreach (Given output in outputs)
         {
@@ -53,9 +54,9 @@ static class PathCheck
             // A folder in place of a file, or a file in place of a folder: the verb says so.
             string[] files = (folder ? File.Exists(place) : Directory.Exists(place)) ? []
                 : !folder ? [place, Manifest.PathFor(place)]
+                : places.Contains(place) ? [place]
                 : [place, .. owners.Keys.Where(file => IsKept(file)
-                    && RealPath.Comparer.Equals(Path.GetDirectoryName(file), place)
-                    && inputs.All(i => !RealPath.Comparer.Equals(RealPath.Of(i.Path), place)))];
+                    && RealPath.Comparer.Equals(Path.GetDirectoryName(file), place))];
             foreach (string file in files)
                 if (owners.TryGetValue(file, out Given? owner))
                     return $"{Quoted.Path(output.Path)}: {output.Name} would write over what {owner.Name} "
