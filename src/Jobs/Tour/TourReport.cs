@@ -88,7 +88,7 @@ static class TourReport
             (l, t) => 100 * (injection.Probabilities[l][t] - injection.ProbabilityBefore),
             axes: new("tau", "layer")),
             "Magnitude tau from left to right.");
-        report.Paragraph("The same as an edit spec, for trace, grad and generate --edit:");
+        report.Paragraph("The same as an edit spec, for the verbs trace, grad and generate:");
         report.Code(injection.Spec);
         report.Paragraph(injection.Restored
             ? "After the edit ended, the model gave the same bits as before it."

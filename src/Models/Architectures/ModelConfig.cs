@@ -107,7 +107,7 @@ public sealed partial record ModelConfig
         value >= 1 && value <= most ? null : $"{field} is {value}; expected 1 to {most}";
 
     static string? NotShare(string field, float value) =>
-        value is >= 0 and < 1 ? null : $"{field} is {value}; expected 0 to 1, 1 not included";
+        value is >= 0 and <= 1 ? null : $"{field} is {value}; expected 0 to 1";
 
     string? TooLong(string what, long factor) =>
         factor * Width <= Array.MaxLength ? null

@@ -11,7 +11,7 @@ public static class TokenRowsFile
 {
     const int MostBytes = 256 << 20;
 
-    /// <summary>Reads <c>[[1, 2, 3], "a text"]</c>.</summary>
+    /// <summary>Reads <c>[[1, 2, 3], "a text"]</c>. Rows are numbered from 0, as edits number them.</summary>
     /// <param name="path">The file.</param>
     /// <param name="encode">Turns a text into ids; null if the model has no tokenizer.</param>
     /// <exception cref="UserException">The file cannot be read or holds something else.</exception>
@@ -51,17 +51,26 @@ public static class TokenRowsFile
     static int[] Row(string path, JsonElement row, int index, Func<string, int[]>? encode)
     {
         if (row.ValueKind == JsonValueKind.String)
-            return encode is not null ? encode(row.GetString()!) : throw new UserException(
-                $"{Quoted.Path(path)}: row {index} is text, and the model's folder has no tokenizer; "
-                + "expected token ids.");
+            return Encoded(path, row.GetString()!, index, encode);
         if (row.ValueKind != JsonValueKind.Array)
             throw Bad(path, $"row {index} is not a list");
+        if (row.GetArrayLength() == 0)
+            throw Bad(path, $"row {index} is empty");
         int[] ids = new int[row.GetArrayLength()];
         int t = 0;
         foreach (JsonElement id in row.EnumerateArray())
             if (id.ValueKind != JsonValueKind.Number || !id.TryGetInt32(out ids[t++]))
                 throw Bad(path, $"row {index} has {Quoted.Json(id)}");
         return ids;
+    }
+
+    static int[] Encoded(string path, string text, int index, Func<string, int[]>? encode)
+    {
+        if (encode is null)
+            throw new UserException($"{Quoted.Path(path)}: row {index} is text, and the model's folder has no "
+                + "tokenizer; expected token ids.");
+        int[] ids = encode(text);
+        return ids.Length > 0 ? ids : throw Bad(path, $"row {index} is empty");
     }
 
     static UserException Bad(string path, string what) =>

@@ -29,9 +29,7 @@ public static class AtomicFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
         {
-            throw new UserException(
-                $"{Quoted.Path(path)}: cannot be written ({Quoted.Line(e.Message)}). Choose a writable place "
-                    + "with room.", e);
+            throw Unwritable(path, e);
         }
     }
 
@@ -69,9 +67,7 @@ public static class AtomicFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
         {
-            throw new UserException(
-                $"{Quoted.Path(path)}: cannot be written ({Quoted.Line(e.Message)}). Choose a writable "
-                + "place with room.", e);
+            throw Unwritable(path, e);
         }
     }
 
@@ -88,6 +84,11 @@ public static class AtomicFile
             throw new UserException($"{Quoted.Path(path)}: cannot be removed ({Quoted.Line(e.Message)}).", e);
         }
     }
+
+    /// <summary>The refusal of a place that the system does not let us write.</summary>
+    internal static UserException Unwritable(string path, Exception reason) => new(
+        $"{Quoted.Path(path)}: cannot be written ({Quoted.Line(reason.Message)}). Choose a writable place "
+            + "with room.", reason);
 
     /// <exception cref="UserException">An output has no name.</exception>
     internal static void RequireName(string path)

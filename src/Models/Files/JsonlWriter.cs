@@ -47,7 +47,7 @@ public sealed class JsonlWriter : IDisposable
         }
         catch (IOException e)
         {
-            throw Unwritable(_path, e);
+            throw AtomicFile.Unwritable(_path, e);
         }
         Rows++;
     }
@@ -63,7 +63,7 @@ public sealed class JsonlWriter : IDisposable
         }
         catch (IOException e)
         {
-            throw Unwritable(_path, e);
+            throw AtomicFile.Unwritable(_path, e);
         }
     }
 
@@ -88,7 +88,7 @@ public sealed class JsonlWriter : IDisposable
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
         {
             stream?.Dispose();
-            throw Unwritable(path, e);
+            throw AtomicFile.Unwritable(path, e);
         }
     }
 
@@ -107,8 +107,4 @@ public sealed class JsonlWriter : IDisposable
             _stream.SetLength(end);
         _stream.Position = end;
     }
-
-    static UserException Unwritable(string path, Exception e) => new(
-        $"{Quoted.Path(path)}: cannot be written ({Quoted.Line(e.Message)}). Choose a writable place with "
-            + "room.", e);
 }

@@ -75,7 +75,7 @@ static class WeightFiles
         throw new UserException(!File.Exists(dir)
             ? $"{Quoted.Path(dir)}: no such folder; expected a model folder with config.json"
                 + (PublishedModel.All.Any(m => m.Name == dir)
-                    ? $", as headtap weights pull {dir} --out {dir} fetches it." : ".")
+                    ? $", as headtap weights pull {dir} {Field.Of("Out")} {dir} fetches it." : ".")
             : $"{Quoted.Path(dir)}: is {ForeignFile.Name(dir) ?? "a file"}; expected a model folder with "
                 + "config.json.");
     }

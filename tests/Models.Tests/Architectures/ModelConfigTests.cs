@@ -148,7 +148,7 @@ sealed class ModelConfigTests
     [TestCase("layer_norm_epsilon", "0", "layer_norm_epsilon")]
     [TestCase("layer_norm_epsilon", "-1e-5", "layer_norm_epsilon")]
     [TestCase("layer_norm_epsilon", "1e400", "layer_norm_epsilon")]
-    [TestCase("attn_pdrop", "1", "attn_pdrop")]
+    [TestCase("attn_pdrop", "1.5", "attn_pdrop")]
     [TestCase("resid_pdrop", "-0.1", "resid_pdrop")]
     [TestCase("activation_function", "\"silu\"", "silu")]
     [TestCase("activation_function", "3", "text")]
@@ -162,6 +162,10 @@ sealed class ModelConfigTests
     [TestCase("add_cross_attention", "true", "not supported")]
     public void A_wrong_field_is_refused_by_name(string field, string value, string word) =>
         BadInput.Refused(() => Read(With(field, value)), "config.json", field, word);
+
+    [Test] // as Transformers takes it
+    public void Dropout_may_be_whole()
+        => Assert.That(Read(With("resid_pdrop", "1")).ResidualDropout, Is.EqualTo(1f));
 
     [TestCase("")]
     [TestCase("{")]

@@ -224,7 +224,7 @@ sealed class ModelFolderTests
 
     [Test]
     public void A_published_model_that_is_not_there_can_be_fetched()
-        => BadInput.Refused(() => ModelFolder.ReadConfig("gpt2"), "headtap weights pull gpt2 --out gpt2");
+        => BadInput.Refused(() => ModelFolder.ReadConfig("gpt2"), "headtap weights pull gpt2");
 
     [Test]
     public void A_failed_write_leaves_the_old_model()
