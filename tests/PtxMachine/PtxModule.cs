@@ -1,0 +1,20 @@
+namespace HeadTap.PtxMachine;
+
+/// <summary>The text of one PTX module, read.</summary>
+public sealed class PtxModule
+{
+    PtxModule() { }
+
+    /// <summary>The architecture it was written for: <c>sm_80</c>.</summary>
+    public string Target { get; private init; } = "";
+
+    /// <summary>The version of PTX that it asks for: <c>7.8</c>.</summary>
+    public string Version { get; private init; } = "";
+
+    /// <summary>Its kernels, by name.</summary>
+    public IReadOnlyDictionary<string, PtxEntry> Entries { get; private init; } =
+        new Dictionary<string, PtxEntry>();
+
+    /// <summary>Reads a module; a <see cref="PtxFault"/> names the line that it does not know.</summary>
+    public static PtxModule Parse(string text) => throw new NotImplementedException();
+}
