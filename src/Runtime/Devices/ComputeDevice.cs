@@ -75,7 +75,7 @@ public sealed class ComputeDevice : IDisposable
 
     /// <summary>
     /// Opens <c>auto</c>, <c>cpu</c>, <c>simulator</c>, <c>opencl</c>, <c>opencl:1</c>, <c>cuda</c>,
-    /// <c>cuda:1</c> …
+    /// <c>cuda:1</c>, <c>ptx</c>, <c>ptx:sm_90</c> …
     /// </summary>
     /// <exception cref="UserException">The name is unknown, or the device is missing or refused.</exception>
     public static ComputeDevice Open(string name)
@@ -85,6 +85,8 @@ public sealed class ComputeDevice : IDisposable
             return OpenHost();
         if (name == "simulator")
             return OpenSimulator();
+        if (PtxMachineDriver.Architecture(name) is { } architecture)
+            return OpenPtx(architecture);
         (string kind, int index) = Parse(name);
         if (kind == "auto")
             return Open(DeviceCatalog.Automatic().Name);
@@ -157,10 +159,25 @@ public sealed class ComputeDevice : IDisposable
 
     static ComputeDevice OpenCuda(DeviceEntry entry, int index)
     {
-        Context context = IlgpuContext.Create(
-            b => b.Cuda().EnableAlgorithms().Optimize(OptimizationLevel.O2));
+        Context context = CudaContext();
         return new(entry, context, context.CreateCudaAccelerator(index));
     }
+
+    static ComputeDevice OpenPtx(string architecture)
+    {
+        PtxMachineDriver.Install();
+        Context context = CudaContext();
+        var devices = context.GetCudaDevices();
+        int index = 0;
+        while (!string.Equals(devices[index].Architecture.ToString(), architecture,
+            StringComparison.OrdinalIgnoreCase))
+            index++;
+        return new(PtxMachineDriver.Describe(architecture, devices[index]), context,
+            context.CreateCudaAccelerator(index));
+    }
+
+    static Context CudaContext()
+        => IlgpuContext.Create(b => b.Cuda().EnableAlgorithms().Optimize(OptimizationLevel.O2));
 
     static ComputeDevice OpenOpenCl(DeviceEntry entry, int index)
     {
@@ -185,7 +202,7 @@ public sealed class ComputeDevice : IDisposable
                 || !int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out index))))
             throw new UserException(
                 $"device {name} is not a name; expected auto, cpu, simulator, opencl, opencl:N, "
-                + "cuda or cuda:N");
+                + $"cuda, cuda:N, {PtxMachineDriver.Names}");
         return (parts[0], index);
     }
 }

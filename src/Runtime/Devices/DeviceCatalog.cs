@@ -6,7 +6,7 @@ using ILGPU.Runtime.OpenCL;
 namespace HeadTap.Runtime;
 
 /// <summary>A device that was found, or one that was refused and why.</summary>
-/// <param name="Name">The name by which it is opened: cpu, simulator, opencl, opencl:1, cuda …</param>
+/// <param name="Name">The name by which it is opened: cpu, simulator, opencl, opencl:1, cuda, ptx …</param>
 /// <param name="Kind">What runs it.</param>
 /// <param name="Description">The vendor's name for it.</param>
 /// <param name="MemoryInBytes">Its memory; for the host, what the process may use.</param>
@@ -29,7 +29,8 @@ public sealed record DeviceEntry(
 public static class DeviceCatalog
 {
     /// <summary>Every device, in the order in which <c>auto</c> prefers them.</summary>
-    public static IReadOnlyList<DeviceEntry> List() => [.. Cuda(), .. OpenCl(), Host(), Simulator()];
+    public static IReadOnlyList<DeviceEntry> List()
+        => [.. Cuda(), .. OpenCl(), Host(), Simulator(), .. Ptx()];
 
     /// <summary>
     /// The device <c>auto</c> stands for: the first CUDA one, else an OpenCL GPU, else the host.
@@ -48,6 +49,8 @@ public static class DeviceCatalog
     static DeviceEntry Simulator() => new(
         "simulator", DeviceKind.Simulator, "ILGPU's CPU accelerator: kernels with bounds checks, for tests",
         GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, 1024, null, false, "warps of 32 threads");
+
+    static IEnumerable<DeviceEntry> Ptx() => PtxMachineDriver.Present ? [PtxMachineDriver.Listed()] : [];
 
     static IEnumerable<DeviceEntry> OpenCl()
     {
@@ -88,6 +91,8 @@ public static class DeviceCatalog
 
     static IEnumerable<DeviceEntry> Cuda()
     {
+        if (DriverLibraries.CudaIsReplaced)
+            return [Missing("cuda", DeviceKind.Cuda, "the device ptx stands in for it in this process")];
         if (!DriverLibraries.Present("cuda"))
             return [Missing("cuda", DeviceKind.Cuda, "no NVIDIA driver (libcuda.so.1)")];
         var found = new List<DeviceEntry>();

@@ -18,6 +18,30 @@ static class DriverLibraries
             "/usr/local/nvidia/lib64/libcuda.so.1"]),
     ];
 
+    static readonly Lock s_cuda = new();
+    static bool s_cudaAsked;
+    static nint s_cudaReplaced;
+
+    /// <summary>True once ILGPU has been told where the NVIDIA driver is, or that there is none.</summary>
+    internal static bool CudaIsTaken
+    {
+        get
+        {
+            lock (s_cuda)
+                return s_cudaAsked && s_cudaReplaced == 0;
+        }
+    }
+
+    /// <summary>True when another library stands in for the NVIDIA driver.</summary>
+    internal static bool CudaIsReplaced
+    {
+        get
+        {
+            lock (s_cuda)
+                return s_cudaReplaced != 0;
+        }
+    }
+
     // A module initialiser, because the resolver must stand before the first ILGPU call, whoever makes it.
 #pragma warning disable CA2255
     [ModuleInitializer]
@@ -25,7 +49,16 @@ static class DriverLibraries
     internal static void Install()
     {
         if (OperatingSystem.IsLinux())
-            NativeLibrary.SetDllImportResolver(typeof(Context).Assembly, (name, _, _) => Find(name));
+            NativeLibrary.SetDllImportResolver(typeof(Context).Assembly, (name, _, _) => Resolve(name));
+    }
+
+    /// <summary>Gives ILGPU <paramref name="library"/> wherever it asks for the NVIDIA driver.</summary>
+    /// <exception cref="InvalidOperationException">It has asked before.</exception>
+    internal static void ReplaceCuda(nint library)
+    {
+        lock (s_cuda)
+            s_cudaReplaced = s_cudaReplaced == library || !s_cudaAsked ? library
+                : throw new InvalidOperationException("the NVIDIA driver is in use in this process");
     }
 
     /// <summary>True when the driver library of a kind of device can be loaded on this machine.</summary>
@@ -37,6 +70,17 @@ static class DriverLibraries
             return part == "opencl"
                 && NativeLibrary.TryLoad("/System/Library/Frameworks/OpenCL.framework/OpenCL", out _);
         return Find(part) != 0;
+    }
+
+    static nint Resolve(string asked)
+    {
+        if (asked != "cuda")
+            return Find(asked);
+        lock (s_cuda)
+        {
+            s_cudaAsked = true;
+            return s_cudaReplaced != 0 ? s_cudaReplaced : Find(asked);
+        }
     }
 
     static nint Find(string asked)
