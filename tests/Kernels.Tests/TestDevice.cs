@@ -1,4 +1,5 @@
 using HeadTap.Runtime;
+using ILGPU.Runtime.Cuda;
 
 namespace HeadTap.Kernels.Tests;
 
@@ -17,15 +18,22 @@ static class TestDevice
     public static IEnumerable<string> Hosts => ["cpu128", "cpu256", "cpu512"];
 
     /// <summary>Devices that run the kernels.</summary>
-    public static IEnumerable<string> Ilgpu => ["simulator", "opencl", "cuda"];
+    public static IEnumerable<string> Ilgpu => ["simulator", "opencl", "cuda", .. Interpreter];
+
+    /// <summary>Devices with tensor cores, or with their instructions imitated.</summary>
+    public static IEnumerable<string> TensorCores => ["simulator", "cuda", .. Interpreter];
 
     /// <summary>
     /// All but the simulator. What calls many ops takes it minutes, and OpCaseTests runs every op on it.
     /// </summary>
-    public static IEnumerable<string> Models => Hosts.Concat(["opencl", "cuda"]);
+    public static IEnumerable<string> Models => Hosts.Concat(["opencl", "cuda", .. Interpreter]);
 
     /// <summary>Devices that run whole models in a test's time.</summary>
-    public static IEnumerable<string> Quick => ["cpu512", "opencl", "cuda"];
+    public static IEnumerable<string> Quick => ["cpu512", "opencl", "cuda", .. Interpreter];
+
+    // The interpreter of PTX, while it grows: HEADTAP_TEST_PTX=1 puts it on the lists.
+    static IEnumerable<string> Interpreter
+        => Environment.GetEnvironmentVariable("HEADTAP_TEST_PTX") == "1" ? ["ptx"] : [];
 
     /// <summary>Opens a device by test name, or skips the test where the machine has none.</summary>
     internal static ComputeDevice Open(string name)
@@ -42,6 +50,19 @@ static class TestDevice
             if (entry.Refusal is { } reason)
                 Assert.Ignore($"{key}: {reason}");
         }
+        if (key == "ptx" && DeviceCatalog.List().First(d => d.Name == "cuda").Refusal is null)
+            Assert.Ignore("ptx: a CUDA device is here, and ILGPU takes one NVIDIA driver a process");
         return Opened[key] = ComputeDevice.Open(key);
+    }
+
+    /// <summary>Opens a device of <see cref="TensorCores"/> for products in <paramref name="precision"/>, or skips
+    /// the test on a CUDA device that is too old. It is shared: the caller sets Fp32 again.</summary>
+    internal static ComputeDevice Open(string name, Precision precision)
+    {
+        ComputeDevice device = Open(name);
+        if (device.Accelerator is CudaAccelerator { Architecture: var found } && !Precisions.HasTensorCores(found))
+            Assert.Ignore($"{found} has no {precision.Name()}");
+        device.Precision = precision;
+        return device;
     }
 }

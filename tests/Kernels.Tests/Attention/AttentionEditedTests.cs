@@ -9,11 +9,17 @@ public class AttentionEditedTests
 {
     // One chunk of columns with both precisions, two chunks with one: the simulator takes seconds for each
     // head.
-    [TestCase(Precision.Tf32, 2, 12), TestCase(Precision.Bf16, 1, 12), TestCase(Precision.Bf16, 1, 70)]
-    public void On_tensor_cores_z_is_edited_to_the_bits_of_separate_edits(Precision precision, int H, int D)
+    static IEnumerable<TestCaseData> Cases() =>
+        from device in TestDevice.TensorCores
+        from run in ((Precision, int, int)[])
+            [(Precision.Tf32, 2, 12), (Precision.Bf16, 1, 12), (Precision.Bf16, 1, 70)]
+        select new TestCaseData(device, run.Item1, run.Item2, run.Item3);
+
+    [TestCaseSource(nameof(Cases))]
+    public void On_tensor_cores_z_is_edited_to_the_bits_of_separate_edits(
+        string name, Precision precision, int H, int D)
     {
-        ComputeDevice device = TestDevice.Open("simulator");
-        device.Precision = precision;
+        ComputeDevice device = TestDevice.Open(name, precision);
         try
         {
             RequireSameBits(device, new(1, 11, H, D, [10], 0.29));

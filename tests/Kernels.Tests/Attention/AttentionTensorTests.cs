@@ -4,7 +4,8 @@ using static HeadTap.Kernels.Tests.Numbers;
 
 namespace HeadTap.Kernels.Tests;
 
-/// <summary>Attention on tensor cores, whose fragments the simulator exchanges in shared memory.</summary>
+/// <summary>Attention on tensor cores, and on the simulator, which exchanges their fragments in shared
+/// memory.</summary>
 public class AttentionTensorTests
 {
     // One past the tile, a padding row, a head that fills no step; heads and rows of unequal length in one
@@ -16,23 +17,23 @@ public class AttentionTensorTests
         Widest = new(1, 21, 1, 128, [19], 0.09);
 
     static IEnumerable<TestCaseData> Cases() =>
+        from device in TestDevice.TensorCores
         from run in ((AttentionReference Shape, Precision Precision)[])
         [
             (OnePast, Precision.Tf32), (Several, Precision.Bf16), (Steps, Precision.Tf32),
             (Halves, Precision.Tf32), (LongHalves, Precision.Bf16), (Widest, Precision.Bf16),
         ]
-        select new TestCaseData(run.Shape, run.Precision).SetArgDisplayNames(
-            $"B{run.Shape.B}T{run.Shape.T}H{run.Shape.H}D{run.Shape.D}", run.Precision.ToString());
+        select new TestCaseData(device, run.Shape, run.Precision).SetArgDisplayNames(
+            device, $"B{run.Shape.B}T{run.Shape.T}H{run.Shape.H}D{run.Shape.D}", run.Precision.ToString());
 
     [TestCaseSource(nameof(Cases))]
     public void Errs_at_most_twice_as_much_as_loops_over_rounded_operands(
-        AttentionReference shape, Precision precision)
+        string name, AttentionReference shape, Precision precision)
     {
         float[] qkv = Normal(31, shape.B * shape.T * 3 * shape.C);
-        ComputeDevice device = TestDevice.Open("simulator");
-        using var run = new AttentionRun(device, shape, qkv);
+        using var run = new AttentionRun(TestDevice.Open(name), shape, qkv);
         float[] z, lse, dQkv;
-        device.Precision = precision;
+        ComputeDevice device = TestDevice.Open(name, precision);
         try
         {
             dQkv = run.Backward();

@@ -1,6 +1,5 @@
 using HeadTap.Reference;
 using HeadTap.Runtime;
-using ILGPU.Runtime.Cuda;
 using static HeadTap.Kernels.Tests.Numbers;
 
 namespace HeadTap.Kernels.Tests;
@@ -22,17 +21,15 @@ public class MatMulPrecisionTests
     static readonly (int Rows, int K, int N)[] LargeShapes = [(257, 771, 389), (512, 768, 640)];
 
     static IEnumerable<TestCaseData> Products() =>
-        from device in Devices
+        from device in TestDevice.TensorCores
         from precision in Reduced
         from shape in device == "cuda" ? Shapes.Concat(LargeShapes) : Shapes
         select new TestCaseData(device, precision, shape);
 
     static IEnumerable<TestCaseData> DevicePrecisions() =>
-        from device in Devices
+        from device in TestDevice.TensorCores
         from precision in Reduced
         select new TestCaseData(device, precision);
-
-    static IEnumerable<string> Devices => ["simulator", "cuda"];
 
     [TestCaseSource(nameof(Products))]
     public void Products_are_those_of_rounded_operands(
@@ -158,11 +155,7 @@ public class MatMulPrecisionTests
 
         public Run(string device, Precision precision, long floats)
         {
-            _device = TestDevice.Open(device);
-            if (_device.Accelerator is CudaAccelerator { Architecture: var found }
-                && !Precisions.HasTensorCores(found))
-                Assert.Ignore($"{found} has no {precision.Name()}");
-            _device.Precision = precision;
+            _device = TestDevice.Open(device, precision);
             Ops = new Ops(_device);
             Arena = new TensorArena(_device, floats);
         }
