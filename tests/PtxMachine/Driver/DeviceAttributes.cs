@@ -26,6 +26,7 @@ static class DeviceAttributes
             13 => sheet.ClockKilohertz,
             16 => limits.Multiprocessors,
             19 or 91 => 1, // host memory can be registered, and keeps its address
+            33 => device.Number + 1, // its bus: ILGPU takes two devices of one place for one
             36 => sheet.MemoryKilohertz,
             37 => sheet.MemoryBits,
             38 => limits.L2Bytes,
@@ -37,7 +38,7 @@ static class DeviceAttributes
             97 => limits.SharedBytesOptIn,
             106 => sheet.Blocks, // of a multiprocessor
             111 => sheet.ReservedSharedBytes, // of a block
-            >= 1 and <= 119 => 0, // textures, copy engines, places on a bus: the machine has none
+            >= 1 and <= 119 => 0, // textures, copy engines: the machine has none
             _ => throw new DriverException(DriverError.InvalidValue, $"attribute {attribute} is not defined"),
         };
     }

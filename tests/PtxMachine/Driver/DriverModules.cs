@@ -27,9 +27,13 @@ static unsafe class DriverModules
         }
     });
 
+    /// <summary>Ends a module and its entries; 0 is none.</summary>
+    /// <remarks>ILGPU unloads a module that it failed to load, and would hide why behind that error.</remarks>
     [UnmanagedCallersOnly]
     internal static int Unload(nint module) => DriverCall.Run(() =>
     {
+        if (module == 0)
+            return;
         foreach (nint entry in DriverHandles.Remove<Module>(module).Handles)
             _ = DriverHandles.Remove<PtxEntry>(entry);
     });

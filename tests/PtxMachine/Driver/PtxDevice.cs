@@ -6,8 +6,9 @@ public sealed class PtxDevice
 {
     readonly Lock _queue = new();
 
-    internal PtxDevice(PtxArchitecture architecture, MachineChecks checks)
+    internal PtxDevice(int number, PtxArchitecture architecture, MachineChecks checks)
     {
+        Number = number;
         Architecture = architecture;
         Sheet = DeviceSheet.Of(architecture);
         // Half of what the process may use: the other half is for the host's side of the same job.
@@ -15,6 +16,9 @@ public sealed class PtxDevice
         Memory = new(Math.Min(Sheet.MemoryBytes, host));
         Gpu = new(architecture, Memory, checks);
     }
+
+    /// <summary>What the driver's callers know it by: 0 for the first.</summary>
+    public int Number { get; }
 
     /// <summary>What the device imitates.</summary>
     public PtxArchitecture Architecture { get; }

@@ -40,7 +40,7 @@ public static class PtxDriver
             if (s_library != 0)
                 throw new InvalidOperationException("the PTX machine's driver is installed once in a process");
             s_library = SharedObject.Load(DriverExports.All);
-            DriverDevices.All = [.. architectures.Select(a => new PtxDevice(a, checks))];
+            DriverDevices.All = [.. architectures.Select((a, i) => new PtxDevice(i, a, checks))];
             return s_library;
         }
     }

@@ -32,7 +32,8 @@ static class SharedObject
             Architecture other => throw new PlatformNotSupportedException(
                 $"the PTX machine's driver runs on x64 and arm64, not on {other}"),
         };
-        string file = Path.Combine(Path.GetTempPath(), $"libcuda-ptx-{Guid.NewGuid():N}.so");
+        string file = Path.Combine(Path.GetTempPath(),
+            $"libcuda-ptx-{Environment.ProcessId}-{Guid.NewGuid():N}.so");
         try
         {
             File.WriteAllBytes(file, Bytes(machine, symbols));
