@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace HeadTap.PtxMachine;
 
 /// <summary>
@@ -6,8 +8,13 @@ namespace HeadTap.PtxMachine;
 /// <param name="architecture">Whose limits hold.</param>
 /// <param name="memory">What global addresses reach.</param>
 /// <param name="checks">What is watched.</param>
-public sealed class PtxGpu(PtxArchitecture architecture, DeviceMemory memory, MachineChecks checks)
+public sealed unsafe class PtxGpu(PtxArchitecture architecture, DeviceMemory memory, MachineChecks checks)
 {
+    // A launch that one core ends within this time is not worth waking others for.
+    const long AloneMicroseconds = 50;
+
+    readonly BlockRun[] _runs = [.. Enumerable.Range(0, Math.Max(1, checks.Threads)).Select(_ => new BlockRun())];
+
     /// <summary>Whose limits hold.</summary>
     public PtxArchitecture Architecture { get; } = architecture;
 
@@ -28,5 +35,78 @@ public sealed class PtxGpu(PtxArchitecture architecture, DeviceMemory memory, Ma
     /// <param name="parameters">The bytes of the parameters at their offsets.</param>
     public void Launch(
         PtxEntry entry, Dim3 grid, Dim3 block, int dynamicSharedBytes, ReadOnlySpan<byte> parameters)
-        => throw new NotImplementedException();
+    {
+        LaunchLimits.Check(Architecture, entry, grid, block, dynamicSharedBytes, parameters.Length);
+        lock (Memory.Launches)
+            fixed (byte* start = parameters)
+            {
+                long chunk = Interlocked.Add(ref Memory.NextChunk, grid.Count) - grid.Count;
+                SharedLayout layout = entry.Program.Layout;
+                Launch launch = new()
+                {
+                    Program = entry.Program,
+                    Checks = Checks,
+                    Memory = Memory,
+                    Grid = grid,
+                    Block = block,
+                    Parameters = (nint)start,
+                    Allocations = Memory.Snapshot(),
+                    FirstChunk = chunk,
+                    SharedBytes = layout.Bytes(dynamicSharedBytes),
+                    Symbols = layout.At(dynamicSharedBytes),
+                };
+                RunBlocks(launch, grid.Count);
+            }
+    }
+
+    // The first block runs alone, and its time says whether the others are worth more cores. Blocks are
+    // taken in order, so the fault of the lowest one is found whatever the others do.
+    void RunBlocks(Launch launch, long count)
+    {
+        long started = Stopwatch.GetTimestamp();
+        _runs[0].Prepare(launch);
+        _runs[0].Run(0);
+        double microseconds = Stopwatch.GetElapsedTime(started).TotalMicroseconds;
+        int cores = (int)Math.Min(_runs.Length, count - 1);
+        if (cores <= 1 || microseconds * (count - 1) < AloneMicroseconds)
+        {
+            for (long i = 1; i < count; i++)
+                _runs[0].Run(i);
+            cores = 1;
+        }
+        else
+            RunOnCores(launch, count, cores);
+        Counters.Launches++;
+        for (int i = 0; i < cores; i++)
+        {
+            Counters.WarpInstructions += _runs[i].WarpInstructions;
+            Counters.LaneInstructions += _runs[i].LaneInstructions;
+            (_runs[i].WarpInstructions, _runs[i].LaneInstructions) = (0, 0);
+        }
+    }
+
+    void RunOnCores(Launch launch, long count, int cores)
+    {
+        long next = 0, stop = count;
+        (long Block, PtxFault Fault)? first = null;
+        Lock faults = new();
+        Parallel.For(0, cores, new ParallelOptions { MaxDegreeOfParallelism = cores }, core =>
+        {
+            if (core > 0)
+                _runs[core].Prepare(launch);
+            while (Interlocked.Increment(ref next) is long number && number < Volatile.Read(ref stop))
+                try
+                {
+                    _runs[core].Run(number);
+                }
+                catch (PtxFault fault)
+                {
+                    lock (faults)
+                        if (first is null || number < first.Value.Block)
+                            (first, stop) = ((number, fault), number);
+                }
+        });
+        if (first is { } found)
+            throw found.Fault;
+    }
 }
