@@ -32,9 +32,13 @@ static unsafe class DriverMemory
                 + $"{memory.CapacityBytes} are free");
     });
 
+    /// <summary>Ends an allocation; 0 is none.</summary>
+    /// <remarks>ILGPU frees what it failed to allocate, and would hide why behind that error.</remarks>
     [UnmanagedCallersOnly]
     internal static int Free(nint address) => DriverCall.Run(() =>
     {
+        if (address == 0)
+            return;
         PtxDevice owner = OwnerOf(address) ?? throw new DriverException(
             DriverError.InvalidValue, $"0x{address:x} is no device memory");
         owner.InOrder(() => owner.Memory.Free(address));
