@@ -41,7 +41,7 @@ static unsafe class ApproximateForms
         {
             double y = (double)a[lane] / b[lane];
             if (!full && Math.Abs(b[lane]) > 8.507059173023462e37f && float.IsFinite(b[lane]))
-                y = float.IsInfinity(a[lane]) ? double.NaN : Math.CopySign(0, y);
+                y = float.IsFinite(a[lane]) ? Math.CopySign(0, y) : double.NaN;
             if (warp.Block.WorstCase)
                 y = Worst(warp, y, Math.Abs(y) * 2 / (1 << 23), BitConverter.SingleToUInt32Bits(a[lane])
                     ^ uint.RotateLeft(BitConverter.SingleToUInt32Bits(b[lane]), 16));
