@@ -31,6 +31,9 @@ static class TestDevice
     /// <summary>Devices that run whole models in a test's time.</summary>
     public static IEnumerable<string> Quick => ["cpu512", "opencl", "cuda", .. Interpreter];
 
+    /// <summary>The same and a second width of the host's vectors.</summary>
+    public static IEnumerable<string> QuickWidths => Quick.Append("cpu128");
+
     // The interpreter of PTX, while it grows: HEADTAP_TEST_PTX=1 puts it on the lists.
     static IEnumerable<string> Interpreter
         => Environment.GetEnvironmentVariable("HEADTAP_TEST_PTX") == "1" ? ["ptx"] : [];

@@ -37,7 +37,7 @@ public class AttentionCacheTests
         Assert.That(run.KCache.ToArray(), Is.EqualTo(kBefore));
     }
 
-    [TestCase("simulator"), TestCase("opencl"), TestCase("cuda")]
+    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.Ilgpu))]
     public void Room_for_parts_is_asked_for_where_several_groups_read_a_cache(string device)
     {
         using var arena = new TensorArena(TestDevice.Open(device), 4096);

@@ -10,13 +10,10 @@ public class VocabularyKlTests
     const int Rows = 3, V = 131, Chunk = 50;
     const float Scale = 0.25f;
 
-    // Not the simulator: its kernels are VocabularyLossTests', and here every case launches dozens.
-    static readonly string[] Devices = ["cpu128", "cpu512", "opencl", "cuda"];
-
     // Widths of the maps' inputs; no two alike.
     static readonly int[] Widths = [5, 7, 4];
 
-    [TestCaseSource(nameof(Devices))]
+    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.QuickWidths))]
     public void Held_rows_and_passing_chunks_give_the_same_bits(string device)
     {
         using var run = new Run(device);
@@ -33,7 +30,7 @@ public class VocabularyKlTests
         }
     }
 
-    [TestCaseSource(nameof(Devices))]
+    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.QuickWidths))]
     public void Each_of_several_maps_gives_what_it_gives_alone(string device)
     {
         using var run = new Run(device);
@@ -50,7 +47,7 @@ public class VocabularyKlTests
         }
     }
 
-    [TestCaseSource(nameof(Devices))]
+    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.QuickWidths))]
     public void Losses_and_gradients_are_as_exact_as_float32_allows(string device)
     {
         using var run = new Run(device);
@@ -67,7 +64,7 @@ public class VocabularyKlTests
         }
     }
 
-    [TestCaseSource(nameof(Devices))]
+    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.QuickWidths))]
     public void Losses_alone_are_those_that_come_with_gradients(string device)
     {
         using var run = new Run(device);
@@ -84,7 +81,7 @@ public class VocabularyKlTests
         }
     }
 
-    [TestCaseSource(nameof(Devices))]
+    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.QuickWidths))]
     public void The_target_itself_is_at_no_distance(string device)
     {
         using var run = new Run(device);
@@ -97,7 +94,7 @@ public class VocabularyKlTests
         }
     }
 
-    [TestCaseSource(nameof(Devices))]
+    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.QuickWidths))]
     public void Part_of_a_map_is_a_map(string device)
     {
         using var run = new Run(device);

@@ -15,7 +15,7 @@ public class LensKindTests
 
     [Test, Combinatorial]
     public void Logits_losses_and_gradients_are_as_exact_as_float32_allows(
-        [Values("cpu512", "cpu128", "opencl", "cuda")] string device,
+        [ValueSource(typeof(TestDevice), nameof(TestDevice.QuickWidths))] string device,
         [ValueSource(nameof(Kinds))] LensKind kind, [ValueSource(nameof(Positions))] int positions)
         => AssertExact(device, kind, positions);
 
@@ -36,7 +36,7 @@ public class LensKindTests
 
     [Test, Combinatorial]
     public void Heads_add_up_to_the_sum(
-        [Values("cpu512", "opencl", "cuda")] string device,
+        [ValueSource(typeof(TestDevice), nameof(TestDevice.Quick))] string device,
         [Values(LensKind.Head, LensKind.Thin, LensKind.LowRank, LensKind.Shared)] LensKind kind,
         [ValueSource(nameof(Positions))] int positions)
     {

@@ -4,11 +4,9 @@ namespace HeadTap.Models.Tests;
 
 public class EditForwardTests
 {
-    static readonly string[] WholeModels = ["cpu512", "cpu128", "opencl", "cuda"];
-
     [Test, Combinatorial]
     public void Every_site_after_an_edit_is_as_exact_as_float32_allows(
-        [ValueSource(nameof(WholeModels))] string device,
+        [ValueSource(typeof(TestDevice), nameof(TestDevice.QuickWidths))] string device,
         [ValueSource(typeof(EditCases), nameof(EditCases.Operations))] EditOperation operation)
     {
         using var run = new EditedRun(device);

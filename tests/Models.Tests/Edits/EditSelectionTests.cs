@@ -12,7 +12,7 @@ public class EditSelectionTests
     [Test, Combinatorial]
     public void Heads_are_edits_of_one_head_each(
         [ValueSource(nameof(WithHeads))] EditOperation operation,
-        [Values("cpu512", "opencl", "cuda")] string device)
+        [ValueSource(typeof(TestDevice), nameof(TestDevice.Quick))] string device)
     {
         using var run = new EditedRun(device);
         foreach (SiteKind kind in device != "cpu512" ? (SiteKind[])[SiteKind.Z]

@@ -52,7 +52,7 @@ public class FusedZEditsTests
         Assert.That(Run(test, backward: false, edits).Z, Is.EqualTo(Run(test, backward: true, edits).Z));
     }
 
-    [TestCase("opencl"), TestCase("cuda"), TestCase("cpu512")]
+    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.Quick))]
     public void A_pass_that_goes_on_above_one_is_refused(string device)
     {
         using var test = new TestModel(device);

@@ -7,9 +7,7 @@ public class GenerationTests
 {
     const int New = 6;
 
-    static readonly string[] Devices = ["cpu512", "cpu128", "opencl", "cuda"];
-
-    [TestCaseSource(nameof(Devices))]
+    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.QuickWidths))]
     public void Each_step_gives_the_logits_of_a_whole_pass_and_takes_the_largest(string device)
     {
         using var run = new Generation(device);
@@ -26,7 +24,7 @@ public class GenerationTests
     // Positions count in the text; steps say in which pass a token was run.
     [Test, Combinatorial]
     public void An_edit_by_step_and_position_is_the_same_edit_in_a_whole_pass(
-        [ValueSource(nameof(Devices))] string device,
+        [ValueSource(typeof(TestDevice), nameof(TestDevice.QuickWidths))] string device,
         [Values(SiteKind.Embed, SiteKind.ResidPre, SiteKind.Q, SiteKind.K, SiteKind.V,
             SiteKind.Z, SiteKind.Result,
             SiteKind.AttnOut, SiteKind.MlpPost, SiteKind.LnFinalNormalized, SiteKind.Logits,
@@ -82,7 +80,7 @@ public class GenerationTests
         });
     }
 
-    [TestCase("cpu512"), TestCase("opencl"), TestCase("cuda")]
+    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.Quick))]
     public void Recordings_of_a_step_are_the_whole_passes_last_position(string device)
     {
         using var run = new Generation(device);
