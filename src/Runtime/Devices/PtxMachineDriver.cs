@@ -70,7 +70,8 @@ static class PtxMachineDriver
                 .GetMethod("Install", Type.EmptyTypes)!.CreateDelegate<Func<nint>>();
             DriverLibraries.ReplaceCuda(install());
         }
-        catch (Exception e) when (e is PlatformNotSupportedException or DllNotFoundException or IOException)
+        catch (Exception e) when (e is PlatformNotSupportedException or DllNotFoundException or IOException
+            or FormatException)
         {
             throw new UserException($"device ptx cannot be used: {Quoted.Line(e.Message)}", e);
         }

@@ -18,12 +18,15 @@ public static class PtxDriver
     /// <summary>The defect that the last failed load or launch ended with.</summary>
     public static PtxFault? LastFault => DriverCall.LastFault;
 
-    /// <summary>Installs one device for each architecture, oldest first, with all checks.</summary>
+    /// <summary>Installs one device for each architecture, oldest first, with all checks but those that the
+    /// environment variable HEADTAP_PTX takes away.</summary>
     /// <returns>The library, the same in every call.</returns>
+    /// <exception cref="FormatException">The variable has an item that is none.</exception>
     public static nint Install()
     {
         lock (s_once)
-            return s_library != 0 ? s_library : Install(PtxArchitecture.All, new());
+            return s_library != 0 ? s_library : Install(
+                PtxArchitecture.All, DriverChecks.Read(Environment.GetEnvironmentVariable(DriverChecks.Variable)));
     }
 
     /// <summary>Installs one device for each of <paramref name="architectures"/>; once in a process.</summary>
