@@ -12,11 +12,17 @@ sealed class BodyReader
     readonly List<PtxSymbol> _symbols;
     readonly List<PtxInstruction> _instructions = [];
     readonly Dictionary<string, int> _labels = [];
+    readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> _find;
+    readonly Dictionary<string, PtxOpcode> _opcodes = [];
+    readonly Dictionary<string, PtxOpcode>.AlternateLookup<ReadOnlySpan<char>> _findOpcode;
+    readonly List<PtxOperand> _registerOperands = [], _operands = [];
 
     /// <summary>Begins behind the brace; symbols of the module are the entry's too.</summary>
     public BodyReader(PtxScanner scanner, List<PtxSymbol> symbols, IReadOnlyList<PtxParameter> parameters)
     {
         (_scanner, _symbols, _parameters) = (scanner, [.. symbols], parameters);
+        _find = _names.GetAlternateLookup<ReadOnlySpan<char>>();
+        _findOpcode = _opcodes.GetAlternateLookup<ReadOnlySpan<char>>();
         foreach (string name in PtxRegister.Special)
             Declare(new(name, RegisterWidth.Word));
     }
@@ -41,22 +47,15 @@ sealed class BodyReader
             int line = _scanner.Line;
             if (_scanner.AtEnd || _scanner.Peek() == '{')
                 _scanner.Fail("the machine knows a body without inner braces");
-            if (_scanner.Peek() == '@')
+            if (_scanner.Peek() == '.')
+                ReadDirective(_scanner.Word());
+            else if (_scanner.AcceptLabel() is string label)
             {
-                ReadInstruction(_scanner.Until(';'), line);
-                continue;
-            }
-            string word = _scanner.Word();
-            if (word[0] == '.')
-                ReadDirective(word);
-            else if (_scanner.Peek() == ':')
-            {
-                _scanner.Expect(':');
-                if (!_labels.TryAdd(word, _instructions.Count))
-                    _scanner.Fail($"the label {word} stands twice");
+                if (!_labels.TryAdd(label, _instructions.Count))
+                    _scanner.Fail($"the label {label} stands twice");
             }
             else
-                ReadInstruction(word + " " + (_scanner.Accept(';') ? "" : _scanner.Until(';')), line);
+                ReadInstruction(_scanner.Until(';'), line);
         }
     }
 
@@ -112,78 +111,93 @@ sealed class BodyReader
     {
         if (!_names.TryAdd(register.Name, _registers.Count))
             _scanner.Fail($"the register {register.Name} is declared twice");
+        _registerOperands.Add(new(OperandKind.Register, _registers.Count));
         _registers.Add(register);
     }
 
-    void ReadInstruction(string text, int line)
+    void ReadInstruction(ReadOnlyMemory<char> source, int line)
     {
-        PtxFault Fault(string what) => new(FaultKind.Syntax, _scanner.Entry, line, text, what);
-        string rest = text;
+        PtxFault Fault(string what) =>
+            new(FaultKind.Syntax, _scanner.Entry, line, source.ToString(), what);
+        ReadOnlySpan<char> rest = source.Span;
+        if (rest.IsEmpty)
+            throw Fault("an instruction is missing");
         int predicate = -1;
         bool negated = false;
         if (rest[0] == '@')
         {
-            negated = rest[1] == '!';
-            int from = negated ? 2 : 1, blank = rest.IndexOfAny([' ', '\t']);
-            if (blank < 0 || !_names.TryGetValue(rest[from..blank], out predicate)
+            negated = rest.StartsWith("@!");
+            int blank = rest.IndexOfAny(" \t\n");
+            if (blank < 0 || !_find.TryGetValue(rest[(negated ? 2 : 1)..blank], out predicate)
                 || _registers[predicate].Width != RegisterWidth.Predicate)
                 throw Fault("the guard is no predicate register");
             rest = rest[blank..].TrimStart();
         }
-        int end = rest.IndexOfAny([' ', '\t', '\n']);
-        string opcode = end < 0 ? rest : rest[..end];
-        List<PtxOperand> operands = [];
-        if (end >= 0)
-            foreach (string part in Split(rest[end..]))
-                operands.Add(ReadOperand(part) ?? throw Fault($"the operand {part} is not known"));
-        _instructions.Add(new(opcode, [.. operands], predicate, negated, line, text));
+        int end = rest.IndexOfAny(" \t\n");
+        ReadOnlySpan<char> opcode = end < 0 ? rest : rest[..end];
+        if (!_findOpcode.TryGetValue(opcode, out PtxOpcode? code))
+            _opcodes.Add(opcode.ToString(), code = new(opcode.ToString()));
+        _operands.Clear();
+        for (rest = end < 0 ? [] : rest[end..]; Next(ref rest, out ReadOnlySpan<char> part);)
+            _operands.Add(ReadOperand(part) ?? throw Fault($"the operand {part} is not known"));
+        _instructions.Add(new(code, [.. _operands], predicate, negated, line, source));
     }
 
-    // At commas outside of brackets and braces.
-    static IEnumerable<string> Split(string text)
+    // Cuts at the next comma outside of brackets and braces; false at the end.
+    static bool Next(ref ReadOnlySpan<char> text, out ReadOnlySpan<char> part)
     {
-        int depth = 0, start = 0;
-        for (int i = 0; i <= text.Length; i++)
+        text = text.TrimStart();
+        int depth = 0, i = 0;
+        for (; i < text.Length; i++)
         {
-            char c = i < text.Length ? text[i] : ',';
-            depth += c is '[' or '{' ? 1 : c is ']' or '}' ? -1 : 0;
-            if (c != ',' || (depth > 0 && i < text.Length))
-                continue;
-            string part = text[start..i].Trim();
-            start = i + 1;
-            if (part.Length > 0)
-                yield return part;
+            char c = text[i];
+            if (c is '[' or '{')
+                depth++;
+            else if (c is ']' or '}')
+                depth--;
+            else if (c == ',' && depth == 0)
+                break;
         }
+        part = text[..i].TrimEnd();
+        text = i < text.Length ? text[(i + 1)..] : [];
+        return part.Length > 0;
     }
 
-    PtxOperand? ReadOperand(string text)
+    PtxOperand? ReadOperand(ReadOnlySpan<char> text)
     {
         if (text[0] == '{' && text[^1] == '}')
-            return Vector(Split(text[1..^1]));
+            return Vector(text[1..^1]);
         if (text[0] == '[' && text[^1] == ']')
             return Memory(text[1..^1].Trim());
-        if (text.Contains('|', StringComparison.Ordinal))
-            return Vector(text.Split('|', StringSplitOptions.TrimEntries));
-        if (_names.TryGetValue(text, out int register))
-            return new(OperandKind.Register, register);
+        if (text[0] == '%' && text.Contains('|'))
+            return Vector(text.ToString().Replace('|', ','));
+        if (_find.TryGetValue(text, out int register))
+            return _registerOperands[register];
         if (Number(text) is long value)
             return new(OperandKind.Immediate, Value: value);
-        if (_symbols.Exists(s => s.Name == text))
-            return new(OperandKind.Symbol, Name: text);
-        return text[0] == '%' || !text.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '$')
-            ? null : new(OperandKind.Label, Name: text);
+        string name = text.ToString();
+        if (_symbols.Exists(s => s.Name == name))
+            return new(OperandKind.Symbol, Name: name);
+        return name[0] == '%' || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '$')
+            ? null : new(OperandKind.Label, Name: name);
     }
 
-    PtxOperand? Vector(IEnumerable<string> parts)
+    PtxOperand? Vector(ReadOnlySpan<char> text)
     {
-        PtxOperand?[] elements = [.. parts.Select(ReadOperand)];
-        return Array.IndexOf(elements, null) >= 0 ? null : new(OperandKind.Vector, Elements: elements!);
+        List<PtxOperand> elements = [];
+        while (Next(ref text, out ReadOnlySpan<char> part))
+        {
+            if (ReadOperand(part) is not PtxOperand element)
+                return null;
+            elements.Add(element);
+        }
+        return new(OperandKind.Vector, Elements: [.. elements]);
     }
 
-    PtxOperand? Memory(string text)
+    PtxOperand? Memory(ReadOnlySpan<char> text)
     {
-        int sign = text.IndexOfAny(['+', '-']);
-        string name = (sign < 0 ? text : text[..sign]).Trim();
+        int sign = text.IndexOfAny('+', '-');
+        ReadOnlySpan<char> name = (sign < 0 ? text : text[..sign]).Trim();
         long offset = 0;
         if (sign >= 0)
         {
@@ -191,23 +205,25 @@ sealed class BodyReader
                 return null;
             offset = text[sign] == '-' ? -number : number;
         }
-        if (_names.TryGetValue(name, out int register))
+        if (_find.TryGetValue(name, out int register))
             return new(OperandKind.Memory, register, offset);
-        return _symbols.Exists(s => s.Name == name) || _parameters.Any(p => p.Name == name)
-            ? new(OperandKind.Memory, Value: offset, Name: name) : null;
+        string symbol = name.ToString();
+        return _symbols.Exists(s => s.Name == symbol) || _parameters.Any(p => p.Name == symbol)
+            ? new(OperandKind.Memory, Value: offset, Name: symbol) : null;
     }
 
-    static long? Number(string text)
+    static long? Number(ReadOnlySpan<char> text)
     {
-        if (text.StartsWith("0f", StringComparison.OrdinalIgnoreCase) && text.Length == 10
-            || text.StartsWith("0d", StringComparison.OrdinalIgnoreCase) && text.Length == 18
-            || text.StartsWith("0x", StringComparison.OrdinalIgnoreCase))
+        if (!char.IsAsciiDigit(text[0]) && text[0] != '-')
+            return null;
+        if (text.Length > 2 && text[0] == '0' && (text[1] is 'x' or 'X'
+            || (text[1] is 'f' or 'F' && text.Length == 10) || (text[1] is 'd' or 'D' && text.Length == 18)))
             return ulong.TryParse(
-                text.AsSpan(2), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out ulong bits)
+                text[2..], NumberStyles.HexNumber, CultureInfo.InvariantCulture, out ulong bits)
                 ? (long)bits : null;
         if (long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long number))
             return number;
-        return ulong.TryParse(text.AsSpan().TrimEnd('U'), CultureInfo.InvariantCulture, out ulong large)
+        return ulong.TryParse(text.TrimEnd('U'), CultureInfo.InvariantCulture, out ulong large)
             ? (long)large : null;
     }
 }

@@ -1,20 +1,39 @@
 namespace HeadTap.PtxMachine;
 
+/// <summary>The name of an instruction with everything behind its points.</summary>
+/// <param name="Name">All of it: <c>ld.global.v4.f32</c>.</param>
+sealed record PtxOpcode(string Name)
+{
+    /// <summary>Up to the first point: <c>ld</c>.</summary>
+    public string Stem { get; } = Name.IndexOf('.') is int point and > 0 ? Name[..point] : Name;
+
+    /// <summary>True for what ends a basic block.</summary>
+    public bool EndsBlock => Stem is "bra" or "ret" or "exit" or "bar" or "barrier";
+}
+
 /// <summary>One instruction of an entry's body.</summary>
-/// <param name="Opcode">All of it: <c>ld.global.v4.f32</c>.</param>
+/// <param name="Code">What it does.</param>
 /// <param name="Operands">In their order.</param>
 /// <param name="Predicate">The register that guards it, -1 without one.</param>
 /// <param name="Negated">True for <c>@!</c>.</param>
 /// <param name="Line">Of the module, from 1.</param>
-/// <param name="Text">As written.</param>
+/// <param name="Source">As written.</param>
 sealed record PtxInstruction(
-    string Opcode, PtxOperand[] Operands, int Predicate, bool Negated, int Line, string Text)
+    PtxOpcode Code, PtxOperand[] Operands, int Predicate, bool Negated, int Line,
+    ReadOnlyMemory<char> Source)
 {
-    /// <summary>Opcode up to the first point: <c>ld</c>.</summary>
-    public string Stem { get; } = Opcode.IndexOf('.') is int point and > 0 ? Opcode[..point] : Opcode;
+    /// <summary>All of the opcode.</summary>
+    public string Opcode => Code.Name;
+
+    /// <summary>The opcode up to the first point.</summary>
+    public string Stem => Code.Stem;
 
     /// <summary>True for what ends a basic block.</summary>
-    public bool EndsBlock => Stem is "bra" or "ret" or "exit" or "bar" or "barrier";
+    public bool EndsBlock => Code.EndsBlock;
+
+    /// <summary>As written, in one line.</summary>
+    public string Text => string.Join(' ',
+        Source.ToString().Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
 
     /// <summary>Registers that it writes, predicated or not.</summary>
     public IEnumerable<int> Written =>

@@ -60,20 +60,33 @@ sealed class PtxScanner(string text)
         return text[start.._at];
     }
 
-    /// <summary>All up to a sign, which is passed too; comments are no part of it.</summary>
-    public string Until(char end)
+    /// <summary>A word with a colon behind it, passed too; null where something else is next.</summary>
+    public string? AcceptLabel()
     {
         SkipBlanks();
-        int start = _at;
-        while (_at < text.Length && text[_at] != end)
-        {
-            if (text[_at] == '\n')
-                _line++;
-            _at++;
-        }
-        if (_at >= text.Length || text[_at] != end)
+        int end = _at;
+        while (end < text.Length && (char.IsAsciiLetterOrDigit(text[end]) || text[end] is '_' or '$'))
+            end++;
+        int colon = end;
+        while (colon < text.Length && text[colon] is ' ' or '\t')
+            colon++;
+        if (end == _at || colon >= text.Length || text[colon] != ':')
+            return null;
+        string label = text[_at..end];
+        _at = colon + 1;
+        return label;
+    }
+
+    /// <summary>All up to a sign, which is passed too; comments are no part of it.</summary>
+    public ReadOnlyMemory<char> Until(char end)
+    {
+        SkipBlanks();
+        int start = _at, length = text.AsSpan(start).IndexOf(end);
+        if (length < 0)
             Fail($"'{end}' is missing");
-        return text[start.._at++].TrimEnd();
+        _line += text.AsSpan(start, length).Count('\n');
+        _at = start + length + 1;
+        return text.AsMemory(start, length).TrimEnd();
     }
 
     /// <summary>Ends the reading with a fault at the line of the next character.</summary>
@@ -92,23 +105,19 @@ sealed class PtxScanner(string text)
     {
         while (_at < text.Length)
         {
-            if (text[_at] == '\n')
+            char c = text[_at];
+            if (c == '\n')
                 _line++;
-            else if (text.AsSpan(_at).StartsWith("//"))
+            else if (c == '/' && _at + 1 < text.Length && text[_at + 1] is '/' or '*')
             {
-                int end = text.IndexOf('\n', _at);
-                _at = end < 0 ? text.Length : end;
-                continue;
-            }
-            else if (text.AsSpan(_at).StartsWith("/*"))
-            {
-                int end = text.IndexOf("*/", _at, StringComparison.Ordinal);
-                end = end < 0 ? text.Length : end + 2;
+                bool line = text[_at + 1] == '/';
+                int end = text.IndexOf(line ? "\n" : "*/", _at, StringComparison.Ordinal);
+                end = end < 0 ? text.Length : line ? end : end + 2;
                 _line += text.AsSpan(_at, end - _at).Count('\n');
                 _at = end;
                 continue;
             }
-            else if (!char.IsWhiteSpace(text[_at]))
+            else if (!char.IsWhiteSpace(c))
                 return;
             _at++;
         }
