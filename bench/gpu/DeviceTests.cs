@@ -12,8 +12,8 @@ static class DeviceTests
 {
     static readonly string[] s_assemblies = ["HeadTap.Kernels.Tests", "HeadTap.Models.Tests"];
 
-    /// <summary>Runs every test whose arguments name the device; 1 when one fails, none passes, or one that is
-    /// there did not run.</summary>
+    /// <summary>Runs every test whose arguments name the device; 1 when one fails, none passes, or one that
+    /// is there did not run.</summary>
     internal static int Run(Options options)
     {
         string argument = options.Device == "cpu" ? "cpu512" : options.Device;
@@ -30,7 +30,8 @@ static class DeviceTests
             foreach ((string reason, int count) in listener.Skipped)
                 Console.WriteLine($"  {count} skipped: {reason}");
             if (listener.Ran != there)
-                Console.WriteLine($"  {there} cases name {argument}, and {listener.Ran} ran: that is a failure");
+                Console.WriteLine(
+                    $"  {there} cases name {argument}, and {listener.Ran} ran: that is a failure");
             passed += listener.Passed;
             failed += listener.Failed + (listener.Ran == there ? 0 : 1);
         }

@@ -19,10 +19,11 @@ public sealed class VerbTests
     }
 
     [Test]
-    public void Devices_lists_the_host_and_the_simulator()
+    public void Devices_lists_the_host_the_simulator_and_the_interpreter()
     {
         JsonArray devices = Headtap.Done("devices", "--json").Json.AsArray();
-        Assert.That(devices.Select(d => (string)d!["name"]!), Is.SupersetOf((string[])["cpu", "simulator"]));
+        Assert.That(devices.Select(d => (string)d!["name"]!), Is.SupersetOf(
+            (string[])["cpu", "simulator", "ptx"]));
         Assert.That(devices.Count(d => (bool)d!["auto"]!), Is.EqualTo(1));
         Assert.That(devices.Where(d => !(bool)d!["usable"]!).All(d => ((string)d!["refusal"]!).Length > 0));
         string table = Headtap.Done("devices", "--verbose").Out;

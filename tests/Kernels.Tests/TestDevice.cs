@@ -58,12 +58,13 @@ static class TestDevice
         return Opened[key] = ComputeDevice.Open(key);
     }
 
-    /// <summary>Opens a device of <see cref="TensorCores"/> for products in <paramref name="precision"/>, or skips
-    /// the test on a CUDA device that is too old. It is shared: the caller sets Fp32 again.</summary>
+    /// <summary>Opens a device of <see cref="TensorCores"/> for products in <paramref name="precision"/>, or
+    /// skips the test on a CUDA device that is too old. It is shared: the caller sets Fp32 again.</summary>
     internal static ComputeDevice Open(string name, Precision precision)
     {
         ComputeDevice device = Open(name);
-        if (device.Accelerator is CudaAccelerator { Architecture: var found } && !Precisions.HasTensorCores(found))
+        if (device.Accelerator is CudaAccelerator { Architecture: var found }
+            && !Precisions.HasTensorCores(found))
             Assert.Ignore($"{found} has no {precision.Name()}");
         device.Precision = precision;
         return device;

@@ -11,7 +11,8 @@ sealed class GlobalOptions(Terminal terminal, CancellationToken cancel)
 {
     readonly Option<string> _device = new("--device")
     {
-        Description = "auto, cpu, simulator, opencl[:N] or cuda[:N]; headtap devices lists them",
+        Description = "auto, cpu, simulator, opencl[:N], cuda[:N] or ptx[:ARCHITECTURE]; headtap devices "
+            + "lists them",
         HelpName = "NAME", DefaultValueFactory = _ => "auto", Recursive = true,
     };
 

@@ -59,8 +59,8 @@ static class PtxMachineDriver
     internal static void Install()
     {
         if (!Present)
-            throw new UserException($"device ptx cannot be used: {AssemblyName}.dll is not beside the program; "
-                + "use a build from source, dotnet run --project src/Cli");
+            throw new UserException($"device ptx cannot be used: {AssemblyName}.dll is not beside the program"
+                + "; use a build from source, dotnet run --project src/Cli");
         if (DriverLibraries.CudaIsTaken)
             throw new UserException($"device ptx cannot be used: {Taken}");
         try

@@ -28,8 +28,8 @@ public class DeviceCasesTests
         Assert.That(new DeviceFilter("cuda:1", "").Count(s_all), Is.EqualTo(0));
     }
 
-    // The simulator imitates the instructions of tensor cores: its result is no proof of theirs. Attention once
-    // ran there alone.
+    // The simulator imitates the instructions of tensor cores: its result is no proof of theirs. Attention
+    // once ran there alone.
     [TestCase(typeof(AttentionTensorTests)), TestCase(typeof(AttentionEditedTests)),
         TestCase(typeof(HeadResultsTests)), TestCase(typeof(MatMulPrecisionTests)),
         TestCase(typeof(MatMulPartsTests))]

@@ -23,7 +23,7 @@ public class MatMulPrecisionTests
     static IEnumerable<TestCaseData> Products() =>
         from device in TestDevice.TensorCores
         from precision in Reduced
-        from shape in device == "cuda" ? Shapes.Concat(LargeShapes) : Shapes
+        from shape in device is "cuda" or "ptx" ? Shapes.Concat(LargeShapes) : Shapes
         select new TestCaseData(device, precision, shape);
 
     static IEnumerable<TestCaseData> DevicePrecisions() =>

@@ -13,7 +13,7 @@ public class LensInitialValueTests
 
     [Test, Combinatorial]
     public void One_head_at_first_values_is_the_logit_lens(
-        [Values("cpu512", "opencl")] string device,
+        [ValueSource(typeof(TestDevice), nameof(TestDevice.Quick))] string device,
         [Values(LensInitial.Folded, LensInitial.Raw)] LensInitial initial,
         [Values(3, 23)] int positions)
     {
@@ -41,7 +41,7 @@ public class LensInitialValueTests
         Assert.That(folded.Plain["bias"], Is.Not.All.Zero);
     }
 
-    [TestCase("cpu512"), TestCase("opencl")]
+    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.Quick))]
     public void Thin_and_head_agree(string device)
     {
         using LensCase head = Case(device, LensKind.Head, 3), thin = Case(device, LensKind.Thin, 3);
@@ -67,7 +67,7 @@ public class LensInitialValueTests
         }
     }
 
-    [TestCase("cpu512"), TestCase("opencl")]
+    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.Quick))]
     public void Residual_is_the_logit_lens_of_the_stream_after_attention(string device)
     {
         using LensCase lens = Case(device, LensKind.Residual, 3);
@@ -88,7 +88,7 @@ public class LensInitialValueTests
             Narrow(Centred(Numbers.Wide(plain))), Narrow(Centred(Numbers.Wide(lens.Logits()))));
     }
 
-    [TestCase("cpu512"), TestCase("opencl")]
+    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.Quick))]
     public void Tuned_is_the_models_head_on_the_stream_before_the_layer(string device)
     {
         using LensCase lens = Case(device, LensKind.Tuned, 3);
@@ -97,7 +97,7 @@ public class LensInitialValueTests
             lens.Oracle.ModelLogits(lens.Sight, lens.Sight.Before), lens.Logits());
     }
 
-    [TestCase("cpu512"), TestCase("opencl")]
+    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.Quick))]
     public void Low_rank_of_full_rank_is_head(string device)
     {
         using LensCase head = Case(device, LensKind.Head, 3);

@@ -72,7 +72,7 @@ public class LensKindTests
         AssertStep(lens, chunk);
     }
 
-    [TestCase("cpu512"), TestCase("opencl")]
+    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.Quick))]
     public void A_head_lens_reads_the_same_through_results_and_through_z(string device)
     {
         using var lens = new LensCase(device, Options(LensKind.Head), 11);

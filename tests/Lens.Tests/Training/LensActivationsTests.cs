@@ -13,7 +13,7 @@ public class LensActivationsTests
     // b T + t: rows of a batch are padded to its longest.
     static readonly int[][] Chosen = [[4, 1, 7], [2, 3]];
 
-    [TestCase("cpu512"), TestCase("opencl")]
+    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.Quick))]
     public void Positions_of_several_batches_stand_one_after_the_other(string device)
     {
         using var test = new TestModel(device);
@@ -38,7 +38,7 @@ public class LensActivationsTests
             Is.EqualTo(Recorded(test.Model, new Site(SiteKind.LnFinalNormalized))[60..]));
     }
 
-    [TestCase("cpu512"), TestCase("opencl")]
+    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.Quick))]
     public void The_target_is_what_the_model_says(string device)
     {
         using var test = new TestModel(device);
@@ -50,7 +50,7 @@ public class LensActivationsTests
         Assert.That(losses.ToArray(), Is.All.Zero);
     }
 
-    [TestCase("cpu512"), TestCase("opencl")]
+    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.Quick))]
     public void Results_and_the_bias_are_what_attention_writes(string device)
     {
         using var test = new TestModel(device);

@@ -2,11 +2,13 @@ using System.Runtime.InteropServices;
 
 namespace HeadTap.PtxMachine.Tests;
 
-/// <summary>The driver's functions called as native code calls them: by name, and with what is wrong.</summary>
+/// <summary>The driver's functions called as native code calls them: by name, and with what is
+/// wrong.</summary>
 [Platform("Linux"), NonParallelizable]
 public unsafe class DriverCallsTests
 {
-    const string Empty = ".version 7.8\n.target sm_75\n.address_size 64\n.visible .entry empty()\n{\n\tret;\n}\n";
+    const string Empty = ".version 7.8\n.target sm_75\n.address_size 64\n"
+        + ".visible .entry empty()\n{\n\tret;\n}\n";
 
     static readonly nint s_library = PtxDriver.Install();
 
@@ -42,7 +44,8 @@ public unsafe class DriverCallsTests
                 &value, kind, device);
             return error == 0 ? value : -error;
         }
-        Assert.That(Enumerable.Range(0, 3).Select(d => (Attribute(75, d), Attribute(76, d), Attribute(16, d))),
+        Assert.That(
+            Enumerable.Range(0, 3).Select(d => (Attribute(75, d), Attribute(76, d), Attribute(16, d))),
             Is.EqualTo(((int, int, int)[])[(7, 5, 40), (8, 0, 108), (9, 0, 132)]));
         Assert.That((Attribute(8, 1), Attribute(97, 1), Attribute(81, 1)),
             Is.EqualTo((48 << 10, 163 << 10, 164 << 10)));
@@ -95,7 +98,8 @@ public unsafe class DriverCallsTests
         Assert.That(before - Free(), Is.GreaterThanOrEqualTo(1 << 20));
         nint other = Create(0);
         int kind;
-        Assert.That(((delegate* unmanaged<void*, int, nint, int>)At("cuPointerGetAttribute"))(&kind, 2, a), Is.Zero);
+        var ask = (delegate* unmanaged<void*, int, nint, int>)At("cuPointerGetAttribute");
+        Assert.That(ask(&kind, 2, a), Is.Zero);
         Assert.That(kind, Is.EqualTo(2));
         Assert.That(Call("cuMemFree_v2", a), Is.Zero);
         Assert.That(Call("cuCtxDestroy_v2", other), Is.Zero);
@@ -187,7 +191,8 @@ public unsafe class DriverCallsTests
     static nint Create(int device)
     {
         nint context;
-        Assert.That(((delegate* unmanaged<nint*, int, int, int>)At("cuCtxCreate_v2"))(&context, 0, device), Is.Zero);
+        var create = (delegate* unmanaged<nint*, int, int, int>)At("cuCtxCreate_v2");
+        Assert.That(create(&context, 0, device), Is.Zero);
         return context;
     }
 

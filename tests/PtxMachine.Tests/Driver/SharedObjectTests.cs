@@ -37,7 +37,8 @@ public class SharedObjectTests
     [TestCase(62), TestCase(183)]
     public void Processors_differ_in_one_number(int machine)
     {
-        byte[] one = SharedObject.Bytes((ushort)machine, [("a", 1)]), other = SharedObject.Bytes(0, [("a", 1)]);
+        byte[] one = SharedObject.Bytes((ushort)machine, [("a", 1)]),
+            other = SharedObject.Bytes(0, [("a", 1)]);
         Assert.That(Enumerable.Range(0, one.Length).Where(i => one[i] != other[i]), Is.EqualTo((int[])[18]));
         Assert.That(one[18], Is.EqualTo(machine));
     }
@@ -46,7 +47,8 @@ public class SharedObjectTests
     public void No_file_stays_behind()
     {
         _ = SharedObject.Load([("a", 1)]);
-        Assert.That(Directory.GetFiles(Path.GetTempPath(), $"libcuda-ptx-{Environment.ProcessId}-*"), Is.Empty);
+        Assert.That(Directory.GetFiles(
+            Path.GetTempPath(), $"libcuda-ptx-{Environment.ProcessId}-*"), Is.Empty);
     }
 
     [UnmanagedCallersOnly]

@@ -1,8 +1,8 @@
 namespace HeadTap.PtxMachine;
 
 /// <summary>
-/// What a host program reads of a card and <see cref="PtxArchitecture"/> leaves out, because no kernel can see
-/// it.
+/// What a host program reads of a card and <see cref="PtxArchitecture"/> leaves out, because no kernel can
+/// see it.
 /// </summary>
 /// <param name="Card">The card whose numbers these are.</param>
 /// <param name="Blocks">Blocks that one multiprocessor holds.</param>

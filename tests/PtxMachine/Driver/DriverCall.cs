@@ -39,7 +39,8 @@ static unsafe class DriverCall
         }
     }
 
-    /// <summary>The text of an error: the last line of this thread where it is that error, else its name.</summary>
+    /// <summary>The text of an error: the last line of this thread where it is that error, else its
+    /// name.</summary>
     [UnmanagedCallersOnly]
     internal static int GetErrorString(int error, nint* text)
     {

@@ -41,7 +41,8 @@ static unsafe class DriverDevices
     internal static int GetName(byte* name, int length, int device) => DriverCall.Run(() =>
     {
         PtxDevice found = At(device);
-        byte[] text = Encoding.ASCII.GetBytes($"PTX machine, {found.Architecture.Name} as {found.Sheet.Card}");
+        byte[] text = Encoding.ASCII.GetBytes(
+            $"PTX machine, {found.Architecture.Name} as {found.Sheet.Card}");
         int kept = Math.Min(text.Length, length - 1);
         text.AsSpan(0, kept).CopyTo(new(name, kept));
         name[kept] = 0;

@@ -3,8 +3,8 @@ using System.Collections.Concurrent;
 namespace HeadTap.PtxMachine;
 
 /// <summary>
-/// What callers hold of contexts, modules, functions, streams and events: numbers that are never used twice, so
-/// one that was freed, or is of another kind, is found out.
+/// What callers hold of contexts, modules, functions, streams and events: numbers that are never used twice,
+/// so one that was freed, or is of another kind, is found out.
 /// </summary>
 static class DriverHandles
 {

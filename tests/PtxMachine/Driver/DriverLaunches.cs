@@ -38,7 +38,8 @@ static unsafe class DriverLaunches
         for (int i = 0; i < entry.Parameters.Count; i++)
         {
             PtxParameter parameter = entry.Parameters[i];
-            new ReadOnlySpan<byte>((void*)parameters[i], parameter.Size).CopyTo(bytes.AsSpan(parameter.Offset));
+            new ReadOnlySpan<byte>((void*)parameters[i], parameter.Size)
+                .CopyTo(bytes.AsSpan(parameter.Offset));
         }
         return bytes;
     }

@@ -3,7 +3,8 @@ using System.Runtime.InteropServices;
 
 namespace HeadTap.PtxMachine;
 
-/// <summary>Memory of devices, host memory that the driver gives out or registers, copies and fills.</summary>
+/// <summary>Memory of devices, host memory that the driver gives out or registers, copies and
+/// fills.</summary>
 static unsafe class DriverMemory
 {
     const int PageBytes = 4096;
@@ -59,7 +60,8 @@ static unsafe class DriverMemory
         NativeMemory.AlignedFree((void*)address);
     });
 
-    /// <summary>Notes host memory of the caller. Kernels may not touch it: a launch that does is a fault.</summary>
+    /// <summary>Notes host memory of the caller. Kernels may not touch it: a launch that does is a
+    /// fault.</summary>
     [UnmanagedCallersOnly]
     internal static int RegisterHost(nint address, nint bytes, int flags) => DriverCall.Run(() =>
     {
@@ -79,13 +81,15 @@ static unsafe class DriverMemory
     internal static int GetDevicePointer(nint* device, nint host, int flags)
         => DriverCall.Run(() => *device = host);
 
-    /// <summary>Says of an address whether it is device memory (2) or host memory of the driver (1).</summary>
+    /// <summary>Says of an address whether it is device memory (2) or host memory of the driver
+    /// (1).</summary>
     [UnmanagedCallersOnly]
     internal static int GetPointerAttribute(void* value, int attribute, nint address) => DriverCall.Run(() =>
     {
         const int MemoryType = 2;
         if (attribute != MemoryType)
-            throw new DriverException(DriverError.InvalidValue, $"pointer attribute {attribute} is not answered");
+            throw new DriverException(
+                DriverError.InvalidValue, $"pointer attribute {attribute} is not answered");
         *(int*)value = OwnerOf(address) is not null ? 2
             : Within(s_pinned, address) || Within(s_registered, address) ? 1
             : throw new DriverException(DriverError.InvalidValue, $"0x{address:x} is unknown to the driver");

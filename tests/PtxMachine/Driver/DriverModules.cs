@@ -28,7 +28,8 @@ static unsafe class DriverModules
     });
 
     /// <summary>Ends a module and its entries; 0 is none.</summary>
-    /// <remarks>ILGPU unloads a module that it failed to load, and would hide why behind that error.</remarks>
+    /// <remarks>ILGPU unloads a module that it failed to load, and would hide why behind that
+    /// error.</remarks>
     [UnmanagedCallersOnly]
     internal static int Unload(nint module) => DriverCall.Run(() =>
     {

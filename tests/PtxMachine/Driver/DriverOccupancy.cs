@@ -11,8 +11,8 @@ static unsafe class DriverOccupancy
         => DriverCall.Run(() => *blocks = Resident(
             DriverContexts.Current, DriverHandles.Get<PtxEntry>(function), threads, dynamicBytes));
 
-    /// <summary>The largest block that keeps the most threads on a multiprocessor, and the blocks that fill the
-    /// device.</summary>
+    /// <summary>The largest block that keeps the most threads on a multiprocessor, and the blocks that fill
+    /// the device.</summary>
     [UnmanagedCallersOnly]
     internal static int PotentialBlock(
         int* gridSize, int* blockSize, nint function, delegate* unmanaged<int, nint> sharedOfBlock,
@@ -36,7 +36,8 @@ static unsafe class DriverOccupancy
         *gridSize = best.Blocks * device.Architecture.Multiprocessors;
     });
 
-    /// <summary>Blocks of an entry that one multiprocessor holds at once; 0 when it cannot hold one.</summary>
+    /// <summary>Blocks of an entry that one multiprocessor holds at once; 0 when it cannot hold
+    /// one.</summary>
     static int Resident(PtxDevice device, PtxEntry entry, int threads, long dynamicBytes)
     {
         PtxArchitecture limits = device.Architecture;

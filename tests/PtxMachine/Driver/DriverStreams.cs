@@ -5,7 +5,8 @@ namespace HeadTap.PtxMachine;
 /// <summary>Streams. A call has done its work when it returns, so all streams are one, in order.</summary>
 static unsafe class DriverStreams
 {
-    /// <exception cref="DriverException">The handle is neither 0, the default stream, nor a stream.</exception>
+    /// <exception cref="DriverException">The handle is neither 0, the default stream, nor a
+    /// stream.</exception>
     internal static void Require(nint stream)
     {
         if (stream != 0)

@@ -2,11 +2,11 @@ namespace HeadTap.PtxMachine;
 
 /// <summary>
 /// A CUDA driver whose devices are PTX machines. A program that imports libcuda, ILGPU for one, runs on it
-/// unchanged: <see cref="Install()"/> gives the handle of a library with the driver's functions, and the program's
-/// <c>NativeLibrary.SetDllImportResolver</c> answers "cuda" with it.
+/// unchanged: <see cref="Install()"/> gives the handle of a library with the driver's functions, and the
+/// program's <c>NativeLibrary.SetDllImportResolver</c> answers "cuda" with it.
 /// </summary>
-/// <remarks>Calls are synchronous: an error comes from the call that did wrong, not from a later one, and does not
-/// end the context.</remarks>
+/// <remarks>Calls are synchronous: an error comes from the call that did wrong, not from a later one, and
+/// does not end the context.</remarks>
 public static class PtxDriver
 {
     static readonly Lock s_once = new();
@@ -26,10 +26,12 @@ public static class PtxDriver
     {
         lock (s_once)
             return s_library != 0 ? s_library : Install(
-                PtxArchitecture.All, DriverChecks.Read(Environment.GetEnvironmentVariable(DriverChecks.Variable)));
+                PtxArchitecture.All,
+                DriverChecks.Read(Environment.GetEnvironmentVariable(DriverChecks.Variable)));
     }
 
-    /// <summary>Installs one device for each of <paramref name="architectures"/>; once in a process.</summary>
+    /// <summary>Installs one device for each of <paramref name="architectures"/>; once in a
+    /// process.</summary>
     /// <returns>The library.</returns>
     /// <exception cref="InvalidOperationException">The driver is installed already.</exception>
     /// <exception cref="PlatformNotSupportedException">Not Linux, or not a processor that .NET calls x64 or
@@ -41,7 +43,8 @@ public static class PtxDriver
         lock (s_once)
         {
             if (s_library != 0)
-                throw new InvalidOperationException("the PTX machine's driver is installed once in a process");
+                throw new InvalidOperationException(
+                    "the PTX machine's driver is installed once in a process");
             s_library = SharedObject.Load(DriverExports.All);
             DriverDevices.All = [.. architectures.Select((a, i) => new PtxDevice(i, a, checks))];
             return s_library;

@@ -5,8 +5,8 @@ using System.Text;
 namespace HeadTap.PtxMachine;
 
 /// <summary>
-/// A Linux library without code: a table of names and addresses that are already in this process. The system's
-/// loader reads it, and its symbol look-up then answers a name with the address.
+/// A Linux library without code: a table of names and addresses that are already in this process. The
+/// system's loader reads it, and its symbol look-up then answers a name with the address.
 /// </summary>
 /// <remarks>
 /// Symbols of section SHN_ABS are addresses as they stand, which the loader does not move (glibc 2.28 and
@@ -50,7 +50,8 @@ static class SharedObject
         }
     }
 
-    /// <summary>The file: header, three segments, symbols, their hash table, the dynamic section, names.</summary>
+    /// <summary>The file: header, three segments, symbols, their hash table, the dynamic section,
+    /// names.</summary>
     internal static byte[] Bytes(ushort machine, IReadOnlyList<(string Name, nint Address)> symbols)
     {
         byte[][] names = [.. symbols.Select(s => Encoding.ASCII.GetBytes(s.Name + '\0'))];
@@ -104,7 +105,8 @@ static class SharedObject
 
     static void WriteHeader(Span<byte> file, ushort machine)
     {
-        ReadOnlySpan<byte> identity = [0x7f, (byte)'E', (byte)'L', (byte)'F', 2, 1, 1]; // 64 bits, little-endian
+        // 64 bits, little-endian
+        ReadOnlySpan<byte> identity = [0x7f, (byte)'E', (byte)'L', (byte)'F', 2, 1, 1];
         identity.CopyTo(file);
         BinaryPrimitives.WriteUInt16LittleEndian(file[16..], 3); // ET_DYN
         BinaryPrimitives.WriteUInt16LittleEndian(file[18..], machine);

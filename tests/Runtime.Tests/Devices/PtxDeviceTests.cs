@@ -20,7 +20,8 @@ public class PtxDeviceTests
         using ComputeDevice device = ComputeDevice.Open(name);
         var cuda = (CudaAccelerator)device.Accelerator!;
         Assert.That(cuda.Architecture.ToString(), Is.EqualTo(found));
-        Assert.That((device.Name, device.Kind, device.Entry.IsGpu), Is.EqualTo((name, DeviceKind.Cuda, false)));
+        Assert.That((device.Name, device.Kind, device.Entry.IsGpu),
+            Is.EqualTo((name, DeviceKind.Cuda, false)));
         Assert.That((device.Entry.SharedBytes, cuda.WarpSize), Is.EqualTo((shared, 32)));
         Assert.That(cuda.MaxGridSize, Is.EqualTo(new Index3D(int.MaxValue, 65535, 65535)));
         Assert.That(new GroupLimits(device.Entry.GroupSize, device.Entry.SharedBytes).Refusal(), Is.Null);
@@ -86,7 +87,8 @@ public class PtxDeviceTests
         using ComputeDevice device = ComputeDevice.Open("ptx");
         Accelerator gpu = device.Accelerator!;
         float[] values = Numbers.Normal(2, 777);
-        using MemoryBuffer1D<float, Stride1D.Dense> x = gpu.Allocate1D(values), y = gpu.Allocate1D<float>(777);
+        using MemoryBuffer1D<float, Stride1D.Dense> x = gpu.Allocate1D(values),
+            y = gpu.Allocate1D<float>(777);
         gpu.LoadAutoGroupedStreamKernel<Index1D, ArrayView<float>, ArrayView<float>>(Kernels.Doubled)(
             777, x.View, y.View);
         gpu.Synchronize();
@@ -100,7 +102,8 @@ public class PtxDeviceTests
     {
         using ComputeDevice device = ComputeDevice.Open("ptx");
         Accelerator gpu = device.Accelerator!;
-        using MemoryBuffer1D<float, Stride1D.Dense> x = gpu.Allocate1D<float>(64), y = gpu.Allocate1D<float>(64);
+        using MemoryBuffer1D<float, Stride1D.Dense> x = gpu.Allocate1D<float>(64),
+            y = gpu.Allocate1D<float>(64);
         x.MemSetToZero();
         var past = gpu.LoadStreamKernel<ArrayView<float>, ArrayView<float>>(Kernels.PastTheEnd);
         var e = Assert.Throws<CudaException>(() => past((1, 64), x.View, y.View))!;
