@@ -1,5 +1,4 @@
 using HeadTap.Runtime;
-using ILGPU.Runtime.Cuda;
 
 namespace HeadTap.Kernels.Tests;
 
@@ -56,17 +55,5 @@ static class TestDevice
         if (key == "ptx" && DeviceCatalog.List().First(d => d.Name == "cuda").Refusal is null)
             Assert.Ignore("ptx: a CUDA device is here, and ILGPU takes one NVIDIA driver a process");
         return Opened[key] = ComputeDevice.Open(key);
-    }
-
-    /// <summary>Opens a device of <see cref="TensorCores"/> for products in <paramref name="precision"/>, or
-    /// skips the test on a CUDA device that is too old. It is shared: the caller sets Fp32 again.</summary>
-    internal static ComputeDevice Open(string name, Precision precision)
-    {
-        ComputeDevice device = Open(name);
-        if (device.Accelerator is CudaAccelerator { Architecture: var found }
-            && !Precisions.HasTensorCores(found))
-            Assert.Ignore($"{found} has no {precision.Name()}");
-        device.Precision = precision;
-        return device;
     }
 }

@@ -19,7 +19,7 @@ public class AttentionEditedTests
     public void On_tensor_cores_z_is_edited_to_the_bits_of_separate_edits(
         string name, Precision precision, int H, int D)
     {
-        ComputeDevice device = TestDevice.Open(name, precision);
+        ComputeDevice device = TensorCoreDevice.Open(name, precision);
         try
         {
             RequireSameBits(device, new(1, 11, H, D, [10], 0.29));

@@ -33,7 +33,7 @@ public class AttentionTensorTests
         float[] qkv = Normal(31, shape.B * shape.T * 3 * shape.C);
         using var run = new AttentionRun(TestDevice.Open(name), shape, qkv);
         float[] z, lse, dQkv;
-        ComputeDevice device = TestDevice.Open(name, precision);
+        ComputeDevice device = TensorCoreDevice.Open(name, precision);
         try
         {
             dQkv = run.Backward();

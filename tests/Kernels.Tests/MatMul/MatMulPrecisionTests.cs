@@ -155,7 +155,7 @@ public class MatMulPrecisionTests
 
         public Run(string device, Precision precision, long floats)
         {
-            _device = TestDevice.Open(device, precision);
+            _device = TensorCoreDevice.Open(device, precision);
             Ops = new Ops(_device);
             Arena = new TensorArena(_device, floats);
         }
