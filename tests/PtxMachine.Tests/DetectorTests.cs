@@ -19,7 +19,8 @@ public sealed class DetectorTests
     /// <param name="Threads">Of a block.</param>
     /// <param name="Blocks">Of the grid.</param>
     public sealed record Defect(
-        string Name, FaultKind Kind, string Body, int Threads = 64, int Blocks = 1, string Declarations = Tile)
+        string Name, FaultKind Kind, string Body, int Threads = 64, int Blocks = 1,
+        string Declarations = Tile)
     {
         public override string ToString() => Name;
     }
@@ -229,7 +230,7 @@ public sealed class DetectorTests
               setp.lt.s32 %p1, %t, 48;
               //+ setp.lt.s32 %p1, %t, 64;
               @!%p1 bra OUT;
-              mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%w4, %w5, %w6, %w7}, {%w1, %w1, %w1, %w1}, {%w1, %w1}, {%w1, %w1, %w1, %w1}; //?
+              MMA {%w4, %w5, %w6, %w7}, {%w1, %w1, %w1, %w1}, {%w1, %w1}, {%w1, %w1, %w1, %w1}; //?
             OUT:
               mov.b32 %w2, 0;
             """),
@@ -269,7 +270,7 @@ public sealed class DetectorTests
     [TestCaseSource(nameof(Defects))]
     public void A_defect_is_found_where_it_is(Defect defect)
     {
-        string text = TestKernel.Text(defect.Body, 1, defect.Declarations);
+        string text = Text(defect.Body, defect);
         PtxFault fault = Assert.Throws<PtxFault>(() => Run(text, defect))!;
         int line = Array.FindIndex(text.Split('\n'), l => l.EndsWith("//?", StringComparison.Ordinal)) + 1;
         Assert.That((fault.Kind, fault.Line), Is.EqualTo((defect.Kind, line)), fault.Message);
@@ -279,10 +280,13 @@ public sealed class DetectorTests
     [TestCaseSource(nameof(Defects))]
     public void The_mended_twin_runs(Defect defect)
     {
-        string text = TestKernel.Text(
-            defect.Body.Replace("//+", "", StringComparison.Ordinal), 1, defect.Declarations);
+        string text = Text(defect.Body.Replace("//+", "", StringComparison.Ordinal), defect);
         Assert.DoesNotThrow(() => Run(text, defect));
     }
+
+    static string Text(string body, Defect defect) => TestKernel.Text(
+        body.Replace("MMA", "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32", StringComparison.Ordinal),
+        1, defect.Declarations);
 
     static void Run(string text, Defect defect)
     {

@@ -15,7 +15,8 @@ static class FormDefinitions
 
     static float F(ulong bits) => BitConverter.UInt32BitsToSingle((uint)bits);
 
-    static ulong Bits(float value) => float.IsNaN(value) ? 0x7fffffff : BitConverter.SingleToUInt32Bits(value);
+    static ulong Bits(float value) =>
+        float.IsNaN(value) ? 0x7fffffff : BitConverter.SingleToUInt32Bits(value);
 
     static ulong Flush(ulong bits) =>
         float.IsSubnormal(F(bits)) ? bits & 0x80000000 : bits;
@@ -74,7 +75,8 @@ static class FormDefinitions
         add("mul.wide.s32", (a, b, c) => (ulong)((long)(int)a * (int)b));
         add("mad.wide.u32", (a, b, c) => a * b + c);
         add("mad.wide.s32", (a, b, c) => (ulong)((long)(int)a * (int)b) + c);
-        add("div.s64", (a, b, c) => b == 0 ? ulong.MaxValue : (ulong)(Int128.CreateChecked((long)a) / (long)b));
+        add("div.s64", (a, b, c) =>
+            b == 0 ? ulong.MaxValue : (ulong)(Int128.CreateChecked((long)a) / (long)b));
         add("div.u64", (a, b, c) => b == 0 ? ulong.MaxValue : a / b);
         add("rem.s64", (a, b, c) => b == 0 ? a : (ulong)(Int128.CreateChecked((long)a) % (long)b));
         add("rem.u64", (a, b, c) => b == 0 ? a : a % b);
@@ -153,8 +155,10 @@ static class FormDefinitions
     static void AddComparisons(Action<string, Definition> add)
     {
         add("testp.notanumber.f32", (a, b, c) => One(float.IsNaN(F(a))));
-        add("setp.eq.s32 setp.eq.u32 setp.eq.b32 setp.eq.s64 setp.eq.u64 setp.eq.b64", (a, b, c) => One(a == b));
-        add("setp.ne.s32 setp.ne.u32 setp.ne.b32 setp.ne.s64 setp.ne.u64 setp.ne.b64", (a, b, c) => One(a != b));
+        add("setp.eq.s32 setp.eq.u32 setp.eq.b32 setp.eq.s64 setp.eq.u64 setp.eq.b64",
+            (a, b, c) => One(a == b));
+        add("setp.ne.s32 setp.ne.u32 setp.ne.b32 setp.ne.s64 setp.ne.u64 setp.ne.b64",
+            (a, b, c) => One(a != b));
         add("setp.lt.s32", (a, b, c) => One((int)a < (int)b));
         add("setp.le.s32", (a, b, c) => One((int)a <= (int)b));
         add("setp.gt.s32", (a, b, c) => One((int)a > (int)b));

@@ -22,7 +22,8 @@ public sealed class MemoryTests
         using DeviceMemory memory = new(1 << 20);
         nint a = memory.Allocate(100), b = memory.Allocate(100);
         Assert.That(memory.Contains(a, 100) && memory.Contains(b + 99, 1));
-        Assert.That(memory.Contains(a, 101) || memory.Contains(a - 1, 1) || memory.Contains(b + 100, 1), Is.False);
+        Assert.That(memory.Contains(a, 101) || memory.Contains(a - 1, 1) || memory.Contains(b + 100, 1),
+            Is.False);
         memory.Free(a);
         Assert.That(memory.Contains(a, 1), Is.False);
     }

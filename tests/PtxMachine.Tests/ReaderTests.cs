@@ -59,7 +59,8 @@ public sealed class ReaderTests
         string text = TestKernel.Text("mov.b32 %w1, 0;\n" + line);
         PtxFault fault = Assert.Throws<PtxFault>(() => PtxModule.Parse(text))!;
         int at = Array.IndexOf([.. text.Split('\n').Select(l => l.Trim())], line) + 1;
-        Assert.That((fault.Kind, fault.Line, fault.Kernel), Is.EqualTo((FaultKind.Syntax, at, "K")), fault.Message);
+        Assert.That((fault.Kind, fault.Line, fault.Kernel), 
+            Is.EqualTo((FaultKind.Syntax, at, "K")), fault.Message);
     }
 
     [TestCase("ld.param.b64 %l1, [p0+8];", FaultKind.OutOfBounds)]
@@ -75,7 +76,8 @@ public sealed class ReaderTests
     public void An_architecture_has_its_instructions(string line, int since)
     {
         Assert.DoesNotThrow(() => PtxModule.Parse(TestKernel.Text(line, target: $"sm_{since}")));
-        Assert.That(Assert.Throws<PtxFault>(() => PtxModule.Parse(TestKernel.Text(line, target: "sm_75")))!.Kind,
+        string older = TestKernel.Text(line, target: "sm_75");
+        Assert.That(Assert.Throws<PtxFault>(() => PtxModule.Parse(older))!.Kind,
             Is.EqualTo(FaultKind.Architecture));
     }
 

@@ -21,7 +21,8 @@ sealed class TestKernel : IDisposable
     /// the thread's index in its block is %t, and %ra, %rb, ... are the pointers plus 4 times the thread's
     /// index. 16 registers of each kind are declared: %p, %w (32 bits), %l (64 bits).
     /// </summary>
-    public static string Text(string body, int pointers = 1, string declarations = "", string target = "sm_80")
+    public static string Text(
+        string body, int pointers = 1, string declarations = "", string target = "sm_80")
     {
         StringBuilder text = new();
         text.AppendLine(".version 7.8").AppendLine($".target {target}").AppendLine(".address_size 64");
@@ -74,7 +75,8 @@ sealed class TestKernel : IDisposable
     {
         using TestKernel kernel = new();
         nint[] pointers = [kernel.Upload(new uint[32]), .. inputs.Select(i => kernel.Upload(i))];
-        kernel.Launch(Text(body + "\n st.global.b32 [%ra], %w0;", pointers.Length), new(1), new(32), pointers);
+        kernel.Launch(Text(body + "\n st.global.b32 [%ra], %w0;", pointers.Length),
+            new(1), new(32), pointers);
         return Download<uint>(pointers[0], 32);
     }
 

@@ -79,7 +79,8 @@ public sealed class WarpFormTests
               add.s64 %l3, %a, %l1;
               st.global.v4.b32 [%l3], {%w4, %w5, %w6, %w7};
             """;
-        kernel.Launch(TestKernel.Text(body, 2, ".shared .align 16 .b8 TILE[512];"), new(1), new(32), result, input);
+        kernel.Launch(TestKernel.Text(body, 2, ".shared .align 16 .b8 TILE[512];"),
+            new(1), new(32), result, input);
         uint[] got = TestKernel.Download<uint>(result, 128);
         for (int matrix = 0; matrix < count; matrix++)
             for (int lane = 0; lane < 32; lane++)
@@ -116,9 +117,11 @@ public sealed class WarpFormTests
         uint[] cBits = new uint[128];
         for (int lane = 0; lane < 32; lane++)
             for (int i = 0; i < 4; i++)
-                cBits[4 * lane + i] = BitConverter.SingleToUInt32Bits(c[lane / 4 + i / 2 * 8, 2 * (lane % 4) + i % 2]);
+                cBits[4 * lane + i] = BitConverter.SingleToUInt32Bits(
+                    c[lane / 4 + i / 2 * 8, 2 * (lane % 4) + i % 2]);
         using TestKernel kernel = new();
-        nint[] at = [kernel.Upload(new uint[128]), kernel.Upload(aBits), kernel.Upload(bBits), kernel.Upload(cBits)];
+        nint[] at =
+            [kernel.Upload(new uint[128]), kernel.Upload(aBits), kernel.Upload(bBits), kernel.Upload(cBits)];
         string body = $$"""
             mul.wide.u32 %l1, %t, 16; add.s64 %l2, %b, %l1; add.s64 %l3, %c, %l1; add.s64 %l4, %d, %l1;
             add.s64 %l5, %a, %l1;

@@ -16,9 +16,11 @@ public sealed class WorstCaseTests
         int above = 0, below = 0;
         for (int i = 0; i < 32; i++)
         {
-            double e = BitConverter.UInt32BitsToSingle(exact[i]), w = BitConverter.UInt32BitsToSingle(worst[i]);
+            double e = BitConverter.UInt32BitsToSingle(exact[i]),
+                w = BitConverter.UInt32BitsToSingle(worst[i]);
             double off = (w - e) / e;
-            Assert.That(Math.Abs(off), Is.LessThanOrEqualTo(part + 2 * round).And.GreaterThan(part - 2 * round));
+            Assert.That(Math.Abs(off),
+                Is.LessThanOrEqualTo(part + 2 * round).And.GreaterThan(part - 2 * round));
             above += off > 0 ? 1 : 0;
             below += off < 0 ? 1 : 0;
         }

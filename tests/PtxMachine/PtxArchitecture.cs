@@ -5,7 +5,7 @@ namespace HeadTap.PtxMachine;
 /// <param name="Major">Compute capability before the point.</param>
 /// <param name="Minor">Compute capability behind it.</param>
 /// <param name="SharedBytesPerBlock">Shared memory that a block may declare.</param>
-/// <param name="SharedBytesOptIn">Shared memory that a block may have in all, once the driver is asked.</param>
+/// <param name="SharedBytesOptIn">Shared memory that a block may have in all, if asked for.</param>
 /// <param name="SharedBytesPerMultiprocessor">Shared memory of a multiprocessor.</param>
 /// <param name="MaxThreadsPerMultiprocessor">Threads that a multiprocessor holds.</param>
 /// <param name="Multiprocessors">Of the card that the numbers are taken from.</param>

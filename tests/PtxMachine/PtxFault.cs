@@ -7,7 +7,8 @@ namespace HeadTap.PtxMachine;
 public sealed class PtxFault : Exception
 {
     /// <summary>A defect that a running thread met.</summary>
-    public PtxFault(FaultKind kind, string kernel, int line, string text, Dim3 block, Dim3 thread, string what)
+    public PtxFault(
+        FaultKind kind, string kernel, int line, string text, Dim3 block, Dim3 thread, string what)
         : base($"{kind}: {what}; {kernel}, line {line}: {text}; block {block}, thread {thread}")
     {
         (Kind, Kernel, Line, Block, Thread) = (kind, kernel, line, block, thread);

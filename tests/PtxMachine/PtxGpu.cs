@@ -13,7 +13,8 @@ public sealed unsafe class PtxGpu(PtxArchitecture architecture, DeviceMemory mem
     // A launch that one core ends within this time is not worth waking others for.
     const long AloneMicroseconds = 50;
 
-    readonly BlockRun[] _runs = [.. Enumerable.Range(0, Math.Max(1, checks.Threads)).Select(_ => new BlockRun())];
+    readonly BlockRun[] _runs =
+        [.. Enumerable.Range(0, Math.Max(1, checks.Threads)).Select(_ => new BlockRun())];
 
     /// <summary>Whose limits hold.</summary>
     public PtxArchitecture Architecture { get; } = architecture;
@@ -78,11 +79,7 @@ public sealed unsafe class PtxGpu(PtxArchitecture architecture, DeviceMemory mem
             RunOnCores(launch, count, cores);
         Counters.Launches++;
         for (int i = 0; i < cores; i++)
-        {
-            Counters.WarpInstructions += _runs[i].WarpInstructions;
-            Counters.LaneInstructions += _runs[i].LaneInstructions;
-            (_runs[i].WarpInstructions, _runs[i].LaneInstructions) = (0, 0);
-        }
+            Counters.Take(_runs[i]);
     }
 
     void RunOnCores(Launch launch, long count, int cores)

@@ -12,7 +12,8 @@ namespace HeadTap.PtxMachine.Tests;
 /// <param name="Arguments">The bytes of each parameter, on a device's memory, and the arrays it
 /// writes.</param>
 sealed record RealKernel(
-    string Name, int Grid, int Threads, Func<TestKernel, (byte[][] Values, (nint Start, int Count)[] Writes)> Arguments)
+    string Name, int Grid, int Threads,
+    Func<TestKernel, (byte[][] Values, (nint Start, int Count)[] Writes)> Arguments)
 {
     /// <summary>Two rows of 200 columns, with means that are not zero.</summary>
     public static RealKernel LayerNorm { get; } = new("LayerNormKernels.Forward", 2, 128, device =>

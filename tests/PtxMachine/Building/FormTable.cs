@@ -13,7 +13,8 @@ static unsafe class FormTable
 
     /// <summary>The form of an opcode; the one by a number where the last operand is a small one.</summary>
     public static bool TryFind(string opcode, bool smallCount, out Form form) =>
-        (smallCount && _forms.TryGetValue(opcode + ByNumber, out form)) || _forms.TryGetValue(opcode, out form);
+        (smallCount && _forms.TryGetValue(opcode + ByNumber, out form))
+        || _forms.TryGetValue(opcode, out form);
 
     static Dictionary<string, Form> Build()
     {

@@ -1,6 +1,7 @@
 namespace HeadTap.PtxMachine;
 
-/// <summary>Makes what runs from what was read: places for registers, a method for each instruction.</summary>
+/// <summary>Makes what runs from what was read: a place for each register, a method for each
+/// instruction.</summary>
 sealed unsafe class ProgramBuilder
 {
     readonly PtxEntry _entry;
@@ -63,6 +64,7 @@ sealed unsafe class ProgramBuilder
             built[b].Past = next;
         }
         _program.Blocks = built;
+        _program.BlockCount = blocks.Length;
         _program.FileBytes = _bytes;
     }
 
@@ -179,7 +181,8 @@ sealed unsafe class ProgramBuilder
     };
 
     Op Parameter(
-        PtxInstruction at, bool load, PtxOperand[] elements, PtxOperand address, RegisterWidth width, int size)
+        PtxInstruction at, bool load, PtxOperand[] elements, PtxOperand address, RegisterWidth width,
+        int size)
     {
         PtxParameter parameter = _entry.Parameters.FirstOrDefault(p => p.Name == address.Name);
         if (!load || elements.Length > 1 || address.Register >= 0 || parameter.Name is null)
@@ -356,7 +359,8 @@ sealed unsafe class ProgramBuilder
                     throw Fault(at, $"{_entry.Registers[operand.Register].Name} has the wrong width");
                 return _offsets[operand.Register];
             case OperandKind.Immediate:
-                return Number(width, width == RegisterWidth.Word ? (uint)operand.Value : (ulong)operand.Value);
+                return Number(width,
+                    width == RegisterWidth.Word ? (uint)operand.Value : (ulong)operand.Value);
             case OperandKind.Symbol when width != RegisterWidth.Predicate:
                 return Number(width, (ulong)_program.Layout.Address(operand.Name));
             default:

@@ -130,7 +130,8 @@ sealed class RegisterSlots
         return bytes;
     }
 
-    /// <summary>Bytes of a slot; a predicate takes a cache line for itself, to keep vectors aligned.</summary>
+    /// <summary>Bytes of a slot; a predicate takes a whole cache line, so that vectors stay
+    /// aligned.</summary>
     public static int Size(RegisterWidth width) => width switch
     {
         RegisterWidth.Predicate => 64,

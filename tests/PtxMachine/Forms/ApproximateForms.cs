@@ -20,7 +20,8 @@ static unsafe class ApproximateForms
 {
     /// <summary>One source.</summary>
     public static void Run<T>(Op* op, Warp warp) where T : IApproximate =>
-        warp.Store(op->D, Half<T>(warp, WordForms.Low(warp, op->A)), Half<T>(warp, WordForms.High(warp, op->A)));
+        warp.Store(op->D, Half<T>(warp, WordForms.Low(warp, op->A)),
+            Half<T>(warp, WordForms.High(warp, op->A)));
 
     /// <summary>One source; subnormal numbers are zeros.</summary>
     public static void RunFlushed<T>(Op* op, Warp warp) where T : IApproximate => warp.Store(op->D,

@@ -40,7 +40,8 @@ static unsafe class CompareForms
     }
 
     /// <summary>A comparison of 64-bit numbers into a predicate.</summary>
-    public static void Longs<T>(Op* op, Warp warp) where T : ICompareLong => warp.Store(op->D, Bits<T>(op, warp));
+    public static void Longs<T>(Op* op, Warp warp) where T : ICompareLong =>
+        warp.Store(op->D, Bits<T>(op, warp));
 
     /// <summary>The opposite of a comparison of 64-bit numbers.</summary>
     public static void LongsNot<T>(Op* op, Warp warp) where T : ICompareLong =>
@@ -100,7 +101,10 @@ readonly struct LessEqualSigned : ICompareWord
 }
 
 /// <summary>lt, without sign.</summary>
-readonly struct LessUnsigned : ICompareWord { public static Word Do(Word a, Word b) => Vector512.LessThan(a, b); }
+readonly struct LessUnsigned : ICompareWord
+{
+    public static Word Do(Word a, Word b) => Vector512.LessThan(a, b);
+}
 
 /// <summary>le, without sign.</summary>
 readonly struct LessEqualUnsigned : ICompareWord

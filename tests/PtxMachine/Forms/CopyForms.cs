@@ -9,6 +9,11 @@ static unsafe class CopyForms
         BlockRun run = warp.Block;
         ulong* sources = (ulong*)(warp.Registers + op->B);
         int* to = stackalloc int[Warp.Lanes];
+        if (run.Counting)
+        {
+            run.Traffic.LoadedSectors += Traffic.Sectors(sources, op->Count, Reading(op, warp));
+            SharedForms.Count(op, warp);
+        }
         for (uint rest = warp.Mask; rest != 0; rest &= rest - 1)
         {
             int lane = Warp.First(rest);
@@ -44,6 +49,16 @@ static unsafe class CopyForms
 
     /// <summary>cp.async.wait_group: all but the Imm newest groups.</summary>
     public static void Wait(Op* op, Warp warp) => warp.Copies.Wait(warp, (int)op->Imm);
+
+    // The lanes whose copies read anything.
+    static uint Reading(Op* op, Warp warp)
+    {
+        uint mask = warp.Mask;
+        for (int lane = 0; op->C >= 0 && lane < Warp.Lanes; lane++)
+            if (((uint*)(warp.Registers + op->C))[lane] == 0)
+                mask &= ~(1u << lane);
+        return mask;
+    }
 
     static void ReadSource(Op* op, Warp warp, int lane, nint from, int read)
     {

@@ -95,13 +95,15 @@ readonly struct RootFloat : IWord1
 /// <summary>min.f32: of a number and NaN the number; minus zero below plus zero.</summary>
 readonly struct MinFloat : IWord2
 {
-    public static Word Do(Word a, Word b) => FloatBits.Result(Vector512.MinNumber(a.AsSingle(), b.AsSingle()));
+    public static Word Do(Word a, Word b) =>
+        FloatBits.Result(Vector512.MinNumber(a.AsSingle(), b.AsSingle()));
 }
 
 /// <summary>max.f32: of a number and NaN the number; minus zero below plus zero.</summary>
 readonly struct MaxFloat : IWord2
 {
-    public static Word Do(Word a, Word b) => FloatBits.Result(Vector512.MaxNumber(a.AsSingle(), b.AsSingle()));
+    public static Word Do(Word a, Word b) =>
+        FloatBits.Result(Vector512.MaxNumber(a.AsSingle(), b.AsSingle()));
 }
 
 /// <summary>neg.f32: the sign turns.</summary>

@@ -10,6 +10,8 @@ static unsafe class GlobalForms
     {
         BlockRun run = warp.Block;
         ulong* addresses = (ulong*)(warp.Registers + op->A);
+        if (run.Counting)
+            run.Traffic.LoadedSectors += Traffic.Sectors(addresses, op->Imm, warp.Mask);
         for (uint rest = warp.Mask; rest != 0; rest &= rest - 1)
         {
             int lane = Warp.First(rest);
@@ -31,6 +33,8 @@ static unsafe class GlobalForms
     {
         BlockRun run = warp.Block;
         ulong* addresses = (ulong*)(warp.Registers + op->A);
+        if (run.Counting)
+            run.Traffic.StoredSectors += Traffic.Sectors(addresses, op->Imm, warp.Mask);
         // What one instruction writes is compared as a whole before any of it is remembered: lanes that
         // write one word together are no race, just undefined as to which comes last.
         ulong** shadows = stackalloc ulong*[Warp.Lanes];

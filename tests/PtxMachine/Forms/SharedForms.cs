@@ -9,6 +9,8 @@ static unsafe class SharedForms
     public static void Load<T>(Op* op, Warp warp) where T : unmanaged
     {
         BlockRun run = warp.Block;
+        if (run.Counting)
+            Count(op, warp);
         for (uint rest = warp.Mask; rest != 0; rest &= rest - 1)
         {
             int lane = Warp.First(rest);
@@ -29,6 +31,8 @@ static unsafe class SharedForms
     {
         BlockRun run = warp.Block;
         int* at = stackalloc int[Warp.Lanes];
+        if (run.Counting)
+            Count(op, warp);
         for (uint rest = warp.Mask; rest != 0; rest &= rest - 1)
         {
             int lane = Warp.First(rest);
@@ -47,6 +51,15 @@ static unsafe class SharedForms
             for (int i = 0; i < op->Count; i++)
                 ((T*)(run.Shared + at[lane]))[i] = ((T*)(warp.Registers + op->List[i]))[lane];
         }
+    }
+
+    /// <summary>Counts the cycles of an access of all active lanes.</summary>
+    public static void Count(Op* op, Warp warp)
+    {
+        int* at = stackalloc int[Warp.Lanes];
+        for (uint rest = warp.Mask; rest != 0; rest &= rest - 1)
+            at[Warp.First(rest)] = Reach(op, warp, Warp.First(rest), op->A, op->Size);
+        warp.Block.Traffic.Shared(at, warp.Mask, op->Size);
     }
 
     /// <summary>

@@ -51,12 +51,22 @@ static unsafe class WarpForms
                 $"an instruction of the whole warp, but lanes {warp.Mask:x8} execute");
     }
 
+    static void Count(Op* op, Warp warp)
+    {
+        int* at = stackalloc int[Warp.Lanes];
+        for (int lane = 0; lane < 8 * op->Count; lane++)
+            at[lane] = SharedForms.Reach(op, warp, lane, op->A, 16);
+        warp.Block.Traffic.Shared(at, uint.MaxValue >> (Warp.Lanes - 8 * op->Count), 16);
+    }
+
     static void LoadMatrix(Op* op, Warp warp, bool transposed)
     {
         if (warp.Mask == 0)
             return;
         RequireAll(op, warp);
         BlockRun run = warp.Block;
+        if (run.Counting)
+            Count(op, warp);
         // All rows before any result: a result may lie in the register of the addresses.
         ushort** rows = stackalloc ushort*[Warp.Lanes];
         for (int lane = 0; lane < 8 * op->Count; lane++)

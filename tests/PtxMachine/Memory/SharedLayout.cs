@@ -40,7 +40,7 @@ sealed class SharedLayout
         int bytes = 0;
         foreach (PtxSymbol symbol in symbols)
             if (!symbol.Local && symbol.Bytes >= 0)
-                bytes = (bytes + symbol.Alignment - 1) / symbol.Alignment * symbol.Alignment + symbol.Bytes;
+                bytes = Up(bytes, symbol.Alignment) + symbol.Bytes;
         return bytes;
     }
 
@@ -72,6 +72,8 @@ sealed class SharedLayout
         return end + 63 & ~63;
     }
 
+    static int Up(int at, int alignment) => (at + alignment - 1) / alignment * alignment;
+
     static int[] Starts(PtxSymbol[] symbols)
     {
         int[] starts = new int[symbols.Length];
@@ -80,7 +82,7 @@ sealed class SharedLayout
             for (int i = 0; i < symbols.Length; i++)
                 if (symbols[i].Bytes >= 0 == sized)
                 {
-                    starts[i] = (end + symbols[i].Alignment - 1) / symbols[i].Alignment * symbols[i].Alignment;
+                    starts[i] = Up(end, symbols[i].Alignment);
                     if (sized)
                         end = starts[i] + symbols[i].Bytes;
                 }

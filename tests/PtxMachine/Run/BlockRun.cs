@@ -49,6 +49,15 @@ sealed unsafe class BlockRun
     /// <summary>True where writes of shared memory are remembered.</summary>
     public bool Watched;
 
+    /// <summary>True where traffic and opcodes are counted.</summary>
+    public bool Counting;
+
+    /// <summary>Memory accesses so far.</summary>
+    public Traffic Traffic;
+
+    /// <summary>How often a warp entered each basic block.</summary>
+    public long[] Visits = [];
+
     /// <summary>Instructions so far.</summary>
     public long WarpInstructions, LaneInstructions;
 
@@ -64,6 +73,9 @@ sealed unsafe class BlockRun
             (checks.Races, checks.Bounds, checks.Uninitialised, checks.WorstCase);
         Watched = Races || Uninitialised;
         Symbols = launch.Symbols;
+        Counting = checks.Counters;
+        if (Counting)
+            Visits = new long[launch.Program.BlockCount];
         LaunchChunk = (ulong)launch.FirstChunk;
         Allocations = launch.Allocations;
         _warpCount = (int)((launch.Block.Count + Warp.Lanes - 1) / Warp.Lanes);
@@ -125,6 +137,20 @@ sealed unsafe class BlockRun
             if ((ulong)other == chunk)
                 return true;
         return false;
+    }
+
+    /// <summary>Adds how often each opcode ran in the launch.</summary>
+    public void AddOpcodes(Dictionary<string, long> opcodes)
+    {
+        for (int b = 0; b < Visits.Length; b++)
+        {
+            ProgramBlock block = Launch.Program.Blocks[b];
+            for (int i = block.Index - block.Count + 1; Visits[b] > 0 && i <= block.Index; i++)
+            {
+                string opcode = Launch.Program.Entry.Instructions[i].Opcode;
+                opcodes[opcode] = opcodes.GetValueOrDefault(opcode) + Visits[b];
+            }
+        }
     }
 
     /// <summary>A copy's bytes are there: from now on they are the issuer's write.</summary>

@@ -20,6 +20,9 @@ sealed unsafe class KernelProgram
     /// <summary>Basic blocks; control begins at the first.</summary>
     public ProgramBlock* Blocks { get; set; }
 
+    /// <summary>How many there are.</summary>
+    public int BlockCount { get; set; }
+
     /// <summary>Numbers of the text: where they lie in the register file, their width, their bits.</summary>
     public List<(int Offset, RegisterWidth Width, ulong Bits)> Constants { get; } = [];
 

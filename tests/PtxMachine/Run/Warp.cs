@@ -146,6 +146,8 @@ sealed unsafe class Warp
             Op* past = block->Past;
             for (Op* op = block->First; op < past; op++)
                 op->Run(op, this);
+            if (Block.Counting)
+                Block.Visits[at]++;
             WarpInstructions += block->Count;
             LaneInstructions += (long)block->Count * System.Numerics.BitOperations.PopCount(Mask);
             switch (block->End)

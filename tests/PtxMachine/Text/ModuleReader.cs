@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace HeadTap.PtxMachine;
 
-/// <summary>Reads what stands outside of bodies: directives, symbols of the module, heads of entries.</summary>
+/// <summary>Reads what stands outside of bodies: directives, symbols, heads of entries.</summary>
 sealed class ModuleReader
 {
     readonly PtxScanner _scanner;
@@ -138,7 +138,8 @@ sealed class ModuleReader
         string name = scanner.Word();
         if (scanner.Accept('['))
         {
-            size = scanner.Peek() == ']' ? -1 : size * int.Parse(scanner.Word(), CultureInfo.InvariantCulture);
+            size = scanner.Peek() == ']' ? -1
+                : size * int.Parse(scanner.Word(), CultureInfo.InvariantCulture);
             scanner.Expect(']');
         }
         return (name, size, alignment);

@@ -53,7 +53,8 @@ sealed class PtxScanner(string text)
     {
         SkipBlanks();
         int start = _at;
-        while (_at < text.Length && (char.IsAsciiLetterOrDigit(text[_at]) || text[_at] is '_' or '.' or '%' or '$'))
+        while (_at < text.Length
+            && (char.IsAsciiLetterOrDigit(text[_at]) || text[_at] is '_' or '.' or '%' or '$'))
             _at++;
         if (_at == start)
             Fail("a name is missing");
