@@ -37,7 +37,8 @@ public sealed class CounterTests
     [TestCase("shl.b32 %w2, %t, 5;", "v4.b32 [%w2], {%t, %t, %t, %t}", 8, 4)]
     public void Banks_of_shared_memory_conflict(string address, string store, int cycles, int conflicts)
     {
-        MachineCounters counters = Run($"{address} mov.b32 %w3, S; add.s32 %w2, %w2, %w3; st.shared.{store};");
+        MachineCounters counters = Run(
+            $"{address} mov.b32 %w3, S; add.s32 %w2, %w2, %w3; st.shared.{store};");
         Assert.That((counters.SharedCycles, counters.BankConflicts), Is.EqualTo((cycles, conflicts)));
     }
 

@@ -85,6 +85,19 @@ public sealed class LaunchTests
     }
 
     [Test]
+    public void A_loop_without_end_is_told()
+    {
+        using TestKernel kernel = new(new() { MaxInstructions = 10_000 });
+        string text = TestKernel.Text("""
+            LOOP:
+              add.s32 %w1, %w1, 1;
+              bra.uni LOOP;
+            """);
+        Assert.That(Assert.Throws<PtxFault>(() => kernel.Launch(text, new(1), new(32), 0, 0))!.Kind,
+            Is.EqualTo(FaultKind.Endless));
+    }
+
+    [Test]
     public void Of_many_failing_blocks_the_first_is_told([Values(1, 4)] int cores)
     {
         using TestKernel kernel = new(new() { Threads = cores });

@@ -39,6 +39,9 @@ public enum FaultKind
     /// not take part.</summary>
     PartialWarp,
 
+    /// <summary>A warp that does not come to its end.</summary>
+    Endless,
+
     /// <summary>An instruction that the architecture does not have.</summary>
     Architecture,
 }

@@ -7,8 +7,9 @@ public sealed record MachineChecks
     /// wait.</summary>
     public bool Races { get; init; } = true;
 
-    /// <summary>Compares addresses with allocations and symbols; without it a stray access reaches the
-    /// host's own memory.</summary>
+    /// <summary>Compares global addresses with the allocations; without it, and without
+    /// <see cref="Races"/>, a stray access reaches the host's own memory. Other memories are always
+    /// watched.</summary>
     public bool Bounds { get; init; } = true;
 
     /// <summary>Looks for reads of shared memory that nobody wrote in this block.</summary>
@@ -23,6 +24,10 @@ public sealed record MachineChecks
 
     /// <summary>Counts what a cost model needs.</summary>
     public bool Counters { get; init; }
+
+    /// <summary>Instructions after which a warp counts as endless in its block; about two minutes of
+    /// them.</summary>
+    public long MaxInstructions { get; init; } = 1L << 32;
 
     /// <summary>Cores that the blocks of a launch are spread over; results do not depend on it.</summary>
     public int Threads { get; init; } = Environment.ProcessorCount;

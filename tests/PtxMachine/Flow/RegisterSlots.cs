@@ -44,16 +44,21 @@ sealed class RegisterSlots
             for (int i = blocks[b].First; i < blocks[b].Past; i++)
             {
                 PtxInstruction at = entry.Instructions[i];
-                foreach (int register in at.Read.Concat(at.Written))
-                {
-                    if (home[register] >= 0 && home[register] != b)
-                        crosses[register] = true;
-                    home[register] = b;
-                    _first[register] = Math.Min(_first[register], i);
-                    _last[register] = Math.Max(_last[register], i);
-                }
+                Touch(at.Read, i, b);
+                Touch(at.Written, i, b);
             }
         Extend(entry, blocks, crosses);
+
+        void Touch(int[] registers, int at, int block)
+        {
+            foreach (int register in registers)
+            {
+                crosses[register] |= home[register] >= 0 && home[register] != block;
+                home[register] = block;
+                _first[register] = Math.Min(_first[register], at);
+                _last[register] = Math.Max(_last[register], at);
+            }
+        }
     }
 
     // Liveness over blocks, of the registers that more than one block touches.

@@ -37,6 +37,9 @@ sealed unsafe class BlockRun
     /// <summary>Copy of the launch's, near at hand.</summary>
     public bool Races, Bounds, Uninitialised, WorstCase;
 
+    /// <summary>Copy of the launch's.</summary>
+    public long MaxInstructions;
+
     /// <summary>The first number of this launch; records with less are of earlier ones.</summary>
     public ulong LaunchChunk;
 
@@ -71,6 +74,7 @@ sealed unsafe class BlockRun
         MachineChecks checks = launch.Checks;
         (Races, Bounds, Uninitialised, WorstCase) =
             (checks.Races, checks.Bounds, checks.Uninitialised, checks.WorstCase);
+        MaxInstructions = checks.MaxInstructions;
         Watched = Races || Uninitialised;
         Symbols = launch.Symbols;
         Counting = checks.Counters;
@@ -124,7 +128,6 @@ sealed unsafe class BlockRun
         {
             WarpInstructions += _warps[i].WarpInstructions;
             LaneInstructions += _warps[i].LaneInstructions;
-            (_warps[i].WarpInstructions, _warps[i].LaneInstructions) = (0, 0);
         }
     }
 

@@ -5,7 +5,12 @@ namespace HeadTap.PtxMachine;
 /// <summary>An entry in the form that warps run; its memory lasts as long as it does.</summary>
 sealed unsafe class KernelProgram
 {
+    const nuint PieceBytes = 1 << 16;
+
     readonly List<nint> _owned = [];
+    nuint _left;
+
+    byte* _next;
 
     /// <summary>Frees the memory.</summary>
     ~KernelProgram()
@@ -32,13 +37,21 @@ sealed unsafe class KernelProgram
     /// <summary>Where shared and local symbols lie.</summary>
     public required SharedLayout Layout { get; init; }
 
-    /// <summary>Memory for <paramref name="count"/> values, zero, at a multiple of 64.</summary>
+    /// <summary>Memory for <paramref name="count"/> values, zero, at a multiple of 16.</summary>
     public T* Own<T>(int count) where T : unmanaged
     {
-        nuint bytes = (nuint)Math.Max(1, count) * (nuint)sizeof(T);
-        void* memory = NativeMemory.AlignedAlloc(bytes, 64);
-        NativeMemory.Clear(memory, bytes);
-        _owned.Add((nint)memory);
+        nuint bytes = ((nuint)Math.Max(1, count) * (nuint)sizeof(T) + 15) & ~(nuint)15;
+        if (bytes > _left)
+        {
+            nuint piece = Math.Max(bytes, PieceBytes);
+            _owned.Add((nint)NativeMemory.AlignedAlloc(piece, 64));
+            NativeMemory.Clear((void*)_owned[^1], piece);
+            _left = piece;
+            _next = (byte*)_owned[^1];
+        }
+        byte* memory = _next;
+        _left -= bytes;
+        _next += bytes;
         return (T*)memory;
     }
 }

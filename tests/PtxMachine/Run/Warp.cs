@@ -62,7 +62,7 @@ sealed unsafe class Warp
     /// <summary>Copies that are under way.</summary>
     public AsyncCopies Copies { get; } = new();
 
-    /// <summary>The current program's counts of this warp.</summary>
+    /// <summary>What it executed in the block.</summary>
     public long WarpInstructions, LaneInstructions;
 
     /// <summary>Frees the register file.</summary>
@@ -118,6 +118,7 @@ sealed unsafe class Warp
     {
         Fill(6, index);
         (_depth, _at, WaitsAt, Syncs, Alive) = (0, 0, 0, 0, Existing);
+        (WarpInstructions, LaneInstructions) = (0, 0);
         Copies.Clear();
         SetMask(Existing);
     }
@@ -150,6 +151,9 @@ sealed unsafe class Warp
                 Block.Visits[at]++;
             WarpInstructions += block->Count;
             LaneInstructions += (long)block->Count * System.Numerics.BitOperations.PopCount(Mask);
+            if (WarpInstructions > Block.MaxInstructions)
+                Block.Fault(this, block->Index, First(Mask), FaultKind.Endless,
+                    $"more than {Block.MaxInstructions} instructions of one warp");
             switch (block->End)
             {
                 case BlockEnd.Goto:

@@ -35,32 +35,35 @@ sealed record PtxInstruction(
     public string Text => string.Join(' ',
         Source.ToString().Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
 
+    int[]? _read, _written;
+
     /// <summary>Registers that it writes, predicated or not.</summary>
-    public IEnumerable<int> Written =>
-        Operands.Length == 0 ? []
-        : Operands[0].Kind == OperandKind.Register ? [Operands[0].Register]
-        : Operands[0].Kind == OperandKind.Vector ? Registers(Operands[0]) : [];
+    public int[] Written => _written ??= Collect(written: true);
 
     /// <summary>Registers that it reads; what a predicated instruction may leave as it was counts as
     /// read.</summary>
-    public IEnumerable<int> Read
+    public int[] Read => _read ??= Collect(written: false);
+
+    int[] Collect(bool written)
     {
-        get
+        List<int> found = [];
+        if (!written && Predicate >= 0)
         {
-            if (Predicate >= 0)
-            {
-                yield return Predicate;
-                foreach (int register in Written)
-                    yield return register;
-            }
-            for (int i = 0; i < Operands.Length; i++)
-                if (i > 0 || Operands[i].Kind == OperandKind.Memory)
-                    foreach (int register in Registers(Operands[i]))
-                        yield return register;
+            found.Add(Predicate);
+            found.AddRange(Written);
         }
+        for (int i = 0; i < Operands.Length; i++)
+            if ((i == 0 && Operands[i].Kind != OperandKind.Memory) == written)
+                Add(found, Operands[i]);
+        return [.. found];
     }
 
-    static IEnumerable<int> Registers(PtxOperand operand) =>
-        operand.Elements is PtxOperand[] elements ? elements.SelectMany(Registers)
-        : operand.Register >= 0 ? [operand.Register] : [];
+    static void Add(List<int> found, PtxOperand operand)
+    {
+        if (operand.Register >= 0)
+            found.Add(operand.Register);
+        if (operand.Elements is PtxOperand[] elements)
+            foreach (PtxOperand element in elements)
+                Add(found, element);
+    }
 }
