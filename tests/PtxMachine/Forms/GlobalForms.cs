@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace HeadTap.PtxMachine;
 
@@ -12,6 +13,11 @@ static unsafe class GlobalForms
         ulong* addresses = (ulong*)(warp.Registers + op->A);
         if (run.Counting)
             run.Traffic.LoadedSectors += Traffic.Sectors(addresses, op->Imm, warp.Mask);
+        if (op->Size == 4 && TryReachRow(op, warp, addresses, out nint start, out ulong* row))
+        {
+            LoadRow(op, warp, start, row);
+            return;
+        }
         for (uint rest = warp.Mask; rest != 0; rest &= rest - 1)
         {
             int lane = Warp.First(rest);
@@ -35,6 +41,11 @@ static unsafe class GlobalForms
         ulong* addresses = (ulong*)(warp.Registers + op->A);
         if (run.Counting)
             run.Traffic.StoredSectors += Traffic.Sectors(addresses, op->Imm, warp.Mask);
+        if (op->Size == 4 && TryReachRow(op, warp, addresses, out nint start, out ulong* row))
+        {
+            StoreRow(op, warp, start, row);
+            return;
+        }
         // What one instruction writes is compared as a whole before any of it is remembered: lanes that
         // write one word together are no race, just undefined as to which comes last.
         ulong** shadows = stackalloc ulong*[Warp.Lanes];
@@ -83,6 +94,55 @@ static unsafe class GlobalForms
                 return (ulong*)allocation.Shadow + offset / 4 * 2;
         }
         return Find(op, warp, lane, at, bytes, alignment);
+    }
+
+    // The common case: all lanes active, a word each, side by side in an allocation that the instruction met
+    // before. Whatever is different, faults included, takes the way lane by lane.
+    static bool TryReachRow(Op* op, Warp warp, ulong* addresses, out nint start, out ulong* row)
+    {
+        Allocation[] all = warp.Block.Allocations;
+        start = (nint)addresses[0] + (nint)op->Imm;
+        row = null;
+        if (warp.Mask != ~0u || (uint)op->Guess >= (uint)all.Length)
+            return false;
+        Vector512<ulong> next =
+            Vector512.Create(addresses[0]) + Vector512.Create(0ul, 4, 8, 12, 16, 20, 24, 28);
+        for (int q = 0; q < 4; q++, next += Vector512.Create(32ul))
+            if (Vector512.LoadAligned(addresses + 8 * q) != next)
+                return false;
+        ref readonly Allocation allocation = ref all[op->Guess];
+        long offset = start - allocation.Start;
+        row = (ulong*)allocation.Shadow + offset / 4 * 2;
+        return offset >= 0 && offset <= allocation.Bytes - 4 * Warp.Lanes && (offset & 3) == 0;
+    }
+
+    static void LoadRow(Op* op, Warp warp, nint start, ulong* row)
+    {
+        BlockRun run = warp.Block;
+        if (run.Races)
+        {
+            ulong me = run.Record(warp, 0);
+            for (int lane = 0; lane < Warp.Lanes; lane++, me += 1 << ShadowRecord.ThreadShift)
+                RaceCheck.GlobalRead(op, warp, lane, row + 2 * lane, me);
+        }
+        warp.Store(op->List[0], Vector512.Load((uint*)start), Vector512.Load((uint*)start + 16));
+    }
+
+    static void StoreRow(Op* op, Warp warp, nint start, ulong* row)
+    {
+        BlockRun run = warp.Block;
+        if (run.Races)
+        {
+            ulong me = run.Record(warp, 0), old = run.LaunchChunk << ShadowRecord.ChunkShift;
+            for (int lane = 0; lane < Warp.Lanes; lane++, me += 1 << ShadowRecord.ThreadShift)
+            {
+                if (row[2 * lane] >= old || row[2 * lane + 1] >= old)
+                    RaceCheck.GlobalWrite(op, warp, lane, row + 2 * lane, me);
+                row[2 * lane] = me;
+            }
+        }
+        WordForms.Low(warp, op->List[0]).Store((uint*)start);
+        WordForms.High(warp, op->List[0]).Store((uint*)start + 16);
     }
 
     static ulong* Find(Op* op, Warp warp, int lane, nint at, int bytes, int alignment)
