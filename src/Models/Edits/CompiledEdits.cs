@@ -101,13 +101,15 @@ sealed class CompiledEdits : IDisposable
             p.Edit.Operation == EditOperation.Zero ? 0f : p.Edit.Alpha,
             p.Edit.Operation == EditOperation.Add ? p.Values : null))]);
 
-    List<PreparedEdit> Prepare(Edit edit)
+    List<PreparedEdit> Prepare(Edit given)
     {
         var pending = new List<PreparedEdit>();
-        (float[], int[])? value = edit.Value?.Resolve(_model);
-        foreach (Site site in edit.Site.In(_model.Config))
+        (float[] Values, int[] Shape)? value = given.Value?.Resolve(_model);
+        foreach (Site site in given.Site.In(_model.Config))
         {
             SiteLayout layout = SiteLayout.Of(site.Kind, _model.Config, _batch.B, _batch.T, _batch.Keys);
+            Edit edit = value is { Shape.Length: > 0, Values.Length: var length }
+                ? EditValues.OfEachHead(given, layout, length) : given;
             EditColumns[] parts = EditColumns.Of(edit, layout);
             foreach ((int step, int keys, List<EditRow> rows) in Pieces(edit, layout))
                 foreach (EditColumns columns in parts)

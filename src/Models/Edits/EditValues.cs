@@ -5,8 +5,8 @@ namespace HeadTap.Models;
 /// <summary>Fits an edit's value to the rows and columns it touches.</summary>
 /// <remarks>
 /// One row of numbers for all places is as long as the whole row of the site (then each column takes its
-/// own), as all that the edit changes of it, or as what it changes of one head (then all heads take the
-/// same).
+/// own), as all that the edit changes of it, or as what it changes of one head (then each chosen head takes
+/// the same; without a choice, all do).
 /// </remarks>
 static class EditValues
 {
@@ -60,6 +60,16 @@ static class EditValues
         return (edit.Operation == EditOperation.ProjectOut ? Unit(edit, one) : one, false);
     }
 
+    /// <summary>
+    /// The edit of each head by itself where its value is that of one head, and it names none.
+    /// </summary>
+    internal static Edit OfEachHead(Edit edit, SiteLayout layout, int length)
+    {
+        bool oneHead = edit.OnlyHeads is null && layout is { Heads: > 1, HeadsInRows: false }
+            && length == layout.Unit && length < layout.Width;
+        return oneHead ? edit with { Heads = [.. Enumerable.Range(0, layout.Heads)] } : edit;
+    }
+
     // A row of a pattern may have fewer keys than its batch has columns.
     static float[] Keys(Edit edit, Site site, SiteLayout layout, float[] values, int width)
         => values.Length >= width && values.Length <= layout.Unit ? values[..width]
@@ -80,9 +90,11 @@ static class EditValues
     static bool Fits(Edit edit, SiteLayout layout, long length)
     {
         int all = Selected(edit, layout);
-        return length == all || length == all / (edit.OnlyHeads?.Count ?? 1)
+        return length == all || length == all / HeadCount(edit, layout)
             || (length == layout.Width && TakesParts(edit));
     }
+
+    static int HeadCount(Edit edit, SiteLayout layout) => edit.OnlyHeads?.Count ?? layout.Heads;
 
     // A whole row for a part of the columns: each takes its own numbers of it. A token's vector has no part
     // that belongs to a head.
@@ -90,7 +102,7 @@ static class EditValues
 
     static string Lengths(Edit edit, SiteLayout layout)
     {
-        int all = Selected(edit, layout), head = all / (edit.OnlyHeads?.Count ?? 1);
+        int all = Selected(edit, layout), head = all / HeadCount(edit, layout);
         int[] lengths = TakesParts(edit) ? [head, all, layout.Width] : [head, all];
         return string.Join(" or ", lengths.Distinct());
     }

@@ -85,6 +85,25 @@ public class EditSelectionTests
         }), "20 numbers", "needs 5");
     }
 
+    [Test, Combinatorial]
+    public void A_value_of_one_head_serves_all_heads_where_none_is_chosen(
+        [Values(EditOperation.Add, EditOperation.Replace, EditOperation.ProjectOut)] EditOperation operation,
+        [Values(SiteKind.Q, SiteKind.Z, SiteKind.Result)] SiteKind kind)
+    {
+        using var run = new EditedRun("cpu512");
+        var site = new Site(kind, 1);
+        int unit = SiteLayout.Of(kind, run.Test.Model.Config, 1, 1).Unit;
+        var edit = new Edit
+        {
+            Site = site, Operation = operation, Value = EditValue.Numbers(Numbers.Normal(6, unit)),
+        };
+        float[] all = run.Forward(edit)[site].ToArray();
+        Assert.That(all, Is.EqualTo(run.Forward(edit with { Heads = [0, 1, 2, 3] })[site].ToArray()));
+        Assert.That(all, Is.Not.EqualTo(run.Forward()[site].ToArray()));
+        BadInput.Refused(() => run.Test.Model.Attach(edit with { Value = EditValue.Numbers(1, 2, 3) }),
+            "3 numbers", $"needs {unit} or {4 * unit}");
+    }
+
     [TestCase(EditOperation.Add), TestCase(EditOperation.Replace), TestCase(EditOperation.Scale),
      TestCase(EditOperation.Zero), TestCase(EditOperation.Mean), TestCase(EditOperation.Patch)]
     public void Neurons_are_the_numbers_that_are_listed_and_no_others(EditOperation operation)
