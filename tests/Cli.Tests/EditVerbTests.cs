@@ -41,6 +41,26 @@ public sealed class EditVerbTests
             "logit", "--edit", spec), Does.Contain(reason));
     }
 
+    [TestCase("", "its list of edits is empty, so it changes nothing")]
+    [TestCase("""{"site":"logits","op":"add","alpha":0,"value":7}""",
+        "edit 0 has alpha 0, so it changes nothing")]
+    [TestCase("""
+        {"site":"logits","op":"zero"},{"site":"logits","op":"scale","alpha":1},
+        {"site":"hook_embed","op":"project_out","alpha":0,"value":1}
+        """, "edit 1 has alpha 1, edit 2 has alpha 0, so they change nothing")]
+    [TestCase("""{"site":"logits","op":"add","value":7},{"site":"logits","op":"scale","alpha":0}""", null)]
+    public void An_edit_that_leaves_every_value_gets_a_remark(string edits, string? remark)
+    {
+        string spec = s_folder.Write("idle.json", $$"""{"edits":[{{edits}}]}""");
+        foreach (string[] verb in (string[][])[["trace", "--ids", "1,2"], ["eval", "--text-file", s_texts],
+            ["generate", "--ids", "1,2", "--max-new-tokens", "2"]])
+        {
+            string said = Headtap.Done([.. verb, "--model", TinyModel.Folder, "--edit", spec]).Error;
+            Assert.That(said, remark is null ? Does.Not.Contain("nothing")
+                : Does.Contain($"{spec}: {remark}\n"));
+        }
+    }
+
     [TestCase("""{"positions":[9]}""", null), TestCase("""{"positions":[10]}""", "no row has position 10"),
      TestCase("""{"steps":[7]}""", null), TestCase("""{"steps":[8]}""", "step 8 is never reached; the last")]
     public void A_generation_remarks_at_its_end_on_what_it_never_came_to(string fields, string? remark)

@@ -135,7 +135,7 @@ public static class LensEvalJob
         ModelText text = ModelText.Open(options.Model, config, options.Rules, context);
         IReadOnlyList<int[]> rows = options.Rows(text);
         LensEvaluation.Usable(rows);
-        IReadOnlyList<Edit> edits = JobEdits.Read(options.Edit, config, text.Tokenizer,
+        IReadOnlyList<Edit> edits = JobEdits.Read(options.Edit, config, text.Tokenizer, context,
             [.. rows.Select(r => r.Length)]);
         int[]? unigram = source.IsBaseline ? null : LensFolder.Unigram(options.Lens);
         using ComputeDevice device = context.OpenDevice();

@@ -96,7 +96,7 @@ public static class LensReadJob
         foreach (int[] row in rows)
             options.PositionOf(row.Length);
         LensPlaces places = options.Places.Read(prompt.Folder, prompt.Config);
-        IReadOnlyList<Edit> edits = prompt.ReadEdits(options.Edit);
+        IReadOnlyList<Edit> edits = prompt.ReadEdits(options.Edit, context);
         string? page = options.Out;
         if (page is not null && rows.Length > 1)
             throw new UserException($"{rows.Length} prompts; expected one for the page of "

@@ -48,7 +48,7 @@ public static class GradJob
             ? Site.MatchAll(globs.Split(','), prompt.Config) : [];
         if (SiteTrace.IsNpy(options.Out))
             throw new UserException($"{options.Out}: .npy holds one tensor; name a .safetensors file");
-        IReadOnlyList<Edit> edits = prompt.ReadEdits(options.Edit);
+        IReadOnlyList<Edit> edits = prompt.ReadEdits(options.Edit, context);
         OutputFile.Require(options.Out);
         return Run(prompt, options.Out, edits, sites, context);
     }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using HeadTap.Models;
 using HeadTap.Runtime;
 
@@ -6,13 +7,18 @@ namespace HeadTap.Jobs;
 /// <summary>The edits of a job: from their file into the model.</summary>
 static class JobEdits
 {
-    /// <summary>Reads edits and checks them against a model.</summary>
+    const int MostNamed = 12;
+
+    /// <summary>Reads edits and checks them against a model. One remark names those that change
+    /// nothing.</summary>
     /// <param name="file">JSON file of edits; null for none.</param>
     /// <param name="config">Config of the model.</param>
     /// <param name="tokenizer">Tokenizer of the model; null refuses texts in the file.</param>
+    /// <param name="context">Gets remarks; null for none.</param>
     /// <exception cref="UserException">The file cannot be read, or an edit does not fit the
     /// model.</exception>
-    internal static IReadOnlyList<Edit> Read(string? file, ModelConfig config, ByteBpeTokenizer? tokenizer)
+    internal static IReadOnlyList<Edit> Read(
+        string? file, ModelConfig config, ByteBpeTokenizer? tokenizer, JobContext? context)
     {
         if (file is null)
             return [];
@@ -21,7 +27,23 @@ static class JobEdits
             .Select(edit => Hashed(edit, hashes))];
         foreach (Edit edit in edits)
             edit.Validate(config);
+        if (Idle(edits) is { } idle)
+            context?.Say($"{Quoted.Path(file)}: {idle}");
         return edits;
+    }
+
+    // The edits that leave every value as it is, in words; null for none.
+    static string? Idle(Edit[] edits)
+    {
+        if (edits.Length == 0)
+            return "its list of edits is empty, so it changes nothing";
+        string[] idle = [.. edits.Index().Where(e => (e.Item.Operation, e.Item.Alpha) is
+            (EditOperation.Add or EditOperation.ProjectOut, 0f) or (EditOperation.Scale, 1f))
+            .Select(e => string.Create(CultureInfo.InvariantCulture,
+                $"edit {e.Index} has alpha {e.Item.Alpha}"))];
+        return idle.Length == 0 ? null : string.Join(", ", idle.Take(MostNamed))
+            + (idle.Length > MostNamed ? $" and {idle.Length - MostNamed} more edits have such" : "")
+            + (idle.Length == 1 ? ", so it changes nothing" : ", so they change nothing");
     }
 
     // So that an output names what it was made from.
@@ -39,14 +61,14 @@ static class JobEdits
             => hashes.TryGetValue(path, out string? known) ? known : hashes[path] = FileHash.Sha256(path);
     }
 
-    /// <summary>As <see cref="Read(string?, ModelConfig, ByteBpeTokenizer?)"/>, for a job of many passes
-    /// over rows of the given lengths.</summary>
+    /// <summary>As <see cref="Read(string?, ModelConfig, ByteBpeTokenizer?, JobContext?)"/>, for a job of
+    /// many passes over rows of the given lengths.</summary>
     /// <exception cref="UserException">The file cannot be read, or an edit does not fit the model or changes
     /// nothing in any pass.</exception>
     internal static IReadOnlyList<Edit> Read(string? file, ModelConfig config, ByteBpeTokenizer? tokenizer,
-        IReadOnlyList<int> lengths, IReadOnlyList<int>? passes = null)
+        JobContext? context, IReadOnlyList<int> lengths, IReadOnlyList<int>? passes = null)
     {
-        IReadOnlyList<Edit> edits = Read(file, config, tokenizer);
+        IReadOnlyList<Edit> edits = Read(file, config, tokenizer, context);
         EditReach.RequireInAny(edits, lengths, passes);
         return edits;
     }

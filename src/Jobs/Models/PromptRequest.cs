@@ -80,13 +80,14 @@ public sealed record Prompt(
 
     /// <summary>Reads edits and checks them against the prompts.</summary>
     /// <param name="file">JSON file of edits; null for none.</param>
+    /// <param name="context">Gets remarks; null for none.</param>
     /// <param name="generates">Whether steps follow the pass over the prompts. Without, an edit at a position
     /// or step that this pass has not is an error.</param>
     /// <exception cref="UserException">The file cannot be read, or an edit does not fit the prompts or the
     /// model.</exception>
-    public IReadOnlyList<Edit> ReadEdits(string? file, bool generates = false)
+    public IReadOnlyList<Edit> ReadEdits(string? file, JobContext? context = null, bool generates = false)
     {
-        IReadOnlyList<Edit> edits = JobEdits.Read(file, Config, Tokenizer);
+        IReadOnlyList<Edit> edits = JobEdits.Read(file, Config, Tokenizer, context);
         foreach (Edit edit in edits)
             edit.ValidateRows(Rows.B);
         if (!generates)

@@ -78,6 +78,8 @@ public static class EditSpec
             throw Wrong(source,
                 $"op is {Quoted.Name(op)}; expected {string.Join(", ", Operations.Select(o => o.Name))}");
         string site = fields.Text("site", "");
+        if (operation == EditOperation.Scale && !fields.Has("alpha"))
+            throw Wrong(source, "scale needs alpha, the factor; expected a number");
         return new Edit
         {
             Site = site.Length > 0 ? site : throw Wrong(source, "site is missing"),
@@ -139,7 +141,7 @@ public static class EditSpec
         string op = Operations.FirstOrDefault(o => o.Operation == edit.Operation).Name
             ?? throw edit.Wrong("a C# function cannot be written to a file");
         var json = new JsonObject { ["site"] = edit.Site.Text, ["op"] = op };
-        if (edit.Alpha != 1f)
+        if (edit.Alpha != 1f || edit.Operation == EditOperation.Scale)
             json["alpha"] = edit.Alpha;
         if (edit.Head is { } head)
             json["head"] = head;

@@ -15,6 +15,7 @@ public class EditSpecTests
           {"site":"blocks.0.hook_resid_post","op":"replace","positions":[0,3],"value":{"embed":[4]}},
           {"site":"blocks.0.attn.hook_q","op":"project_out","alpha":0.1,"head":0,"value":[1,-2.5,3E-05,4,5]},
           {"site":"h.1.mlp.act","op":"scale","alpha":-0.3333333,"positions":{"from":2}},
+          {"site":"blocks.1.hook_mlp_out","op":"scale","alpha":1},
           {"site":"blocks.0.attn.hook_pattern","op":"mean"},
           {"site":"blocks.1.hook_resid_pre","op":"patch","value":{"file":"clean.safetensors","tensor":"x"}}
         ]}
@@ -26,7 +27,7 @@ public class EditSpecTests
         using var folder = new TemporaryFolder();
         string first = folder.Write("first.json", Everything), second = folder["second.json"];
         IReadOnlyList<Edit> edits = EditSpec.Read(first);
-        Assert.That(((FileValue)edits[6].Value!).Path,
+        Assert.That(((FileValue)edits[^1].Value!).Path,
             Is.EqualTo(folder["clean.safetensors"]), "beside the spec");
         EditSpec.Write(second, edits);
         using JsonDocument expected = JsonDocument.Parse(Everything);
@@ -63,8 +64,8 @@ public class EditSpecTests
         Assert.That(Run(test, edits), Is.Not.EqualTo(Run(test, [])));
         Edit[] inCode =
         [
-            .. edits.Take(6),
-            edits[6] with { Value = EditValue.Recorded(Numbers.Normal(5, 120), 1, 6, 20) },
+            .. edits.SkipLast(1),
+            edits[^1] with { Value = EditValue.Recorded(Numbers.Normal(5, 120), 1, 6, 20) },
         ];
         Assert.That(Run(test, edits), Is.EqualTo(Run(test, inCode)));
     }
@@ -108,6 +109,8 @@ public class EditSpecTests
     [TestCase("""{"site":"hook_embed","op":"patch","value":[1]}""", "shape [1]")]
     [TestCase("""{"site":"hook_embed","op":"project_out","value":{"file":"t.safetensors","tensor":"z"}}""",
         "not be zero")]
+    [TestCase("""{"site":"hook_embed","op":"scale"}""", "scale needs alpha")]
+    [TestCase("""{"site":"hook_embed","op":"scale","alpha":null}""", "scale needs alpha")]
     [TestCase("""{"site":"hook_embed","op":"scale","alpha":"NaN"}""", "alpha")]
     [TestCase("""{"site":"hook_embed","op":"scale","alpha":NaN}""", "not valid JSON")]
     [TestCase("""{"site":"hook_embed","op":"scale","alpha":1e39}""", "alpha")]
