@@ -74,6 +74,42 @@ public sealed class EditVerbTests
     }
 
     [Test]
+    public void A_spec_that_a_verb_wrote_says_when_another_model_runs_it()
+    {
+        using var folder = new TemporaryFolder();
+        string twin = folder["twin"];
+        Directory.CreateDirectory(twin);
+        foreach (string file in Directory.GetFiles(TinyModel.Folder))
+            File.Copy(file, Path.Combine(twin, Path.GetFileName(file)));
+        string config = Path.Combine(twin, "config.json"), text = File.ReadAllText(config);
+        File.WriteAllText(config, text.Replace("1E-05", "0.1", StringComparison.Ordinal));
+        Assert.That(ModelFolder.Hash(twin), Is.Not.EqualTo(ModelFolder.Hash(TinyModel.Folder)), text);
+        (string Command, string[] Options)[] writers =
+        [
+            ("inject run", ["--text", "the city", "--memory", " north", "--answer", "country", "--layer",
+                "1"]),
+            ("lens memory", ["--lens", "logit", "--from", "the capital", "--into", "the city of the north",
+                "--answer", "country"]),
+            ("inject suggest", ["--explicit", "the capital is", "--obscure", "the city of the north is",
+                "--answer", "country"]),
+        ];
+        foreach ((string command, string[] options) in writers)
+        {
+            string spec = folder[command.Replace(' ', '-') + ".json"];
+            Headtap.Done([.. command.Split(' '), "--model", TinyModel.Folder, .. options, "--edit-out",
+                spec]);
+            JsonNode made = JsonNode.Parse(File.ReadAllText(spec + ".manifest.json"))!;
+            Assert.That((string)made["command"]!, Is.EqualTo(command));
+            Assert.That((string)made["model_hash"]!, Is.EqualTo(ModelFolder.Hash(TinyModel.Folder)));
+            string Said(string model) => Headtap.Done("trace", "--model", model, "--text", "the north",
+                "--edit", spec).Error;
+            Assert.That(Said(TinyModel.Folder), Does.Not.Contain("another model"));
+            Assert.That(Said(twin), Does.Contain($"{spec}: this edit was made from another model ("
+                + ModelFolder.Hash(TinyModel.Folder)[..12]));
+        }
+    }
+
+    [Test]
     public void Minus_one_is_last()
     {
         string Trace(string fields) => Headtap.Done("trace", "--model", TinyModel.Folder, "--ids", "1,2,3",

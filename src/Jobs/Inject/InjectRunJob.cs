@@ -52,7 +52,8 @@ public sealed record InjectRunOptions
     public int Top { get; init; } = 10;
 
     /// <summary>
-    /// File for the injection as an edit spec, which trace and generate can replay; null for none.
+    /// File for the injection as an edit spec, which trace and generate can replay, with a manifest beside
+    /// it; null for none.
     /// </summary>
     public string? EditOut { get; init; }
 }
@@ -118,7 +119,7 @@ public static class InjectRunJob
             throw new UserException($"{Field.Of(nameof(options.Top))} is {top}; expected 1 to "
                 + $"{prompt.Config.VocabSize}");
         if (options.EditOut is { } place)
-            AtomicFile.RequireWritable(place);
+            OutputFile.Require(place);
         using ComputeDevice device = context.OpenDevice();
         using LoadedModel loaded = LoadedModel.Open(
             context, device, prompt.Folder, processed, begin: prompt.Begin);
@@ -126,19 +127,22 @@ public static class InjectRunJob
         for (int i = 0; i < rows.Length; i++)
         {
             context.Report("injecting", (double)i / rows.Length);
-            results.Add(Run(options, loaded.Model, prompt, rows[i], memories[i], answer));
+            results.Add(Run(options, device, loaded.Model, prompt, rows[i], memories[i], answer));
         }
         return results;
     }
 
-    static InjectRunResult Run(InjectRunOptions options, LanguageModel model, Prompt prompt, int[] tokens,
-        Memory[] memories, int answer)
+    static InjectRunResult Run(InjectRunOptions options, ComputeDevice device, LanguageModel model,
+        Prompt prompt, int[] tokens, Memory[] memories, int answer)
     {
         if (options.Relative)
             memories = [.. memories.Select(m => m.RelativeToStream(model, tokens))];
         Injection found = Injection.Run(model, tokens, answer, memories, options.Top);
         if (options.EditOut is { } spec)
+        {
             EditSpec.Write(spec, found.Edits);
+            Made(options, prompt, tokens, memories, answer, device).WriteBeside(spec);
+        }
         return new InjectRunResult(answer, prompt.Piece(answer), memories[0].Tokens,
             [.. memories.Select(m => m.Layer)], [.. memories.Select(m => m.Tau)],
             found.Before.Probability, found.After.Probability, found.Before.Rank, found.After.Rank,
@@ -148,6 +152,20 @@ public static class InjectRunJob
             Bos = prompt.Bos,
         };
     }
+
+    static Manifest Made(InjectRunOptions options, Prompt prompt, int[] tokens, Memory[] memories, int answer,
+        ComputeDevice device) => OutputFile.ManifestOf("inject run", new JsonObject
+        {
+            ["model"] = prompt.Folder,
+            ["tokens"] = new JsonArray([.. tokens.Select(t => (JsonNode)t)]),
+            ["bos"] = prompt.Bos,
+            ["memory_ids"] = new JsonArray([.. memories[0].Tokens.Select(t => (JsonNode)t)]),
+            ["answer_id"] = answer,
+            ["layers"] = new JsonArray([.. memories.Select(m => (JsonNode)m.Layer)]),
+            ["tau"] = options.Tau, ["relative"] = options.Relative, ["encoder"] = options.Encoder,
+            ["weights"] = options.Weights, ["site"] = options.Site, ["head"] = options.Head,
+            ["position"] = options.Position,
+        }, prompt.Folder, device);
 
     static ChanceOfToken[] Top(Prompt prompt, AnswerStanding standing)
         => [.. standing.Top.Select(t => new ChanceOfToken(t.Token, prompt.Piece(t.Token), t.Probability))];

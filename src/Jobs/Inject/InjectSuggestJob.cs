@@ -46,7 +46,8 @@ public sealed record InjectSuggestOptions
     public string Weights { get; init; } = "raw";
 
     /// <summary>
-    /// File for the suggestion as an edit spec, which trace and generate can replay; null for none.
+    /// File for the suggestion as an edit spec, which trace and generate can replay, with a manifest beside
+    /// it; null for none.
     /// </summary>
     public string? EditOut { get; init; }
 
@@ -175,7 +176,13 @@ public static class InjectSuggestJob
         if (pair is not null)
         {
             if (options.EditOut is { } spec)
+            {
                 EditSpec.Write(spec, [found[0].Chosen.ToEdit()]);
+                Manifest made = Made(options, read.Bos, device);
+                (made.Options["explicit"], made.Options["obscure"], made.Options["bridge"]) =
+                    (options.Pair.Explicit, options.Pair.Obscure, options.Pair.Bridge);
+                made.WriteBeside(spec);
+            }
             return new InjectSuggestResult { One = text.Result(found[0]) };
         }
         InjectSuggestAllResult all = text.Result(found) with { Bos = read.Bos };
@@ -189,7 +196,7 @@ public static class InjectSuggestJob
         Command = "inject suggest",
         Options = options.Json(bos),
         ModelHash = ModelFolder.Hash(options.Model),
-        DataHash = FileHash.Sha256(options.Data!),
+        DataHash = options.Data is { } data ? FileHash.Sha256(data) : null,
         Device = device.Name,
         Precision = device.Precision.ManifestName(),
     };

@@ -135,8 +135,8 @@ public static class LensEvalJob
         ModelText text = ModelText.Open(options.Model, config, options.Rules, context);
         IReadOnlyList<int[]> rows = options.Rows(text);
         LensEvaluation.Usable(rows);
-        IReadOnlyList<Edit> edits = JobEdits.Read(options.Edit, config, text.Tokenizer, context,
-            [.. rows.Select(r => r.Length)]);
+        IReadOnlyList<Edit> edits = JobEdits.Read(options.Edit, options.Model, config, text.Tokenizer,
+            context, [.. rows.Select(r => r.Length)]);
         int[]? unigram = source.IsBaseline ? null : LensFolder.Unigram(options.Lens);
         using ComputeDevice device = context.OpenDevice();
         using LoadedModel loaded = LoadedModel.Open(context, device, options.Model);

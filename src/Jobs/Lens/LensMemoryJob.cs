@@ -56,7 +56,8 @@ public sealed record LensMemoryOptions
     public TextRules Rules { get; init; } = new();
 
     /// <summary>
-    /// File for the injection as an edit spec, which trace and generate can replay; null for none.
+    /// File for the injection as an edit spec, which trace and generate can replay, with a manifest beside
+    /// it; null for none.
     /// </summary>
     public string? EditOut { get; init; }
 
@@ -173,7 +174,7 @@ public static class LensMemoryJob
                 "a tuned lens reads the residual stream, not heads; expected a lens of heads");
         EditPositions positions = options.Positions(config);
         if (options.EditOut is { } spec)
-            AtomicFile.RequireWritable(spec);
+            OutputFile.Require(spec);
         using ComputeDevice device = context.OpenDevice();
         using LoadedModel loaded = LoadedModel.Open(context, device, options.Model);
         int top = Math.Min(places.Request.Top + 1, config.VocabSize); // one token may be left out
@@ -248,7 +249,10 @@ public static class LensMemoryJob
         };
         Injection injection = Injection.Run(model, pair.Obscure, pair.Answer, [memory], top: 1);
         if (options.EditOut is { } spec)
+        {
             EditSpec.Write(spec, injection.Edits);
+            Made(options, places, pair, memory, model).WriteBeside(spec);
+        }
         int next = readings.Model[0][0].Id;
         return new LensMemoryOneResult(found.Layer, found.Head, found.CenteredLogit, next, text.Of(next),
             found.Tokens, [.. found.Tokens.Select(text.Of)], found.Tokens.Contains(pair.Answer), memory.Layer,
@@ -262,6 +266,18 @@ public static class LensMemoryJob
             LastPosition = positions.IsLast,
         };
     }
+
+    static Manifest Made(
+        LensMemoryOptions options, LensPlaces places, EncodedPair pair, Memory memory, LanguageModel model)
+        => OutputFile.ManifestOf("lens memory", new JsonObject
+        {
+            ["model"] = options.Model, ["lens"] = places.Name, ["from"] = Numbers(pair.Explicit),
+            ["into"] = Numbers(pair.Obscure), ["answer_id"] = pair.Answer,
+            ["memory_ids"] = Numbers(memory.Tokens), ["at_layer"] = memory.Layer, ["tau"] = memory.Tau,
+            ["position"] = options.Position, ["without_next"] = options.WithoutNext,
+        }, options.Model, model.Device);
+
+    static JsonArray Numbers(IEnumerable<int> numbers) => [.. numbers.Select(n => (JsonNode)n)];
 
     static LensMemoryAllResult All(LensMemoryOptions options, EditPositions positions, LanguageModel model,
         EncodedPair[] pairs, LensPlaces places, LensReadings readings, JobContext context)

@@ -68,7 +68,7 @@ public static class EvalJob
         text.RemarkWithout(documents);
         documents = [.. documents.Select(text.Row)];
         // A window sees a document's tokens but the last; the first window of each is its longest.
-        IReadOnlyList<Edit> edits = JobEdits.Read(options.Edit, config, tokenizer, context,
+        IReadOnlyList<Edit> edits = JobEdits.Read(options.Edit, options.Model, config, tokenizer, context,
             [.. documents.Select(d => Math.Min(window, d.Length - 1)).Where(n => n > 0)]);
         using ComputeDevice device = context.OpenDevice();
         using LoadedModel loaded = LoadedModel.Open(context, device, options.Model);

@@ -7,18 +7,19 @@ namespace HeadTap.Jobs;
 /// <summary>The edits of a job: from their file into the model.</summary>
 static class JobEdits
 {
-    const int MostNamed = 12;
+    const int MostNamed = 12, ShownDigits = 12;
 
-    /// <summary>Reads edits and checks them against a model. One remark names those that change
-    /// nothing.</summary>
+    /// <summary>Reads edits and checks them against a model. Remarks name those that change nothing, and
+    /// say so if another model made them.</summary>
     /// <param name="file">JSON file of edits; null for none.</param>
+    /// <param name="model">Folder of the model.</param>
     /// <param name="config">Config of the model.</param>
     /// <param name="tokenizer">Tokenizer of the model; null refuses texts in the file.</param>
     /// <param name="context">Gets remarks; null for none.</param>
     /// <exception cref="UserException">The file cannot be read, or an edit does not fit the
     /// model.</exception>
-    internal static IReadOnlyList<Edit> Read(
-        string? file, ModelConfig config, ByteBpeTokenizer? tokenizer, JobContext? context)
+    internal static IReadOnlyList<Edit> Read(string? file, string model, ModelConfig config,
+        ByteBpeTokenizer? tokenizer, JobContext? context)
     {
         if (file is null)
             return [];
@@ -29,8 +30,24 @@ static class JobEdits
             edit.Validate(config);
         if (Idle(edits) is { } idle)
             context?.Say($"{Quoted.Path(file)}: {idle}");
+        if (context is not null)
+            RemarkOnOrigin(file, model, context);
         return edits;
     }
+
+    // A spec that a verb wrote has a manifest beside it; one written by hand has none.
+    static void RemarkOnOrigin(string file, string model, JobContext context)
+    {
+        string beside = Manifest.PathFor(file);
+        if (!File.Exists(beside) || Manifest.Read(beside).ModelHash is not { } made)
+            return;
+        string here = ModelFolder.Hash(model);
+        if (here != made)
+            context.Say($"{Quoted.Path(file)}: this edit was made from another model "
+                + $"({Short(made)}; this one is {Short(here)})");
+    }
+
+    static string Short(string hash) => Quoted.Line(hash.Length > ShownDigits ? hash[..ShownDigits] : hash);
 
     // The edits that leave every value as it is, in words; null for none.
     static string? Idle(Edit[] edits)
@@ -61,14 +78,15 @@ static class JobEdits
             => hashes.TryGetValue(path, out string? known) ? known : hashes[path] = FileHash.Sha256(path);
     }
 
-    /// <summary>As <see cref="Read(string?, ModelConfig, ByteBpeTokenizer?, JobContext?)"/>, for a job of
-    /// many passes over rows of the given lengths.</summary>
+    /// <summary>As <see cref="Read(string?, string, ModelConfig, ByteBpeTokenizer?, JobContext?)"/>, for a
+    /// job of many passes over rows of the given lengths.</summary>
     /// <exception cref="UserException">The file cannot be read, or an edit does not fit the model or changes
     /// nothing in any pass.</exception>
-    internal static IReadOnlyList<Edit> Read(string? file, ModelConfig config, ByteBpeTokenizer? tokenizer,
-        JobContext? context, IReadOnlyList<int> lengths, IReadOnlyList<int>? passes = null)
+    internal static IReadOnlyList<Edit> Read(string? file, string model, ModelConfig config,
+        ByteBpeTokenizer? tokenizer, JobContext? context, IReadOnlyList<int> lengths,
+        IReadOnlyList<int>? passes = null)
     {
-        IReadOnlyList<Edit> edits = Read(file, config, tokenizer, context);
+        IReadOnlyList<Edit> edits = Read(file, model, config, tokenizer, context);
         EditReach.RequireInAny(edits, lengths, passes);
         return edits;
     }

@@ -87,7 +87,7 @@ public sealed record Prompt(
     /// model.</exception>
     public IReadOnlyList<Edit> ReadEdits(string? file, JobContext? context = null, bool generates = false)
     {
-        IReadOnlyList<Edit> edits = JobEdits.Read(file, Config, Tokenizer, context);
+        IReadOnlyList<Edit> edits = JobEdits.Read(file, Folder, Config, Tokenizer, context);
         foreach (Edit edit in edits)
             edit.ValidateRows(Rows.B);
         if (!generates)

@@ -85,8 +85,8 @@ public static class UnlearnMeasureJob
             options.Recital.Rows(options.Sequences, text, context);
         IReadOnlyList<PlantedSequence> sequences = [.. read.Select(r => r.Sequence)];
         MemorisationOptions recital = options.Recital.Read(text, sequences);
-        IReadOnlyList<Edit> edits = JobEdits.Read(options.Edit, config, text.Tokenizer, context,
-            [.. sequences.Select(s => s.Prompt ?? recital.Prompt)],
+        IReadOnlyList<Edit> edits = JobEdits.Read(options.Edit, options.Model, config, text.Tokenizer,
+            context, [.. sequences.Select(s => s.Prompt ?? recital.Prompt)],
             [.. sequences.Select(_ => recital.Continuation)]);
         foreach (string? place in (string?[])[options.MemorisedOut, options.RowsOut])
             if (place is not null)
