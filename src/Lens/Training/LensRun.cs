@@ -139,13 +139,16 @@ public sealed class LensRun
         long? metricsRows = null;
         if (folder.HasCheckpoint)
             metricsRows = LensCheckpoint.Restore(folder.Checkpoint, _call.Hash(), trainer, progress);
-        folder.Start(_call.Manifest);
-        using JsonlWriter metrics = folder.Rows(MetricsFile, metricsRows ?? RowsOfCompleteLayers());
         int firstStep = trainer.Step;
         TimeSpan began = _watch.Elapsed;
-        while (trainer.Step < _options.Steps && !progress.AllDone && !_run.Stop.IsCancellationRequested)
+        bool HasNext() => trainer.Step < _options.Steps && !progress.AllDone
+            && !_run.Stop.IsCancellationRequested;
+        // The first step may refuse a text, and a call that was refused leaves nothing in the folder.
+        LensStep? next = HasNext() ? trainer.Next() : null;
+        folder.Start(_call.Manifest);
+        using JsonlWriter metrics = folder.Rows(MetricsFile, metricsRows ?? RowsOfCompleteLayers());
+        for (; next is { } step; next = HasNext() ? trainer.Next() : null)
         {
-            LensStep step = trainer.Next();
             bool evaluate = _validation is not null
                 && (step.Step % _options.EvaluateEvery == 0 || step.Step == _options.Steps);
             IReadOnlyList<double>? kl = evaluate ? Evaluate(trainer, rows) : null;

@@ -71,6 +71,16 @@ public sealed class LensTrainTests
             Does.Contain("seed is 0").And.Contain("and 5 here"));
     }
 
+    [TestCase("[[1,2,310],[3,4,5]]"), TestCase("[[310,2,1]]")]
+    public void A_call_that_the_first_step_refuses_leaves_nothing(string rows)
+    {
+        using var folder = new TemporaryFolder();
+        folder.Write("rows.json", rows);
+        Assert.That(Headtap.Refused(Line(folder, "deep/er", s_small)),
+            Does.Contain("token id 310; the model's vocabulary is 0 to 279"));
+        Assert.That(folder.Entries(), Is.EqualTo((string[])["rows.json"]));
+    }
+
     [Test]
     public void A_plan_says_what_it_takes_and_writes_nothing()
     {
