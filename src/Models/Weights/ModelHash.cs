@@ -14,11 +14,28 @@ static class ModelHash
     const int UsualHeadWidth = 64, LeastUsualHeads = 4;
 
     /// <summary>The name of a model whose weights have this one.</summary>
-    internal static string Of(string weights, ModelConfig config)
+    internal static string Of(string weights, ModelConfig config) => Of(weights, Unusual(config));
+
+    /// <summary>The name of a model with these weights and these unusual values, a line each.</summary>
+    internal static string Of(string weights, string unusual) => unusual.Length == 0 ? weights
+        : Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{weights}\n{unusual}")));
+
+    /// <summary>The values of a config that differ from those of another, in words: "activation is
+    /// relu here and as usual there".</summary>
+    /// <param name="here">Unusual values of one, as <see cref="Unusual"/> returns them.</param>
+    /// <param name="there">Those of the other.</param>
+    internal static string Differences(string here, string there)
     {
-        string unusual = Unusual(config);
-        return unusual.Length == 0 ? weights
-            : Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{weights}\n{unusual}")));
+        Dictionary<string, string> ours = Values(here), theirs = Values(there);
+        return string.Join(", ", ours.Keys.Union(theirs.Keys)
+            .Where(name => ours.GetValueOrDefault(name) != theirs.GetValueOrDefault(name))
+            .Select(name => $"{name} is {ours.GetValueOrDefault(name, "as usual")} here and "
+                + $"{theirs.GetValueOrDefault(name, "as usual")} there"));
+
+        static Dictionary<string, string> Values(string lines) => lines
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split('=', 2))
+            .Where(pair => pair.Length == 2).DistinctBy(pair => pair[0])
+            .ToDictionary(pair => pair[0], pair => pair[1], StringComparer.Ordinal);
     }
 
     /// <summary>The values that are not as usual, a line each; empty for GPT-2 as published.</summary>

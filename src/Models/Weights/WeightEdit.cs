@@ -13,15 +13,18 @@ public sealed class WeightEdit
     /// <summary>The file in a folder that <c>unlearn run</c> wrote.</summary>
     public const string FileName = "edit.safetensors";
 
-    const string Format = "headtap-edit-1", At = ".at", Bits = ".bits";
+    const string Format = "headtap-edit-1", At = ".at", Bits = ".bits", ConfigField = "config";
 
     readonly IReadOnlyList<Change> _changes;
 
     // At: the elements, ascending; empty where all of the parameter have bits.
     readonly record struct Change(string Parameter, int[] At, int[] Bits);
 
-    WeightEdit(string parent, string edited, IReadOnlyList<Change> changes)
-        => (Parent, Edited, _changes) = (parent, edited, changes);
+    // Values of the parent's config that are not as usual, a line each; the hashes cover them.
+    readonly string _config;
+
+    WeightEdit(string parent, string edited, string config, IReadOnlyList<Change> changes)
+        => (Parent, Edited, _config, _changes) = (parent, edited, config, changes);
 
     /// <summary><see cref="WeightHash"/> of the weights before.</summary>
     public string Parent { get; }
@@ -55,7 +58,7 @@ public sealed class WeightEdit
             changes.Add(at.Length > bits.Length / 2 ? new(slice.Name, [], bits)
                 : new(slice.Name, at, [.. at.Select(i => bits[i])]));
         }
-        return new WeightEdit(parent, WeightHash.Of(model), changes);
+        return new WeightEdit(parent, WeightHash.Of(model), ModelHash.Unusual(model.Config), changes);
     }
 
     /// <summary>Makes the edit, or takes it back, bit for bit.</summary>
@@ -68,6 +71,11 @@ public sealed class WeightEdit
     {
         ArgumentNullException.ThrowIfNull(model);
         string from = undo ? Edited : Parent, to = undo ? Parent : Edited, found = WeightHash.Of(model);
+        if (found != from && ModelHash.Of(WeightHash.OfNumbers(model), _config) == from)
+            throw new UserException($"{Quoted.Path(name)}: its weights are those "
+                + $"{(undo ? "that the edit made" : "the edit was made from")}, but its config.json differs: "
+                + Quoted.Line(ModelHash.Differences(ModelHash.Unusual(model.Config), _config))
+                + "; expected the config of that model");
         if (found != from)
             throw new UserException($"{Quoted.Path(name)}: its weights ({found[..12]}) are not those "
                 + $"{(undo ? "that the edit made" : "the edit was made from")} ({Short(from)}); "
@@ -96,6 +104,8 @@ public sealed class WeightEdit
         writer.Metadata["format"] = Format;
         writer.Metadata["parent"] = Parent;
         writer.Metadata["edited"] = Edited;
+        if (_config.Length > 0)
+            writer.Metadata[ConfigField] = _config;
         foreach (Change change in _changes)
         {
             if (change.At.Length > 0)
@@ -127,7 +137,7 @@ public sealed class WeightEdit
                         + $"{at.Length} places and {bits.Length} values");
                 changes.Add(new Change(parameter, at, bits));
             }
-        return new WeightEdit(parent, edited, changes);
+        return new WeightEdit(parent, edited, reader.Metadata.GetValueOrDefault(ConfigField, ""), changes);
     }
 
     static int[] Ints(SafetensorsReader reader, SafetensorsEntry entry)

@@ -15,12 +15,18 @@ public static class WeightHash
     public static string Of(LanguageModel model)
     {
         ArgumentNullException.ThrowIfNull(model);
+        return ModelHash.Of(OfNumbers(model), model.Config);
+    }
+
+    /// <summary>The hash of the weights alone, whatever the config says.</summary>
+    internal static string OfNumbers(LanguageModel model)
+    {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         foreach (ParameterSlice slice in model.Parameters.Slices)
         {
             hash.AppendData(Encoding.UTF8.GetBytes($"{slice}\n"));
             hash.AppendData(MemoryMarshal.AsBytes(model.Set[slice.Name].ToArray().AsSpan()));
         }
-        return ModelHash.Of(Convert.ToHexStringLower(hash.GetHashAndReset()), model.Config);
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 }

@@ -39,6 +39,34 @@ public sealed class WeightEditTests
     }
 
     [Test]
+    public void Another_config_of_the_same_weights_is_named()
+    {
+        string file = Path.Combine(TestContext.CurrentContext.WorkDirectory, "edit-config.safetensors");
+        using ComputeDevice device = ComputeDevice.OpenHost();
+        using var model = new LanguageModel(device, s_config);
+        model.Initialize(2);
+        string parent = WeightHash.Of(model);
+        WeightSnapshot before = WeightSnapshot.Of(model);
+        Change(model, "ln_f.bias", v => v[1] = 3);
+        WeightEdit.Between(before, parent, model).Save(file);
+        WeightEdit edit = WeightEdit.Load(file);
+        foreach ((ModelConfig config, string differs) in ((ModelConfig, string)[])
+            [(s_config with { Activation = Activation.Relu }, "activation is relu here and as usual there"),
+            (s_config with { Heads = 3 }, "heads is 3 here and 2 there"),
+            (s_config with { Heads = 6 }, "heads is as usual here and 2 there")])
+        {
+            using var twin = new LanguageModel(device, config);
+            twin.Initialize(2);
+            BadInput.Refused(() => edit.Apply(twin, "m", undo: false),
+                $"m: its weights are those the edit was made from, but its config.json differs: {differs};");
+            Change(twin, "ln_f.bias", v => v[1] = 3);
+            BadInput.Refused(() => edit.Apply(twin, "m", undo: true), "those that the edit made, but", differs);
+            BadInput.Refused(() => edit.Apply(twin, "m", undo: false), "expected the edit's parent");
+        }
+        File.Delete(file);
+    }
+
+    [Test]
     public void A_hash_tells_names_and_bits_apart()
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
