@@ -41,9 +41,14 @@ public sealed record UnlearnMeasureOptions
 public sealed record UnlearnMeasureResult(int Sequences, int Asked, double Memorised, double Loose,
     double Similarity, double Correct, IReadOnlyList<RecitedGroup> Groups)
 {
-    /// <summary>The options of the memorisation measure.</summary>
+    /// <summary>Fewest and most tokens that the model was given, without a begin-of-text token: sequences may
+    /// have prompts of their own.</summary>
     [JsonIgnore]
-    public MemorisationOptions Recital { get; init; } = new(1, 1);
+    public (int Least, int Most) Given { get; init; }
+
+    /// <summary>Fewest and most tokens that the model had to write.</summary>
+    [JsonIgnore]
+    public (int Least, int Most) Written { get; init; }
 
     /// <summary>Token id before each sequence; null for none.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
@@ -113,9 +118,14 @@ public static class UnlearnMeasureJob
             found.MeanSimilarity, found.Correct,
             [.. found.Groups.Select(g => new RecitedGroup(g.Group, g.Count, g.Share))])
         {
-            Recital = recital, Bos = text.Bos, Rows = rows,
+            Bos = text.Bos, Rows = rows,
+            Given = Ends(found.Recitals.Select(r => (sequences[r.Index].Prompt ?? recital.Given)
+                - (recital.Given - recital.Prompt))),
+            Written = Ends(found.Recitals.Select(r => r.Written.Length)),
         };
     }
+
+    static (int, int) Ends(IEnumerable<int> numbers) => (numbers.Min(), numbers.Max());
 
     // One line a row, where the results of verbs are indented.
     static readonly UnlearnJobsJson s_line = new(new JsonSerializerOptions

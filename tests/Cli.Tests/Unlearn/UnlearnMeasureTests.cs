@@ -28,6 +28,17 @@ public sealed class UnlearnMeasureTests
             .Contain("10^1"));
     }
 
+    [TestCase("2 to 4 tokens given, 2 to 4 to write", 2, 4), TestCase("3 tokens given, 3 to write", 3, 3)]
+    public void Rows_with_prompts_of_their_own_are_counted_as_they_are(string line, int first, int second)
+    {
+        using var folder = new TemporaryFolder();
+        string file = folder.Write("s.jsonl",
+            $$"""{"ids":[1,2,3,4,5,6],"prompt":{{first}}}{{'\n'}}{"ids":[6,5,4,3,2,1],"prompt":{{second}}}""");
+        foreach (string[] bos in (string[][])[[], ["--bos"]])
+            Assert.That(Headtap.Done(["unlearn", "measure", "--model", TinyModel.Folder, "--sequences", file,
+                .. bos]).Out, Does.StartWith($"2 sequences, 2 asked: {line}\n"));
+    }
+
     [Test]
     public void A_token_that_is_never_written_is_not_memorised()
     {

@@ -61,8 +61,8 @@ sealed class UnlearnMeasureCommand
 
     static void Print(Invocation run, UnlearnMeasureResult found)
     {
-        run.Line($"{found.Sequences} sequences, {found.Asked} asked: {found.Recital.Prompt} tokens given, "
-            + $"{found.Recital.Continuation} to write");
+        run.Line($"{found.Sequences} sequences, {found.Asked} asked: {Ends(found.Given)} tokens given, "
+            + $"{Ends(found.Written)} to write");
         run.Line($"memorised   {found.Memorised:P2}");
         run.Line($"loose       {found.Loose:P2} (at least {Memorisation.LooseSimilarity:P0} alike)");
         run.Line($"similarity  {found.Similarity:0.000}");
@@ -74,5 +74,8 @@ sealed class UnlearnMeasureCommand
                 Invocation.Row(table, $"10^{group.Group}", $"{group.Asked}", $"{group.Memorised:P2}");
             run.Draw(table);
         }
+
+        static string Ends((int Least, int Most) n)
+            => n.Least == n.Most ? $"{n.Least}" : $"{n.Least} to {n.Most}";
     }
 }
