@@ -63,25 +63,33 @@ sealed class SuggestionText(ByteBpeTokenizer tokenizer, bool hasBridge, bool has
         [.. s.Tokens.Select(t => tokenizer.TokenText(t))], s.Divergence,
         hasAnswer ? s.Answer.Probability : null, hasAnswer ? s.Answer.Rank : null)
     {
-        Shown = List(s),
+        // Where nothing is missing every token is raised by 0, and the first of the vocabulary come first.
+        Shown = s is { Tau: 0, Kind: SuggestedMemory.DifferenceTokens } ? "" : List(s),
     };
 
     string Reason(SuggestedPair found)
     {
-        FailingHop hop = found.Hop;
-        string hops = $"With layer {hop.Layer}'s attention output at the last position as the single-hop "
-            + $"prompt has it, the next token is {hop.ByLayer[hop.Layer]:0.00} nats from that prompt's "
-            + $"instead of {hop.Divergence:0.00}, nearer than with any other layer's; head "
-            + $"{hop.Layer}.{hop.Head} alone gives {hop.ByHead[hop.Head]:0.00}; ";
         Suggestion s = found.Chosen;
         string fails = hasAnswer ? found.Before.Rank > 1 ? ""
                 : "The multi-hop prompt does not fail: the answer is its most probable next token. "
             : !found.SameNext ? ""
                 : "The multi-hop prompt does not fail: its most probable next token is that of the "
                     + "single-hop prompt. ";
-        return fails + hops + (s.Tau == 0 ? "no memory of the kind asked for comes nearer than nothing."
+        return fails + Hops(found.Hop)
+            + (s.Tau == 0 ? "no memory of the kind asked for comes nearer than nothing."
             : $"{Suggestion.Word(s.Kind)}{(s.Tokens.Count > 0 ? " (" + List(s) + ")" : "")} with tau "
                 + $"{s.Tau:0.###} gives {s.Divergence:0.00}.");
+    }
+
+    static string Hops(FailingHop hop)
+    {
+        string before = $"{hop.Divergence:0.00}", after = $"{hop.ByLayer[hop.Layer]:0.00}";
+        if (before == after) // where nothing fails, no layer is nearer than another
+            return $"The next token is {before} nats from the single-hop prompt's, and no layer's attention "
+                + "output of that prompt brings it nearer; ";
+        return $"With layer {hop.Layer}'s attention output at the last position as the single-hop prompt has "
+            + $"it, the next token is {after} nats from that prompt's instead of {before}, nearer than with "
+            + $"any other layer's; head {hop.Layer}.{hop.Head} alone gives {hop.ByHead[hop.Head]:0.00}; ";
     }
 
     string List(Suggestion s) => string.Join(' ', s.Tokens.Take(ShownTokens)

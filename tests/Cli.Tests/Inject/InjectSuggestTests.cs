@@ -50,6 +50,23 @@ public sealed class InjectSuggestTests
             Does.Contain("bridge-layer").And.Contain("nats"));
     }
 
+    [TestCase("--bridge", "city"), TestCase("--answer", "north")]
+    public void A_prompt_that_does_not_fail_gets_no_proposal(string option, string word)
+    {
+        string[] same = ["inject", "suggest", "--model", TinyModel.Folder, "--explicit", "the capital is",
+            "--obscure", "the capital is", option, word];
+        string printed = Headtap.Done(same).Out;
+        Assert.That(printed, Does.Contain("The next token is 0.00 nats from the single-hop prompt's, and no "
+            + "layer's").And.Contain("no memory of the kind asked for comes nearer than nothing."));
+        Assert.That(printed, Does.Not.Contain("  > ").And.Not.Contain("any other layer"));
+        Assert.That(printed.Split('\n').Single(line => line.Contains("difference-tokens")).Trim(),
+            Does.Match("0 +0 +0.000( +[0-9.]+ % +[0-9]+)?$"));
+        if (option == "--bridge")
+            Assert.That(printed, Does.Contain("The multi-hop prompt does not fail"));
+        JsonNode json = Headtap.Done([.. same, "--json"]).Json;
+        Assert.That(json["memories"]!.AsArray().Select(m => (double)m!["tau"]!), Is.All.Zero);
+    }
+
     [Test]
     public void Without_a_bridge_memories_come_from_the_runs_alone()
     {

@@ -107,7 +107,7 @@ sealed class InjectSuggestCommand
             : Invocation.Table("memory", "layer", "tau", "nats to single-hop", "tokens");
         Add("nothing", "", "", found.Hop.Divergence, found.Before, "");
         foreach ((Suggestion s, SuggestedMemoryResult memory) in found.Each.Zip(result.Memories))
-            Add((ReferenceEquals(s, found.Chosen) ? "> " : "") + memory.Memory, $"{s.Layer}",
+            Add((ReferenceEquals(s, found.Chosen) && s.Tau != 0 ? "> " : "") + memory.Memory, $"{s.Layer}",
                 $"{s.Tau:0.###}",
                 s.Divergence, s.Answer, memory.Shown);
         run.Draw(table);
