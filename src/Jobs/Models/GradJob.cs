@@ -43,6 +43,7 @@ public static class GradJob
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(context);
+        SiteTrace.RequireName(options.Out, npy: false);
         Prompt prompt = options.Prompt.Read(context);
         IReadOnlyList<Site> sites = options.Sites is { } globs
             ? Site.MatchAll(globs.Split(','), prompt.Config) : [];

@@ -17,7 +17,8 @@ public sealed record TraceOptions
     public string? Sites { get; init; }
 
     /// <summary>
-    /// File for the values, .safetensors, or .npy for one site. Null for the table of steps.
+    /// File for the values, .safetensors, or .npy for one site; without an ending it is the former. Null for
+    /// the table of steps.
     /// </summary>
     public string? Out { get; init; }
 
@@ -81,6 +82,7 @@ public static class TraceJob
         if (options is not { Sites: { } globs, Out: { } path })
             throw new UserException($"neither {Field.Of(nameof(TraceOptions.Sites))} nor "
                 + $"{Field.Of(nameof(TraceOptions.Out))}; expected both");
+        SiteTrace.RequireName(path);
         Prompt prompt = options.Prompt.Read(context);
         IReadOnlyList<Site> sites = Site.MatchAll(globs.Split(','), prompt.Config);
         IReadOnlyList<Edit> edits = prompt.ReadEdits(options.Edit, context);

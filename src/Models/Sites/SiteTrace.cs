@@ -10,6 +10,12 @@ namespace HeadTap.Models;
 public sealed class SiteTrace(
     SequenceBatch rows, IReadOnlyDictionary<Site, Recording> recordings, IReadOnlyList<Site> sites)
 {
+    static readonly HashSet<string> s_otherFormats = new(
+        [".npz", ".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle", ".h5", ".hdf5", ".gguf", ".onnx", ".mat",
+            ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".arrow", ".txt", ".md", ".html",
+            ".svg", ".png", ".zip", ".gz"],
+        StringComparer.OrdinalIgnoreCase);
+
     /// <summary>
     /// Every tensor of the file with its shape: the sites, <c>tokens</c> and <c>lengths</c>.
     /// </summary>
@@ -24,6 +30,19 @@ public sealed class SiteTrace(
     /// <summary>Whether a file's name asks for NumPy's format.</summary>
     public static bool IsNpy(string path)
         => Path.GetExtension(path).Equals(".npy", StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>Refuses a name that belongs to another format than those that <see cref="Write"/> makes. A
+    /// name without an ending is a safetensors file.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="npy">Whether <c>.npy</c> is one of the formats.</param>
+    /// <exception cref="UserException">It ends as a file of another format.</exception>
+    public static void RequireName(string path, bool npy = true)
+    {
+        string ending = Path.GetExtension(path);
+        if (s_otherFormats.Contains(ending))
+            throw new UserException($"{Quoted.Path(path)}: {Quoted.Line(ending)} is the ending of another "
+                + $"format; expected .safetensors{(npy ? ", or .npy for one site" : "")}");
+    }
 
     /// <summary>A site's shape, batch axis first.</summary>
     public int[] Shape(Site site) => recordings[site].Shape;

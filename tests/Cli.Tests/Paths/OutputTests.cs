@@ -1,3 +1,5 @@
+using HeadTap.Models;
+
 namespace HeadTap.Cli.Tests;
 
 /// <summary>An output never takes the place of what its verb reads.</summary>
@@ -17,6 +19,29 @@ public sealed class OutputTests
             Path.Combine(model, file));
         Assert.That(line, Does.Contain("--out").And.Contain("--model"));
         Assert.That(Bytes(model), Is.EqualTo(before));
+    }
+
+    [TestCase("o.npz"), TestCase("o.PT"), TestCase("o.csv"), TestCase("o.safetensors.json")]
+    public void A_file_of_tensors_has_no_other_formats_name(string name)
+    {
+        using var folder = new TemporaryFolder();
+        string line = $"{folder[name]}: {Path.GetExtension(name)} is the ending of another format; expected "
+            + ".safetensors";
+        Assert.That(Headtap.Refused("trace", "--model", TinyModel.Folder, "--ids", "1,2", "--sites", "logits",
+            "--out", folder[name]), Does.Contain(line + ", or .npy for one site"));
+        Assert.That(Headtap.Refused("grad", "--model", TinyModel.Folder, "--ids", "1,2", "--out",
+            folder[name]), Does.Contain(line + "\n"));
+        Assert.That(folder.Entries(), Is.Empty);
+    }
+
+    [TestCase("o"), TestCase("step.600"), TestCase("o.safetensors")]
+    public void A_name_without_a_formats_ending_is_a_safetensors_file(string name)
+    {
+        using var folder = new TemporaryFolder();
+        Headtap.Done("trace", "--model", TinyModel.Folder, "--ids", "1,2", "--sites", "logits", "--out",
+            folder[name]);
+        using SafetensorsReader reader = SafetensorsReader.Open(folder[name]);
+        Assert.That(reader.Contains("logits"));
     }
 
     [Test]
