@@ -109,18 +109,27 @@ sealed class ModelText
         IReadOnlyList<TextRecord> records = TextRecords.Read(path, _fields, _rules.Lines, _context?.Remark);
         if (!TextRecords.IsTable(path))
             SayHow(path, records);
+        RemarkOnName(path);
         return [.. records.Select(record => record.Text)];
     }
 
     /// <summary>Reads texts as documents: a prompt and its continuation are one.</summary>
     /// <exception cref="UserException">The file cannot be read or has another form.</exception>
     public IReadOnlyList<string> Documents(string path)
-        => TextDocuments.Read(path, _fields, _rules.Lines, _context?.Remark);
+    {
+        RemarkOnName(path);
+        return TextDocuments.Read(path, _fields, _rules.Lines, _context?.Remark);
+    }
 
     /// <summary>Reads documents as tokens, without a begin-of-text token.</summary>
     /// <exception cref="UserException">A file cannot be read or has another form.</exception>
     public DocumentSource Source(IEnumerable<string> paths)
-        => DocumentSource.FromFiles(paths, Required(), _fields, _rules.Lines, _context?.Remark);
+    {
+        string[] files = [.. paths];
+        foreach (string file in files)
+            RemarkOnName(file);
+        return DocumentSource.FromFiles(files, Required(), _fields, _rules.Lines, _context?.Remark);
+    }
 
     /// <summary>Reads rows of token ids or texts.</summary>
     /// <exception cref="UserException">The file cannot be read or has another form.</exception>
@@ -135,6 +144,12 @@ sealed class ModelText
             Tokenizer, new Unlearn.SequenceReading(_fields, Bos, _context?.Remark));
         RemarkWithout(found.Select(s => s.Ids));
         return found;
+    }
+
+    void RemarkOnName(string path)
+    {
+        if (_context is not null && RowsByAnotherName.Remark(path) is { } line)
+            _context.Say(line);
     }
 
     void SayHow(string path, IReadOnlyList<TextRecord> records)

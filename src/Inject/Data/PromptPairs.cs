@@ -30,7 +30,8 @@ public sealed class PromptPairs : IReadOnlyList<PromptPair>
     public string Place(int index) => _places[index];
 
     /// <summary>Reads pairs from a file.</summary>
-    /// <param name="path">Path of a <c>.csv</c> or <c>.jsonl</c> file.</param>
+    /// <param name="path">Path of a <c>.csv</c> or <c>.tsv</c>, or of a <c>.jsonl</c> or <c>.ndjson</c>
+    /// file.</param>
     /// <param name="remark">Called with one line about fields that were passed over; null for
     /// nobody.</param>
     /// <exception cref="UserException">The file cannot be read, has another extension, lacks a column or
@@ -40,12 +41,11 @@ public sealed class PromptPairs : IReadOnlyList<PromptPair>
         ArgumentNullException.ThrowIfNull(path);
         var pairs = new List<PromptPair>();
         var places = new List<string>();
-        string ending = System.IO.Path.GetExtension(path);
         IEnumerable<(PromptPair, string)> found =
-            ending.Equals(".csv", StringComparison.OrdinalIgnoreCase) ? PublishedPairs.Read(path)
-            : ending.Equals(".jsonl", StringComparison.OrdinalIgnoreCase) ? PairLine.Read(path, remark)
-            : throw new UserException($"{Quoted.Path(path)}: pairs are read from .csv and .jsonl; expected "
-                + "a name that ends so");
+            TextRecords.IsCsv(path) ? PublishedPairs.Read(path)
+            : TextRecords.IsJsonLines(path) ? PairLine.Read(path, remark)
+            : throw new UserException($"{Quoted.Path(path)}: pairs are read from .csv, .tsv, .jsonl and "
+                + ".ndjson; expected a name that ends so");
         foreach ((PromptPair pair, string place) in found)
         {
             pairs.Add(Checked(pair, place));

@@ -22,7 +22,7 @@ public static class WordList
     /// Reads words in the file's order. Repeated words are kept, and so are spaces, because they decide which
     /// token a word is.
     /// </summary>
-    /// <param name="path">Path of a <c>.csv</c> file with one column per category, or of a text file with one
+    /// <param name="path">Path of a <c>.csv</c> or <c>.tsv</c> file with one column per category, or of a text file with one
     /// word per line.</param>
     /// <param name="category">One of <see cref="Categories"/> for a <c>.csv</c> file; null otherwise.</param>
     /// <exception cref="UserException">The file cannot be read or has no word; the category is missing, not
@@ -30,7 +30,7 @@ public static class WordList
     public static IReadOnlyList<string> Read(string path, string? category = null)
     {
         ArgumentNullException.ThrowIfNull(path);
-        bool isTable = Path.GetExtension(path).Equals(".csv", StringComparison.OrdinalIgnoreCase);
+        bool isTable = TextRecords.IsCsv(path);
         if (!isTable && category is not null)
             throw new UserException($"{Quoted.Path(path)} is a list without categories; leave "
                 + $"{Quoted.Name(category)} out");

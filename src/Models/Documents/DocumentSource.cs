@@ -43,7 +43,7 @@ public abstract class DocumentSource
         ArgumentNullException.ThrowIfNull(tokenizer);
         string[] files = [.. paths];
         bool whole = lines || (fields ?? TextFields.Usual) != TextFields.Usual || files.Any(path =>
-            Path.GetExtension(path).ToLowerInvariant() is ".json" or ".csv");
+            TextRecords.IsTable(path) && !TextRecords.IsJsonLines(path));
         return whole
             ? new ListedDocuments(files.SelectMany(path => TextDocuments.Read(path, fields, lines, remark))
                 .Select(text => tokenizer.Encode(text)), string.Join(", ", files), "document")

@@ -31,7 +31,7 @@ sealed class TextFileIndex
     internal TextFileIndex(string path, int windowBytes = WindowBytes, Action<string>? remark = null)
     {
         _path = path;
-        _isJsonLines = Path.GetExtension(path).Equals(".jsonl", StringComparison.OrdinalIgnoreCase);
+        _isJsonLines = TextRecords.IsJsonLines(path);
         try
         {
             using var window = new FileWindow(path, windowBytes);

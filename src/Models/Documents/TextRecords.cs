@@ -4,8 +4,8 @@ using HeadTap.Runtime;
 namespace HeadTap.Models;
 
 /// <summary>
-/// Reads texts from a file: <c>.jsonl</c> (an object a line), <c>.json</c> (a list of objects or texts),
-/// <c>.csv</c> (a row each), or plain text.
+/// Reads texts from a file: <c>.jsonl</c> or <c>.ndjson</c> (an object a line), <c>.json</c> (a list of
+/// objects or texts), <c>.csv</c> or <c>.tsv</c> (a row each), or plain text.
 /// </summary>
 public static class TextRecords
 {
@@ -42,19 +42,22 @@ public static class TextRecords
     }
 
     /// <summary>Whether a file's name says that it has rows with fields.</summary>
-    public static bool IsTable(string path) =>
-        Path.GetExtension(path).ToLowerInvariant() is ".jsonl" or ".json" or ".csv";
+    public static bool IsTable(string path) => IsJsonLines(path) || IsCsv(path) || Ending(path) == ".json";
 
-    /// <summary>Reads the rows of a file with fields; one that is no <c>.json</c> or <c>.csv</c> is read as
-    /// <c>.jsonl</c>.</summary>
+    /// <summary>Whether a file's name says that it has a JSON object a line.</summary>
+    public static bool IsJsonLines(string path) => Ending(path) is ".jsonl" or ".ndjson";
+
+    /// <summary>Whether a file's name says that it has rows of fields with commas or, <c>.tsv</c>, tabs
+    /// between them: what <see cref="CsvTable"/> reads.</summary>
+    public static bool IsCsv(string path) => Ending(path) is ".csv" or ".tsv";
+
+    /// <summary>Reads the rows of a file with fields; one that is no <c>.json</c>, <c>.csv</c> or <c>.tsv</c>
+    /// is read as <c>.jsonl</c>.</summary>
     /// <exception cref="UserException">The file cannot be read or a row has another form.</exception>
     public static IEnumerable<TextRow> Rows(string path) =>
-        Path.GetExtension(path).ToLowerInvariant() switch
-        {
-            ".csv" => CsvRows(path),
-            ".json" => JsonRows(path),
-            _ => JsonLines(path),
-        };
+        IsCsv(path) ? CsvRows(path) : Ending(path) == ".json" ? JsonRows(path) : JsonLines(path);
+
+    static string Ending(string path) => Path.GetExtension(path).ToLowerInvariant();
 
     /// <summary>The row of one line of JSON.</summary>
     /// <exception cref="UserException">It is no object.</exception>

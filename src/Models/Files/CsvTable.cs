@@ -3,7 +3,10 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Models;
 
-/// <summary>A CSV file whose first row names its columns (RFC 4180, UTF-8; fields are not trimmed).</summary>
+/// <summary>
+/// A CSV file whose first row names its columns (RFC 4180, UTF-8; fields are not trimmed). In a file whose
+/// name ends in <c>.tsv</c> tabs stand in place of commas.
+/// </summary>
 public sealed class CsvTable
 {
     readonly int[] _lines;
@@ -34,7 +37,7 @@ public sealed class CsvTable
         {
             using CsvReader reader = CsvReader.FromText(text, new CsvReaderOptions
             {
-                Separator = ',',
+                Separator = Ending(path) == ".tsv" ? '\t' : ',',
                 TrackLineNumbers = true,
                 MalformedData = CsvMalformedDataHandling.Throw,
             });
@@ -54,6 +57,8 @@ public sealed class CsvTable
                 + $"({Quoted.Line(e.Message)})", e);
         }
     }
+
+    static string Ending(string path) => System.IO.Path.GetExtension(path).ToLowerInvariant();
 
     /// <summary>Returns the file and line where a row begins, such as "pairs.csv line 3".</summary>
     /// <param name="row">Row from 0, without the header.</param>

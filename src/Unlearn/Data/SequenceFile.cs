@@ -13,7 +13,7 @@ namespace HeadTap.Unlearn;
 public sealed record SequenceReading(TextFields Fields, int? Bos = null, Action<string>? Remark = null);
 
 /// <summary>
-/// Sequences from a file: <c>.csv</c>, a <c>.json</c> list, or JSONL, an object a line. A row is
+/// Sequences from a file: <c>.csv</c>, <c>.tsv</c>, a <c>.json</c> list, or JSONL, an object a line. A row is
 /// <c>{"ids": […]}</c>, <c>{"text": "…"}</c> or a prompt with its continuation, with optional
 /// <c>"clean_ids"</c>, <c>"group"</c> (copied 10^group times) and <c>"prompt"</c> (tokens it is asked from).
 /// </summary>

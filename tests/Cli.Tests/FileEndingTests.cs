@@ -1,0 +1,80 @@
+namespace HeadTap.Cli.Tests;
+
+/// <summary>What the ending of a file's name says about its rows.</summary>
+public sealed class FileEndingTests
+{
+    const string Json = """
+        {"text":"the city","id":"1"}
+        {"text":"a capital, the north","id":"2"}
+        """;
+
+    static TemporaryFolder s_folder = null!;
+
+    [OneTimeSetUp]
+    public static void Write()
+    {
+        s_folder = new TemporaryFolder();
+        foreach (string ending in (string[])["jsonl", "ndjson", "NDJSON"])
+            s_folder.Write("rows." + ending, Json);
+        s_folder.Write("rows.csv", "text,id\nthe city,1\n\"a capital, the north\",2\n");
+        s_folder.Write("rows.tsv", "text\tid\nthe city\t1\na capital, the north\t2\n");
+    }
+
+    [OneTimeTearDown]
+    public static void Remove() => s_folder.Dispose();
+
+    [TestCase("ndjson"), TestCase("NDJSON"), TestCase("csv"), TestCase("tsv")]
+    public void Rows_are_the_same_in_every_form(string ending)
+    {
+        foreach (string[] verb in (string[][])[["tokenize"], ["lens", "eval", "--lens", "logit"],
+            ["generate", "--max-new-tokens", "2"]])
+            Assert.That(Run(verb, ending).Out, Is.EqualTo(Run(verb, "jsonl").Out));
+        string[] eval = ["eval", "--json"];
+        Assert.That((double)Run(eval, ending).Json["loss"]!,
+            Is.EqualTo((double)Run(eval, "jsonl").Json["loss"]!));
+        Assert.That(Run(["tokenize"], ending).Error, Does.Contain("fields passed over: \"id\""));
+    }
+
+    [TestCase("ndjson", "jsonl"), TestCase("tsv", "csv")]
+    public void A_lens_learns_the_same(string ending, string other)
+    {
+        string[] steps = [.. new[] { ending, other }.Select(name =>
+        {
+            string lens = s_folder["lens-" + name];
+            Run(["lens", "train", "--kind", "thin", "--steps", "1", "--batch-rows", "2", "--out", lens],
+                name);
+            return File.ReadAllText(Path.Combine(lens, "metrics.jsonl"));
+        })];
+        Assert.That(steps[0], Is.EqualTo(steps[1]));
+    }
+
+    [TestCase("pairs.ndjson", """{"explicit":"the","obscure":"a city","bridge":"north","answer":"city"}""")]
+    [TestCase("pairs.tsv",
+        "explicit_sentence\tobscure_sentence\texplicit_entity\tobscure_entity\tanswer\n"
+        + "the\ta city\tnorth\tcity\tcity")]
+    public void Pairs_are_read_too(string name, string content) => Assert.That(
+        (int)Headtap.Done("inject", "suggest", "--model", TinyModel.Folder, "--data",
+            s_folder.Write(name, content), "--json").Json["pairs"]!, Is.EqualTo(1));
+
+    [Test]
+    public void Sequences_are_read_too()
+    {
+        string file = s_folder.Write("asked.tsv", "question\tanswer\nthe city\ta capital\nthe\tnorth");
+        Assert.That((int)Headtap.Done("unlearn", "measure", "--model", TinyModel.Folder, "--sequences", file,
+            "--json").Json["asked"]!, Is.EqualTo(2));
+    }
+
+    [TestCase("rows.jsonl.txt", Json, true), TestCase("rows", Json, true)]
+    [TestCase("one.txt", "{\"a\":1}", true), TestCase("rows.txt", "{the}\n", false), TestCase("empty.txt", "{}\n", false)]
+    [TestCase("text.txt", "the {\"text\":\"a\"}\n", false)]
+    public void A_plain_text_that_looks_like_rows_gets_a_remark(string name, string content, bool remark)
+    {
+        string file = s_folder.Write(name, content);
+        foreach (string verb in (string[])["tokenize", "eval"])
+            Assert.That(Headtap.Done(verb, "--model", TinyModel.Folder, "--text-file", file).Error, remark
+                ? Does.Contain($"{file}: its first line is a JSON object") : Does.Not.Contain("JSON"));
+    }
+
+    static Headtap Run(string[] verb, string ending) => Headtap.Done(
+        [.. verb, "--model", TinyModel.Folder, "--text-file", s_folder["rows." + ending]]);
+}
