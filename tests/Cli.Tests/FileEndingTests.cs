@@ -65,7 +65,8 @@ public sealed class FileEndingTests
     }
 
     [TestCase("rows.jsonl.txt", Json, true), TestCase("rows", Json, true)]
-    [TestCase("one.txt", "{\"a\":1}", true), TestCase("rows.txt", "{the}\n", false), TestCase("empty.txt", "{}\n", false)]
+    [TestCase("one.txt", "{\"a\":1}", true)]
+    [TestCase("rows.txt", "{the}\n", false), TestCase("empty.txt", "{}\n", false)]
     [TestCase("text.txt", "the {\"text\":\"a\"}\n", false)]
     public void A_plain_text_that_looks_like_rows_gets_a_remark(string name, string content, bool remark)
     {

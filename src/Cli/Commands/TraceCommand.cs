@@ -17,7 +17,9 @@ static class TraceCommand
         };
         Option<string?> output = new PathOption<string?>("--out", PathUse.WritesFile)
         {
-            Description = "a .safetensors file (also a name without an ending), or .npy for one site", HelpName = "F.safetensors",
+            Description = "a .safetensors file (a name without an ending is one too), or .npy for one "
+                + "site",
+            HelpName = "F.safetensors",
         };
         Option<string?> edit = EditOption();
         Option<bool> processed = ProcessedOption();

@@ -9,9 +9,9 @@ public static class TextDocuments
     const int LargestBytes = 1_000_000_000; // what one .NET string holds, with a little room
 
     /// <summary>
-    /// The documents of a file. <c>.jsonl</c>, <c>.ndjson</c>: one JSON object a line, its <c>text</c> field a
-    /// document. <c>.json</c>: a list of such objects or of texts. <c>.csv</c>, <c>.tsv</c>: a row a document.
-    /// Anything else: plain
+    /// The documents of a file. <c>.jsonl</c>, <c>.ndjson</c>: one JSON object a line, its <c>text</c> field
+    /// a document. <c>.json</c>: a list of such objects or of texts. <c>.csv</c>, <c>.tsv</c>: a row a
+    /// document. Anything else: plain
     /// UTF-8 text, one document, or several separated by <c>&lt;|endoftext|&gt;</c> (one line break on each
     /// side belongs to the separator). Empty documents are left out.
     /// </summary>

@@ -33,7 +33,10 @@ public sealed class UnlearnMeasureTests
     {
         using var folder = new TemporaryFolder();
         string file = folder.Write("s.jsonl",
-            $$"""{"ids":[1,2,3,4,5,6],"prompt":{{first}}}{{'\n'}}{"ids":[6,5,4,3,2,1],"prompt":{{second}}}""");
+            $$"""
+            {"ids":[1,2,3,4,5,6],"prompt":{{first}}}
+            {"ids":[6,5,4,3,2,1],"prompt":{{second}}}
+            """);
         foreach (string[] bos in (string[][])[[], ["--bos"]])
             Assert.That(Headtap.Done(["unlearn", "measure", "--model", TinyModel.Folder, "--sequences", file,
                 .. bos]).Out, Does.StartWith($"2 sequences, 2 asked: {line}\n"));

@@ -60,7 +60,8 @@ public sealed class WeightEditTests
             BadInput.Refused(() => edit.Apply(twin, "m", undo: false),
                 $"m: its weights are those the edit was made from, but its config.json differs: {differs};");
             Change(twin, "ln_f.bias", v => v[1] = 3);
-            BadInput.Refused(() => edit.Apply(twin, "m", undo: true), "those that the edit made, but", differs);
+            BadInput.Refused(() => edit.Apply(twin, "m", undo: true), "those that the edit made, but",
+                differs);
             BadInput.Refused(() => edit.Apply(twin, "m", undo: false), "expected the edit's parent");
         }
         File.Delete(file);
