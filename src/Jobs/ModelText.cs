@@ -157,7 +157,8 @@ sealed class ModelText
         string name = Quoted.Path(path);
         if (_rules.Lines)
         {
-            _context?.Say($"{name}: {records.Count} prompts, one a line");
+            _context?.Say($"{name}: {records.Count} {(records.Count == 1 ? "prompt" : "prompts")}, "
+                + "one a line");
             return;
         }
         string text = records[0].Text;

@@ -1,3 +1,5 @@
+using HeadTap.Runtime;
+
 namespace HeadTap.Jobs;
 
 /// <summary>How the texts of a verb are read and become tokens; the same in every verb.</summary>
@@ -23,4 +25,18 @@ public sealed record TextRules
     /// the names of published data sets.
     /// </summary>
     public string? Fields { get; init; }
+
+    /// <summary>Refuses rules of text files where no text file is read.</summary>
+    /// <param name="file">The file; null for none.</param>
+    /// <param name="option">Name of the option that names it.</param>
+    /// <exception cref="UserException">A rule is set that nothing obeys.</exception>
+    internal void RequireFile(string? file, string option)
+    {
+        string[] idle = [.. new[] { Fields is null ? null : nameof(Fields), Lines ? nameof(Lines) : null }
+            .OfType<string>().Select(Field.Of)];
+        if (file is null && idle.Length > 0)
+            throw new UserException(
+                $"{string.Join(" and ", idle)} without {Field.Of(option)}; expected a file of "
+                + $" texts, or leave {(idle.Length == 1 ? "it" : "them")} out");
+    }
 }

@@ -23,6 +23,10 @@ public sealed class BadInputTests
             Assert.That(line, Does.Contain(reason));
     }
 
+    [TestCase("--fields without --text-file; expected a file of texts, or leave it out", "--model", "{m}",
+        "--text", "a", "--fields", "body")]
+    [TestCase("--fields and --lines without --text-file; expected a file of texts, or leave them out",
+        "--model", "{m}", "--ids", "1", "--lines", "--fields", "body")]
     [TestCase("no such folder", "--model", "nowhere", "--ids", "1")]
     [TestCase("no prompt", "--model", "{m}")]
     [TestCase("more than one prompt", "--model", "{m}", "--ids", "1", "--text", "a")]
@@ -108,6 +112,15 @@ public sealed class BadInputTests
         Assert.That(Headtap.Refused("generate", "--model", TinyModel.Folder, "--ids", "1,2", "--edit", spec),
             Does.Contain(reason));
         Assert.That(folder.Entries(), Is.EqualTo(before));
+    }
+
+    [Test]
+    public void A_stop_token_beyond_the_vocabulary_or_a_rule_of_files_without_one()
+    {
+        Assert.That(Headtap.Refused("generate", "--model", TinyModel.Folder, "--ids", "1", "--stop", "280"),
+            Does.Contain("--stop is 280; expected a token id from 0 to 279; leave it out for none\n"));
+        Assert.That(Headtap.Refused("tokenize", "--model", TinyModel.Folder, "--text", "a", "--lines"),
+            Does.Contain("--lines without --text-file"));
     }
 
     [Test]

@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace HeadTap.Cli.Tests;
 
 /// <summary>What the ending of a file's name says about its rows.</summary>
@@ -75,6 +77,31 @@ public sealed class FileEndingTests
             Assert.That(Headtap.Done(verb, "--model", TinyModel.Folder, "--text-file", file).Error, remark
                 ? Does.Contain($"{file}: its first line is a JSON object") : Does.Not.Contain("JSON"));
     }
+
+    [TestCase("q;a\nwho;me\n", "it has \"q;a\"")]
+    [TestCase("frage,antwort\nwer,ich\n", "it has \"frage\", \"antwort\"")]
+    public void A_table_without_known_columns_says_which_it_has(string table, string found) => Assert.That(
+        Headtap.Refused("tokenize", "--model", TinyModel.Folder, "--text-file",
+            s_folder.Write("strange.csv", table)),
+        Does.Contain($"line 2 has no \"text\"; {found}; expected"));
+
+    [Test]
+    public void Utf16_is_called_so()
+    {
+        foreach (bool mark in (bool[])[true, false])
+        {
+            string file = s_folder["utf16.jsonl"];
+            File.WriteAllText(file, Json, new UnicodeEncoding(false, mark));
+            foreach (string verb in (string[])["tokenize", "eval"])
+                Assert.That(Headtap.Refused(verb, "--model", TinyModel.Folder, "--text-file", file),
+                    Is.EqualTo($"headtap: {file}: line 1 is not UTF-8; save the file as UTF-8.\n"));
+        }
+    }
+
+    [TestCase("the city\n", "1 prompt, one a line"), TestCase("the\ncity\n", "2 prompts, one a line")]
+    public void Prompts_are_counted(string text, string remark) => Assert.That(Headtap.Done("tokenize",
+        "--model", TinyModel.Folder, "--lines", "--text-file", s_folder.Write("counted.txt", text)).Error,
+        Does.Contain($"counted.txt: {remark}\n"));
 
     static Headtap Run(string[] verb, string ending) => Headtap.Done(
         [.. verb, "--model", TinyModel.Folder, "--text-file", s_folder["rows." + ending]]);

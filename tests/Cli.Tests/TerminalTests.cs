@@ -77,7 +77,8 @@ public sealed class TerminalTests
         (int code, string line) = Shell("tokenize --model m --text \"$(printf 'caf\\351')\"");
         Assert.That(code, Is.EqualTo(2), line);
         Assert.That(line, Is.EqualTo("headtap: argument 5 is not UTF-8 at byte 3; expected UTF-8. A text of "
-            + "other bytes goes in a file, saved as UTF-8.\n"));
+            + "other bytes goes in a file, saved as UTF-8; a file or folder whose name has such bytes needs "
+            + "another name, or a link that has.\n"));
         (int same, string other) = Shell("tokenize --model m --text \"$(printf 'caf\\303\\251')\"");
         Assert.That((same, other.Contains("m: no such folder")), Is.EqualTo((2, true)), other);
     }

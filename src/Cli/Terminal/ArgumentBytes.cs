@@ -28,7 +28,8 @@ static class ArgumentBytes
             if (half || (bytes is not null && !Utf8.IsValid(bytes)))
                 return $"argument {i + 1} is not UTF-8"
                     + (bytes is null ? "" : $" at byte {FirstWrong(bytes)}")
-                    + "; expected UTF-8. A text of other bytes goes in a file, saved as UTF-8.";
+                    + "; expected UTF-8. A text of other bytes goes in a file, saved as UTF-8; a file or "
+                    + "folder whose name has such bytes needs another name, or a link that has.";
         }
         return null;
     }

@@ -22,8 +22,8 @@ public static class WordList
     /// Reads words in the file's order. Repeated words are kept, and so are spaces, because they decide which
     /// token a word is.
     /// </summary>
-    /// <param name="path">Path of a <c>.csv</c> or <c>.tsv</c> file with one column per category, or of a text file with one
-    /// word per line.</param>
+    /// <param name="path">Path of a <c>.csv</c> or <c>.tsv</c> file with one column per category, or of a
+    /// text file with one word per line.</param>
     /// <param name="category">One of <see cref="Categories"/> for a <c>.csv</c> file; null otherwise.</param>
     /// <exception cref="UserException">The file cannot be read or has no word; the category is missing, not
     /// in the file, or given for a file without categories.</exception>

@@ -92,7 +92,7 @@ public static class GenerateJob
         (int stop, int vocabulary) = (options.Stop, prompt.Config.VocabSize);
         if (stop < -1 || stop >= vocabulary)
             throw new UserException($"{Field.Of(nameof(GenerateOptions.Stop))} is {stop}; expected a token "
-                + $"id from 0 to {vocabulary - 1}, or -1 for none");
+                + $"id from 0 to {vocabulary - 1}; leave it out for none");
         IReadOnlyList<Edit> edits = prompt.ReadEdits(options.Edit, context, generates: true);
         RequireRoom(options.MaxNewTokens, prompt);
         using ComputeDevice device = context.OpenDevice();

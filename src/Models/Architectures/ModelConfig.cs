@@ -84,9 +84,12 @@ public sealed partial record ModelConfig
     /// <summary>Returns this config, or says which size is wrong.</summary>
     /// <param name="source">Where the config came from; begins the message.</param>
     /// <exception cref="UserException">A size is not usable.</exception>
-    public ModelConfig Validated(string source = "model config")
+    public ModelConfig Validated(string source = "model config") => Validated(source, Architecture.Config);
+
+    /// <summary>As <see cref="Validated(string)"/>, with the sizes' own names where they come
+    /// from.</summary>
+    internal ModelConfig Validated(string source, ConfigKeys k)
     {
-        ConfigKeys k = Architecture.Config;
         string? wrong =
             OutOfRange(k.VocabSize, VocabSize, 1 << 24) ?? OutOfRange(k.ContextLength, ContextLength, 1 << 24)
             ?? OutOfRange(k.Width, Width, 1 << 16) ?? OutOfRange(k.Layers, Layers, MostLayers)

@@ -51,8 +51,8 @@ public sealed class TextFields
             return texts.Remove("prompt_text", out string? before)
                 ? new TextRecord(before, text, place) : new TextRecord(text, null, place);
         string prompt = One(texts, s_prompts, place) ?? throw new UserException(
-            $"{place} has no \"text\"; expected {{\"text\": \"...\"}}, or a prompt and its continuation, or "
-            + $"their names in {Field.Of("Fields")}.");
+            $"{place} has no \"text\"; it has {Found(texts)}; expected {{\"text\": \"...\"}}, or a prompt "
+            + $"and its continuation, or their names in {Field.Of("Fields")}.");
         string? continuation = One(texts, s_continuations, place);
         return new TextRecord(prompt, continuation is null ? null : After(prompt, continuation), place);
     }
@@ -65,7 +65,10 @@ public sealed class TextFields
     static string Named(Dictionary<string, string> texts, string field, string place) =>
         texts.Remove(field, out string? text) ? text : throw new UserException(
             $"{place} has no text {Quoted.Name(field)}, which {Field.Of("Fields")} names; it has "
-            + (texts.Count == 0 ? "none" : string.Join(", ", texts.Keys.Take(12).Select(Quoted.Name))));
+            + Found(texts));
+
+    static string Found(Dictionary<string, string> texts)
+        => texts.Count == 0 ? "no text at all" : string.Join(", ", texts.Keys.Take(12).Select(Quoted.Name));
 
     static string? One(Dictionary<string, string> texts, string[] names, string place)
     {

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Unicode;
 using HeadTap.Runtime;
 
 namespace HeadTap.Models;
@@ -128,6 +129,9 @@ public static class TextRecords
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException) // or half a surrogate pair
         {
+            // JSON has no zero byte; UTF-16 has many.
+            if (!Utf8.IsValid(text.Span) || text.Span.Contains((byte)0))
+                throw new UserException($"{place} is not UTF-8; save the file as UTF-8.", e);
             throw new UserException($"{place} is not valid JSON ({Quoted.Line(e.Message)}).", e);
         }
     }

@@ -108,12 +108,12 @@ public sealed record Edit
         bool needsValue = Operation is EditOperation.Add or EditOperation.Replace or EditOperation.ProjectOut
             or EditOperation.Patch;
         if (needsValue && Value is null)
-            throw Wrong($"{Operation} needs a value");
+            throw Wrong($"{EditSpec.NameOf(Operation)} needs a value");
         if (!needsValue && Value is not null)
-            throw Wrong($"{Operation} takes no value");
+            throw Wrong($"{EditSpec.NameOf(Operation)} takes no value");
         bool usesAlpha = Operation is EditOperation.Add or EditOperation.Scale or EditOperation.ProjectOut;
         if (!usesAlpha && Alpha != 1f)
-            throw Wrong($"{Operation} takes no alpha");
+            throw Wrong($"{EditSpec.NameOf(Operation)} takes no alpha");
         if (Operation == EditOperation.Call && Function is null)
             throw Wrong("Call needs a function");
         if (Rows?.FirstOrDefault(r => r < 0) is < 0 || Steps?.FirstOrDefault(s => s < 0) is < 0)
@@ -135,7 +135,7 @@ public sealed record Edit
         if (Operation == EditOperation.Call && (Heads is not null || Neurons is not null))
             throw Wrong("Call takes one head or whole rows; leave heads and neurons out");
         if (Operation == EditOperation.ProjectOut && Neurons is not null)
-            throw Wrong("ProjectOut needs whole rows or heads; leave neurons out");
+            throw Wrong("project_out needs whole rows or heads; leave neurons out");
     }
 
     /// <summary>Checks the rows that are named against a batch.</summary>
@@ -156,8 +156,8 @@ public sealed record Edit
                 + "the stream before it");
         if (site.Kind == SiteKind.Scores
             && (Operation == EditOperation.ProjectOut || (Operation == EditOperation.Scale && Alpha < 0)))
-            throw Wrong($"{site} is minus infinity where masked; {Operation} would make it no number "
-                + "or plus infinity");
+            throw Wrong($"{site} is minus infinity where masked; {EditSpec.NameOf(Operation)} would make "
+                + "it no number or plus infinity");
         SiteLayout layout = SiteLayout.Of(site.Kind, config, 1, 1, config.ContextLength);
         IReadOnlyList<int>? heads = OnlyHeads;
         if (heads is not null && layout.Heads == 1 && config.Heads > 1)

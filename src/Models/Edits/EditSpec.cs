@@ -21,6 +21,10 @@ public static class EditSpec
 
     static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
+    /// <summary>What an operation is called in a spec, and so in messages; that of C# is Call.</summary>
+    internal static string NameOf(EditOperation operation)
+        => Operations.FirstOrDefault(o => o.Operation == operation).Name ?? $"{operation}";
+
     /// <summary>Reads a spec file.</summary>
     /// <param name="path">The file; other files named in it are looked for beside it.</param>
     /// <param name="encode">Makes ids of texts in <c>unembed</c> and <c>embed</c>; null refuses

@@ -21,7 +21,9 @@ readonly record struct EditSpecValues(string Source, string? Folder, Func<string
             return EditValue.Numbers(Numbers(json));
         if (json.ValueKind == JsonValueKind.Number)
             return EditValue.Constant(json.TryGetSingle(out float one) && float.IsFinite(one) ? one
-                : throw Wrong($"value is {Quoted.Json(json)}; expected a number"));
+                : throw Wrong($"value is {Quoted.Json(json)}; expected {JsonFields.Number(json)}"));
+        if (json.ValueKind != JsonValueKind.Object)
+            throw Wrong($"value is {Quoted.Json(json)}; expected {Forms}");
         EditSpec.RequireOnly(json, Source,
             "file", "tensor", "row", "position", "unembed", "embed", "mean_of", "sha256");
         var fields = new JsonFields(Source, json);
@@ -133,7 +135,8 @@ readonly record struct EditSpecValues(string Source, string? Folder, Func<string
         foreach (JsonElement number in json.EnumerateArray())
             values[i++] = number.ValueKind == JsonValueKind.Number
                 && number.TryGetSingle(out float v) && float.IsFinite(v)
-                ? v : throw Wrong($"value {i - 1} is {Quoted.Json(number)}; expected a number");
+                ? v : throw Wrong(
+                    $"value {i - 1} is {Quoted.Json(number)}; expected {JsonFields.Number(number)}");
         return values;
     }
 

@@ -51,6 +51,10 @@ public sealed record FileValue(string Path, string? Tensor) : EditValue
         if (Tensor is null)
         {
             (int[] extents, float[] array) = NpyFile.ReadFloats(Path);
+            // As below: minus infinity may be that of masked scores.
+            if (!FiniteNumbers.All(array) && FiniteNumbers.Describe([.. extents], array.Length, masked: true,
+                (start, piece) => array.AsSpan((int)start, piece.Length).CopyTo(piece)) is { } which)
+                throw new UserException($"edit value: {Quoted.Path(Path)}: {which}; expected numbers");
             return (array, extents, null);
         }
         using SafetensorsReader reader = SafetensorsReader.Open(Path);

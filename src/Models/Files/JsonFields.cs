@@ -58,7 +58,11 @@ readonly record struct JsonFields(string Path, JsonElement Json)
         !TryGet(field, out JsonElement value) ? absent
         : value.ValueKind == JsonValueKind.Number && value.TryGetSingle(out float number)
             && float.IsFinite(number) ? number
-        : throw Bad(field, Quoted.Json(value), "a number");
+        : throw Bad(field, Quoted.Json(value), Number(value));
+
+    /// <summary>What is expected in place of a value that is no number, or one beyond float32.</summary>
+    internal static string Number(JsonElement found) => found.ValueKind == JsonValueKind.Number
+        ? "a number that float32 holds, at most 3.4e38" : "a number";
 
     internal bool Flag(string field, bool absent) =>
         !TryGet(field, out JsonElement value) ? absent

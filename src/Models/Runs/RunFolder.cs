@@ -31,6 +31,9 @@ public sealed class RunFolder : IDisposable
     /// <summary>Rows of a training, one a step or epoch.</summary>
     public const string MetricsFile = "metrics.jsonl";
 
+    /// <summary>The hash of the data among the options that may differ.</summary>
+    internal const string DataHash = "data_hash";
+
     const string CompleteField = "complete";
 
     readonly RunLock _lock;
@@ -154,9 +157,12 @@ public sealed class RunFolder : IDisposable
         if (differing.Count > 0)
             throw new UserException($"{Quoted.Path(Path)}: belongs to another call: "
                 + string.Join("; ", differing.Select(d => $"{d.Name} is {d.There} in its {file} and {d.Here} "
-                    + "here" + (_because.TryGetValue(d.Name, out string? why) ? $" ({why})" : "")))
+                    + "here" + (Why(d.Name) is { } why ? $" ({why})" : "")))
                 + "; expected the same call, or another folder");
     }
+
+    string? Why(string option) => _because.TryGetValue(option, out string? why) ? why
+        : option == DataHash ? "what its data files hold has changed" : null;
 
     /// <summary>Whether the same call was carried out to its end.</summary>
     /// <param name="call">The call.</param>

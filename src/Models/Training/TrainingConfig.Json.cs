@@ -128,6 +128,13 @@ public sealed partial record TrainingConfig
         throw json.Bad(field, Quoted.Name(found), names);
     }
 
+    // What the sizes are called here, for messages; the defaults of absent keys are those of config.json.
+    static readonly ConfigKeys s_sizeNames = Gpt2.Architecture.Config with
+    {
+        ContextLength = "context", Width = "width", Layers = "layers", Heads = "heads", Inner = "inner",
+        LayerNormEpsilon = "layer_norm_epsilon",
+    };
+
     static TrainingModel ReadModel(JsonFields json)
     {
         json.Only(FieldNames["model"]);
@@ -154,7 +161,7 @@ public sealed partial record TrainingConfig
                 ResidualDropout = 0,
                 EmbeddingDropout = 0,
                 AttentionDropout = 0,
-            }.Validated(json.Path),
+            }.Validated(json.Path, s_sizeNames),
         };
     }
 

@@ -76,7 +76,7 @@ public static class TrainingRun
         Manifest call = Call(config, folder);
         string[] free = [.. config.Free, "validation.files", TrainingRecord.Resolved];
         using RunFolder run = RunFolder.Open(folder, call, free: free, results: ModelFolder.Results,
-            because: TrainingConfig.WhyNotFree);
+            because: WhyNot(config));
         TrainingTexts texts = TrainingTexts.Load(config, options.Atlas, options.Remark);
         call = call with { DataHash = texts.Train.Hash };
         run.Require(call);
@@ -104,6 +104,14 @@ public static class TrainingRun
             run.Finish();
         }
         return new TrainingResult(complete, trainer.Step, trainer.Tokens, loss, loop.Elapsed);
+    }
+
+    static Dictionary<string, string> WhyNot(TrainingConfig config)
+    {
+        var why = new Dictionary<string, string>(TrainingConfig.WhyNotFree);
+        if (config.Data.Files.Count > 0)
+            why[RunFolder.DataHash] = $"{Quoted.Names(config.Data.Files)} or the tokenizer has changed";
+        return why;
     }
 
     static void Restore(RunFolder run, Trainer trainer)

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using HeadTap.Runtime;
 
 namespace HeadTap.Models;
@@ -76,8 +77,17 @@ public static class ModelFolder
         string head = config.Architecture.NameOf(Role.HeadWeight);
         if (config.TiedHead || !ReadConfigFile(dir, Architecture.Known).TiedHead)
             return remarks;
-        return [$"{Quoted.Path(dir)}: {head} differs from the token embedding, to which config.json ties it; "
-            + "the head of the file is used", .. remarks];
+        return [$"{Quoted.Path(dir)}: {head} differs from the token embedding, to which "
+            + (SaysTied(dir, config.Architecture.Config) ? "config.json ties it"
+                : $"it is tied where config.json has no {config.Architecture.Config.TiedHead}")
+            + "; the head of the file is used", .. remarks];
+    }
+
+    static bool SaysTied(string dir, ConfigKeys keys)
+    {
+        string path = Path.Combine(dir, ConfigFile);
+        using JsonDocument json = InputFile.ReadJsonObject(path);
+        return new JsonFields(path, json.RootElement).Has(keys.TiedHead);
     }
 
     /// <summary>Reads all parameters into the flat vector of <see cref="ParameterLayout"/>.</summary>

@@ -54,6 +54,7 @@ public class EditFileValueTests
     [TestCase("""{"file":"t.safetensors","tensor":"v","row":0,"position":0}""", "[B, T, ...]")]
     [TestCase("""{"file":"three.npy","row":0,"position":-1}""", "says no lengths")]
     [TestCase("""{"file":"three.npy","tensor":"s"}""", "leave tensor out")]
+    [TestCase("""{"file":"nan.npy"}""", "nan.npy: holds NaN at [1]; 1 of its 2 numbers is not finite")]
     [TestCase("""{"file":"wide.npy"}""", "shape [1, 5, 21]")]
     [TestCase("""{"file":"none.npy"}""", "no such file")]
     [TestCase("""{"mean_of":"none.txt"}""", "no such file")]
@@ -62,7 +63,7 @@ public class EditFileValueTests
     [TestCase("""{"unembed":"a text"}""", "no tokenizer")]
     [TestCase("""{"embed":["a",1]}""", "embed has")]
     [TestCase("1e39", "expected a number")]
-    [TestCase("true", "expected an object")]
+    [TestCase("true", "expected a number, a list of numbers")]
     public void A_value_that_cannot_be_had_is_refused_in_one_line(string value, string words)
     {
         using var test = new TestModel("cpu512");
@@ -73,6 +74,7 @@ public class EditFileValueTests
         writer.AddInts("lengths", [3], new[] { 5, 1, 4 });
         writer.Save(folder["t.safetensors"]);
         NpyFile.Write(folder["three.npy"], [3, 5, 20], new float[300]);
+        NpyFile.Write(folder["nan.npy"], [2], new[] { 1, float.NaN });
         NpyFile.Write(folder["wide.npy"], [1, 5, 21], new float[105]);
         BadInput.Refused(() => test.Model.Attach(Read(folder,
             $$"""{"site":"blocks.0.hook_resid_post","op":"add","value":{{value}}}""")), words);

@@ -209,7 +209,7 @@ public class EditSelectionTests
         {
             Site = "blocks.0.mlp.hook_post", Operation = EditOperation.ProjectOut, Neurons = [1],
             Value = EditValue.Numbers(1),
-        }), "leave neurons out");
+        }), "project_out needs whole rows or heads; leave neurons out");
         BadInput.Refused(() => test.Model.Attach(Edit.Call("blocks.0.attn.hook_z", _ => { }) with
         {
             Heads = [0, 1],

@@ -84,12 +84,19 @@ public class EditSpecTests
     [TestCase("""{"site":"blocks.0.attn.hook_z","op":"zero","head":1.5}""", "head", "whole number")]
     [TestCase("""{"site":"hook_embed","op":"add"}""", "needs a value")]
     [TestCase("""{"site":"hook_embed","op":"zero","value":[1]}""", "takes no value")]
-    [TestCase("""{"site":"hook_embed","op":"zero","alpha":2}""", "takes no alpha")]
+    [TestCase("""{"site":"hook_embed","op":"zero","alpha":2}""", "zero takes no alpha")]
     [TestCase("""{"site":"hook_embed","op":"add","value":[1,2,3]}""", "3 numbers", "20")]
     [TestCase("""{"site":"hook_embed","op":"add","value":[]}""", "0 numbers")]
     [TestCase("""{"site":"hook_embed","op":"add","value":[1,"2"]}""", "value 1")]
-    [TestCase("""{"site":"hook_embed","op":"add","value":[1e400]}""", "value 0", "expected a number")]
-    [TestCase("""{"site":"hook_embed","op":"add","value":null}""", "null")]
+    [TestCase("""{"site":"hook_embed","op":"add","value":[1e400]}""", "value 0",
+        "expected a number that float32 holds")]
+    [TestCase("""{"site":"hook_embed","op":"add","value":1e39}""",
+        "value is \"1e39\"; expected a number that float32 holds")]
+    [TestCase("""{"site":"hook_embed","op":"add","value":"NaN"}""",
+        "value is the text \"NaN\"; expected a number, a list of numbers")]
+    [TestCase("""{"site":"hook_embed","op":"add","value":true}""", "expected a number, a list of numbers")]
+    [TestCase("""{"site":"hook_embed","op":"add","value":null}""",
+        "value is \"null\"; expected a number, a list of numbers")]
     [TestCase("""{"site":"hook_embed","op":"add","value":{"unembed":[]}}""", "at least one token")]
     [TestCase("""{"site":"hook_embed","op":"add","value":{"unembed":[37]}}""", "token 37", "37")]
     [TestCase("""{"site":"hook_embed","op":"add","value":{"unembed":[1],"embed":[1]}}""", "value")]
@@ -113,7 +120,7 @@ public class EditSpecTests
     [TestCase("""{"site":"hook_embed","op":"scale","alpha":null}""", "scale needs alpha")]
     [TestCase("""{"site":"hook_embed","op":"scale","alpha":"NaN"}""", "alpha")]
     [TestCase("""{"site":"hook_embed","op":"scale","alpha":NaN}""", "not valid JSON")]
-    [TestCase("""{"site":"hook_embed","op":"scale","alpha":1e39}""", "alpha")]
+    [TestCase("""{"site":"hook_embed","op":"scale","alpha":1e39}""", "a number that float32 holds, at most")]
     [TestCase("""{"site":"hook_embed","op":"zero","positions":{"to":1}}""", "unknown field \"to\"")]
     [TestCase("""{"site":"hook_embed","op":"zero","positions":{}}""", "from")]
     [TestCase("""{"site":"hook_embed","op":"zero","positions":"first"}""", "first", "last")]

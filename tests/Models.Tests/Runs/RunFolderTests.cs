@@ -66,7 +66,8 @@ public sealed class RunFolderTests
     [TestCase("less", "rate is 0.001 in its run.json and none here")]
     [TestCase("seed", "seed is 1 in its run.json and 2 here")]
     [TestCase("model", "model_hash is \"m\" in its run.json and \"n\" here")]
-    [TestCase("data", "data_hash is \"d\" in its run.json and \"e\" here")]
+    [TestCase("data", "data_hash is \"d\" in its run.json and \"e\" here (what its data files hold has "
+        + "changed)")]
     public void Another_call_is_refused_by_the_option_that_differs(string change, string message)
     {
         using var folder = new TemporaryFolder();

@@ -104,6 +104,10 @@ public class TrainingConfigTests
     [TestCase($"{{{Model}, {Data}, {Bpe}}}", "expected steps or epochs")]
     [TestCase($"{{{Model}, {Data}, {Bpe}, \"steps\": 0}}", "steps is 0")]
     [TestCase($"{{{Data}, {Bpe}, \"steps\": 1}}", "model is missing")]
+    [TestCase($"{{\"model\": {{\"layers\": 1, \"width\": 9, \"heads\": 2, \"context\": 4}}, {Data}, {Bpe}}}",
+        "model: width 9 is not divisible by heads 2")]
+    [TestCase($"{{\"model\": {{\"layers\": 0, \"width\": 8, \"heads\": 2, \"context\": 4}}, {Data}, {Bpe}}}",
+        "model: layers is 0; expected 1 to 1024")]
     [TestCase($"{{\"model\": {{\"from\": \"x\", \"layers\": 2}}, {Data}, \"steps\": 1}}",
         "unknown field \"layers\"")]
     [TestCase($"{{\"model\": {{\"layers\": 1}}, {Data}, {Bpe}, \"steps\": 1}}", "context is missing")]

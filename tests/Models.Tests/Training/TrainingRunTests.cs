@@ -117,6 +117,7 @@ public class TrainingRunTests
         Assert.That(Run("a", Config() with { CheckpointEvery = 5 }).Complete, Is.True);
         File.AppendAllText(At("text.txt"), "More.");
         AssertRefused(() => Run("a", Config()), "data_hash is ");
+        AssertRefused(() => Run("a", Config()), "text.txt\" or the tokenizer has changed)");
     }
 
     [Test]

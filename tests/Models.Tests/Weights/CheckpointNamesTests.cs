@@ -161,7 +161,13 @@ sealed class CheckpointNamesTests
         ModelConfig config = ModelFolder.ReadConfig(folder.Path);
         Assert.That(config, Is.EqualTo(Tiny with { TiedHead = false }));
         Assert.That(Read(folder)[^other.Length..], Is.EqualTo(other));
-        Assert.That(ModelFolder.Remarks(folder.Path).Single(), Does.Contain("lm_head.weight differs"));
+        string remark = "lm_head.weight differs from the token embedding, to which ";
+        Assert.That(ModelFolder.Remarks(folder.Path).Single(), Does.Contain(remark + "config.json ties it;"));
+        string silent = File.ReadAllText(folder["config.json"]), said = "\"tie_word_embeddings\": true,";
+        Assert.That(silent, Does.Contain(said));
+        folder.Write("config.json", silent.Replace(said, "", StringComparison.Ordinal));
+        Assert.That(ModelFolder.Remarks(folder.Path).Single(),
+            Does.Contain(remark + "it is tied where config.json has no tie_word_embeddings;"));
         ModelFolder.Write(folder["again"], config, Read(folder));
         Assert.That(ModelFolder.ReadConfig(folder["again"]), Is.EqualTo(config));
         Assert.That(ModelFolder.Remarks(folder["again"]), Is.Empty);
