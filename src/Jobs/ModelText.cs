@@ -84,7 +84,8 @@ sealed class ModelText
     public int[] Row(int[] ids) => Bos is { } bos ? [bos, .. ids] : ids;
 
     /// <summary>
-    /// Says once that the model was trained with a begin-of-text token that these rows do not begin with.
+    /// Says once that the model was trained with a begin-of-text token that these rows do not begin with, or
+    /// that its tokenizer puts one there.
     /// </summary>
     public void RemarkWithout(IEnumerable<int[]> rows)
     {
@@ -92,7 +93,8 @@ sealed class ModelText
             || rows.All(row => row.Length > 0 && row[0] == token))
             return;
         _saidWithout = true;
-        _context?.Say("the model was trained with token "
+        string who = _begin.BySetting ? "the model's tokenizer puts" : "the model was trained with";
+        _context?.Say($"{who} token "
             + string.Create(CultureInfo.InvariantCulture, $"{token} ") + (Tokenizer?.HasToken(token) == true
                 ? $"{Quoted.Name(Tokenizer.Vocabulary.Tokens[token])} " : "")
             + $"before every text, and this call puts none there; {Field.Of(nameof(_rules.Bos))} does");

@@ -37,6 +37,6 @@ public sealed record TextRules
         if (file is null && idle.Length > 0)
             throw new UserException(
                 $"{string.Join(" and ", idle)} without {Field.Of(option)}; expected a file of "
-                + $" texts, or leave {(idle.Length == 1 ? "it" : "them")} out");
+                + $"texts, or leave {(idle.Length == 1 ? "it" : "them")} out");
     }
 }

@@ -15,6 +15,10 @@ namespace HeadTap.Models;
 /// or the one that it was made from, was trained by HeadTap with it before every document.</param>
 public sealed record BeginOfText(int? Token, string? Disagreement, bool IsExpected)
 {
+    /// <summary>Whether it is expected because the tokenizer's files say so, and no record of a training
+    /// does.</summary>
+    public bool BySetting { get; init; }
+
     /// <summary>
     /// Says in the options of a child's manifest what is known of its parent's training by HeadTap: whether
     /// the token stood before every document, and which.
@@ -42,22 +46,24 @@ public sealed record BeginOfText(int? Token, string? Disagreement, bool IsExpect
         TrainingRecord? trained = TrainingRecord.Of(folder);
         int? put = trained?.BosToken is { } id && id < config?.VocabSize ? id : null;
         int? token = put ?? own ?? config?.BosToken;
-        int? generated = config is null ? null : Generated(folder, config);
-        var said = new List<(string From, int? Token)>();
+        var said = new List<(string From, int? Token, string? Impossible)>();
         if (name is not null)
-            said.Add((tokenizer!.Vocabulary.BeginTokenFile ?? "the tokenizer", own));
+            said.Add((tokenizer!.Vocabulary.BeginTokenFile ?? "the tokenizer", own, null));
         if (put is not null)
-            said.Add(("the record of its training", put));
-        if (config?.BosToken is { } configured)
-            said.Add(("config.json", configured));
-        if (generated is not null)
-            said.Add(("generation_config.json", generated));
+            said.Add(("the record of its training", put, null));
+        foreach (string file in config is null ? (string[])[] : ["config.json", "generation_config.json"])
+            if (InFile(Path.Combine(folder, file), config!.VocabSize) is { } found)
+                said.Add((file, found.Token, found.Impossible));
         bool expected = token is not null
             && (trained?.Bos ?? tokenizer?.Vocabulary.BeginsTexts == true);
-        return new BeginOfText(token, said.All(s => s.Token == token) ? null : Line(), expected);
+        bool agree = said.All(s => s.Token == token && s.Impossible is null);
+        return new BeginOfText(token, agree ? null : Line(), expected)
+        {
+            BySetting = expected && trained?.Bos is null,
+        };
 
         string Line() => $"{Quoted.Path(folder)}: the begin-of-text token is "
-            + string.Join(", ", said.Select(s => $"{Named(s.Token)} in {s.From}"))
+            + string.Join(", ", said.Select(s => $"{s.Impossible ?? Named(s.Token)} in {s.From}"))
             + $"; {(token is null ? "none" : token.Value.ToString(CultureInfo.InvariantCulture))} is taken";
 
         string Named(int? id) => id is not { } known
@@ -84,12 +90,21 @@ public sealed record BeginOfText(int? Token, string? Disagreement, bool IsExpect
             + $"0 to {most - 1}, or a token as the tokenizer spells it");
     }
 
-    static int? Generated(string folder, ModelConfig config)
+    // Null where the file or its field is missing; with words for an id or a list that cannot be.
+    static (int? Token, string? Impossible)? InFile(string path, int vocabSize)
     {
-        string path = Path.Combine(folder, "generation_config.json");
+        const string field = "bos_token_id";
         if (!File.Exists(path))
             return null;
         using JsonDocument json = InputFile.ReadJsonObject(path, most: 1 << 20);
-        return new JsonFields(path, json.RootElement).Token("bos_token_id", config.VocabSize);
+        var fields = new JsonFields(path, json.RootElement);
+        if (!fields.Has(field))
+            return null;
+        int? token = fields.Token(field, vocabSize);
+        JsonElement value = json.RootElement.GetProperty(field);
+        string text = Quoted.Line(value.GetRawText());
+        return (token, value.ValueKind == JsonValueKind.Array && value.GetArrayLength() > 1
+            ? $"{text}, which is more than one token," : token is null
+            ? $"{text}, which is no token of the model," : null);
     }
 }
