@@ -75,7 +75,7 @@ public sealed class PromptPairsTests
     [Test]
     public void Files_of_another_ending_and_missing_ones_are_refused()
     {
-        Refused("p.tsv", Header, "expected a name that ends so");
+        Refused("p.txt", Header, "expected a name that ends so");
         Assert.That(() => PromptPairs.Read("nowhere.csv"),
             Throws.TypeOf<UserException>().With.Message.Contains("no such file"));
     }

@@ -72,7 +72,7 @@ public class AttachmentTests
 
     // Before any pass: a long job must not end where its edit is first met.
     [TestCase("hook_embed", null, 19), TestCase("hook_embed", null, 21), TestCase("hook_embed", null, 0)]
-    [TestCase("blocks.1.attn.hook_z", null, 5), TestCase("blocks.1.attn.hook_z", 1, 19)]
+    [TestCase("blocks.1.attn.hook_z", null, 7), TestCase("blocks.1.attn.hook_z", 1, 19)]
     [TestCase("blocks.0.attn.hook_pattern", null, 13), TestCase("blocks.0.attn.hook_pattern", 2, 0)]
     [TestCase("hook_embed", null, 1, 6, 19), TestCase("hook_embed", null, 20, 6),
         TestCase("hook_embed", null, 0, 6, 20)]
