@@ -179,7 +179,7 @@ public class EditFileValueTests
         };
         void Refused(Edit edit, string words)
             => BadInput.Refused(() => EditMeans.Find(test.Model, [edit], null, null), words);
-        Refused(Mean("a.json", "[[]]", "hook_embed"), "no token in it");
+        Refused(Mean("a.json", "[[]]", "hook_embed"), "row 0 is empty");
         Refused(Mean("a.json", "[[40]]", "hook_embed"), "token id 40");
         Refused(Mean("a.txt", "a", "hook_embed"), "texts need a tokenizer");
         Refused(Mean("a.json", "[[1]]", "blocks.0.attn.hook_pattern"), "as long as their texts");
