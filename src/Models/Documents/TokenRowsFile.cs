@@ -67,8 +67,8 @@ public static class TokenRowsFile
     static int[] Encoded(string path, string text, int index, Func<string, int[]>? encode)
     {
         if (encode is null)
-            throw new UserException($"{Quoted.Path(path)}: row {index} is text, and the model's folder has no "
-                + "tokenizer; expected token ids.");
+            throw new UserException($"{Quoted.Path(path)}: row {index} is text, and the model's folder has "
+                + "no tokenizer; expected token ids.");
         int[] ids = encode(text);
         return ids.Length > 0 ? ids : throw Bad(path, $"row {index} is empty");
     }
