@@ -71,14 +71,21 @@ public sealed class LensTrainTests
             Does.Contain("seed is 0").And.Contain("and 5 here"));
     }
 
-    [TestCase("[[1,2,310],[3,4,5]]"), TestCase("[[310,2,1]]")]
-    public void A_call_that_the_first_step_refuses_leaves_nothing(string rows)
+    [TestCase("<q> is the city of the north"), TestCase("the city of the north is <q>")]
+    public void A_call_that_the_first_step_refuses_leaves_nothing(string text)
     {
         using var folder = new TemporaryFolder();
-        folder.Write("rows.json", rows);
-        Assert.That(Headtap.Refused(Line(folder, "deep/er", s_small)),
+        string model = folder["model"];
+        Directory.CreateDirectory(model);
+        foreach (string file in Directory.GetFiles(TinyModel.Folder))
+            File.Copy(file, Path.Combine(model, Path.GetFileName(file)));
+        File.WriteAllText(Path.Combine(model, "added_tokens.json"), "{\"<q>\": 310}"); // beyond the model
+        string texts = folder.Write("t.txt", text);
+        string[] before = folder.Entries();
+        Assert.That(Headtap.Refused(["lens", "train", "--model", model, "--text-file", texts, "--out",
+            folder["deep/er"], "--device", "cpu", "--quiet", .. s_small]),
             Does.Contain("token id 310; the model's vocabulary is 0 to 279"));
-        Assert.That(folder.Entries(), Is.EqualTo((string[])["rows.json"]));
+        Assert.That(folder.Entries(), Is.EqualTo(before));
     }
 
     [Test]
