@@ -230,7 +230,7 @@ public sealed class EditVerbTests
         Assert.That(child["heads"]!.ToJsonString(), Is.Not.EqualTo(parent["heads"]!.ToJsonString()));
         Assert.That(Headtap.Refused(Line(folder["child"])), Does.Contain("--lens-of parent"));
         Assert.That(Headtap.Refused(Line(TinyModel.Folder, "--lens-of", "parent")),
-            Does.Contain("names no model").And.Contain("--lens-of"));
+            Does.Contain("does not prove a model").And.Contain("--lens-of"));
         Assert.That(Headtap.Refused(Line(TinyModel.Folder, "--lens-of", "child")),
             Does.Contain("expected model or parent"));
         string foreign = TinyLenses.Write(folder, "foreign", new() { Kind = LensKind.Head }, [0],
@@ -239,7 +239,38 @@ public sealed class EditVerbTests
             "--lens-of", "parent", "--text-file", s_texts), Does.Contain("made for a model with hash"));
         Headtap.Done("lens", "eval", "--model", folder["child"], "--lens", lens, "--lens-of", "parent",
             "--text-file", s_texts);
+        // Other weights under the same manifest are not that child.
+        File.Copy(Path.Combine(TinyModel.Folder, "model.safetensors"),
+            Path.Combine(folder["child"], "model.safetensors"), overwrite: true);
+        Assert.That(Headtap.Refused(Line(folder["child"], "--lens-of", "parent")),
+            Does.Contain("does not prove a model"));
     }
+
+    [Test]
+    public void Eval_counts_the_positions_of_an_edit_as_grad_does()
+    {
+        // The last token has no target, so an edit there changes no loss; the one before it does.
+        double plain = Loss(), last = Loss("-1"), before = Loss("-2");
+        Assert.That(last, Is.EqualTo(plain));
+        Assert.That(before, Is.Not.EqualTo(plain).Within(1e-6));
+        Assert.That(before, Is.EqualTo((double)Headtap.Done("grad", "--model", TinyModel.Folder,
+            "--text-file", s_texts, "--edit", Zero("before.json", """{"positions":[-2]}"""),
+            "--out", s_folder["eval.safetensors"], "--json").Json["loss"]!).Within(1e-6));
+        int tokens = Tokens("the capital of the country is the city of the north").Length;
+        Assert.That(Headtap.Refused("eval", "--model", TinyModel.Folder, "--text-file", s_texts, "--edit",
+            Zero("beyond.json", $$"""{"positions":[{{tokens}}]}""")),
+            Does.Contain($"the longest has 0 to {tokens - 1}"));
+    }
+
+    [Test]
+    public void Eval_says_when_positions_are_those_of_windows()
+        => Assert.That(Headtap.Done("eval", "--model", TinyModel.Folder, "--text-file", s_texts, "--context",
+            "4", "--edit", Zero("window.json", """{"positions":[3]}""")).Error,
+            Does.Contain("1 of 1 texts are longer than 4 tokens; edits count their positions"));
+
+    static double Loss(string? position = null) => (double)Headtap.Done(["eval", "--model", TinyModel.Folder,
+        "--text-file", s_texts, "--json", .. position is null ? (string[])[] : ["--edit",
+            Zero("eval.json", $$"""{"positions":[{{position}}]}""")]]).Json["loss"]!;
 
     static int[] Tokens(string text) => [.. Headtap.Done("tokenize", "--model", TinyModel.Folder,
         "--text", text, "--quiet").Out.Trim().Split(',').Select(int.Parse)];

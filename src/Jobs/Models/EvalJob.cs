@@ -67,9 +67,11 @@ public static class EvalJob
         int[][] documents = [.. text.Documents(options.TextFile).Select(t => tokenizer.Encode(t))];
         text.RemarkWithout(documents);
         documents = [.. documents.Select(text.Row)];
-        // A window sees a document's tokens but the last; the first window of each is its longest.
         IReadOnlyList<Edit> edits = JobEdits.Read(options.Edit, options.Model, config, tokenizer, context,
-            [.. documents.Select(d => Math.Min(window, d.Length - 1)).Where(n => n > 0)]);
+            [.. documents.Where(d => d.Length > 1).Select(d => Math.Min(window, d.Length))]);
+        if (edits.Count > 0 && documents.Count(d => d.Length > window) is > 0 and var cut)
+            context.Say($"{cut} of {documents.Length} texts are longer than {window} tokens; edits count "
+                + "their positions from the first token of each window");
         using ComputeDevice device = context.OpenDevice();
         using LoadedModel loaded = LoadedModel.Open(context, device, options.Model);
         using IDisposable attached = JobEdits.Attach(loaded.Model, edits, tokenizer, text.Bos, context);

@@ -62,12 +62,13 @@ public static class UnlearnApplyJob
         {
             if (!options.Undo)
                 edit.Save(Path.Combine(into, WeightEdit.FileName));
+            model.Save(into, folder);
+            made[LensOwner.ChildHash] = ModelFolder.Hash(into);
             new Manifest
             {
                 Command = "unlearn apply", ModelHash = hash, DataHash = FileHash.Sha256(file),
                 Options = made,
             }.Write(Path.Combine(into, "manifest.json"));
-            model.Save(into, folder);
         });
         return new UnlearnApplyResult(options.Undo, edit.Elements, options.Undo ? edit.Parent : edit.Edited,
             ModelFolder.Hash(options.Out));

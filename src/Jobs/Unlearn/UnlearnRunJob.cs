@@ -77,12 +77,13 @@ public static class UnlearnRunJob
         AtomicFolder.Write(options.Out, into =>
         {
             done.Edit.Save(Path.Combine(into, WeightEdit.FileName));
+            model.Save(into, folder);
+            made[LensOwner.ChildHash] = ModelFolder.Hash(into);
             new Manifest
             {
                 Command = "unlearn run", Options = made, Seed = context.Seed, ModelHash = parentHash,
                 DataHash = dataHash, Device = device.Name, Precision = device.Precision.ManifestName(),
             }.Write(Path.Combine(into, "manifest.json"));
-            model.Save(into, folder);
         });
         return UnlearnRunResult.Of(method, budget, data, forget.Count, done, parentHash);
     }

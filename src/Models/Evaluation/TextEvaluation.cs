@@ -20,7 +20,9 @@ public sealed record TextScore(
 /// <remarks>
 /// A window sees up to <c>context</c> tokens and predicts the token after each. With a stride below the
 /// context windows overlap and only tokens no earlier window predicted are counted, so each token of a
-/// document but the first is counted once.
+/// document but the first is counted once. While edits are in force, a document that fits the context is
+/// one row with its last token, so that positions count as in every other pass; it changes no loss, because
+/// no token sees a later one.
 /// </remarks>
 public static class TextEvaluation
 {
@@ -28,7 +30,8 @@ public static class TextEvaluation
     const long MostLogits = 1 << 25;
     const int MostRows = 16;
 
-    readonly record struct Window(int Document, int Start, int Length, int FirstCounted);
+    // Tokens that predict, from the first counted one to the last; and one more that only edits see.
+    readonly record struct Window(int Document, int Start, int Length, int FirstCounted, bool ShowsLast);
 
     /// <summary>Runs the evaluation.</summary>
     /// <param name="model">The model.</param>
@@ -45,13 +48,15 @@ public static class TextEvaluation
         ArgumentNullException.ThrowIfNull(documents);
         Require(model.Config, context, stride);
         RequireIds(documents, model.Config.VocabSize);
-        List<Window> windows = [.. documents.SelectMany((d, i) => Windows(i, d.Length, context, stride))];
+        bool edited = model.HasEdits;
+        List<Window> windows = [.. documents.SelectMany((d, i) => Windows(i, d.Length, context, stride)
+            .Select(w => w with { ShowsLast = edited && d.Length <= context }))];
         if (windows.Count == 0)
             throw new UserException(
                 "no text has two tokens, so there is nothing to predict; expected a longer text");
         long total = windows.Sum(w => (long)w.Length - w.FirstCounted);
         int rows = (int)Math.Clamp(MostLogits / ((long)context * model.Config.VocabSize), 1, MostRows);
-        int longest = windows.Max(w => w.Length);
+        int longest = windows.Max(w => w.Length + (w.ShowsLast ? 1 : 0));
         using var session = new ModelSession(model,
             new SessionOptions { MaxRows = rows, MaxTokens = longest, Logits = LogitsAt.All });
         using var arena = new TensorArena(model.Device, 3L * rows * longest + 192, "losses");
@@ -84,7 +89,8 @@ public static class TextEvaluation
         ModelSession session, TensorArena arena, IReadOnlyList<int[]> documents, Window[] windows)
     {
         var batch = new SequenceBatch([.. windows.Select(w =>
-            (IReadOnlyList<int>)new ArraySegment<int>(documents[w.Document], w.Start, w.Length))]);
+            (IReadOnlyList<int>)new ArraySegment<int>(
+                documents[w.Document], w.Start, w.Length + (w.ShowsLast ? 1 : 0)))]);
         int rows = batch.B * batch.T;
         int[] targets = new int[rows];
         Array.Fill(targets, -1);
@@ -107,7 +113,7 @@ public static class TextEvaluation
         for (int start = 0; counted < inputs; start += stride)
         {
             int end = Math.Min(start + context, inputs);
-            yield return new Window(document, start, end - start, counted - start);
+            yield return new Window(document, start, end - start, counted - start, false);
             counted = end;
         }
     }

@@ -142,6 +142,9 @@ public sealed class LanguageModel : IDisposable
         return new Attachment(this, list);
     }
 
+    /// <summary>Whether an edit is in force.</summary>
+    internal bool HasEdits => _edits.Count > 0;
+
     /// <inheritdoc/>
     public void Dispose() => _arena.Dispose();
 
