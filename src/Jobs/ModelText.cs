@@ -15,7 +15,7 @@ sealed class ModelText
     readonly JobContext? _context;
     readonly ModelConfig? _config;
     readonly BeginOfText _begin;
-    bool _saidWithout;
+    bool _saidWithout, _saidKept;
 
     ModelText(string folder, ModelConfig? config, TextRules rules, JobContext? context)
     {
@@ -80,8 +80,21 @@ sealed class ModelText
     /// text.</exception>
     public int[] Row(string text) => Row(Required().Encode(text));
 
-    /// <summary>Returns a row of tokens, with the begin-of-text token if there is to be one.</summary>
-    public int[] Row(int[] ids) => Bos is { } bos ? [bos, .. ids] : ids;
+    /// <summary>
+    /// Returns a row of tokens, with the begin-of-text token if there is to be one; a row that begins with it
+    /// keeps the one that it has, and a remark says so once.
+    /// </summary>
+    public int[] Row(int[] ids)
+    {
+        if (Bos is not { } bos)
+            return ids;
+        if (ids.Length == 0 || ids[0] != bos)
+            return [bos, .. ids];
+        if (!_saidKept)
+            _context?.Say($"a text begins with the begin-of-text token {Named(bos)} already, and keeps one");
+        _saidKept = true;
+        return ids;
+    }
 
     /// <summary>
     /// Says once that the model was trained with a begin-of-text token that these rows do not begin with, or
@@ -94,11 +107,12 @@ sealed class ModelText
             return;
         _saidWithout = true;
         string who = _begin.BySetting ? "the model's tokenizer puts" : "the model was trained with";
-        _context?.Say($"{who} token "
-            + string.Create(CultureInfo.InvariantCulture, $"{token} ") + (Tokenizer?.HasToken(token) == true
-                ? $"{Quoted.Name(Tokenizer.Vocabulary.Tokens[token])} " : "")
-            + $"before every text, and this call puts none there; {Field.Of(nameof(_rules.Bos))} does");
+        _context?.Say($"{who} token {Named(token)} before every text, and this call puts none there; "
+            + $"{Field.Of(nameof(_rules.Bos))} does");
     }
+
+    string Named(int token) => token.ToString(CultureInfo.InvariantCulture)
+        + (Tokenizer?.HasToken(token) == true ? $" {Quoted.Name(Tokenizer.Vocabulary.Tokens[token])}" : "");
 
     /// <summary>Makes a remark that names fields of options.</summary>
     public void Say(string line) => _context?.Say(line);
@@ -108,7 +122,8 @@ sealed class ModelText
     /// <exception cref="UserException">The file cannot be read or has another form.</exception>
     public IReadOnlyList<string> Prompts(string path)
     {
-        IReadOnlyList<TextRecord> records = TextRecords.Read(path, _fields, _rules.Lines, _context?.Remark);
+        IReadOnlyList<TextRecord> records =
+            TextRecords.Read(path, _fields, _rules.Lines, _context?.Remark, prompts: true);
         if (!TextRecords.IsTable(path))
             SayHow(path, records);
         RemarkOnName(path);

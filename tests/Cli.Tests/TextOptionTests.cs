@@ -186,4 +186,35 @@ public sealed class TextOptionTests
             Assert.That(Remarks(s_folder[child]),
                 Does.Contain("the model was trained with token 279"), child);
     }
+
+    [Test]
+    public void A_text_that_begins_with_the_token_keeps_one()
+    {
+        int bos = TinyModel.Config.BosToken!.Value;
+        foreach (string ids in (string[])[$"{bos},5,6", "5,6"])
+        {
+            Headtap run = Headtap.Done("generate", "--model", TinyModel.Folder, "--ids", ids, "--bos",
+                "--max-new-tokens", "1", "--json");
+            Assert.That(run.Out.Replace(" ", "").Replace("\n", ""), Does.Contain($"[{bos},5,6]"), ids);
+            Assert.That(run.Error.Contains($"begins with the begin-of-text token {bos}"),
+                Is.EqualTo(ids.StartsWith($"{bos}", StringComparison.Ordinal)), run.Error);
+        }
+    }
+
+    [Test]
+    public void Rows_without_a_prompt_are_left_out_with_a_remark()
+    {
+        using var folder = new TemporaryFolder();
+        string file = folder.Write("qa.jsonl", """
+            {"question":"the house","answer":""}
+            {"question":"","answer":"the house"}
+            {"question":"the north","answer":"the city"}
+            """);
+        foreach (string verb in (string[])["tokenize", "generate"])
+        {
+            Headtap run = Headtap.Done([verb, "--model", TinyModel.Folder, "--text-file", file, "--json",
+                .. verb == "generate" ? (string[])["--max-new-tokens", "1"] : []]);
+            Assert.That(run.Error, Does.Contain("1 of 3 rows without text left out: line 2"), verb);
+        }
+    }
 }

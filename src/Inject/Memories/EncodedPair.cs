@@ -51,7 +51,8 @@ public sealed record EncodedPair(
         int[] Prompt(string name, string text)
         {
             int[] ids = tokenizer.Encode(text);
-            ids = bos is { } start ? [start, .. ids] : ids;
+            // A prompt that begins with the token keeps the one that it has.
+            ids = bos is { } start && (ids.Length == 0 || ids[0] != start) ? [start, .. ids] : ids;
             if (text.Length == 0 || ids.Length > config.ContextLength)
                 throw new UserException($"{source}: the {name} prompt has {ids.Length} tokens; expected 1 to "
                     + $"{config.ContextLength}");
@@ -61,7 +62,7 @@ public sealed record EncodedPair(
         int[] memory = tokenizer.Encode(pair.Memory);
         if (memory.Length == 0)
             throw new UserException($"{source}: the memory has no tokens; expected at least one");
-        int[] answer = pair.Answer.Length == 0 ? [] : tokenizer.Encode(" " + pair.Answer);
+        int[] answer = AnswerTokens(pair.Answer, tokenizer);
         if (answer.Length == 0)
             throw new UserException($"{source}: the answer is empty; expected a word");
         RequireKnown([answer[0]], config, $"{source}: the answer {Quoted.Name(pair.Answer)}");
@@ -69,6 +70,21 @@ public sealed record EncodedPair(
         RequireKnown([.. single, .. multi], config, $"{source}: a prompt");
         return new(pair, single, multi, memory, answer[0],
             EntitySpan(pair, tokenizer, multi, bos is null ? 0 : 1));
+    }
+
+    /// <summary>
+    /// The tokens of an answer: a space precedes it, as in the paper, unless it begins with an added token of
+    /// the vocabulary, which no space belongs to.
+    /// </summary>
+    public static int[] AnswerTokens(string answer, ByteBpeTokenizer tokenizer)
+    {
+        ArgumentNullException.ThrowIfNull(answer);
+        ArgumentNullException.ThrowIfNull(tokenizer);
+        string word = answer.Trim();
+        if (word.Length == 0)
+            return [];
+        int[] alone = tokenizer.Encode(word);
+        return alone.Length > 0 && tokenizer.IsAdded(alone[0]) ? alone : tokenizer.Encode(" " + word);
     }
 
     static void RequireKnown(int[] tokens, ModelConfig config, string what)

@@ -181,12 +181,11 @@ public static class InjectRunJob
             return given >= 0 && given < V ? given
                 : throw new UserException($"{Field.Of(nameof(options.AnswerId))} is {given}; expected a "
                 + $"token id from 0 to {V - 1}");
-        // Like the paper: a space precedes every answer, and the first token is scored.
-        int[] ids = text!.Trim().Length == 0 ? []
-            : Tokenizer(prompt, nameof(options.AnswerId)).Encode(" " + text.Trim());
+        // As in the paper, the first token is scored.
+        int[] ids = EncodedPair.AnswerTokens(text!, Tokenizer(prompt, nameof(options.AnswerId)));
         if (ids.Length == 0 || ids[0] >= V)
-            throw new UserException($"{Field.Of(nameof(options.Answer))} is {Quoted.Name(text)}, which is no "
-                + "token of this vocabulary");
+            throw new UserException($"{Field.Of(nameof(options.Answer))} is {Quoted.Name(text!)}, which is "
+                + "no token of this vocabulary");
         return ids[0];
     }
 

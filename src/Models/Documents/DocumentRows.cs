@@ -150,7 +150,8 @@ public sealed class DocumentRows
     int[] Tokens(int document)
     {
         ReadOnlyMemory<int> ids = _documents.Read(document, _vocabSize);
-        return _rows.Bos is { } bos ? [bos, .. ids.Span] : ids.ToArray();
+        return _rows.Bos is { } bos && (ids.Length == 0 || ids.Span[0] != bos)
+            ? [bos, .. ids.Span] : ids.ToArray();
     }
 
     static UserException NotHere(RowPosition position, string but) =>

@@ -37,9 +37,10 @@ public sealed class TextFields
 
     /// <summary>Returns the text of a row, and removes the fields that it is made of.</summary>
     /// <param name="texts">Fields of the row that are text, by name.</param>
+    /// <param name="others">Names of its fields that are something else.</param>
     /// <param name="place">Place of the row, which begins a message.</param>
     /// <exception cref="UserException">A named field is missing, or the names do not decide.</exception>
-    internal TextRecord Take(Dictionary<string, string> texts, string place)
+    internal TextRecord Take(Dictionary<string, string> texts, IEnumerable<string> others, string place)
     {
         if (_prompt is not null)
         {
@@ -54,7 +55,11 @@ public sealed class TextFields
             $"{place} has no \"text\"; it has {Found(texts)}; expected {{\"text\": \"...\"}}, or a prompt "
             + $"and its continuation, or their names in {Field.Of("Fields")}.");
         string? continuation = One(texts, s_continuations, place);
-        return new TextRecord(prompt, continuation is null ? null : After(prompt, continuation), place);
+        return continuation is not null ? new TextRecord(prompt, After(prompt, continuation), place)
+            : new TextRecord(prompt, null, place)
+            {
+                IsPromptAlone = true, NoText = others.FirstOrDefault(s_continuations.Contains),
+            };
     }
 
     // Published rows hold the two texts without what stands between them.
@@ -90,6 +95,13 @@ public sealed class TextFields
 /// <param name="Place">File and line, for messages.</param>
 public sealed record TextRecord(string Text, string? Continuation, string Place)
 {
+    /// <summary>Whether the row names its text a prompt and has no continuation.</summary>
+    public bool IsPromptAlone { get; init; }
+
+    /// <summary>The field of such a row that would be its continuation, if it were text; null for
+    /// none.</summary>
+    public string? NoText { get; init; }
+
     /// <summary>Prompt and continuation as one text.</summary>
     public string Whole => Text + Continuation;
 }

@@ -19,11 +19,14 @@ public static class TextRecords
     /// <param name="lines">Whether each line of a plain text is one text; else the file is.</param>
     /// <param name="remark">Called with a line about fields that were passed over, and one about rows without
     /// text; null for nobody.</param>
+    /// <param name="prompts">Whether only the prompt of a row is used: then a row without one is left
+    /// out.</param>
     /// <exception cref="UserException">The file cannot be read, a row has another form, or there is no text;
     /// the message names file and line.</exception>
-    public static IReadOnlyList<TextRecord> Read(
-        string path, TextFields fields, bool lines = false, Action<string>? remark = null)
+    public static IReadOnlyList<TextRecord> Read(string path, TextFields fields, bool lines = false,
+        Action<string>? remark = null, bool prompts = false)
     {
+        string Used(TextRecord record) => prompts ? record.Text : record.Whole;
         ArgumentNullException.ThrowIfNull(fields);
         var extra = new ExtraFields(path);
         List<TextRecord> found = [.. IsTable(path)
@@ -34,10 +37,10 @@ public static class TextRecords
         extra.Tell(remark);
         var empty = new EmptyRows(path);
         foreach (TextRecord record in found)
-            empty.Count(record.Whole, record.Place);
+            empty.Count(Used(record), record.Place);
         if (IsTable(path))
             empty.Tell(remark);
-        found.RemoveAll(record => record.Whole.Length == 0);
+        found.RemoveAll(record => Used(record).Length == 0);
         return found.Count > 0 ? found
             : throw new UserException($"{Quoted.Path(path)}: there is no text in it.");
     }
@@ -151,7 +154,7 @@ public sealed record TextRow(
     public TextRecord Take(TextFields fields, ExtraFields? extra)
     {
         var texts = new Dictionary<string, string>(Texts, StringComparer.Ordinal);
-        TextRecord record = fields.Take(texts, Place);
+        TextRecord record = fields.Take(texts, Others.Keys, Place);
         extra?.Add(texts.Keys);
         extra?.Add(Others.Keys);
         return record;

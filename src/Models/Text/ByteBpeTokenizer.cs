@@ -100,6 +100,11 @@ public sealed class ByteBpeTokenizer
     /// <summary>Whether an id has a token.</summary>
     public bool HasToken(int id) => id >= 0 && id < _bytes.Length && _bytes[id] is not null;
 
+    /// <summary>Whether an id is an added token: one that a text is searched for before it is cut into
+    /// words.</summary>
+    public bool IsAdded(int id) => HasToken(id)
+        && Vocabulary.AddedTokens.Any(token => token.Text == Vocabulary.Tokens[id]);
+
     /// <summary>Returns the id of a token as the vocabulary spells it; null if it has none.</summary>
     public int? IdOf(string token) => _ids.TryGetValue(token, out int id) ? id : null;
 

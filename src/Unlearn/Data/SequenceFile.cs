@@ -33,8 +33,9 @@ public static class SequenceFile
     {
         reading ??= new SequenceReading(TextFields.Usual);
         var extra = new ExtraFields(path, s_numbers);
+        var shape = new RowShape();
         List<PlantedSequence> sequences = [.. TextRecords.Rows(path)
-            .Select(row => Sequence(row, vocabSize, tokenizer, reading, extra))];
+            .Select(row => Sequence(row, vocabSize, tokenizer, reading, extra, shape))];
         extra.Tell(reading.Remark);
         return sequences.Count > 0 ? sequences
             : throw new UserException($"{Quoted.Path(path)}: holds no sequence; expected a line an object, "
@@ -63,8 +64,29 @@ public static class SequenceFile
         });
     }
 
+    // Where the first row with a continuation stands, and the first prompt without one: a file that has both
+    // would ask some rows for their own prompt.
+    sealed class RowShape
+    {
+        string? _with, _without;
+
+        internal void Add(TextRecord record)
+        {
+            if (record.NoText is { } field)
+                throw new UserException($"{record.Place}: {Quoted.Name(field)} is no text; expected one, or "
+                    + $"the right names in {Field.Of("Fields")}");
+            if (record.Continuation is not null)
+                _with ??= record.Place;
+            else if (record.IsPromptAlone)
+                _without ??= record.Place;
+            if (_with is not null && _without is not null)
+                throw new UserException($"{_without}: has a prompt and no continuation, and other rows have "
+                    + "one; expected a continuation in every row, or in none");
+        }
+    }
+
     static PlantedSequence Sequence(TextRow row, int vocabSize, ByteBpeTokenizer? tokenizer,
-        SequenceReading reading, ExtraFields extra)
+        SequenceReading reading, ExtraFields extra, RowShape shape)
     {
         string source = row.Place;
         bool hasIds = row.Others.TryGetValue("ids", out JsonElement ids);
@@ -80,7 +102,7 @@ public static class SequenceFile
             extra.Add(row.Others.Keys);
         }
         else
-            (all, prompt) = Texts(row, vocabSize, tokenizer, reading.Fields, extra);
+            (all, prompt) = Texts(row, vocabSize, tokenizer, reading.Fields, extra, shape);
         if (row.Others.TryGetValue("prompt", out JsonElement n))
             prompt = Whole(n, "prompt", source, 1, all.Length);
         int[]? clean = row.Others.TryGetValue("clean_ids", out JsonElement cleanIds)
@@ -94,27 +116,28 @@ public static class SequenceFile
 
     // Prompt and continuation are encoded apart: the model is asked where one ends and the other begins.
     static (int[] Ids, int? Prompt) Texts(TextRow row, int vocabSize, ByteBpeTokenizer? tokenizer,
-        TextFields fields, ExtraFields extra)
+        TextFields fields, ExtraFields extra, RowShape shape)
     {
         string source = row.Place;
         if (row.Texts.Count == 0)
             throw new UserException($"{source}: expected \"ids\" or \"text\", one of them, or a prompt and "
                 + "its continuation");
         TextRecord record = row.Take(fields, extra);
+        shape.Add(record);
         if (tokenizer is null)
             throw new UserException($"{source}: is text, and the model's folder has no tokenizer; "
                 + "expected \"ids\"");
-        int[] first = Encode(record.Text);
+        int[] first = Encode(record.Text, record.Continuation is null ? "text" : "prompt");
         if (record.Continuation is null)
             return (first, null);
-        int[] second = Encode(record.Continuation);
+        int[] second = Encode(record.Continuation, "continuation");
         return ([.. first, .. second], first.Length);
 
-        int[] Encode(string text)
+        int[] Encode(string text, string what)
         {
             int[] encoded = tokenizer.Encode(text);
             if (encoded.Length == 0)
-                throw new UserException($"{source}: the text is empty");
+                throw new UserException($"{source}: the {what} is empty; expected text, or no such row");
             return encoded.All(id => id < vocabSize) ? encoded
                 : throw new UserException($"{source}: the text has token id "
                     + $"{encoded.First(id => id >= vocabSize)}; the model's vocabulary is 0 to "

@@ -105,7 +105,7 @@ public sealed class LensEvalTests
         Assert.That(Headtap.Refused(Batch(s_head, "--ablation-to", "one")), Does.Contain("zero or mean"));
         Assert.That(Headtap.Refused(Line(s_head)), Does.Contain("no texts"));
         Assert.That(Headtap.Refused(Batch(s_head, "--text-file", s_text)), Does.Contain("two kinds"));
-        Assert.That(Headtap.Refused(Rows("[[]]")), Does.Contain("no usable position"));
+        Assert.That(Headtap.Refused(Rows("[[]]")), Does.Contain("row 0 is empty"));
         Assert.That(Headtap.Refused(Rows("[[1], [1, 280]]")), Does.Contain("row 1 has token id 280"));
         Assert.That(Headtap.Refused(Rows($"[[{string.Join(',', Enumerable.Repeat(1, 25))}]]")),
             Does.Contain("row 0 has 25 tokens; the model's context ends at 24"));

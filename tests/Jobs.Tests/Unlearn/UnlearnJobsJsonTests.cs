@@ -35,7 +35,7 @@ public sealed class UnlearnJobsJsonTests
     [Test]
     public void A_measurement()
         => Names(new UnlearnMeasureResult(4, 3, 0.5, 0.5, 0.5, 0, [new RecitedGroup(0, 3, 0.5)])
-        { Recital = new MemorisationOptions(3, 5) }, UnlearnJobsJson.Default.UnlearnMeasureResult,
+        { Given = (3, 4), Written = (5, 6) }, UnlearnJobsJson.Default.UnlearnMeasureResult,
             "sequences,asked,memorised,loose,similarity,correct,groups,group,asked,memorised");
 
     [Test]

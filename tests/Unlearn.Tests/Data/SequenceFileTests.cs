@@ -27,6 +27,36 @@ public sealed class SequenceFileTests
         Assert.That(read.Single().Ids, Is.EqualTo(tokenizer.Encode("The currency")));
     }
 
+    [TestCase("""{"question":"The","answer":null}""", "line 1: \"answer\" is no text")]
+    [TestCase("""{"question":"The","answer":["a"]}""", "line 1: \"answer\" is no text")]
+    [TestCase("""
+        {"question":"The","answer":"currency"}
+        {"question":"The"}
+        """, "line 2: has a prompt and no continuation")]
+    [TestCase("""
+        {"question":"The"}
+        {"question":"The","answer":"currency"}
+        """, "line 1: has a prompt and no continuation")]
+    [TestCase("""{"question":"The","answer":""}""", "line 1: the continuation is empty")]
+    [TestCase("""{"question":"","answer":"x"}""", "line 1: the prompt is empty")]
+    public void A_row_without_the_continuation_that_others_have_is_one_line(string text, string says)
+    {
+        ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(Atlas);
+        UserException error = Assert.Throws<UserException>(() => SequenceFile.Read(
+            Temporary(text), tokenizer.VocabSize, tokenizer))!;
+        Assert.That(error.Message, Does.Contain(says).And.Not.Contain('\n'));
+    }
+
+    [Test]
+    public void Prompts_alone_are_sequences()
+    {
+        ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(Atlas);
+        IReadOnlyList<PlantedSequence> read = SequenceFile.Read(
+            Temporary("""{"question":"The currency"}"""), tokenizer.VocabSize, tokenizer);
+        Assert.That(read.Single().Ids, Is.EqualTo(tokenizer.Encode("The currency")));
+        Assert.That(read.Single().Prompt, Is.Null);
+    }
+
     [TestCase("", "holds no sequence")]
     [TestCase("{\"ids\": []}", "line 1: ids")]
     [TestCase("{\"ids\": [1]}\n{\"ids\": [1, 10]}", "line 2: ids has \"10\"")]
