@@ -37,7 +37,7 @@ static class CommandLine
         {
             return Refuse(terminal, e.Written(field => Flag(parsed, field)));
         }
-        catch (Exception e) when (OpenClKernelLimits.Explain(e) is { } line)
+        catch (Exception e) when (DriverFailure.Explain(e) is { } line)
         {
             return Refuse(terminal, Field.Written(line, Flag));
         }

@@ -165,10 +165,19 @@ public static class UnlearnSweepJob
         }
         names = string.Join(',', opened.Select(d => d.Name));
         if (opened is [{ Host: true }])
-            return [.. Enumerable.Range(0, Math.Min(ComputeDevice.HostThreadCount, jobs))
-                .Select(_ => (Func<ComputeDevice>)(() => context.OpenDevice("cpu")))];
-        return [.. opened.Select(d => (Func<ComputeDevice>)(() => context.OpenDevice(d.Name)))];
+        {
+            int workers = Math.Min(ComputeDevice.HostThreadCount, jobs);
+            return [.. Enumerable.Range(0, workers).Select(_ => Opening(context, "cpu", workers))];
+        }
+        return [.. opened.Select(d => Opening(context, d.Name, opened.Count(o => o.Name == d.Name)))];
     }
+
+    static Func<ComputeDevice> Opening(JobContext context, string name, int sharers) => () =>
+    {
+        ComputeDevice device = context.OpenDevice(name);
+        device.Sharers = sharers;
+        return device;
+    };
 
     static JsonArray Array<T>(IEnumerable<T> values) => new([.. values.Select(v => JsonValue.Create(v))]);
 }

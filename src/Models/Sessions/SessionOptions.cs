@@ -50,9 +50,11 @@ public sealed record SessionOptions
             throw new UserException($"{MaxTokens} tokens asked for; the model's context is "
                 + $"{config.ContextLength}, and at least one token is needed");
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(MaxRows);
-        if ((long)MaxRows * MaxTokens > Array.MaxLength)
+        // Rows of scores and patterns, and groups of attention, are counted in an int: B*H*T of them.
+        int most = Array.MaxLength / config.Heads;
+        if ((long)MaxRows * MaxTokens > most)
             throw new UserException($"a batch of {MaxRows} x {MaxTokens} tokens is more than can be counted; "
-                + $"expected at most {Array.MaxLength} tokens: use fewer rows");
+                + $"expected at most {most} tokens with {config.Heads} heads: use fewer rows");
         if (RecordGradients.FirstOrDefault(s => s.Kind is SiteKind.Ln1Scale or SiteKind.Ln2Scale
                 or SiteKind.LnFinalScale) is { Kind: not SiteKind.Embed } scale)
             throw new UserException($"{scale} has no gradient of its own; ask for the normalized output's");

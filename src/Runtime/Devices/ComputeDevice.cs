@@ -39,6 +39,12 @@ public sealed class ComputeDevice : IDisposable
     /// <summary>The most bytes arenas ever held at once.</summary>
     public long PeakBytes { get; private set; }
 
+    /// <summary>
+    /// Users of this device's memory in this process, such as the workers of a sweep: a plan takes an equal
+    /// part of it, however much the others have taken so far.
+    /// </summary>
+    public int Sharers { get; set; } = 1;
+
     /// <summary>Ops begun so far: on ILGPU devices each is at least one launch.</summary>
     internal long OpCount { get; set; }
 
@@ -56,6 +62,12 @@ public sealed class ComputeDevice : IDisposable
     /// Bytes that arenas do not get: room for <see cref="PartialSums"/> on ILGPU devices.
     /// </summary>
     internal long ReservedBytes => IsHost ? 0 : ProductPlan.MostPartialSums * sizeof(float);
+
+    /// <summary>
+    /// Bytes that the driver has free now, other programs' memory and our context taken off; null where a
+    /// driver cannot say.
+    /// </summary>
+    internal long? DriverFreeBytes => (Accelerator as CudaAccelerator)?.GetFreeMemory();
 
     /// <summary>
     /// Where products whose terms are cut leave their sums until the next kernel of the stream adds them;
@@ -183,6 +195,7 @@ public sealed class ComputeDevice : IDisposable
     {
         // O2, because only then ILGPU infers that a kernel's views are global memory; at O1 it declares them
         // __generic, which PoCL 3.1 refuses to compile (OpenClAdmission).
+        OpenClFences.Set();
         Context context = IlgpuContext.Create(b => b
             .OpenCL(OpenClAdmission.Admit).EnableAlgorithms().Optimize(OptimizationLevel.O2));
         CLAccelerator accelerator = context.CreateCLAccelerator(index);

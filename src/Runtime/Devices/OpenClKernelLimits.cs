@@ -21,9 +21,9 @@ readonly record struct OpenClKernel(string Name, GroupLimits Needs, GroupLimits 
 /// <summary>
 /// What an OpenCL driver says of each kernel once it is compiled. A device's limits are checked when it is
 /// opened (<see cref="GroupLimits"/>); a driver may still give one kernel less, and says so only by failing a
-/// launch. <see cref="Explain"/> turns that into a line that names the kernel and both numbers.
+/// launch. <see cref="DriverFailure"/> turns that into a line that names the kernel and both numbers.
 /// </summary>
-public static class OpenClKernelLimits
+static class OpenClKernelLimits
 {
     static readonly List<WeakReference<CLAccelerator>> s_opened = [];
 
@@ -32,24 +32,13 @@ public static class OpenClKernelLimits
         .GetMethod("ForEachChildObject", BindingFlags.Instance | BindingFlags.NonPublic)
         ?.MakeGenericMethod(typeof(CLKernel));
 
-    /// <summary>Why OpenCL failed, in one line; null for every other failure.</summary>
-    /// <remarks>
-    /// It names the option Device by <see cref="Field.Of"/>.
-    /// Call it from an exception filter: there the device still lives, and its kernels can be asked. After
-    /// that the line has no kernel.
-    /// </remarks>
-    public static string? Explain(Exception failure)
-    {
-        for (Exception? e = failure; e is not null; e = e.InnerException)
-            if (e is CLException driver)
-                return $"the OpenCL driver failed with {driver.Error}: "
-                    + (Opened().SelectMany(Loaded).Select(k => k.Refusal).FirstOrDefault(r => r is not null)
-                        ?? "no kernel asks for more than it gives")
-                    + $"; use {Field.Of("Device")} cpu, or another driver";
-        return null;
-    }
+    /// <summary>
+    /// Why the first loaded kernel that asks for more than its driver gives fails; null if none does.
+    /// </summary>
+    internal static string? FirstRefusal()
+        => Opened().SelectMany(Loaded).Select(k => k.Refusal).FirstOrDefault(r => r is not null);
 
-    /// <summary>Remembers a device whose kernels <see cref="Explain"/> asks about.</summary>
+    /// <summary>Remembers a device whose kernels <see cref="FirstRefusal"/> asks about.</summary>
     internal static void Opens(CLAccelerator accelerator)
     {
         lock (s_opened)

@@ -39,7 +39,7 @@ public sealed unsafe class IndexTensor
     internal ArrayView<int> View { get; }
 
     /// <summary>The values themselves, on the host path.</summary>
-    internal Span<int> Span => new(Pointer, checked((int)Length));
+    internal Span<int> Span => new(Pointer, Tensor.Countable(Length, this));
 
     /// <summary>A part of the same memory, from element <paramref name="offset"/> on.</summary>
     public IndexTensor Slice(string name, long offset, params ReadOnlySpan<int> shape)

@@ -6,6 +6,11 @@ namespace HeadTap.Runtime;
 /// </summary>
 public sealed class MemoryPlan(ComputeDevice device)
 {
+    const string Remedy = "try a smaller batch, shorter rows, fewer recorded sites, or another device";
+
+    // CUDA loads a module per kernel when it is first launched, and gives kernels that spill a local memory.
+    const long ModuleBytes = 256L << 20;
+
     readonly List<(string Purpose, long Bytes)> _parts = [];
 
     /// <summary>The parts, in the order they were added.</summary>
@@ -58,13 +63,32 @@ public sealed class MemoryPlan(ComputeDevice device)
                 + $"at most {Text(largest)}; try a smaller batch or model, or another device");
         if (bytes > free)
             throw new UserException(
-                $"{purpose} needs {Text(bytes)}, and {device.Name} has {Text(free)} free");
+                $"{purpose} needs {Text(bytes)}, and {device.Name} has {Text(free)} free; {Remedy}");
     }
+
+    /// <summary>The refusal of a piece that a driver did not give, though it should have fitted.</summary>
+    internal static UserException Refused(ComputeDevice device, string purpose, long bytes, Exception reason)
+        => new($"{purpose} needs {Text(bytes)}, and the driver of {device.Name} did not give it; {Remedy}",
+            reason);
 
     /// <summary>The memory that a device has left for tensors.</summary>
     public static long FreeBytes(ComputeDevice device)
     {
         ArgumentNullException.ThrowIfNull(device);
-        return device.Entry.MemoryInBytes - device.ReservedBytes - device.LiveBytes;
+        return Free(device.Entry.MemoryInBytes, device.ReservedBytes, device.LiveBytes, device.Sharers,
+            device.DriverFreeBytes);
+    }
+
+    /// <summary>
+    /// This user's part of a device, less what it holds; and no more than the driver has free, less room for
+    /// the modules that it loads later.
+    /// </summary>
+    internal static long Free(long total, long reserved, long live, int sharers, long? driverFree)
+    {
+        long part = total / sharers - reserved - live;
+        if (driverFree is not { } free)
+            return part;
+        long modules = Math.Min(ModuleBytes, total / 8);
+        return Math.Min(part - modules / sharers, free - modules - reserved);
     }
 }

@@ -52,7 +52,7 @@ public sealed unsafe class Tensor
     internal long Offset { get; }
 
     /// <summary>The values themselves, on the host path.</summary>
-    internal Span<float> Span => new(Pointer, checked((int)Length));
+    internal Span<float> Span => new(Pointer, Countable(Length, this));
 
     /// <summary>A part of the same memory, from element <paramref name="offset"/> on.</summary>
     public Tensor Slice(string name, long offset, params ReadOnlySpan<int> shape)
@@ -86,9 +86,10 @@ public sealed unsafe class Tensor
         => Transfer.Download(values, Device, Pointer, View, Length, this);
 
     /// <summary>A copy on the host.</summary>
+    /// <exception cref="UserException">An array cannot have so many elements.</exception>
     public float[] ToArray()
     {
-        float[] values = new float[Length];
+        float[] values = new float[Countable(Length, this)];
         Download(values);
         return values;
     }
@@ -106,6 +107,11 @@ public sealed unsafe class Tensor
                 : throw new ArgumentException($"[{Text(shape)}] has a negative extent.")));
         return length;
     }
+
+    /// <summary>A length that an array or a span can have.</summary>
+    internal static int Countable(long length, object tensor) => length <= Array.MaxLength ? (int)length
+        : throw new UserException($"{tensor} has {length} elements, and the host takes {Array.MaxLength} at "
+            + "once; try fewer rows or shorter ones");
 
     internal static string Text(ReadOnlySpan<int> shape) => string.Join(", ", shape.ToArray());
 }

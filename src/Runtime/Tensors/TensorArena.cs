@@ -39,7 +39,14 @@ public sealed unsafe class TensorArena : IDisposable
         }
         else
         {
-            _buffer = device.Accelerator!.Allocate1D<float>(Capacity);
+            try
+            {
+                _buffer = device.Accelerator!.Allocate1D<float>(Capacity);
+            }
+            catch (Exception e) when (DeviceMemoryFailure.Is(e))
+            {
+                throw MemoryPlan.Refused(device, purpose, bytes, e);
+            }
             _buffer.MemSetToZero();
         }
         device.Account(bytes);

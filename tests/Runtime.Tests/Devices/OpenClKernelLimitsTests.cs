@@ -38,7 +38,7 @@ public class OpenClKernelLimitsTests
         Assert.That(y.ToArray(), Is.All.EqualTo(1f), "in groups that fit it runs");
         var refusal = new InvalidOperationException(
             "outer", new CLException(CLError.CL_INVALID_WORK_GROUP_SIZE));
-        Assert.That(Field.Plain(OpenClKernelLimits.Explain(refusal)!), Is.EqualTo(
+        Assert.That(Field.Plain(DriverFailure.Explain(refusal)!), Is.EqualTo(
             "the OpenCL driver failed with CL_INVALID_WORK_GROUP_SIZE: Crowd.Fill needs groups of "
             + $"{Crowd.BlockSize} threads, and the driver gives it {device.Entry.GroupSize}; "
             + "use Device cpu, or another driver"));
@@ -57,7 +57,7 @@ public class OpenClKernelLimitsTests
 
     [Test]
     public void Other_failures_are_left_alone()
-        => Assert.That(OpenClKernelLimits.Explain(new InvalidOperationException("x")), Is.Null);
+        => Assert.That(DriverFailure.Explain(new InvalidOperationException("x")), Is.Null);
 
     // More threads than any device has in a group.
     static class Crowd
