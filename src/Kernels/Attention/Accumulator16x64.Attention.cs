@@ -142,10 +142,10 @@ partial struct Accumulator16x64
             right = count > 1 ? lse[at + 1] : float.PositiveInfinity;
         return new()
         {
-            C0 = after >= 0 ? MathF.Exp(c.C0 * scale - left) : 0f,
-            C1 = after >= -1 ? MathF.Exp(c.C1 * scale - right) : 0f,
-            C2 = after >= 8 ? MathF.Exp(c.C2 * scale - left) : 0f,
-            C3 = after >= 7 ? MathF.Exp(c.C3 * scale - right) : 0f,
+            C0 = after >= 0 ? DeviceMath.Exp(c.C0 * scale - left) : 0f,
+            C1 = after >= -1 ? DeviceMath.Exp(c.C1 * scale - right) : 0f,
+            C2 = after >= 8 ? DeviceMath.Exp(c.C2 * scale - left) : 0f,
+            C3 = after >= 7 ? DeviceMath.Exp(c.C3 * scale - right) : 0f,
         };
     }
 
@@ -163,8 +163,8 @@ partial struct Accumulator16x64
 
     static SumFragment Exp(SumFragment c, float upper, float lower) => new()
     {
-        C0 = MathF.Exp(c.C0 - upper), C1 = MathF.Exp(c.C1 - upper),
-        C2 = MathF.Exp(c.C2 - lower), C3 = MathF.Exp(c.C3 - lower),
+        C0 = DeviceMath.Exp(c.C0 - upper), C1 = DeviceMath.Exp(c.C1 - upper),
+        C2 = DeviceMath.Exp(c.C2 - lower), C3 = DeviceMath.Exp(c.C3 - lower),
     };
 
     static SumFragment Times(SumFragment c, float upper, float lower)

@@ -30,20 +30,22 @@ public static class AttentionBackwardKernels
 
     /// <summary>Writes rowDot. One thread per (row, head); zeros in padding rows.</summary>
     public static void RowDots(
-        Index1D index, ArrayView<int> lengths, ArrayView<float> z, ArrayView<float> dZ,
-        ArrayView<float> rowDot,
+        ArrayView<int> lengths, ArrayView<float> z, ArrayView<float> dZ, ArrayView<float> rowDot,
         int T, int H, int D, int aligned)
     {
-        int row = index / H, head = index - row * H;
-        int b = row / T, t = row - b * T;
-        float dot = 0f;
-        if (t < lengths[b])
-            for (int d = 0; d < D; d += 4)
-            {
-                long at = ((long)row * H + head) * D + d;
-                dot += (Read(z, at, D - d, aligned) * Read(dZ, at, D - d, aligned)).Sum;
-            }
-        rowDot[((long)b * H + head) * T + t] = dot;
+        for (long index = ElementLoop.First; index < rowDot.Length; index += ElementLoop.Step)
+        {
+            int row = (int)(index / H), head = (int)(index - (long)row * H);
+            int b = row / T, t = row - b * T;
+            float dot = 0f;
+            if (t < lengths[b])
+                for (int d = 0; d < D; d += 4)
+                {
+                    long at = index * D + d;
+                    dot += (Read(z, at, D - d, aligned) * Read(dZ, at, D - d, aligned)).Sum;
+                }
+            rowDot[((long)b * H + head) * T + t] = dot;
+        }
     }
 
     /// <summary>

@@ -34,37 +34,40 @@ public static class AttentionCacheKernels
 
     /// <summary>Copies k and v of real tokens. One thread per element of k, [B*T, C].</summary>
     public static void Fill(
-        Index1D index, ArrayView<float> qkv, ArrayView<int> lengths,
+        ArrayView<float> qkv, ArrayView<int> lengths,
         ArrayView<float> kCache, ArrayView<float> vCache, int T, int H, int D, int capacity)
     {
         int C = H * D;
-        long row = index / C;
-        int c = index % C;
-        int b = (int)(row / T);
-        int t = (int)(row % T);
-        if (t >= lengths[b])
-            return;
-        long at = (((long)b * H + c / D) * capacity + t) * D + c % D;
-        kCache[at] = qkv[row * 3 * C + C + c];
-        vCache[at] = qkv[row * 3 * C + 2 * C + c];
+        for (long index = ElementLoop.First; index < qkv.Length / 3; index += ElementLoop.Step)
+        {
+            int row = (int)(index / C), c = (int)(index - (long)row * C);
+            int b = row / T, t = row - b * T;
+            if (t >= lengths[b])
+                continue;
+            long at = (((long)b * H + c / D) * capacity + t) * D + c % D;
+            kCache[at] = qkv[(long)row * 3 * C + C + c];
+            vCache[at] = qkv[(long)row * 3 * C + 2 * C + c];
+        }
     }
 
     /// <summary>
     /// Copies k and v of the new tokens to their positions. One thread per element, [B, C].
     /// </summary>
     public static void Append(
-        Index1D index, ArrayView<float> qkv, ArrayView<int> positions,
+        ArrayView<float> qkv, ArrayView<int> positions,
         ArrayView<float> kCache, ArrayView<float> vCache, int H, int D, int capacity)
     {
         int C = H * D;
-        int b = index / C;
-        int c = index % C;
-        int t = positions[b];
-        if (t < 0 || t >= capacity)
-            return;
-        long at = (((long)b * H + c / D) * capacity + t) * D + c % D;
-        kCache[at] = qkv[(long)b * 3 * C + C + c];
-        vCache[at] = qkv[(long)b * 3 * C + 2 * C + c];
+        for (long index = ElementLoop.First; index < qkv.Length / 3; index += ElementLoop.Step)
+        {
+            int b = (int)(index / C), c = (int)(index - (long)b * C);
+            int t = positions[b];
+            if (t < 0 || t >= capacity)
+                continue;
+            long at = (((long)b * H + c / D) * capacity + t) * D + c % D;
+            kCache[at] = qkv[(long)b * 3 * C + C + c];
+            vCache[at] = qkv[(long)b * 3 * C + 2 * C + c];
+        }
     }
 
     /// <summary>
@@ -121,23 +124,25 @@ public static class AttentionCacheKernels
     /// Writes z from the chunks of a head, taken in order. One thread per element of z, [B, C].
     /// </summary>
     public static void Combine(
-        Index1D index, ArrayView<float> parts, ArrayView<int> positions, ArrayView<float> z,
-        int H, int D, int capacity)
+        ArrayView<float> parts, ArrayView<int> positions, ArrayView<float> z, int H, int D, int capacity)
     {
-        int row = index / D, d = index - row * D;
-        int keys = IntrinsicMath.Min(positions[row / H] + 1, capacity);
-        long first = (long)row * Chunks(capacity) * (D + 2);
-        float max = float.NegativeInfinity, sum = 0f, value = 0f;
-        for (int n = 0; n < Chunks(keys); n++)
-            max = MathF.Max(max, parts[first + n * (D + 2) + D]);
-        for (int n = 0; n < Chunks(keys); n++)
+        for (long index = ElementLoop.First; index < z.Length; index += ElementLoop.Step)
         {
-            long at = first + n * (D + 2);
-            float shrink = MathF.Exp(parts[at + D] - max);
-            sum += parts[at + D + 1] * shrink;
-            value += parts[at + d] * shrink;
+            int row = (int)(index / D), d = (int)(index - (long)row * D);
+            int keys = IntrinsicMath.Min(positions[row / H] + 1, capacity);
+            long first = (long)row * Chunks(capacity) * (D + 2);
+            float max = float.NegativeInfinity, sum = 0f, value = 0f;
+            for (int n = 0; n < Chunks(keys); n++)
+                max = MathF.Max(max, parts[first + n * (D + 2) + D]);
+            for (int n = 0; n < Chunks(keys); n++)
+            {
+                long at = first + n * (D + 2);
+                float shrink = DeviceMath.Exp(parts[at + D] - max);
+                sum += parts[at + D + 1] * shrink;
+                value += parts[at + d] * shrink;
+            }
+            z[index] = keys > 0 ? value / sum : 0f;
         }
-        z[index] = keys > 0 ? value / sum : 0f;
     }
 
     // Maximum, sum of weights and, of column thread < D, sum of values over keys [first, first + ChunkKeys)
@@ -157,7 +162,7 @@ public static class AttentionCacheKernels
         if (thread < keys)
             s = scale * Dot(qkv, q, kCache, cache + (long)thread * D, D, aligned);
         float max = GroupReduce.Max(s, scratch);
-        float weight = thread < keys ? MathF.Exp(s - max) : 0f;
+        float weight = thread < keys ? DeviceMath.Exp(s - max) : 0f;
         p[thread] = weight;
         float sum = GroupReduce.Sum(weight, scratch); // its barriers complete p too
 
@@ -198,10 +203,10 @@ public static class AttentionCacheKernels
         max = GroupReduce.Max(max, scratch);
         float sum = 0f;
         for (int j = thread; j < keys; j += BlockSize)
-            sum += MathF.Exp(pattern[row + j] - max);
+            sum += DeviceMath.Exp(pattern[row + j] - max);
         sum = GroupReduce.Sum(sum, scratch);
         for (int j = thread; j < capacity; j += BlockSize)
-            pattern[row + j] = j < keys ? MathF.Exp(pattern[row + j] - max) / sum : 0f;
+            pattern[row + j] = j < keys ? DeviceMath.Exp(pattern[row + j] - max) / sum : 0f;
     }
 
     // Every shares-th value of a column from key j on. Four loads are under way at a time: waiting for each

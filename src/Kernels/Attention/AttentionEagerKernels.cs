@@ -25,17 +25,23 @@ public static class AttentionEagerKernels
 
     /// <summary>Writes scores. One thread per element.</summary>
     public static void Scores(
-        Index1D index, ArrayView<float> qkv, ArrayView<int> lengths, ArrayView<float> scores,
+        ArrayView<float> qkv, ArrayView<int> lengths, ArrayView<float> scores,
         int T, int H, int D, float scale)
-        => scores[index] = Score(index, qkv, lengths, T, H, D, scale);
+    {
+        for (long index = ElementLoop.First; index < scores.Length; index += ElementLoop.Step)
+            scores[index] = Score(index, qkv, lengths, T, H, D, scale);
+    }
 
     /// <summary>Writes pattern = exp(score - logSumExp). One thread per element.</summary>
     public static void Pattern(
-        Index1D index, ArrayView<float> qkv, ArrayView<int> lengths, ArrayView<float> logSumExp,
+        ArrayView<float> qkv, ArrayView<int> lengths, ArrayView<float> logSumExp,
         ArrayView<float> pattern, int T, int H, int D, float scale)
     {
-        float s = Score(index, qkv, lengths, T, H, D, scale);
-        pattern[index] = MathF.Exp(s - logSumExp[index / T]);
+        for (long index = ElementLoop.First; index < pattern.Length; index += ElementLoop.Step)
+        {
+            float s = Score(index, qkv, lengths, T, H, D, scale);
+            pattern[index] = DeviceMath.Exp(s - logSumExp[index / T]);
+        }
     }
 
     /// <summary>Writes the softmax of each row. Grid: rows. Group: <see cref="BlockSize"/>.</summary>
@@ -53,7 +59,7 @@ public static class AttentionEagerKernels
         float sum = 0f;
         for (int j = lane; j < columns; j += BlockSize)
         {
-            float e = MathF.Exp(scores[start + j] - shift);
+            float e = DeviceMath.Exp(scores[start + j] - shift);
             pattern[start + j] = e;
             sum += e;
         }
@@ -88,105 +94,107 @@ public static class AttentionEagerKernels
 
     /// <summary>Writes z. One thread per element of z, [B*T, C].</summary>
     public static void Mix(
-        Index1D index, ArrayView<float> pattern, ArrayView<float> qkv,
-        ArrayView<float> z, int T, int H, int D)
+        ArrayView<float> pattern, ArrayView<float> qkv, ArrayView<float> z, int T, int H, int D)
     {
         int C = H * D;
-        int c = index % C;
-        int i = index / C % T;
-        int b = index / C / T;
-        long row = (((long)b * H + c / D) * T + i) * T;
-        long v = (long)b * T * 3 * C + 2 * C + c;
-        float sum = 0f;
-        for (int j = 0; j < T; j++)
+        for (long index = ElementLoop.First; index < z.Length; index += ElementLoop.Step)
         {
-            float p = pattern[row + j];
-            if (p != 0f)
-                sum += p * qkv[v + (long)j * 3 * C];
+            int token = (int)(index / C), c = (int)(index - (long)token * C);
+            int b = token / T, i = token - b * T;
+            long row = (((long)b * H + c / D) * T + i) * T;
+            long v = (long)b * T * 3 * C + 2 * C + c;
+            float sum = 0f;
+            for (int j = 0; j < T; j++)
+            {
+                float p = pattern[row + j];
+                if (p != 0f)
+                    sum += p * qkv[v + (long)j * 3 * C];
+            }
+            z[index] = sum;
         }
-        z[index] = sum;
     }
 
     /// <summary>Writes dPattern[b,h,i,j] = &lt;dZ[b,i,h], v[b,j,h]&gt;. One thread per element.</summary>
     public static void MixBackwardPattern(
-        Index1D index, ArrayView<float> qkv, ArrayView<float> dZ,
-        ArrayView<float> dPattern, int T, int H, int D)
+        ArrayView<float> qkv, ArrayView<float> dZ, ArrayView<float> dPattern, int T, int H, int D)
     {
         int C = H * D;
-        int j = index % T;
-        int i = index / T % T;
-        int head = index / T / T % H;
-        int b = index / T / T / H;
-        long rows = (long)b * T;
-        long v = (rows + j) * 3 * C + 2 * C + head * D;
-        long dz = (rows + i) * C + head * D;
-        float dot = 0f;
-        for (int d = 0; d < D; d++)
-            dot += dZ[dz + d] * qkv[v + d];
-        dPattern[index] = dot;
+        for (long index = ElementLoop.First; index < dPattern.Length; index += ElementLoop.Step)
+        {
+            int row = (int)(index / T), j = (int)(index - (long)row * T);
+            int i = row % T, head = row / T % H;
+            long rows = (long)(row / T / H) * T;
+            long v = (rows + j) * 3 * C + 2 * C + head * D;
+            long dz = (rows + i) * C + head * D;
+            float dot = 0f;
+            for (int d = 0; d < D; d++)
+                dot += dZ[dz + d] * qkv[v + d];
+            dPattern[index] = dot;
+        }
     }
 
     /// <summary>
     /// Adds sum_i pattern[b,h,i,j] dZ[b,i,h,:] into the v part of dQkv. One thread per element of v.
     /// </summary>
     public static void MixBackwardValues(
-        Index1D index, ArrayView<float> pattern, ArrayView<float> dZ,
-        ArrayView<float> dQkv, int T, int H, int D)
+        ArrayView<float> pattern, ArrayView<float> dZ, ArrayView<float> dQkv, int T, int H, int D)
     {
         int C = H * D;
-        int c = index % C;
-        int j = index / C % T;
-        int b = index / C / T;
-        long column = ((long)b * H + c / D) * T * T + j;
-        float sum = 0f;
-        for (int i = 0; i < T; i++)
+        for (long index = ElementLoop.First; index < dZ.Length; index += ElementLoop.Step)
         {
-            float p = pattern[column + (long)i * T];
-            if (p != 0f)
-                sum += p * dZ[((long)b * T + i) * C + c];
+            int token = (int)(index / C), c = (int)(index - (long)token * C);
+            int b = token / T, j = token - b * T;
+            long column = ((long)b * H + c / D) * T * T + j;
+            float sum = 0f;
+            for (int i = 0; i < T; i++)
+            {
+                float p = pattern[column + (long)i * T];
+                if (p != 0f)
+                    sum += p * dZ[((long)b * T + i) * C + c];
+            }
+            dQkv[(long)token * 3 * C + 2 * C + c] += sum;
         }
-        dQkv[((long)b * T + j) * 3 * C + 2 * C + c] += sum;
     }
 
     /// <summary>
     /// Adds into the q and k parts of dQkv; dScores beyond the diagonal is ignored. One thread each.
     /// </summary>
     public static void ScoresBackward(
-        Index1D index, ArrayView<float> qkv, ArrayView<float> dScores, ArrayView<float> dQkv,
+        ArrayView<float> qkv, ArrayView<float> dScores, ArrayView<float> dQkv,
         int T, int H, int D, float scale)
     {
         int C = H * D;
-        int c = index % C;
-        int t = index / C % T;
-        int b = index / C / T;
-        long pairs = ((long)b * H + c / D) * T * T;
-        long first = (long)b * T * 3 * C + c;
-        float dQ = 0f;
-        for (int j = 0; j <= t; j++)
+        for (long index = ElementLoop.First; index < qkv.Length / 3; index += ElementLoop.Step)
         {
-            float dS = dScores[pairs + (long)t * T + j];
-            if (dS != 0f)
-                dQ += dS * qkv[first + (long)j * 3 * C + C];
+            int token = (int)(index / C), c = (int)(index - (long)token * C);
+            int b = token / T, t = token - b * T;
+            long pairs = ((long)b * H + c / D) * T * T;
+            long first = (long)b * T * 3 * C + c;
+            float dQ = 0f;
+            for (int j = 0; j <= t; j++)
+            {
+                float dS = dScores[pairs + (long)t * T + j];
+                if (dS != 0f)
+                    dQ += dS * qkv[first + (long)j * 3 * C + C];
+            }
+            float dK = 0f;
+            for (int i = t; i < T; i++)
+            {
+                float dS = dScores[pairs + (long)i * T + t];
+                if (dS != 0f)
+                    dK += dS * qkv[first + (long)i * 3 * C];
+            }
+            dQkv[first + (long)t * 3 * C] += dQ * scale;
+            dQkv[first + (long)t * 3 * C + C] += dK * scale;
         }
-        float dK = 0f;
-        for (int i = t; i < T; i++)
-        {
-            float dS = dScores[pairs + (long)i * T + t];
-            if (dS != 0f)
-                dK += dS * qkv[first + (long)i * 3 * C];
-        }
-        dQkv[first + (long)t * 3 * C] += dQ * scale;
-        dQkv[first + (long)t * 3 * C + C] += dK * scale;
     }
 
     static float Score(
-        int index, ArrayView<float> qkv, ArrayView<int> lengths, int T, int H, int D, float scale)
+        long index, ArrayView<float> qkv, ArrayView<int> lengths, int T, int H, int D, float scale)
     {
         int C = H * D;
-        int j = index % T;
-        int i = index / T % T;
-        int head = index / T / T % H;
-        int b = index / T / T / H;
+        int row = (int)(index / T), j = (int)(index - (long)row * T);
+        int i = row % T, head = row / T % H, b = row / T / H;
         if (j > i || i >= lengths[b])
             return float.NegativeInfinity;
         long q = ((long)b * T + i) * 3 * C + head * D;

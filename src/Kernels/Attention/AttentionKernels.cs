@@ -158,6 +158,6 @@ public static class AttentionKernels
         for (int r = 4 * ty; r < 4 * ty + 4; r++)
             if (tx == 0 && q0 + r < T)
                 logSumExp[tile.Statistics + r] =
-                    q0 + r < length ? max.At(r & 3) + MathF.Log(sum.At(r & 3)) : 0f;
+                    q0 + r < length ? max.At(r & 3) + DeviceMath.Log(sum.At(r & 3)) : 0f;
     }
 }

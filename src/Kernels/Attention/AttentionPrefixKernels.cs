@@ -66,9 +66,9 @@ public static class AttentionPrefixKernels
             if (thread < count)
                 s = scale * AttentionCacheKernels.Dot(qkv, q, keys, chunk + (long)thread * D, D, aligned);
             float m = MathF.Max(max, GroupReduce.Max(s, scratch));
-            float weight = thread < count ? MathF.Exp(s - m) : 0f;
+            float weight = thread < count ? DeviceMath.Exp(s - m) : 0f;
             p[thread] = weight;
-            float shrink = MathF.Exp(max - m);
+            float shrink = DeviceMath.Exp(max - m);
             sum = sum * shrink + GroupReduce.Sum(weight, scratch); // its barriers complete p too
             value *= shrink;
             if (share < shares)
@@ -86,7 +86,7 @@ public static class AttentionPrefixKernels
             z[(long)row * D + thread] = value / sum;
         }
         if (thread == 0)
-            logSumExp[row] = max + MathF.Log(sum);
+            logSumExp[row] = max + DeviceMath.Log(sum);
     }
 
     /// <summary>Writes dQkv. Grid: N*H. Group: <see cref="BlockSize"/>.</summary>
@@ -120,7 +120,7 @@ public static class AttentionPrefixKernels
         // Summed in the order of dP: where a row sees one token alone, the two cancel to the bit.
         float dot = AttentionCacheKernels.Dot(dZ, dz, z, dz, D, aligned);
         float s = scale * AttentionCacheKernels.Dot(qkv, q, qkv, q + C, D, aligned);
-        float own = MathF.Exp(s - total);
+        float own = DeviceMath.Exp(s - total);
         float dOwn = own * (AttentionCacheKernels.Dot(dZ, dz, qkv, q + 2 * C, D, aligned) - dot);
         float dq = share == 0 ? dOwn * qkv[q + C + d] : 0f;
         for (int first = 0; first < length; first += BlockSize)
@@ -131,7 +131,7 @@ public static class AttentionPrefixKernels
             if (thread < count)
             {
                 s = scale * AttentionCacheKernels.Dot(qkv, q, keys, key, D, aligned);
-                weight = MathF.Exp(s - total)
+                weight = DeviceMath.Exp(s - total)
                     * (AttentionCacheKernels.Dot(dZ, dz, values, key, D, aligned) - dot);
             }
             dS[thread] = weight;

@@ -55,8 +55,11 @@ static class AttentionSharedTiles
     /// <summary>Column group of this thread.</summary>
     internal static int Tx => Group.IdxX & 7;
 
-    /// <summary>Loads rows [first, first + 32) of 64 columns; zeros from row end on.</summary>
-    /// <param name="from">The rows; columns that the head does not have are left as they are.</param>
+    /// <summary>
+    /// Loads rows [first, first + 32) of 64 columns; zeros from row end on, and in columns that the head does
+    /// not have, because <see cref="Mix"/> reads all of them.
+    /// </summary>
+    /// <param name="from">The rows.</param>
     /// <param name="tile">[64][32], shuffled.</param>
     /// <param name="first">First row of the tile, in the sequence.</param>
     /// <param name="end">Rows from here on are not read.</param>
@@ -68,10 +71,8 @@ static class AttentionSharedTiles
         for (int n = 0; n < 8; n++)
         {
             int c = c0 + (n & 1) * 8, r = r0 + n / 2 * 8;
-            if (4 * c >= width)
-                continue;
             Float4 x = Float4.All(0f);
-            if (first + r < end)
+            if (first + r < end && 4 * c < width)
                 x = Read(from.View, from.At(first + r) + chunk * Columns + 4 * c,
                     width - 4 * c, from.Aligned);
             int at = 4 * c * Rows + ((r / 4 ^ c0) * 4 | (r & 3));

@@ -120,7 +120,7 @@ public static class AttentionTensorKernels
 
             float m = MathF.Max(max, OfFour(s.Largest)), mBelow = MathF.Max(maxBelow, OfFour(s.LargestBelow));
             // 0 at the first tile
-            float shrink = MathF.Exp(max - m), shrinkBelow = MathF.Exp(maxBelow - mBelow);
+            float shrink = DeviceMath.Exp(max - m), shrinkBelow = DeviceMath.Exp(maxBelow - mBelow);
             (max, maxBelow) = (m, mBelow);
             s = s.Exponentials(m, mBelow);
             sum = sum * shrink + s.Sum;
@@ -157,9 +157,9 @@ public static class AttentionTensorKernels
         if (THead.Two)
             mixUpper.Store(zRows.Upper, q0, length, T);
         if (Column == 0 && i < T)
-            logSumExp[tile.Statistics + Line] = i < length ? max + MathF.Log(sum) : 0f;
+            logSumExp[tile.Statistics + Line] = i < length ? max + DeviceMath.Log(sum) : 0f;
         if (Column == 0 && i + 8 < T)
-            logSumExp[tile.Statistics + Line + 8] = i + 8 < length ? maxBelow + MathF.Log(sumBelow) : 0f;
+            logSumExp[tile.Statistics + Line + 8] = i + 8 < length ? maxBelow + DeviceMath.Log(sumBelow) : 0f;
     }
 
     // A query's scores are in four neighbouring lanes.

@@ -72,7 +72,7 @@ readonly unsafe struct AttentionTile<TWidth, TVector>
     {
         for (int i = 0; i < real; i++)
         {
-            logSumExp[i] = _max[i] + MathF.Log(_sum[i]);
+            logSumExp[i] = _max[i] + DeviceMath.Log(_sum[i]);
             _sum[i] = 1f / _sum[i];
         }
         HostTile.UnpackTransposed<TWidth, TVector>(_mix, Queries, _sum, real, _D, z, stride);

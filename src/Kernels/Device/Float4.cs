@@ -47,7 +47,7 @@ struct Float4(float x, float y, float z, float w)
         => new(MathF.Max(a.X, b.X), MathF.Max(a.Y, b.Y), MathF.Max(a.Z, b.Z), MathF.Max(a.W, b.W));
 
     internal static Float4 Exp(Float4 a)
-        => new(MathF.Exp(a.X), MathF.Exp(a.Y), MathF.Exp(a.Z), MathF.Exp(a.W));
+        => new(DeviceMath.Exp(a.X), DeviceMath.Exp(a.Y), DeviceMath.Exp(a.Z), DeviceMath.Exp(a.W));
 
     /// <summary>The first <paramref name="count"/>, -infinity for the others.</summary>
     internal static Float4 First(Float4 a, int count) => new(

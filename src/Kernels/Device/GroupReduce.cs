@@ -21,7 +21,7 @@ static class GroupReduce
                 scratch[lane] += scratch[lane + half];
             Group.Barrier(); // this level is added before the next reads it
         }
-        float total = scratch[0];
+        float total = First(scratch);
         Group.Barrier(); // a second reduction may overwrite scratch[0] before a slow thread has read it
         return total;
     }
@@ -40,8 +40,19 @@ static class GroupReduce
                 scratch[lane] = scratch[lane + half];
             Group.Barrier(); // this level is compared before the next reads it
         }
-        float max = scratch[0];
+        float max = First(scratch);
         Group.Barrier(); // as in Sum
         return max;
+    }
+
+    // The condition always holds. It puts the load into a block of its own, which ILGPU 1.5.3 does not move:
+    // where a load and its use stand in one block, its code placement moved the load of AttentionPrefix
+    // behind the barrier between them, and the next reduction overwrote the value first.
+    static float First(ArrayView<float> scratch)
+    {
+        float first = 0f;
+        if (Group.IdxX < Group.DimX)
+            first = scratch[0];
+        return first;
     }
 }

@@ -85,23 +85,26 @@ public static class EditKernels
 
     /// <summary>Writes mean over the listed rows, and it into each of them. One thread per column.</summary>
     public static void Mean(
-        Index1D c, ArrayView<int> rowIds, ArrayView<float> x, ArrayView<float> mean, int stride, int column)
+        ArrayView<int> rowIds, ArrayView<float> x, ArrayView<float> mean, int stride, int column)
     {
         long rows = x.Length / stride;
-        float sum = 0f;
-        int count = 0;
-        for (int n = 0; n < rowIds.IntLength; n++)
+        for (long c = ElementLoop.First; c < mean.Length; c += ElementLoop.Step)
         {
-            int row = rowIds[n];
-            if (row < 0 || row >= rows)
-                continue;
-            sum += x[(long)row * stride + column + c];
-            count++;
+            float sum = 0f;
+            int count = 0;
+            for (int n = 0; n < rowIds.IntLength; n++)
+            {
+                int row = rowIds[n];
+                if (row < 0 || row >= rows)
+                    continue;
+                sum += x[(long)row * stride + column + c];
+                count++;
+            }
+            float m = count == 0 ? 0f : sum / count;
+            mean[c] = m;
+            for (int n = 0; n < rowIds.IntLength; n++)
+                if (rowIds[n] >= 0 && rowIds[n] < rows)
+                    x[(long)rowIds[n] * stride + column + c] = m;
         }
-        float m = count == 0 ? 0f : sum / count;
-        mean[c] = m;
-        for (int n = 0; n < rowIds.IntLength; n++)
-            if (rowIds[n] >= 0 && rowIds[n] < rows)
-                x[(long)rowIds[n] * stride + column + c] = m;
     }
 }

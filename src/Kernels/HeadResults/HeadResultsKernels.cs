@@ -90,13 +90,16 @@ public static class HeadResultsKernels
 
     /// <summary>Writes attnOut. One thread per element of attnOut.</summary>
     public static void Sum(
-        Index1D index, ArrayView<float> result, ArrayView<float> bias, ArrayView<float> attnOut, int H, int C)
+        ArrayView<float> result, ArrayView<float> bias, ArrayView<float> attnOut, int H, int C)
     {
-        long row = index / C;
-        int c = index % C;
-        float sum = result[row * H * C + c];
-        for (int h = 1; h < H; h++)
-            sum += result[(row * H + h) * C + c];
-        attnOut[index] = sum + bias[c];
+        for (long index = ElementLoop.First; index < attnOut.Length; index += ElementLoop.Step)
+        {
+            long row = index / C;
+            int c = (int)(index - row * C);
+            float sum = result[row * H * C + c];
+            for (int h = 1; h < H; h++)
+                sum += result[(row * H + h) * C + c];
+            attnOut[index] = sum + bias[c];
+        }
     }
 }

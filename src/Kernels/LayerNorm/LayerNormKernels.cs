@@ -94,20 +94,22 @@ public static class LayerNormKernels
 
     /// <summary>Adds into dWeight and dBias. One thread per column.</summary>
     public static void BackwardParams(
-        Index1D column,
         ArrayView<float> x, ArrayView<float> mean, ArrayView<float> rstd, ArrayView<float> dY,
         ArrayView<float> dWeight, ArrayView<float> dBias,
         int rows, int C)
     {
-        float w = 0f;
-        float b = 0f;
-        for (int row = 0; row < rows; row++)
+        for (long column = ElementLoop.First; column < C; column += ElementLoop.Step)
         {
-            long i = (long)row * C + column;
-            w += dY[i] * (x[i] - mean[row]) * rstd[row];
-            b += dY[i];
+            float w = 0f;
+            float b = 0f;
+            for (int row = 0; row < rows; row++)
+            {
+                long i = (long)row * C + column;
+                w += dY[i] * (x[i] - mean[row]) * rstd[row];
+                b += dY[i];
+            }
+            dWeight[column] += w;
+            dBias[column] += b;
         }
-        dWeight[column] += w;
-        dBias[column] += b;
     }
 }

@@ -54,7 +54,7 @@ public static class CrossEntropyChunkKernels
         statistics[at + 1] = row.Sum;
         // NaN until it is met: a target outside the vocabulary stays visible
         statistics[at + 2] = targetLogit;
-        losses[Grid.IdxX] = target == -1 ? 0f : MathF.Log(row.Sum) - (targetLogit - row.Max);
+        losses[Grid.IdxX] = target == -1 ? 0f : DeviceMath.Log(row.Sum) - (targetLogit - row.Max);
     }
 
     /// <summary>Overwrites logits with their gradient. Grid: rows. Group: <see cref="BlockSize"/>.</summary>
@@ -69,7 +69,7 @@ public static class CrossEntropyChunkKernels
         bool missing = float.IsNaN(statistics[at + 2]);
         for (int v = Group.IdxX; v < n; v += BlockSize)
         {
-            float p = MathF.Exp(logits[start + v] - max) / sum;
+            float p = DeviceMath.Exp(logits[start + v] - max) / sum;
             float d = first + v == target ? p - 1f : p;
             logits[start + v] = target == -1 ? 0f : missing ? float.NaN : d * gradientScale;
         }

@@ -47,7 +47,7 @@ public static class CrossEntropyKernels
         Group.Barrier(); // the target's logit is read before dLogits, which may be logits, is written
         for (int v = Group.IdxX; v < V; v += BlockSize)
         {
-            float p = MathF.Exp(logits[start + v] - row.Max) / row.Sum;
+            float p = DeviceMath.Exp(logits[start + v] - row.Max) / row.Sum;
             float d = v == target ? p - 1f : p;
             dLogits[start + v] = target == -1 ? 0f
                 : target < 0 || target >= V ? float.NaN : d * gradientScale;
@@ -60,6 +60,6 @@ public static class CrossEntropyKernels
             return 0f;
         if (target < 0 || target >= V)
             return float.NaN;
-        return MathF.Log(row.Sum) - (logits[start + target] - row.Max);
+        return DeviceMath.Log(row.Sum) - (logits[start + target] - row.Max);
     }
 }

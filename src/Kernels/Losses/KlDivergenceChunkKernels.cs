@@ -72,7 +72,7 @@ public static class KlDivergenceChunkKernels
         statistics[at + 2] = b.Max;
         statistics[at + 3] = b.Sum;
         statistics[at + 4] = t;
-        losses[Grid.IdxX] = t / a.Sum + (MathF.Log(b.Sum) - MathF.Log(a.Sum));
+        losses[Grid.IdxX] = t / a.Sum + (DeviceMath.Log(b.Sum) - DeviceMath.Log(a.Sum));
     }
 
     /// <summary>Overwrites logits with their gradient. Grid: rows. Group: <see cref="BlockSize"/>.</summary>
@@ -86,8 +86,8 @@ public static class KlDivergenceChunkKernels
             sumB = statistics[at + 3];
         for (int v = Group.IdxX; v < n; v += BlockSize)
         {
-            float p = MathF.Exp(targetLogits[startA + v] - maxA) / sumA;
-            float q = MathF.Exp(logits[startB + v] - maxB) / sumB;
+            float p = DeviceMath.Exp(targetLogits[startA + v] - maxA) / sumA;
+            float q = DeviceMath.Exp(logits[startB + v] - maxB) / sumB;
             logits[startB + v] = (q - p) * gradientScale;
         }
     }
@@ -97,7 +97,7 @@ public static class KlDivergenceChunkKernels
     {
         if (!(oldA.Sum > 0f)) // nothing to move; a NaN is in the sum and reaches the loss from there
             return 0f;
-        float scale = MathF.Exp(oldA.Max - maxA);
+        float scale = DeviceMath.Exp(oldA.Max - maxA);
         float moved = t + oldA.Sum * (oldA.Max - maxA - (oldB.Max == maxB ? 0f : oldB.Max - maxB));
         // Infinite terms whose probability has become 0 count nothing, as in a whole row.
         return scale > 0f ? scale * moved : 0f;
@@ -106,7 +106,7 @@ public static class KlDivergenceChunkKernels
     // b alone may be -infinity while its maximum still is.
     static float Term(float alignedA, float b, float maxB)
     {
-        float p = MathF.Exp(alignedA);
+        float p = DeviceMath.Exp(alignedA);
         float alignedB = b == float.NegativeInfinity ? b : b - maxB;
         return KlDivergenceKernels.Term(p, alignedA, alignedB);
     }

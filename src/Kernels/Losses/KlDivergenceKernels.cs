@@ -33,12 +33,12 @@ public static class KlDivergenceKernels
         for (int v = Group.IdxX; v < V; v += BlockSize)
         {
             float aligned = targetLogits[start + v] - a.Max;
-            float p = MathF.Exp(aligned) / a.Sum;
+            float p = DeviceMath.Exp(aligned) / a.Sum;
             sum += Term(p, aligned, logits[start + v] - b.Max);
         }
         sum = GroupReduce.Sum(sum, scratch);
         if (Group.IdxX == 0)
-            losses[Grid.IdxX] = sum + (MathF.Log(b.Sum) - MathF.Log(a.Sum));
+            losses[Grid.IdxX] = sum + (DeviceMath.Log(b.Sum) - DeviceMath.Log(a.Sum));
     }
 
     /// <summary>Writes losses and dLogits. Grid: rows. Group: <see cref="BlockSize"/>.</summary>
@@ -55,14 +55,14 @@ public static class KlDivergenceKernels
         {
             float alignedA = targetLogits[start + v] - a.Max;
             float alignedB = logits[start + v] - b.Max;
-            float p = MathF.Exp(alignedA) / a.Sum;
-            float q = MathF.Exp(alignedB) / b.Sum;
+            float p = DeviceMath.Exp(alignedA) / a.Sum;
+            float q = DeviceMath.Exp(alignedB) / b.Sum;
             sum += Term(p, alignedA, alignedB);
             dLogits[start + v] = (q - p) * gradientScale;
         }
         sum = GroupReduce.Sum(sum, scratch);
         if (Group.IdxX == 0)
-            losses[Grid.IdxX] = sum + (MathF.Log(b.Sum) - MathF.Log(a.Sum));
+            losses[Grid.IdxX] = sum + (DeviceMath.Log(b.Sum) - DeviceMath.Log(a.Sum));
     }
 
     // p log p is 0 at p = 0, also where both logits are -infinity and their difference is NaN. A NaN p is

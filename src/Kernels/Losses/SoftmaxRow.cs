@@ -1,4 +1,5 @@
 using ILGPU;
+using ILGPU.Util;
 
 namespace HeadTap.Kernels;
 
@@ -35,18 +36,20 @@ readonly struct SoftmaxRow(float max, float sum)
             if (value > max)
             {
                 // The first finite value meets exp(-inf) = 0.
-                sum = sum * MathF.Exp(max - value) + 1f;
+                sum = sum * DeviceMath.Exp(max - value) + 1f;
                 max = value;
             }
             else if (value != float.NegativeInfinity) // exp(-inf - -inf) would be NaN; it weighs nothing
-                sum += MathF.Exp(value - max); // NaN lands here and stays
+                sum += DeviceMath.Exp(value - max); // NaN lands here and stays
         }
         float rowMax = GroupReduce.Max(max, scratch);
         // A thread that saw nothing above -infinity has sum 0, or NaN if it saw NaN.
-        float part = max == float.NegativeInfinity ? sum : sum * MathF.Exp(max - rowMax);
+        // Selected, not branched to: ILGPU 1.5.3 would declare the branch uniform, and it is not.
+        float part = Utilities.Select(max == float.NegativeInfinity, sum, sum * DeviceMath.Exp(max - rowMax));
         return new SoftmaxRow(rowMax, GroupReduce.Sum(part, scratch));
     }
 
     // Nothing above -infinity has the sum 0, or NaN if there was a NaN; exp(-inf - -inf) would be NaN.
-    float SumRelativeTo(float larger) => Max == float.NegativeInfinity ? Sum : Sum * MathF.Exp(Max - larger);
+    float SumRelativeTo(float larger)
+        => Utilities.Select(Max == float.NegativeInfinity, Sum, Sum * DeviceMath.Exp(Max - larger));
 }

@@ -45,6 +45,6 @@ public readonly record struct MatMulEpilogue(int HasBias, int Activation, int Ha
     }
 
     float Activated(float x) => Activation == GeluTanh ? DeviceMath.GeluTanh(x)
-        : Activation == GeluExact ? x * DeviceMath.NormalBelow(x, MathF.Exp(-0.5f * x * x))
+        : Activation == GeluExact ? x * DeviceMath.NormalBelow(x, DeviceMath.Exp(-0.5f * x * x))
         : x < 0f ? 0f : x;
 }

@@ -86,12 +86,15 @@ public static class MatMulKernels
 
     /// <summary>Adds into dBias. One thread per column, rows in order.</summary>
     public static void BiasGradient(
-        Index1D column, ArrayView<float> dY, ArrayView<float> dBias, int rows, int N)
+        ArrayView<float> dY, ArrayView<float> dBias, int rows, int N)
     {
-        float sum = 0f;
-        for (int row = 0; row < rows; row++)
-            sum += dY[(long)row * N + column];
-        dBias[column] += sum;
+        for (long column = ElementLoop.First; column < N; column += ElementLoop.Step)
+        {
+            float sum = 0f;
+            for (int row = 0; row < rows; row++)
+                sum += dY[(long)row * N + column];
+            dBias[column] += sum;
+        }
     }
 
     // 64 lines (rows of x, or columns of the weight) by 16 terms; zeros beyond the ends. Neighbouring threads

@@ -15,6 +15,7 @@
 // the simulator with SimulatorTensorCores (MatMulPrecisionTests). Oracle: tests/Reference/MatMulReference.cs.
 
 using ILGPU;
+using ILGPU.Runtime;
 
 namespace HeadTap.Kernels;
 
@@ -57,7 +58,7 @@ public static class MatMulTensorKernels
         where TX : struct, IOperandLayout
         where TWeight : struct, IOperandLayout
         => RunTf32<TCores, TX, TWeight, Accumulator64x64>(
-            SharedMemory.Allocate<float>(Stages * 2 * Tile * Terms),
+            SharedMemory.Allocate<float>(Stages * 2 * Tile * Terms).AsAligned(16), // cp.async and ldmatrix
             x, weight, bias, residual, y, s, epilogue, xWide, weightWide);
 
     /// <summary>The same bits in tiles of <see cref="SmallTile"/>.</summary>
@@ -69,7 +70,7 @@ public static class MatMulTensorKernels
         where TX : struct, IOperandLayout
         where TWeight : struct, IOperandLayout
         => RunTf32<TCores, TX, TWeight, Accumulator16x64>(
-            SharedMemory.Allocate<float>(Stages * 2 * SmallTile * Terms),
+            SharedMemory.Allocate<float>(Stages * 2 * SmallTile * Terms).AsAligned(16),
             x, weight, bias, residual, y, s, epilogue, xWide, weightWide);
 
     /// <summary>The same with BF16 operands.</summary>

@@ -55,16 +55,18 @@ public static class AdamWFactoredKernels
 
     /// <summary>Renews columnMoments. One thread per column, rows in order.</summary>
     public static void ColumnMeans(
-        Index1D column,
         ArrayView<float> gradient, ArrayView<float> columnMoments, int rows, int K, AdamWScalars s)
     {
-        float sum = 0f;
-        for (int row = 0; row < rows; row++)
+        for (long column = ElementLoop.First; column < K; column += ElementLoop.Step)
         {
-            float g = gradient[(long)row * K + column] * s.GradientScale;
-            sum += g * g;
+            float sum = 0f;
+            for (int row = 0; row < rows; row++)
+            {
+                float g = gradient[(long)row * K + column] * s.GradientScale;
+                sum += g * g;
+            }
+            columnMoments[column] = s.Beta2 * columnMoments[column] + s.Gain2 * (sum / rows);
         }
-        columnMoments[column] = s.Beta2 * columnMoments[column] + s.Gain2 * (sum / rows);
     }
 
     /// <summary>

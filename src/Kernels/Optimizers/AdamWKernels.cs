@@ -36,16 +36,18 @@ public static class AdamWKernels
 {
     /// <summary>Updates weight, m and v in place. One thread per weight.</summary>
     public static void Update(
-        Index1D i,
         ArrayView<float> gradient, ArrayView<float> weight, ArrayView<float> m, ArrayView<float> v,
         AdamWScalars s)
     {
-        float g = gradient[i] * s.GradientScale;
-        float first = s.Beta1 * m[i] + s.Gain1 * g;
-        float second = s.Beta2 * v[i] + s.Gain2 * g * g;
-        m[i] = first;
-        v[i] = second;
-        weight[i] = weight[i] * s.Keep
-            - s.StepSize * first / (MathF.Sqrt(second) * s.RootScale + s.Epsilon);
+        for (long i = ElementLoop.First; i < weight.Length; i += ElementLoop.Step)
+        {
+            float g = gradient[i] * s.GradientScale;
+            float first = s.Beta1 * m[i] + s.Gain1 * g;
+            float second = s.Beta2 * v[i] + s.Gain2 * g * g;
+            m[i] = first;
+            v[i] = second;
+            weight[i] = weight[i] * s.Keep
+                - s.StepSize * first / (MathF.Sqrt(second) * s.RootScale + s.Epsilon);
+        }
     }
 }

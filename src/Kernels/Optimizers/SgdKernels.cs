@@ -33,22 +33,27 @@ public static class SgdKernels
 {
     /// <summary>Updates weight and buffer in place. One thread per weight.</summary>
     public static void Update(
-        Index1D i,
         ArrayView<float> gradient, ArrayView<float> weight, ArrayView<float> buffer,
         SgdScalars s)
     {
-        float g = gradient[i] * s.GradientScale + s.WeightDecay * weight[i];
-        // A fresh buffer may hold anything: 0 * NaN is NaN.
-        float b = s.Carry == 0f ? s.Gain * g : s.Carry * buffer[i] + s.Gain * g;
-        buffer[i] = b;
-        weight[i] -= s.LearningRate * (s.FromGradient * g + s.FromBuffer * b);
+        for (long i = ElementLoop.First; i < weight.Length; i += ElementLoop.Step)
+        {
+            float g = gradient[i] * s.GradientScale + s.WeightDecay * weight[i];
+            // A fresh buffer may hold anything: 0 * NaN is NaN.
+            float b = s.Carry == 0f ? s.Gain * g : s.Carry * buffer[i] + s.Gain * g;
+            buffer[i] = b;
+            weight[i] -= s.LearningRate * (s.FromGradient * g + s.FromBuffer * b);
+        }
     }
 
     /// <summary>Updates weight alone: no momentum. One thread per weight.</summary>
     public static void UpdatePlain(
-        Index1D i, ArrayView<float> gradient, ArrayView<float> weight, SgdScalars s)
+        ArrayView<float> gradient, ArrayView<float> weight, SgdScalars s)
     {
-        float g = gradient[i] * s.GradientScale + s.WeightDecay * weight[i];
-        weight[i] -= s.LearningRate * g;
+        for (long i = ElementLoop.First; i < weight.Length; i += ElementLoop.Step)
+        {
+            float g = gradient[i] * s.GradientScale + s.WeightDecay * weight[i];
+            weight[i] -= s.LearningRate * g;
+        }
     }
 }

@@ -34,7 +34,7 @@ public static class ActivationKernels
             float v = x[i] > 12f ? 12f : x[i] < -12f ? -12f : x[i];
             float u = DeviceMath.Sqrt2OverPi * v * (1f + DeviceMath.GeluCubic * v * v);
             float slope = DeviceMath.Sqrt2OverPi * (1f + 3f * DeviceMath.GeluCubic * v * v);
-            float e = MathF.Exp(u < 0f ? 2f * u : -2f * u);
+            float e = DeviceMath.Exp(u < 0f ? 2f * u : -2f * u);
             float r = 1f / (1f + e);
             float s = u < 0f ? e * r : r;
             dX[i] = dY[i] * (s + 2f * v * slope * e * r * r); // s (1 - s) = e / (1 + e)^2, without cancelling
@@ -47,7 +47,7 @@ public static class ActivationKernels
         for (long i = ElementLoop.First; i < y.Length; i += ElementLoop.Step)
         {
             float v = x[i];
-            y[i] = v * DeviceMath.NormalBelow(v, MathF.Exp(-0.5f * v * v));
+            y[i] = v * DeviceMath.NormalBelow(v, DeviceMath.Exp(-0.5f * v * v));
         }
     }
 
@@ -57,7 +57,7 @@ public static class ActivationKernels
         for (long i = ElementLoop.First; i < dX.Length; i += ElementLoop.Step)
         {
             float v = x[i];
-            float density = MathF.Exp(-0.5f * v * v);
+            float density = DeviceMath.Exp(-0.5f * v * v);
             dX[i] = dY[i] * (DeviceMath.NormalBelow(v, density) + v * DeviceMath.InverseSqrt2Pi * density);
         }
     }

@@ -112,12 +112,15 @@ public static class ReductionKernels
     }
 
     /// <summary>Adds into sums. One thread per column, rows in order.</summary>
-    public static void ColumnSums(Index1D column, ArrayView<float> x, ArrayView<float> sums, int rows, int C)
+    public static void ColumnSums(ArrayView<float> x, ArrayView<float> sums, int rows, int C)
     {
-        float sum = 0f;
-        for (int row = 0; row < rows; row++)
-            sum += x[(long)row * C + column];
-        sums[column] += sum;
+        for (long column = ElementLoop.First; column < C; column += ElementLoop.Step)
+        {
+            float sum = 0f;
+            for (int row = 0; row < rows; row++)
+                sum += x[(long)row * C + column];
+            sums[column] += sum;
+        }
     }
 
     /// <summary>

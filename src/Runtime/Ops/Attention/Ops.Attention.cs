@@ -80,7 +80,13 @@ public sealed unsafe partial class Ops
             $"heads of {D} are wider than {AttentionKernels.MaxHeadSize}, the most on {Device.Name}; "
             + $"use cpu.", op);
 
-    static int Groups(int B, int T, int H, int tile) => checked(B * H * ((T + tile - 1) / tile));
+    static int Groups(int B, int T, int H, int tile, [CallerMemberName] string op = "")
+    {
+        long groups = (long)B * H * ((T + tile - 1) / tile);
+        Require(groups <= int.MaxValue, $"{B} rows of {T} tokens and {H} heads need {groups} groups; a grid "
+            + $"has at most {int.MaxValue}.", op);
+        return (int)groups;
+    }
 
     // Whether rows of heads may be read and written in quads; tensors of an arena begin at cache lines.
     static int Aligned(int D, params ReadOnlySpan<Tensor> tensors)

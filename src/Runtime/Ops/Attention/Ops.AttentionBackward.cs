@@ -6,7 +6,7 @@ namespace HeadTap.Runtime;
 
 public sealed unsafe partial class Ops
 {
-    Action<Index1D, ArrayView<int>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
+    Action<KernelConfig, ArrayView<int>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
         int, int, int, int>? _attentionRowDots;
     Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>,
         ArrayView<float>, ArrayView<float>, int, int, int, float, int>?
@@ -34,7 +34,7 @@ public sealed unsafe partial class Ops
         int D = HeadSize(qkv, B, T, H);
         Require(lengths.Length == B, $"{lengths} must have {B} entries.");
         Require(z.Length == (long)B * T * H * D && dZ.Length == z.Length,
-            $"{z} and {dZ} must have [{B * T}, {H * D}].");
+            $"{z} and {dZ} must have [{(long)B * T}, {H * D}].");
         Require(logSumExp.Length == (long)B * H * T && rowDots.Length == logSumExp.Length,
             $"{logSumExp} and {rowDots} must have [{B}, {H}, {T}].");
         Require(dQkv.Length == qkv.Length, $"{dQkv} must have the shape of {qkv}.");
@@ -48,9 +48,10 @@ public sealed unsafe partial class Ops
                 dZ.Pointer, dQkv.Pointer, B, T, H, D, scale);
             return;
         }
-        (_attentionRowDots ??= Gpu.LoadAutoGroupedStreamKernel<Index1D, ArrayView<int>, ArrayView<float>,
+        (_attentionRowDots ??= Gpu.LoadStreamKernel<ArrayView<int>, ArrayView<float>,
             ArrayView<float>, ArrayView<float>, int, int, int, int>(AttentionBackwardKernels.RowDots))(
-            checked(B * T * H), lengths.View, z.View, dZ.View, rowDots.View, T, H, D, Aligned(D, z, dZ));
+            Elements(rowDots.Length), lengths.View, z.View, dZ.View, rowDots.View, T, H, D,
+            Aligned(D, z, dZ));
         int aligned = Aligned(D, qkv, dZ, dQkv);
         if (AttendsReduced(D))
         {

@@ -7,13 +7,13 @@ namespace HeadTap.Runtime;
 
 public sealed unsafe partial class Ops
 {
-    Action<Index1D, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>,
+    Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>,
         int, int, int, int>? _cacheFill;
-    Action<Index1D, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>,
+    Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>,
         int, int, int>? _cacheAppend;
     Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>,
         ArrayView<float>, int, int, int, float, int>? _attentionCached, _attentionCachedChunks;
-    Action<Index1D, ArrayView<float>, ArrayView<int>, ArrayView<float>, int, int, int>? _combineChunks;
+    Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, int, int, int>? _combineChunks;
     Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>,
         int, int, int, float, int>? _attentionCachedPattern;
 
@@ -39,9 +39,9 @@ public sealed unsafe partial class Ops
             AttentionCacheHost.Fill(
                 qkv.Pointer, lengths.Pointer, kCache.Pointer, vCache.Pointer, B, T, H, D, capacity);
         else
-            (_cacheFill ??= Gpu.LoadAutoGroupedStreamKernel<Index1D, ArrayView<float>, ArrayView<int>,
+            (_cacheFill ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<int>,
                 ArrayView<float>, ArrayView<float>, int, int, int, int>(AttentionCacheKernels.Fill))(
-                checked((int)(qkv.Length / 3)),
+                Elements(qkv.Length / 3),
                 qkv.View, lengths.View, kCache.View, vCache.View, T, H, D, capacity);
     }
 
@@ -65,9 +65,9 @@ public sealed unsafe partial class Ops
             AttentionCacheHost.Append(
                 qkv.Pointer, positions.Pointer, kCache.Pointer, vCache.Pointer, B, H, D, capacity);
         else
-            (_cacheAppend ??= Gpu.LoadAutoGroupedStreamKernel<Index1D, ArrayView<float>, ArrayView<int>,
+            (_cacheAppend ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<int>,
                 ArrayView<float>, ArrayView<float>, int, int, int>(AttentionCacheKernels.Append))(
-                checked((int)(qkv.Length / 3)),
+                Elements(qkv.Length / 3),
                 qkv.View, positions.View, kCache.View, vCache.View, H, D, capacity);
     }
 
@@ -110,16 +110,16 @@ public sealed unsafe partial class Ops
         if (floats == 0)
         {
             (_attentionCached ??= LoadCached(AttentionCacheKernels.Forward))(
-                (B * H, AttentionCacheKernels.BlockSize), qkv.View, positions.View, kCache.View, vCache.View,
-                z.View, H, D, capacity, scale, aligned);
+                (Groups(B, 1, H, 1), AttentionCacheKernels.BlockSize), qkv.View, positions.View,
+                kCache.View, vCache.View, z.View, H, D, capacity, scale, aligned);
             return;
         }
         (_attentionCachedChunks ??= LoadCached(AttentionCacheKernels.ForwardChunk))(
-            (checked(B * H * AttentionCacheKernels.Chunks(capacity)), AttentionCacheKernels.BlockSize),
+            (Groups(B, capacity, H, AttentionCacheKernels.ChunkKeys), AttentionCacheKernels.BlockSize),
             qkv.View, positions.View, kCache.View, vCache.View, parts!.View, H, D, capacity, scale, aligned);
-        (_combineChunks ??= Gpu.LoadAutoGroupedStreamKernel<Index1D, ArrayView<float>, ArrayView<int>,
+        (_combineChunks ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<int>,
             ArrayView<float>, int, int, int>(AttentionCacheKernels.Combine))(
-            checked((int)z.Length), parts.View, positions.View, z.View, H, D, capacity);
+            Elements(z.Length), parts.View, positions.View, z.View, H, D, capacity);
     }
 
     /// <summary>
@@ -166,7 +166,7 @@ public sealed unsafe partial class Ops
             (_attentionCachedPattern ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<int>,
                 ArrayView<float>, ArrayView<float>, int, int, int, float, int>(
                 AttentionCacheKernels.Pattern))(
-                (B * H, AttentionCacheKernels.BlockSize), qkv.View, positions.View, kCache.View,
+                (Groups(B, 1, H, 1), AttentionCacheKernels.BlockSize), qkv.View, positions.View, kCache.View,
                 pattern.View, H, D, capacity, scale, Aligned(D, qkv, kCache));
     }
 

@@ -7,15 +7,14 @@ namespace HeadTap.Runtime;
 
 public sealed unsafe partial class Ops
 {
-    Action<Index1D, ArrayView<float>, ArrayView<int>, ArrayView<float>, int, int, int, float>? _scores;
-    Action<Index1D, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>,
+    Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, int, int, int, float>? _scores;
+    Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>,
         int, int, int, float>? _pattern;
     Action<KernelConfig, ArrayView<float>, ArrayView<float>, int>? _softmaxRows;
     Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, int>? _softmaxRowsBackward;
-    Action<Index1D, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, int>? _mix;
-    Action<Index1D, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, int>? _mixBackwardPattern;
-    Action<Index1D, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, int>? _mixBackwardValues;
-    Action<Index1D, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, int,
+    Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, int>?
+        _mix, _mixBackwardPattern, _mixBackwardValues;
+    Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, int,
         float>? _scoresBackward;
 
     /// <summary>
@@ -45,9 +44,9 @@ public sealed unsafe partial class Ops
             AttentionEagerHost.Scores(
                 qkv.Pointer, lengths.Pointer, logSumExp.Pointer, pattern.Pointer, B, T, H, D, scale);
         else
-            (_pattern ??= Gpu.LoadAutoGroupedStreamKernel<Index1D, ArrayView<float>, ArrayView<int>,
+            (_pattern ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<int>,
                 ArrayView<float>, ArrayView<float>, int, int, int, float>(AttentionEagerKernels.Pattern))(
-                checked((int)pattern.Length),
+                Elements(pattern.Length),
                 qkv.View, lengths.View, logSumExp.View, pattern.View, T, H, D, scale);
     }
 
@@ -75,9 +74,9 @@ public sealed unsafe partial class Ops
             AttentionEagerHost.Scores(
                 qkv.Pointer, lengths.Pointer, null, scores.Pointer, B, T, H, D, scale);
         else
-            (_scores ??= Gpu.LoadAutoGroupedStreamKernel<Index1D, ArrayView<float>, ArrayView<int>,
+            (_scores ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<int>,
                 ArrayView<float>, int, int, int, float>(AttentionEagerKernels.Scores))(
-                checked((int)scores.Length), qkv.View, lengths.View, scores.View, T, H, D, scale);
+                Elements(scores.Length), qkv.View, lengths.View, scores.View, T, H, D, scale);
     }
 
     /// <summary>Writes the softmax of each row; a row of -infinity gives zeros.</summary>
@@ -140,9 +139,9 @@ public sealed unsafe partial class Ops
         if (Host)
             AttentionEagerHost.Mix(pattern.Pointer, qkv.Pointer, z.Pointer, B, T, H, D);
         else
-            (_mix ??= Gpu.LoadAutoGroupedStreamKernel<Index1D, ArrayView<float>, ArrayView<float>,
+            (_mix ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<float>,
                 ArrayView<float>, int, int, int>(AttentionEagerKernels.Mix))(
-                checked((int)z.Length), pattern.View, qkv.View, z.View, T, H, D);
+                Elements(z.Length), pattern.View, qkv.View, z.View, T, H, D);
     }
 
     /// <summary>
@@ -174,12 +173,12 @@ public sealed unsafe partial class Ops
                 pattern.Pointer, qkv.Pointer, dZ.Pointer, dPattern.Pointer, dQkv.Pointer, B, T, H, D);
             return;
         }
-        (_mixBackwardPattern ??= Gpu.LoadAutoGroupedStreamKernel<Index1D, ArrayView<float>, ArrayView<float>,
+        (_mixBackwardPattern ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<float>,
             ArrayView<float>, int, int, int>(AttentionEagerKernels.MixBackwardPattern))(
-            checked((int)dPattern.Length), qkv.View, dZ.View, dPattern.View, T, H, D);
-        (_mixBackwardValues ??= Gpu.LoadAutoGroupedStreamKernel<Index1D, ArrayView<float>, ArrayView<float>,
+            Elements(dPattern.Length), qkv.View, dZ.View, dPattern.View, T, H, D);
+        (_mixBackwardValues ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<float>,
             ArrayView<float>, int, int, int>(AttentionEagerKernels.MixBackwardValues))(
-            checked((int)dZ.Length), pattern.View, dZ.View, dQkv.View, T, H, D);
+            Elements(dZ.Length), pattern.View, dZ.View, dQkv.View, T, H, D);
     }
 
     /// <summary>
@@ -206,9 +205,9 @@ public sealed unsafe partial class Ops
         if (Host)
             AttentionEagerHost.ScoresBackward(qkv.Pointer, dScores.Pointer, dQkv.Pointer, B, T, H, D, scale);
         else
-            (_scoresBackward ??= Gpu.LoadAutoGroupedStreamKernel<Index1D, ArrayView<float>, ArrayView<float>,
+            (_scoresBackward ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<float>,
                 ArrayView<float>, int, int, int, float>(AttentionEagerKernels.ScoresBackward))(
-                checked((int)(qkv.Length / 3)), qkv.View, dScores.View, dQkv.View, T, H, D, scale);
+                Elements(qkv.Length / 3), qkv.View, dScores.View, dQkv.View, T, H, D, scale);
     }
 
     static void RequirePairs(Tensor pairs, int B, int T, int H, [CallerMemberName] string op = "")

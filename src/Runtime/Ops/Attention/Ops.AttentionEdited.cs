@@ -34,7 +34,7 @@ public sealed unsafe partial class Ops
         int D = RequireAttention(qkv, lengths, z, logSumExp, B, T, H);
         Require(!Host, $"z is edited as it is stored on ILGPU devices alone.");
         Require(edits.Table.Length >= (long)edits.Count * (HeadEdit.Header + B * T),
-            $"{edits.Table} must hold {edits.Count} edits of {B * T} rows.");
+            $"{edits.Table} must hold {edits.Count} edits of {(long)B * T} rows.");
         CountOp();
         if (z.Length == 0)
             return;

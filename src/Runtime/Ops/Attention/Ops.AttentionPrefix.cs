@@ -42,7 +42,7 @@ public sealed unsafe partial class Ops
             (_attentionPrefix ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<int>, ArrayView<float>,
                 ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, int, float, int>(
                 AttentionPrefixKernels.Forward))(
-                (checked(N * H), AttentionPrefixKernels.BlockSize), qkv.View, lengths.View, keys.View,
+                (Groups(N, 1, H, 1), AttentionPrefixKernels.BlockSize), qkv.View, lengths.View, keys.View,
                 values.View, z.View, logSumExp.View, H, D, capacity, scale, Aligned(D, qkv, keys));
     }
 
@@ -79,7 +79,7 @@ public sealed unsafe partial class Ops
             (_attentionPrefixBackward ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<int>,
                 ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
                 ArrayView<float>, int, int, int, float, int>(AttentionPrefixKernels.Backward))(
-                (checked(N * H), AttentionPrefixKernels.BlockSize), qkv.View, lengths.View, keys.View,
+                (Groups(N, 1, H, 1), AttentionPrefixKernels.BlockSize), qkv.View, lengths.View, keys.View,
                 values.View, z.View, logSumExp.View, dZ.View, dQkv.View, H, D, capacity, scale,
                 Aligned(D, qkv, keys, values, z, dZ));
     }

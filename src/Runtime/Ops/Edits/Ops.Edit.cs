@@ -16,7 +16,7 @@ public sealed unsafe partial class Ops
     Action<KernelConfig, ArrayView<int>, ArrayView<float>, int, int, int, float>? _editScale;
     Action<KernelConfig, ArrayView<int>, ArrayView<float>, ArrayView<float>, int, int, int, float>?
         _editProjectOut;
-    Action<Index1D, ArrayView<int>, ArrayView<float>, ArrayView<float>, int, int>? _editMean;
+    Action<KernelConfig, ArrayView<int>, ArrayView<float>, ArrayView<float>, int, int>? _editMean;
 
     /// <summary>Adds <c>alpha * values</c> into the columns of the listed rows.</summary>
     /// <param name="rowIds">[n], distinct; -1 is skipped.</param>
@@ -116,9 +116,9 @@ public sealed unsafe partial class Ops
             EditHost.Mean(rowIds.Pointer, x.Pointer, mean.Pointer, (int)rowIds.Length,
                 x.Columns, column, width);
         else
-            (_editMean ??= Gpu.LoadAutoGroupedStreamKernel<Index1D, ArrayView<int>, ArrayView<float>,
+            (_editMean ??= Gpu.LoadStreamKernel<ArrayView<int>, ArrayView<float>,
                 ArrayView<float>, int, int>(EditKernels.Mean))(
-                width, rowIds.View, x.View, mean.View, x.Columns, column);
+                Elements(width), rowIds.View, x.View, mean.View, x.Columns, column);
     }
 
     void RequireEdit(Tensor x, IndexTensor rowIds, int column, int width, [CallerMemberName] string op = "")

@@ -7,7 +7,7 @@ namespace HeadTap.Runtime;
 
 public sealed unsafe partial class Ops
 {
-    Action<Index1D, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int>? _headResultsSum;
+    Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int>? _headResultsSum;
 
     /// <summary>
     /// Writes <c>result[r,h,:] = z[r,h,:] @ weight[h*D..(h+1)*D, :]</c>: what each head adds to the residual
@@ -66,9 +66,9 @@ public sealed unsafe partial class Ops
         if (Host)
             HeadResultsHost.Sum(result.Pointer, bias.Pointer, attnOut.Pointer, attnOut.Rows, H, C);
         else
-            (_headResultsSum ??= Gpu.LoadAutoGroupedStreamKernel<Index1D, ArrayView<float>, ArrayView<float>,
+            (_headResultsSum ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<float>,
                 ArrayView<float>, int, int>(HeadResultsKernels.Sum))(
-                checked((int)attnOut.Length), result.View, bias.View, attnOut.View, H, C);
+                Elements(attnOut.Length), result.View, bias.View, attnOut.View, H, C);
     }
 
     /// <summary>

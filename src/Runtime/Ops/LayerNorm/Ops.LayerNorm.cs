@@ -10,7 +10,7 @@ public sealed unsafe partial class Ops
         ArrayView<float>, ArrayView<float>, ArrayView<float>, int, float>? _layerNorm;
     Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
         ArrayView<float>, ArrayView<float>, int>? _layerNormBackwardInput;
-    Action<Index1D, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
+    Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
         ArrayView<float>, ArrayView<float>, int, int>? _layerNormBackwardParams;
 
     /// <summary>
@@ -78,9 +78,9 @@ public sealed unsafe partial class Ops
             LayerNormHost.BackwardParams(x.Pointer, mean.Pointer, rstd.Pointer, dY.Pointer,
                 dWeight.Pointer, dBias.Pointer, x.Rows, x.Columns);
         else
-            (_layerNormBackwardParams ??= Gpu.LoadAutoGroupedStreamKernel<Index1D, ArrayView<float>,
+            (_layerNormBackwardParams ??= Gpu.LoadStreamKernel<ArrayView<float>,
                 ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
-                ArrayView<float>, int, int>(LayerNormKernels.BackwardParams))(x.Columns,
+                ArrayView<float>, int, int>(LayerNormKernels.BackwardParams))(Elements(x.Columns),
                 x.View, mean.View, rstd.View, dY.View, dWeight.View, dBias.View, x.Rows, x.Columns);
     }
 }

@@ -7,7 +7,7 @@ namespace HeadTap.Runtime;
 
 public sealed unsafe partial class Ops
 {
-    Action<Index1D, ArrayView<float>, ArrayView<float>, int, int>? _biasGradient;
+    Action<KernelConfig, ArrayView<float>, ArrayView<float>, int, int>? _biasGradient;
 
     /// <summary>
     /// Writes <c>y = x @ weight + bias</c>; with <paramref name="accumulate"/> adds it into y.
@@ -65,8 +65,9 @@ public sealed unsafe partial class Ops
         if (Host)
             MatMulHost.BiasGradient(dY.Pointer, dBias.Pointer, dY.Rows, dY.Columns);
         else if (dY.Length > 0)
-            (_biasGradient ??= Gpu.LoadAutoGroupedStreamKernel<Index1D, ArrayView<float>, ArrayView<float>,
-                int, int>(MatMulKernels.BiasGradient))(dY.Columns, dY.View, dBias.View, dY.Rows, dY.Columns);
+            (_biasGradient ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<float>,
+                int, int>(MatMulKernels.BiasGradient))(
+                Elements(dY.Columns), dY.View, dBias.View, dY.Rows, dY.Columns);
     }
 
     /// <summary>

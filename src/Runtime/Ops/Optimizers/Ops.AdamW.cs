@@ -18,7 +18,7 @@ public readonly record struct AdamWStep(
 
 public sealed unsafe partial class Ops
 {
-    Action<Index1D, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
+    Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
         AdamWScalars>? _adamW;
 
     /// <summary>
@@ -42,9 +42,9 @@ public sealed unsafe partial class Ops
         if (Host)
             AdamWHost.Update(gradient.Pointer, weight.Pointer, m.Pointer, v.Pointer, weight.Length, scalars);
         else
-            (_adamW ??= Gpu.LoadAutoGroupedStreamKernel<Index1D, ArrayView<float>, ArrayView<float>,
+            (_adamW ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<float>,
                 ArrayView<float>, ArrayView<float>, AdamWScalars>(AdamWKernels.Update))(
-                checked((int)weight.Length), gradient.View, weight.View, m.View, v.View, scalars);
+                Elements(weight.Length), gradient.View, weight.View, m.View, v.View, scalars);
     }
 
     static AdamWScalars Scalars(in AdamWStep step)

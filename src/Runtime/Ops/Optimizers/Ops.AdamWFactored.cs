@@ -7,7 +7,7 @@ namespace HeadTap.Runtime;
 public sealed unsafe partial class Ops
 {
     Action<KernelConfig, ArrayView<float>, ArrayView<float>, int, AdamWScalars>? _factoredRows;
-    Action<Index1D, ArrayView<float>, ArrayView<float>, int, int, AdamWScalars>? _factoredColumns;
+    Action<KernelConfig, ArrayView<float>, ArrayView<float>, int, int, AdamWScalars>? _factoredColumns;
     Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
         ArrayView<float>, int, int, AdamWScalars>? _factoredUpdate;
 
@@ -46,9 +46,9 @@ public sealed unsafe partial class Ops
         (_factoredRows ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<float>, int, AdamWScalars>(
             AdamWFactoredKernels.RowMeans))(
             (rows, AdamWFactoredKernels.BlockSize), gradient.View, rowMoments.View, K, scalars);
-        (_factoredColumns ??= Gpu.LoadAutoGroupedStreamKernel<Index1D, ArrayView<float>, ArrayView<float>,
+        (_factoredColumns ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<float>,
             int, int, AdamWScalars>(AdamWFactoredKernels.ColumnMeans))(
-            K, gradient.View, columnMoments.View, rows, K, scalars);
+            Elements(K), gradient.View, columnMoments.View, rows, K, scalars);
         (_factoredUpdate ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>,
             ArrayView<float>, ArrayView<float>, int, int, AdamWScalars>(AdamWFactoredKernels.Update))(
             ((rows + AdamWFactoredKernels.RowsPerGroup - 1) / AdamWFactoredKernels.RowsPerGroup,

@@ -18,8 +18,8 @@ public readonly record struct SgdStep(
 
 public sealed unsafe partial class Ops
 {
-    Action<Index1D, ArrayView<float>, ArrayView<float>, ArrayView<float>, SgdScalars>? _sgd;
-    Action<Index1D, ArrayView<float>, ArrayView<float>, SgdScalars>? _sgdPlain;
+    Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, SgdScalars>? _sgd;
+    Action<KernelConfig, ArrayView<float>, ArrayView<float>, SgdScalars>? _sgdPlain;
 
     /// <summary>Makes one SGD step in place: decay, momentum, update (torch.optim.SGD).</summary>
     /// <param name="gradient">[n]</param>
@@ -42,12 +42,12 @@ public sealed unsafe partial class Ops
             SgdHost.Update(gradient.Pointer, weight.Pointer, plain ? null : momentum.Pointer,
                 weight.Length, scalars);
         else if (plain)
-            (_sgdPlain ??= Gpu.LoadAutoGroupedStreamKernel<Index1D, ArrayView<float>, ArrayView<float>,
+            (_sgdPlain ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<float>,
                 SgdScalars>(SgdKernels.UpdatePlain))(
-                checked((int)weight.Length), gradient.View, weight.View, scalars);
+                Elements(weight.Length), gradient.View, weight.View, scalars);
         else
-            (_sgd ??= Gpu.LoadAutoGroupedStreamKernel<Index1D, ArrayView<float>, ArrayView<float>,
+            (_sgd ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<float>,
                 ArrayView<float>, SgdScalars>(SgdKernels.Update))(
-                checked((int)weight.Length), gradient.View, weight.View, momentum.View, scalars);
+                Elements(weight.Length), gradient.View, weight.View, momentum.View, scalars);
     }
 }

@@ -9,7 +9,7 @@ public sealed unsafe partial class Ops
     Action<KernelConfig, ArrayView<float>, ArrayView<float>>? _sum, _squares, _firstBad;
     Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>>? _dot;
     Action<KernelConfig, ArrayView<float>, ArrayView<float>, int>? _rowSums;
-    Action<Index1D, ArrayView<float>, ArrayView<float>, int, int>? _columnSums;
+    Action<KernelConfig, ArrayView<float>, ArrayView<float>, int, int>? _columnSums;
 
     /// <summary>Sum of all elements, in a fixed order; waits for the device.</summary>
     public double Sum(Tensor x)
@@ -70,8 +70,9 @@ public sealed unsafe partial class Ops
         if (Host)
             ReductionHost.ColumnSums(x.Pointer, sums.Pointer, x.Rows, x.Columns);
         else if (x.Length > 0)
-            (_columnSums ??= Gpu.LoadAutoGroupedStreamKernel<Index1D, ArrayView<float>, ArrayView<float>,
-                int, int>(ReductionKernels.ColumnSums))(x.Columns, x.View, sums.View, x.Rows, x.Columns);
+            (_columnSums ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<float>,
+                int, int>(ReductionKernels.ColumnSums))(
+                Elements(x.Columns), x.View, sums.View, x.Rows, x.Columns);
     }
 
     /// <summary>Writes the sum of each row.</summary>
