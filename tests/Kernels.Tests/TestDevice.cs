@@ -4,7 +4,8 @@ namespace HeadTap.Kernels.Tests;
 
 /// <summary>
 /// The devices at hand, by name: the host path at each vector width, the simulator, and OpenCL and CUDA where
-/// the machine has them. Opened once and shared: a simulator starts a thousand threads.
+/// the machine has them, and the interpreter of PTX. Opened once and shared: a simulator starts a thousand
+/// threads.
 /// </summary>
 static class TestDevice
 {
@@ -17,25 +18,21 @@ static class TestDevice
     public static IEnumerable<string> Hosts => ["cpu128", "cpu256", "cpu512"];
 
     /// <summary>Devices that run the kernels.</summary>
-    public static IEnumerable<string> Ilgpu => ["simulator", "opencl", "cuda", .. Interpreter];
+    public static IEnumerable<string> Ilgpu => ["simulator", "opencl", "cuda", "ptx"];
 
     /// <summary>Devices with tensor cores, or with their instructions imitated.</summary>
-    public static IEnumerable<string> TensorCores => ["simulator", "cuda", .. Interpreter];
+    public static IEnumerable<string> TensorCores => ["simulator", "cuda", "ptx"];
 
     /// <summary>
     /// All but the simulator. What calls many ops takes it minutes, and OpCaseTests runs every op on it.
     /// </summary>
-    public static IEnumerable<string> Models => Hosts.Concat(["opencl", "cuda", .. Interpreter]);
+    public static IEnumerable<string> Models => Hosts.Concat(["opencl", "cuda", "ptx"]);
 
     /// <summary>Devices that run whole models in a test's time.</summary>
-    public static IEnumerable<string> Quick => ["cpu512", "opencl", "cuda", .. Interpreter];
+    public static IEnumerable<string> Quick => ["cpu512", "opencl", "cuda", "ptx"];
 
     /// <summary>The same and a second width of the host's vectors.</summary>
     public static IEnumerable<string> QuickWidths => Quick.Append("cpu128");
-
-    // The interpreter of PTX, while it grows: HEADTAP_TEST_PTX=1 puts it on the lists.
-    static IEnumerable<string> Interpreter
-        => Environment.GetEnvironmentVariable("HEADTAP_TEST_PTX") == "1" ? ["ptx"] : [];
 
     /// <summary>Opens a device by test name, or skips the test where the machine has none.</summary>
     internal static ComputeDevice Open(string name)
