@@ -78,19 +78,22 @@ sealed class SuggestionText(ByteBpeTokenizer tokenizer, bool hasBridge, bool has
         return fails + Hops(found.Hop)
             + (s.Tau == 0 ? "no memory of the kind asked for comes nearer than nothing."
             : $"{Suggestion.Word(s.Kind)}{(s.Tokens.Count > 0 ? " (" + List(s) + ")" : "")} with tau "
-                + $"{s.Tau:0.###} gives {s.Divergence:0.00}.");
+                + $"{s.Tau:0.###} gives {Nats(s.Divergence)}.");
     }
 
     static string Hops(FailingHop hop)
     {
-        string before = $"{hop.Divergence:0.00}", after = $"{hop.ByLayer[hop.Layer]:0.00}";
-        if (before == after) // where nothing fails, no layer is nearer than another
+        string before = Nats(hop.Divergence), after = Nats(hop.ByLayer[hop.Layer]);
+        if (!(hop.ByLayer[hop.Layer] < hop.Divergence)) // where nothing fails, no layer need be nearer
             return $"The next token is {before} nats from the single-hop prompt's, and no layer's attention "
                 + "output of that prompt brings it nearer; ";
         return $"With layer {hop.Layer}'s attention output at the last position as the single-hop prompt has "
             + $"it, the next token is {after} nats from that prompt's instead of {before}, nearer than with "
-            + $"any other layer's; head {hop.Layer}.{hop.Head} alone gives {hop.ByHead[hop.Head]:0.00}; ";
+            + $"any other layer's; head {hop.Layer}.{hop.Head} alone gives {Nats(hop.ByHead[hop.Head])}; ";
     }
+
+    // Small divergences differ in digits that two decimals do not have.
+    static string Nats(double divergence) => divergence < 0.1 ? $"{divergence:0.00####}" : $"{divergence:0.00}";
 
     string List(Suggestion s) => string.Join(' ', s.Tokens.Take(ShownTokens)
         .Select(t => VisibleText.Of(tokenizer.TokenText(t))))

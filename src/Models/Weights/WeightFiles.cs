@@ -33,7 +33,14 @@ static class WeightFiles
     /// <summary>What a folder without such files has in their place; null for nothing known.</summary>
     internal static string? Others(string dir)
     {
-        string? path = Files(dir)
+        string[] files = Files(dir);
+        if (files.FirstOrDefault(f => FileSystemName.MatchesSimpleExpression("*.ckpt*.index",
+                Path.GetFileName(f)) || FileSystemName.MatchesSimpleExpression("model-*.index",
+                Path.GetFileName(f))) is { } checkpoint)
+            return $"{Quoted.Path(dir)}: has {Quoted.Path(Path.GetFileName(checkpoint))}, a checkpoint of "
+                + "TensorFlow as OpenAI published GPT-2, which is not read; convert the folder with "
+                + "Transformers (convert_gpt2_original_tf_checkpoint_to_pytorch), and save safetensors";
+        string? path = files
             .Where(f => s_others.Contains(Path.GetExtension(f), StringComparer.OrdinalIgnoreCase))
             .OrderBy(f => Array.FindIndex(s_others, end
                 => f.EndsWith(end, StringComparison.OrdinalIgnoreCase)))
