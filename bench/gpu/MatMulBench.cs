@@ -16,7 +16,8 @@ static class MatMulBench
                 Run(bench, $"matmul {use}", form, M, N, K);
     }
 
-    static IEnumerable<(string, char, int, int, int)> Shapes()
+    /// <summary>Use, form, rows of y, its columns, terms of a sum.</summary>
+    internal static IEnumerable<(string, char, int, int, int)> Shapes()
     {
         const int rows = 1024;
         foreach ((int K, int N) in ((int, int)[])[(768, 2304), (768, 768), (768, 3072), (3072, 768)])

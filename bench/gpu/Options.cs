@@ -6,10 +6,10 @@ namespace HeadTap.Gpu;
 /// <summary>The command line.</summary>
 sealed record Options
 {
-    const string Usage = "expected tests or bench, then --device NAME, --only TEXT, --small, --repeats N, "
-        + "--out FOLDER, --python COMMAND, --no-compile, --driver TEXT";
+    const string Usage = "expected tests, bench or estimate, then --device NAME, --only TEXT, --small, --repeats N, "
+        + "--out FOLDER, --blocks N, --python COMMAND, --no-compile, --driver TEXT";
 
-    /// <summary><c>tests</c> or <c>bench</c>.</summary>
+    /// <summary><c>tests</c>, <c>bench</c> or <c>estimate</c>.</summary>
     public required string Verb { get; init; }
 
     /// <summary>A name <see cref="ComputeDevice.Open(string)"/> takes.</summary>
@@ -23,6 +23,9 @@ sealed record Options
 
     /// <summary>Turns of each side.</summary>
     public int Repeats { get; init; } = 7;
+
+    /// <summary>Of a launch, as many blocks run for an estimate.</summary>
+    public int Blocks { get; init; } = 4;
 
     /// <summary>Rows are appended below this folder.</summary>
     public string Out { get; init; } = Path.Combine("bench", "results");
@@ -39,7 +42,7 @@ sealed record Options
     /// <exception cref="UserException">An option is unknown or its value is missing.</exception>
     public static Options Parse(string[] args)
     {
-        if (args is not ["tests" or "bench", ..])
+        if (args is not ["tests" or "bench" or "estimate", ..])
             throw new UserException(Usage);
         var options = new Options { Verb = args[0] };
         for (int i = 1; i < args.Length; i++)
@@ -52,6 +55,7 @@ sealed record Options
                 "--only" => options with { Only = Value() },
                 "--small" => options with { Small = true },
                 "--repeats" => options with { Repeats = Count(name, Value()) },
+                "--blocks" => options with { Blocks = Count(name, Value()) },
                 "--out" => options with { Out = Value() },
                 "--python" => options with { Python = Value() },
                 "--no-compile" => options with { Compile = false },

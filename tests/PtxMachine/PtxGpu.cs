@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 
 namespace HeadTap.PtxMachine;
 
@@ -28,6 +29,11 @@ public sealed unsafe class PtxGpu(PtxArchitecture architecture, DeviceMemory mem
     /// <summary>What the launches did so far.</summary>
     public MachineCounters Counters { get; } = new();
 
+    /// <summary>Where it is set, some blocks of each launch run, and it keeps what they counted;
+    /// <see cref="Counters"/> then knows nothing of them. Counts need
+    /// <see cref="MachineChecks.Counters"/>.</summary>
+    public LaunchSamples? Samples { get; set; }
+
     /// <summary>Runs a launch to its end; a <see cref="PtxFault"/> tells the first defect.</summary>
     /// <param name="entry">The kernel.</param>
     /// <param name="grid">Blocks.</param>
@@ -41,6 +47,11 @@ public sealed unsafe class PtxGpu(PtxArchitecture architecture, DeviceMemory mem
         lock (Memory.Launches)
             fixed (byte* start = parameters)
             {
+                Allocation[] allocations = Memory.Snapshot();
+                string key = Samples is null ? "" : LaunchSamples.Key(
+                    entry, grid, block, dynamicSharedBytes, parameters, allocations);
+                if (Samples?.Repeats(key) == true)
+                    return;
                 long chunk = Interlocked.Add(ref Memory.NextChunk, grid.Count) - grid.Count;
                 SharedLayout layout = entry.Program.Layout;
                 Launch launch = new()
@@ -51,35 +62,66 @@ public sealed unsafe class PtxGpu(PtxArchitecture architecture, DeviceMemory mem
                     Grid = grid,
                     Block = block,
                     Parameters = (nint)start,
-                    Allocations = Memory.Snapshot(),
+                    Allocations = allocations,
+                    Numbers = Samples?.Choose(grid.Count),
                     FirstChunk = chunk,
                     SharedBytes = layout.Bytes(dynamicSharedBytes),
                     Symbols = layout.At(dynamicSharedBytes),
                 };
-                RunBlocks(launch, grid.Count);
+                MachineCounters counters = Samples is null ? Counters : new();
+                int cores = RunBlocks(launch, launch.Numbers?.Length ?? grid.Count);
+                counters.Launches++;
+                List<AccessCount> accesses = Samples is null ? [] : Accesses(launch, cores, parameters);
+                for (int i = 0; i < cores; i++)
+                    counters.Take(_runs[i]);
+                Samples?.Add(key, new(entry.Name, grid, block, launch.SharedBytes, launch.Numbers!.Length,
+                    counters, accesses));
             }
     }
 
     // The first block runs alone, and its time says whether the others are worth more cores. Blocks are
     // taken in order, so the fault of the lowest one is found whatever the others do.
-    void RunBlocks(Launch launch, long count)
+    // Answers how many cores took part.
+    int RunBlocks(Launch launch, long count)
     {
         long started = Stopwatch.GetTimestamp();
         _runs[0].Prepare(launch);
-        _runs[0].Run(0);
+        _runs[0].Run(launch.Numbers?[0] ?? 0);
         double microseconds = Stopwatch.GetElapsedTime(started).TotalMicroseconds;
         int cores = (int)Math.Min(_runs.Length, count - 1);
         if (cores <= 1 || microseconds * (count - 1) < AloneMicroseconds)
         {
             for (long i = 1; i < count; i++)
-                _runs[0].Run(i);
-            cores = 1;
+                _runs[0].Run(launch.Numbers?[i] ?? i);
+            return 1;
         }
-        else
-            RunOnCores(launch, count, cores);
-        Counters.Launches++;
-        for (int i = 0; i < cores; i++)
-            Counters.Take(_runs[i]);
+        RunOnCores(launch, count, cores);
+        return cores;
+    }
+
+    // What each instruction asked of the memories, and of which operand.
+    List<AccessCount> Accesses(Launch launch, int cores, ReadOnlySpan<byte> parameters)
+    {
+        List<AccessCount> found = [];
+        if (!Checks.Counters)
+            return found;
+        List<(nint Start, long Bytes)> views = [];
+        foreach ((int offset, long bytes) in LaunchSamples.Operands(parameters, launch.Allocations))
+            views.Add((MemoryMarshal.Read<nint>(parameters[offset..]), bytes));
+        IReadOnlyList<PtxInstruction> code = launch.Program.Entry.Instructions;
+        for (int i = 0; i < code.Count; i++)
+        {
+            AccessTally all = default;
+            for (int core = 0; core < cores; core++)
+                all.Add(_runs[core].Tallies[i]);
+            if (all.Executions == 0)
+                continue;
+            (nint Start, long Bytes) view =
+                views.Where(v => v.Start <= all.First).DefaultIfEmpty().MaxBy(v => v.Start);
+            found.Add(new(code[i].Line, code[i].Text, all.Executions, all.LoadedSectors, all.StoredSectors,
+                all.UsefulBytes, all.SharedCycles, all.BankConflicts, view.Start, view.Bytes));
+        }
+        return found;
     }
 
     void RunOnCores(Launch launch, long count, int cores)
@@ -94,7 +136,7 @@ public sealed unsafe class PtxGpu(PtxArchitecture architecture, DeviceMemory mem
             while (Interlocked.Increment(ref next) is long number && number < Volatile.Read(ref stop))
                 try
                 {
-                    _runs[core].Run(number);
+                    _runs[core].Run(launch.Numbers?[number] ?? number);
                 }
                 catch (PtxFault fault)
                 {

@@ -11,7 +11,8 @@ static unsafe class CopyForms
         int* to = stackalloc int[Warp.Lanes];
         if (run.Counting)
         {
-            run.Traffic.LoadedSectors += Traffic.Sectors(sources, op->Count, Reading(op, warp));
+            run.Traffic.Global(ref run.Tallies[op->Index], sources, op->Count, Reading(op, warp), op->Size,
+                store: false);
             SharedForms.Count(op, warp);
         }
         for (uint rest = warp.Mask; rest != 0; rest &= rest - 1)

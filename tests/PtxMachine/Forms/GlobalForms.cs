@@ -12,7 +12,8 @@ static unsafe class GlobalForms
         BlockRun run = warp.Block;
         ulong* addresses = (ulong*)(warp.Registers + op->A);
         if (run.Counting)
-            run.Traffic.LoadedSectors += Traffic.Sectors(addresses, op->Imm, warp.Mask);
+            run.Traffic.Global(
+                ref run.Tallies[op->Index], addresses, op->Imm, warp.Mask, op->Size, store: false);
         if (op->Size == 4 && TryReachRow(op, warp, addresses, out nint start, out ulong* row))
         {
             LoadRow(op, warp, start, row);
@@ -40,7 +41,8 @@ static unsafe class GlobalForms
         BlockRun run = warp.Block;
         ulong* addresses = (ulong*)(warp.Registers + op->A);
         if (run.Counting)
-            run.Traffic.StoredSectors += Traffic.Sectors(addresses, op->Imm, warp.Mask);
+            run.Traffic.Global(
+                ref run.Tallies[op->Index], addresses, op->Imm, warp.Mask, op->Size, store: true);
         if (op->Size == 4 && TryReachRow(op, warp, addresses, out nint start, out ulong* row))
         {
             StoreRow(op, warp, start, row);

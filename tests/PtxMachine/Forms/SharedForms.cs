@@ -59,7 +59,7 @@ static unsafe class SharedForms
         int* at = stackalloc int[Warp.Lanes];
         for (uint rest = warp.Mask; rest != 0; rest &= rest - 1)
             at[Warp.First(rest)] = Reach(op, warp, Warp.First(rest), op->A, op->Size);
-        warp.Block.Traffic.Shared(at, warp.Mask, op->Size);
+        warp.Block.Traffic.Shared(ref warp.Block.Tallies[op->Index], at, warp.Mask, op->Size);
     }
 
     /// <summary>

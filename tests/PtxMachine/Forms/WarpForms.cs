@@ -56,7 +56,8 @@ static unsafe class WarpForms
         int* at = stackalloc int[Warp.Lanes];
         for (int lane = 0; lane < 8 * op->Count; lane++)
             at[lane] = SharedForms.Reach(op, warp, lane, op->A, 16);
-        warp.Block.Traffic.Shared(at, uint.MaxValue >> (Warp.Lanes - 8 * op->Count), 16);
+        warp.Block.Traffic.Shared(ref warp.Block.Tallies[op->Index], at,
+            uint.MaxValue >> (Warp.Lanes - 8 * op->Count), 16);
     }
 
     static void LoadMatrix(Op* op, Warp warp, bool transposed)

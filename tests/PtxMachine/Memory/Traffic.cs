@@ -19,6 +19,43 @@ unsafe struct Traffic
     /// <summary>Cycles beyond the least.</summary>
     public long BankConflicts;
 
+    /// <summary>An access of global memory by the active lanes.</summary>
+    /// <param name="tally">Of the instruction.</param>
+    /// <param name="addresses">By lane.</param>
+    /// <param name="offset">Added to each.</param>
+    /// <param name="mask">Active lanes.</param>
+    /// <param name="bytes">Of a lane.</param>
+    /// <param name="store">True for a write.</param>
+    public void Global(
+        ref AccessTally tally, ulong* addresses, long offset, uint mask, int bytes, bool store)
+    {
+        if (mask == 0)
+            return;
+        int sectors = Sectors(addresses, offset, mask);
+        (store ? ref StoredSectors : ref LoadedSectors) += sectors;
+        (store ? ref tally.StoredSectors : ref tally.LoadedSectors) += sectors;
+        tally.Executions++;
+        tally.UsefulBytes += (long)bytes * Different(addresses, mask);
+        if (tally.First == 0)
+            tally.First = (nint)addresses[Warp.First(mask)] + (nint)offset;
+    }
+
+    // Lanes with an address that no earlier lane has.
+    static int Different(ulong* addresses, uint mask)
+    {
+        ulong* seen = stackalloc ulong[Warp.Lanes];
+        int count = 0;
+        for (; mask != 0; mask &= mask - 1)
+        {
+            ulong address = addresses[Warp.First(mask)];
+            // Most accesses go upward, lane by lane.
+            if (count == 0 || address > seen[count - 1]
+                || !new Span<ulong>(seen, count).Contains(address))
+                seen[count++] = address;
+        }
+        return count;
+    }
+
     /// <summary>Different sectors among the addresses of the active lanes; no access crosses one.</summary>
     public static int Sectors(ulong* addresses, long offset, uint mask)
     {
@@ -37,12 +74,14 @@ unsafe struct Traffic
     /// An access of shared memory. Lanes go in turns of 128 bytes: 32 with a word each, 16 with two, 8
     /// with four; a turn takes a cycle for each different word of its busiest bank.
     /// </summary>
+    /// <param name="tally">Of the instruction.</param>
     /// <param name="at">Byte offsets in the block's memory, by lane.</param>
     /// <param name="mask">Active lanes.</param>
     /// <param name="bytes">Of a lane.</param>
-    public void Shared(int* at, uint mask, int bytes)
+    public void Shared(ref AccessTally tally, int* at, uint mask, int bytes)
     {
         int words = bytes / 4, lanes = Banks / words;
+        tally.Executions++;
         uint turn = lanes == Banks ? ~0u : (1u << lanes) - 1;
         for (int first = 0; first < Warp.Lanes; first += lanes)
             if (((mask >> first) & turn) is uint active && active != 0)
@@ -50,6 +89,8 @@ unsafe struct Traffic
                 int cycles = Turn(at + first, active, words);
                 SharedCycles += cycles;
                 BankConflicts += cycles - 1;
+                tally.SharedCycles += cycles;
+                tally.BankConflicts += cycles - 1;
             }
     }
 

@@ -58,6 +58,9 @@ sealed unsafe class BlockRun
     /// <summary>Memory accesses so far.</summary>
     public Traffic Traffic;
 
+    /// <summary>Memory accesses of each instruction in the launch.</summary>
+    public AccessTally[] Tallies = [];
+
     /// <summary>How often a warp entered each basic block.</summary>
     public long[] Visits = [];
 
@@ -79,7 +82,8 @@ sealed unsafe class BlockRun
         Symbols = launch.Symbols;
         Counting = checks.Counters;
         if (Counting)
-            Visits = new long[launch.Program.BlockCount];
+            (Visits, Tallies) = (new long[launch.Program.BlockCount],
+                new AccessTally[launch.Program.Entry.Instructions.Count]);
         LaunchChunk = (ulong)launch.FirstChunk;
         Allocations = launch.Allocations;
         _warpCount = (int)((launch.Block.Count + Warp.Lanes - 1) / Warp.Lanes);

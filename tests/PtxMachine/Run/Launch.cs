@@ -27,6 +27,9 @@ sealed class Launch
     /// <summary>Number of the first block in records; the others follow.</summary>
     public required long FirstChunk { get; init; }
 
+    /// <summary>Numbers of the blocks that run; null for all.</summary>
+    public long[]? Numbers { get; init; }
+
     /// <summary>Shared memory of a block.</summary>
     public required int SharedBytes { get; init; }
 

@@ -1,0 +1,170 @@
+using System.Globalization;
+using HeadTap.PtxMachine;
+
+namespace HeadTap.Gpu;
+
+/// <summary>The page that an estimate is written to, one part an architecture.</summary>
+sealed class EstimatePage : IDisposable
+{
+    const int WorstShown = 8;
+
+    readonly StreamWriter _out;
+
+    internal EstimatePage(Options options)
+    {
+        Path = System.IO.Path.Combine(options.Out, "estimate-ptx.md");
+        Directory.CreateDirectory(options.Out);
+        _out = new StreamWriter(Path) { NewLine = "\n" };
+        string only = options.Only.Length > 0 ? $" --only \"{options.Only}\"" : "";
+        _out.WriteLine($"""
+            # Estimates for GPUs: no measurement
+
+            Made by `bench/gpu/estimate --blocks {options.Blocks}{only}`. No GPU ran anything here. The interpreter of PTX
+            (`tests/PtxMachine`) ran at most {options.Blocks} blocks of every launch, spread over its grid, and counted; counts
+            are multiplied by the blocks of the grid over those that ran. A time is a count over a published rate
+            (`bench/gpu/Estimate/Card.cs`, sources there), and the longest time bounds a launch: no kernel can be
+            faster, and a real one is slower by what is left out: latency, registers and how many blocks fit, the
+            second-level cache, integers, launches. So "at most" is the share of peak that the bound allows, and the
+            goal is what the bench asks of a measurement.
+
+            - fp32 counts what ptxas is expected to make: a product and a sum are one instruction. int and the rest are
+              PTX as ILGPU writes it, of which ptxas drops much, so they bound nothing here.
+            - asked: sectors of 32 bytes that warps touch; useful: bytes that lanes use of them; memory: each operand
+              once, or what is asked of it where that is less.
+            - shared: cycles of 128 bytes; its time has global memory's sectors too, which take the same path.
+            - The tensor cores' rates of H100 and H200 are those of wgmma; mma.sync, which is used here, gets less.
+            - A launch takes as long as its busiest multiprocessor: ceil(blocks / multiprocessors).
+
+            | card | PTX | multiprocessors | GHz | fp32 TFLOP/s | tf32 | bf16 | special a cycle | shared bytes a cycle | GB/s |
+            |---|---|---|---|---|---|---|---|---|---|
+            """);
+        foreach (Card c in Card.All)
+            Line(c.Name, c.Architecture, $"{c.Multiprocessors}", Number(c.ClockGhz), Tera(c, "fp32"),
+                Tera(c, "tf32"), Tera(c, "bf16"), $"{c.Special}", $"{c.SharedBytes}", $"{c.MemoryGBs}");
+    }
+
+    /// <summary>Where it lies.</summary>
+    internal string Path { get; }
+
+    /// <summary>Writes an architecture's part: counts, times on its cards, the worst accesses.</summary>
+    internal void Write(string architecture, IReadOnlyList<EstimateRow> rows)
+    {
+        WriteCounts(architecture, rows);
+        foreach (Card card in Card.All.Where(c => c.Architecture == architecture))
+            WriteTimes(card, rows);
+        foreach (EstimateRow step in rows.Where(r => r.Samples.Count > 10))
+            WriteKernels(Card.All.First(c => c.Architecture == architecture), step);
+        WriteWorst(architecture, rows);
+        _out.Flush();
+    }
+
+    /// <summary>Ends the page.</summary>
+    public void Dispose() => _out.Dispose();
+
+    void WriteCounts(string architecture, IReadOnlyList<EstimateRow> rows)
+    {
+        Head($"Counts on {architecture}", """
+            Instructions of a warp in thousands, bytes in MB, barriers in thousands of warps.
+
+            """, "work", "shape", "products", "launches", "blocks run", "fp32", "int", "special", "load/store", "mma",
+            "asked", "useful", "memory", "shared cycles", "conflicts", "barriers");
+        foreach (EstimateRow row in rows)
+        {
+            double Sum(Func<LaunchWork, double> of) => row.Launches.Sum(l => of(l) * l.Times);
+            string Thousands(Func<LaunchWork, double> of) => Number(Sum(of) / 1e3);
+            string Mega(Func<LaunchWork, double> of) => Number(Sum(of) / 1e6);
+            Line(row.Work, row.Shape, row.Precision, $"{row.Launches.Sum(l => l.Times)}",
+                $"{row.Samples.Sum(s => s.BlocksRun)} of {row.Samples.Sum(s => s.Grid.Count * s.Times)}",
+                Thousands(l => l.Mix.Fp32), Thousands(l => l.Mix.Integer), Thousands(l => l.Mix.Special),
+                Thousands(l => l.Mix.LoadStore), Thousands(l => l.Mix.Mma), Mega(l => l.SectorBytes),
+                Mega(l => l.UsefulBytes), Mega(l => l.MemoryBytes), Thousands(l => l.SharedCycles),
+                Percent(Sum(l => l.Conflicts) / Sum(l => l.SharedCycles)), Thousands(l => l.Barriers));
+        }
+    }
+
+    void WriteTimes(Card card, IReadOnlyList<EstimateRow> rows)
+    {
+        Head($"Estimated times on {card.Name}", """
+            Microseconds by each resource alone; "least" is the sum over launches of each one's longest.
+
+            """, "work", "shape", "products", "fp32", "mma", "special", "shared", "memory", "bound by", "least",
+            "at most", "goal");
+        foreach (EstimateRow row in rows)
+        {
+            var times = Roofline.Of(card, row.Launches);
+            Line(row.Work, row.Shape, row.Precision, Micro(times.Fp32), Micro(times.Mma), Micro(times.Special),
+                Micro(times.Shared), Micro(times.Memory), times.Bound, Micro(times.Total),
+                Percent(row.Share(card, times.Total)), row.Goal > 0 ? Percent(row.Goal) : "");
+        }
+    }
+
+    void WriteKernels(Card card, EstimateRow step)
+    {
+        Head($"Kernels of a {step.Work} in {step.Precision} on {card.Name}, estimated", """
+            The longest first.
+
+            """, "kernel", "launches", "least, µs", "of the step", "bound by");
+        double all = Roofline.Of(card, step.Launches).Total;
+        foreach (var kernel in step.Launches.GroupBy(l => l.Kernel)
+            .Select(g => (Name: g.Key, Times: g.Sum(l => l.Times), Line: Roofline.Of(card, g)))
+            .OrderByDescending(k => k.Line.Total).Take(WorstShown))
+            Line($"`{kernel.Name}`", $"{kernel.Times}", Micro(kernel.Line.Total),
+                Percent(kernel.Line.Total / all), kernel.Line.Bound);
+    }
+
+    void WriteWorst(string architecture, IReadOnlyList<EstimateRow> rows)
+    {
+        Head($"Worst accesses on {architecture}", """
+            By cycles that are lost, each line of PTX of a kernel once, where it lost most. Global: sectors beyond
+            those that the useful bytes would fill, at four a cycle.
+
+            """, "kernel", "line", "instruction", "in", "lost cycles, thousands", "of its cycles");
+        foreach (var worst in rows.SelectMany(Lost).GroupBy(l => (l.Kernel, l.Access.Line))
+            .Select(g => g.MaxBy(l => l.Cycles)).OrderByDescending(l => l.Cycles).Take(2 * WorstShown))
+            Line($"`{worst.Kernel}`", $"{worst.Access.Line}", $"`{worst.Access.Text}`", worst.Work,
+                Number(worst.Cycles / 1e3), Percent(worst.Share));
+    }
+
+    static IEnumerable<(string Kernel, string Work, AccessCount Access, double Cycles, double Share)> Lost(
+        EstimateRow row)
+    {
+        foreach (LaunchSample sample in row.Samples)
+            foreach (AccessCount access in sample.Accesses)
+            {
+                double scale = sample.Scale * sample.Times;
+                double sectors = access.LoadedSectors + access.StoredSectors;
+                double wasted = Math.Max(0, sectors - access.UsefulBytes / 32.0) / 4;
+                string work = $"{row.Work} {row.Shape} {row.Precision}";
+                if (access.BankConflicts > 0)
+                    yield return (sample.Kernel, work, access, access.BankConflicts * scale,
+                        (double)access.BankConflicts / access.SharedCycles);
+                if (wasted > 0)
+                    yield return (sample.Kernel, work, access, wasted * scale, 4 * wasted / sectors);
+            }
+    }
+
+    void Head(string title, string text, params string[] columns)
+    {
+        _out.WriteLine($"\n## {title}\n\n{text}");
+        Line(columns);
+        _out.WriteLine($"|{string.Concat(columns.Select(_ => "---|"))}");
+    }
+
+    void Line(params string[] cells) => _out.WriteLine($"| {string.Join(" | ", cells)} |");
+
+    static string Tera(Card card, string precision)
+        => card.Flops(precision) is > 0 and var flops ? Number(flops / 1e12) : "none";
+
+    static string Micro(double seconds) => Number(seconds * 1e6);
+
+    static string Percent(double share) => double.IsFinite(share)
+        ? string.Create(CultureInfo.InvariantCulture, $"{100 * share:0} %") : "";
+
+    static string Number(double value) => value switch
+    {
+        0 => "0",
+        >= 1000 => value.ToString("0", CultureInfo.InvariantCulture),
+        >= 100 => value.ToString("0", CultureInfo.InvariantCulture),
+        _ => value.ToString("G3", CultureInfo.InvariantCulture),
+    };
+}
