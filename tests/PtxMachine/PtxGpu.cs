@@ -74,7 +74,7 @@ public sealed unsafe class PtxGpu(PtxArchitecture architecture, DeviceMemory mem
                 List<AccessCount> accesses = Samples is null ? [] : Accesses(launch, cores, parameters);
                 for (int i = 0; i < cores; i++)
                     counters.Take(_runs[i]);
-                Samples?.Add(key, new(entry.Name, grid, block, launch.SharedBytes, launch.Numbers!.Length,
+                Samples?.Add(key, new(LaunchSamples.Signature(entry), grid, block, launch.SharedBytes, launch.Numbers!.Length,
                     counters, accesses));
             }
     }
@@ -119,7 +119,8 @@ public sealed unsafe class PtxGpu(PtxArchitecture architecture, DeviceMemory mem
             (nint Start, long Bytes) view =
                 views.Where(v => v.Start <= all.First).DefaultIfEmpty().MaxBy(v => v.Start);
             found.Add(new(code[i].Line, code[i].Text, all.Executions, all.LoadedSectors, all.StoredSectors,
-                all.UsefulBytes, all.SharedCycles, all.BankConflicts, view.Start, view.Bytes));
+                all.UsefulBytes, all.LeastSectors, all.SharedCycles, all.BankConflicts, view.Start,
+                view.Bytes));
         }
         return found;
     }

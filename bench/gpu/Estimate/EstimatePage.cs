@@ -6,7 +6,7 @@ namespace HeadTap.Gpu;
 /// <summary>The page that an estimate is written to, one part an architecture.</summary>
 sealed class EstimatePage : IDisposable
 {
-    const int WorstShown = 8;
+    const int WorstShown = 8, SectorsPerCycle = 4;
 
     readonly StreamWriter _out;
 
@@ -114,33 +114,39 @@ sealed class EstimatePage : IDisposable
 
     void WriteWorst(string architecture, IReadOnlyList<EstimateRow> rows)
     {
-        Head($"Worst accesses on {architecture}", """
-            By cycles that are lost, each line of PTX of a kernel once, where it lost most. Global: sectors beyond
-            those that the useful bytes would fill, at four a cycle.
+        (string, Func<AccessCount, double>, Func<AccessCount, double>)[] kinds =
+        [
+            ("bank conflicts", a => a.BankConflicts, a => a.SharedCycles),
+            ("global accesses apart", a => (double)(a.LoadedSectors + a.StoredSectors - a.LeastSectors)
+                / SectorsPerCycle, a => (double)(a.LoadedSectors + a.StoredSectors) / SectorsPerCycle),
+        ];
+        foreach ((string kind, var lost, var cycles) in kinds)
+        {
+            Head($"Worst on {architecture}: {kind}", """
+                Cycles that a placement side by side would not need, in thousands, all launches together; the line of PTX is
+                the worst of the kernel.
 
-            """, "kernel", "line", "instruction", "in", "lost cycles, thousands", "of its cycles");
-        foreach (var worst in rows.SelectMany(Lost).GroupBy(l => (l.Kernel, l.Access.Line))
-            .Select(g => g.MaxBy(l => l.Cycles)).OrderByDescending(l => l.Cycles).Take(2 * WorstShown))
-            Line($"`{worst.Kernel}`", $"{worst.Access.Line}", $"`{worst.Access.Text}`", worst.Work,
-                Number(worst.Cycles / 1e3), Percent(worst.Share));
+                """, "kernel", "in", "lost", "of its cycles", "lines", "worst line");
+            foreach (var worst in rows.SelectMany(r => Lost(r, lost, cycles)).GroupBy(l => l.Kernel)
+                .Select(g => g.MaxBy(l => l.Cycles)).OrderByDescending(l => l.Cycles).Take(WorstShown))
+                Line($"`{worst.Kernel}`", worst.Work, Number(worst.Cycles / 1e3), Percent(worst.Share),
+                    $"{worst.Lines}", $"{worst.Worst.Line}: `{worst.Worst.Text}`");
+        }
     }
 
-    static IEnumerable<(string Kernel, string Work, AccessCount Access, double Cycles, double Share)> Lost(
-        EstimateRow row)
+    // A kernel's lost cycles in a piece of work.
+    static IEnumerable<(string Kernel, string Work, double Cycles, double Share, int Lines, AccessCount Worst)>
+        Lost(EstimateRow row, Func<AccessCount, double> lost, Func<AccessCount, double> cycles)
     {
-        foreach (LaunchSample sample in row.Samples)
-            foreach (AccessCount access in sample.Accesses)
-            {
-                double scale = sample.Scale * sample.Times;
-                double sectors = access.LoadedSectors + access.StoredSectors;
-                double wasted = Math.Max(0, sectors - access.UsefulBytes / 32.0) / 4;
-                string work = $"{row.Work} {row.Shape} {row.Precision}";
-                if (access.BankConflicts > 0)
-                    yield return (sample.Kernel, work, access, access.BankConflicts * scale,
-                        (double)access.BankConflicts / access.SharedCycles);
-                if (wasted > 0)
-                    yield return (sample.Kernel, work, access, wasted * scale, 4 * wasted / sectors);
-            }
+        foreach (var kernel in row.Samples.GroupBy(s => s.Kernel))
+        {
+            double Sum(Func<AccessCount, double> of)
+                => kernel.Sum(s => s.Accesses.Sum(of) * s.Scale * s.Times);
+            AccessCount[] losing = [.. kernel.SelectMany(s => s.Accesses).Where(a => lost(a) > 0)];
+            if (losing.Length > 0)
+                yield return (kernel.Key, $"{row.Work} {row.Shape} {row.Precision}", Sum(lost),
+                    Sum(lost) / Sum(cycles), losing.DistinctBy(a => a.Line).Count(), losing.MaxBy(lost));
+        }
     }
 
     void Head(string title, string text, params string[] columns)

@@ -4,7 +4,7 @@ namespace HeadTap.PtxMachine;
 struct AccessTally
 {
     /// <summary>The same as of the count.</summary>
-    public long Executions, LoadedSectors, StoredSectors, UsefulBytes, SharedCycles, BankConflicts;
+    public long Executions, LoadedSectors, StoredSectors, UsefulBytes, LeastSectors, SharedCycles, BankConflicts;
 
     /// <summary>The first global address that it met.</summary>
     public nint First;
@@ -16,6 +16,7 @@ struct AccessTally
         LoadedSectors += other.LoadedSectors;
         StoredSectors += other.StoredSectors;
         UsefulBytes += other.UsefulBytes;
+        LeastSectors += other.LeastSectors;
         SharedCycles += other.SharedCycles;
         BankConflicts += other.BankConflicts;
         First = First == 0 ? other.First : First;

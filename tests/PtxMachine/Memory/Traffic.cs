@@ -35,7 +35,9 @@ unsafe struct Traffic
         (store ? ref StoredSectors : ref LoadedSectors) += sectors;
         (store ? ref tally.StoredSectors : ref tally.LoadedSectors) += sectors;
         tally.Executions++;
-        tally.UsefulBytes += (long)bytes * Different(addresses, mask);
+        int useful = bytes * Different(addresses, mask);
+        tally.UsefulBytes += useful;
+        tally.LeastSectors += (useful + (1 << SectorBits) - 1) >> SectorBits;
         if (tally.First == 0)
             tally.First = (nint)addresses[Warp.First(mask)] + (nint)offset;
     }

@@ -1,7 +1,7 @@
 namespace HeadTap.PtxMachine;
 
 /// <summary>What some blocks of a launch counted.</summary>
-/// <param name="Kernel">The entry.</param>
+/// <param name="Kernel">The entry, and in brackets its parameters.</param>
 /// <param name="Grid">Blocks of the launch.</param>
 /// <param name="Block">Threads of a block.</param>
 /// <param name="SharedBytes">Shared memory of a block.</param>

@@ -70,6 +70,14 @@ public sealed class LaunchSamples(int blocks)
         return $"{entry.Name} {grid} {block} {sharedBytes} {Convert.ToHexString(rest)}";
     }
 
+    /// <summary>The entry and its parameters, without the numbers and the marks that ILGPU adds: ILGPU's names
+    /// of entries lack the class.</summary>
+    internal static string Signature(PtxEntry entry)
+        => $"{entry.Name}({string.Join(", ", entry.Parameters.Select(p => Plain(p.Name)))})";
+
+    static string Plain(string parameter)
+        => parameter.TrimEnd('0', '1', '2', '3', '4', '5', '6', '7', '8', '9').Trim('_');
+
     /// <summary>Offsets of the parameters that are addresses, and the lengths of what they point to, as the
     /// number behind each counts it in words.</summary>
     internal static IEnumerable<(int Offset, long Bytes)> Operands(
