@@ -39,7 +39,7 @@ public sealed class LaunchSamplesTests
         nint a = kernel.Upload(new uint[1024]);
         kernel.Gpu.Samples = new(1);
         kernel.Launch(TestKernel.Text("""
-            shl.b64 %l1, %tl, 3; add.s64 %l1, %l1, %a;
+            shl.b64 %l1, %tl, 1; add.s64 %l1, %l1, %a;
             st.global.b32 [%l1], %t;
             shl.b32 %w2, %t, 3; mov.b32 %w3, S; add.s32 %w2, %w2, %w3; st.shared.b32 [%w2], %t;
             """, 1, ".shared .align 16 .b8 S[8192];"), new(1), new(32), a);
