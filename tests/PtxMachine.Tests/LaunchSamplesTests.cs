@@ -27,9 +27,10 @@ public sealed class LaunchSamplesTests
         LaunchSample first = kernel.Gpu.Samples.Taken[0];
         Assert.That((first.Counters.LoadedSectors, kernel.Gpu.Counters.Launches), Is.EqualTo((3, 0)));
         AccessCount load = first.Accesses.Single();
-        Assert.That((load.Executions, load.LoadedSectors, load.LeastSectors, load.UsefulBytes, load.View, load.ViewBytes),
-            Is.EqualTo((3, 3, 3, 12, a, 256)));
-        Assert.That(load.Text, Is.EqualTo("ld.global.b32 %w1, [%a];").Or.EqualTo("ld.global.b32 %w1, [%a]"));
+        Assert.That((load.Executions, load.LoadedSectors, load.LeastSectors, load.UsefulBytes),
+            Is.EqualTo((3, 3, 3, 12)));
+        Assert.That((load.View, load.ViewBytes), Is.EqualTo((a, 256)));
+        Assert.That(load.Text, Does.StartWith("ld.global.b32 %w1, [%a]"));
     }
 
     [Test]

@@ -74,8 +74,8 @@ public sealed unsafe class PtxGpu(PtxArchitecture architecture, DeviceMemory mem
                 List<AccessCount> accesses = Samples is null ? [] : Accesses(launch, cores, parameters);
                 for (int i = 0; i < cores; i++)
                     counters.Take(_runs[i]);
-                Samples?.Add(key, new(LaunchSamples.Signature(entry), grid, block, launch.SharedBytes, launch.Numbers!.Length,
-                    counters, accesses));
+                Samples?.Add(key, new(LaunchSamples.Signature(entry), grid, block, launch.SharedBytes,
+                    launch.Numbers!.Length, counters, accesses));
             }
     }
 

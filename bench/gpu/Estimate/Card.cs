@@ -1,10 +1,11 @@
 namespace HeadTap.Gpu;
 
 /// <summary>
-/// Published rates of a card, per cycle and multiprocessor where nothing else is said. Sources: "NVIDIA Tesla T4"
-/// data sheet and "NVIDIA Turing GPU Architecture" whitepaper; "NVIDIA A100 Tensor Core GPU Architecture"
-/// whitepaper; "NVIDIA H100 Tensor Core GPU Architecture" whitepaper; "NVIDIA H200 Tensor Core GPU" data sheet.
-/// Special functions: "CUDA C++ Programming Guide", table of the throughput of arithmetic instructions.
+/// Published rates of a card, per cycle and multiprocessor where nothing else is said.
+/// Sources: "NVIDIA Tesla T4" data sheet and "NVIDIA Turing GPU Architecture" whitepaper; "NVIDIA A100 Tensor
+/// Core GPU Architecture" whitepaper; "NVIDIA H100 Tensor Core GPU Architecture" whitepaper; "NVIDIA H200
+/// Tensor Core GPU" data sheet. Special functions: "CUDA C++ Programming Guide", table of the throughput of
+/// arithmetic instructions.
 /// </summary>
 /// <param name="Name">The card.</param>
 /// <param name="Architecture">Whose PTX it runs.</param>
@@ -25,10 +26,12 @@ sealed record Card(
     internal static Card T4 { get; } = new("T4", "sm_75", 40, 1.59, 1.59, 64, 16, 0, 0, 64, 320);
 
     /// <summary>SXM4, 40 GB.</summary>
-    internal static Card A100 { get; } = new("A100", "sm_80", 108, 1.41, 1.41, 64, 16, 512, 1024, 128, 1555);
+    internal static Card A100 { get; } =
+        new("A100", "sm_80", 108, 1.41, 1.41, 64, 16, 512, 1024, 128, 1555);
 
     /// <summary>SXM5. Its tensor cores' rates are those of wgmma; mma.sync, which we use, gets less.</summary>
-    internal static Card H100 { get; } = new("H100", "sm_90", 132, 1.98, 1.83, 128, 16, 1024, 2048, 128, 3350);
+    internal static Card H100 { get; } =
+        new("H100", "sm_90", 132, 1.98, 1.83, 128, 16, 1024, 2048, 128, 3350);
 
     /// <summary>An H100 with faster memory.</summary>
     internal static Card H200 { get; } = H100 with { Name = "H200", MemoryGBs = 4800 };

@@ -147,7 +147,7 @@ static class EstimateCases
         const int L = 12, C = 768, V = 50257;
         double rows = (double)B * T, products = 2.0 * rows * (12.0 * L * C * C + (double)V * C);
         double attention = 2.0 * rows * T * C * L;
-        return new("training step", $"GPT-2 small B={B} T={T}", precision, 3 * products + 3.5 * attention, 0, 0,
-            device.Count(Next));
+        return new("training step", $"GPT-2 small B={B} T={T}", precision,
+            3 * products + 3.5 * attention, 0, 0, device.Count(Next));
     }
 }

@@ -4,13 +4,14 @@ using System.Text.RegularExpressions;
 namespace HeadTap.Gpu;
 
 /// <summary>
-/// Instructions of PTX that warps executed, by the unit that will execute them. ptxas makes other instructions of
-/// them: it fuses a product with a sum, which is counted here, drops copies of registers, which are in no class,
-/// and simplifies addresses, which nothing here knows.
+/// Instructions of PTX that warps executed, by the unit that will execute them. ptxas makes other instructions
+/// of them: it fuses a product with a sum, which is counted here, drops copies of registers, which are in no
+/// class, and simplifies addresses, which nothing here knows.
 /// </summary>
 sealed partial record InstructionMix
 {
-    // A division, root or reciprocal that is rounded correctly: an approximation and about so many corrections.
+    // A division, root or reciprocal that is rounded correctly: an approximation and about so many
+    // corrections.
     const int Corrections = 8;
 
     // A division of integers is a routine: about so many instructions and an approximate reciprocal.

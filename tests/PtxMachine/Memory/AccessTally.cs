@@ -4,7 +4,8 @@ namespace HeadTap.PtxMachine;
 struct AccessTally
 {
     /// <summary>The same as of the count.</summary>
-    public long Executions, LoadedSectors, StoredSectors, UsefulBytes, LeastSectors, SharedCycles, BankConflicts;
+    public long Executions, LoadedSectors, StoredSectors, UsefulBytes, LeastSectors, SharedCycles,
+        BankConflicts;
 
     /// <summary>The first global address that it met.</summary>
     public nint First;

@@ -3,9 +3,9 @@ using System.Runtime.InteropServices;
 namespace HeadTap.PtxMachine;
 
 /// <summary>
-/// Runs some blocks of every launch instead of all, and keeps what each launch counted; results of kernels are
-/// then incomplete. A launch that differs from an earlier one in the places of its operands alone does not run:
-/// it counts as another of the same.
+/// Runs some blocks of every launch instead of all, and keeps what each launch counted; results of kernels
+/// are then incomplete. A launch that differs from an earlier one in the places of its operands alone does not
+/// run: it counts as another of the same.
 /// </summary>
 /// <param name="blocks">As many run of a launch, spread over its grid.</param>
 public sealed class LaunchSamples(int blocks)
@@ -70,8 +70,8 @@ public sealed class LaunchSamples(int blocks)
         return $"{entry.Name} {grid} {block} {sharedBytes} {Convert.ToHexString(rest)}";
     }
 
-    /// <summary>The entry and its parameters, without the numbers and the marks that ILGPU adds: ILGPU's names
-    /// of entries lack the class.</summary>
+    /// <summary>The entry and its parameters, without the numbers and the marks that ILGPU adds: ILGPU's
+    /// names of entries lack the class.</summary>
     internal static string Signature(PtxEntry entry)
         => $"{entry.Name}({string.Join(", ", entry.Parameters.Select(p => Plain(p.Name)))})";
 
