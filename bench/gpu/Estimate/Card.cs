@@ -29,7 +29,8 @@ sealed record Card(
     internal static Card A100 { get; } =
         new("A100", "sm_80", 108, 1.41, 1.41, 64, 16, 512, 1024, 128, 1555);
 
-    /// <summary>SXM5. Its tensor cores' rates are those of wgmma; mma.sync, which we use, gets less.</summary>
+    /// <summary>SXM5. Its tensor cores' rates are those of wgmma; mma.sync, which we use, gets
+    /// less.</summary>
     internal static Card H100 { get; } =
         new("H100", "sm_90", 132, 1.98, 1.83, 128, 16, 1024, 2048, 128, 3350);
 

@@ -19,20 +19,22 @@ sealed class EstimatePage : IDisposable
         _out.WriteLine($"""
             # Estimates for GPUs: no measurement
 
-            Made by `bench/gpu/estimate --blocks {options.Blocks}{only}`. No GPU ran anything here. The interpreter
-            of PTX (`tests/PtxMachine`) ran at most {options.Blocks} blocks of every launch, spread over its grid, and
-            counted; counts are multiplied by the blocks of the grid over those that ran. A time is a count over a
-            published rate (`bench/gpu/Estimate/Card.cs`, sources there), and the longest time bounds a launch. A
-            real kernel is slower by what is left out: latency, registers and how many blocks fit, the second-level
-            cache, integers, launches. So "at most" is the share of peak that the bound allows, and the goal is
-            what the bench asks of a measurement.
+            Made by `bench/gpu/estimate --blocks {options.Blocks}{only}`. No GPU ran anything here. The
+            interpreter of PTX (`tests/PtxMachine`) ran at most {options.Blocks} blocks of every launch,
+            spread over its grid, and counted; counts are multiplied by the blocks of the grid over those
+            that ran. A time is a count over a published rate (`bench/gpu/Estimate/Card.cs`, sources there),
+            and the longest time bounds a launch. A real kernel is slower by what is left out: latency,
+            registers and how many blocks fit, the second-level cache, integers, launches. So "at most" is
+            the share of peak that the bound allows, and the goal is what the bench asks of a measurement.
 
-            - fp32 counts what ptxas is expected to make: a product and a sum are one instruction. int and the rest
-              are PTX as ILGPU writes it, of which ptxas drops much, so they bound nothing here.
-            - asked: sectors of 32 bytes that warps touch; useful: bytes that lanes use of them; memory: each
-              operand once, or what is asked of it where that is less.
-            - shared: cycles of 128 bytes; its time has global memory's sectors too, which take the same path.
-            - The tensor cores' rates of H100 and H200 are those of wgmma; mma.sync, which is used here, gets less.
+            - fp32 counts what ptxas is expected to make: a product and a sum are one instruction. int and
+              the rest are PTX as ILGPU writes it, of which ptxas drops much, so they bound nothing here.
+            - asked: sectors of 32 bytes that warps touch; useful: bytes that lanes use of them; memory:
+              each operand once, or what is asked of it where that is less.
+            - shared: cycles of 128 bytes; its time has global memory's sectors too, which take the same
+              path.
+            - The tensor cores' rates of H100 and H200 are those of wgmma; mma.sync, which is used here,
+              gets less.
             - A launch takes as long as its busiest multiprocessor: ceil(blocks / multiprocessors).
 
             TFLOP/s are peaks; special and shared are lanes and bytes a cycle and multiprocessor.
@@ -87,7 +89,8 @@ sealed class EstimatePage : IDisposable
     void WriteTimes(Card card, IReadOnlyList<EstimateRow> rows)
     {
         Head($"Estimated times on {card.Name}", """
-            Microseconds by each resource alone; "least" is the sum over launches of each one's longest.
+            Microseconds by each resource alone; "least" is the sum over launches of each one's
+            longest.
 
             """, "work", "shape", "products", "fp32", "mma", "special", "shared", "memory", "bound by",
             "least", "at most", "goal");
@@ -102,8 +105,8 @@ sealed class EstimatePage : IDisposable
 
     void WriteKernels(Card card, EstimateRow step)
     {
-        Head($"Kernels of a {step.Work} in {step.Precision} on {card.Name}, estimated", "The longest first.\n",
-            "kernel", "launches", "least, µs", "of the step", "bound by");
+        Head($"Kernels of a {step.Work} in {step.Precision} on {card.Name}, estimated", "The longest first.\n", "kernel",
+            "launches", "least, µs", "of the step", "bound by");
         double all = Roofline.Of(card, step.Launches).Total;
         foreach (var kernel in step.Launches.GroupBy(l => l.Kernel)
             .Select(g => (Name: g.Key, Times: g.Sum(l => l.Times), Line: Roofline.Of(card, g)))
@@ -123,8 +126,8 @@ sealed class EstimatePage : IDisposable
         foreach ((string kind, var lost, var cycles) in kinds)
         {
             Head($"Worst on {architecture}: {kind}", """
-                Cycles that a placement side by side would not need, in thousands, all launches together; the
-                line of PTX is the worst of the kernel.
+                Cycles that a placement side by side would not need, in thousands, all launches
+                together; the line of PTX is the worst of the kernel.
 
                 """, "kernel", "in", "lost", "of its cycles", "lines", "worst line");
             foreach (var worst in rows.SelectMany(r => Lost(r, lost, cycles)).GroupBy(l => l.Kernel)

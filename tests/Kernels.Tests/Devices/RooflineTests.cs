@@ -58,7 +58,8 @@ public class RooflineTests
             ("ld.global.v4.f32", 1), ("st.shared.f32", 1), ("cp.async.cg.shared.global", 1),
             ("ldmatrix.sync.aligned.m8n8.x4.shared.b16", 1), ("shfl.sync.bfly.b32", 1),
             ("ld.param.b64", 100), ("mov.f32", 100), ("bra", 100), ("bar.sync", 100),
-            ("cp.async.wait_group", 100), ("setp.lt.f32", 1), ("add.s32", 1), ("add.s64", 1), ("div.s32", 1), ("lg2.approx.f32", 1));
+            ("cp.async.wait_group", 100),
+            ("setp.lt.f32", 1), ("add.s32", 1), ("add.s64", 1), ("div.s32", 1), ("lg2.approx.f32", 1));
         Assert.That((mix.LoadStore, mix.Integer, mix.Special, mix.Fp32, mix.Mma),
             Is.EqualTo((5d, 24d, 2d, 0d, 0d)));
     }
@@ -66,7 +67,8 @@ public class RooflineTests
     [Test]
     public void Tensor_cores_that_a_card_lacks_are_no_estimate()
         => Assert.That(() => Roofline.Of(Card.T4, Work(4,
-            Mix(("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32", 1)))), Throws.InvalidOperationException);
+            Mix(("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32", 1)))),
+            Throws.InvalidOperationException);
 
     // Peaks as NVIDIA prints them, TFLOP/s: whoever mistypes a rate or a clock sees it here.
     [TestCase("T4", 8.1, 0, 0), TestCase("A100", 19.5, 156, 312), TestCase("H100", 66.9, 494.7, 989.4),

@@ -4,8 +4,8 @@ namespace HeadTap.PtxMachine;
 
 /// <summary>
 /// Runs some blocks of every launch instead of all, and keeps what each launch counted; results of kernels
-/// are then incomplete. A launch that differs from an earlier one in the places of its operands alone does not
-/// run: it counts as another of the same.
+/// are then incomplete. A launch that differs from an earlier one in the places of its operands alone does
+/// not run: it counts as another of the same.
 /// </summary>
 /// <param name="blocks">As many run of a launch, spread over its grid.</param>
 public sealed class LaunchSamples(int blocks)
