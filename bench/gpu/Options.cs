@@ -6,8 +6,8 @@ namespace HeadTap.Gpu;
 /// <summary>The command line.</summary>
 sealed record Options
 {
-    const string Usage = "expected tests, bench or estimate, then --device NAME, --only TEXT, --small, --repeats N, "
-        + "--out FOLDER, --blocks N, --python COMMAND, --no-compile, --driver TEXT";
+    const string Usage = "expected tests, bench or estimate, then --device NAME, --only TEXT, --small, "
+        + "--repeats N, --out FOLDER, --blocks N, --python COMMAND, --no-compile, --driver TEXT";
 
     /// <summary><c>tests</c>, <c>bench</c> or <c>estimate</c>.</summary>
     public required string Verb { get; init; }

@@ -98,15 +98,15 @@ sealed class EstimatePage : IDisposable
         {
             var times = Roofline.Of(card, row.Launches);
             Line(row.Work, row.Shape, row.Precision, Micro(times.Fp32), Micro(times.Mma),
-                Micro(times.Special), Micro(times.Shared), Micro(times.Memory), times.Bound, Micro(times.Total),
-                Percent(row.Share(card, times.Total)), row.Goal > 0 ? Percent(row.Goal) : "");
+                Micro(times.Special), Micro(times.Shared), Micro(times.Memory), times.Bound,
+                Micro(times.Total), Percent(row.Share(card, times.Total)), row.Goal > 0 ? Percent(row.Goal) : "");
         }
     }
 
     void WriteKernels(Card card, EstimateRow step)
     {
-        Head($"Kernels of a {step.Work} in {step.Precision} on {card.Name}, estimated", "The longest first.\n",
-            "kernel", "launches", "least, µs", "of the step", "bound by");
+        Head($"Kernels of a {step.Work} in {step.Precision} on {card.Name}, estimated",
+            "The longest first.\n", "kernel", "launches", "least, µs", "of the step", "bound by");
         double all = Roofline.Of(card, step.Launches).Total;
         foreach (var kernel in step.Launches.GroupBy(l => l.Kernel)
             .Select(g => (Name: g.Key, Times: g.Sum(l => l.Times), Line: Roofline.Of(card, g)))

@@ -5,8 +5,8 @@ namespace HeadTap.Gpu;
 
 /// <summary>
 /// Instructions of PTX that warps executed, by the unit that will execute them.
-/// ptxas makes other instructions of them: it fuses a product with a sum, which is counted here, drops copies of
-/// registers, which are in no class, and simplifies addresses, which nothing here knows.
+/// ptxas makes other instructions of them: it fuses a product with a sum, which is counted here, drops
+/// copies of registers, which are in no class, and simplifies addresses, which nothing here knows.
 /// </summary>
 sealed partial record InstructionMix
 {

@@ -93,7 +93,8 @@ sealed class SuggestionText(ByteBpeTokenizer tokenizer, bool hasBridge, bool has
     }
 
     // Small divergences differ in digits that two decimals do not have.
-    static string Nats(double divergence) => divergence < 0.1 ? $"{divergence:0.00####}" : $"{divergence:0.00}";
+    static string Nats(double divergence)
+        => divergence < 0.1 ? $"{divergence:0.00####}" : $"{divergence:0.00}";
 
     string List(Suggestion s) => string.Join(' ', s.Tokens.Take(ShownTokens)
         .Select(t => VisibleText.Of(tokenizer.TokenText(t))))

@@ -73,7 +73,8 @@ public sealed class TextFields
             + Found(texts));
 
     static string Found(Dictionary<string, string> texts)
-        => texts.Count == 0 ? "no other field that is text" : string.Join(", ", texts.Keys.Take(12).Select(Quoted.Name));
+        => texts.Count == 0 ? "no other field that is text"
+            : string.Join(", ", texts.Keys.Take(12).Select(Quoted.Name));
 
     static string? One(Dictionary<string, string> texts, string[] names, string place)
     {
