@@ -99,7 +99,8 @@ sealed class EstimatePage : IDisposable
             var times = Roofline.Of(card, row.Launches);
             Line(row.Work, row.Shape, row.Precision, Micro(times.Fp32), Micro(times.Mma),
                 Micro(times.Special), Micro(times.Shared), Micro(times.Memory), times.Bound,
-                Micro(times.Total), Percent(row.Share(card, times.Total)), row.Goal > 0 ? Percent(row.Goal) : "");
+                Micro(times.Total), Percent(row.Share(card, times.Total)),
+                row.Goal > 0 ? Percent(row.Goal) : "");
         }
     }
 
