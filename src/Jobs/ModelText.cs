@@ -86,14 +86,13 @@ sealed class ModelText
     /// </summary>
     public int[] Row(int[] ids)
     {
-        if (Bos is not { } bos)
-            return ids;
-        if (ids.Length == 0 || ids[0] != bos)
-            return [bos, .. ids];
-        if (!_saidKept)
+        int[] row = BeginOfText.Before(ids, Bos);
+        if (Bos is { } bos && row.Length == ids.Length && !_saidKept)
+        {
             _context?.Say($"a text begins with the begin-of-text token {Named(bos)} already, and keeps one");
-        _saidKept = true;
-        return ids;
+            _saidKept = true;
+        }
+        return row;
     }
 
     /// <summary>

@@ -48,17 +48,17 @@ public sealed record EncodedPair(
         ArgumentNullException.ThrowIfNull(pair);
         ArgumentNullException.ThrowIfNull(tokenizer);
         ArgumentNullException.ThrowIfNull(config);
-        int[] Prompt(string name, string text)
+        int[] Prompt(string name, int[] text)
         {
-            int[] ids = tokenizer.Encode(text);
-            // A prompt that begins with the token keeps the one that it has.
-            ids = bos is { } start && (ids.Length == 0 || ids[0] != start) ? [start, .. ids] : ids;
+            int[] ids = BeginOfText.Before(text, bos);
             if (text.Length == 0 || ids.Length > config.ContextLength)
                 throw new UserException($"{source}: the {name} prompt has {ids.Length} tokens; expected 1 to "
                     + $"{config.ContextLength}");
             return ids;
         }
-        int[] single = Prompt("explicit", pair.Explicit), multi = Prompt("obscure", pair.Obscure);
+        int[] obscure = tokenizer.Encode(pair.Obscure);
+        int[] single = Prompt("explicit", tokenizer.Encode(pair.Explicit));
+        int[] multi = Prompt("obscure", obscure);
         int[] memory = tokenizer.Encode(pair.Memory);
         if (memory.Length == 0)
             throw new UserException($"{source}: the memory has no tokens; expected at least one");
@@ -69,7 +69,7 @@ public sealed record EncodedPair(
         RequireKnown(memory, config, $"{source}: the memory {Quoted.Name(pair.Memory)}");
         RequireKnown([.. single, .. multi], config, $"{source}: a prompt");
         return new(pair, single, multi, memory, answer[0],
-            EntitySpan(pair, tokenizer, multi, bos is null ? 0 : 1));
+            EntitySpan(pair, tokenizer, multi, multi.Length - obscure.Length));
     }
 
     /// <summary>

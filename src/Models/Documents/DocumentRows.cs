@@ -150,8 +150,7 @@ public sealed class DocumentRows
     int[] Tokens(int document)
     {
         ReadOnlyMemory<int> ids = _documents.Read(document, _vocabSize);
-        return _rows.Bos is { } bos && (ids.Length == 0 || ids.Span[0] != bos)
-            ? [bos, .. ids.Span] : ids.ToArray();
+        return BeginOfText.Before(ids.Span, _rows.Bos);
     }
 
     static UserException NotHere(RowPosition position, string but) =>

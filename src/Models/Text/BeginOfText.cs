@@ -31,6 +31,12 @@ public sealed record BeginOfText(int? Token, string? Disagreement, bool IsExpect
         TrainingRecord.Of(parent)?.CarryTo(options);
     }
 
+    /// <summary>Puts the token before a text; a text that begins with it keeps the one that it has.</summary>
+    /// <param name="ids">Tokens of the text.</param>
+    /// <param name="bos">The token; null for none.</param>
+    public static int[] Before(ReadOnlySpan<int> ids, int? bos)
+        => bos is { } token && (ids.Length == 0 || ids[0] != token) ? [token, .. ids] : [.. ids];
+
     /// <summary>Finds the token of a model folder.</summary>
     /// <param name="folder">Folder of the model.</param>
     /// <param name="config">Its config; null for a tokenizer without a model.</param>

@@ -40,6 +40,16 @@ public sealed class EncodedPairTests
     }
 
     [Test]
+    public void A_prompt_that_begins_with_the_BOS_keeps_one_and_its_entity()
+    {
+        int[] text = Tokenizer.Encode(Pair.Obscure);
+        EncodedPair pair = EncodedPair.Of(Pair, Tokenizer, Config, text[0], "pair");
+        Assert.That(pair.Obscure, Is.EqualTo(text));
+        Assert.That(Tokenizer.Decode(pair.Obscure[pair.Entity]),
+            Is.EqualTo(" the country whose currency is the yen"));
+    }
+
+    [Test]
     public void What_cannot_be_asked_is_refused_with_its_place()
     {
         Assert.Multiple(() =>
