@@ -8,7 +8,7 @@
 //   weight, bias     [C]
 //
 // Forward and BackwardInput run one group per row. C need not divide by BlockSize.
-// BackwardParams runs one thread per column and walks the rows in order.
+// BackwardParams runs one group per eight columns (ColumnGroup).
 //
 // Host body: LayerNormHost.cs.   Oracle: tests/Reference/LayerNormReference.cs.
 
@@ -92,22 +92,27 @@ public static class LayerNormKernels
         }
     }
 
-    /// <summary>Adds into dWeight and dBias. One thread per column.</summary>
+    /// <summary>Adds into dWeight and dBias. Grid and group: <see cref="ColumnGroup"/>.</summary>
     public static void BackwardParams(
         ArrayView<float> x, ArrayView<float> mean, ArrayView<float> rstd, ArrayView<float> dY,
         ArrayView<float> dWeight, ArrayView<float> dBias,
         int rows, int C)
     {
-        for (long column = ElementLoop.First; column < C; column += ElementLoop.Step)
-        {
-            float w = 0f;
-            float b = 0f;
-            for (int row = 0; row < rows; row++)
+        ArrayView<float> scratch = SharedMemory.Allocate<float>(ColumnGroup.BlockSize);
+        int column = ColumnGroup.Column;
+        float w = 0f;
+        float b = 0f;
+        if (column < C)
+            for (int row = ColumnGroup.FirstRow; row < rows; row += ColumnGroup.RowStep)
             {
                 long i = (long)row * C + column;
                 w += dY[i] * (x[i] - mean[row]) * rstd[row];
                 b += dY[i];
             }
+        w = ColumnGroup.Sum(w, scratch);
+        b = ColumnGroup.Sum(b, scratch);
+        if (ColumnGroup.HasTotal(column, C))
+        {
             dWeight[column] += w;
             dBias[column] += b;
         }

@@ -14,6 +14,7 @@
 // Host body: MatMulHost.cs.   Oracle: tests/Reference/MatMulReference.cs.
 
 using ILGPU;
+using ILGPU.Runtime;
 
 namespace HeadTap.Kernels;
 
@@ -27,7 +28,9 @@ public static class MatMulKernels
     public const int Tile = 64;
 
     const int TileK = 16;
-    const int Padded = Tile + 1; // so that 16 threads storing along k hit 16 banks
+    // Four rows of x start at a multiple of 16 bytes; two threads that store along k meet in a bank, as with
+    // Tile + 1.
+    const int Padded = Tile + 4;
 
     /// <summary>Groups that cover y.</summary>
     public static int Groups(int M, int N) => checked(((M + Tile - 1) / Tile) * ((N + Tile - 1) / Tile));
@@ -48,10 +51,12 @@ public static class MatMulKernels
     {
         ArrayView<float> xs = SharedMemory.Allocate<float>(TileK * Padded); // [k][row]
         ArrayView<float> ws = SharedMemory.Allocate<float>(TileK * Padded); // [k][column]
+        ArrayView<Float4> xFours = xs.AsAligned(16).Cast<Float4>();
+        ArrayView<Float2> wTwos = ws.AsAligned(16).Cast<Float2>();
         int lane = Group.IdxX;
         int tilesN = (s.N + Tile - 1) / Tile;
         int firstRow = Grid.IdxX / tilesN * Tile, firstColumn = Grid.IdxX % tilesN * Tile;
-        int r = lane / 16 * 4, c = lane % 16; // its rows r..r+3, its columns c, c+16, c+32, c+48
+        int r = lane / 16 * 4, c = lane % 16 * 2; // its rows r..r+3, its columns c, c+1, c+32, c+33
 
         float y00 = 0f, y01 = 0f, y02 = 0f, y03 = 0f, y10 = 0f, y11 = 0f, y12 = 0f, y13 = 0f;
         float y20 = 0f, y21 = 0f, y22 = 0f, y23 = 0f, y30 = 0f, y31 = 0f, y32 = 0f, y33 = 0f;
@@ -63,13 +68,13 @@ public static class MatMulKernels
             Group.Barrier(); // both tiles are complete before anyone reads them
             for (int k = 0; k < TileK; k++)
             {
-                int xAt = k * Padded + r, wAt = k * Padded + c;
-                float x0 = xs[xAt], x1 = xs[xAt + 1], x2 = xs[xAt + 2], x3 = xs[xAt + 3];
-                float w0 = ws[wAt], w1 = ws[wAt + 16], w2 = ws[wAt + 32], w3 = ws[wAt + 48];
-                y00 += x0 * w0; y01 += x0 * w1; y02 += x0 * w2; y03 += x0 * w3;
-                y10 += x1 * w0; y11 += x1 * w1; y12 += x1 * w2; y13 += x1 * w3;
-                y20 += x2 * w0; y21 += x2 * w1; y22 += x2 * w2; y23 += x2 * w3;
-                y30 += x3 * w0; y31 += x3 * w1; y32 += x3 * w2; y33 += x3 * w3;
+                Float4 x4 = xFours[(k * Padded + r) >> 2];
+                Float2 wLeft = wTwos[(k * Padded + c) >> 1], wRight = wTwos[(k * Padded + c + 32) >> 1];
+                float w0 = wLeft.X, w1 = wLeft.Y, w2 = wRight.X, w3 = wRight.Y;
+                y00 += x4.X * w0; y01 += x4.X * w1; y02 += x4.X * w2; y03 += x4.X * w3;
+                y10 += x4.Y * w0; y11 += x4.Y * w1; y12 += x4.Y * w2; y13 += x4.Y * w3;
+                y20 += x4.Z * w0; y21 += x4.Z * w1; y22 += x4.Z * w2; y23 += x4.Z * w3;
+                y30 += x4.W * w0; y31 += x4.W * w1; y32 += x4.W * w2; y33 += x4.W * w3;
             }
             Group.Barrier(); // everyone is done with the tiles before the next ones overwrite them
         }
@@ -84,18 +89,10 @@ public static class MatMulKernels
             y30, y31, y32, y33);
     }
 
-    /// <summary>Adds into dBias. One thread per column, rows in order.</summary>
+    /// <summary>Adds into dBias: <see cref="ReductionKernels.ColumnSums"/> of dY.</summary>
     public static void BiasGradient(
         ArrayView<float> dY, ArrayView<float> dBias, int rows, int N)
-    {
-        for (long column = ElementLoop.First; column < N; column += ElementLoop.Step)
-        {
-            float sum = 0f;
-            for (int row = 0; row < rows; row++)
-                sum += dY[(long)row * N + column];
-            dBias[column] += sum;
-        }
-    }
+        => ReductionKernels.ColumnSums(dY, dBias, rows, N);
 
     // 64 lines (rows of x, or columns of the weight) by 16 terms; zeros beyond the ends. Neighbouring threads
     // read neighbouring floats whichever of the two strides is 1.
@@ -120,6 +117,7 @@ public static class MatMulKernels
     {
         // A loop, not four copies of the epilogue; the count is not known to the compiler.
         for (int j = 0; j < Group.DimX >> 6; j++)
-            e.Store(bias, residual, y, s, row, column + 16 * j, j == 0 ? y0 : j == 1 ? y1 : j == 2 ? y2 : y3);
+            e.Store(bias, residual, y, s, row, column + (j & 1) + (j >> 1 << 5),
+                j == 0 ? y0 : j == 1 ? y1 : j == 2 ? y2 : y3);
     }
 }

@@ -53,20 +53,22 @@ public static class AdamWFactoredKernels
             rowMoments[row] = s.Beta2 * rowMoments[row] + s.Gain2 * (sum / K);
     }
 
-    /// <summary>Renews columnMoments. One thread per column, rows in order.</summary>
+    /// <summary>Renews columnMoments. Grid and group: <see cref="ColumnGroup"/>.</summary>
     public static void ColumnMeans(
         ArrayView<float> gradient, ArrayView<float> columnMoments, int rows, int K, AdamWScalars s)
     {
-        for (long column = ElementLoop.First; column < K; column += ElementLoop.Step)
-        {
-            float sum = 0f;
-            for (int row = 0; row < rows; row++)
+        ArrayView<float> scratch = SharedMemory.Allocate<float>(ColumnGroup.BlockSize);
+        int column = ColumnGroup.Column;
+        float sum = 0f;
+        if (column < K)
+            for (int row = ColumnGroup.FirstRow; row < rows; row += ColumnGroup.RowStep)
             {
                 float g = gradient[(long)row * K + column] * s.GradientScale;
                 sum += g * g;
             }
+        sum = ColumnGroup.Sum(sum, scratch);
+        if (ColumnGroup.HasTotal(column, K))
             columnMoments[column] = s.Beta2 * columnMoments[column] + s.Gain2 * (sum / rows);
-        }
     }
 
     /// <summary>

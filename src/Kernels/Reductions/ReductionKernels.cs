@@ -111,16 +111,18 @@ public static class ReductionKernels
             sums[Grid.IdxX] = sum;
     }
 
-    /// <summary>Adds into sums. One thread per column, rows in order.</summary>
+    /// <summary>Adds into sums. Grid and group: <see cref="ColumnGroup"/>.</summary>
     public static void ColumnSums(ArrayView<float> x, ArrayView<float> sums, int rows, int C)
     {
-        for (long column = ElementLoop.First; column < C; column += ElementLoop.Step)
-        {
-            float sum = 0f;
-            for (int row = 0; row < rows; row++)
+        ArrayView<float> scratch = SharedMemory.Allocate<float>(ColumnGroup.BlockSize);
+        int column = ColumnGroup.Column;
+        float sum = 0f;
+        if (column < C)
+            for (int row = ColumnGroup.FirstRow; row < rows; row += ColumnGroup.RowStep)
                 sum += x[(long)row * C + column];
+        sum = ColumnGroup.Sum(sum, scratch);
+        if (ColumnGroup.HasTotal(column, C))
             sums[column] += sum;
-        }
     }
 
     /// <summary>

@@ -14,11 +14,11 @@ public sealed class BiasGradientCase : OpCase<MatrixShape>
 
     public override IReadOnlyList<Type> Kernels => [typeof(MatMulKernels)];
 
-    public override string Formula => "db += Σ rows of dY, in order";
+    public override string Formula => "db += Σ rows of dY";
 
     public override string ShapesText => "[rows,N] → [N]";
 
-    public override string Grid => "thread per column / 64 columns";
+    public override string Grid => "group of 256 per 8 columns / 64 columns";
 
     public override string ExactnessText => "2x on ones";
 

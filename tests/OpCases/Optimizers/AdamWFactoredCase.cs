@@ -20,7 +20,7 @@ public sealed class AdamWFactoredCase : OpCase<FactoredShape>
     public override string ShapesText => "[rows,K] ³, [rows], [K] in place";
 
     public override string Grid =>
-        "group of 128 per row, thread per column, group of 128 per 4 rows / 64 rows, 256 "
+        "group of 128 per row, of 256 per 8 columns, of 128 per 4 rows / 64 rows, 256 "
         + "columns, rows of 16,384 elements";
 
     public override string ExactnessText => "2x over 5 steps";

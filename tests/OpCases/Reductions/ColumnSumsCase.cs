@@ -14,11 +14,11 @@ public sealed class ColumnSumsCase : OpCase<MatrixShape>
 
     public override IReadOnlyList<Type> Kernels => [typeof(ReductionKernels)];
 
-    public override string Formula => "Σ over rows in order, added";
+    public override string Formula => "Σ over rows, added";
 
     public override string ShapesText => "[rows,C] → [C]";
 
-    public override string Grid => "thread per column / 256 columns";
+    public override string Grid => "group of 256 per 8 columns / 256 columns";
 
     public override string ExactnessText => "2x on ones";
 

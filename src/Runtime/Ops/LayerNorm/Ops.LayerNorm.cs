@@ -80,7 +80,7 @@ public sealed unsafe partial class Ops
         else
             (_layerNormBackwardParams ??= Gpu.LoadStreamKernel<ArrayView<float>,
                 ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
-                ArrayView<float>, int, int>(LayerNormKernels.BackwardParams))(Elements(x.Columns),
+                ArrayView<float>, int, int>(LayerNormKernels.BackwardParams))(Columns(x.Columns),
                 x.View, mean.View, rstd.View, dY.View, dWeight.View, dBias.View, x.Rows, x.Columns);
     }
 }

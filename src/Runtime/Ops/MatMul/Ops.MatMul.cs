@@ -55,7 +55,7 @@ public sealed unsafe partial class Ops
         });
     }
 
-    /// <summary>Adds the column sums of dY into dBias, rows in order.</summary>
+    /// <summary>Adds the column sums of dY into dBias.</summary>
     /// <param name="dY">[..., N]</param>
     /// <param name="dBias">[N]</param>
     public void BiasGradient(Tensor dY, Tensor dBias)
@@ -67,7 +67,7 @@ public sealed unsafe partial class Ops
         else if (dY.Length > 0)
             (_biasGradient ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<float>,
                 int, int>(MatMulKernels.BiasGradient))(
-                Elements(dY.Columns), dY.View, dBias.View, dY.Rows, dY.Columns);
+                Columns(dY.Columns), dY.View, dBias.View, dY.Rows, dY.Columns);
     }
 
     /// <summary>

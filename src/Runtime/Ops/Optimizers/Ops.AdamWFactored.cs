@@ -48,7 +48,7 @@ public sealed unsafe partial class Ops
             (rows, AdamWFactoredKernels.BlockSize), gradient.View, rowMoments.View, K, scalars);
         (_factoredColumns ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<float>,
             int, int, AdamWScalars>(AdamWFactoredKernels.ColumnMeans))(
-            Elements(K), gradient.View, columnMoments.View, rows, K, scalars);
+            Columns(K), gradient.View, columnMoments.View, rows, K, scalars);
         (_factoredUpdate ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>,
             ArrayView<float>, ArrayView<float>, int, int, AdamWScalars>(AdamWFactoredKernels.Update))(
             ((rows + AdamWFactoredKernels.RowsPerGroup - 1) / AdamWFactoredKernels.RowsPerGroup,

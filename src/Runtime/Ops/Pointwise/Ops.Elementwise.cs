@@ -118,6 +118,9 @@ public sealed unsafe partial class Ops
                 Elements(source.Length), source.View, mask.View, destination.View);
     }
 
+    // The launch of a kernel with ColumnGroup.
+    static KernelConfig Columns(int columns) => (ColumnGroup.Groups(columns), ColumnGroup.BlockSize);
+
     static KernelConfig Elements(long length)
         => ((int)Math.Min((length - 1) / ElementLoop.BlockSize + 1, MostElementGroups),
             ElementLoop.BlockSize);

@@ -59,7 +59,7 @@ public sealed unsafe partial class Ops
         return (float)Math.Min(1.0, maxNorm / (norm + 1e-6)); // Math.Min passes NaN on
     }
 
-    /// <summary>Adds into sums the sum of each column, rows in order.</summary>
+    /// <summary>Adds into sums the sum of each column.</summary>
     /// <param name="x">[rows, C]</param>
     /// <param name="sums">[C]</param>
     /// <exception cref="ArgumentException">A shape does not fit.</exception>
@@ -72,7 +72,7 @@ public sealed unsafe partial class Ops
         else if (x.Length > 0)
             (_columnSums ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<float>,
                 int, int>(ReductionKernels.ColumnSums))(
-                Elements(x.Columns), x.View, sums.View, x.Rows, x.Columns);
+                Columns(x.Columns), x.View, sums.View, x.Rows, x.Columns);
     }
 
     /// <summary>Writes the sum of each row.</summary>
