@@ -34,6 +34,9 @@ static class TestDevice
     /// <summary>The same and a second width of the host's vectors.</summary>
     public static IEnumerable<string> QuickWidths => Quick.Append("cpu128");
 
+    // HEADTAP_TEST_PTX=ptx:sm_75 runs the cases named ptx as on that architecture.
+    static string PtxDevice => Environment.GetEnvironmentVariable("HEADTAP_TEST_PTX") ?? "ptx";
+
     /// <summary>Opens a device by test name, or skips the test where the machine has none.</summary>
     internal static ComputeDevice Open(string name)
     {
@@ -51,6 +54,6 @@ static class TestDevice
         }
         if (key == "ptx" && DeviceCatalog.List().First(d => d.Name == "cuda").Refusal is null)
             Assert.Ignore("ptx: a CUDA device is here, and ILGPU takes one NVIDIA driver a process");
-        return Opened[key] = ComputeDevice.Open(key);
+        return Opened[key] = ComputeDevice.Open(key == "ptx" ? PtxDevice : key);
     }
 }

@@ -17,4 +17,16 @@ static class TensorCoreDevice
         device.Precision = precision;
         return device;
     }
+
+    /// <summary>Opens one for a forced kernel of the product, which needs no precision, or skips the test on
+    /// a CUDA device that is too old for it.</summary>
+    internal static ComputeDevice Open(string name, MatMulVariant variant)
+    {
+        ComputeDevice device = TestDevice.Open(name);
+        if (device.Accelerator is CudaAccelerator { Architecture: var found }
+            && variant is not (MatMulVariant.Small or MatMulVariant.Large)
+            && !Precisions.HasTensorCores(found))
+            Assert.Ignore($"{found} has no cp.async and tensor cores of that kind");
+        return device;
+    }
 }

@@ -32,8 +32,10 @@ public class HeadResultsTests
     public void One_launch_gives_the_bits_of_a_product_for_each_head(
         string device, HeadResultsReference shape, string variant)
     {
+        var forced = Enum.Parse<MatMulVariant>(variant);
+        _ = TensorCoreDevice.Open(device, forced);
         using var run = new Run(device, shape);
-        run.Ops.ForcedMatMul = Enum.Parse<MatMulVariant>(variant);
+        run.Ops.ForcedMatMul = forced;
         long before = run.Ops.Device.OpCount;
         float[] result = run.Forward().Result;
         (float[] dZ, float[] dWeight) = run.Backward();

@@ -19,7 +19,7 @@ public class MatMulPartsTests
     {
         (int rows, int K, int N) = (9, 53, 37);
         MatMulVariant variant = Enum.Parse<MatMulVariant>(kernel);
-        ComputeDevice device = Open(name, variant);
+        ComputeDevice device = TensorCoreDevice.Open(name, variant);
         float[] x = Normal(1, rows * K), weight = Normal(2, K * N);
         float[] bias = Normal(3, N), residual = Normal(5, rows * N);
         using var arena = new TensorArena(device, 4L * (rows * K + K * N + rows * N) + 1024);
@@ -113,17 +113,6 @@ public class MatMulPartsTests
     }
 
     static ProductPlan Plan(in MatMulShape shape) => ProductPlan.Of(shape, Precision.Fp32, 108, false);
-
-    // A kernel of tensor cores needs no --precision when it is forced; on CUDA all run.
-    static ComputeDevice Open(string name, MatMulVariant variant)
-    {
-        ComputeDevice device = TestDevice.Open(name);
-        if (device.Accelerator is ILGPU.Runtime.Cuda.CudaAccelerator cuda
-            && variant is not (MatMulVariant.Small or MatMulVariant.Large)
-            && !Precisions.HasTensorCores(cuda.Architecture))
-            Assert.Ignore($"{cuda.Architecture} has no cp.async and tensor cores of that kind");
-        return device;
-    }
 
     static float[] Rounded(MatMulVariant variant, float[] values) => variant switch
     {

@@ -51,6 +51,30 @@ public class KernelLedgerTests
         }
     }
 
+    // The machine of `ptx` cannot know what ptxas makes of a kernel, so a launch that is refused for its
+    // registers passes there. A warp gets registers in portions of 256, and a block has 65536.
+    [Test]
+    public void Every_block_has_enough_registers()
+    {
+        const int lanes = 32, portion = 256, ofBlock = 65536;
+        ILookup<string, string[]> rows = KernelLedger.Read().Select(l => l.Split(',')).ToLookup(c => c[0]);
+        Assert.Multiple(() =>
+        {
+            foreach (KernelVariant kernel in KernelCatalog.All)
+            {
+                int threads = kernel.Method.DeclaringType!.GetField("BlockSize")?.GetRawConstantValue() as int?
+                    ?? ElementLoop.BlockSize;
+                foreach (string[] row in rows[kernel.Name])
+                {
+                    int ofWarp = int.Parse(row[2], CultureInfo.InvariantCulture) * lanes;
+                    int needed = (ofWarp + portion - 1) / portion * portion * ((threads + lanes - 1) / lanes);
+                    Assert.That(needed, Is.LessThanOrEqualTo(ofBlock),
+                        $"{kernel.Name} on {row[1]}: {row[2]} registers, {threads} threads");
+                }
+            }
+        });
+    }
+
     [Test]
     public void Spills_missing_tensor_cores_and_stale_lines_are_seen()
     {
