@@ -93,6 +93,8 @@ static class Benches
             new Results(device, options, versions, Environment.GetCommandLineArgs()[1..]));
         LaunchBench.Run(bench);
         MatMulBench.Run(bench);
-        return ModelBench.Run(bench) ? 0 : 1;
+        bool equal = ModelBench.Run(bench);
+        bench.Results.Summarize();
+        return equal ? 0 : 1;
     }
 }

@@ -35,6 +35,8 @@ static class ModelBench
             Forward(bench, model, B, T);
             Backward(bench, model, B, T, compiled: (B, T) == shapes[0]);
         }
+        if (!bench.Options.Small && bench.Wanted("training step"))
+            Step(bench, model, 8, 1024, compiled: false);
         if (bench.Wanted("decode"))
             Decode(bench, model, prompt: bench.Options.Small ? 16 : 128, added: bench.Options.Small ? 8 : 64);
         return true;
@@ -117,8 +119,12 @@ static class ModelBench
                     bench.BesideTorch("forward + backward", shape, Ours, $"PyTorch {precision} {mode}",
                         "backward", How(B, T, precision, mode));
         }
-        if (!bench.Wanted("training step"))
-            return;
+        if (bench.Wanted("training step"))
+            Step(bench, model, B, T, compiled);
+    }
+
+    static void Step(Bench bench, LanguageModel model, int B, int T, bool compiled)
+    {
         // Its own copy of the weights: training must not move what the other benches run on.
         using var trained = new LanguageModel(bench.Device, model.Config);
         trained.Initialize(1);
@@ -138,7 +144,7 @@ static class ModelBench
         }, data);
         foreach (string precision in s_precisions)
             foreach (string mode in Modes(bench, compiled && precision != "tf32"))
-                bench.BesideTorch("training step", shape, () => trainer.Next(), $"PyTorch {precision} {mode}",
+                bench.BesideTorch("training step", $"B={B} T={T}", () => trainer.Next(), $"PyTorch {precision} {mode}",
                     "step", How(B, T, precision, mode), "AdamW, clipped");
     }
 

@@ -7,7 +7,7 @@ namespace HeadTap.Gpu;
 sealed record Options
 {
     const string Usage = "expected tests, bench or estimate, then --device NAME, --only TEXT, --small, "
-        + "--repeats N, --out FOLDER, --blocks N, --python COMMAND, --no-compile, --driver TEXT";
+        + "--repeats N, --out FOLDER, --blocks N, --card NAME, --python COMMAND, --no-compile, --driver TEXT";
 
     /// <summary><c>tests</c>, <c>bench</c> or <c>estimate</c>.</summary>
     public required string Verb { get; init; }
@@ -26,6 +26,11 @@ sealed record Options
 
     /// <summary>Of a launch, as many blocks run for an estimate.</summary>
     public int Blocks { get; init; } = 4;
+
+    /// <summary>
+    /// Whose estimate a measurement is set against; empty for the card that the device names.
+    /// </summary>
+    public string Card { get; init; } = "";
 
     /// <summary>Rows are appended below this folder.</summary>
     public string Out { get; init; } = Path.Combine("bench", "results");
@@ -56,6 +61,7 @@ sealed record Options
                 "--small" => options with { Small = true },
                 "--repeats" => options with { Repeats = Count(name, Value()) },
                 "--blocks" => options with { Blocks = Count(name, Value()) },
+                "--card" => options with { Card = CardName(Value()) },
                 "--out" => options with { Out = Value() },
                 "--python" => options with { Python = Value() },
                 "--no-compile" => options with { Compile = false },
@@ -65,6 +71,11 @@ sealed record Options
         }
         return options;
     }
+
+    static string CardName(string value)
+        => Gpu.Card.Of(value) is { } card && card.Name == value ? value
+            : throw new UserException($"--card is {value}; expected "
+                + string.Join(", ", Gpu.Card.All.Select(c => c.Name)));
 
     static int Count(string name, string value)
         => int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int count) && count > 0

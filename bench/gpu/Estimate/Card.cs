@@ -40,6 +40,10 @@ sealed record Card(
     /// <summary>Slowest first.</summary>
     internal static IReadOnlyList<Card> All { get; } = [T4, A100, H100, H200];
 
+    /// <summary>The card that a device's description names; null for another.</summary>
+    internal static Card? Of(string description)
+        => All.FirstOrDefault(c => description.Split(' ', '-').Contains(c.Name, StringComparer.Ordinal));
+
     /// <summary>Peak of a precision, flops a second; a multiply-add is two.</summary>
     internal double Flops(string precision) => 2e9 * Multiprocessors * precision switch
     {

@@ -1,4 +1,5 @@
 using HeadTap.Models;
+using HeadTap.PtxMachine;
 using HeadTap.Runtime;
 
 namespace HeadTap.Gpu;
@@ -6,6 +7,9 @@ namespace HeadTap.Gpu;
 /// <summary>What is estimated: the bench's products, the ops beside them and whole training steps.</summary>
 static class EstimateCases
 {
+    /// <summary>The work of a whole step.</summary>
+    internal const string TrainingStep = "training step";
+
     const double ProductGoal = 0.6, MemoryGoal = 0.7;
 
     /// <summary>Runs those that --only asks for.</summary>
@@ -33,13 +37,15 @@ static class EstimateCases
             yield return CrossEntropy(device);
         if (Wanted("adamw"))
             yield return AdamW(device);
-        if (!Wanted("training step"))
+        if (!((string[])["forward", "forward + backward", TrainingStep]).Any(Wanted))
             yield break;
         foreach (string precision in precisions)
-        {
-            device.Device.Precision = Precisions.Parse(precision);
-            yield return Step(device, precision, B: 1, T: 1024);
-        }
+            foreach ((int B, int T) in ((int, int)[])[(4, 256), (1, 1024), (8, 1024)])
+            {
+                device.Device.Precision = Precisions.Parse(precision);
+                foreach (EstimateRow row in Passes(device, precision, B, T))
+                    yield return row;
+            }
     }
 
     static EstimateRow Product(
@@ -121,33 +127,44 @@ static class EstimateCases
             () => ops.AdamW(gradient, weight, m, v, new(1e-4f, 0.9f, 0.999f, 1e-8f, 0.01f, 1))));
     }
 
-    static EstimateRow Step(EstimateDevice device, string precision, int B, int T)
+    // Of GPT-2 small, as ModelBench runs it.
+    static IEnumerable<EstimateRow> Passes(EstimateDevice device, string precision, int B, int T)
     {
         ModelConfig config = Gpt2.Small;
+        const int L = 12, C = 768, V = 50257;
+        double rows = (double)B * T, products = 2.0 * rows * (12.0 * L * C * C + (double)V * C);
+        double attention = 2.0 * rows * T * C * L, flops = 3 * products + 3.5 * attention;
+        string shape = $"B={B} T={T}";
         using var model = new LanguageModel(device.Device, config);
         int[] tokens = [.. Enumerable.Range(0, B * T).Select(i => (int)(i * 7919L % config.VocabSize))];
         SequenceBatch batch = new(tokens, [.. Enumerable.Repeat(T, B)], T);
+        using (var forward = new ModelSession(
+            model, new SessionOptions { MaxRows = B, MaxTokens = T, Logits = LogitsAt.All }))
+            yield return new("forward", shape, precision, products + attention, 0, 0,
+                device.Count(() => forward.Forward(batch)));
+
         int[] targets = batch.NextTokens();
         using var session = new ModelSession(
             model, new SessionOptions { MaxRows = B, MaxTokens = T, Backward = true });
         using var gradients = ParameterGradients.Create(model);
+        IReadOnlyList<LaunchSample> both = device.Count(() =>
+        {
+            gradients.Clear(model.Ops);
+            session.ForwardBackward(batch, targets, gradients, 1f / (B * (T - 1)));
+        });
+        yield return new("forward + backward", shape, precision, flops, 0, 0, both);
+
         var adamW = new AdamWOptions { LearningRate = 1e-4f };
         using var moments = new TensorArena(device.Device, TensorArena.Measure(device.Device,
             arena => _ = new OptimizerState(arena, model, gradients, adamW)), "moments");
         var optimizer = new OptimizerState(moments, model, gradients, adamW);
         // As Trainer.Next, which would refuse the gradient: most of its blocks did not run.
-        void Next()
+        IReadOnlyList<LaunchSample> update = device.Count(() =>
         {
-            gradients.Clear(model.Ops);
-            session.ForwardBackward(batch, targets, gradients, 1f / (B * (T - 1)));
             foreach (Tensor block in gradients.Set.Blocks)
                 _ = model.Ops.Norm(block);
             optimizer.Step(1e-4f, 1);
-        }
-        const int L = 12, C = 768, V = 50257;
-        double rows = (double)B * T, products = 2.0 * rows * (12.0 * L * C * C + (double)V * C);
-        double attention = 2.0 * rows * T * C * L;
-        return new("training step", $"GPT-2 small B={B} T={T}", precision,
-            3 * products + 3.5 * attention, 0, 0, device.Count(Next));
+        });
+        yield return new(TrainingStep, shape, precision, flops, 0, 0, [.. both, .. update]);
     }
 }

@@ -56,7 +56,7 @@ sealed class EstimatePage : IDisposable
         WriteCounts(architecture, rows);
         foreach (Card card in Card.All.Where(c => c.Architecture == architecture))
             WriteTimes(card, rows);
-        foreach (EstimateRow step in rows.Where(r => r.Samples.Count > 10))
+        foreach (EstimateRow step in rows.Where(r => r.Work == EstimateCases.TrainingStep))
             WriteKernels(Card.All.First(c => c.Architecture == architecture), step);
         WriteWorst(architecture, rows);
         _out.Flush();
