@@ -20,8 +20,12 @@ static class TestDevice
     /// <summary>Devices that run the kernels.</summary>
     public static IEnumerable<string> Ilgpu => ["simulator", "opencl", "cuda", "ptx"];
 
-    /// <summary>Devices with tensor cores, or with their instructions imitated.</summary>
-    public static IEnumerable<string> TensorCores => ["simulator", "cuda", "ptx"];
+    /// <summary>
+    /// Devices with tensor cores. The simulator's imitation (SimulatorTensorCores) is not among them: it exchanges
+    /// fragments through shared memory, so it runs other code than a GPU and takes seconds for a head, and ptx
+    /// runs the very instructions at every shape, with bounds, races and alignment watched.
+    /// </summary>
+    public static IEnumerable<string> TensorCores => ["cuda", "ptx"];
 
     /// <summary>
     /// All but the simulator. What calls many ops takes it minutes, and OpCaseTests runs every op on it.

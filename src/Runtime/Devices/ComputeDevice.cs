@@ -15,6 +15,7 @@ namespace HeadTap.Runtime;
 public sealed class ComputeDevice : IDisposable
 {
     readonly Context? _context;
+    readonly List<Ops> _ops = [];
     MemoryBuffer1D<float, Stride1D.Dense>? _partialSums;
 
     ComputeDevice(DeviceEntry entry, Context? context, Accelerator? accelerator)
@@ -161,6 +162,18 @@ public sealed class ComputeDevice : IDisposable
         _context?.Dispose();
         if (LiveBytes != 0)
             throw new InvalidOperationException($"{LiveBytes} bytes of device memory were never disposed.");
+    }
+
+    /// <summary>
+    /// Keeps the kernels that <paramref name="ops"/> loads until the device is disposed. ILGPU holds a kernel by
+    /// a weak reference: without this the next ops compile it again whenever the collector has run.
+    /// </summary>
+    internal void Keep(Ops ops)
+    {
+        if (IsHost)
+            return; // it has no kernels
+        lock (_ops)
+            _ops.Add(ops);
     }
 
     internal void Account(long bytes)

@@ -1,4 +1,6 @@
+using System.Collections.Concurrent;
 using System.Reflection;
+using System.Runtime.CompilerServices;
 using HeadTap.Kernels;
 using ILGPU.Backends.EntryPoints;
 using ILGPU.Backends.PTX;
@@ -16,11 +18,19 @@ static class InlinePtxKernel
     static readonly FieldInfo? Text = typeof(PTXCompiledKernel).GetField(
         "<PTXAssembly>k__BackingField", BindingFlags.Instance | BindingFlags.NonPublic);
 
+    static readonly ConditionalWeakTable<Accelerator, ConcurrentDictionary<MethodInfo, Delegate>> Loaded = [];
+
     /// <summary>
-    /// Compiles an explicitly grouped kernel and loads it; on CUDA it passes through <see cref="PtxLocals"/>.
+    /// Compiles an explicitly grouped kernel and loads it, once for each accelerator; on CUDA it passes through
+    /// <see cref="PtxLocals"/>.
     /// </summary>
     /// <typeparam name="TLauncher">An action of the stream, the grid and the kernel's arguments.</typeparam>
     internal static TLauncher Load<TLauncher>(Accelerator accelerator, MethodInfo kernel)
+        where TLauncher : Delegate
+        => (TLauncher)Loaded.GetOrCreateValue(accelerator)
+            .GetOrAdd(kernel, k => Compile<TLauncher>(accelerator, k));
+
+    static TLauncher Compile<TLauncher>(Accelerator accelerator, MethodInfo kernel)
         where TLauncher : Delegate
     {
         if (accelerator is not CudaAccelerator cuda)

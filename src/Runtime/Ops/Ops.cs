@@ -8,11 +8,22 @@ namespace HeadTap.Runtime;
 /// The mathematics of a device: one partial file per op. Each op checks shapes, then runs the host body or
 /// launches the kernel. "Writes" overwrites an output, "Adds into" accumulates.
 /// </summary>
-/// <remarks>Kernels are compiled when first used, so a program pays for what it runs.</remarks>
-public sealed partial class Ops(ComputeDevice device)
+/// <remarks>
+/// Kernels are compiled when first used, so a program pays for what it runs; others of the same device take
+/// them from there.
+/// </remarks>
+public sealed partial class Ops
 {
+    /// <summary>The ops of a device, which keeps the kernels they load until it is disposed.</summary>
+    public Ops(ComputeDevice device)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        Device = device;
+        device.Keep(this);
+    }
+
     /// <summary>Where the ops run; every tensor given to them must live there.</summary>
-    public ComputeDevice Device { get; } = device ?? throw new ArgumentNullException(nameof(device));
+    public ComputeDevice Device { get; }
 
     bool Host => Device.IsHost;
 

@@ -7,8 +7,7 @@ namespace HeadTap.Kernels.Tests;
 /// <summary>Edits of z as attention stores it, held against the same edits afterwards.</summary>
 public class AttentionEditedTests
 {
-    // One chunk of columns with both precisions, two chunks with one: the simulator takes seconds for each
-    // head.
+    // One chunk of columns with both precisions, two chunks with one.
     static IEnumerable<TestCaseData> Cases() =>
         from device in TestDevice.TensorCores
         from run in ((Precision, int, int)[])

@@ -4,8 +4,7 @@ using static HeadTap.Kernels.Tests.Numbers;
 
 namespace HeadTap.Kernels.Tests;
 
-/// <summary>Attention on tensor cores, and on the simulator, which exchanges their fragments in shared
-/// memory.</summary>
+/// <summary>Attention on tensor cores.</summary>
 public class AttentionTensorTests
 {
     // One past the tile, a padding row, a head that fills no step; heads and rows of unequal length in one

@@ -28,19 +28,17 @@ public class DeviceCasesTests
         Assert.That(new DeviceFilter("cuda:1", "").Count(s_all), Is.EqualTo(0));
     }
 
-    // The simulator imitates the instructions of tensor cores: its result is no proof of theirs. Attention
-    // once ran there alone.
+    // The interpreter is no proof of a GPU's tensor cores. Attention once ran on an imitation alone.
     [TestCase(typeof(AttentionTensorTests)), TestCase(typeof(AttentionEditedTests)),
         TestCase(typeof(HeadResultsTests)), TestCase(typeof(MatMulPrecisionTests)),
         TestCase(typeof(MatMulPartsTests))]
-    public void What_runs_on_imitated_tensor_cores_runs_on_CUDA_too(Type fixture)
+    public void What_runs_on_interpreted_tensor_cores_runs_on_CUDA_too(Type fixture)
     {
         ITest[] cases = [.. Cases(s_all).Where(c => c.ClassName == fixture.FullName)];
         string[] On(string device) => [.. cases.Where(c => c.Arguments.Contains(device))
             .Select(c => c.Name.Replace(device, "", StringComparison.Ordinal))];
-        Assert.That(On("simulator"), Is.Not.Empty);
-        Assert.That(On("simulator").Except(On("cuda")), fixture == typeof(MatMulPrecisionTests)
-            ? Has.All.StartsWith("A_device_without_tensor_cores") : Is.Empty);
+        Assert.That(On("ptx"), Is.Not.Empty);
+        Assert.That(On("ptx").Except(On("cuda")), Is.Empty);
     }
 
     static IEnumerable<ITest> Cases(ITest test) => test.IsSuite ? test.Tests.SelectMany(Cases) : [test];

@@ -5,9 +5,8 @@ using static HeadTap.Kernels.Tests.Numbers;
 namespace HeadTap.Kernels.Tests;
 
 /// <summary>
-/// Products in TF32 and BF16: the very kernels that CUDA runs, tensor cores imitated on the
-/// simulator; and on the tensor cores themselves, where the machine has them. The yardstick is a plain
-/// float32 loop over operands rounded the same way.
+/// Products in TF32 and BF16: the very kernels that CUDA runs, on the interpreter of PTX, and on tensor cores
+/// where the machine has them. The yardstick is a plain float32 loop over operands rounded the same way.
 /// </summary>
 public class MatMulPrecisionTests
 {

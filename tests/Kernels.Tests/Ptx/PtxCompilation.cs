@@ -14,33 +14,13 @@ static class PtxCompilation
 {
     // CUDA 11.8's, the newest that Debian 12 has a ptxas for; at run time the driver's own version decides.
     static readonly CudaInstructionSet InstructionSet = CudaInstructionSet.ISA_78;
-    static readonly Dictionary<CudaArchitecture, (Context Context, PTXBackend Backend)> Backends = [];
+    static readonly ConcurrentDictionary<CudaArchitecture, Compiler> Compilers = new();
     static readonly ConcurrentDictionary<(MethodInfo, CudaArchitecture), Lazy<string>> Compiled = new();
 
     /// <summary>The PTX of a kernel.</summary>
     public static string Of(MethodInfo kernel, CudaArchitecture architecture) =>
-        Compiled.GetOrAdd((kernel, architecture), key => new(() => Compile(key.Item1, key.Item2))).Value;
-
-    static string Compile(MethodInfo kernel, CudaArchitecture architecture)
-    {
-        lock (Backends)
-        {
-            if (!Backends.TryGetValue(architecture, out (Context Context, PTXBackend Backend) shared))
-                shared = Backends[architecture] = Open(architecture);
-            try
-            {
-                return Compile(shared.Backend, kernel);
-            }
-            catch
-            {
-                // One failed compile leaves ILGPU 1.5.3's context unusable: the next kernel gets a fresh one.
-                Backends.Remove(architecture);
-                shared.Backend.Dispose();
-                shared.Context.Dispose();
-                throw;
-            }
-        }
-    }
+        Compiled.GetOrAdd((kernel, architecture), key => new(() =>
+            Compilers.GetOrAdd(key.Item2, a => new(a)).Compile(key.Item1))).Value;
 
     static (Context Context, PTXBackend Backend) Open(CudaArchitecture architecture)
     {
@@ -48,6 +28,33 @@ static class PtxCompilation
             b => b.CPU(CPUDeviceKind.Nvidia).EnableAlgorithms().Optimize(OptimizationLevel.O2));
         return (context, new PTXBackend(
             context, new CudaCapabilityContext(architecture), architecture, InstructionSet, null));
+    }
+
+    // One at a time for an architecture: architectures compile side by side.
+    sealed class Compiler(CudaArchitecture architecture)
+    {
+        readonly Lock _turn = new();
+        (Context Context, PTXBackend Backend)? _open;
+
+        internal string Compile(MethodInfo kernel)
+        {
+            lock (_turn)
+            {
+                (Context context, PTXBackend backend) = _open ??= Open(architecture);
+                try
+                {
+                    return PtxCompilation.Compile(backend, kernel);
+                }
+                catch
+                {
+                    // One failed compile leaves ILGPU 1.5.3's context unusable: the next kernel gets a fresh one.
+                    _open = null;
+                    backend.Dispose();
+                    context.Dispose();
+                    throw;
+                }
+            }
+        }
     }
 
     static string Compile(PTXBackend backend, MethodInfo kernel)
