@@ -1,6 +1,3 @@
-using HeadTap.Kernels.Tests;
-using ILGPU.Runtime.Cuda;
-
 namespace HeadTap.PtxMachine.Tests;
 
 /// <summary>Reading of texts: what an entry declares, and what is refused at which line.</summary>
@@ -79,16 +76,5 @@ public sealed class ReaderTests
         string older = TestKernel.Text(line, target: "sm_75");
         Assert.That(Assert.Throws<PtxFault>(() => PtxModule.Parse(older))!.Kind,
             Is.EqualTo(FaultKind.Architecture));
-    }
-
-    /// <summary>Every kernel of the catalog, as ILGPU writes it for the oldest and the newest
-    /// architecture.</summary>
-    [Test]
-    public void All_our_kernels_are_read()
-    {
-        foreach ((KernelVariant kernel, CudaArchitecture architecture) in KernelCatalog.Builds)
-            if (architecture == kernel.Since)
-                Assert.DoesNotThrow(
-                    () => PtxModule.Parse(PtxCompilation.Of(kernel.Method, architecture)), kernel.Name);
     }
 }

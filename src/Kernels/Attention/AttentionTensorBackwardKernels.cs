@@ -8,7 +8,7 @@
 //
 //   shapes as in AttentionBackwardKernels, whose RowDots comes first
 //
-// Oracle: tests/Reference/AttentionReference.cs with rounded operands; on the simulator SimulatorTensorCores.
+// Oracle: tests/Reference/AttentionReference.cs with rounded operands; run on the interpreter of PTX.
 
 using ILGPU;
 using static HeadTap.Kernels.AttentionTensorTiles;

@@ -7,7 +7,7 @@
 //
 //   shapes as in AttentionKernels
 //
-// Oracle: tests/Reference/AttentionReference.cs with rounded operands; on the simulator SimulatorTensorCores.
+// Oracle: tests/Reference/AttentionReference.cs with rounded operands; run on the interpreter of PTX.
 
 using ILGPU;
 using static HeadTap.Kernels.AttentionTensorTiles;

@@ -9,7 +9,7 @@
 // number and so turns the tile: four of them a thread and operand for 512 multiply-adds.
 //
 // TX and TWeight say which neighbours are contiguous in memory; sizes and other strides are free. Tested on
-// the simulator with SimulatorTensorCores (MatMulTests). Oracle: tests/Reference/MatMulReference.cs.
+// the interpreter of PTX (MatMulTests). Oracle: tests/Reference/MatMulReference.cs.
 
 using ILGPU;
 using ILGPU.Runtime;

@@ -12,7 +12,7 @@
 //         which is what limits a 64 x 64 warp tile, and be packed by both warps that share them.
 //
 // TX and TWeight say which neighbours are contiguous in memory; sizes and other strides are free. Tested on
-// the simulator with SimulatorTensorCores (MatMulPrecisionTests). Oracle: tests/Reference/MatMulReference.cs.
+// the interpreter of PTX (MatMulPrecisionTests). Oracle: tests/Reference/MatMulReference.cs.
 
 using ILGPU;
 using ILGPU.Runtime;

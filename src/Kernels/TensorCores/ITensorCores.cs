@@ -6,8 +6,7 @@ namespace HeadTap.Kernels;
 /// What a warp of 32 lanes can do together: matrix products of fragments, loads of fragments, copies that run
 /// while it computes. Kernels are generic over it: <see cref="PtxTensorCores"/> is the hardware's (CUDA, from
 /// sm_80 on), <see cref="SimulatorTensorCores"/> computes the same fragments on the simulator, so that
-/// layouts,
-/// indices and pipelines are tested without a GPU. All lanes of a warp call together.
+/// their layouts are tested apart from PTX. All lanes of a warp call together.
 /// </summary>
 /// <remarks>
 /// Layouts are those of mma.m16n8k8 (TF32), mma.m16n8k16 (BF16) and ldmatrix in NVIDIA's PTX ISA manual. A

@@ -165,8 +165,8 @@ public sealed class ComputeDevice : IDisposable
     }
 
     /// <summary>
-    /// Keeps the kernels that <paramref name="ops"/> loads until the device is disposed. ILGPU holds a kernel by
-    /// a weak reference: without this the next ops compile it again whenever the collector has run.
+    /// Keeps the kernels that <paramref name="ops"/> loads until the device is disposed. ILGPU holds a kernel
+    /// by a weak reference: without this the next ops compile it again whenever the collector has run.
     /// </summary>
     internal void Keep(Ops ops)
     {

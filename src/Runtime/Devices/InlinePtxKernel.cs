@@ -21,8 +21,8 @@ static class InlinePtxKernel
     static readonly ConditionalWeakTable<Accelerator, ConcurrentDictionary<MethodInfo, Delegate>> Loaded = [];
 
     /// <summary>
-    /// Compiles an explicitly grouped kernel and loads it, once for each accelerator; on CUDA it passes through
-    /// <see cref="PtxLocals"/>.
+    /// Compiles an explicitly grouped kernel and loads it, once for each accelerator; on CUDA it passes
+    /// through <see cref="PtxLocals"/>.
     /// </summary>
     /// <typeparam name="TLauncher">An action of the stream, the grid and the kernel's arguments.</typeparam>
     internal static TLauncher Load<TLauncher>(Accelerator accelerator, MethodInfo kernel)

@@ -37,7 +37,7 @@ public class AttentionEagerTests
         Assert.That(p[10], Is.Zero);
     }
 
-    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.Models))]
+    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.All))]
     public void What_stands_in_padding_reaches_no_real_row(string device)
     {
         var shape = new AttentionReference(2, 6, 2, 5, [3, 6], 1);

@@ -17,7 +17,7 @@ public class VocabularyLossTests
 
     [Test, Combinatorial]
     public void Cross_entropy_is_as_exact_as_float32_allows(
-        [ValueSource(typeof(TestDevice), nameof(TestDevice.Models))] string device,
+        [ValueSource(typeof(TestDevice), nameof(TestDevice.All))] string device,
         [ValueSource(nameof(Shapes))] (int Rows, int K, int V, int Chunk) shape,
         [Values] bool transposed)
     {
@@ -34,7 +34,7 @@ public class VocabularyLossTests
 
     [Test, Combinatorial]
     public void Kl_divergence_is_as_exact_as_float32_allows(
-        [ValueSource(typeof(TestDevice), nameof(TestDevice.Models))] string device,
+        [ValueSource(typeof(TestDevice), nameof(TestDevice.All))] string device,
         [ValueSource(nameof(Shapes))] (int Rows, int K, int V, int Chunk) shape,
         [Values] bool transposed)
     {
@@ -70,7 +70,7 @@ public class VocabularyLossTests
         Agreement.Differences("db", Kl, b, kl.DBias);
     }
 
-    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.Models))]
+    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.All))]
     public void A_target_made_in_chunks_gives_the_bits_of_one_that_is_held(string device)
     {
         using var run = new Run(device, (4, 6, 700, 256), transposed: true);
@@ -83,7 +83,7 @@ public class VocabularyLossTests
         Assert.That(losses.All(loss => loss > 0), Is.True);
     }
 
-    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.Models))]
+    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.All))]
     public void Equal_logits_give_exactly_zero_and_no_gradient(string device)
     {
         using var run = new Run(device, (3, 5, 900, 256), transposed: false);
@@ -92,7 +92,7 @@ public class VocabularyLossTests
         Assert.That(run.DX, Is.All.Zero);
     }
 
-    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.Models))]
+    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.All))]
     public void A_shift_of_all_logits_changes_nothing(string device)
     {
         // The largest logits of the two rows come in different chunks, so both maxima move, at different
@@ -104,7 +104,7 @@ public class VocabularyLossTests
         Assert.That(chunks.Gradient(), Is.All.Zero);
     }
 
-    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.Models))]
+    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.All))]
     public void Chunks_without_mass_weigh_nothing_and_missing_mass_is_infinite(string device)
     {
         const float none = float.NegativeInfinity;
@@ -121,7 +121,7 @@ public class VocabularyLossTests
 
     [Test, Combinatorial]
     public void Infinite_terms_whose_mass_vanishes_count_nothing(
-        [ValueSource(typeof(TestDevice), nameof(TestDevice.Models))] string device)
+        [ValueSource(typeof(TestDevice), nameof(TestDevice.All))] string device)
     {
         // e^(0 - 200) is 0 in float32: what the first chunk lacks in b no longer matters.
         using var chunks = new Chunks(device, [0, 200], [float.NegativeInfinity, 3], 1, 1);
@@ -130,7 +130,7 @@ public class VocabularyLossTests
 
     [Test, Combinatorial]
     public void NaN_is_visible_in_loss_and_gradient(
-        [ValueSource(typeof(TestDevice), nameof(TestDevice.Models))] string device,
+        [ValueSource(typeof(TestDevice), nameof(TestDevice.All))] string device,
         [Values] bool inTarget, [Values(0, 300, 599)] int place)
     {
         float[] a = Normal(1, 2 * 600), b = Normal(2, 2 * 600);
@@ -144,7 +144,7 @@ public class VocabularyLossTests
 
     [Test, Combinatorial]
     public void Rows_that_are_not_counted_cost_nothing_and_targets_outside_are_NaN(
-        [ValueSource(typeof(TestDevice), nameof(TestDevice.Models))] string device,
+        [ValueSource(typeof(TestDevice), nameof(TestDevice.All))] string device,
         [Values(3, 7, 20)] int chunk)
     {
         using var run = new Run(device, (4, 3, 20, chunk), transposed: false, [-1, 19, 20, -5]);
@@ -157,7 +157,7 @@ public class VocabularyLossTests
         Assert.That(dX.AsSpan(6).ToArray(), Is.All.NaN);
     }
 
-    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.Models))]
+    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.All))]
     public void A_row_alone_gives_the_bits_it_gives_in_a_batch(string device)
     {
         using var run = new Run(device, (5, 16, 1100, 300), transposed: true);

@@ -16,13 +16,15 @@ public class MatMulPrecisionTests
     static readonly (int Rows, int K, int N)[] Shapes =
         [(20, 36, 12), (17, 21, 9), (131, 16, 8), (3, 5, 130)];
 
-    // Several tiles each way and many steps of terms: minutes on the simulator.
-    static readonly (int Rows, int K, int N)[] LargeShapes = [(257, 771, 389), (512, 768, 640)];
+    // Several tiles each way, more steps of terms than a pipeline has stages, aligned and not. The interpreter
+    // takes seconds for what a GPU's tests take, and sees no more there.
+    static (int Rows, int K, int N)[] LargeShapes(string device) => device == "ptx"
+        ? [(257, 133, 389), (264, 160, 136)] : [(257, 771, 389), (512, 768, 640)];
 
     static IEnumerable<TestCaseData> Products() =>
         from device in TestDevice.TensorCores
         from precision in Reduced
-        from shape in device is "cuda" or "ptx" ? Shapes.Concat(LargeShapes) : Shapes
+        from shape in Shapes.Concat(LargeShapes(device))
         select new TestCaseData(device, precision, shape);
 
     static IEnumerable<TestCaseData> DevicePrecisions() =>

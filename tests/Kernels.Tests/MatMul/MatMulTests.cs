@@ -7,7 +7,7 @@ namespace HeadTap.Kernels.Tests;
 
 public class MatMulTests
 {
-    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.Models))]
+    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.All))]
     public void A_row_alone_gives_the_bits_it_gives_in_a_batch(string device)
     {
         using var run = new Run(device, (11, 263, 547));

@@ -47,7 +47,7 @@ static class PtxCompilation
                 }
                 catch
                 {
-                    // One failed compile leaves ILGPU 1.5.3's context unusable: the next kernel gets a fresh one.
+                    // One failed compile leaves ILGPU 1.5.3's context unusable: the next gets a fresh one.
                     _open = null;
                     backend.Dispose();
                     context.Dispose();

@@ -22,6 +22,11 @@ public partial class PtxTests
         MethodInfo kernel, CudaArchitecture architecture)
         => Assert.That(PtxCompilation.Of(kernel, architecture), Does.Not.Match(Forbidden()));
 
+    // PtxMachine.Tests would compile every kernel again for this.
+    [TestCaseSource(nameof(AllKernels))]
+    public void Is_read_by_the_interpreter(MethodInfo kernel, CudaArchitecture architecture)
+        => Assert.DoesNotThrow(() => PtxMachine.PtxModule.Parse(PtxCompilation.Of(kernel, architecture)));
+
     [Test]
     public void An_approximate_function_or_a_double_would_be_seen()
     {

@@ -5,7 +5,7 @@ namespace HeadTap.Models.Tests;
 
 public class TokenLossTests
 {
-    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.Models))]
+    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.All))]
     public void Losses_of_positions_are_as_exact_as_float32_allows(string device)
     {
         // Losses lie above the blocks.

@@ -11,7 +11,7 @@ public class WeighedLossTests
 
     [Test, Combinatorial]
     public void Gradients_of_weighed_losses_are_as_exact_as_float32_allows(
-        [ValueSource(typeof(TestDevice), nameof(TestDevice.Models))] string device,
+        [ValueSource(typeof(TestDevice), nameof(TestDevice.All))] string device,
         [Values] bool logitsRecorded)
     {
         using var run = new Run(device, logitsRecorded);
@@ -26,7 +26,7 @@ public class WeighedLossTests
 
     [Test, Combinatorial]
     public void Divergence_from_another_models_logits_is_as_exact_as_float32_allows(
-        [ValueSource(typeof(TestDevice), nameof(TestDevice.Models))] string device,
+        [ValueSource(typeof(TestDevice), nameof(TestDevice.All))] string device,
         [Values] bool logitsRecorded)
     {
         using var run = new Run(device, logitsRecorded);
