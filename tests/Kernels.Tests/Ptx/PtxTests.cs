@@ -17,13 +17,18 @@ public partial class PtxTests
     static IEnumerable<TestCaseData> KernelsOfSm80() => AllKernels()
         .Where(c => (CudaArchitecture)c.Arguments[1]! == CudaArchitecture.SM_80);
 
+    static IEnumerable<TestCaseData> KernelsOfTheirFirst() => KernelCatalog.Builds
+        .Where(b => b.Architecture == b.Kernel.Since)
+        .Select(b => new TestCaseData(b.Kernel.Method, b.Architecture)
+            .SetArgDisplayNames(b.Kernel.Name, b.Architecture.ToString()));
+
     [TestCaseSource(nameof(AllKernels))]
     public void Compiles_without_approximate_functions_or_doubles(
         MethodInfo kernel, CudaArchitecture architecture)
         => Assert.That(PtxCompilation.Of(kernel, architecture), Does.Not.Match(Forbidden()));
 
     // PtxMachine.Tests would compile every kernel again for this.
-    [TestCaseSource(nameof(AllKernels))]
+    [TestCaseSource(nameof(KernelsOfTheirFirst))]
     public void Is_read_by_the_interpreter(MethodInfo kernel, CudaArchitecture architecture)
         => Assert.DoesNotThrow(() => PtxMachine.PtxModule.Parse(PtxCompilation.Of(kernel, architecture)));
 
