@@ -113,7 +113,9 @@ public abstract class OpCase<TShape> : OpCase where TShape : notnull
     /// <summary>The smallest shapes that cross every edge of the kernels: every device runs them.</summary>
     protected abstract IReadOnlyList<TShape> Shapes { get; }
 
-    /// <summary>Shapes for all devices but the simulator.</summary>
+    /// <summary>
+    /// Shapes for all devices but the simulator: more groups or values than an edge needs.
+    /// </summary>
     protected virtual IReadOnlyList<TShape> LargeShapes => [];
 
     /// <summary>More than one item of the host's threads.</summary>

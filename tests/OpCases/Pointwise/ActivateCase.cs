@@ -67,14 +67,16 @@ public readonly record struct ActivationShape(Activation Kind, int N, float Devi
         .. from kind in Enum.GetValues<Activation>()
            from n in (int[])[7, 129, 517]
            select new ActivationShape(kind, n, n == 129 ? 6 : 1),
+    ];
+
+    internal static ActivationShape[] Long { get; } =
+    [
         .. from kind in Enum.GetValues<Activation>()
            from x in (float[])[0f, 1e-30f, 1e-4f, 3f, 10f, 12.5f, 50f]
            from sign in (int[])[1, -1]
            select new ActivationShape(kind, 1, sign * x),
+        .. Enum.GetValues<Activation>().Select(kind => new ActivationShape(kind, 3 * 16384 + 5, 3)),
     ];
-
-    internal static ActivationShape[] Long { get; } =
-        [.. Enum.GetValues<Activation>().Select(kind => new ActivationShape(kind, 3 * 16384 + 5, 3))];
 
     internal static ActivationShape[] Timed { get; } =
         [.. Enum.GetValues<Activation>().Select(kind => new ActivationShape(kind, 1024 * 3072, 1))];

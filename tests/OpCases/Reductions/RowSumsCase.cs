@@ -27,9 +27,10 @@ public sealed class RowSumsCase : OpCase<MatrixShape>
     public override string BenchFamily => "reductions";
 
     protected override IReadOnlyList<MatrixShape> Shapes =>
-        [new(1, 1, 3), new(37, 5, 3), new(3, 257, 3), new(130, 65, 3)];
+        [new(1, 1, 3), new(37, 5, 3), new(3, 257, 3)];
 
-    protected override IReadOnlyList<MatrixShape> LargeShapes => [new(2, 3000, 3), new(1237, 37, 3)];
+    protected override IReadOnlyList<MatrixShape> LargeShapes =>
+        [new(130, 65, 3), new(2, 3000, 3), new(1237, 37, 3)];
 
     protected override IReadOnlyList<MatrixShape> BenchShapes => [new(256, 50257)];
 

@@ -40,7 +40,7 @@ public sealed class SupermaskCase : OpCase<MaskShape>
             .. from n in (int[])[1, 7, 257]
                from contents in Enum.GetValues<Scores>()
                select new MaskShape(n, n / 3, contents),
-            new(517, 172, Scores.Ties), new(4099, 1366, Scores.Hostile),
+            new(517, 172, Scores.Ties),
         ];
 
     protected override IReadOnlyList<MaskShape> LargeShapes =>
