@@ -13,9 +13,9 @@ static class TestDevice
 
     /// <summary>
     /// Names for [ValueSource] and [TestCaseSource]: all but the simulator. It starts a thread of the system
-    /// for each of a group's, and ptx runs the same kernels with the same arguments in a tenth of its time and
-    /// sees more. What the simulator alone sees is an index beyond its view that lies within the arena: for
-    /// that OpCaseTests runs every op on it, and tests of <see cref="Ilgpu"/> the forced variants of a product.
+    /// for each of a group's, and ptx runs the same kernels with the same arguments in a tenth of its time
+    /// and sees more. What the simulator alone sees is an index beyond its view that lies within the arena:
+    /// for that OpCaseTests runs every op on it, and <see cref="Ilgpu"/> has forced variants of a product.
     /// </summary>
     public static IEnumerable<string> All => Hosts.Concat(["opencl", "cuda", "ptx"]);
 
