@@ -113,18 +113,24 @@ public static class MatMulPipelinedKernels
             CopyOne<TCores>(shared, origin, word + 3 * LinesApart, global, address, at + 3 * step,
                 lines - 3 * LinesApart);
         }
-        else
+        else if (from.Wide != 0)
         {
             int line = (Group.IdxX & 31) << 2, term = Group.IdxX >> 5;
-            int word = to + term * Padded + line;
             int count = OperandTile.Count<TLayout>(from, line, term0 + term);
-            if (from.Wide != 0)
-                TCores.Copy4(shared, origin, word, global, address,
-                    count == 0 ? 0 : At(from, line, term0 + term), count);
-            else
-                for (int i = 0; i < 4; i++)
-                    TCores.Copy1(shared, origin, word + i, global, address,
-                        i < count ? At(from, line + i, term0 + term) : 0, i < count ? 1 : 0);
+            TCores.Copy4(shared, origin, to + term * Padded + line, global, address,
+                count == 0 ? 0 : At(from, line, term0 + term), count);
+        }
+        else
+        {
+            // A warp takes 32 neighbouring lines of a term.
+            int line = Group.IdxX & (Tile - 1);
+            for (int i = 0; i < Terms; i += BlockSize / Tile)
+            {
+                int term = i + (Group.IdxX >> 7);
+                CopyOne<TCores>(shared, origin, to + term * Padded + line, global, address,
+                    At(from, line, term0 + term),
+                    term0 + term < from.Terms ? from.Lines - from.FirstLine - line : 0);
+            }
         }
     }
 

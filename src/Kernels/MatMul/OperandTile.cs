@@ -107,25 +107,42 @@ static class OperandTile
         where TCores : struct, ITensorCores
         where TLayout : struct, IOperandLayout
     {
+        if (from.Wide == 0)
+        {
+            CopyWords<TCores, TLayout>(shared, origin, to, global, address, from, term0, threads);
+            return;
+        }
         for (int first = 0; first < Chunks<TLayout>(); first += threads)
         {
             int chunk = first + Group.IdxX;
             int line = Line<TLayout>(chunk), term = Term<TLayout>(chunk);
-            int word = to + Word<TLayout>(line, term);
             int count = Count<TLayout>(from, line, term0 + term);
-            long at = count == 0 ? 0 : (from.FirstLine + line) * from.LineStride
-                + (term0 + term) * from.TermStride;
-            if (from.Wide != 0)
-                TCores.Copy4(shared, origin, word, global, address, at, count);
-            else
-            {
-                long step = TLayout.KContiguous ? from.TermStride : from.LineStride;
-                for (int i = 0; i < 4; i++)
-                    TCores.Copy1(shared, origin, word + i, global, address,
-                        i < count ? at + i * step : 0, i < count ? 1 : 0);
-            }
+            TCores.Copy4(shared, origin, to + Word<TLayout>(line, term), global, address,
+                count == 0 ? 0 : At(from, line, term0 + term), count);
         }
     }
+
+    // Neighbouring threads take neighbouring words, so a copy of a warp reads two or three lines of 64 bytes
+    // and writes 32 banks. By chunks of four it read a word of every chunk in 8 lines (docs/log.md).
+    static void CopyWords<TCores, TLayout>(
+        ArrayView<float> shared, int origin, int to, ArrayView<float> global, long address,
+        in OperandSource from, int term0, int threads)
+        where TCores : struct, ITensorCores
+        where TLayout : struct, IOperandLayout
+    {
+        for (int first = 0; first < FloatWords<TLayout>(); first += threads)
+        {
+            int e = first + Group.IdxX;
+            int line = TLayout.KContiguous ? e >> 4 : e & (TLayout.Lines - 1);
+            int term = TLayout.KContiguous ? e & 15 : e >> (TLayout.Lines == 128 ? 7 : 6);
+            bool there = from.FirstLine + line < from.Lines && term0 + term < from.Terms;
+            TCores.Copy1(shared, origin, to + Word<TLayout>(line, term), global, address,
+                there ? At(from, line, term0 + term) : 0, there ? 1 : 0);
+        }
+    }
+
+    static long At(in OperandSource from, int line, int term)
+        => (from.FirstLine + line) * from.LineStride + term * from.TermStride;
 
     /// <summary>The word of a number in a tile of floats.</summary>
     internal static int Word<TLayout>(int line, int term) where TLayout : struct, IOperandLayout
