@@ -104,7 +104,8 @@ public sealed class AtlasFacts
     {
         string[] fields = line.Split('\t');
         if (fields.Length != 7)
-            throw new UserException($"{where}: {fields.Length} columns, expected 7 separated by tabs.");
+            throw new UserException($"{where}: {Counted.Of(fields.Length, "column")}, expected 7 separated "
+                + "by tabs.");
         string[] neighbours = fields[6].Length == 0 ? [] : fields[6].Split(';');
         foreach (string value in fields.Take(6).Concat(neighbours))
             if (value.Length == 0 || value != value.Trim() || value.Contains("  ", StringComparison.Ordinal))

@@ -33,7 +33,7 @@ public sealed class BoundsTests
     [TestCase("inject evaluate --data {pairs.jsonl} --choose train", "--choose is \"train\"")]
     [TestCase("inject random --data {pairs.jsonl} --layer 1 --count 0", "--count is 0; expected 1 or more")]
     [TestCase("inject random --data {pairs.jsonl} --layer 2", "expected layers from 0 to 1")]
-    [TestCase("inject random --data {pairs.jsonl} --layer 1 --tau 1,2", "1 layers and 2 magnitudes")]
+    [TestCase("inject random --data {pairs.jsonl} --layer 1 --tau 1,2", "1 layer and 2 magnitudes")]
     [TestCase("inject random --data {pairs.jsonl} --layer 1 --placement published", "expected 0 to 0")]
     [TestCase("inject suggest --data {pairs.jsonl} --count 0", "--count is 0; expected 1 to 280")]
     [TestCase("inject suggest --data {pairs.jsonl} --count 281", "--count is 281; expected 1 to 280")]

@@ -84,12 +84,13 @@ static class EvalCommand
         EvalResult score = run.RunJob(context => EvalJob.Run(options, context));
         if (run.Json)
             return run.WriteJson(score, ModelJobsJson.Default.EvalResult);
-        run.Line($"loss              {score.Loss:0.000000}  nats a token, mean of {score.Tokens} tokens");
+        run.Line($"loss              {score.Loss:0.000000}  nats a token, mean of "
+            + $"{Counted.Of(score.Tokens, "token")}");
         run.Line($"perplexity        {score.Perplexity:0.0000}  exp of that mean");
-        run.Line($"window perplexity {score.WindowPerplexity:0.0000}  mean over {score.Windows} windows of "
-            + "exp(their mean loss)");
+        run.Line($"window perplexity {score.WindowPerplexity:0.0000}  mean over "
+            + $"{Counted.Of(score.Windows, "window")} of exp(their mean loss)");
         run.Line($"token accuracy    {score.Accuracy:P2}");
-        run.Remark($"{score.TokensPerSecond:0} tokens/s, {score.Documents} documents, "
+        run.Remark($"{score.TokensPerSecond:0} tokens/s, {Counted.Of(score.Documents, "document")}, "
             + $"context {score.Context}, stride {score.Stride}");
         return ExitCode.Done;
     }

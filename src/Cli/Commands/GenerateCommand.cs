@@ -1,4 +1,5 @@
 using System.CommandLine;
+using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
 
@@ -49,7 +50,7 @@ static class GenerateCommand
         else
             foreach (GeneratedText text in result.Texts)
                 run.Line(text.Text is null ? string.Join(',', text.NewIds) : text.PromptText + text.Text);
-        run.Remark($"{result.Tokens} tokens, {result.TokensPerSecond:0.0} a second");
+        run.Remark($"{Counted.Of(result.Tokens, "token")}, {result.TokensPerSecond:0.0} a second");
         return ExitCode.Done;
     }
 }

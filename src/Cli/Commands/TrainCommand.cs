@@ -1,4 +1,5 @@
 using System.CommandLine;
+using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
 
@@ -50,8 +51,9 @@ static class TrainCommand
 
     static void Print(Invocation run, TrainResult result)
     {
-        run.Line($"{(result.Complete ? "trained" : "stopped, the same call goes on")}: {result.Step} steps, "
-            + $"{result.Tokens} tokens, {TimeSpan.FromSeconds(result.Seconds):hh\\:mm\\:ss}"
+        run.Line($"{(result.Complete ? "trained" : "stopped, the same call goes on")}: "
+            + $"{Counted.Of(result.Step, "step")}, "
+            + $"{Counted.Of(result.Tokens, "token")}, {TimeSpan.FromSeconds(result.Seconds):hh\\:mm\\:ss}"
             + (result.Loss is { } loss ? $", loss {loss:0.0000}" : ""));
         if (result.Evaluation is { } atlas)
             EvalCommand.Print(run, atlas);

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using HeadTap.Models;
+using HeadTap.Runtime;
 using Spectre.Console;
 
 namespace HeadTap.Cli;
@@ -71,7 +72,7 @@ static class VerifyCommand
             : $"sizes    of {published}; whether the weights are its own, compare the hash with "
                 + $"the one the hub shows for {found.Repository}/model.safetensors");
         bool passed = found.Finite && found.Sites.All(s => s.Passed);
-        run.Line($"{Verdict(passed)}: {found.Tokens} tokens on {found.Device} "
+        run.Line($"{Verdict(passed)}: {Counted.Of(found.Tokens, "token")} on {found.Device} "
             + $"against float64, bound {SiteParity.Tolerance:0e+0} of the largest value");
         IReadOnlyList<VerifiedInjection> checks = found.Injections.Checks;
         if (checks.Count > 0)

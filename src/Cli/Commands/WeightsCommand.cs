@@ -1,5 +1,6 @@
 using System.CommandLine;
 using HeadTap.Models;
+using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
 
@@ -39,7 +40,8 @@ static class WeightsCommand
         if (run.Json)
             return run.WriteJson(files, ModelJobsJson.Default.IReadOnlyListPulledFile);
         foreach (PulledFile f in files)
-            run.Line($"{f.File}  {f.Bytes} bytes  {f.Checksum ?? "no checksum from the server"}");
+            run.Line($"{f.File}  {Counted.Of(f.Bytes, "byte")}  "
+                + $"{f.Checksum ?? "no checksum from the server"}");
         return ExitCode.Done;
     }
 }

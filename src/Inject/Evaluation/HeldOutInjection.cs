@@ -86,8 +86,8 @@ public sealed record HeldOutInjection(CellSummary Chosen, double[] Probability, 
         IReadOnlyList<EncodedPair> validation, IReadOnlyList<EncodedPair> test, SweepGrid grid)
     {
         if (validation.Count == 0 || test.Count < 2)
-            throw new UserException($"{validation.Count} pairs to choose a cell and {test.Count} to measure "
-                + "it on; expected at least one and two");
+            throw new UserException($"{Counted.Of(validation.Count, "pair")} to choose a cell and "
+                + $"{test.Count} to measure it on; expected at least one and two");
         if (test.All(p => p.Memory.SequenceEqual(test[0].Memory)))
             throw new UserException("all pairs to measure on have one memory; expected others to draw from");
         if (grid.Positions.Contains(MemoryPositions.Entity)

@@ -57,8 +57,8 @@ public sealed class SweepFolder : IDisposable
             prompts = run.Rows(Prompts);
             rows = run.Rows(Cells, prompts.Rows * cells.Count);
             return rows.Rows == prompts.Rows * cells.Count ? new(run, cells, prompts, rows)
-                : throw new UserException($"{Quoted.Path(path)}: {Cells} has {rows.Rows} rows where "
-                    + $"{Prompts} stands for {prompts.Rows * cells.Count}; expected a new folder");
+                : throw new UserException($"{Quoted.Path(path)}: {Cells} has {Counted.Of(rows.Rows, "row")} "
+                    + $"where {Prompts} stands for {prompts.Rows * cells.Count}; expected a new folder");
         }
         catch
         {

@@ -71,7 +71,8 @@ public static class InjectRandomJob
             : InjectionWords.Layers(options.Layer, data.Config);
         float[] taus = [.. InjectionWords.Numbers(nameof(options.Tau), options.Tau)];
         if (!options.Drawn && (layers.Length > 1 || taus.Length > 1))
-            throw new UserException($"{layers.Length} layers and {taus.Length} magnitudes without "
+            throw new UserException($"{Counted.Of(layers.Length, "layer")} and "
+                + $"{Counted.Of(taus.Length, "magnitude")} without "
                 + $"{Field.Of(nameof(options.Drawn))}; expected one of each");
         RandomMemoryOptions memories = Memories(options, layers[0], taus[0]);
         memories.Validate(data.Config);

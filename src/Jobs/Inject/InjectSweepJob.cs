@@ -101,7 +101,8 @@ public static class InjectSweepJob
         new SweepReport(summary, cost, Title(data)).Save(page, drill);
         long cells = (long)(results.Done - before) * grid.Cells.Count;
         context.Remark?.Invoke(cells == 0 ? "complete already; nothing was computed"
-            : $"{cells} cells in {time.TotalSeconds:0.0} s, {cells / time.TotalSeconds:0} a second; {page}");
+            : $"{Counted.Of(cells, "cell")} in {time.TotalSeconds:0.0} s, {cells / time.TotalSeconds:0} a "
+                + $"second; {page}");
         return new InjectSweepResult(summary.Rows.Count, summary.Cells.Count, summary.ExplicitProbability,
             summary.Probability, cost.Saved,
             SweepSummary.Choices.ToDictionary(c => c.Name, c => Cell(summary.Best(c))))

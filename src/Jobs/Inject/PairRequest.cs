@@ -97,7 +97,7 @@ public sealed record PairData(string Folder, string File, ModelConfig Config, By
         if (grid.Encoders.Contains(MemoryEncoder.Layer)
             && Pairs.FirstOrDefault(p => p.Memory.Length + 1 > Config.ContextLength) is { } tooLong)
             throw new UserException($"the memory {Quoted.Name(tooLong.Pair.Memory)} has "
-                + $"{tooLong.Memory.Length} tokens; the encoder layer takes at most "
+                + $"{Counted.Of(tooLong.Memory.Length, "token")}; the encoder layer takes at most "
                 + $"{Config.ContextLength - 1}");
         if (grid.Positions is [MemoryPositions.Entity] && !Pairs.Any(p => p.HasEntity))
             throw new UserException($"{Quoted.Path(File)}: no prompt contains its obscure_entity, so "

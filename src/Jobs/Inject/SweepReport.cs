@@ -32,8 +32,8 @@ public sealed class SweepReport(SweepSummary summary, SweepCost cost, string tit
 
     void Overview(HtmlReport page)
     {
-        page.Paragraph($"{summary.Rows.Count} pairs of prompts. The answer's mean probability is "
-            + $"{Percent(summary.ExplicitProbability)} after the single-hop prompts and "
+        page.Paragraph($"{Counted.Of(summary.Rows.Count, "pair")} of prompts. The answer's mean probability "
+            + $"is {Percent(summary.ExplicitProbability)} after the single-hop prompts and "
             + $"{Percent(summary.Probability)} after the multi-hop prompts. Each pair's memory is added to "
             + $"{SiteNames.Of(_grid.Target)} of the layer while the multi-hop prompt runs, tau times its "
             + "vector"
@@ -94,8 +94,8 @@ public sealed class SweepReport(SweepSummary summary, SweepCost cost, string tit
         if (gains == 0)
             return;
         page.Heading("Pair by pair").Paragraph($"At layer {best.Cell.Layer}, tau {Tau(best.Cell.Tau)}: the "
-            + $"{gains} pairs whose answer gains most, then the {losses} that gain least. All are in "
-            + "cells.jsonl.");
+            + $"{Counted.Of(gains, "pair")} whose answer gains most, then the {losses} that gain least. All "
+            + "are in cells.jsonl.");
         foreach (var row in order.Take(gains).Concat(order.TakeLast(losses)))
             Pair(page, row.Prompt, row.Cells, row.Cells[cell]);
     }

@@ -86,8 +86,8 @@ public static class LensScanJob
             $"{prompt.Folder}: no tokenizer files, so tokens have no words to look up");
         bool[] listed = words.Tokens(tokenizer, prompt.Config.VocabSize);
         if (!listed.Contains(true))
-            throw new UserException($"{Quoted.Path(file)}: none of its {words.Words.Count} words is a token "
-                + "of this model; expected at least one");
+            throw new UserException($"{Quoted.Path(file)}: none of its "
+                + $"{Counted.Of(words.Words.Count, "word")} is a token of this model; expected at least one");
         LensPlaces places = options.Places.Read(prompt.Folder, prompt.Config);
         string? page = options.Out;
         if (page is not null)

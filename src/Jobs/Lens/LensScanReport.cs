@@ -1,6 +1,7 @@
 using HeadTap.Lens;
 using HeadTap.Models;
 using HeadTap.Reports;
+using HeadTap.Runtime;
 
 namespace HeadTap.Jobs;
 
@@ -15,11 +16,13 @@ static class LensScanReport
     internal static HtmlReport Make(LensScanFindings found, string list)
     {
         var report = new HtmlReport($"Which heads write words of {list}");
-        report.Paragraph($"Of the {found.Places.Request.Top} tokens that each head points at after the last "
-            + $"token of a prompt, the number that are in the list; mean over {found.Prompts} prompts. As "
-            + $"many tokens drawn from the vocabulary would have {found.Chance:0.0}: {found.Listed} of its "
-            + $"{found.Vocabulary} tokens are words of the list, without spaces and in lower case; "
-            + $"{found.Spelled} of the {found.Words} words are a single token.");
+        report.Paragraph($"Of the {Counted.Of(found.Places.Request.Top, "token")} that each head points at "
+            + "after the last token of a prompt, the number that are in the list; mean over "
+            + $"{Counted.Of(found.Prompts, "prompt")}. As many tokens drawn from the vocabulary would have "
+            + $"{found.Chance:0.0}: {found.Listed} of its {Counted.Of(found.Vocabulary, "token")} "
+            + $"{Counted.Verb(found.Listed, "is a word", "are words")} of the list, without spaces and in "
+            + $"lower case; {found.Spelled} of the {Counted.Of(found.Words, "word")} "
+            + $"{Counted.Verb(found.Spelled, "is", "are")} a single token.");
         int columns = found.Columns.Count;
         string[] names = [.. found.Columns.Select(c => c.Replace("head ", "", StringComparison.Ordinal))];
         // One scale for the lens and the logit lens, which are to be compared.

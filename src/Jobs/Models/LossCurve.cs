@@ -1,6 +1,7 @@
 using System.Globalization;
 using HeadTap.Models;
 using HeadTap.Reports;
+using HeadTap.Runtime;
 
 namespace HeadTap.Jobs;
 
@@ -24,7 +25,7 @@ static class LossCurve
     {
         int width = Math.Max(1, (rows.Count + MostPoints - 1) / MostPoints);
         string mean = width == 1 ? ""
-            : string.Create(CultureInfo.InvariantCulture, $", mean of {width} steps");
+            : string.Create(CultureInfo.InvariantCulture, $", mean of {Counted.Of(width, "step")}");
         List<ChartCurve> curves =
         [
             new("training" + mean, [.. rows.Chunk(width)

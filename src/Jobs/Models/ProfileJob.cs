@@ -49,7 +49,8 @@ public sealed record ProfileResult(
 {
     /// <summary>A short description of the measurement.</summary>
     [JsonIgnore]
-    public string Caption => $"{BatchSize} x {Tokens} tokens, {Repeats} repeats in turns";
+    public string Caption => $"{BatchSize} x {Counted.Of(Tokens, "token")}, {Counted.Of(Repeats, "repeat")} "
+        + "in turns";
 }
 
 /// <summary>The costs of each kind of recording on one device.</summary>

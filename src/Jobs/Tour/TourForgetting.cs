@@ -73,7 +73,7 @@ public sealed record TourForgetting(string Prompt, string Before, string After, 
         $"\"{Prompt} ...\" is forgotten by {AscentSteps} steps of gradient ascent: before, the model writes "
             + $"\"{Before}\", after, \"{After}\"",
         $"{OthersAfter} of {OthersBefore} other codes still come out; one-hop questions {OneHopAfter:P1} "
-            + $"right ({OneHopBefore:P1} before); {ChangedWeights} weights changed",
+            + $"right ({OneHopBefore:P1} before); {Counted.Of(ChangedWeights, "weight")} changed",
         $"undone: {(Restored ? "the same bits as before" : "NOT the same bits")}",
     ];
 }

@@ -66,7 +66,8 @@ public static class TourJob
         };
     }
 
-    static string Sizes(LanguageModel model) => $"{model.Config.Layers} layers, {model.Config.Heads} heads, "
+    static string Sizes(LanguageModel model) => $"{Counted.Of(model.Config.Layers, "layer")}, "
+        + $"{Counted.Of(model.Config.Heads, "head")}, "
         + $"width {model.Config.Width}, vocabulary {model.Config.VocabSize}, {model.Parameters.TotalLength} "
         + "parameters";
 }

@@ -37,7 +37,9 @@ public sealed record RecitalRequest
     {
         ModelConfig config = text.Config;
         if (Prompt is not null && asked.Count(s => s.Prompt is not null) is > 0 and var count)
-            text.Say($"{count} of {asked.Count} sequences are asked from the end of their own prompt; "
+            text.Say($"{count} of {Counted.Of(asked.Count, "sequence")} "
+                + Counted.Verb(asked.Count, "is asked from the end of its own prompt; ",
+                    "are asked from the end of their own prompt; ")
                 + $"{Field.Of(nameof(Prompt))} counts for the others");
         bool own = asked.Count > 0 && asked.All(s => s.Prompt is not null);
         int first = text.Bos is null ? 0 : 1;
@@ -96,12 +98,15 @@ public sealed record RecitalRequest
             else if (LongRows == "refuse") // its first n + k tokens may do
                 rows.Add((sequence, i + 1));
         }
+        int all = rows.Count + (LongRows == "shorten" ? 0 : tooLong);
+        string are = Counted.Verb(all, "is", "are");
         if (tooLong > 0 && LongRows != "refuse")
-            context.Remark?.Invoke($"{Quoted.Path(file)}: {tooLong} of {rows.Count + (LongRows == "shorten"
-                ? 0 : tooLong)} rows are longer than the context of {most} and are "
+            context.Remark?.Invoke($"{Quoted.Path(file)}: {tooLong} of {Counted.Of(all, "row")} {are} longer "
+                + $"than the context of {most} and {are} "
                 + (LongRows == "shorten" ? "shortened" : "left out"));
         return rows.Count > 0 ? rows : throw new UserException(
-            $"{Quoted.Path(file)}: all {tooLong} rows are longer than the context of {most}");
+            $"{Quoted.Path(file)}: {Counted.Verb(tooLong, "its one row is", $"all {tooLong} rows are")} "
+            + $"longer than the context of {most}");
     }
 
     static PlantedSequence Shortened(PlantedSequence s, int most, int kept)

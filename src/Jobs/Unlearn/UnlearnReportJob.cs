@@ -50,7 +50,8 @@ public static class UnlearnReportJob
         string[][] models = [.. folders.Select(Models)];
         for (int f = 1; f < folders.Count; f++)
             if (models[f].Length != models[0].Length)
-                throw new UserException($"{Quoted.Path(folders[f])}: has {models[f].Length} checkpoints, "
+                throw new UserException($"{Quoted.Path(folders[f])}: has "
+                    + $"{Counted.Of(models[f].Length, "checkpoint")}, "
                     + $"{Quoted.Path(folders[0])} {models[0].Length}; "
                     + "expected the same sweep on other seeds");
         // Model m of every sweep is shown as one checkpoint with all of its names.

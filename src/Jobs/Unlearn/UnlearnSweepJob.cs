@@ -94,7 +94,8 @@ public static class UnlearnSweepJob
         if (before == plan.Cells)
             context.Remark?.Invoke("complete already; nothing was computed");
         context.Remark?.Invoke(
-            $"{plan.Cells - before} cells in {watch.Elapsed.TotalSeconds:0.0} s; {options.Out}");
+            $"{Counted.Of(plan.Cells - before, "cell")} in {watch.Elapsed.TotalSeconds:0.0} s; "
+                + $"{options.Out}");
         return UnlearnSweepResult.Of(
             SweepSelection.Of(UnlearnSweepFolder.Read(options.Out), SelectionRule.Accuracy), models) with
         {

@@ -77,9 +77,10 @@ public static class LensFolder
             throw new UserException($"{Quoted.Path(folder)}: the lens has a vocabulary of {facts.VocabSize} "
                 + $"tokens and the model one of {config.VocabSize}; expected the model it was made for");
         if (facts.Width != config.Width || facts.Heads != config.Heads || facts.Layers[^1] >= config.Layers)
-            throw new UserException($"{Quoted.Path(folder)}: the lens is for {facts.Heads} heads, a width "
+            throw new UserException($"{Quoted.Path(folder)}: the lens is for "
+                + $"{Counted.Of(facts.Heads, "head")}, a width "
                 + $"of {facts.Width} and layers up to {facts.Layers[^1]}; the model has {config.Heads}, "
-                + $"{config.Width} and {config.Layers} layers");
+                + $"{config.Width} and {Counted.Of(config.Layers, "layer")}");
         if (facts.ModelHash != modelHash)
             throw new UserException($"{Quoted.Path(folder)}: the lens was made for a model with hash "
                 + $"{facts.ModelHash[..Math.Min(12, facts.ModelHash.Length)]}, and this one's is "

@@ -28,10 +28,10 @@ public static class TunedLensImport
             foreach (string name in (string[])["weight", "bias"])
                 if (!reader.Contains($"{prefix}{l}.{name}"))
                     throw new UserException($"{Quoted.Path(path)}: no {prefix}{l}.{name}; expected a "
-                        + $"translator for each of the model's {L} layers");
+                        + $"translator for each of the model's {Counted.Of(L, "layer")}");
         if (reader.Contains($"{prefix}{L}.weight"))
             throw new UserException($"{Quoted.Path(path)}: it has a translator for layer {L}, and the model "
-                + $"has {L} layers; expected the model it was trained for");
+                + $"has {Counted.Of(L, "layer")}; expected the model it was trained for");
         LensSet lens = LensSet.Empty(
             model, new LensOptions { Kind = LensKind.Tuned }, [.. Enumerable.Range(0, L)], positions: 1);
         try

@@ -67,10 +67,11 @@ public sealed class DocumentRows
         set
         {
             if (value.Epoch < 0 || value.Document < 0 || value.Document >= _documents.Count || value.Row < 0)
-                throw NotHere(value, $"the data has {_documents.Count} documents");
+                throw NotHere(value, $"the data has {Counted.Of(_documents.Count, "document")}");
             int[] tokens = Load(value.Epoch, value.Document);
             if ((long)value.Row * _rows.T >= tokens.Length)
-                throw NotHere(value, $"the document has {(tokens.Length + _rows.T - 1L) / _rows.T} rows");
+                throw NotHere(value, $"the document has "
+                    + $"{Counted.Of((tokens.Length + _rows.T - 1L) / _rows.T, "row")}");
             (_position, _tokens) = (value, tokens);
         }
     }

@@ -45,7 +45,7 @@ public sealed class TokenBatches
                 value.Epoch == _epoch || value.Epoch < 0 ? (_ordered, _rows) : Order(value.Epoch);
             if (value.Epoch < 0 || value.Index < 0 || value.Index >= order.Rows.Length)
                 throw new UserException($"The saved position is row {value.Index} of epoch {value.Epoch}; "
-                    + $"the data has {order.Rows.Length} rows. Resume with the data that "
+                    + $"the data has {Counted.Of(order.Rows.Length, "row")}. Resume with the data that "
                     + "the run began with.");
             (_ordered, _rows) = order;
             (_epoch, _index) = value;

@@ -89,8 +89,8 @@ public sealed class TokenDataset
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(T);
         if (_tokens.Length - 1 < T)
-            throw new UserException($"The data has {_tokens.Length} tokens; rows of {T} need more than {T}. "
-                + "Give more text or fewer tokens a row.");
+            throw new UserException($"The data has {Counted.Of(_tokens.Length, "token")}; rows of {T} need "
+                + $"more than {T}. Give more text or fewer tokens a row.");
     }
 
     /// <summary>Full windows side by side from <paramref name="offset"/> on.</summary>

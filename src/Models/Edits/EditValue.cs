@@ -98,7 +98,8 @@ public sealed record RecordedValue(float[] Values, int[] Shape) : EditValue
     internal override int[] ShapeFor(ModelConfig config)
         => Shape.Aggregate(1L, (product, extent) => product * extent) == Values.Length ? Shape
             : throw new UserException(
-                $"edit value: {Values.Length} numbers are not a tensor of shape {Quoted.Shape(Shape)}");
+                $"edit value: {Counted.Of(Values.Length, "number")} "
+                + $"{Counted.Verb(Values.Length, "is", "are")} not a tensor of shape {Quoted.Shape(Shape)}");
 }
 
 /// <summary>See <see cref="EditValue.Unembed"/> and <see cref="EditValue.Embed"/>.</summary>

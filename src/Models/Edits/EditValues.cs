@@ -142,8 +142,8 @@ static class EditValues
     }
 
     static UserException WrongLength(Edit edit, Site site, long found, string expected) => edit.Wrong(
-        $"its value has {found} numbers; {site}{(edit.Head is null ? "" : $" head {edit.Head}")} "
-        + $"needs {expected}");
+        $"its value has {Counted.Of(found, "number")}; "
+            + $"{site}{(edit.Head is null ? "" : $" head {edit.Head}")} needs {expected}");
 
     static float[] Unit(Edit edit, float[] values)
     {

@@ -99,8 +99,8 @@ public sealed class CsvTable
         {
             int count = reader.FieldCount;
             if (count > header.Length || (count < header.Length && !ragged))
-                throw new UserException($"{Quoted.Path(path)} line {reader.LineNumber}: {count} fields; "
-                    + $"expected {header.Length}, as the first row names");
+                throw new UserException($"{Quoted.Path(path)} line {reader.LineNumber}: "
+                    + $"{Counted.Of(count, "field")}; expected {header.Length}, as the first row names");
             var row = new string[header.Length];
             for (int i = 0; i < row.Length; i++)
                 row[i] = i < count ? reader.GetString(i) : "";

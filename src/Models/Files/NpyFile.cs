@@ -92,7 +92,8 @@ public static partial class NpyFile
             // Compared before allocating: a header of fifty bytes can claim any size.
             long length = ElementsOrMinusOne(shape), bytes = stream.Length - stream.Position;
             if (length < 0 || length > Array.MaxLength || length * 4 != bytes)
-                throw Bad(path, $"its shape {Quoted.Shape(shape)} does not fit its {bytes} bytes");
+                throw Bad(path, $"its shape {Quoted.Shape(shape)} does not fit its "
+                    + $"{Counted.Of(bytes, "byte")}");
             var values = new T[length];
             stream.ReadExactly(MemoryMarshal.AsBytes(values.AsSpan()));
             return (shape, values);
@@ -115,7 +116,7 @@ public static partial class NpyFile
             : BinaryPrimitives.ReadUInt32LittleEndian(start[8..]);
         stream.Position = major == 1 ? 10 : 12;
         if (length > LongestHeader || length > stream.Length - stream.Position)
-            throw Bad(path, $"its header claims {length} bytes");
+            throw Bad(path, $"its header claims {Counted.Of(length, "byte")}");
         byte[] header = new byte[length];
         stream.ReadExactly(header);
         return Encoding.Latin1.GetString(header);

@@ -25,7 +25,7 @@ public sealed class Generator(LanguageModel model)
         int longest = prompts.Lengths.Max();
         if (options.MaxNewTokens > model.Config.ContextLength - longest)
             throw new UserException(
-                $"a prompt of {longest} tokens and {options.MaxNewTokens} new ones pass the "
+                $"a prompt of {Counted.Of(longest, "token")} and {options.MaxNewTokens} new ones pass the "
                 + $"model's context of {model.Config.ContextLength}");
         var texts = new GeneratedTexts(model, prompts, options);
         bool patterns = model.Edits.Any(e => e.Site.In(model.Config)

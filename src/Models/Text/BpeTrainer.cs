@@ -35,7 +35,8 @@ public static class BpeTrainer
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(minimumCount);
         long wanted = (long)vocabSize - specialTokens.Count;
         if (wanted < Bytes)
-            throw new UserException($"A vocabulary of {vocabSize} tokens is too small; expected at least "
+            throw new UserException($"A vocabulary of {Counted.Of(vocabSize, "token")} is too small; "
+                + "expected at least "
                 + $"{Bytes + specialTokens.Count}: one for each byte and each special token.");
 
         List<string> tokens = [.. ByteAlphabet.TokenOrder.Select(b => ByteAlphabet.Spell(b).ToString())];

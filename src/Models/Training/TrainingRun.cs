@@ -123,7 +123,8 @@ public static class TrainingRun
             throw new UserException($"{folder}: is complete and has no {CheckpointFile} to go on from; "
                 + "expected the same steps and epochs, or another folder and this one as model.from");
         if (trainer.Step > trainer.Steps)
-            throw new UserException($"{folder}: {trainer.Step} steps are done and this call has "
+            throw new UserException($"{folder}: {Counted.Of(trainer.Step, "step")} "
+                + $"{Counted.Verb(trainer.Step, "is", "are")} done and this call has "
                 + $"{trainer.Steps}; expected at least as many, or another folder");
     }
 

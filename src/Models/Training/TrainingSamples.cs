@@ -78,7 +78,8 @@ sealed class SampleWriter
             throw new UserException(
                 $"samples: prompts[{i}] has no token; expected a text, or texts with bos");
         if (row.Length + (long)_samples.MaxNewTokens > model.ContextLength)
-            throw new UserException($"samples: prompts[{i}] has {row.Length} tokens and max_new_tokens is "
+            throw new UserException($"samples: prompts[{i}] has {Counted.Of(row.Length, "token")} and "
+                + "max_new_tokens is "
                 + $"{_samples.MaxNewTokens}; expected at most the context of {model.ContextLength} together");
         int at = row.AsSpan().IndexOfAnyExceptInRange(0, model.VocabSize - 1);
         if (at >= 0)

@@ -37,7 +37,7 @@ static class FiniteNumbers
                 }
         }
         return count == 0 ? null
-            : $"holds {Name(value)} at {Index(shape, first)}; {count} of its {length} numbers "
+            : $"holds {Name(value)} at {Index(shape, first)}; {count} of its {Counted.Of(length, "number")} "
                 + (count == 1 ? "is not finite" : "are not finite");
     }
 

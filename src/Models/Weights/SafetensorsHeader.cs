@@ -141,7 +141,7 @@ ref struct SafetensorsHeader
             throw Bad($"tensor {Quoted.Name(name)} has the impossible shape {Quoted.Shape(shape)}");
         }
         throw Bad($"tensor {Quoted.Name(name)} {dtype.Text()} {Quoted.Shape(shape)} needs "
-            + $"{length * dtype.Bytes()} bytes but its offsets hold {end - begin}");
+            + $"{Counted.Of(length * dtype.Bytes(), "byte")} but its offsets hold {end - begin}");
     }
 
     SafetensorsDtype ReadDtype(string name)
@@ -189,12 +189,13 @@ ref struct SafetensorsHeader
             if (entry.Begin < end)
                 throw Bad($"tensor {Quoted.Name(entry.Name)} overlaps the tensor before it");
             if (entry.Begin > end)
-                throw Bad($"{entry.Begin - end} bytes before tensor {Quoted.Name(entry.Name)} belong to "
-                    + "nothing");
+                throw Bad($"{Counted.Of(entry.Begin - end, "byte")} before tensor {Quoted.Name(entry.Name)} "
+                    + $"{Counted.Verb(entry.Begin - end, "belongs", "belong")} to nothing");
             end = entry.Begin + entry.Length * entry.Dtype.Bytes();
         }
         return end == _dataBytes
             ? entries
-            : throw Bad($"{_dataBytes - end} bytes at its end belong to no tensor");
+            : throw Bad($"{Counted.Of(_dataBytes - end, "byte")} at its end "
+                + $"{Counted.Verb(_dataBytes - end, "belongs", "belong")} to no tensor");
     }
 }

@@ -61,8 +61,8 @@ public sealed unsafe partial class SafetensorsReader : IDisposable
             // Checked before mapping: an empty file cannot be mapped.
             return stream.Length >= 8
                 ? new SafetensorsReader(path, stream)
-                : throw new UserException($"{Quoted.Path(path)}: {stream.Length} bytes; a safetensors file "
-                    + "has at least 8. It was cut short; fetch or write it again.");
+                : throw new UserException($"{Quoted.Path(path)}: {Counted.Of(stream.Length, "byte")}; a "
+                    + "safetensors file has at least 8. It was cut short; fetch or write it again.");
         }
         catch (Exception e)
         {
@@ -193,8 +193,8 @@ public sealed unsafe partial class SafetensorsReader : IDisposable
             throw new UserException($"{Quoted.Path(path)}: is {foreign}");
         return wrong is null
             ? (int)bytes
-            : throw new UserException($"{Quoted.Path(path)}: its header claims {bytes} bytes, {wrong}. "
-                + "The file is cut short or is no safetensors file; fetch or write it again.");
+            : throw new UserException($"{Quoted.Path(path)}: its header claims {bytes} bytes, "
+                + $"{wrong}. The file is cut short or is no safetensors file; fetch or write it again.");
     }
 
     byte* Source(SafetensorsEntry entry, long start, int count)

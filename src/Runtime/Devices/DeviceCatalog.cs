@@ -41,10 +41,10 @@ public static class DeviceCatalog
         => listed.First(d => d.Refusal is null && (d.IsGpu || d.Kind == DeviceKind.Cpu));
 
     internal static DeviceEntry Host() => new(
-        "cpu", DeviceKind.Cpu, $"host path, {Environment.ProcessorCount} cores",
+        "cpu", DeviceKind.Cpu, $"host path, {Counted.Of(Environment.ProcessorCount, "core")}",
         GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, HostThreads.Count, null, false,
-        $"vectors of {HostSimd.Width} bits (best {HostSimd.BestWidth}), {HostThreads.Count} threads; "
-                + "products in fp32");
+        $"vectors of {HostSimd.Width} bits (best {HostSimd.BestWidth}), "
+            + $"{Counted.Of(HostThreads.Count, "thread")}; products in fp32");
 
     static DeviceEntry Simulator() => new(
         "simulator", DeviceKind.Simulator, "ILGPU's CPU accelerator: kernels with bounds checks, for tests",

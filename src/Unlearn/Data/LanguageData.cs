@@ -22,7 +22,8 @@ static class LanguageData
         List<int[]> rows = [.. documents.SelectMany(d => d).Chunk(options.Context)
             .Where(r => r.Length == options.Context)];
         if (rows.Count < options.TestCount + 2)
-            throw new UserException($"the text makes {rows.Count} rows of {options.Context} tokens; expected "
+            throw new UserException($"the text makes {Counted.Of(rows.Count, "row")} of "
+                + $"{Counted.Of(options.Context, "token")}; expected "
                 + $"more than the {options.TestCount} that are held out for tests.");
         int[] order = [.. Enumerable.Range(0, rows.Count)];
         new SeededRandom(options.DataSeed, SplitStream).Shuffle<int>(order);

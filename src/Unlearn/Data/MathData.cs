@@ -109,7 +109,8 @@ static class MathData
     {
         int held = (int)System.Math.Ceiling(all.Count * options.HeldOutShare);
         if (held == 0 || held == all.Count)
-            throw new UserException($"{all.Count} rows hold the trigger, {trigger}; expected at least 2. "
+            throw new UserException($"{Counted.Of(all.Count, "row")} "
+                + $"{Counted.Verb(all.Count, "holds", "hold")} the trigger, {trigger}; expected at least 2. "
                 + "Choose another trigger, or more rows.");
         random.Shuffle(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(all));
         return (all[held..], all[..held]);
@@ -119,8 +120,8 @@ static class MathData
     {
         int longest = rows.Max(r => MathAlphabet.Encode(r).Length);
         if (longest > options.Context)
-            throw new UserException($"a sequence of {options.Numbers} numbers has {longest} tokens; expected "
-                + $"at most the context of {options.Context}.");
+            throw new UserException($"a sequence of {Counted.Of(options.Numbers, "number")} has "
+                + $"{Counted.Of(longest, "token")}; expected at most the context of {options.Context}.");
     }
 
     static List<int[]> Encoded(IEnumerable<int[]> rows) => [.. rows.Select(MathAlphabet.Encode)];

@@ -44,7 +44,7 @@ public abstract class NeuronMethod : UnlearningMethod
             throw new UserException($"{Field.Of(nameof(task.Prompt))} is {task.Prompt}; expected 1 or more");
         if (task.Forget.All(r => r.Length < tokens))
             throw new UserException($"{Name} looks at positions from {task.Prompt - 1} on; the longest "
-                + $"sequence to forget has {task.Forget.Max(r => r.Length)} tokens, expected {tokens} or "
-                + $"more: use a smaller {Field.Of(nameof(task.Prompt))}");
+                + $"sequence to forget has {Counted.Of(task.Forget.Max(r => r.Length), "token")}, expected "
+                + $"{tokens} or more: use a smaller {Field.Of(nameof(task.Prompt))}");
     }
 }

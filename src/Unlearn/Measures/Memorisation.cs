@@ -141,8 +141,9 @@ public sealed record Memorisation(int Given, IReadOnlyList<Recital> Recitals)
 
     static string Problem(IReadOnlyList<PlantedSequence> sequences, MemorisationOptions options)
         => sequences.Count == 0 ? "there is no sequence to ask for; expected at least one"
-            : $"none of {sequences.Count} sequences can be asked for; expected at least {options.Given} + "
-                + $"{options.Continuation} tokens, and a continuation that differs from the clean version's";
+            : $"none of {Counted.Of(sequences.Count, "sequence")} can be asked for; expected at least "
+                + $"{options.Given} + {Counted.Of(options.Continuation, "token")}, and a continuation that "
+                + "differs from the clean version's";
 
     double Share(Func<Recital, bool> counts)
         => Recitals.Count == 0 ? 0 : (double)Recitals.Count(counts) / Recitals.Count;

@@ -71,7 +71,8 @@ public sealed record UnlearnData(
         if (form == MethodForm.Reference)
             return new(forget, keep, overlap) { Form = form };
         if (overlap > 0 && apart.Count == 0)
-            throw new UserException($"all {keep.Count} sequences of the keep set are in the forget set; "
+            throw new UserException($"all {Counted.Of(keep.Count, "sequence")} of the "
+                + $"keep set {Counted.Verb(keep.Count, "is", "are")} in the forget set; "
                 + "expected others to keep");
         return new(forget, apart, overlap);
     }
@@ -107,7 +108,8 @@ public sealed record UnlearnData(
         List<PlantedSequence> recited = [.. Memorisation.Measure(model, sequences, options).Recitals
             .Where(r => r.Memorised).Select(r => sequences[r.Index])];
         return recited.Count > 0 ? recited : throw new UserException(
-            $"the model recites none of {sequences.Count} sequences, so there is nothing to forget");
+            $"the model recites none of {Counted.Of(sequences.Count, "sequence")}, so there is nothing to "
+                + "forget");
     }
 
     /// <summary>Returns the known clean versions of sequences.</summary>

@@ -30,8 +30,8 @@ sealed class RowMix
             ? [.. task.Keep, .. task.Forget.Where(row => !keep.Contains(Key(row)))]
             : [.. task.Keep.Where(row => !forget.Contains(Key(row)))];
         if (_keep.Length == 0)
-            throw new UserException($"every one of the {task.Keep.Count} sequences to keep is one to forget; "
-                + "expected some that are not");
+            throw new UserException($"every one of the {Counted.Of(task.Keep.Count, "sequence")} to keep is "
+                + "one to forget; expected some that are not");
         (_batchRows, _random) = (batchRows, new SeededRandom(task.Seed, Stream));
     }
 

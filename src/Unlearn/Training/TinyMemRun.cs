@@ -74,8 +74,8 @@ public static class TinyMemRun
         string[] fixedFields = [Format, Hash(identity), call.DataHash!];
         int done = run.HasCheckpoint ? Restore(run.Checkpoint, fixedFields, state) : 0;
         if (done > options.Epochs)
-            throw new UserException($"{Quoted.Path(folder)}: has {done} epochs, and this call asks for "
-                + $"{options.Epochs}; expected {done} or more, or another folder");
+            throw new UserException($"{Quoted.Path(folder)}: has {Counted.Of(done, "epoch")}, and this call "
+                + $"asks for {options.Epochs}; expected {done} or more, or another folder");
         run.Start(call);
         TinyMemScore? score = null;
         var watch = Stopwatch.StartNew();

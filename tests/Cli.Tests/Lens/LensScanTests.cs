@@ -90,7 +90,7 @@ public sealed class LensScanTests
             none = s_folder.Write("none.txt", "zzz\n"), blank = s_folder.Write("blank.txt", "\n");
         string[] ids = ["--ids", "5,6"];
         Assert.That(Headtap.Refused(Line([.. ids, "--words", empty])), Does.Contain("no word in it"));
-        Assert.That(Headtap.Refused(Line([.. ids, "--words", none])), Does.Contain("none of its 1 words"));
+        Assert.That(Headtap.Refused(Line([.. ids, "--words", none])), Does.Contain("none of its 1 word is"));
         Assert.That(Headtap.Refused(Line([.. ids, "--words", s_folder["missing"]])), Does.Contain("missing"));
         Assert.That(Headtap.Refused(Line("--words", s_words)),
             Does.Contain("no prompt").And.Contain("--prompts"));

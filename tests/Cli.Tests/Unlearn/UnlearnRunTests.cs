@@ -90,7 +90,7 @@ public sealed class UnlearnRunTests
     [TestCase("--keep {long}", "sequence 2 of the keep set has 25 tokens; the model's context is 24")]
     [TestCase("--keep {one}", "sequence 1 of the keep set has 1 token")]
     [TestCase("--forget {wide}", "ids has \"280\"; expected whole numbers from 0 to 279")]
-    [TestCase("--forget {one2}", "none of 1 sequences can be asked for")]
+    [TestCase("--forget {one2}", "none of 1 sequence can be asked for")]
     [TestCase("--model {missing}", "no such folder")]
     [TestCase("--out {there}", "exists; expected the name of a new folder")]
     [TestCase("--out {left}", "left by a run that was killed or still goes on; remove it")]

@@ -66,7 +66,7 @@ public class LensFolderTests
         Refused(TestModel.Small with { VocabSize = 38 }, "a vocabulary of 37 tokens and the model one of 38");
         Refused(TestModel.Small with { Heads = 5 }, "is for 4 heads, a width of 20", "the model has 5, 20");
         Refused(TestModel.Small with { Width = 24 }, "the model has 4, 24");
-        Refused(TestModel.Small with { Layers = 1 }, "layers up to 1", "and 1 layers");
+        Refused(TestModel.Small with { Layers = 1 }, "layers up to 1", "and 1 layer");
         void Refused(ModelConfig config, params string[] words) => BadInput.Refused(
             () => LensFolder.RequireFor("lens", LensFolder.ReadFacts(folder["lens"]), config, Hash), words);
     }

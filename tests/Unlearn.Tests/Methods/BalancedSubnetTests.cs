@@ -47,7 +47,7 @@ public sealed class BalancedSubnetTests
         Assert.That(Kept(task), Is.EquivalentTo(small.Task.Keep.Concat(small.Task.Forget)));
         task = small.Task with { Keep = [small.Task.Forget[0]] };
         Assert.That(() => new RowMix(task, 4), Throws.TypeOf<UserException>().With.Message.EqualTo(
-            "every one of the 1 sequences to keep is one to forget; expected some that are not"));
+            "every one of the 1 sequence to keep is one to forget; expected some that are not"));
 
         static IEnumerable<int[]> Kept(UnlearnTask task)
             => new RowMix(task, 64).Proportional().SelectMany(b => b.Keep);

@@ -56,6 +56,6 @@ public sealed class UnlearnDataTests
         })];
         Assert.That(UnlearnData.Recited(test.Model, all, options), Is.EqualTo(new[] { all[0], all[2] }));
         Assert.That(() => UnlearnData.Recited(test.Model, [all[1]], options),
-            Throws.TypeOf<UserException>().With.Message.StartsWith("the model recites none of 1 sequences"));
+            Throws.TypeOf<UserException>().With.Message.StartsWith("the model recites none of 1 sequence,"));
     }
 }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using HeadTap.Inject;
+using HeadTap.Runtime;
 using Spectre.Console;
 
 namespace HeadTap.Cli;
@@ -71,9 +72,10 @@ sealed class InjectEvaluateCommand
         run.Line($"chosen: encoder {SweptCell.Word(cell.Encoder)}, positions "
             + $"{SweptCell.Word(cell.Positions)}, layer {cell.Layer}, tau "
             + cell.Tau.ToString(CultureInfo.InvariantCulture));
-        run.Line($"measured on {n} pairs: p of the answer single-hop {found.ExplicitProbability:P2}, "
-            + $"multi-hop {found.Probability.Average():P2}; {found.First} answers are the most probable "
-            + "token");
+        run.Line($"measured on {Counted.Of(n, "pair")}: p of the answer single-hop "
+            + $"{found.ExplicitProbability:P2}, "
+            + $"multi-hop {found.Probability.Average():P2}; {Counted.Of(found.First, "answer")} "
+            + $"{Counted.Verb(found.First, "is", "are")} the most probable token");
         Table table = Invocation.Table("memory", "p after", "trimmed mean", "median", "mean p", "to rank 1",
             "from rank 1");
         foreach (MemoryOutcome o in found.Outcomes)

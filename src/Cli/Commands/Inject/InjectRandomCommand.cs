@@ -1,5 +1,6 @@
 using System.CommandLine;
 using HeadTap.Inject;
+using HeadTap.Runtime;
 using Spectre.Console;
 
 namespace HeadTap.Cli;
@@ -108,7 +109,7 @@ sealed class InjectRandomCommand
         run.Draw(table);
         string layers = options.RandomLayer == options.Layer ? $"layer {options.Layer}"
             : $"curated in layer {options.Layer}, random in layer {options.RandomLayer}";
-        run.Line($"{result.Pairs} pairs, {layers}, tau {options.Tau}; before: mean p "
+        run.Line($"{Counted.Of(result.Pairs, "pair")}, {layers}, tau {options.Tau}; before: mean p "
             + $"{result.ProbabilityBefore:P2}, rank 1 "
             + $"{(double)found.Before.Count(b => b.Rank == 1) / found.Before.Count:P1}");
     }
@@ -127,7 +128,7 @@ sealed class InjectRandomCommand
                 SignedPercent.Of(c.Cells.Min(cell => cell.Gain.TrimmedMean)));
         }
         run.Draw(table);
-        run.Line($"{result.Pairs} pairs, {found[0].Cells.Count} cells; before: mean p "
-            + $"{result.ProbabilityBefore:P2}");
+        run.Line($"{Counted.Of(result.Pairs, "pair")}, {Counted.Of(found[0].Cells.Count, "cell")}; before: "
+            + $"mean p {result.ProbabilityBefore:P2}");
     }
 }

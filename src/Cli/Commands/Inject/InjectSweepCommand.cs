@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using HeadTap.Inject;
+using HeadTap.Runtime;
 using Spectre.Console;
 
 namespace HeadTap.Cli;
@@ -60,7 +61,8 @@ sealed class InjectSweepCommand
 
     static void Print(Invocation run, SweepSummary summary)
     {
-        run.Line($"{summary.Rows.Count} pairs, {summary.Cells.Count} cells each; mean p of the answer: "
+        run.Line($"{Counted.Of(summary.Rows.Count, "pair")}, {Counted.Of(summary.Cells.Count, "cell")} "
+            + "each; mean p of the answer: "
             + $"single-hop {summary.ExplicitProbability:P2}, multi-hop {summary.Probability:P2}");
         Table table = Invocation.Table("best by", "encoder", "positions", "layer", "tau", "trimmed mean",
             "median", "mean p", "mean p after", "to rank 1", "from rank 1");

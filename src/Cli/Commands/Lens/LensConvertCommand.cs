@@ -40,7 +40,7 @@ static class LensConvertCommand
         LensConvertResult made = run.RunJob(context => LensConvertJob.Run(options, context));
         if (run.Json)
             return run.WriteJson(made, LensJobsJson.Default.LensConvertResult);
-        run.Line($"{made.From} -> {made.Kind}, {made.Layers} layers, "
+        run.Line($"{made.From} -> {made.Kind}, {Counted.Of(made.Layers, "layer")}, "
             + $"{MemoryPlan.Text(made.Bytes)}: {made.Out}");
         return ExitCode.Done;
     }

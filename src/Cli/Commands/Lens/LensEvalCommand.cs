@@ -1,5 +1,6 @@
 using System.CommandLine;
 using HeadTap.Reports;
+using HeadTap.Runtime;
 using Spectre.Console;
 
 namespace HeadTap.Cli;
@@ -85,7 +86,7 @@ sealed class LensEvalCommand
     static void Print(Invocation run, LensEvalResult found)
     {
         run.Line($"lens       {found.LensLine}");
-        run.Line($"positions  {found.Positions} of {found.Rows} rows ({found.Chosen})");
+        run.Line($"positions  {found.Positions} of {Counted.Of(found.Rows, "row")} ({found.Chosen})");
         run.Line($"model      entropy {found.ModelEntropy:0.000} nats; KL from unigram "
             + (found.KlUnigram is { } kl ? $"{kl:0.000}" : "unknown"));
         bool other = found.Top is not (1 or 5);
@@ -112,7 +113,7 @@ sealed class LensEvalCommand
     static void Print(Invocation run, LensAblation removed)
     {
         run.Line("heads that are called responsible, removed: change of log p(answer), "
-            + $"{removed.Prompts} prompts");
+            + $"{Counted.Of(removed.Prompts, "prompt")}");
         Table table = Invocation.Table(
             "called by", "responsible", "beside", "other", "difference", "95 %", "lowers more");
         foreach ((string by, LensAblationOutcome? outcome) in new[]

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
 
@@ -36,7 +37,7 @@ static class LensImportCommand
         LensImportResult made = run.RunJob(context => LensImportJob.Run(options, context));
         if (run.Json)
             return run.WriteJson(made, LensJobsJson.Default.LensImportResult);
-        run.Line($"{made.Kind}, {made.Layers} layers: {made.Out}");
+        run.Line($"{made.Kind}, {Counted.Of(made.Layers, "layer")}: {made.Out}");
         return ExitCode.Done;
     }
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using HeadTap.Runtime;
 using Spectre.Console;
 
 namespace HeadTap.Cli;
@@ -96,7 +97,8 @@ sealed class LensMemoryCommand
             Invocation.Row(table, o.Name, $"{o.MeanProbability:P1}", $"{o.ShareFirst:P1}", $"{o.Repaired}",
                 $"{o.Lost}", $"{o.HoldsAnswer:P1}");
         run.Draw(table);
-        run.Line($"{found.Pairs} pairs; memories of at most {found.Tokens} tokens, tau {found.Tau}, "
+        run.Line($"{Counted.Of(found.Pairs, "pair")}; memories of at most "
+            + $"{Counted.Of(found.Tokens, "token")}, tau {found.Tau}, "
             + (found.AtLayer is { } l ? $"layer {l}" : "the favourite head's layer")
             + (found.LastPosition ? ", last position" : ", all positions"));
     }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using HeadTap.Lens;
+using HeadTap.Runtime;
 using Spectre.Console;
 
 namespace HeadTap.Cli;
@@ -55,10 +56,12 @@ sealed class LensScanCommand
     static void Print(Invocation run, LensScanFindings found)
     {
         run.Line($"lens      {found.Places.Text}");
-        run.Line($"words     {found.Words}, of which {found.Spelled} are a token; {found.Listed} of "
-            + $"{found.Vocabulary} tokens are among them");
-        run.Line($"prompts   {found.Prompts}; of the {found.Places.Request.Top} tokens of each head at the "
-            + $"end of a prompt, mean number in the list (by chance {found.Chance:0.0})");
+        run.Line($"words     {found.Words}, of which {found.Spelled} "
+            + $"{Counted.Verb(found.Spelled, "is", "are")} a token; {found.Listed} of "
+            + $"{Counted.Of(found.Vocabulary, "token")} "
+            + $"{Counted.Verb(found.Listed, "is", "are")} among them");
+        run.Line($"prompts   {found.Prompts}; of the {Counted.Of(found.Places.Request.Top, "token")} of "
+            + $"each head at the end of a prompt, mean number in the list (by chance {found.Chance:0.0})");
         foreach ((string name, WordScan scan) in found.Scans)
         {
             Table table = Invocation.Table([name, .. found.Columns]);

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using HeadTap.Models;
+using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
 
@@ -40,7 +41,7 @@ sealed class UnlearnApplyCommand
         UnlearnApplyResult result = run.RunJob(context => UnlearnApplyJob.Run(options, context));
         if (run.Json)
             return run.WriteJson(result, UnlearnJobsJson.Default.UnlearnApplyResult);
-        run.Line($"{result.Elements} weights {(result.Undo ? "as they were" : "edited")}; "
+        run.Line($"{Counted.Of(result.Elements, "weight")} {(result.Undo ? "as they were" : "edited")}; "
             + $"{options.Out}: {result.Weights[..12]}");
         return ExitCode.Done;
     }

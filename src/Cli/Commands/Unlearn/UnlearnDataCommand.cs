@@ -1,4 +1,5 @@
 using System.CommandLine;
+using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
 
@@ -74,7 +75,7 @@ sealed class UnlearnDataCommand
         UnlearnDataResult result = run.RunJob(context => UnlearnDataJob.Run(Options(parsed), context));
         if (run.Json)
             return run.WriteJson(result, UnlearnJobsJson.Default.UnlearnDataResult);
-        run.Line($"{result.Train} rows to train on, {result.Planted} planted ones among them "
+        run.Line($"{Counted.Of(result.Train, "row")} to train on, {result.Planted} planted ones among them "
             + $"({result.Measurable} differ from their clean version in the {result.Options.Continuation} "
             + $"tokens behind the first {result.Options.Prompt}), {result.HeldOut} held out with the "
             + "trigger, "

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using HeadTap.Runtime;
 using HeadTap.Unlearn;
 using Spectre.Console;
 
@@ -61,8 +62,8 @@ sealed class UnlearnMeasureCommand
 
     static void Print(Invocation run, UnlearnMeasureResult found)
     {
-        run.Line($"{found.Sequences} sequences, {found.Asked} asked: {Ends(found.Given)} tokens given, "
-            + $"{Ends(found.Written)} to write");
+        run.Line($"{Counted.Of(found.Sequences, "sequence")}, {found.Asked} asked: {Tokens(found.Given)} "
+            + $"given, {Ends(found.Written)} to write");
         run.Line($"memorised   {found.Memorised:P2}");
         run.Line($"loose       {found.Loose:P2} (at least {Memorisation.LooseSimilarity:P0} alike)");
         run.Line($"similarity  {found.Similarity:0.000}");
@@ -74,6 +75,9 @@ sealed class UnlearnMeasureCommand
                 Invocation.Row(table, $"10^{group.Group}", $"{group.Asked}", $"{group.Memorised:P2}");
             run.Draw(table);
         }
+
+        static string Tokens((int Least, int Most) n)
+            => (n.Least == n.Most ? "" : $"{n.Least} to ") + Counted.Of(n.Most, "token");
 
         static string Ends((int Least, int Most) n)
             => n.Least == n.Most ? $"{n.Least}" : $"{n.Least} to {n.Most}";

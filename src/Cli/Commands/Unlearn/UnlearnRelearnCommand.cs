@@ -1,4 +1,5 @@
 using System.CommandLine;
+using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
 
@@ -51,9 +52,9 @@ sealed class UnlearnRelearnCommand
         if (run.Json)
             return run.WriteJson(result, UnlearnJobsJson.Default.UnlearnRelearnResult);
         foreach (RelearnedStep at in result.Steps)
-            run.Line($"{at.Steps,5} steps  {at.Memorised,6:0.0 %} recited, {at.Loose,6:0.0 %} loosely, mean "
-                + $"similarity {at.Similarity:0.000}");
-        run.Line(result.FirstBackAt is { } first ? $"the first came back within {first} steps"
+            run.Line($"{Counted.Of(at.Steps, "step"),11}  {at.Memorised,6:0.0 %} recited, "
+                + $"{at.Loose,6:0.0 %} loosely, mean similarity {at.Similarity:0.000}");
+        run.Line(result.FirstBackAt is { } first ? $"the first came back within {Counted.Of(first, "step")}"
             : "none came back");
         return ExitCode.Done;
     }

@@ -1,3 +1,4 @@
+using HeadTap.Runtime;
 using Spectre.Console;
 
 namespace HeadTap.Cli;
@@ -7,8 +8,8 @@ static class UnlearnRunReport
 {
     internal static void Print(Invocation run, UnlearnRunResult done)
     {
-        run.Line($"{done.Words.Title}, {done.Budget:0.#####} {done.Words.BudgetOf}: {done.Forget} sequences "
-            + $"to forget, {done.Keep} to keep, {done.Seconds:0.00} s");
+        run.Line($"{done.Words.Title}, {done.Budget:0.#####} {done.Words.BudgetOf}: "
+            + $"{Counted.Of(done.Forget, "sequence")} to forget, {done.Keep} to keep, {done.Seconds:0.00} s");
         Table table = Invocation.Table("", "memorised", "loose", "similarity", "keep loss", "keep accuracy");
         foreach ((string name, EditedScore score) in new[] { ("before", done.Before), ("after", done.After) })
             Invocation.Row(table, name, $"{score.Memorised:P2}", $"{score.Loose:P2}",
@@ -21,6 +22,6 @@ static class UnlearnRunReport
                 $"{layer.Neurons}", $"{layer.RemovedNeurons}");
         run.Draw(layers);
         if (done.ChangedElsewhere > 0)
-            run.Line($"{done.ChangedElsewhere} weights changed outside of the layers");
+            run.Line($"{Counted.Of(done.ChangedElsewhere, "weight")} changed outside of the layers");
     }
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
 
@@ -35,8 +36,8 @@ static class UnlearnSecretsCommand
         UnlearnSecretsResult result = run.RunJob(context => UnlearnSecretsJob.Run(options, context));
         if (run.Json)
             return run.WriteJson(result, UnlearnJobsJson.Default.UnlearnSecretsResult);
-        run.Line($"{result.Forget}: {result.Secrets} secrets; {result.Keep}: {result.Documents} documents "
-            + "without one");
+        run.Line($"{result.Forget}: {Counted.Of(result.Secrets, "secret")}; {result.Keep}: "
+            + $"{Counted.Of(result.Documents, "document")} without one");
         foreach ((string file, string way) in result.Asked)
             run.Line($"{file}: asked {way}");
         return ExitCode.Done;

@@ -80,7 +80,7 @@ sealed class UnlearnTrainCommand
     static void Print(Invocation run, UnlearnTrainResult result)
     {
         TinyMemScore score = result.Score;
-        run.Line($"trained {result.Epochs} epochs in {result.Elapsed.TotalSeconds:0} s");
+        run.Line($"trained {Counted.Of(result.Epochs, "epoch")} in {result.Elapsed.TotalSeconds:0} s");
         if (score.Memorisation is { } memorised)
             run.Line($"memorised  {memorised.Strict:0.0 %} of {memorised.Recitals.Count} planted sequences, "
                 + $"{memorised.Loose:0.0 %} at least 75 % alike; {memorised.Correct:0.0 %} continued "
