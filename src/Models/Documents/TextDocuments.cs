@@ -83,9 +83,9 @@ public static class TextDocuments
         text.EndsWith("\r\n", StringComparison.Ordinal) ? text[..^2]
         : text.EndsWith('\n') ? text[..^1] : text;
 
-    /// <summary>The text of one line of JSON.</summary>
+    /// <summary>The record of one line of JSON.</summary>
     /// <exception cref="UserException">It is wrong; the message names <paramref name="place"/>.</exception>
-    internal static string TextField(
+    internal static TextRecord JsonLine(
         ReadOnlyMemory<byte> line, string place, string path, ExtraFields? extra = null) =>
-        TextRecords.JsonLine(line, $"{Quoted.Path(path)}: {place}").Take(TextFields.Usual, extra).Whole;
+        TextRecords.JsonLine(line, $"{Quoted.Path(path)}: {place}").Take(TextFields.Usual, extra);
 }

@@ -51,6 +51,9 @@ sealed class TextFileIndex
         _lengths.TrimExcess();
     }
 
+    /// <summary>The file, for a message.</summary>
+    internal string Path => Quoted.Path(_path);
+
     /// <summary>Documents with text.</summary>
     internal int Count => _starts.Count;
 
@@ -82,7 +85,7 @@ sealed class TextFileIndex
             throw InputFile.Unreadable(_path, e);
         }
         return _isJsonLines
-            ? TextDocuments.TextField(bytes, $"document {document + 1}", _path)
+            ? TextDocuments.JsonLine(bytes, $"document {document + 1}", _path).Whole
             : TextDocuments.Decode(bytes, _path);
     }
 
@@ -119,6 +122,7 @@ sealed class TextFileIndex
     {
         var extra = new ExtraFields(_path);
         var empty = new EmptyRows(_path);
+        var unanswered = new UnansweredRows();
         int at = ByteOrderMark(window);
         for (long number = 1; ; number++)
         {
@@ -135,8 +139,10 @@ sealed class TextFileIndex
             line = length < 0 ? line : line[..length];
             if (!line.Span.Trim(" \t\r"u8).IsEmpty)
             {
-                string text = TextDocuments.TextField(line, $"line {number}", _path, extra);
-                empty.Count(text, $"line {number}");
+                TextRecord record = TextDocuments.JsonLine(line, $"line {number}", _path, extra);
+                unanswered.Check(record);
+                string text = record.Whole;
+                empty.Count(text, record.Place);
                 if (text.Length > 0)
                     Add(window.Origin + at, window.Origin + at + line.Length);
             }

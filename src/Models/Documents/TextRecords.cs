@@ -19,8 +19,8 @@ public static class TextRecords
     /// <param name="lines">Whether each line of a plain text is one text; else the file is.</param>
     /// <param name="remark">Called with a line about fields that were passed over, and one about rows without
     /// text; null for nobody.</param>
-    /// <param name="prompts">Whether only the prompt of a row is used: then a row without one is left
-    /// out.</param>
+    /// <param name="prompts">Whether only the prompt of a row is used: then a row without one is left out,
+    /// and else one with a prompt alone is refused where others have a continuation.</param>
     /// <exception cref="UserException">The file cannot be read, a row has another form, or there is no text;
     /// the message names file and line.</exception>
     public static IReadOnlyList<TextRecord> Read(string path, TextFields fields, bool lines = false,
@@ -36,8 +36,13 @@ public static class TextRecords
             : [new TextRecord(TextDocuments.ReadText(path), null, Quoted.Path(path))]];
         extra.Tell(remark);
         var empty = new EmptyRows(path);
+        var unanswered = new UnansweredRows();
         foreach (TextRecord record in found)
+        {
             empty.Count(Used(record), record.Place);
+            if (!prompts)
+                unanswered.Check(record);
+        }
         if (IsTable(path))
             empty.Tell(remark);
         found.RemoveAll(record => Used(record).Length == 0);
@@ -210,7 +215,8 @@ public sealed class EmptyRows(string path)
     public void Tell(Action<string>? remark)
     {
         if (_empty > 0)
-            remark?.Invoke($"{Quoted.Path(path)}: {_empty} of {_rows} rows without text left out: "
-                + string.Join(", ", _places) + (_empty > Named ? $" and {_empty - Named} more" : ""));
+            remark?.Invoke($"{Quoted.Path(path)}: {_empty} of {Counted.Of(_rows, "row")} without text left "
+                + $"out: {string.Join(", ", _places)}"
+                + (_empty > Named ? $" and {_empty - Named} more" : ""));
     }
 }

@@ -33,9 +33,9 @@ public static class SequenceFile
     {
         reading ??= new SequenceReading(TextFields.Usual);
         var extra = new ExtraFields(path, s_numbers);
-        var shape = new RowShape();
+        var unanswered = new UnansweredRows();
         List<PlantedSequence> sequences = [.. TextRecords.Rows(path)
-            .Select(row => Sequence(row, vocabSize, tokenizer, reading, extra, shape))];
+            .Select(row => Sequence(row, vocabSize, tokenizer, reading, extra, unanswered))];
         extra.Tell(reading.Remark);
         return sequences.Count > 0 ? sequences
             : throw new UserException($"{Quoted.Path(path)}: holds no sequence; expected a line an object, "
@@ -64,29 +64,8 @@ public static class SequenceFile
         });
     }
 
-    // Where the first row with a continuation stands, and the first prompt without one: a file that has both
-    // would ask some rows for their own prompt.
-    sealed class RowShape
-    {
-        string? _with, _without;
-
-        internal void Add(TextRecord record)
-        {
-            if (record.NoText is { } field)
-                throw new UserException($"{record.Place}: {Quoted.Name(field)} is no text; expected one, or "
-                    + $"the right names in {Field.Of("Fields")}");
-            if (record.Continuation is not null)
-                _with ??= record.Place;
-            else if (record.IsPromptAlone)
-                _without ??= record.Place;
-            if (_with is not null && _without is not null)
-                throw new UserException($"{_without}: has a prompt and no continuation, and other rows have "
-                    + "one; expected a continuation in every row, or in none");
-        }
-    }
-
     static PlantedSequence Sequence(TextRow row, int vocabSize, ByteBpeTokenizer? tokenizer,
-        SequenceReading reading, ExtraFields extra, RowShape shape)
+        SequenceReading reading, ExtraFields extra, UnansweredRows unanswered)
     {
         string source = row.Place;
         bool hasIds = row.Others.TryGetValue("ids", out JsonElement ids);
@@ -102,7 +81,7 @@ public static class SequenceFile
             extra.Add(row.Others.Keys);
         }
         else
-            (all, prompt) = Texts(row, vocabSize, tokenizer, reading.Fields, extra, shape);
+            (all, prompt) = Texts(row, vocabSize, tokenizer, reading.Fields, extra, unanswered);
         if (row.Others.TryGetValue("prompt", out JsonElement n))
             prompt = Whole(n, "prompt", source, 1, all.Length);
         int[]? clean = row.Others.TryGetValue("clean_ids", out JsonElement cleanIds)
@@ -116,14 +95,14 @@ public static class SequenceFile
 
     // Prompt and continuation are encoded apart: the model is asked where one ends and the other begins.
     static (int[] Ids, int? Prompt) Texts(TextRow row, int vocabSize, ByteBpeTokenizer? tokenizer,
-        TextFields fields, ExtraFields extra, RowShape shape)
+        TextFields fields, ExtraFields extra, UnansweredRows unanswered)
     {
         string source = row.Place;
         if (row.Texts.Count == 0)
             throw new UserException($"{source}: expected \"ids\" or \"text\", one of them, or a prompt and "
                 + "its continuation");
         TextRecord record = row.Take(fields, extra);
-        shape.Add(record);
+        unanswered.Check(record);
         if (tokenizer is null)
             throw new UserException($"{source}: is text, and the model's folder has no tokenizer; "
                 + "expected \"ids\"");
