@@ -20,40 +20,46 @@ static class ModelHash
     internal static string Of(string weights, string unusual) => unusual.Length == 0 ? weights
         : Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{weights}\n{unusual}")));
 
-    /// <summary>The values of a config that differ from those of another, in words: "activation is
-    /// relu here and as usual there".</summary>
-    /// <param name="here">Unusual values of one, as <see cref="Unusual"/> returns them.</param>
-    /// <param name="there">Those of the other.</param>
-    internal static string Differences(string here, string there)
+    /// <summary>The values of a config that differ from those of another of the same shapes, by the names of
+    /// config.json: "n_head is 6 here and 2 there".</summary>
+    /// <param name="here">One config.</param>
+    /// <param name="there">The unusual values of the other, as <see cref="Unusual"/> returns them.</param>
+    internal static string Differences(ModelConfig here, string there)
     {
-        Dictionary<string, string> ours = Values(here), theirs = Values(there);
-        return string.Join(", ", ours.Keys.Union(theirs.Keys)
-            .Where(name => ours.GetValueOrDefault(name) != theirs.GetValueOrDefault(name))
-            .Select(name => $"{name} is {ours.GetValueOrDefault(name, "as usual")} here and "
-                + $"{theirs.GetValueOrDefault(name, "as usual")} there"));
-
-        static Dictionary<string, string> Values(string lines) => lines
+        Dictionary<string, string> theirs = there
             .Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split('=', 2))
             .Where(pair => pair.Length == 2).DistinctBy(pair => pair[0])
             .ToDictionary(pair => pair[0], pair => pair[1], StringComparer.Ordinal);
+        return string.Join(", ", Values(here)
+            .Select(v => (v.Key, v.Here, There: theirs.GetValueOrDefault(v.Name, v.Usual)))
+            .Where(v => v.Here != v.There)
+            .Select(v => $"{v.Key} is {Json(v.Here)} here and {Json(v.There)} there"));
+
+        // True and 1E-05 as config.json has them.
+        static string Json(string value) => value.ToLowerInvariant();
     }
 
     /// <summary>The values that are not as usual, a line each; empty for GPT-2 as published.</summary>
-    internal static string Unusual(ModelConfig config)
-    {
-        var lines = new StringBuilder();
-        Add("activation", ModelConfig.ActivationName(config.Activation), "gelu_new");
-        Add("heads", config.Heads, config.Width / UsualWidthOfHead(config.Width));
-        Add("layer_norm_epsilon", config.LayerNormEpsilon, 1e-5f);
-        Add("scale_attention", config.ScaleAttention, true);
-        Add("scale_attention_by_layer", config.ScaleAttentionByLayer, false);
-        return lines.ToString();
+    internal static string Unusual(ModelConfig config) => string.Concat(Values(config)
+        .Where(value => value.Here != value.Usual).Select(value => $"{value.Name}={value.Here}\n"));
 
-        void Add<T>(string name, T value, T usual)
-        {
-            if (!EqualityComparer<T>.Default.Equals(value, usual))
-                lines.Append(CultureInfo.InvariantCulture, $"{name}={value}\n");
-        }
+    // Name in the hash, which stays, key in config.json, the config's value, and the usual one.
+    static (string Name, string Key, string Here, string Usual)[] Values(ModelConfig config)
+    {
+        ConfigKeys keys = config.Architecture.Config;
+        return
+        [
+            Of("activation", keys.Activation, ModelConfig.ActivationName(config.Activation), "gelu_new"),
+            Of("heads", keys.Heads, config.Heads, config.Width / UsualWidthOfHead(config.Width)),
+            Of("layer_norm_epsilon", keys.LayerNormEpsilon, config.LayerNormEpsilon, 1e-5f),
+            Of("scale_attention", keys.ScaleAttention, config.ScaleAttention, true),
+            Of("scale_attention_by_layer", keys.ScaleAttentionByLayer, config.ScaleAttentionByLayer, false),
+        ];
+
+        static (string, string, string, string) Of<T>(string name, string? key, T here, T usual)
+            => (name, key ?? name, Text(here), Text(usual));
+
+        static string Text<T>(T value) => string.Create(CultureInfo.InvariantCulture, $"{value}");
     }
 
     // 64 in GPT-2; in narrower models the largest power of two that leaves four heads.

@@ -74,7 +74,7 @@ public sealed class WeightEdit
         if (found != from && ModelHash.Of(WeightHash.OfNumbers(model), _config) == from)
             throw new UserException($"{Quoted.Path(name)}: its weights are those "
                 + $"{(undo ? "that the edit made" : "the edit was made from")}, but its config.json differs: "
-                + Quoted.Line(ModelHash.Differences(ModelHash.Unusual(model.Config), _config))
+                + Quoted.Line(ModelHash.Differences(model.Config, _config))
                 + "; expected the config of that model");
         if (found != from)
             throw new UserException($"{Quoted.Path(name)}: its weights ({found[..12]}) are not those "
@@ -134,7 +134,7 @@ public sealed class WeightEdit
                 int[] at = reader.Contains(parameter + At) ? Ints(reader, reader.Find(parameter + At)) : [];
                 if (at.Length != 0 && at.Length != bits.Length)
                     throw new UserException($"{Quoted.Path(path)}: damaged, {Quoted.Name(parameter)} has "
-                        + $"{at.Length} places and {bits.Length} values");
+                        + $"{Counted.Of(at.Length, "place")} and {Counted.Of(bits.Length, "value")}");
                 changes.Add(new Change(parameter, at, bits));
             }
         return new WeightEdit(parent, edited, reader.Metadata.GetValueOrDefault(ConfigField, ""), changes);

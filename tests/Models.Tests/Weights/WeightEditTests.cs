@@ -51,9 +51,15 @@ public sealed class WeightEditTests
         WeightEdit.Between(before, parent, model).Save(file);
         WeightEdit edit = WeightEdit.Load(file);
         foreach ((ModelConfig config, string differs) in ((ModelConfig, string)[])
-            [(s_config with { Activation = Activation.Relu }, "activation is relu here and as usual there"),
-            (s_config with { Heads = 3 }, "heads is 3 here and 2 there"),
-            (s_config with { Heads = 6 }, "heads is as usual here and 2 there")])
+            [(s_config with { Activation = Activation.Relu },
+                "activation_function is relu here and gelu_new there"),
+            (s_config with { Heads = 3 }, "n_head is 3 here and 2 there"),
+            (s_config with { Heads = 6 }, "n_head is 6 here and 2 there"),
+            (s_config with { ScaleAttention = false, ScaleAttentionByLayer = true },
+                "scale_attn_weights is false here and true there, scale_attn_by_inverse_layer_idx is true "
+                + "here and false there"),
+            (s_config with { LayerNormEpsilon = 1e-6f },
+                "layer_norm_epsilon is 1e-06 here and 1e-05 there")])
         {
             using var twin = new LanguageModel(device, config);
             twin.Initialize(2);
