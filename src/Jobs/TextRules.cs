@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Jobs;
@@ -26,17 +27,14 @@ public sealed record TextRules
     /// </summary>
     public string? Fields { get; init; }
 
-    /// <summary>Refuses rules of text files where no text file is read.</summary>
-    /// <param name="file">The file; null for none.</param>
-    /// <param name="option">Name of the option that names it.</param>
+    /// <summary>Refuses rules of text files that no file of a call obeys.</summary>
+    /// <param name="files">The files; empty where texts come from elsewhere.</param>
+    /// <param name="option">Name of the option that names them.</param>
     /// <exception cref="UserException">A rule is set that nothing obeys.</exception>
-    internal void RequireFile(string? file, string option)
-    {
-        string[] idle = [.. new[] { Fields is null ? null : nameof(Fields), Lines ? nameof(Lines) : null }
-            .OfType<string>().Select(Field.Of)];
-        if (file is null && idle.Length > 0)
-            throw new UserException(
-                $"{string.Join(" and ", idle)} without {Field.Of(option)}; expected a file of "
-                + $"texts, or leave {(idle.Length == 1 ? "it" : "them")} out");
-    }
+    internal void RequireObeyed(IReadOnlyCollection<string> files, string option)
+        => IdleTextRules.Refuse(files, Fields, Lines, option);
+
+    /// <summary>As above, for a verb of one file; null for none.</summary>
+    internal void RequireObeyed(string? file, string option)
+        => RequireObeyed(file is null ? [] : [file], option);
 }

@@ -80,6 +80,7 @@ public sealed record LensEvalOptions
             throw new UserException(
                 $"{(TextFile is null ? "no texts" : "two kinds of texts")}; expected "
                     + $"{Field.Of(nameof(TextFile))} or {Field.Of(nameof(Batch))}");
+        Rules.RequireObeyed(TextFile, nameof(TextFile));
         ModelConfig config = text.Config;
         IReadOnlyList<int[]> rows = Batch is not null ? text.Batch(Batch)
             : [.. text.Documents(TextFile!).Select(document => text.Required().Encode(document))

@@ -33,6 +33,7 @@ public sealed record LensTextsRequest
             throw new UserException($"{(given == 0 ? "no texts" : "texts of several kinds")}; expected one "
                 + $"of {Field.Of(nameof(TextFile))}, {Field.Of(nameof(Batch))} and "
                 + $"{Field.Of(nameof(Atlas))}");
+        Rules.RequireObeyed(TextFile, nameof(TextFile));
         if (Batch is not null)
         {
             DocumentSource ids = DocumentSource.FromIds(text.Batch(Batch), Batch);

@@ -59,6 +59,7 @@ public static class EvalJob
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(context);
+        options.Rules.RequireObeyed(options.TextFile, nameof(options.TextFile));
         ModelConfig config = ModelFolder.ReadConfig(options.Model);
         int window = options.Context == 0 ? config.ContextLength : options.Context;
         int stride = options.Stride == 0 ? window : options.Stride;
@@ -70,8 +71,9 @@ public static class EvalJob
         IReadOnlyList<Edit> edits = JobEdits.Read(options.Edit, options.Model, config, tokenizer, context,
             [.. documents.Where(d => d.Length > 1).Select(d => Math.Min(window, d.Length))]);
         if (edits.Count > 0 && documents.Count(d => d.Length > window) is > 0 and var cut)
-            context.Say($"{cut} of {documents.Length} texts are longer than {window} tokens; edits count "
-                + "their positions from the first token of each window");
+            context.Say($"{cut} of {Counted.Of(documents.Length, "text")} "
+                + $"{Counted.Verb(documents.Length, "is", "are")} longer than {Counted.Of(window, "token")}; "
+                + "edits count their positions from the first token of each window");
         using ComputeDevice device = context.OpenDevice();
         using LoadedModel loaded = LoadedModel.Open(context, device, options.Model);
         using IDisposable attached = JobEdits.Attach(loaded.Model, edits, tokenizer, text.Bos, context);

@@ -48,7 +48,7 @@ public sealed record PromptRequest
                 + (TakesPrompts
                     ? $"{Field.Of(nameof(Ids))}, {Field.Of(nameof(Batch))} and {Field.Of(nameof(Prompts))}"
                     : $"{Field.Of(nameof(Ids))} and {Field.Of(nameof(Batch))}"));
-        Rules.RequireFile(TextFile ?? Prompts, nameof(TextFile));
+        Rules.RequireObeyed(TextFile ?? Prompts, nameof(TextFile));
         int[]? ids = Ids is null ? null : TokenRowsFile.ParseIds(Ids, nameof(Ids));
         ModelConfig config = ModelFolder.ReadConfig(Model);
         ModelText text = ModelText.Open(Model, config,

@@ -50,7 +50,7 @@ public static class TokenizeJob
             throw new UserException(
                 $"{(options.Text is null ? "no text" : "two texts")}; expected "
                     + $"{Field.Of(nameof(options.Text))} or {Field.Of(nameof(options.TextFile))}");
-        options.Rules.RequireFile(options.TextFile, nameof(options.TextFile));
+        options.Rules.RequireObeyed(options.TextFile, nameof(options.TextFile));
         ModelText text = ModelText.OpenTokenizer(options.Model, options.Rules, context);
         ByteBpeTokenizer tokenizer = text.Required();
         return [.. (options.Text is { } one ? [one] : text.Prompts(options.TextFile!)).Select(text.Row)

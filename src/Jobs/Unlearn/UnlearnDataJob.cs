@@ -179,6 +179,7 @@ public static class UnlearnDataJob
         if (files.Length == 0 == options.Atlas is null)
             throw new UserException($"{Field.Of(nameof(options.Task))} text needs either "
                 + $"{Field.Of(nameof(options.TextFile))} or {Field.Of(nameof(options.Atlas))}");
+        options.Rules.RequireObeyed(files, nameof(options.TextFile));
         string folder = options.Tokenizer ?? throw new UserException(
             $"{Field.Of(nameof(options.Task))} text needs {Field.Of(nameof(options.Tokenizer))} DIR, "
             + "a model folder");

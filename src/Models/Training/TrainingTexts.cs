@@ -17,6 +17,8 @@ public sealed record TrainingTexts(ByteBpeTokenizer Tokenizer, TokenDataset Trai
     public static TrainingTexts Load(TrainingConfig config, Func<ulong, IEnumerable<string>>? atlas = null,
         Action<string>? remark = null)
     {
+        IdleTextRules.Refuse([.. config.Data.Files, .. config.Validation?.Files ?? []], config.Texts.Fields,
+            config.Texts.Lines, "data.files");
         List<string> documents = config.Data.AtlasSeed is { } seed
             ? [.. (atlas ?? throw new ArgumentNullException(nameof(atlas)))(seed)]
             : Read(config.Data.Files, config.Texts, remark);
