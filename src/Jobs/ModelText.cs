@@ -73,7 +73,14 @@ sealed class ModelText
 
     /// <summary>Returns the tokenizer.</summary>
     /// <exception cref="UserException">The folder has none.</exception>
-    public ByteBpeTokenizer Required() => Tokenizer ?? ByteBpeTokenizer.Load(Folder); // which says why
+    public ByteBpeTokenizer Required()
+    {
+        if (Tokenizer is not null)
+            return Tokenizer;
+        if (_config is not null) // a folder of another program lacks more than the tokenizer
+            ModelFolder.RequireWeights(Folder);
+        return ByteBpeTokenizer.Load(Folder); // which says why
+    }
 
     /// <summary>Returns the tokens of a text, with the begin-of-text token if there is to be one.</summary>
     /// <exception cref="UserException">The folder has no tokenizer, or it lacks a byte of the
@@ -173,8 +180,7 @@ sealed class ModelText
         string name = Quoted.Path(path);
         if (_rules.Lines)
         {
-            _context?.Say($"{name}: {records.Count} {(records.Count == 1 ? "prompt" : "prompts")}, "
-                + "one a line");
+            _context?.Say($"{name}: {Counted.Of(records.Count, "prompt")}, one a line");
             return;
         }
         string text = records[0].Text;

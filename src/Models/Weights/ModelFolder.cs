@@ -50,6 +50,10 @@ public static class ModelFolder
     public static bool IsThere(string folder) => File.Exists(Path.Combine(folder, ConfigFile))
         && WeightFiles.InFolder(folder) is not null;
 
+    /// <summary>Refuses a folder without weights that we read; the message names those that it has.</summary>
+    /// <exception cref="UserException">There are none.</exception>
+    public static void RequireWeights(string folder) => WeightFiles.Find(folder);
+
     /// <summary>Reads <c>config.json</c>.</summary>
     /// <exception cref="UserException">There is none, or it is not one we can use.</exception>
     public static ModelConfig ReadConfig(string dir) => ReadConfig(dir, Architecture.Known);

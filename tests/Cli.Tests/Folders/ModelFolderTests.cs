@@ -192,6 +192,24 @@ sealed class ModelFolderTests
         Headtap.Done("trace", "--model", model, "--ids", "285,1");
     }
 
+    [TestCase("tf_model.h5"), TestCase("flax_model.msgpack"), TestCase("model.ckpt.index")]
+    public void Weights_of_other_programs_are_named_before_the_tokenizer(string weights)
+    {
+        using var folder = new TemporaryFolder();
+        folder.Write(weights, "");
+        File.Copy(Path.Combine(TinyModel.Folder, "config.json"), folder["config.json"]);
+        string texts = folder.Write("t.txt", "the");
+        foreach (string[] call in (string[][])[["generate", "--text", "the"], ["trace", "--text", "the"],
+            ["eval", "--text-file", texts], ["lens", "eval", "--lens", "logit", "--text-file", texts],
+            ["inject", "run", "--ids", "1", "--memory", "the", "--answer-id", "1", "--layer", "0"]])
+            Assert.That(Headtap.Refused([.. call, "--model", folder.Path]),
+                Does.Contain(weights).And.Not.Contain("tokenizer"), string.Join(' ', call));
+        File.Delete(folder[weights]);
+        File.Copy(Path.Combine(TinyModel.Folder, "model.safetensors"), folder["model.safetensors"]);
+        Assert.That(Headtap.Refused("generate", "--text", "the", "--model", folder.Path),
+            Does.Contain("no tokenizer"));
+    }
+
     [Test]
     public void A_tokenizer_with_more_tokens_than_the_model_serves_texts_without_them()
     {
