@@ -127,12 +127,12 @@ public static class InjectRunJob
         for (int i = 0; i < rows.Length; i++)
         {
             context.Report("injecting", (double)i / rows.Length);
-            results.Add(Run(options, device, loaded.Model, prompt, rows[i], memories[i], answer));
+            results.Add(Run(options, context, loaded.Model, prompt, rows[i], memories[i], answer));
         }
         return results;
     }
 
-    static InjectRunResult Run(InjectRunOptions options, ComputeDevice device, LanguageModel model,
+    static InjectRunResult Run(InjectRunOptions options, JobContext context, LanguageModel model,
         Prompt prompt, int[] tokens, Memory[] memories, int answer)
     {
         if (options.Relative)
@@ -140,8 +140,8 @@ public static class InjectRunJob
         Injection found = Injection.Run(model, tokens, answer, memories, options.Top);
         if (options.EditOut is { } spec)
         {
-            EditSpec.Write(spec, found.Edits);
-            Made(options, prompt, tokens, memories, answer, device).WriteBeside(spec);
+            JobEdits.Write(spec, found.Edits, context);
+            Made(options, prompt, tokens, memories, answer, model.Device).WriteBeside(spec);
         }
         return new InjectRunResult(answer, prompt.Piece(answer), memories[0].Tokens,
             [.. memories.Select(m => m.Layer)], [.. memories.Select(m => m.Tau)],
@@ -223,6 +223,11 @@ public static class InjectRunJob
         return memories;
     }
 
-    static ByteBpeTokenizer Tokenizer(Prompt prompt, string instead) => prompt.Tokenizer
-        ?? throw new UserException($"{prompt.Folder}: no tokenizer files; give {Field.Of(instead)}");
+    static ByteBpeTokenizer Tokenizer(Prompt prompt, string instead)
+    {
+        if (prompt.Tokenizer is { } found)
+            return found;
+        ModelFolder.RequireWeights(prompt.Folder); // of another program: that says more
+        throw new UserException($"{prompt.Folder}: no tokenizer files; give {Field.Of(instead)}");
+    }
 }

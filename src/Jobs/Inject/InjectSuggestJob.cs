@@ -177,7 +177,7 @@ public static class InjectSuggestJob
         {
             if (options.EditOut is { } spec)
             {
-                EditSpec.Write(spec, [found[0].Chosen.ToEdit()]);
+                JobEdits.Write(spec, [found[0].Chosen.ToEdit()], context);
                 Manifest made = Made(options, read.Bos, device);
                 (made.Options["explicit"], made.Options["obscure"], made.Options["bridge"]) =
                     (options.Pair.Explicit, options.Pair.Obscure, options.Pair.Bridge);

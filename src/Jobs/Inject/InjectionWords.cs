@@ -10,6 +10,9 @@ namespace HeadTap.Jobs;
 /// </summary>
 static class InjectionWords
 {
+    /// <summary>The word for weights that are rewritten as TransformerLens does.</summary>
+    internal const string TransformerLens = "transformer-lens";
+
     /// <summary>Returns the encoder of a word.</summary>
     internal static MemoryEncoder Encoder(string word) => word switch
     {
@@ -24,9 +27,9 @@ static class InjectionWords
     internal static bool Processed(string word) => word switch
     {
         "raw" => false,
-        "transformer-lens" => true,
+        TransformerLens => true,
         _ => throw new UserException($"{Field.Of("Weights")} is {Quoted.Name(word)}; expected raw or "
-            + "transformer-lens"),
+            + TransformerLens),
     };
 
     /// <summary>Returns the site of a word.</summary>
@@ -55,7 +58,7 @@ static class InjectionWords
             || first > last || last >= promptLength)
             throw new UserException(
                 $"{Field.Of("Position")} is {Quoted.Name(word)}; expected all, last, or a span like 2-4 "
-                    + $"within the prompt's {promptLength} positions");
+                    + $"within the prompt's {Counted.Of(promptLength, "position")}");
         return EditPositions.List([.. Enumerable.Range(first, last - first + 1)]);
     }
 

@@ -185,7 +185,7 @@ public static class LensMemoryJob
             ? new()
             {
                 One = One(options, positions, loaded.Model, pairs[0], places, readings,
-                    new LensText(tokenizer)) with { Bos = text.Bos },
+                    new LensText(tokenizer), context) with { Bos = text.Bos },
             }
             : new()
             {
@@ -240,7 +240,7 @@ public static class LensMemoryJob
     }
 
     static LensMemoryOneResult One(LensMemoryOptions options, EditPositions positions, LanguageModel model,
-        EncodedPair pair, LensPlaces places, LensReadings readings, LensText text)
+        EncodedPair pair, LensPlaces places, LensReadings readings, LensText text, JobContext context)
     {
         LensMemory found = LensMemory.OfFavourite(readings, 0, places.Request.Top, options.WithoutNext);
         var memory = new Memory(found.Tokens, options.AtLayer ?? found.Layer, options.Tau)
@@ -250,7 +250,7 @@ public static class LensMemoryJob
         Injection injection = Injection.Run(model, pair.Obscure, pair.Answer, [memory], top: 1);
         if (options.EditOut is { } spec)
         {
-            EditSpec.Write(spec, injection.Edits);
+            JobEdits.Write(spec, injection.Edits, context);
             Made(options, places, pair, memory, model).WriteBeside(spec);
         }
         int next = readings.Model[0][0].Id;

@@ -93,7 +93,8 @@ public static class GenerateJob
         if (stop < -1 || stop >= vocabulary)
             throw new UserException($"{Field.Of(nameof(GenerateOptions.Stop))} is {stop}; expected a token "
                 + $"id from 0 to {vocabulary - 1}; leave it out for none");
-        IReadOnlyList<Edit> edits = prompt.ReadEdits(options.Edit, context, generates: true);
+        IReadOnlyList<Edit> edits = prompt.ReadEdits(
+            options.Edit, context, generates: true, processed: options.Processed);
         RequireRoom(options.MaxNewTokens, prompt);
         using ComputeDevice device = context.OpenDevice();
         using LoadedModel loaded = LoadedModel.Open(context, device, prompt.Folder, options.Processed);

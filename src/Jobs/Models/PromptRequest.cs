@@ -84,11 +84,14 @@ public sealed record Prompt(
     /// <param name="context">Gets remarks; null for none.</param>
     /// <param name="generates">Whether steps follow the pass over the prompts. Without, an edit at a position
     /// or step that this pass has not is an error.</param>
+    /// <param name="processed">Whether the job runs weights rewritten as TransformerLens does; null for a job
+    /// that has no such option.</param>
     /// <exception cref="UserException">The file cannot be read, or an edit does not fit the prompts or the
     /// model.</exception>
-    public IReadOnlyList<Edit> ReadEdits(string? file, JobContext? context = null, bool generates = false)
+    public IReadOnlyList<Edit> ReadEdits(
+        string? file, JobContext? context = null, bool generates = false, bool? processed = null)
     {
-        IReadOnlyList<Edit> edits = JobEdits.Read(file, Folder, Config, Tokenizer, context);
+        IReadOnlyList<Edit> edits = JobEdits.Read(file, Folder, Config, Tokenizer, context, processed);
         foreach (Edit edit in edits)
             edit.ValidateRows(Rows.B);
         if (!generates)

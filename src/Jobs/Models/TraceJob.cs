@@ -85,7 +85,8 @@ public static class TraceJob
         SiteTrace.RequireName(path);
         Prompt prompt = options.Prompt.Read(context);
         IReadOnlyList<Site> sites = Site.MatchAll(globs.Split(','), prompt.Config);
-        IReadOnlyList<Edit> edits = prompt.ReadEdits(options.Edit, context);
+        IReadOnlyList<Edit> edits = prompt.ReadEdits(
+            options.Edit, context, processed: options.Processed);
         if (SiteTrace.IsNpy(path) && sites.Count != 1)
             throw new UserException($"{path}: .npy holds one tensor and the sites are {sites.Count}; "
                 + "name one site or write .safetensors");
@@ -123,7 +124,8 @@ public static class TraceJob
         // Scores, patterns and results are left out: recording them costs more than the pass.
         Site[] sites = [.. Site.All(prompt.Config)
             .Where(s => s.Kind is not (SiteKind.Scores or SiteKind.Pattern or SiteKind.Result))];
-        IReadOnlyList<Edit> edits = prompt.ReadEdits(options.Edit, context);
+        IReadOnlyList<Edit> edits = prompt.ReadEdits(
+            options.Edit, context, processed: options.Processed);
         return Record<TraceStep[]>(options, prompt, edits, sites, context, (trace, _) =>
             [.. sites.Select(s => new TraceStep(s.Name, trace.Shape(s), trace.Norm(s))
             {

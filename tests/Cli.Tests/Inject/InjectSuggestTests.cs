@@ -65,6 +65,9 @@ public sealed class InjectSuggestTests
             Assert.That(printed, Does.Contain("The multi-hop prompt does not fail"));
         JsonNode json = Headtap.Done([.. same, "--json"]).Json;
         Assert.That(json["memories"]!.AsArray().Select(m => (double)m!["tau"]!), Is.All.Zero);
+        string spec = s_folder["idle.json"];
+        Assert.That(Headtap.Done([.. same, "--edit-out", spec]).Error,
+            Does.Contain($"{spec}: edit 0 has alpha 0, so it changes nothing\n"));
     }
 
     [Test]
