@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json;
 
 namespace HeadTap.Cli.Tests;
 
@@ -76,6 +77,39 @@ public sealed class FileEndingTests
         foreach (string verb in (string[])["tokenize", "eval"])
             Assert.That(Headtap.Done(verb, "--model", TinyModel.Folder, "--text-file", file).Error, remark
                 ? Does.Contain($"{file}: its first line is a JSON object") : Does.Not.Contain("JSON"));
+    }
+
+    [TestCase("[{\"text\": \"the\"}]", true)]
+    [TestCase("\n[\n  {\n    \"text\": \"the\"\n  },\n  {\"text\": \"city\"}\n]\n", true)]
+    [TestCase("[\"the\", \"city\"]", true)]
+    [TestCase("[{}]", false), TestCase("[1, 2]", false), TestCase("[the {city}]\n", false)]
+    [TestCase("[{\"text\": \"the\"}", false), TestCase("[\"the\"] city\n", false)]
+    public void A_plain_text_that_is_a_list_gets_a_remark(string content, bool remark)
+    {
+        string file = s_folder.Write("list.txt", content);
+        foreach (string verb in (string[])["tokenize", "eval"])
+            Assert.That(Headtap.Done(verb, "--model", TinyModel.Folder, "--text-file", file).Error, remark
+                ? Does.Contain($"{file}: is a JSON list, and its name is that of a plain text; a name that "
+                    + "ends in .json makes rows of its items\n") : Does.Not.Contain("JSON"));
+    }
+
+    [Test]
+    public void A_long_list_is_known_by_its_beginning_also_in_train()
+    {
+        string file = s_folder.Write("long.txt", "["
+            + string.Join(",\n", Enumerable.Repeat("{\"text\": \"the city of the north\"}", 3000)) + "]");
+        Assert.That(new FileInfo(file).Length, Is.GreaterThan(1 << 16));
+        Assert.That(Headtap.Done("tokenize", "--model", TinyModel.Folder, "--text-file", file).Error,
+            Does.Contain("long.txt: is a JSON list"));
+        string shortened = s_folder.Write("short.txt", "[{\"text\": \"the city of the north is a city\"}]");
+        string config = s_folder.Write("train.json", $$"""
+            {"model": {"layers": 1, "width": 8, "heads": 2, "context": 8},
+             "tokenizer": {"train_bpe": {"vocab_size": 258, "minimum_count": 1} },
+             "data": {"files": [{{JsonSerializer.Serialize(shortened)}}]},
+             "rows": "packed", "tokens_per_row": 4, "batch_rows": 1, "steps": 1, "seed": 1}
+            """);
+        Assert.That(Headtap.Done("train", "--config", config, "--out", s_folder["trained"]).Error,
+            Does.Contain("short.txt: is a JSON list"));
     }
 
     [TestCase("q;a\nwho;me\n", "it has \"q;a\"")]

@@ -99,6 +99,24 @@ public sealed class TrainTests
         Assert.That(folder.Entries(), Is.EqualTo(before));
     }
 
+    [Test]
+    public void Rows_longer_than_the_context_name_the_config()
+    {
+        using var folder = new TemporaryFolder();
+        string config = Prepare(folder), own = folder.Write("own.json", File.ReadAllText(config).Replace(
+            "\"tokens_per_row\": 8", "\"tokens_per_row\": 9", StringComparison.Ordinal));
+        Assert.That(Headtap.Refused("train", "--config", own, "--out", folder["a"]),
+            Is.EqualTo($"headtap: {own}: tokens_per_row is 9; the model's context is 8.\n"));
+        string model = TinyModel.Folder.Replace("\\", "\\\\", StringComparison.Ordinal), from = folder.Write(
+            "from.json", $$"""
+            { "model": { "from": "{{model}}" }, "data": { "atlas": { "seed": 1 } }, "rows": "packed",
+              "tokens_per_row": 25, "batch_rows": 2, "steps": 1, "seed": 1 }
+            """);
+        Assert.That(Headtap.Refused("train", "--config", from, "--out", folder["a"]),
+            Is.EqualTo($"headtap: {from}: tokens_per_row is 25; the model's context is 24.\n"));
+        Assert.That(Directory.Exists(folder["a"]), Is.False);
+    }
+
     static string Prepare(TemporaryFolder folder)
     {
         string text = folder.Write("text.txt",

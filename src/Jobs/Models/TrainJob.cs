@@ -60,7 +60,14 @@ public static class TrainJob
         AtomicFile.RequireWritable(Path.Combine(options.Out, TrainingRun.MetricsFile));
         using ComputeDevice device = context.OpenDevice();
         if (config.Model.From is { } from)
+        {
+            if (config.RowProblem(ModelFolder.ReadConfig(from)) is { } wrong)
+                throw new UserException($"{Quoted.Path(options.Config)}: {wrong}.");
             LoadedModel.RemarkOn(context, from);
+        }
+        foreach (string file in config.Data.Files.Concat(config.Validation?.Files ?? []))
+            if (RowsByAnotherName.Remark(file) is { } line)
+                context.Say(line);
         bool trained = false;
         TrainingResult result = TrainingRun.Run(device, config, options.Out, new TrainingRunOptions
         {
@@ -70,7 +77,8 @@ public static class TrainJob
             Remark = context.Say,
             Saved = LossCurve.Write,
             Started = trainer => context.Remark?.Invoke(
-                $"{trainer.Steps} steps, {trainer.Step} done; beside the weights {trainer.Plan}"),
+                $"{Counted.Of(trainer.Steps, "step")}, {trainer.Step} done; beside the weights "
+                    + $"{trainer.Plan}"),
             Progress = at =>
             {
                 trained = true;

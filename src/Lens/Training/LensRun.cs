@@ -105,7 +105,11 @@ public sealed class LensRun
 
     LensRunResult Train()
     {
-        using RunFolder folder = RunFolder.Open(_folder, _call.Manifest, progress: s_progress);
+        using RunFolder folder = RunFolder.Open(_folder, _call.Manifest, progress: s_progress,
+            because: new Dictionary<string, string>
+            {
+                [RunFolder.DataHash] = $"the texts here are those of {_train.Origin}",
+            });
         _facts = _call.ReadFacts(folder);
         _run.Planned?.Invoke(_plan);
         _watch.Start();

@@ -7,6 +7,8 @@ namespace HeadTap.Models;
 /// <param name="chosen">Documents of it, at least one.</param>
 sealed class ChosenDocuments(DocumentSource all, int[] chosen) : DocumentSource
 {
+    public override string Origin => all.Origin;
+
     public override int Count => chosen.Length;
 
     public override ReadOnlyMemory<int> Read(int document) => all.Read(chosen[document]);

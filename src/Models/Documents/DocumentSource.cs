@@ -16,6 +16,9 @@ public abstract class DocumentSource
 
     private protected DocumentSource() => _hash = new Lazy<string>(ComputeHash);
 
+    /// <summary>Where the documents are from, as messages name it: files as a rule.</summary>
+    public abstract string Origin { get; }
+
     /// <summary>How many documents there are, at least one.</summary>
     public abstract int Count { get; }
 

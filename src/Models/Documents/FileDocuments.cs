@@ -30,6 +30,8 @@ sealed class FileDocuments : DocumentSource
         Count = (int)count;
     }
 
+    public override string Origin => string.Join(", ", _files.Select(file => file.Path));
+
     public override int Count { get; }
 
     public override ReadOnlyMemory<int> Read(int document)

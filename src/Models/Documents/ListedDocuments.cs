@@ -30,6 +30,8 @@ sealed class ListedDocuments : DocumentSource
                 + "one.");
     }
 
+    public override string Origin => _source;
+
     public override int Count => _documents.Count;
 
     public override ReadOnlyMemory<int> Read(int document) => _documents[document];

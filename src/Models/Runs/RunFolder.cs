@@ -32,7 +32,7 @@ public sealed class RunFolder : IDisposable
     public const string MetricsFile = "metrics.jsonl";
 
     /// <summary>The hash of the data among the options that may differ.</summary>
-    internal const string DataHash = "data_hash";
+    public const string DataHash = "data_hash";
 
     const string CompleteField = "complete";
 

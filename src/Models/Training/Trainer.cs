@@ -36,9 +36,8 @@ public sealed class Trainer : IDisposable
         ArgumentNullException.ThrowIfNull(data);
         (_model, Config) = (model, config.Validated());
         int T = Config.TokensPerRow != 0 ? Config.TokensPerRow : model.Config.ContextLength;
-        if (T > model.Config.ContextLength)
-            throw new UserException(
-                $"tokens_per_row is {T}; the model's context is {model.Config.ContextLength}.");
+        if (Config.RowProblem(model.Config) is { } wrong)
+            throw new UserException(wrong + ".");
         _rows = new TokenBatchOptions(Config.BatchRows, T, Config.Rows, Config.Texts.Bos);
         _batches = new TokenBatches(data, _rows, Config.Seed);
         DataHash = data.Hash;

@@ -79,10 +79,10 @@ public sealed partial record TrainingConfig
         string? wrong =
             Model.Problem() ?? Data.Problem() ?? Tokenizer?.Problem() ?? Texts.Problem(Rows)
             ?? Validation?.Problem() ?? Samples?.Problem()
-            ?? Range("tokens_per_row", TokensPerRow, 0) ?? Range("batch_rows", BatchRows, 1)
-            ?? Range("accumulation", Accumulation, 1) ?? Range("steps", Steps ?? 1, 1)
-            ?? Range("epochs", Epochs ?? 1, 1) ?? Range("checkpoint_every", CheckpointEvery, 0)
-            ?? Range("evaluate_every", EvaluateEvery, 1)
+            ?? Range("tokens_per_row", TokensPerRow, 0) ?? RowProblem(Model.Sizes)
+            ?? Range("batch_rows", BatchRows, 1) ?? Range("accumulation", Accumulation, 1)
+            ?? Range("steps", Steps ?? 1, 1) ?? Range("epochs", Epochs ?? 1, 1)
+            ?? Range("checkpoint_every", CheckpointEvery, 0) ?? Range("evaluate_every", EvaluateEvery, 1)
             ?? (Steps is null == Epochs is null ? "expected steps or epochs, one of them" : null)
             ?? (Tokenizer is null && Model.From is null
                 ? "tokenizer is missing; a new model needs {\"from\": FOLDER} or {\"train_bpe\": {...}}"
@@ -91,6 +91,11 @@ public sealed partial record TrainingConfig
             ?? NotNegative("clip", Clip) ?? Optimizer.Problem() ?? Schedule.Problem(Optimizer.LearningRate);
         return wrong is null ? this : throw new UserException($"{Quoted.Path(source)}: {wrong}.");
     }
+
+    /// <summary>Says that rows do not fit a model's context; null if they do.</summary>
+    /// <param name="model">The model's sizes; null where they are not known.</param>
+    public string? RowProblem(ModelConfig? model) => model is null || TokensPerRow <= model.ContextLength
+        ? null : $"tokens_per_row is {TokensPerRow}; the model's context is {model.ContextLength}";
 
     internal static string? Range(string field, int value, int least) =>
         value >= least ? null : $"{field} is {value}; expected at least {least}";

@@ -106,6 +106,22 @@ public sealed class LensTrainTests
         Assert.That(folder.Entries(), Is.EqualTo(before));
     }
 
+    [Test]
+    public void Another_text_is_named()
+    {
+        using var folder = new TemporaryFolder();
+        string one = folder.Write("one.txt", "the city of the north"), two = folder.Write("two.txt",
+            "a capital of the north"), rows = folder.Write("rows.json", "[[1,2,3,4]]");
+        string[] call = ["lens", "train", "--model", TinyModel.Folder, "--out", folder["lens"], "--kind",
+            "thin", "--steps", "1", "--device", "cpu"];
+        Assert.That(Headtap.Run([.. call, "--text-file", one]).Code, Is.Zero);
+        Assert.That(Headtap.Refused([.. call, "--text-file", two]), Does.Match("data_hash is \"[0-9a-f]+\" "
+            + "in its [a-z.]+ and \"[0-9a-f]+\" here \\(the texts here are those of "
+            + System.Text.RegularExpressions.Regex.Escape(two) + "\\)"));
+        Assert.That(Headtap.Refused([.. call, "--batch", rows]), Does.Contain(
+            $"(the texts here are those of {rows})"));
+    }
+
     static TemporaryFolder Texts()
     {
         var folder = new TemporaryFolder();
