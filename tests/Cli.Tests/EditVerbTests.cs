@@ -48,6 +48,11 @@ public sealed class EditVerbTests
         {"site":"logits","op":"zero"},{"site":"logits","op":"scale","alpha":1},
         {"site":"hook_embed","op":"project_out","alpha":0,"value":1}
         """, "edit 1 has alpha 1, edit 2 has alpha 0, so they change nothing")]
+    [TestCase("""{"site":"logits","op":"add","value":0}""", "edit 0 adds 0, so it changes nothing")]
+    [TestCase("""
+        {"site":"logits","op":"replace","value":0},
+        {"site":"hook_embed","op":"add","value":[0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]}
+        """, "edit 1 adds zeros, so it changes nothing")]
     [TestCase("""{"site":"logits","op":"add","value":7},{"site":"logits","op":"scale","alpha":0}""", null)]
     public void An_edit_that_leaves_every_value_gets_a_remark(string edits, string? remark)
     {
@@ -107,6 +112,30 @@ public sealed class EditVerbTests
             Assert.That(Said(twin), Does.Contain($"{spec}: this edit was made from another model ("
                 + ModelFolder.Hash(TinyModel.Folder)[..12]));
         }
+    }
+
+    [TestCase("raw"), TestCase("transformer-lens")]
+    public void A_spec_for_the_other_form_of_the_weights_gets_a_remark(string weights)
+    {
+        using var folder = new TemporaryFolder();
+        string spec = folder["spec.json"], texts = folder.Write("t.txt", "the city of the north");
+        Headtap.Done("inject", "run", "--model", TinyModel.Folder, "--text", "the city", "--memory", " north",
+            "--answer", "country", "--layer", "1", "--weights", weights, "--edit-out", spec);
+        bool raw = weights == "raw";
+        string lens = $"{spec}: this edit was made with --weights transformer-lens, and this call runs the "
+            + "raw weights; ";
+        string[] prompt = ["--model", TinyModel.Folder, "--text", "the city", "--edit", spec];
+        foreach (string[] verb in (string[][])[["trace"], ["generate", "--max-new-tokens", "1"]])
+        {
+            Assert.That(Headtap.Done([.. verb, .. prompt]).Error, raw ? Does.Not.Contain("this edit")
+                : Does.Contain(lens + "--processed runs those\n"));
+            Assert.That(Headtap.Done([.. verb, .. prompt, "--processed"]).Error, raw
+                ? Does.Contain("this edit was made with the raw weights, and this call runs those of "
+                    + "--processed; without it the raw ones run\n") : Does.Not.Contain("this edit"));
+        }
+        Assert.That(Headtap.Done("eval", "--model", TinyModel.Folder, "--text-file", texts, "--edit", spec)
+            .Error, raw ? Does.Not.Contain("this edit")
+            : Does.Contain(lens + "trace and generate run those with --processed\n"));
     }
 
     [Test]
@@ -230,7 +259,9 @@ public sealed class EditVerbTests
         Assert.That(child["heads"]!.ToJsonString(), Is.Not.EqualTo(parent["heads"]!.ToJsonString()));
         Assert.That(Headtap.Refused(Line(folder["child"])), Does.Contain("--lens-of parent"));
         Assert.That(Headtap.Refused(Line(TinyModel.Folder, "--lens-of", "parent")),
-            Does.Contain("does not prove a model").And.Contain("--lens-of"));
+            Does.Contain($"{TinyModel.Folder}: has no manifest.json, which names the model that a child was "
+                + "made from; leave --lens-of out, or make the folder anew with unlearn run or unlearn "
+                + "apply\n"));
         Assert.That(Headtap.Refused(Line(TinyModel.Folder, "--lens-of", "child")),
             Does.Contain("expected model or parent"));
         string foreign = TinyLenses.Write(folder, "foreign", new() { Kind = LensKind.Head }, [0],
@@ -239,11 +270,27 @@ public sealed class EditVerbTests
             "--lens-of", "parent", "--text-file", s_texts), Does.Contain("made for a model with hash"));
         Headtap.Done("lens", "eval", "--model", folder["child"], "--lens", lens, "--lens-of", "parent",
             "--text-file", s_texts);
-        // Other weights under the same manifest are not that child.
+        string manifest = Path.Combine(folder["child"], "manifest.json"), config = Path.Combine(
+            folder["child"], "config.json"), written = File.ReadAllText(manifest);
+        void Refused(string why) => Assert.That(
+            Headtap.Refused(Line(folder["child"], "--lens-of", "parent")),
+            Does.Contain($"{folder["child"]}: {why}; leave --lens-of out, or make the folder anew"));
+        File.WriteAllText(manifest, """{"command": "merge"}""");
+        Refused("its manifest.json names no model that this one was made from");
+        File.WriteAllText(manifest, written);
+        // Another config or other weights under the same manifest are not that child.
+        string usual = File.ReadAllText(config);
+        File.WriteAllText(config, usual.Replace("1E-05", "0.1", StringComparison.Ordinal));
+        Assert.That(File.ReadAllText(config), Is.Not.EqualTo(usual));
+        Refused("its config.json is not the one that its manifest.json was written for");
+        File.WriteAllText(config, usual);
         File.Copy(Path.Combine(TinyModel.Folder, "model.safetensors"),
             Path.Combine(folder["child"], "model.safetensors"), overwrite: true);
-        Assert.That(Headtap.Refused(Line(folder["child"], "--lens-of", "parent")),
-            Does.Contain("does not prove a model"));
+        Refused("its weights are not those that its manifest.json was written for");
+        JsonNode older = JsonNode.Parse(written)!;
+        older["options"]!.AsObject().Remove("child_weights");
+        File.WriteAllText(manifest, older.ToJsonString());
+        Refused("its weights or its config.json are not those that its manifest.json was written for");
     }
 
     [Test]
@@ -266,7 +313,7 @@ public sealed class EditVerbTests
     public void Eval_says_when_positions_are_those_of_windows()
         => Assert.That(Headtap.Done("eval", "--model", TinyModel.Folder, "--text-file", s_texts, "--context",
             "4", "--edit", Zero("window.json", """{"positions":[3]}""")).Error,
-            Does.Contain("1 of 1 texts are longer than 4 tokens; edits count their positions"));
+            Does.Contain("1 of 1 text is longer than 4 tokens; edits count their positions"));
 
     static double Loss(string? position = null) => (double)Headtap.Done(["eval", "--model", TinyModel.Folder,
         "--text-file", s_texts, "--json", .. position is null ? (string[])[] : ["--edit",

@@ -16,6 +16,7 @@ static class LensOwner
     /// <summary>The option of a child's manifest that holds the child's own hash.</summary>
     internal const string ChildHash = "child_hash";
 
+    const string ChildWeights = "child_weights";
     const string Parent = "parent";
 
     /// <summary>Finds a lens and checks that it was made for the model, or for its parent.</summary>
@@ -35,26 +36,48 @@ static class LensOwner
         if (lens == LensSource.Logit)
             return LensSource.Find(lens, config, modelHash);
         if (lensOf == Parent)
-            return LensSource.Find(lens, config, ParentHash(folder, modelHash) ?? throw new UserException(
-                $"{Quoted.Path(folder)}: its manifest.json does not prove a model that these weights and "
-                + "this config were made from, as unlearn run and unlearn apply write it; leave "
-                + $"{Field.Of(nameof(LensPlaceRequest.LensOf))} out, or make the folder anew"));
+        {
+            (string? parent, string? why) = ParentHash(folder, modelHash);
+            return LensSource.Find(lens, config, parent ?? throw new UserException(
+                $"{Quoted.Path(folder)}: {why}; leave {Field.Of(nameof(LensPlaceRequest.LensOf))} out, or "
+                + "make the folder anew with unlearn run or unlearn apply"));
+        }
         string madeFor = LensFolder.ReadFacts(lens).ModelHash;
-        if (madeFor != modelHash && madeFor == ParentHash(folder, modelHash))
+        if (madeFor != modelHash && madeFor == ParentHash(folder, modelHash).Parent)
             throw new UserException($"{Quoted.Path(lens)}: the lens was made for the model that "
                 + $"{Quoted.Path(folder)} was made from; {Field.Of(nameof(LensPlaceRequest.LensOf))} "
                 + $"{Parent} reads the child with it");
         return LensSource.Find(lens, config, modelHash);
     }
 
-    // Weights or a config that were exchanged after the manifest was written have another hash.
-    static string? ParentHash(string folder, string modelHash)
+    /// <summary>Writes into the options of a child's manifest what proves later that it is this
+    /// child.</summary>
+    /// <param name="options">Options of the manifest.</param>
+    /// <param name="folder">Folder of the child, with its weights and config.</param>
+    internal static void Record(JsonObject options, string folder)
+        => (options[ChildHash], options[ChildWeights])
+            = (ModelFolder.Hash(folder), ModelFolder.WeightsHash(folder));
+
+    // The hash of the parent, or in words why nothing proves it.
+    static (string? Parent, string? Why) ParentHash(string folder, string modelHash)
     {
         string path = Manifest.PathFor(folder);
         if (!File.Exists(path))
-            return null;
+            return (null, "has no manifest.json, which names the model that a child was made from");
         Manifest manifest = Manifest.Read(path);
-        return manifest.Options[ChildHash] is JsonValue child && child.TryGetValue(out string? hash)
-            && hash == modelHash ? manifest.ModelHash : null;
+        if (manifest.ModelHash is not { } parent || Text(manifest, ChildHash) is not { } child)
+            return (null, "its manifest.json names no model that this one was made from");
+        if (child == modelHash)
+            return (parent, null);
+        // Weights or a config that were exchanged after the manifest was written have another hash. That of
+        // the weights alone is the child's where its config had the usual values.
+        string weights = ModelFolder.WeightsHash(folder);
+        string? then = Text(manifest, ChildWeights);
+        string changed = weights == (then ?? child) ? "its config.json is not the one"
+            : then is null ? "its weights or its config.json are not those" : "its weights are not those";
+        return (null, $"{changed} that its manifest.json was written for");
     }
+
+    static string? Text(Manifest manifest, string option)
+        => manifest.Options[option] is JsonValue value && value.TryGetValue(out string? text) ? text : null;
 }

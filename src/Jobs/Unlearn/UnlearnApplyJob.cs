@@ -63,7 +63,7 @@ public static class UnlearnApplyJob
             if (!options.Undo)
                 edit.Save(Path.Combine(into, WeightEdit.FileName));
             model.Save(into, folder);
-            made[LensOwner.ChildHash] = ModelFolder.Hash(into);
+            LensOwner.Record(made, into);
             new Manifest
             {
                 Command = "unlearn apply", ModelHash = hash, DataHash = FileHash.Sha256(file),

@@ -78,7 +78,7 @@ public static class UnlearnRunJob
         {
             done.Edit.Save(Path.Combine(into, WeightEdit.FileName));
             model.Save(into, folder);
-            made[LensOwner.ChildHash] = ModelFolder.Hash(into);
+            LensOwner.Record(made, into);
             new Manifest
             {
                 Command = "unlearn run", Options = made, Seed = context.Seed, ModelHash = parentHash,
