@@ -17,7 +17,7 @@ public static class EditMeans
     /// <param name="model">The model; edits that are attached to it are in force.</param>
     /// <param name="edits">The edits.</param>
     /// <param name="tokenizer">Encodes texts; null where the data set is ids.</param>
-    /// <param name="bos">The token before each text; null for none.</param>
+    /// <param name="bos">The token before each text that does not begin with it; null for none.</param>
     /// <param name="progress">Told the share that is done; may end the work by throwing.</param>
     /// <exception cref="UserException">A data set cannot be read, or has no token.</exception>
     public static IReadOnlyList<Edit> Find(LanguageModel model, IReadOnlyList<Edit> edits,
@@ -47,7 +47,6 @@ public static class EditMeans
 
     static int[][] Rows(string path, ModelConfig config, ByteBpeTokenizer? tokenizer, int? bos)
     {
-        int[] before = bos is { } token ? [token] : [];
         bool ids = Path.GetExtension(path).Equals(".json", StringComparison.OrdinalIgnoreCase);
         if (!ids && tokenizer is null)
             throw new UserException($"{Quoted.Path(path)}: texts need a tokenizer, and the model has none; "
@@ -56,7 +55,7 @@ public static class EditMeans
         IEnumerable<int[]> texts = ids ? TokenRowsFile.Read(path, encode)
             : TextDocuments.Read(path).Select(t => tokenizer!.Encode(t));
         int[][] rows = [.. texts.Where(t => t.Length > 0)
-            .SelectMany(t => ((int[])[.. before, .. t]).Chunk(config.ContextLength))];
+            .SelectMany(t => BeginOfText.Before(t, bos).Chunk(config.ContextLength))];
         if (rows.Length == 0)
             throw new UserException($"{Quoted.Path(path)}: there is no token in it; expected some to take a "
                 + "mean over");

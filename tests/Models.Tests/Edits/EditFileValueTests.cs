@@ -168,6 +168,25 @@ public class EditFileValueTests
     }
 
     [Test]
+    public void A_text_that_begins_with_the_token_keeps_one_in_a_mean()
+    {
+        using var test = new TestModel("cpu512");
+        using var folder = new TemporaryFolder();
+        float[] Mean(string rows, int? bos) => ((InlineValue)EditMeans.Find(test.Model,
+        [
+            new Edit
+            {
+                Site = "blocks.1.hook_resid_post", Operation = EditOperation.Replace,
+                Value = EditValue.MeanOf(folder.Write("data.json", rows)),
+            },
+        ], null, bos)[0].Value!).Values;
+        float[] once = Mean("[[3,1,2],[3,4]]", bos: null);
+        Assert.That(Mean("[[3,1,2],[3,4]]", bos: 3), Is.EqualTo(once));
+        Assert.That(Mean("[[1,2],[3,4]]", bos: 3), Is.EqualTo(once));
+        Assert.That(Mean("[[3,3,1,2],[3,3,4]]", bos: null), Is.Not.EqualTo(once));
+    }
+
+    [Test]
     public void A_mean_of_nothing_or_of_patterns_is_refused()
     {
         using var test = new TestModel("cpu512");
