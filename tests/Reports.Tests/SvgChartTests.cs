@@ -53,6 +53,25 @@ public sealed class SvgChartTests
         Assert.That(Elements(lines, "text").Select(e => e.Value), Does.Contain("layer").And.Contain("rank"));
     }
 
+    [Test]
+    public void Strips_have_names_of_axes_and_a_key_of_their_opacity()
+    {
+        string strips = SvgChart.Strips("s", ["r"], ["layer 0", "layer 1"], (_, g) => [g, 2 * g],
+            new("neuron", "method"));
+        string[] texts = [.. Elements(strips, "text").Select(e => e.Value)];
+        Assert.That(texts, Is.SupersetOf((string[])["neuron", "method", "layer 0", "layer 1", "r"]));
+        XElement[] rects = [.. Elements(strips, "rect")];
+        string Opacity(XElement rect) => (string)rect.Attribute("fill-opacity")!;
+        // Two strips, of which one has two cells, and then the key.
+        Assert.That(rects.Select(Opacity),
+            Is.EqualTo((string[])["0.12", "0.12", "0.58", "1", "0.12", "0.575", "1"]));
+        Assert.That(rects[^3..].Select(rect => ((XElement)rect.NextNode!).Value),
+            Is.EqualTo((string[])["0", "half of the row's largest", "all"]));
+        double width = (double)XDocument.Parse(strips).Root!.Attribute("width")!;
+        Assert.That(Elements(strips, "text").Select(e => (double)e.Attribute("x")!),
+            Has.All.LessThan(width - 20), "also where the strips are narrower than the key");
+    }
+
     [TestCase("-0.00 %", "0.00 %"), TestCase("-0", "0"), TestCase("-0.01", "-0.01"), TestCase("-", "-"),
      TestCase("-0x", "-0x"), TestCase("0", "0"), TestCase("-0,0", "0,0")]
     public void Minus_zero_has_no_sign(string text, string shown)

@@ -57,7 +57,8 @@ public sealed class UnlearnReport(IReadOnlyList<SweepSelection> found, IReadOnly
             "Feed-forward neurons with a changed incoming weight, bias or outgoing weight.");
         page.Figure(SvgChart.Strips("Where among the neurons", [.. ran.Select(Short)], layers,
             (r, l) => [.. Enumerable.Range(0, ran[r].Runs[0].Layers[l].Bins.Count)
-                .Select(b => ran[r].Runs.Average(run => run.Layers[l].Bins[b]))]),
+                .Select(b => ran[r].Runs.Average(run => run.Layers[l].Bins[b]))],
+            new("layer, and in each its neurons in order", "method")),
             "Each strip is a layer's neurons in their order, in at most 64 runs; the darker, the more "
             + "weights changed, beside the method's own most changed run.");
     }
