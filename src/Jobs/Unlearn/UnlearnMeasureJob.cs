@@ -119,11 +119,14 @@ public static class UnlearnMeasureJob
             [.. found.Groups.Select(g => new RecitedGroup(g.Group, g.Count, g.Share))])
         {
             Bos = text.Bos, Rows = rows,
-            Given = Ends(found.Recitals.Select(r => (sequences[r.Index].Prompt ?? recital.Given)
-                - (recital.Given - recital.Prompt))),
+            Given = Ends(found.Recitals.Select(r => Given(sequences[r.Index], recital, text.Begin))),
             Written = Ends(found.Recitals.Select(r => r.Written.Length)),
         };
     }
+
+    // The token that begins a text is not counted, whether the call or the row put it there.
+    static int Given(PlantedSequence asked, MemorisationOptions options, int? begin)
+        => (asked.Prompt ?? options.Given) - (asked.Ids[0] == begin ? 1 : 0);
 
     static (int, int) Ends(IEnumerable<int> numbers) => (numbers.Min(), numbers.Max());
 

@@ -43,6 +43,22 @@ public sealed class UnlearnMeasureTests
     }
 
     [Test]
+    public void The_tokens_given_are_the_same_whoever_put_the_first_there()
+    {
+        using var folder = new TemporaryFolder();
+        string with = folder.Write("with.jsonl", """{"ids":[279,1,2,3,4,5,6],"prompt":4}"""),
+            without = folder.Write("without.jsonl", """{"ids":[1,2,3,4,5,6],"prompt":3}""");
+        string Line(params string[] more) => Headtap.Done(["unlearn", "measure", "--model",
+            TinyModel.Folder, "--sequences", .. more]).Out.Split('\n')[0];
+        const string Same = "1 sequence, 1 asked: 3 tokens given, 3 to write";
+        Assert.That(Line(with), Is.EqualTo(Same));
+        Assert.That(Line(with, "--bos"), Is.EqualTo(Same));
+        Assert.That(Line(without, "--bos"), Is.EqualTo(Same));
+        Assert.That(Line(folder.Write("one.jsonl", """{"ids":[1,2],"prompt":1}""")),
+            Is.EqualTo("1 sequence, 1 asked: 1 token given, 1 to write"));
+    }
+
+    [Test]
     public void A_token_that_is_never_written_is_not_memorised()
     {
         using var folder = new TemporaryFolder();
