@@ -6,7 +6,7 @@ namespace HeadTap.Reports;
 
 public static partial class SvgChart
 {
-    const int StripCell = 3, StripHeight = 18, StripGap = 12, StripLeft = 150, StripKey = 290;
+    const int StripCell = 3, StripHeight = 18, StripGap = 12, StripLeft = 150, StripKey = 370;
     const double FaintestStrip = 0.15, EmptyStrip = 0.12; // opacity
 
     /// <summary>
@@ -55,7 +55,7 @@ public static partial class SvgChart
         (string Class, double Opacity, string Label, int Room)[] marks =
         [
             ("plain", EmptyStrip, "0", 46), ("up", StripOpacity(0.5), "half of the row's largest", 186),
-            ("up", StripOpacity(1), "all", 0),
+            ("up", StripOpacity(1), "the row's largest", 0),
         ];
         foreach ((string name, double opacity, string label, int room) in marks)
         {

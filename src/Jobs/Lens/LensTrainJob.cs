@@ -137,9 +137,8 @@ public static class LensTrainJob
                 $"step {p.Last.Step} of {p.Steps}: KL {mean:0.000}, {p.TimeLeft:hh\\:mm\\:ss} left");
     }
 
-    static string Line(LensPlan plan) => $"{Counted.Of(plan.Groups.Sum(g => g.Count), "layer")}"
-        + (plan.Groups.Count > 1 ? $" in {Counted.Of(plan.Groups.Count, "group")} of at most "
-        + $"{plan.Groups[0].Count}" : "")
+    static string Line(LensPlan plan) => Counted.Of(plan.Groups.Sum(g => g.Count), "layer")
+        + (plan.Groups.Count > 1 ? $" in {plan.Groups.Count} groups of at most {plan.Groups[0].Count}" : "")
         + $"; beside the model {MemoryPlan.Text(plan.Memory.TotalBytes)} of "
         + $"{MemoryPlan.Text(plan.FreeBytes)}: {plan.Memory}";
 }

@@ -19,7 +19,9 @@ public sealed class UnansweredRows
         if (record.NoText is { } field)
             throw new UserException($"{record.Place}: {Quoted.Name(field)} is no text; expected one, or "
                 + $"the right names in {Field.Of("Fields")}");
-        if (record.Continuation is "" && record.Text.Length > 0)
+        if (record.Whole.Length == 0) // no text at all, which each reader treats by its own rule
+            return;
+        if (record.Continuation is "")
             throw new UserException($"{record.Place}: the continuation is empty; expected text, or no such "
                 + "row");
         if (record.Continuation is not null)

@@ -38,7 +38,8 @@ public sealed class UnansweredRowsTests
     {
         using var folder = new TemporaryFolder();
         string path = folder.Write("x.jsonl",
-            "{\"question\":\"\",\"answer\":\"\"}\n{\"question\":\"a\",\"answer\":\"b\"}");
+            "{\"question\":\"\",\"answer\":\"\"}\n{\"question\":\"\"}\n"
+            + "{\"question\":\"a\",\"answer\":\"b\"}");
         Assert.That(TextDocuments.Read(path), Is.EqualTo(new[] { "a b" }));
         Assert.That(DocumentSource.FromFiles([path], s_bytes).Count, Is.EqualTo(1));
     }
