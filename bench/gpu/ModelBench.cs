@@ -144,8 +144,8 @@ static class ModelBench
         }, data);
         foreach (string precision in s_precisions)
             foreach (string mode in Modes(bench, compiled && precision != "tf32"))
-                bench.BesideTorch("training step", $"B={B} T={T}", () => trainer.Next(), $"PyTorch {precision} {mode}",
-                    "step", How(B, T, precision, mode), "AdamW, clipped");
+                bench.BesideTorch("training step", $"B={B} T={T}", () => trainer.Next(),
+                    $"PyTorch {precision} {mode}", "step", How(B, T, precision, mode), "AdamW, clipped");
     }
 
     static void Decode(Bench bench, LanguageModel model, int prompt, int added)

@@ -30,7 +30,8 @@ public class EstimateTableTests
         }
     }
 
-    [TestCase("H200", "forward", "B=1 T=1024", "bf16", true), TestCase("H100", "forward", "B=1 T=1024", "bf16"),
+    [TestCase("H200", "forward", "B=1 T=1024", "bf16", true),
+        TestCase("H100", "forward", "B=1 T=1024", "bf16"),
         TestCase("H200", "backward", "B=1 T=1024", "bf16"), TestCase("H200", "forward", "B=4 T=256", "bf16"),
         TestCase("H200", "forward", "B=1 T=1024", "fp32")]
     public void Card_work_shape_and_precision_must_be_those_of_the_measurement(

@@ -62,8 +62,8 @@ public class KernelLedgerTests
         {
             foreach (KernelVariant kernel in KernelCatalog.All)
             {
-                int threads = kernel.Method.DeclaringType!.GetField("BlockSize")?.GetRawConstantValue() as int?
-                    ?? ElementLoop.BlockSize;
+                object? own = kernel.Method.DeclaringType!.GetField("BlockSize")?.GetRawConstantValue();
+                int threads = own as int? ?? ElementLoop.BlockSize;
                 foreach (string[] row in rows[kernel.Name])
                 {
                     int ofWarp = int.Parse(row[2], CultureInfo.InvariantCulture) * lanes;

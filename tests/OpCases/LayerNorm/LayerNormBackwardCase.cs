@@ -19,7 +19,8 @@ public sealed class LayerNormBackwardCase : OpCase<MatrixShape>
 
     public override string ShapesText => "[rows,C] ² → [rows,C], [C] ²";
 
-    public override string Grid => "group of 128 per row, then of 256 per 8 columns / 16 rows, then 64 columns";
+    public override string Grid =>
+        "group of 128 per row, then of 256 per 8 columns / 16 rows, then 64 columns";
 
     public override string ExactnessText => "2x on ones";
 
