@@ -4,8 +4,9 @@ namespace HeadTap.Models.Tests;
 
 public class ParityTests
 {
-    // DESIGN.md, section 7: within 2e-5 of float64 at every site, for values of GPT-2's size.
-    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.Quick))]
+    // DESIGN.md, section 7: within 2e-5 of float64 at every site, for values of GPT-2's size. OpenCL runs the
+    // kernels that ptx runs, and PoCL takes twice as long for them.
+    [TestCase("cpu512"), TestCase("cuda"), TestCase("ptx")]
     public void A_model_of_GPT2_smalls_width_is_within_2e_5_of_float64_at_every_site(string device)
     {
         ModelConfig config = Gpt2.Small with { Layers = 4, VocabSize = 4099, ContextLength = 16 };
