@@ -3,7 +3,7 @@ using System.Xml.Linq;
 namespace HeadTap.Repo.Tests;
 
 /// <summary>
-/// Kernels ← Runtime ← Models ← { Lens, Inject, Unlearn } ← Jobs ← Cli; Atlas on Models; Reports alone.
+/// Kernels ← Runtime ← Models ← { Lens, Inject, Unlearn, Merge } ← Jobs ← Cli; Atlas on Models; Reports alone.
 /// </summary>
 public class LayeringTests
 {
@@ -17,6 +17,7 @@ public class LayeringTests
         ["Lens"] = ["Models", "Runtime"],
         ["Inject"] = ["Models", "Runtime"],
         ["Unlearn"] = ["Models", "Runtime"],
+        ["Merge"] = ["Models", "Runtime"],
         ["Jobs"] = ["Atlas", "Inject", "Lens", "Models", "Reports", "Runtime", "Unlearn"],
         ["Cli"] = ["Atlas", "Inject", "Jobs", "Lens", "Models", "Reports", "Runtime", "Unlearn"],
     };
@@ -40,7 +41,7 @@ public class LayeringTests
     }
 
     [TestCase("Models"), TestCase("Atlas"), TestCase("Lens"), TestCase("Inject"), TestCase("Unlearn"),
-        TestCase("Jobs"), TestCase("Cli")]
+        TestCase("Merge"), TestCase("Jobs"), TestCase("Cli")]
     public void Kernels_cannot_be_touched_from_above_Runtime(string project)
     {
         Assert.That((string?)Load(project).Descendants("DisableTransitiveProjectReferences").Single(),

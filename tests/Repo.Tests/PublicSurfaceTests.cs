@@ -10,7 +10,8 @@ public sealed class PublicSurfaceTests
     const string Write = "HEADTAP_WRITE_PUBLIC_API";
 
     [TestCase("HeadTap.Kernels"), TestCase("HeadTap.Runtime"), TestCase("HeadTap.Models"),
-        TestCase("HeadTap.Lens"), TestCase("HeadTap.Inject"), TestCase("HeadTap.Unlearn")]
+        TestCase("HeadTap.Lens"), TestCase("HeadTap.Inject"), TestCase("HeadTap.Unlearn"),
+        TestCase("HeadTap.Merge")]
     public void The_public_surface_is_the_committed_one(string library)
     {
         IReadOnlyList<string> found = PublicSurface.Of(Assembly.Load(library));

@@ -1,0 +1,53 @@
+namespace HeadTap.Merge;
+
+/// <summary>A merge as mergekit's YAML describes it, read and checked, before any weight is read.</summary>
+public sealed record MergeConfig
+{
+    /// <summary>The method.</summary>
+    public required MergeMethod Method { get; init; }
+
+    /// <summary>The models in order, the base left out.</summary>
+    public required IReadOnlyList<MergeParent> Models { get; init; }
+
+    /// <summary>Folder of the base model; null for none.</summary>
+    public string? BaseModel { get; init; }
+
+    /// <summary>Parameters that hold for all models.</summary>
+    public IReadOnlyDictionary<string, ParameterValue> Parameters { get; init; }
+        = new Dictionary<string, ParameterValue>();
+
+    /// <summary>Number format of the file: float32, float16 or bfloat16.</summary>
+    public string Dtype { get; init; } = "float32";
+
+    /// <summary>Folder whose tokenizer the merge gets; null for the base's, else the first model's.</summary>
+    public string? TokenizerSource { get; init; }
+
+    /// <summary>Seed of random masks.</summary>
+    public ulong Seed { get; init; }
+
+    /// <summary>The values of the method's parameters for a tensor.</summary>
+    /// <exception cref="Runtime.UserException">One is missing or outside its range.</exception>
+    public TensorSettings For(string tensor, double depth)
+    {
+        var settings = new TensorSettings { Seed = Seed };
+        foreach (MergeParameter parameter in Method.Parameters)
+        {
+            if (Value(Parameters, parameter, tensor, depth) is { } all)
+                settings.With(parameter, all);
+            if (parameter.PerModel)
+                for (int m = 0; m < Models.Count; m++)
+                    if (Value(Models[m].Parameters, parameter, tensor, depth) is { } own)
+                        settings.With(parameter, m, own);
+        }
+        return settings;
+    }
+
+    static double? Value(IReadOnlyDictionary<string, ParameterValue> values, MergeParameter parameter,
+        string tensor, double depth)
+        => values.TryGetValue(parameter.Name, out ParameterValue? value) ? value.For(tensor, depth) : null;
+}
+
+/// <summary>One model of a merge.</summary>
+/// <param name="Folder">Its folder.</param>
+/// <param name="Parameters">Parameters of its own.</param>
+public sealed record MergeParent(string Folder, IReadOnlyDictionary<string, ParameterValue> Parameters);

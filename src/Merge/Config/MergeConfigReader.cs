@@ -1,0 +1,216 @@
+using System.Globalization;
+using HeadTap.Runtime;
+using YamlDotNet.Core;
+using YamlDotNet.RepresentationModel;
+
+namespace HeadTap.Merge;
+
+/// <summary>
+/// Reads mergekit's YAML. The whole file is checked: an unknown key, method or parameter is named with the
+/// nearest name that exists, and the line where it stands.
+/// </summary>
+public sealed class MergeConfigReader
+{
+    static readonly string[] s_keys =
+    [
+        "merge_method", "models", "base_model", "parameters", "dtype", "out_dtype", "tokenizer_source",
+        "slices",
+    ];
+
+    static readonly string[] s_modelKeys = ["model", "parameters"];
+    static readonly string[] s_dtypes = ["float32", "float16", "bfloat16"];
+
+    readonly string _path;
+
+    MergeConfigReader(string path) => _path = path;
+
+    /// <summary>Reads and checks a file.</summary>
+    /// <exception cref="UserException">The file cannot be read, or a key or value is not allowed.</exception>
+    public static MergeConfig Read(string path)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        string text;
+        try
+        {
+            text = File.ReadAllText(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new UserException($"{Quoted.Path(path)}: cannot be read: {e.Message}");
+        }
+        return Parse(text, path);
+    }
+
+    /// <summary>Reads and checks a text; <paramref name="path"/> names it in errors.</summary>
+    /// <exception cref="UserException">A key or value is not allowed.</exception>
+    public static MergeConfig Parse(string text, string path)
+    {
+        var yaml = new YamlStream();
+        try
+        {
+            yaml.Load(new StringReader(text));
+        }
+        catch (YamlException e)
+        {
+            throw new UserException($"{Quoted.Path(path)}: line {e.Start.Line}: no YAML: {e.Message}");
+        }
+        catch (InvalidOperationException) // YamlDotNet 18.1 at the end of an open mapping
+        {
+            throw new UserException($"{Quoted.Path(path)}: no YAML: it ends inside a mapping or a list");
+        }
+        var reader = new MergeConfigReader(path);
+        return yaml.Documents is [{ RootNode: YamlMappingNode root }] ? reader.Config(root)
+            : throw new UserException($"{Quoted.Path(path)}: expected one YAML mapping with merge_method and "
+                + "models");
+    }
+
+    MergeConfig Config(YamlMappingNode root)
+    {
+        Dictionary<string, YamlNode> keys = Keys(root, s_keys, "");
+        if (keys.TryGetValue("slices", out YamlNode? slices))
+            throw Wrong(slices, "slices are not built yet; expected models");
+        string name = Text(Required(keys, root, "merge_method"), "merge_method");
+        MergeMethod method = MergeMethods.All.FirstOrDefault(m => m.Name == name) ?? throw Wrong(
+            keys["merge_method"], $"merge_method is {Quoted.Name(name)}; expected one of "
+                + string.Join(", ", MergeMethods.All.Select(m => m.Name))
+                + NearestName.Hint(name, MergeMethods.All.Select(m => m.Name)));
+        string? baseModel = keys.TryGetValue("base_model", out YamlNode? node)
+            ? Text(node, "base_model") : null;
+        if (Required(keys, root, "models") is not YamlSequenceNode { Children.Count: > 0 } list)
+            throw Wrong(keys["models"], "models is no list; expected a list of models");
+        MergeParent[] all = [.. list.Children.Select(c => Parent(c, method))];
+        // mergekit lists the base among the models, or not; it is no parent of its own task vectors.
+        MergeParent[] models = method.Base == BaseUse.None ? all
+            : [.. all.Where(m => m.Folder != baseModel)];
+        if (method.Base == BaseUse.Required && baseModel is null)
+            throw Wrong(root, $"base_model is missing; {method.Name} needs one");
+        if (models.Length < method.FewestModels || models.Length > method.MostModels)
+            throw Wrong(list, $"models has {Counted.Of(models.Length, "model")} beside the base; "
+                + $"{method.Name} takes " + (method.FewestModels == method.MostModels ? $"{method.MostModels}"
+                    : models.Length < method.FewestModels ? $"{method.FewestModels} or more"
+                    : $"{method.MostModels} at most"));
+        MergeConfig config = new()
+        {
+            Method = method, Models = models, BaseModel = baseModel,
+            Parameters = keys.TryGetValue("parameters", out YamlNode? given)
+                ? Values(given, method, "parameters") : new Dictionary<string, ParameterValue>(),
+            Dtype = Dtype(keys), TokenizerSource = Tokenizer(keys, baseModel, models),
+        };
+        RequireValues(config, root);
+        return config;
+    }
+
+    MergeParent Parent(YamlNode node, MergeMethod method)
+    {
+        if (node is not YamlMappingNode map)
+            throw Wrong(node, "models has an entry without model; expected - model: FOLDER");
+        Dictionary<string, YamlNode> keys = Keys(map, s_modelKeys, "models: ");
+        string folder = Text(Required(keys, map, "model"), "model");
+        return new(folder, keys.TryGetValue("parameters", out YamlNode? given)
+            ? Values(given, method, "parameters") : new Dictionary<string, ParameterValue>());
+    }
+
+    Dictionary<string, ParameterValue> Values(YamlNode node, MergeMethod method, string where)
+    {
+        if (node is not YamlMappingNode map)
+            throw Wrong(node, $"{where} is no mapping; expected names and values");
+        string[] names = [.. method.Parameters.Select(p => p.Name), "int8_mask"];
+        Dictionary<string, YamlNode> keys = Keys(map, names, $"{method.Name}: ");
+        keys.Remove("int8_mask"); // the width of mergekit's masks in memory; it changes no number
+        return keys.ToDictionary(k => k.Key,
+            k => Value(k.Value, method.Parameters.First(p => p.Name == k.Key)));
+    }
+
+    ParameterValue Value(YamlNode node, MergeParameter parameter)
+    {
+        if (node is YamlSequenceNode { Children: [YamlMappingNode, ..] } filtered)
+            return new([.. filtered.Children.Select(c =>
+            {
+                if (c is not YamlMappingNode map)
+                    throw Wrong(c, $"{parameter.Name} mixes filters and numbers");
+                Dictionary<string, YamlNode> keys = Keys(map, ["filter", "value"], $"{parameter.Name}: ");
+                string? filter = keys.TryGetValue("filter", out YamlNode? f) ? Text(f, "filter") : null;
+                return new ParameterChoice(filter, Numbers(Required(keys, map, "value"), parameter));
+            })]);
+        return new([new ParameterChoice(null, Numbers(node, parameter))]);
+    }
+
+    double[] Numbers(YamlNode node, MergeParameter parameter) => node is YamlSequenceNode list
+        ? list.Children.Count > 0 ? [.. list.Children.Select(c => Number(c, parameter))]
+            : throw Wrong(node, $"{parameter.Name} is an empty list; expected {parameter.Range}")
+        : [Number(node, parameter)];
+
+    double Number(YamlNode node, MergeParameter parameter)
+    {
+        string text = Text(node, parameter.Name);
+        double? value = parameter.IsSwitch
+            ? text.ToLowerInvariant() switch { "true" or "1" => 1, "false" or "0" => 0, _ => null }
+            : double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double number)
+                ? number : null;
+        if (value is not { } known)
+            throw Wrong(node, $"{parameter.Name} is {Quoted.Name(text)}; expected {parameter.Range}");
+        try
+        {
+            return parameter.Checked(known);
+        }
+        catch (UserException e)
+        {
+            throw Wrong(node, e.Message);
+        }
+    }
+
+    string Dtype(Dictionary<string, YamlNode> keys)
+    {
+        // out_dtype is what is written; dtype alone is what mergekit computes in and writes.
+        foreach (string key in (string[])["out_dtype", "dtype"])
+            if (keys.TryGetValue(key, out YamlNode? node))
+                return s_dtypes.Contains(Text(node, key)) ? Text(node, key) : throw Wrong(node,
+                    $"{key} is {Quoted.Name(Text(node, key))}; expected {string.Join(", ", s_dtypes)}"
+                    + NearestName.Hint(Text(node, key), s_dtypes));
+        return s_dtypes[0];
+    }
+
+    string? Tokenizer(Dictionary<string, YamlNode> keys, string? baseModel, MergeParent[] models)
+    {
+        if (!keys.TryGetValue("tokenizer_source", out YamlNode? node))
+            return null;
+        string source = Text(node, "tokenizer_source");
+        return source == "base"
+            ? baseModel ?? throw Wrong(node, "tokenizer_source is base, without base_model")
+            : source == "union" ? null // of equal vocabularies; the run requires that they are equal
+            : source == baseModel || models.Any(m => m.Folder == source) ? source
+            : throw Wrong(node, $"tokenizer_source is {Quoted.Name(source)}; expected base, union or one of "
+                + "the models");
+    }
+
+    void RequireValues(MergeConfig config, YamlNode root)
+    {
+        foreach (MergeParameter parameter in config.Method.Parameters.Where(p => p.Default is null))
+            if (!config.Parameters.ContainsKey(parameter.Name)
+                && !(parameter.PerModel && config.Models.All(m => m.Parameters.ContainsKey(parameter.Name))))
+                throw Wrong(root, $"{config.Method.Name} needs {parameter.Name}: {parameter.Meaning}");
+    }
+
+    Dictionary<string, YamlNode> Keys(YamlMappingNode map, IReadOnlyList<string> known, string where)
+    {
+        Dictionary<string, YamlNode> keys = new(StringComparer.Ordinal);
+        foreach ((YamlNode key, YamlNode value) in map.Children)
+        {
+            string name = Text(key, "a key");
+            if (!known.Contains(name))
+                throw Wrong(key, $"{where}{Quoted.Name(name)} is not known here; expected "
+                    + string.Join(", ", known) + NearestName.Hint(name, known));
+            keys[name] = value;
+        }
+        return keys;
+    }
+
+    YamlNode Required(Dictionary<string, YamlNode> keys, YamlNode where, string name)
+        => keys.TryGetValue(name, out YamlNode? node) ? node : throw Wrong(where, $"{name} is missing");
+
+    string Text(YamlNode node, string what) => node is YamlScalarNode { Value: { Length: > 0 } text } ? text
+        : throw Wrong(node, $"{what} is no text or number");
+
+    UserException Wrong(YamlNode node, string what)
+        => new($"{Quoted.Path(_path)}: line {node.Start.Line}: {what}");
+}

@@ -1,0 +1,42 @@
+using System.Buffers;
+
+namespace HeadTap.Merge;
+
+/// <summary>The sum of the models by weights, in float64 and rounded once. A weight of 0 leaves its model
+/// out, so weights 1 and 0 give the first model to the bit.</summary>
+sealed class WeightedSum(ParentTensor tensor, double[] weights) : ITensorMerge
+{
+    public void Write(long start, Span<float> to)
+    {
+        float[] piece = ArrayPool<float>.Shared.Rent(to.Length);
+        double[] sums = ArrayPool<double>.Shared.Rent(to.Length);
+        try
+        {
+            Span<float> values = piece.AsSpan(0, to.Length);
+            bool first = true;
+            to.Clear();
+            for (int model = 0; model < weights.Length; model++)
+            {
+                double weight = weights[model];
+                if (weight == 0)
+                    continue;
+                tensor.Read(model, start, values);
+                if (first)
+                    for (int i = 0; i < values.Length; i++)
+                        sums[i] = weight * values[i];
+                else
+                    for (int i = 0; i < values.Length; i++)
+                        sums[i] += weight * values[i];
+                first = false;
+            }
+            if (!first)
+                for (int i = 0; i < to.Length; i++)
+                    to[i] = (float)sums[i];
+        }
+        finally
+        {
+            ArrayPool<float>.Shared.Return(piece);
+            ArrayPool<double>.Shared.Return(sums);
+        }
+    }
+}

@@ -1,0 +1,51 @@
+namespace HeadTap.Merge;
+
+/// <summary>
+/// One tensor of every parent, read in pieces: a merge never holds a whole tensor of all parents.
+/// </summary>
+public abstract class ParentTensor
+{
+    /// <summary>Numbers that a reader asks for at once.</summary>
+    public const int PieceLength = 1 << 16;
+
+    /// <summary>The tensor's name; seeds random masks.</summary>
+    public abstract string Name { get; }
+
+    /// <summary>Its extents, row-major.</summary>
+    public abstract IReadOnlyList<int> Shape { get; }
+
+    /// <summary>Parents without the base.</summary>
+    public abstract int Models { get; }
+
+    /// <summary>Whether there is a base model.</summary>
+    public abstract bool HasBase { get; }
+
+    /// <summary>Product of the extents.</summary>
+    public long Length => Shape.Aggregate(1L, (product, extent) => product * extent);
+
+    /// <summary>The last extent: numbers of a row.</summary>
+    public int Columns => Shape.Count == 0 ? 1 : Shape[^1];
+
+    /// <summary>Reads a parent's numbers from <paramref name="start"/> on. Several threads may call
+    /// it.</summary>
+    public abstract void Read(int model, long start, Span<float> to);
+
+    /// <summary>Reads the base's numbers from <paramref name="start"/> on. Several threads may call
+    /// it.</summary>
+    public abstract void ReadBase(long start, Span<float> to);
+
+    /// <summary>Reads <c>theta_model - theta_0</c> from <paramref name="start"/> on, rounded to
+    /// float32.</summary>
+    internal void ReadTaskVector(int model, long start, Span<float> to)
+    {
+        Read(model, start, to);
+        Span<float> zero = stackalloc float[1024];
+        for (int i = 0; i < to.Length; i += zero.Length)
+        {
+            Span<float> part = zero[..Math.Min(zero.Length, to.Length - i)];
+            ReadBase(start + i, part);
+            for (int j = 0; j < part.Length; j++)
+                to[i + j] -= part[j];
+        }
+    }
+}
