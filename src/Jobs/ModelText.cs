@@ -28,8 +28,11 @@ sealed class ModelText
             ? BeginOfText.Named(named, config, Tokenizer, nameof(rules.BosToken))
             : !rules.Bos ? null
             : _begin.Token ?? throw new UserException(
-                $"{folder}: config.json has no bos_token_id that is in the vocabulary, and no tokenizer file "
-                + $"names a begin-of-text token; leave {Field.Of(nameof(rules.Bos))} out, or name one with "
+                $"{folder}: config.json has no bos_token_id that is in the vocabulary, and "
+                + (Tokenizer?.Vocabulary.NamedBeginToken is { } beyond
+                    ? $"{Quoted.Name(beyond)}, which the tokenizer's files name, is no token of the model"
+                    : "no tokenizer file names a begin-of-text token")
+                + $"; leave {Field.Of(nameof(rules.Bos))} out, or name one with "
                 + $"{Field.Of(nameof(rules.BosToken))}");
         if (rules is { Bos: true, BosToken: null } && _begin.Disagreement is { } line)
             context?.Say($"{line}; {Field.Of(nameof(rules.BosToken))} takes another");

@@ -132,6 +132,16 @@ public sealed class FileEndingTests
         }
     }
 
+    [TestCase("txt"), TestCase("csv")]
+    public void Utf16_without_its_mark_is_no_plain_text(string ending)
+    {
+        string file = s_folder[$"utf16.{ending}"];
+        File.WriteAllText(file, "text\nthe city\n", new UnicodeEncoding(false, false));
+        foreach (string verb in (string[])["tokenize", "eval"])
+            Assert.That(Headtap.Refused(verb, "--model", TinyModel.Folder, "--text-file", file),
+                Does.Contain($"{file}: byte 1 is 0, as in UTF-16 or a binary file"));
+    }
+
     [TestCase("the city\n", "1 prompt, one a line"), TestCase("the\ncity\n", "2 prompts, one a line")]
     public void Prompts_are_counted(string text, string remark) => Assert.That(Headtap.Done("tokenize",
         "--model", TinyModel.Folder, "--lines", "--text-file", s_folder.Write("counted.txt", text)).Error,

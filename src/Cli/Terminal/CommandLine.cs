@@ -1,12 +1,13 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
 
 /// <summary>Parses arguments, runs a verb, and returns its exit code.</summary>
-static class CommandLine
+static partial class CommandLine
 {
     /// <summary>Runs the command line of the process and returns its exit code.</summary>
     public static int RunProcess(IReadOnlyList<string> args, Terminal terminal, CancellationToken cancel)
@@ -112,8 +113,22 @@ static class CommandLine
             : parsed.Errors.FirstOrDefault(e => e.Message.Contains($"'{unknown}'"))?.Message;
         string hint = error is null ? "" : NearestName.Hint(unknown!, Known(parsed.CommandResult.Command,
             unknown!.StartsWith('-')));
-        return $"{(error ?? parsed.Errors[0].Message).TrimEnd('.')}{hint}; see headtap {verb}--help";
+        return $"{Plain((error ?? parsed.Errors[0].Message).TrimEnd('.'))}{hint}; see headtap {verb}--help";
     }
+
+    // The parser names types of C#: as expected type 'System.Nullable`1[System.UInt64]'.
+    static string Plain(string message)
+    {
+        Match wrong = WrongType().Match(message);
+        return !wrong.Success ? message
+            : $"{wrong.Groups[2].Value} is {Quoted.Name(wrong.Groups[1].Value)}; expected "
+                + (wrong.Groups[3].Value.Contains("Int", StringComparison.Ordinal) ? "a whole number"
+                    : wrong.Groups[3].Value.Contains("Bool", StringComparison.Ordinal) ? "true or false"
+                    : "a number");
+    }
+
+    [GeneratedRegex("^Cannot parse argument '(.*)' for option '(.*)' as expected type '(.*)'$")]
+    private static partial Regex WrongType();
 
     static IEnumerable<string> Known(Command command, bool options)
     {

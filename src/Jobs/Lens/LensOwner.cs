@@ -33,6 +33,9 @@ static class LensOwner
         if (lensOf is not (Self or Parent))
             throw new UserException($"{Field.Of(nameof(LensPlaceRequest.LensOf))} is {Quoted.Name(lensOf)}; "
                 + $"expected {Self} or {Parent}");
+        if (lens == LensSource.Logit && lensOf == Parent)
+            throw new UserException($"the logit lens belongs to no model; leave "
+                + $"{Field.Of(nameof(LensPlaceRequest.LensOf))} out");
         if (lens == LensSource.Logit)
             return LensSource.Find(lens, config, modelHash);
         if (lensOf == Parent)

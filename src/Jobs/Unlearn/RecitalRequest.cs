@@ -40,7 +40,8 @@ public sealed record RecitalRequest
             text.Say($"{count} of {Counted.Of(asked.Count, "sequence")} "
                 + Counted.Verb(asked.Count, "is asked from the end of its own prompt; ",
                     "are asked from the end of their own prompt; ")
-                + $"{Field.Of(nameof(Prompt))} counts for the others");
+                + Field.Of(nameof(Prompt))
+                + (count < asked.Count ? " counts for the others" : " is not used"));
         bool own = asked.Count > 0 && asked.All(s => s.Prompt is not null);
         int first = text.Bos is null ? 0 : 1;
         if ((Prompt ?? (own ? Math.Max(1, asked.Min(s => s.Prompt!.Value) - first) : null)) is not { } prompt)

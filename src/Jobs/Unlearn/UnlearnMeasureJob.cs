@@ -46,6 +46,11 @@ public sealed record UnlearnMeasureResult(int Sequences, int Asked, double Memor
     [JsonIgnore]
     public (int Least, int Most) Given { get; init; }
 
+    /// <summary>Whether a sequence has a clean version; without one <see cref="Correct"/> is 0 and says
+    /// nothing.</summary>
+    [JsonIgnore]
+    public bool HasClean { get; init; }
+
     /// <summary>Fewest and most tokens that the model had to write.</summary>
     [JsonIgnore]
     public (int Least, int Most) Written { get; init; }
@@ -118,7 +123,7 @@ public static class UnlearnMeasureJob
             found.MeanSimilarity, found.Correct,
             [.. found.Groups.Select(g => new RecitedGroup(g.Group, g.Count, g.Share))])
         {
-            Bos = text.Bos, Rows = rows,
+            Bos = text.Bos, Rows = rows, HasClean = sequences.Any(s => s.CleanIds is not null),
             Given = Ends(found.Recitals.Select(r => Given(sequences[r.Index], recital, text.Begin))),
             Written = Ends(found.Recitals.Select(r => r.Written.Length)),
         };

@@ -57,7 +57,13 @@ public static class UnlearnReportJob
         // Model m of every sweep is shown as one checkpoint with all of its names.
         string[] names = [.. models[0].Select((_, m) =>
             string.Join(", ", models.Select(sweep => sweep[m]).Distinct()))];
-        List<SweepRow> rows = [.. folders.SelectMany(f => UnlearnSweepFolder.Read(f))];
+        List<SweepRow> rows = [];
+        foreach (string folder in folders)
+        {
+            IReadOnlyList<SweepRow> done = UnlearnSweepFolder.Read(folder);
+            RemarkOnRest(folder, done, context);
+            rows.AddRange(done);
+        }
         if (rows.Count == 0)
             throw new UserException($"{Quoted.Path(folders[0])}: no cell is done yet");
         if (rule == SelectionRule.Perplexity && rows.Any(r => r.Before is { Perplexity: null }))
@@ -72,6 +78,21 @@ public static class UnlearnReportJob
         context.Cancel.ThrowIfCancellationRequested();
         new UnlearnReport(found, names, rule, options.Padded, published).Page(title).Save(options.Out);
         return UnlearnSweepResult.Of(found, names);
+    }
+
+    // A sweep that was stopped, or still runs: its best settings are those of the cells that are done.
+    static void RemarkOnRest(string folder, IReadOnlyList<SweepRow> done, JobContext context)
+    {
+        JsonObject options = UnlearnSweepFolder.ReadManifest(folder).Options;
+        if (options["cells"] is not JsonValue value || !value.TryGetValue(out int cells)
+            || done.Count >= cells)
+            return;
+        string[] absent = options["methods"] is JsonArray methods
+            ? [.. methods.Select(m => $"{m}").Where(m => done.All(r => r.Method != m))] : [];
+        context.Say($"{Quoted.Path(folder)}: {done.Count} of {Counted.Of(cells, "cell")} "
+            + $"{Counted.Verb(done.Count, "is", "are")} done"
+            + (absent.Length > 0 ? $", none of {string.Join(", ", absent)}" : "")
+            + "; the same sweep again goes on");
     }
 
     static string[] Models(string folder)

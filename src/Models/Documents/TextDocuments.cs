@@ -50,6 +50,10 @@ public static class TextDocuments
 
     internal static string Decode(ReadOnlySpan<byte> content, string path)
     {
+        // UTF-16 without its mark, or a binary file: it would be read as text with holes.
+        if (content.IndexOf((byte)0) is >= 0 and var zero)
+            throw new UserException($"{Quoted.Path(path)}: byte {zero} is 0, as in UTF-16 or a binary file; "
+                + "save the text as UTF-8.");
         try
         {
             return new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(content);

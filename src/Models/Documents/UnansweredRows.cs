@@ -3,8 +3,8 @@ using HeadTap.Runtime;
 namespace HeadTap.Models;
 
 /// <summary>
-/// Refuses a row of a file whose continuation is missing, empty or no text where prompt and continuation are
-/// used: its prompt alone would pass for a whole text.
+/// Refuses a row of a file whose prompt or continuation is missing, blank or no text where both are used: the
+/// other alone would pass for a whole text.
 /// </summary>
 public sealed class UnansweredRows
 {
@@ -21,9 +21,11 @@ public sealed class UnansweredRows
                 + $"the right names in {Field.Of("Fields")}");
         if (record.Whole.Length == 0) // no text at all, which each reader treats by its own rule
             return;
-        if (record.Continuation is "")
-            throw new UserException($"{record.Place}: the continuation is empty; expected text, or no such "
-                + "row");
+        if (record.Continuation is { } continuation)
+        {
+            RequireText(record.Text, "prompt", record.Place);
+            RequireText(continuation, "continuation", record.Place);
+        }
         if (record.Continuation is not null)
             _with ??= record.Place;
         else if (record.IsPromptAlone)
@@ -31,5 +33,12 @@ public sealed class UnansweredRows
         if (_with is not null && _without is not null)
             throw new UserException($"{_without}: has a prompt and no continuation, and other rows have "
                 + "one; expected a continuation in every row, or in none");
+    }
+
+    static void RequireText(string text, string what, string place)
+    {
+        if (string.IsNullOrWhiteSpace(text))
+            throw new UserException($"{place}: the {what} {(text.Length == 0 ? "is empty" : "is blank")}; "
+                + "expected text, or no such row");
     }
 }

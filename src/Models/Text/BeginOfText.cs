@@ -55,6 +55,10 @@ public sealed record BeginOfText(int? Token, string? Disagreement, bool IsExpect
         var said = new List<(string From, int? Token, string? Impossible)>();
         if (name is not null)
             said.Add((tokenizer!.Vocabulary.BeginTokenFile ?? "the tokenizer", own, null));
+        if (tokenizer?.Vocabulary.OverruledBeginToken is var (other, otherFile))
+            said.Add((otherFile, other is null ? null : tokenizer.IdOf(other), other is null ? "none"
+                : tokenizer.IdOf(other) is null ? $"{Quoted.Name(other)}, which is no token of the model,"
+                : null));
         if (put is not null)
             said.Add(("the record of its training", put, null));
         foreach (string file in config is null ? (string[])[] : ["config.json", "generation_config.json"])

@@ -66,8 +66,14 @@ public sealed class BpeVocabulary
     /// <summary>The token that begins a text by the tokenizer's files; null for none.</summary>
     internal string? BeginToken { get; init; }
 
+    /// <summary>The token that begins a text, if a file of the tokenizer names it.</summary>
+    public string? NamedBeginToken => BeginTokenFile is null ? null : BeginToken;
+
     /// <summary>The file that names <see cref="BeginToken"/>; null for GPT-2's default.</summary>
     internal string? BeginTokenFile { get; init; }
+
+    /// <summary>Another token, or none, that a file names which does not decide.</summary>
+    internal (string? Token, string File)? OverruledBeginToken { get; init; }
 
     /// <summary>Whether the tokenizer's files say that every text begins with that token.</summary>
     internal bool BeginsTexts { get; init; }

@@ -74,6 +74,7 @@ sealed class TokenIds(string path)
             AddPrefixSpace = config.AddPrefixSpace,
             BeginToken = begin,
             BeginTokenFile = file,
+            OverruledBeginToken = config.OverruledBeginToken,
             BeginsTexts = begin is not null && config.BeginsTextsWith(begin),
         };
         if (vocabulary.TokenProblem() is { } tokenProblem)

@@ -41,6 +41,9 @@ public sealed class UnlearnSweepTests
         Sweep(folder, "whole", "--threads", "1");
         Sweep(folder, "stopped", "--threads", "3");
         string[] lines = File.ReadAllLines(folder["stopped/cells.jsonl"]);
+        File.WriteAllText(folder["stopped/cells.jsonl"], $"{lines[7]}\n{lines[0]}\n");
+        Assert.That(Headtap.Done("unlearn", "report", "--sweep", folder["stopped"], "--out",
+            folder["part.html"]).Error, Does.Contain($"2 of {lines.Length} cells are done"));
         // as a kill leaves it: cells out of order, a job half done, a line cut short
         File.WriteAllText(folder["stopped/cells.jsonl"],
             $"{lines[7]}\n{lines[0]}\n{lines[4]}\n{lines[5][..40]}");

@@ -15,6 +15,10 @@ public sealed class UnansweredRowsTests
     [TestCase("jsonl", "{\"question\":\"a\",\"answer\":[\"b\"]}", "line 1: \"answer\" is no text")]
     [TestCase("jsonl", "{\"question\":\"a\",\"answer\":\"\"}", "line 1: the continuation is empty")]
     [TestCase("csv", "question,answer\na,b\nc,\n", "line 3: the continuation is empty")]
+    [TestCase("csv", "question,answer\na,b\n,c\n", "line 3: the prompt is empty")]
+    [TestCase("jsonl", "{\"question\":\"a\",\"answer\":\" \\n\"}", "line 1: the continuation is blank")]
+    [TestCase("jsonl", "{\"question\":\"a\",\"answer\":\"b\"}\n{\"question\":\" \",\"answer\":\"b\"}",
+        "line 2: the prompt is blank")]
     public void A_prompt_alone_is_refused_where_answers_are(string ending, string rows, string says)
     {
         using var folder = new TemporaryFolder();

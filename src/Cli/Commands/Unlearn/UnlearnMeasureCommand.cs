@@ -67,7 +67,8 @@ sealed class UnlearnMeasureCommand
         run.Line($"memorised   {found.Memorised:P2}");
         run.Line($"loose       {found.Loose:P2} (at least {Memorisation.LooseSimilarity:P0} alike)");
         run.Line($"similarity  {found.Similarity:0.000}");
-        run.Line($"correct     {found.Correct:P2} (as the clean version goes on)");
+        if (found.HasClean)
+            run.Line($"correct     {found.Correct:P2} (as the clean version goes on)");
         if (found.Groups.Count > 1)
         {
             Table table = Invocation.Table("copies", "asked", "memorised");

@@ -55,6 +55,7 @@ sealed class UnlearnRelearnCommand
             run.Line($"{Counted.Of(at.Steps, "step"),11}  {at.Memorised,6:0.0 %} recited, "
                 + $"{at.Loose,6:0.0 %} loosely, mean similarity {at.Similarity:0.000}");
         run.Line(result.FirstBackAt is { } first ? $"the first came back within {Counted.Of(first, "step")}"
+            : result.Steps is [{ Memorised: > 0 }, ..] ? "they were not all forgotten before the first step"
             : "none came back");
         return ExitCode.Done;
     }
