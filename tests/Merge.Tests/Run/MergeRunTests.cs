@@ -32,7 +32,8 @@ public class MergeRunTests
         return flat;
     }
 
-    MergeConfig Config(string yaml) => MergeConfigReader.Parse(yaml.Replace("DIR", _folder, StringComparison.Ordinal), "m.yml");
+    MergeConfig Config(string yaml)
+        => MergeConfigReader.Parse(yaml.Replace("DIR", _folder, StringComparison.Ordinal), "m.yml");
 
     void Merge(MergeConfig config, string name = "out")
     {

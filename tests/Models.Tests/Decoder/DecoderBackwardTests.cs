@@ -17,7 +17,8 @@ public class DecoderBackwardTests
         TestModel.Small with { Activation = Activation.Relu, ScaleAttention = false, Heads = 5, Inner = 33 },
     ];
 
-    // Not the simulator, which takes half a minute: OpCaseTests runs every op on it, DecoderForwardTests a pass.
+    // Not the simulator, which takes half a minute: OpCaseTests runs every op on it, DecoderForwardTests a
+    // pass.
     static IEnumerable<TestCaseData> Runs() =>
         from device in TestDevice.All
         from config in (int[])[0, 1, 2]
