@@ -148,6 +148,21 @@ public sealed class UnlearnSweepTests
                 "the model recites none of the sequences", 6))));
     }
 
+    [Test]
+    public void Without_rows_to_keep_methods_and_rules_that_need_them_are_refused()
+    {
+        using TemporaryFolder folder = Sets();
+        string[] call = ["unlearn", "sweep", "--model", TinyModel.Folder, "--budgets", "0.1", "--forget",
+            folder["forget.jsonl"], .. TinyRecital.Asked];
+        Assert.That(Headtap.Refused([.. call, "--methods", "zero,rmu", "--out", folder["none"]]),
+            Does.Contain("rmu needs rows to keep; give some with --keep"));
+        Assert.That(Directory.Exists(folder["none"]), Is.False);
+        Headtap.Done([.. call, "--methods", "zero", "--out", folder["alone"]]);
+        Assert.That(Headtap.Refused("unlearn", "report", "--sweep", folder["alone"], "--rule", "perplexity",
+            "--out", folder["page.html"]), Does.Contain("--rule perplexity needs a keep set"));
+        Assert.That(File.Exists(folder["page.html"]), Is.False);
+    }
+
     internal static TemporaryFolder Sets()
     {
         var folder = new TemporaryFolder();
