@@ -3,7 +3,8 @@ using System.Xml.Linq;
 namespace HeadTap.Repo.Tests;
 
 /// <summary>
-/// Kernels ← Runtime ← Models ← { Lens, Inject, Unlearn, Merge } ← Jobs ← Cli; Atlas on Models; Reports alone.
+/// Kernels ← Runtime ← Models ← { Lens, Inject, Unlearn, Merge } ← Jobs ← Cli; Atlas on Models; Reports
+/// alone.
 /// </summary>
 public class LayeringTests
 {
@@ -18,8 +19,8 @@ public class LayeringTests
         ["Inject"] = ["Models", "Runtime"],
         ["Unlearn"] = ["Models", "Runtime"],
         ["Merge"] = ["Models", "Runtime"],
-        ["Jobs"] = ["Atlas", "Inject", "Lens", "Models", "Reports", "Runtime", "Unlearn"],
-        ["Cli"] = ["Atlas", "Inject", "Jobs", "Lens", "Models", "Reports", "Runtime", "Unlearn"],
+        ["Jobs"] = ["Atlas", "Inject", "Lens", "Merge", "Models", "Reports", "Runtime", "Unlearn"],
+        ["Cli"] = ["Atlas", "Inject", "Jobs", "Lens", "Merge", "Models", "Reports", "Runtime", "Unlearn"],
     };
 
     [TestCaseSource(nameof(Projects))]

@@ -74,6 +74,7 @@ static partial class CommandLine
             LensCommand.Create(global),
             InjectCommand.Create(global),
             UnlearnCommand.Create(global),
+            MergeCommand.Create(global),
             VerifyCommand.Create(global),
             ProfileCommand.Create(global),
             WeightsCommand.Create(global),

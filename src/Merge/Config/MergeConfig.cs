@@ -1,3 +1,5 @@
+using HeadTap.Runtime;
+
 namespace HeadTap.Merge;
 
 /// <summary>A merge as mergekit's YAML describes it, read and checked, before any weight is read.</summary>
@@ -25,8 +27,24 @@ public sealed record MergeConfig
     /// <summary>Seed of random masks.</summary>
     public ulong Seed { get; init; }
 
+    /// <summary>What the method lacks: a base, models, a parameter; null if nothing.</summary>
+    public string? Problem()
+    {
+        if (Method.Base == BaseUse.Required && BaseModel is null)
+            return $"base_model is missing; {Method.Name} needs one";
+        if (Models.Count < Method.FewestModels || Models.Count > Method.MostModels)
+            return $"{Counted.Of(Models.Count, "model")} beside the base; {Method.Name} takes "
+                + (Method.FewestModels == Method.MostModels ? $"{Method.MostModels}"
+                    : Models.Count < Method.FewestModels ? $"{Method.FewestModels} or more"
+                    : $"{Method.MostModels} at most");
+        MergeParameter? missing = Method.Parameters.FirstOrDefault(p => p.Default is null
+            && !Parameters.ContainsKey(p.Name)
+            && !(p.PerModel && Models.All(m => m.Parameters.ContainsKey(p.Name))));
+        return missing is null ? null : $"{Method.Name} needs {missing.Name}: {missing.Meaning}";
+    }
+
     /// <summary>The values of the method's parameters for a tensor.</summary>
-    /// <exception cref="Runtime.UserException">One is missing or outside its range.</exception>
+    /// <exception cref="UserException">One is missing or outside its range.</exception>
     public TensorSettings For(string tensor, double depth)
     {
         var settings = new TensorSettings { Seed = Seed };

@@ -70,10 +70,15 @@ public sealed class MergeConfigReader
         if (keys.TryGetValue("slices", out YamlNode? slices))
             throw Wrong(slices, "slices are not built yet; expected models");
         string name = Text(Required(keys, root, "merge_method"), "merge_method");
-        MergeMethod method = MergeMethods.All.FirstOrDefault(m => m.Name == name) ?? throw Wrong(
-            keys["merge_method"], $"merge_method is {Quoted.Name(name)}; expected one of "
-                + string.Join(", ", MergeMethods.All.Select(m => m.Name))
-                + NearestName.Hint(name, MergeMethods.All.Select(m => m.Name)));
+        MergeMethod method;
+        try
+        {
+            method = MergeMethods.Named(name);
+        }
+        catch (UserException e)
+        {
+            throw Wrong(keys["merge_method"], $"merge_method: {e.Message}");
+        }
         string? baseModel = keys.TryGetValue("base_model", out YamlNode? node)
             ? Text(node, "base_model") : null;
         if (Required(keys, root, "models") is not YamlSequenceNode { Children.Count: > 0 } list)
@@ -82,22 +87,14 @@ public sealed class MergeConfigReader
         // mergekit lists the base among the models, or not; it is no parent of its own task vectors.
         MergeParent[] models = method.Base == BaseUse.None ? all
             : [.. all.Where(m => m.Folder != baseModel)];
-        if (method.Base == BaseUse.Required && baseModel is null)
-            throw Wrong(root, $"base_model is missing; {method.Name} needs one");
-        if (models.Length < method.FewestModels || models.Length > method.MostModels)
-            throw Wrong(list, $"models has {Counted.Of(models.Length, "model")} beside the base; "
-                + $"{method.Name} takes " + (method.FewestModels == method.MostModels ? $"{method.MostModels}"
-                    : models.Length < method.FewestModels ? $"{method.FewestModels} or more"
-                    : $"{method.MostModels} at most"));
         MergeConfig config = new()
         {
             Method = method, Models = models, BaseModel = baseModel,
             Parameters = keys.TryGetValue("parameters", out YamlNode? given)
                 ? Values(given, method, "parameters") : new Dictionary<string, ParameterValue>(),
-            Dtype = Dtype(keys), TokenizerSource = Tokenizer(keys, baseModel, models),
         };
-        RequireValues(config, root);
-        return config;
+        return config.Problem() is { } problem ? throw Wrong(root, problem)
+            : config with { Dtype = Dtype(keys), TokenizerSource = Tokenizer(keys, baseModel, models) };
     }
 
     MergeParent Parent(YamlNode node, MergeMethod method)
@@ -181,14 +178,6 @@ public sealed class MergeConfigReader
             : source == baseModel || models.Any(m => m.Folder == source) ? source
             : throw Wrong(node, $"tokenizer_source is {Quoted.Name(source)}; expected base, union or one of "
                 + "the models");
-    }
-
-    void RequireValues(MergeConfig config, YamlNode root)
-    {
-        foreach (MergeParameter parameter in config.Method.Parameters.Where(p => p.Default is null))
-            if (!config.Parameters.ContainsKey(parameter.Name)
-                && !(parameter.PerModel && config.Models.All(m => m.Parameters.ContainsKey(parameter.Name))))
-                throw Wrong(root, $"{config.Method.Name} needs {parameter.Name}: {parameter.Meaning}");
     }
 
     Dictionary<string, YamlNode> Keys(YamlMappingNode map, IReadOnlyList<string> known, string where)

@@ -1,3 +1,5 @@
+using HeadTap.Runtime;
+
 namespace HeadTap.Merge;
 
 /// <summary>The merge methods.</summary>
@@ -18,4 +20,11 @@ public static class MergeMethods
         new ModelStock(),
         new NearSwap(),
     ];
+
+    /// <summary>Returns the method of a name.</summary>
+    /// <exception cref="UserException">No method has that name; the nearest is named.</exception>
+    public static MergeMethod Named(string name) => All.FirstOrDefault(m => m.Name == name)
+        ?? throw new UserException($"{Quoted.Name(name)} is no method; expected one of "
+            + string.Join(", ", All.Select(m => m.Name))
+            + NearestName.Hint(name, All.Select(m => m.Name)));
 }

@@ -53,7 +53,7 @@ public class MergeConfigReaderTests
         });
     }
 
-    [TestCase("merge_method: ties", "merge_method: tise", 1, "merge_method is \"tise\"; expected one of ")]
+    [TestCase("merge_method: ties", "merge_method: tise", 1, "merge_method: \"tise\" is no method; ")]
     [TestCase("base_model: base\n", "", 1, "base_model is missing; ties needs one")]
     [TestCase("density: 0.5", "density: 1.5", 7, "density is 1.5; expected 0 to 1")]
     [TestCase("density: 0.5", "density: half", 7, "density is \"half\"; expected 0 to 1")]
@@ -62,7 +62,7 @@ public class MergeConfigReaderTests
     [TestCase("lambda: 0.8", "lambda: .nan", 19, "lambda is \".nan\"; expected a number")]
     [TestCase("normalize: false", "normalize: maybe", 17, "normalize is \"maybe\"; expected true or false")]
     [TestCase("dtype: bfloat16", "dtype: bf16", 20, "dtype is \"bf16\"; expected float32, float16, ")]
-    [TestCase("tokenizer_source: base", "tokenizer_source: c", 21, "tokenizer_source is \"c\"; expected base")]
+    [TestCase("tokenizer_source: base", "tokenizer_source: c", 21, "tokenizer_source is \"c\"; expected")]
     [TestCase("tokenizer_source: base", "slices: []", 21, "slices are not built yet; expected models")]
     [TestCase("  - model: a", "  - modle: a", 5, "models: \"modle\" is not known here; expected model, ")]
     [TestCase("models:", "model:", 3, "\"model\" is not known here; expected merge_method, models, ")]

@@ -1,0 +1,229 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+using System.Text.Json.Nodes;
+using HeadTap.Merge;
+using HeadTap.Models;
+using HeadTap.Runtime;
+
+namespace HeadTap.Jobs;
+
+/// <summary>Options of <see cref="MergeRunJob"/>: a file, or a method with its models.</summary>
+public sealed record MergeRunOptions
+{
+    /// <summary>File of mergekit's YAML; null where <see cref="Method"/> is given.</summary>
+    public string? Config { get; init; }
+
+    /// <summary>Name of the method; null where <see cref="Config"/> is given.</summary>
+    public string? Method { get; init; }
+
+    /// <summary>Folders of the models, without the base.</summary>
+    public IReadOnlyList<string> Model { get; init; } = [];
+
+    /// <summary>Folder of the base model; null for none.</summary>
+    public string? Base { get; init; }
+
+    /// <summary>Weight of each model, in their order; empty for the default.</summary>
+    public IReadOnlyList<double> Weight { get; init; } = [];
+
+    /// <summary>t of slerp and nearswap; null if not given.</summary>
+    public double? T { get; init; }
+
+    /// <summary>Share of each task vector that is kept; null for the default.</summary>
+    public double? Density { get; init; }
+
+    /// <summary>Factor of the sum of task vectors; null for the default.</summary>
+    public double? Lambda { get; init; }
+
+    /// <summary>Folder for the model.</summary>
+    public required string Out { get; init; }
+
+    /// <summary>The merge that they describe, checked.</summary>
+    /// <exception cref="UserException">They do not fit together.</exception>
+    internal MergeConfig Read(ulong seed)
+    {
+        if (Config is not null == Method is not null)
+            throw new UserException("expected a file of the merge, or "
+                + $"{Field.Of(nameof(Method))} and its models, one of them");
+        if (Config is not null)
+        {
+            (string Name, bool Given)[] flags =
+            [
+                (nameof(Model), Model.Count > 0), (nameof(Base), Base is not null),
+                (nameof(Weight), Weight.Count > 0), (nameof(T), T is not null),
+                (nameof(Density), Density is not null), (nameof(Lambda), Lambda is not null),
+            ];
+            if (flags.FirstOrDefault(f => f.Given).Name is { } flag)
+                throw new UserException($"{Field.Of(flag)} goes with {Field.Of(nameof(Method))}; a file of "
+                    + "the merge says it itself");
+            return MergeConfigReader.Read(Config) with { Seed = seed };
+        }
+        MergeMethod method = MergeMethods.Named(Method!);
+        if (Weight.Count > 0 && Weight.Count != Model.Count)
+            throw new UserException($"{Field.Of(nameof(Weight))} is given for {Weight.Count} of "
+                + $"{Counted.Of(Model.Count, "model")}; expected one for each, or none");
+        var all = new Dictionary<string, ParameterValue>();
+        Take(all, method, "t", nameof(T), T);
+        Take(all, method, "density", nameof(Density), Density);
+        Take(all, method, "lambda", nameof(Lambda), Lambda);
+        var config = new MergeConfig
+        {
+            Method = method, BaseModel = Base, Parameters = all, Seed = seed,
+            Models = [.. Model.Select((folder, m) =>
+            {
+                var own = new Dictionary<string, ParameterValue>();
+                Take(own, method, MergeParameter.Weight.Name, nameof(Weight),
+                    Weight.Count > 0 ? Weight[m] : null);
+                return new MergeParent(folder, own);
+            })],
+        };
+        return config.Problem() is { } problem
+            ? throw new UserException(problem.Replace("base_model is", $"{Field.Of(nameof(Base))} is",
+                StringComparison.Ordinal)) : config;
+    }
+
+    static void Take(Dictionary<string, ParameterValue> values, MergeMethod method, string name,
+        string option, double? value)
+    {
+        if (value is not { } given)
+            return;
+        MergeParameter parameter = method.Parameters.FirstOrDefault(p => p.Name == name)
+            ?? throw new UserException($"{method.Name} does not read {Field.Of(option)}; it reads "
+                + (method.Parameters.Count == 0 ? "no parameter"
+                    : string.Join(", ", method.Parameters.Select(p => p.Name))));
+        values[name] = ParameterValue.Of(parameter.Checked(given));
+    }
+}
+
+/// <summary>The model that was written.</summary>
+/// <param name="Out">Its folder.</param>
+/// <param name="ModelHash">Its hash.</param>
+/// <param name="Method">Name of the method.</param>
+/// <param name="Models">The models, without the base.</param>
+/// <param name="BaseModel">The base; null for none.</param>
+/// <param name="Parameters">Numbers of the model.</param>
+/// <param name="Seconds">How long it took.</param>
+public sealed record MergeRunResult(string Out, string ModelHash, string Method,
+    IReadOnlyList<MergedModel> Models, MergedModel? BaseModel, long Parameters, double Seconds);
+
+/// <summary>A parent of a merge.</summary>
+/// <param name="Folder">Its folder.</param>
+/// <param name="ModelHash">Its hash.</param>
+public sealed record MergedModel(string Folder, string ModelHash);
+
+/// <summary>Makes one model of several.</summary>
+public static class MergeRunJob
+{
+    const string ConfigFile = "mergekit_config.yml";
+
+    /// <summary>Runs the job and returns its result.</summary>
+    /// <exception cref="UserException">The options, the file or the models do not fit together, or a number
+    /// of a model is not finite.</exception>
+    /// <exception cref="OperationCanceledException">The job was cancelled; nothing is left.</exception>
+    public static MergeRunResult Run(MergeRunOptions options, JobContext context)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(context);
+        var watch = Stopwatch.StartNew();
+        MergeConfig config = options.Read(context.Seed);
+        AtomicFolder.RequireNew(options.Out);
+        using var run = new MergeRun(config);
+        RequireOneVocabulary(config);
+        MergedModel[] models = [.. config.Models.Select(m => Parent(m.Folder))];
+        MergedModel? start = config.Method.Base != BaseUse.None && config.BaseModel is { } folder
+            ? Parent(folder) : null;
+        run.Write(options.Out, into =>
+        {
+            AtomicFile.WriteText(Path.Combine(into, ConfigFile),
+                options.Config is { } file ? File.ReadAllText(file) : Yaml(config));
+            AtomicFile.WriteText(Path.Combine(into, "README.md"), Card(config, models, start));
+            JsonObject made = new()
+            {
+                ["method"] = config.Method.Name, ["models"] = Hashes(models),
+                ["base_model"] = start is null ? null : Hashes([start])[0]!.DeepClone(),
+            };
+            new Manifest { Command = "merge run", Seed = config.Seed, Options = made }
+                .Write(Path.Combine(into, "manifest.json"));
+        }, share => context.Report("merging", share), context.Cancel);
+        return new MergeRunResult(options.Out, ModelFolder.Hash(options.Out), config.Method.Name, models,
+            start, run.Parameters, watch.Elapsed.TotalSeconds);
+    }
+
+    static MergedModel Parent(string folder) => new(folder, ModelFolder.Hash(folder));
+
+    // The rows of embeddings must mean the same tokens.
+    static void RequireOneVocabulary(MergeConfig config)
+    {
+        (string Folder, IReadOnlyList<string> Tokens)? first = null;
+        IEnumerable<string?> folders = config.Models.Select(m => m.Folder);
+        foreach (string folder in folders.Append(config.BaseModel).OfType<string>())
+        {
+            if (!ByteBpeTokenizer.ExistsIn(folder))
+                continue;
+            IReadOnlyList<string> tokens = ByteBpeTokenizer.Load(folder).Vocabulary.Tokens;
+            first ??= (folder, tokens);
+            (string with, IReadOnlyList<string> known) = first.Value;
+            int same = known.Zip(tokens).TakeWhile(p => p.First == p.Second).Count();
+            if (same < Math.Min(known.Count, tokens.Count))
+                throw new UserException($"{Quoted.Path(folder)} has other tokens than {Quoted.Path(with)}: "
+                    + $"token {same} is {Quoted.Name(tokens[same])} and {Quoted.Name(known[same])}; only "
+                    + "models of one vocabulary merge");
+        }
+    }
+
+    static JsonArray Hashes(IEnumerable<MergedModel> models) => new([.. models.Select(m =>
+        (JsonNode)new JsonObject { ["folder"] = m.Folder, ["model_hash"] = m.ModelHash })]);
+
+    // The flags as mergekit would take them.
+    static string Yaml(MergeConfig config)
+    {
+        var yaml = new StringBuilder($"merge_method: {config.Method.Name}\n");
+        if (config.BaseModel is { } start)
+            yaml.Append(CultureInfo.InvariantCulture, $"base_model: {Text(start)}\n");
+        yaml.Append("models:\n");
+        foreach (MergeParent parent in config.Models)
+        {
+            yaml.Append(CultureInfo.InvariantCulture, $"  - model: {Text(parent.Folder)}\n");
+            Values(yaml, parent.Parameters, "    ");
+        }
+        Values(yaml, config.Parameters, "");
+        return yaml.Append(CultureInfo.InvariantCulture, $"dtype: {config.Dtype}\n").ToString();
+    }
+
+    static string Text(string value) => $"'{value.Replace("'", "''", StringComparison.Ordinal)}'";
+
+    static void Values(
+        StringBuilder yaml, IReadOnlyDictionary<string, ParameterValue> values, string indentation)
+    {
+        if (values.Count == 0)
+            return;
+        yaml.Append(CultureInfo.InvariantCulture, $"{indentation}parameters:\n");
+        foreach ((string name, ParameterValue value) in values)
+            yaml.Append(CultureInfo.InvariantCulture,
+                $"{indentation}  {name}: {value.Choices[0].Gradient[0]:R}\n");
+    }
+
+    static string Card(MergeConfig config, MergedModel[] models, MergedModel? start)
+    {
+        var card = new StringBuilder($"""
+            # A merge of {Counted.Of(models.Length, "model")} by {config.Method.Name}
+
+            `{config.Method.Equation}` ({config.Method.Paper})
+
+            | model | hash |
+            |---|---|
+
+            """);
+        foreach (MergedModel model in models)
+            card.Append(CultureInfo.InvariantCulture, $"| {Name(model)} | `{model.ModelHash[..12]}` |\n");
+        if (start is not null)
+            card.Append(CultureInfo.InvariantCulture,
+                $"| base: {Name(start)} | `{start.ModelHash[..12]}` |\n");
+        card.Append(CultureInfo.InvariantCulture,
+            $"\n[{ConfigFile}]({ConfigFile}) is the merge; random masks have seed {config.Seed}.\n");
+        return card.ToString();
+    }
+
+    static string Name(MergedModel model) => Path.GetFileName(Path.TrimEndingDirectorySeparator(
+        Path.GetFullPath(model.Folder))).Replace("|", "\\|", StringComparison.Ordinal);
+}

@@ -1,0 +1,123 @@
+using System.Text.Json.Nodes;
+using HeadTap.Models;
+using HeadTap.Runtime;
+
+namespace HeadTap.Cli.Tests;
+
+/// <summary>merge run and merge methods.</summary>
+public sealed class MergeRunTests
+{
+    static TemporaryFolder s_folder = null!;
+
+    [OneTimeSetUp]
+    public static void Write()
+    {
+        s_folder = new TemporaryFolder();
+        using ComputeDevice device = ComputeDevice.OpenHost();
+        using var other = new LanguageModel(device, TinyModel.Config);
+        other.Initialize(6);
+        other.Save(s_folder["other"], TinyModel.Folder);
+        s_folder.Write("linear.yml", $"""
+            merge_method: linear
+            models:
+              - model: {TinyModel.Folder}
+                parameters: {"{weight: 0.75}"}
+              - model: {s_folder["other"]}
+                parameters: {"{weight: 0.25}"}
+            """);
+        s_folder.Write("wrong.yml", "merge_method: linaer\nmodels:\n  - model: x\n");
+    }
+
+    [OneTimeTearDown]
+    public static void Remove() => s_folder.Dispose();
+
+    static float[] Read(string folder)
+    {
+        float[] flat = new float[new ParameterLayout(TinyModel.Config).TotalLength];
+        ModelFolder.ReadParameters(folder, TinyModel.Config, flat);
+        return flat;
+    }
+
+    static string[] By(string method, string name, params string[] rest) => ["merge", "run", "--method",
+        method, "--model", TinyModel.Folder, "--model", s_folder["other"], .. rest, "--out", s_folder[name]];
+
+    [Test]
+    public void A_file_and_flags_write_the_same_model_and_every_verb_reads_it()
+    {
+        JsonNode json = Headtap.Done("merge", "run", s_folder["linear.yml"], "--out", s_folder["file"],
+            "--json").Json;
+        Headtap.Done(By("linear", "flags", "--weight", "0.75", "--weight", "0.25"));
+        float[] merged = Read(s_folder["file"]);
+        Assert.That(Read(s_folder["flags"]), Is.EqualTo(merged));
+        Assert.That(merged, Is.EqualTo(Read(TinyModel.Folder).Zip(Read(s_folder["other"]),
+            (a, b) => (float)(0.75 * a + 0.25 * b)).ToArray()));
+        Assert.That((string?)json["model_hash"], Is.EqualTo(ModelFolder.Hash(s_folder["file"])));
+        Assert.That((string?)json["models"]![1]!["model_hash"],
+            Is.EqualTo(ModelFolder.Hash(s_folder["other"])));
+        Assert.That((long)json["parameters"]!, Is.EqualTo(merged.Length));
+        Headtap.Done("generate", "--model", s_folder["file"], "--text", "the city", "--max-new-tokens", "2");
+        // What the flags wrote as a file gives the same again.
+        Headtap.Done("merge", "run", s_folder["flags/mergekit_config.yml"], "--out", s_folder["again"]);
+        Assert.That(Read(s_folder["again"]), Is.EqualTo(merged));
+        Assert.That(File.ReadAllText(s_folder["flags/README.md"]),
+            Does.Contain(ModelFolder.Hash(s_folder["other"])[..12]));
+    }
+
+    [Test]
+    public void Slerp_is_at_the_first_model_for_t_0()
+    {
+        Headtap.Done(By("slerp", "zero", "--t", "0"));
+        Assert.That(Read(s_folder["zero"]), Is.EqualTo(Read(TinyModel.Folder)));
+    }
+
+    [Test]
+    public void Masks_go_by_the_seed()
+    {
+        foreach (string name in (string[])["one 1", "same 1", "two 2"])
+            Headtap.Done("merge", "run", "--method", "dare_linear", "--base", TinyModel.Folder, "--model",
+                s_folder["other"], "--density", "0.5", "--seed", name[^1..], "--out", s_folder[name[..^2]]);
+        Assert.That(Read(s_folder["same"]), Is.EqualTo(Read(s_folder["one"])));
+        Assert.That(Read(s_folder["two"]), Is.Not.EqualTo(Read(s_folder["one"])));
+    }
+
+    [TestCase("linaer", "\"linaer\" is no method; expected one of linear")]
+    [TestCase("linear --t 0.5", "linear does not read --t; it reads weight, normalize")]
+    [TestCase("linear --weight 1", "--weight is given for 1 of 2 models")]
+    [TestCase("ties", "--base is missing; ties needs one")]
+    [TestCase("slerp", "slerp needs t: ")]
+    [TestCase("slerp --t 2", "t is 2; expected 0 to 1")]
+    [TestCase("slerp --t x", "--t is \"x\"; expected a number")]
+    public void Wrong_flags_are_named_and_nothing_is_written(string method, string message)
+    {
+        string[] words = method.Split(' ');
+        Assert.That(Headtap.Refused(By(words[0], "wrong", words[1..])), Does.Contain(message));
+        Assert.That(Directory.Exists(s_folder["wrong"]), Is.False);
+    }
+
+    [Test]
+    public void Wrong_files_are_named_and_nothing_is_written()
+    {
+        Assert.That(Headtap.Refused("merge", "run", s_folder["wrong.yml"], "--out", s_folder["x"]),
+            Does.Contain("wrong.yml: line 1: merge_method: \"linaer\" is no method; "));
+        Assert.That(Headtap.Refused("merge", "run", s_folder["none.yml"], "--out", s_folder["x"]),
+            Does.Contain("none.yml: cannot be read"));
+        Assert.That(Headtap.Refused("merge", "run", s_folder["linear.yml"], "--t", "0.5", "--out",
+            s_folder["x"]), Does.Contain("--t goes with --method"));
+        Assert.That(Headtap.Refused("merge", "run", "--out", s_folder["x"]), Does.Contain("expected a file"));
+        Assert.That(Headtap.Refused("merge", "run", s_folder["linear.yml"], "--out", s_folder["other"]),
+            Does.Contain("exists"));
+        Assert.That(Directory.Exists(s_folder["x"]), Is.False);
+    }
+
+    [Test]
+    public void The_list_has_every_method_with_its_parameters()
+    {
+        JsonArray all = Headtap.Done("merge", "methods", "--json").Json.AsArray();
+        JsonNode ties = all.Single(m => (string?)m!["name"] == "ties")!;
+        Assert.That((string?)ties["base_model"], Is.EqualTo("required"));
+        JsonNode density = ties["parameters"]!.AsArray().Single(p => (string?)p!["name"] == "density")!;
+        Assert.That((string?)density["range"], Is.EqualTo("0 to 1"));
+        Assert.That(Headtap.Done("merge", "methods").Out,
+            Does.Contain("dare_ties").And.Contain("2306.01708"));
+    }
+}
