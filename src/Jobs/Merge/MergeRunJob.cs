@@ -77,9 +77,8 @@ public sealed record MergeRunOptions
                 return new MergeParent(folder, own);
             })],
         };
-        return config.Problem() is { } problem
-            ? throw new UserException(problem.Replace("base_model is", $"{Field.Of(nameof(Base))} is",
-                StringComparison.Ordinal)) : config;
+        return config.Problem(Field.Of(nameof(Base))) is { } problem
+            ? throw new UserException(problem) : config;
     }
 
     static void Take(Dictionary<string, ParameterValue> values, MergeMethod method, string name,
@@ -135,7 +134,7 @@ public static class MergeRunJob
         run.Write(options.Out, into =>
         {
             AtomicFile.WriteText(Path.Combine(into, ConfigFile),
-                options.Config is { } file ? File.ReadAllText(file) : Yaml(config));
+                config.Text ?? Yaml(config));
             AtomicFile.WriteText(Path.Combine(into, "README.md"), Card(config, models, start));
             JsonObject made = new()
             {

@@ -27,11 +27,15 @@ public sealed record MergeConfig
     /// <summary>Seed of random masks.</summary>
     public ulong Seed { get; init; }
 
+    /// <summary>The YAML that it was read from; null if it was put together.</summary>
+    public string? Text { get; init; }
+
     /// <summary>What the method lacks: a base, models, a parameter; null if nothing.</summary>
-    public string? Problem()
+    /// <param name="baseName">What the base is called where the merge was described.</param>
+    public string? Problem(string baseName = "base_model")
     {
         if (Method.Base == BaseUse.Required && BaseModel is null)
-            return $"base_model is missing; {Method.Name} needs one";
+            return $"{baseName} is missing; {Method.Name} needs one";
         if (Models.Count < Method.FewestModels || Models.Count > Method.MostModels)
             return $"{Counted.Of(Models.Count, "model")} beside the base; {Method.Name} takes "
                 + (Method.FewestModels == Method.MostModels ? $"{Method.MostModels}"

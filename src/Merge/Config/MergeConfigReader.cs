@@ -59,7 +59,8 @@ public sealed class MergeConfigReader
             throw new UserException($"{Quoted.Path(path)}: no YAML: it ends inside a mapping or a list");
         }
         var reader = new MergeConfigReader(path);
-        return yaml.Documents is [{ RootNode: YamlMappingNode root }] ? reader.Config(root)
+        return yaml.Documents is [{ RootNode: YamlMappingNode root }]
+            ? reader.Config(root) with { Text = text }
             : throw new UserException($"{Quoted.Path(path)}: expected one YAML mapping with merge_method and "
                 + "models");
     }

@@ -50,15 +50,17 @@ public sealed record BeginOfText(int? Token, string? Disagreement, bool IsExpect
         if (own >= config?.VocabSize)
             own = null;
         TrainingRecord? trained = TrainingRecord.Of(folder);
-        int? put = trained?.BosToken is { } id && id < config?.VocabSize ? id : null;
+        int? put = trained?.BosToken is { } recorded && recorded < config?.VocabSize ? recorded : null;
         int? token = put ?? own ?? config?.BosToken;
         var said = new List<(string From, int? Token, string? Impossible)>();
         if (name is not null)
             said.Add((tokenizer!.Vocabulary.BeginTokenFile ?? "the tokenizer", own, null));
         if (tokenizer?.Vocabulary.OverruledBeginToken is var (other, otherFile))
-            said.Add((otherFile, other is null ? null : tokenizer.IdOf(other), other is null ? "none"
-                : tokenizer.IdOf(other) is null ? $"{Quoted.Name(other)}, which is no token of the model,"
-                : null));
+        {
+            int? id = other is null ? null : tokenizer.IdOf(other);
+            said.Add((otherFile, id, id is not null ? null
+                : other is null ? "none" : $"{Quoted.Name(other)}, which is no token of the model,"));
+        }
         if (put is not null)
             said.Add(("the record of its training", put, null));
         foreach (string file in config is null ? (string[])[] : ["config.json", "generation_config.json"])

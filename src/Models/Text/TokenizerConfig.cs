@@ -36,7 +36,6 @@ sealed class TokenizerConfig
     bool _jsonPrefixSpace;
     string? _template;
     (bool Given, string? Text) _configBegin, _mapBegin;
-    (string? Token, string File)? _overruledBegin;
 
     TokenizerConfig(string folder)
     {
@@ -60,7 +59,7 @@ sealed class TokenizerConfig
         (_prefixSpace, _beginsTexts) = (prefixSpace, beginsTexts);
         // Without added_tokens_decoder a folder is an old one: there the map of special tokens wins.
         if (_configBegin.Given && _mapBegin.Given && _configBegin.Text != _mapBegin.Text)
-            _overruledBegin = hasDecoder ? (_mapBegin.Text, MapFile) : (_configBegin.Text, ConfigFile);
+            OverruledBeginToken = hasDecoder ? (_mapBegin.Text, MapFile) : (_configBegin.Text, ConfigFile);
         if (!hasDecoder && _mapBegin.Given)
             _configBegin = (false, null);
         ReadMap(AddedFile, added =>
@@ -127,7 +126,7 @@ sealed class TokenizerConfig
 
     /// <summary>Another token, or none, that a file names which does not decide; null if none
     /// does.</summary>
-    internal (string? Token, string File)? OverruledBeginToken => _overruledBegin;
+    internal (string? Token, string File)? OverruledBeginToken { get; }
 
     /// <summary>Whether the tokenizer itself puts the token before every text.</summary>
     internal bool BeginsTextsWith(string token) => _beginsTexts || _template == token;
