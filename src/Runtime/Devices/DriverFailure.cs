@@ -3,7 +3,7 @@ using ILGPU.Runtime.OpenCL;
 
 namespace HeadTap.Runtime;
 
-/// <summary>What to tell a user when a device's driver fails.</summary>
+/// <summary>Why a device's driver fails, and what to tell a user.</summary>
 public static class DriverFailure
 {
     /// <summary>Why a driver failed and what to do, in one line; null for every other failure.</summary>
@@ -16,7 +16,7 @@ public static class DriverFailure
         for (Exception? e = failure; e is not null; e = e.InnerException)
             switch (e)
             {
-                case CLException or CudaException when DeviceMemoryFailure.Is(e):
+                case CLException or CudaException when IsMemory(e):
                     return "the device ran out of memory; use a smaller batch, shorter rows, or "
                         + $"{Field.Of("Device")} cpu";
                 case CLException driver:
@@ -31,4 +31,15 @@ public static class DriverFailure
             }
         return null;
     }
+
+    /// <summary>True for CUDA's out of memory and OpenCL's failures to allocate, of this failure or of one
+    /// inside it.</summary>
+    internal static bool IsMemory(Exception failure) => failure switch
+    {
+        CudaException cuda => cuda.Error == nameof(CudaError.CUDA_ERROR_OUT_OF_MEMORY),
+        CLException cl => cl.Error is CLError.CL_MEM_OBJECT_ALLOCATION_FAILURE
+            or CLError.CL_OUT_OF_HOST_MEMORY,
+        OutOfMemoryException => true,
+        _ => failure.InnerException is { } inner && IsMemory(inner),
+    };
 }

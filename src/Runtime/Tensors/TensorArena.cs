@@ -43,7 +43,7 @@ public sealed unsafe class TensorArena : IDisposable
             {
                 _buffer = device.Accelerator!.Allocate1D<float>(Capacity);
             }
-            catch (Exception e) when (DeviceMemoryFailure.Is(e))
+            catch (Exception e) when (DriverFailure.IsMemory(e))
             {
                 throw MemoryPlan.Refused(device, purpose, bytes, e);
             }
