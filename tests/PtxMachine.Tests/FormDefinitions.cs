@@ -110,6 +110,8 @@ static class FormDefinitions
         Both("mul", (a, b, c) => Bits(F(a) * F(b)));
         Both("mul.rn", (a, b, c) => Bits(F(a) * F(b)));
         Both("fma.rn", (a, b, c) => Bits(MathF.FusedMultiplyAdd(F(a), F(b), F(c))));
+        add("fma-minus", (a, b, c) => Bits(MathF.FusedMultiplyAdd(F(a), F(b), -F(c))));
+        add("minus-fma", (a, b, c) => Bits(MathF.FusedMultiplyAdd(-F(a), F(b), F(c))));
         add("mad.rn.f32", (a, b, c) => Bits(MathF.FusedMultiplyAdd(F(a), F(b), F(c))));
         Both("div.rn", (a, b, c) => Bits(F(a) / F(b)));
         Both("rcp.rn", (a, b, c) => Bits(1 / F(a)));

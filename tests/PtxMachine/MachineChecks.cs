@@ -19,7 +19,10 @@ public sealed record MachineChecks
     /// <see cref="Seed"/>.</summary>
     public bool WorstCase { get; init; }
 
-    /// <summary>Chooses the signs of the errors.</summary>
+    /// <summary>Fuses products and sums, as ptxas may (<see cref="Contraction"/>).</summary>
+    public bool Contract { get; init; }
+
+    /// <summary>Chooses the signs of the errors, and which of two products is fused.</summary>
     public int Seed { get; init; }
 
     /// <summary>Counts what a cost model needs.</summary>

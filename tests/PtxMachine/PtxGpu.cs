@@ -53,10 +53,11 @@ public sealed unsafe class PtxGpu(PtxArchitecture architecture, DeviceMemory mem
                 if (Samples?.Repeats(key) == true)
                     return;
                 long chunk = Interlocked.Add(ref Memory.NextChunk, grid.Count) - grid.Count;
-                SharedLayout layout = entry.Program.Layout;
+                KernelProgram program = Checks.Contract ? entry.Contracted(Checks.Seed) : entry.Program;
+                SharedLayout layout = program.Layout;
                 Launch launch = new()
                 {
-                    Program = entry.Program,
+                    Program = program,
                     Checks = Checks,
                     Memory = Memory,
                     Grid = grid,

@@ -13,8 +13,11 @@ public class DriverChecksTests
         Assert.That(DriverChecks.Read("no-races"), Is.EqualTo(All with { Races = false }));
         Assert.That(DriverChecks.Read("no-bounds"), Is.EqualTo(All with { Bounds = false }));
         Assert.That(DriverChecks.Read("no-uninitialised"), Is.EqualTo(All with { Uninitialised = false }));
-        Assert.That(DriverChecks.Read("counters, threads=3, worst-case=0"),
-            Is.EqualTo(All with { Counters = true, Threads = 3, WorstCase = true, Seed = 0 }));
+        Assert.That(DriverChecks.Read("counters, threads=3, contract, worst-case=0"),
+            Is.EqualTo(All with
+            {
+                Counters = true, Threads = 3, Contract = true, WorstCase = true, Seed = 0,
+            }));
     }
 
     [TestCase("races"), TestCase("threads=0"), TestCase("threads"), TestCase("worst-case=-1"),

@@ -126,6 +126,8 @@ static unsafe class FormTable
         Add(f, "mul.f32 mul.rn.f32", "WWW", &WordForms.Run2<MultiplyFloat>);
         Add(f, "mul.ftz.f32 mul.rn.ftz.f32", "WWW", &WordForms.Run2<Flush2<MultiplyFloat>>);
         Add(f, "fma.rn.f32 mad.rn.f32", "WWWW", &WordForms.Run3<FusedFloat>);
+        Add(f, PtxOpcode.ProductMinus, "WWWW", &WordForms.Run3<FusedMinus>);
+        Add(f, PtxOpcode.MinusProduct, "WWWW", &WordForms.Run3<MinusFused>);
         Add(f, "fma.rn.ftz.f32", "WWWW", &WordForms.Run3<Flush3<FusedFloat>>);
         Add(f, "div.rn.f32", "WWW", &WordForms.Run2<DivideFloat>);
         Add(f, "div.rn.ftz.f32", "WWW", &WordForms.Run2<Flush2<DivideFloat>>);

@@ -11,7 +11,8 @@ static class DriverChecks
     /// <summary>The variable's name.</summary>
     internal const string Variable = "HEADTAP_PTX";
 
-    const string Expected = "no-races, no-bounds, no-uninitialised, counters, threads=N, worst-case=SEED";
+    const string Expected = "no-races, no-bounds, no-uninitialised, counters, threads=N, contract, "
+        + "worst-case=SEED";
 
     /// <summary>Reads the list; nothing is all checks.</summary>
     /// <exception cref="FormatException">An item is none of those it knows.</exception>
@@ -25,6 +26,7 @@ static class DriverChecks
                 ["no-races"] => checks with { Races = false },
                 ["no-bounds"] => checks with { Bounds = false },
                 ["no-uninitialised"] => checks with { Uninitialised = false },
+                ["contract"] => checks with { Contract = true },
                 ["counters"] => checks with { Counters = true },
                 ["threads", var n] when Number(n) is > 0 and var threads => checks with { Threads = threads },
                 ["worst-case", var n] when Number(n) is >= 0 and var seed

@@ -74,6 +74,20 @@ readonly struct FusedFloat : IWord3
         FloatBits.Result(Vector512.FusedMultiplyAdd(a.AsSingle(), b.AsSingle(), c.AsSingle()));
 }
 
+/// <summary>a b - c, rounded once.</summary>
+readonly struct FusedMinus : IWord3
+{
+    public static Word Do(Word a, Word b, Word c) =>
+        FloatBits.Result(Vector512.FusedMultiplyAdd(a.AsSingle(), b.AsSingle(), -c.AsSingle()));
+}
+
+/// <summary>c - a b, rounded once.</summary>
+readonly struct MinusFused : IWord3
+{
+    public static Word Do(Word a, Word b, Word c) =>
+        FloatBits.Result(Vector512.FusedMultiplyAdd(-a.AsSingle(), b.AsSingle(), c.AsSingle()));
+}
+
 /// <summary>div.rn.f32</summary>
 readonly struct DivideFloat : IWord2
 {

@@ -3,6 +3,7 @@ namespace HeadTap.PtxMachine;
 /// <summary>One kernel of a module.</summary>
 public sealed class PtxEntry
 {
+    readonly Dictionary<int, KernelProgram> _contracted = [];
     KernelProgram? _program;
 
     internal PtxEntry() { }
@@ -39,4 +40,22 @@ public sealed class PtxEntry
 
     /// <summary>What the machine runs; made once.</summary>
     internal KernelProgram Program => _program ??= ProgramBuilder.Build(this);
+
+    /// <summary>The program with its sums fused (<see cref="Contraction"/>); made once for a seed. One
+    /// thread asks at a time.</summary>
+    internal KernelProgram Contracted(int seed)
+    {
+        if (!_contracted.TryGetValue(seed, out KernelProgram? program))
+            _contracted[seed] = program =
+                ProgramBuilder.Build(Contraction.Of(this, ControlFlow.Blocks(this), seed));
+        return program;
+    }
+
+    /// <summary>The same kernel with another body.</summary>
+    internal PtxEntry With(IReadOnlyList<PtxInstruction> instructions) => new()
+    {
+        Name = Name, Parameters = Parameters, ParameterBytes = ParameterBytes,
+        StaticSharedBytes = StaticSharedBytes, MaxThreads = MaxThreads, Target = Target,
+        Registers = Registers, Symbols = Symbols, Instructions = instructions, Labels = Labels,
+    };
 }

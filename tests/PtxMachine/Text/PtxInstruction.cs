@@ -4,6 +4,13 @@ namespace HeadTap.PtxMachine;
 /// <param name="Name">All of it: <c>ld.global.v4.f32</c>.</param>
 sealed record PtxOpcode(string Name)
 {
+    /// <summary>a b - c, rounded once: a negated operand of the machine's fma, which PTX has no name
+    /// for.</summary>
+    public const string ProductMinus = "fma-minus";
+
+    /// <summary>c - a b, rounded once.</summary>
+    public const string MinusProduct = "minus-fma";
+
     /// <summary>Up to the first point: <c>ld</c>.</summary>
     public string Stem { get; } = Name.IndexOf('.') is int point and > 0 ? Name[..point] : Name;
 
@@ -36,6 +43,11 @@ sealed record PtxInstruction(
         Source.ToString().Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
 
     int[]? _read, _written;
+
+    // What was collected belongs to the operands, which "with" may replace.
+    PtxInstruction(PtxInstruction from)
+        => (Code, Operands, Predicate, Negated, Line, Source) =
+            (from.Code, from.Operands, from.Predicate, from.Negated, from.Line, from.Source);
 
     /// <summary>Registers that it writes, predicated or not.</summary>
     public int[] Written => _written ??= Collect(written: true);
