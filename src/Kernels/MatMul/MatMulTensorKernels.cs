@@ -174,8 +174,8 @@ public static class MatMulTensorKernels
         int stage = 0;
         for (int k = first; k < end; k += Terms)
         {
-            xs.Pack<TCores, TX>(shared, stage);
-            ws.Pack<TCores, TWeight>(shared, stage + operand);
+            xs.Pack<TCores, TX>(shared, stage, xWide);
+            ws.Pack<TCores, TWeight>(shared, stage + operand, weightWide);
             // This stage is complete, and everyone is done with the other, which is packed next time round.
             Group.Barrier();
             if (k + Terms < end)

@@ -141,7 +141,8 @@ static class OperandTile
         }
     }
 
-    static long At(in OperandSource from, int line, int term)
+    /// <summary>Where a number of the operand lies.</summary>
+    internal static long At(in OperandSource from, int line, int term)
         => (from.FirstLine + line) * from.LineStride + term * from.TermStride;
 
     /// <summary>The word of a number in a tile of floats.</summary>
