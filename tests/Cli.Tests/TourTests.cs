@@ -43,6 +43,18 @@ public sealed class TourTests
     }
 
     [Test]
+    public void The_question_of_the_lens_is_a_capital_that_the_model_knows()
+    {
+        TourQuestion currency = Asked(AtlasRelation.Currency, true), unknown = Asked(AtlasRelation.Capital, false),
+            known = Asked(AtlasRelation.Capital, true);
+        Assert.That(TourQuestions.KnownCapital([currency, unknown, known]), Is.SameAs(known));
+        Assert.That(TourQuestions.KnownCapital([currency, unknown]), Is.SameAs(unknown));
+    }
+
+    static TourQuestion Asked(AtlasRelation target, bool right)
+        => new(new AtlasPrompt("", "", "", null, target, "", ""), [], [], new ScoredAnswer(0.5, right, 1f));
+
+    [Test]
     public void A_report_that_cannot_be_written_is_refused_first()
         => Assert.That(Headtap.Refused("tour", "--model", TinyModel.Folder, "--out", TinyModel.Folder),
             Does.Contain("a folder has this name"));

@@ -46,12 +46,15 @@ sealed class TourQuestions
         Kind("two hops, never told", HeldOut),
     ];
 
+    /// <summary>The question whose heads are shown.</summary>
+    internal TourQuestion ForLens => KnownCapital(OneHop);
+
     /// <summary>
-    /// The question whose heads are shown: the first question about a capital that is answered correctly.
+    /// Returns the first question about a capital that is answered correctly, or the first about a capital.
     /// </summary>
-    internal TourQuestion ForLens
-        => OneHop.FirstOrDefault(q => q.Ask.Target == AtlasRelation.Capital && q.Score.Greedy)
-        ?? OneHop.First(q => q.Ask.Target == AtlasRelation.Capital);
+    internal static TourQuestion KnownCapital(IReadOnlyList<TourQuestion> asked)
+        => asked.FirstOrDefault(q => q.Ask.Target == AtlasRelation.Capital && q.Score.Greedy)
+        ?? asked.First(q => q.Ask.Target == AtlasRelation.Capital);
 
     // Takes evenly spaced questions.
     static IEnumerable<TourQuestion> Examples(IReadOnlyList<TourQuestion> asked)

@@ -80,6 +80,16 @@ public sealed class UnlearnTinyMemTests
     }
 
     [Test]
+    public void A_tokenizer_is_no_part_of_the_sums()
+    {
+        using var folder = new TemporaryFolder();
+        Assert.That(
+            Headtap.Refused("unlearn", "data", "--out", folder["a"], "--tokenizer", TinyModel.Folder),
+            Does.Contain("--text-file, --atlas and --tokenizer belong to --task text"));
+        Assert.That(folder.Entries(), Is.Empty);
+    }
+
+    [Test]
     public void A_model_is_trained_kept_where_that_is_said_and_its_manifest_says_how()
     {
         using var folder = new TemporaryFolder();
