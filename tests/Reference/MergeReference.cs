@@ -1,7 +1,7 @@
 namespace HeadTap.Reference;
 
 /// <summary>Merges of whole tensors in float64, as their equations stand, with sorted magnitudes.</summary>
-public static class MergeReference
+public static partial class MergeReference
 {
     /// <summary>sum_i w_i theta_i.</summary>
     public static double[] Sum(double[][] models, double[] weights)

@@ -10,6 +10,8 @@ public static class MergeMethods
     [
         new Linear(),
         new Slerp(),
+        new NuSlerp(),
+        new MultiSlerp(),
         new Karcher(),
         new TaskArithmetic(),
         new Ties(),
@@ -17,8 +19,14 @@ public static class MergeMethods
         new DareTies(),
         new Breadcrumbs(),
         new BreadcrumbsTies(),
+        new Della(),
+        new DellaLinear(),
+        new Sce(),
+        new Ram(),
         new ModelStock(),
         new NearSwap(),
+        new ArceeFusion(),
+        new Passthrough(),
     ];
 
     /// <summary>Returns the method of a name.</summary>

@@ -20,17 +20,26 @@ readonly struct MagnitudeCut(float threshold, long lastEqual, long kept)
         return kept > 0 && (magnitude > threshold || (magnitude == threshold && place <= lastEqual));
     }
 
-    /// <summary>Finds the cut for the largest <paramref name="count"/> magnitudes.</summary>
+    /// <summary>The smallest magnitude that is kept: the one of this rank.</summary>
+    internal float Threshold => threshold;
+
+    /// <summary>Finds the cut for the largest <paramref name="count"/> magnitudes of a task
+    /// vector.</summary>
     internal static MagnitudeCut Of(ParentTensor tensor, int model, long count)
+        => Of(tensor.Length, (start, to) => tensor.ReadTaskVector(model, start, to), count);
+
+    /// <summary>Finds the cut for the largest <paramref name="count"/> magnitudes of numbers that are read
+    /// in pieces, thrice.</summary>
+    internal static MagnitudeCut Of(long length, PieceReader read, long count)
     {
-        count = Math.Min(count, tensor.Length);
+        count = Math.Min(count, length);
         if (count <= 0)
             return default;
         long[] high = new long[1 << HighBits];
-        Each(tensor, model, (_, bits) => high[bits >> LowBits]++);
+        Each(length, read, (_, bits) => high[bits >> LowBits]++);
         (int top, long above) = Rank(high, count);
         long[] low = new long[1 << LowBits];
-        Each(tensor, model, (_, bits) =>
+        Each(length, read, (_, bits) =>
         {
             if (bits >> LowBits == top)
                 low[bits & ((1 << LowBits) - 1)]++;
@@ -38,7 +47,7 @@ readonly struct MagnitudeCut(float threshold, long lastEqual, long kept)
         (int bottom, long aboveLow) = Rank(low, count - above);
         int found = (top << LowBits) | bottom;
         long equals = count - above - aboveLow, last = -1;
-        Each(tensor, model, (place, bits) =>
+        Each(length, read, (place, bits) =>
         {
             if (bits == found && equals > 0)
             {
@@ -59,15 +68,18 @@ readonly struct MagnitudeCut(float threshold, long lastEqual, long kept)
         return (counter, above);
     }
 
-    static void Each(ParentTensor tensor, int model, Action<long, int> see)
+    static void Each(long length, PieceReader read, Action<long, int> see)
     {
-        float[] piece = new float[(int)Math.Min(ParentTensor.PieceLength, tensor.Length)];
-        for (long start = 0; start < tensor.Length; start += piece.Length)
+        float[] piece = new float[(int)Math.Min(ParentTensor.PieceLength, length)];
+        for (long start = 0; start < length; start += piece.Length)
         {
-            Span<float> vector = piece.AsSpan(0, (int)Math.Min(piece.Length, tensor.Length - start));
-            tensor.ReadTaskVector(model, start, vector);
+            Span<float> vector = piece.AsSpan(0, (int)Math.Min(piece.Length, length - start));
+            read(start, vector);
             for (int i = 0; i < vector.Length; i++)
                 see(start + i, BitConverter.SingleToInt32Bits(vector[i]) & int.MaxValue);
         }
     }
 }
+
+/// <summary>Fills <paramref name="to"/> with numbers from <paramref name="start"/> on.</summary>
+delegate void PieceReader(long start, Span<float> to);

@@ -8,9 +8,9 @@ public class TaskVectorTests
     static readonly double[] s_weights = [0.5, 1.5, -0.25];
 
     static TaskVectors[] All => [new TaskArithmetic(), new Ties(), new DareLinear(), new DareTies(),
-        new Breadcrumbs(), new BreadcrumbsTies()];
+        new Breadcrumbs(), new BreadcrumbsTies(), new Della(), new DellaLinear()];
 
-    static bool IsRandom(MergeMethod method) => method.Name.StartsWith("dare", StringComparison.Ordinal);
+    static bool IsRandom(MergeMethod method) => method.Name[..4] is "dare" or "dell";
 
     static double[][] Vectors(float[][] models, float[] start)
         => [.. models.Select(m => MergeReference.TaskVector(Tensors.Wide(m), Tensors.Wide(start)))];
