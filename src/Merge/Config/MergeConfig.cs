@@ -11,6 +11,10 @@ public sealed record MergeConfig
     /// <summary>The models in order, the base left out.</summary>
     public required IReadOnlyList<MergeParent> Models { get; init; }
 
+    /// <summary>The layers of the merge, from the first to the last; empty where each is made of the same
+    /// layer of all <see cref="Models"/>.</summary>
+    public IReadOnlyList<MergeSlice> Slices { get; init; } = [];
+
     /// <summary>Folder of the base model; null for none.</summary>
     public string? BaseModel { get; init; }
 
@@ -36,29 +40,43 @@ public sealed record MergeConfig
     {
         if (Method.Base == BaseUse.Required && BaseModel is null)
             return $"{baseName} is missing; {Method.Name} needs one";
-        if (Models.Count < Method.FewestModels || Models.Count > Method.MostModels)
-            return $"{Counted.Of(Models.Count, "model")} beside the base; {Method.Name} takes "
+        return Slices.Count == 0 ? Problem((MergeSlice?)null)
+            : Slices.Select(Problem).OfType<string>().FirstOrDefault();
+    }
+
+    string? Problem(MergeSlice? slice)
+    {
+        IReadOnlyList<MergeParent> models = slice?.Models ?? Models;
+        string where = slice is null ? "" : $"the slice of layer {slice.FirstLayer} has ";
+        if (models.Count < Method.FewestModels || models.Count > Method.MostModels)
+            return $"{where}{Counted.Of(models.Count, "model")} beside the base; {Method.Name} takes "
                 + (Method.FewestModels == Method.MostModels ? $"{Method.MostModels}"
-                    : Models.Count < Method.FewestModels ? $"{Method.FewestModels} or more"
+                    : models.Count < Method.FewestModels ? $"{Method.FewestModels} or more"
                     : $"{Method.MostModels} at most");
         MergeParameter? missing = Method.Parameters.FirstOrDefault(p => p.Default is null
-            && !Parameters.ContainsKey(p.Name)
-            && !(p.PerModel && Models.All(m => m.Parameters.ContainsKey(p.Name))));
+            && !Parameters.ContainsKey(p.Name) && slice?.Parameters.ContainsKey(p.Name) != true
+            && !(p.PerModel && models.All(m => m.Parameters.ContainsKey(p.Name))));
         return missing is null ? null : $"{Method.Name} needs {missing.Name}: {missing.Meaning}";
     }
 
     /// <summary>The values of the method's parameters for a tensor.</summary>
     /// <exception cref="UserException">One is missing or outside its range.</exception>
-    public TensorSettings For(string tensor, double depth)
+    public TensorSettings For(string tensor, double depth) => For(tensor, depth, null);
+
+    /// <summary>The values for a tensor of a slice: a model's own, else the slice's, else those of
+    /// all.</summary>
+    internal TensorSettings For(string tensor, double depth, MergeSlice? slice)
     {
         var settings = new TensorSettings { Seed = Seed };
+        IReadOnlyList<MergeParent> models = slice?.Models ?? Models;
         foreach (MergeParameter parameter in Method.Parameters)
         {
-            if (Value(Parameters, parameter, tensor, depth) is { } all)
+            double? ofSlice = slice is null ? null : Value(slice.Parameters, parameter, tensor, depth);
+            if ((ofSlice ?? Value(Parameters, parameter, tensor, depth)) is { } all)
                 settings.With(parameter, all);
             if (parameter.PerModel)
-                for (int m = 0; m < Models.Count; m++)
-                    if (Value(Models[m].Parameters, parameter, tensor, depth) is { } own)
+                for (int m = 0; m < models.Count; m++)
+                    if (Value(models[m].Parameters, parameter, tensor, depth) is { } own)
                         settings.With(parameter, m, own);
         }
         return settings;

@@ -9,7 +9,7 @@ namespace HeadTap.Merge;
 /// Reads mergekit's YAML. The whole file is checked: an unknown key, method or parameter is named with the
 /// nearest name that exists, and the line where it stands.
 /// </summary>
-public sealed class MergeConfigReader
+public sealed partial class MergeConfigReader
 {
     static readonly string[] s_keys =
     [
@@ -68,8 +68,6 @@ public sealed class MergeConfigReader
     MergeConfig Config(YamlMappingNode root)
     {
         Dictionary<string, YamlNode> keys = Keys(root, s_keys, "");
-        if (keys.TryGetValue("slices", out YamlNode? slices))
-            throw Wrong(slices, "slices are not built yet; expected models");
         string name = Text(Required(keys, root, "merge_method"), "merge_method");
         MergeMethod method;
         try
@@ -82,20 +80,34 @@ public sealed class MergeConfigReader
         }
         string? baseModel = keys.TryGetValue("base_model", out YamlNode? node)
             ? Text(node, "base_model") : null;
-        if (Required(keys, root, "models") is not YamlSequenceNode { Children.Count: > 0 } list)
-            throw Wrong(keys["models"], "models is no list; expected a list of models");
-        MergeParent[] all = [.. list.Children.Select(c => Parent(c, method))];
-        // mergekit lists the base among the models, or not; it is no parent of its own task vectors.
-        MergeParent[] models = method.Base == BaseUse.None ? all
-            : [.. all.Where(m => m.Folder != baseModel)];
+        MergeSlice[] slices = [];
+        MergeParent[] models;
+        if (keys.TryGetValue("slices", out YamlNode? listed))
+        {
+            if (keys.TryGetValue("models", out YamlNode? whole))
+                throw Wrong(whole, "models and slices are both given; expected one of them");
+            slices = Slices(listed, method, baseModel);
+            models = [.. slices.SelectMany(s => s.Models).DistinctBy(m => m.Folder)];
+        }
+        else
+            models = Models(Required(keys, root, "models"), method, baseModel);
         MergeConfig config = new()
         {
-            Method = method, Models = models, BaseModel = baseModel,
+            Method = method, Models = models, BaseModel = baseModel, Slices = slices,
             Parameters = keys.TryGetValue("parameters", out YamlNode? given)
                 ? Values(given, method, "parameters") : new Dictionary<string, ParameterValue>(),
         };
         return config.Problem() is { } problem ? throw Wrong(root, problem)
             : config with { Dtype = Dtype(keys), TokenizerSource = Tokenizer(keys, baseModel, models) };
+    }
+
+    MergeParent[] Models(YamlNode node, MergeMethod method, string? baseModel)
+    {
+        if (node is not YamlSequenceNode { Children.Count: > 0 } list)
+            throw Wrong(node, "models is no list; expected a list of models");
+        MergeParent[] all = [.. list.Children.Select(c => Parent(c, method))];
+        // mergekit lists the base among the models, or not; it is no parent of its own task vectors.
+        return method.Base == BaseUse.None ? all : [.. all.Where(m => m.Folder != baseModel)];
     }
 
     MergeParent Parent(YamlNode node, MergeMethod method)

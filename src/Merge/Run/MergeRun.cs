@@ -14,8 +14,9 @@ public sealed class MergeRun : IDisposable
     const int PartLength = 1 << 14;
 
     readonly MergeConfig _config;
-    readonly StoredParameters[] _parents;
+    readonly Dictionary<string, StoredParameters> _opened = [];
     readonly StoredParameters? _base;
+    readonly ModelConfig _sizes;
 
     /// <summary>Opens the parents and checks that they fit together; no number is read.</summary>
     /// <exception cref="UserException">A parent is missing or damaged, or differs in its sizes.</exception>
@@ -23,29 +24,36 @@ public sealed class MergeRun : IDisposable
     {
         ArgumentNullException.ThrowIfNull(config);
         _config = config;
-        List<StoredParameters> opened = [];
+        string[] folders = [.. config.Models.Select(m => m.Folder)];
+        if (config.Method.Base != BaseUse.None && config.BaseModel is { } start)
+            folders = [.. folders, start];
         try
         {
-            foreach (MergeParent parent in config.Models)
-                opened.Add(new StoredParameters(parent.Folder));
-            _parents = [.. opened];
-            if (config.Method.Base != BaseUse.None && config.BaseModel is { } folder)
-                opened.Add(_base = new StoredParameters(folder));
-            for (int i = 1; i < opened.Count; i++)
-                if (SameShape.Problem(opened[0].Config, opened[i].Config) is { } problem)
-                    throw new UserException($"{Quoted.Path(Folder(i))} does not fit "
-                        + $"{Quoted.Path(Folder(0))}: {problem}");
+            foreach (string folder in folders)
+                if (!_opened.ContainsKey(folder))
+                    _opened[folder] = new StoredParameters(folder);
+            foreach (string folder in folders)
+                if (SameShape.Problem(_opened[folders[0]].Config, _opened[folder].Config,
+                    layers: config.Slices.Count == 0) is { } problem)
+                    throw new UserException($"{Quoted.Path(folder)} does not fit "
+                        + $"{Quoted.Path(folders[0])}: {problem}");
+            foreach (MergeSlice slice in config.Slices)
+                RequireLayers(slice);
         }
         catch
         {
-            foreach (StoredParameters one in opened)
-                one.Dispose();
+            Dispose();
             throw;
         }
+        if (folders.Length > config.Models.Count)
+            _base = _opened[folders[^1]];
+        ModelConfig sizes = (_base ?? _opened[folders[0]]).Config;
+        _sizes = config.Slices.Count == 0 ? sizes : sizes with { Layers = config.Slices.Sum(s => s.Layers) };
+        Parameters = new ParameterLayout(_sizes).TotalLength;
     }
 
     /// <summary>Parameters of the model that is written.</summary>
-    public long Parameters => _parents[0].Layout.TotalLength;
+    public long Parameters { get; }
 
     /// <summary>Writes the folder.</summary>
     /// <param name="folder">Its name; nothing of that name exists.</param>
@@ -58,19 +66,18 @@ public sealed class MergeRun : IDisposable
         CancellationToken cancellation = default)
     {
         string tokenizer = _config.TokenizerSource ?? _config.BaseModel ?? _config.Models[0].Folder;
-        ModelConfig config = (_base ?? _parents[0]).Config;
-        int last = Math.Max(1, config.Layers - 1);
         ParameterSlice? current = null;
         ITensorMerge? merge = null;
         AtomicFolder.Write(folder, temporary =>
         {
-            ModelFolder.Write(temporary, config, (slice, start, piece) =>
+            ModelFolder.Write(temporary, _sizes, (slice, start, piece) =>
             {
                 cancellation.ThrowIfCancellationRequested();
                 if (current != slice)
                 {
-                    merge = _config.Method.Open(new Parent(this, slice),
-                        _config.For(slice.Name, Depth(slice, last)));
+                    MergeSlice? from = SliceOf(slice);
+                    merge = _config.Method.Open(new Parent(this, slice, from),
+                        _config.For(slice.Name, Depth(slice, from), from));
                     current = slice;
                 }
                 InParts(merge!, start, piece);
@@ -83,14 +90,35 @@ public sealed class MergeRun : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (StoredParameters parent in _parents)
+        foreach (StoredParameters parent in _opened.Values)
             parent.Dispose();
-        _base?.Dispose();
     }
 
-    // Embeddings come before the layers; what has no layer and is no embedding comes after them.
-    static double Depth(ParameterSlice slice, int last) => slice.Layer >= 0 ? (double)slice.Layer / last
-        : slice.Role is Role.TokenEmbedding or Role.PositionEmbedding ? 0 : 1;
+    void RequireLayers(MergeSlice slice)
+    {
+        void Require(string folder, int from)
+        {
+            int layers = _opened[folder].Config.Layers, end = from + slice.Layers;
+            if (end > layers)
+                throw new UserException($"layer_range is [{from}, {end}] of {Quoted.Path(folder)}, which has "
+                    + $"{Counted.Of(layers, "layer")}");
+        }
+        for (int m = 0; m < slice.Models.Count; m++)
+            Require(slice.Models[m].Folder, slice.From[m]);
+        if (_config.Method.Base != BaseUse.None && _config.BaseModel is { } folder)
+            Require(folder, slice.BaseFrom);
+    }
+
+    static bool IsBefore(ParameterSlice slice)
+        => slice.Role is Role.TokenEmbedding or Role.PositionEmbedding;
+
+    // What lies before the layers goes with the first slice, what follows them with the last.
+    MergeSlice? SliceOf(ParameterSlice slice) => _config.Slices.Count == 0 ? null
+        : slice.Layer < 0 ? _config.Slices[IsBefore(slice) ? 0 : ^1]
+        : _config.Slices.Last(s => s.FirstLayer <= slice.Layer);
+
+    double Depth(ParameterSlice slice, MergeSlice? from) => slice.Layer < 0 ? IsBefore(slice) ? 0 : 1
+        : from?.Depth(slice.Layer) ?? (double)slice.Layer / Math.Max(1, _sizes.Layers - 1);
 
     static unsafe void InParts(ITensorMerge merge, long start, Span<float> piece)
     {
@@ -106,9 +134,6 @@ public sealed class MergeRun : IDisposable
         }
     }
 
-    string Folder(int opened)
-        => opened < _config.Models.Count ? _config.Models[opened].Folder : _config.BaseModel!;
-
     SafetensorsDtype Dtype() => _config.Dtype switch
     {
         "float16" => SafetensorsDtype.F16,
@@ -116,20 +141,36 @@ public sealed class MergeRun : IDisposable
         _ => SafetensorsDtype.F32,
     };
 
-    sealed class Parent(MergeRun run, ParameterSlice slice) : ParentTensor
+    sealed class Parent : ParentTensor
     {
-        public override string Name => slice.Name;
+        readonly ParameterSlice _slice;
+        readonly (StoredParameters File, ParameterSlice Slice)[] _models;
+        readonly (StoredParameters File, ParameterSlice Slice)? _base;
 
-        public override IReadOnlyList<int> Shape => slice.Shape;
+        internal Parent(MergeRun run, ParameterSlice slice, MergeSlice? from)
+        {
+            _slice = slice;
+            (StoredParameters, ParameterSlice) Of(StoredParameters file, int? first)
+                => (file, file.Layout[slice.Role, slice.Layer < 0 || from is null ? slice.Layer
+                    : slice.Layer - from.FirstLayer + first!.Value]);
+            IReadOnlyList<MergeParent> models = from?.Models ?? run._config.Models;
+            _models = [.. models.Select((m, i) => Of(run._opened[m.Folder], from?.From[i]))];
+            if (run._base is { } file)
+                _base = Of(file, from?.BaseFrom);
+        }
 
-        public override int Models => run._parents.Length;
+        public override string Name => _slice.Name;
 
-        public override bool HasBase => run._base is not null;
+        public override IReadOnlyList<int> Shape => _slice.Shape;
+
+        public override int Models => _models.Length;
+
+        public override bool HasBase => _base is not null;
 
         public override void Read(int model, long start, Span<float> to)
-            => run._parents[model].Read(run._parents[model].Layout[slice.Name], start, to);
+            => _models[model].File.Read(_models[model].Slice, start, to);
 
         public override void ReadBase(long start, Span<float> to)
-            => run._base!.Read(run._base.Layout[slice.Name], start, to);
+            => _base!.Value.File.Read(_base.Value.Slice, start, to);
     }
 }

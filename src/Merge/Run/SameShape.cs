@@ -8,7 +8,10 @@ static class SameShape
 {
     /// <summary>The first value of config.json in which models differ, in words; null if they fit
     /// together.</summary>
-    internal static string? Problem(ModelConfig first, ModelConfig other)
+    /// <param name="first">A model's config.</param>
+    /// <param name="other">Another's.</param>
+    /// <param name="layers">Whether they must have as many layers.</param>
+    internal static string? Problem(ModelConfig first, ModelConfig other, bool layers = true)
     {
         ConfigKeys keys = first.Architecture.Config;
         (string Key, object A, object B)[] values =
@@ -17,7 +20,7 @@ static class SameShape
             (keys.VocabSize, first.VocabSize, other.VocabSize),
             (keys.ContextLength, first.ContextLength, other.ContextLength),
             (keys.Width, first.Width, other.Width),
-            (keys.Layers, first.Layers, other.Layers),
+            (keys.Layers, first.Layers, layers ? other.Layers : first.Layers),
             (keys.Heads, first.Heads, other.Heads),
             (keys.Inner, first.Inner, other.Inner),
             (keys.Activation, first.Activation, other.Activation),

@@ -63,7 +63,6 @@ public class MergeConfigReaderTests
     [TestCase("normalize: false", "normalize: maybe", 17, "normalize is \"maybe\"; expected true or false")]
     [TestCase("dtype: bfloat16", "dtype: bf16", 20, "dtype is \"bf16\"; expected float32, float16, ")]
     [TestCase("tokenizer_source: base", "tokenizer_source: c", 21, "tokenizer_source is \"c\"; expected")]
-    [TestCase("tokenizer_source: base", "slices: []", 21, "slices are not built yet; expected models")]
     [TestCase("  - model: a", "  - modle: a", 5, "models: \"modle\" is not known here; expected model, ")]
     [TestCase("models:", "model:", 3, "\"model\" is not known here; expected merge_method, models, ")]
     [TestCase("dtype: bfloat16", "dtype: ]", 20, "no YAML: ")]
