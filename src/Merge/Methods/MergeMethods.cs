@@ -27,6 +27,12 @@ public static class MergeMethods
         new NearSwap(),
         new ArceeFusion(),
         new Passthrough(),
+        new IsoC(),
+        new Tsv(),
+        new UniformSoup(),
+        new Swa(),
+        new Ema(),
+        new Lawa(),
     ];
 
     /// <summary>Returns the method of a name.</summary>

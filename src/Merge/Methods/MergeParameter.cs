@@ -17,9 +17,16 @@ public sealed record MergeParameter(string Name, double? Default, double Least, 
     /// <summary>Whether the value is true (1) or false (0).</summary>
     public bool IsSwitch { get; init; }
 
+    /// <summary>Whether the value is a whole number.</summary>
+    public bool IsWhole { get; init; }
+
     /// <summary>A switch.</summary>
     public static MergeParameter Switch(string name, bool absent, string meaning)
         => new(name, absent ? 1 : 0, 0, 1, meaning) { IsSwitch = true };
+
+    /// <summary>A whole number, from <paramref name="least"/> up.</summary>
+    public static MergeParameter Count(string name, int absent, int least, string meaning)
+        => new(name, absent, least, int.MaxValue, meaning) { IsWhole = true };
 
     /// <summary>The weight of a model; without one in the configuration each has 1.</summary>
     public static MergeParameter Weight { get; } = new(
@@ -30,6 +37,7 @@ public sealed record MergeParameter(string Name, double? Default, double Least, 
 
     /// <summary>The range in words.</summary>
     public string Range => IsSwitch ? "true or false"
+        : IsWhole ? string.Create(CultureInfo.InvariantCulture, $"a whole number, {Least} or more")
         : (double.IsFinite(Least), double.IsFinite(Most)) switch
         {
             (true, true) => string.Create(CultureInfo.InvariantCulture, $"{Least} to {Most}"),
@@ -41,6 +49,6 @@ public sealed record MergeParameter(string Name, double? Default, double Least, 
     /// <summary>Returns a value that is allowed.</summary>
     /// <exception cref="UserException">It is not.</exception>
     public double Checked(double value)
-        => double.IsFinite(value) && value >= Least && value <= Most ? value : throw new UserException(
+        => double.IsFinite(value) && value >= Least && value <= Most && (!IsWhole || value % 1 == 0) ? value : throw new UserException(
             string.Create(CultureInfo.InvariantCulture, $"{Name} is {value}; expected {Range}"));
 }

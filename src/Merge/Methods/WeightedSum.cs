@@ -6,6 +6,14 @@ namespace HeadTap.Merge;
 /// out, so weights 1 and 0 give the first model to the bit.</summary>
 sealed class WeightedSum(ParentTensor tensor, double[] weights) : ITensorMerge
 {
+    /// <summary>The mean of some of the models.</summary>
+    internal static WeightedSum Mean(ParentTensor tensor, IEnumerable<int> models)
+    {
+        HashSet<int> counted = [.. models];
+        return new(tensor, [.. Enumerable.Range(0, tensor.Models)
+            .Select(m => counted.Contains(m) ? 1.0 / counted.Count : 0)]);
+    }
+
     public void Write(long start, Span<float> to)
     {
         float[] piece = ArrayPool<float>.Shared.Rent(to.Length);

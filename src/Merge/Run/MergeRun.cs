@@ -163,6 +163,8 @@ public sealed class MergeRun : IDisposable
 
         public override IReadOnlyList<int> Shape => _slice.Shape;
 
+        public override bool IsLayerMatrix => Shape.Count == 2 && _slice.Role.InBlock();
+
         public override int Models => _models.Length;
 
         public override bool HasBase => _base is not null;

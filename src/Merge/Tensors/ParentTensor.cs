@@ -26,6 +26,9 @@ public abstract class ParentTensor
     /// <summary>The last extent: numbers of a row.</summary>
     public int Columns => Shape.Count == 0 ? 1 : Shape[^1];
 
+    /// <summary>Whether it is a matrix that a layer multiplies by: no embedding, no vector.</summary>
+    public virtual bool IsLayerMatrix => Shape.Count == 2;
+
     /// <summary>Reads a parent's numbers from <paramref name="start"/> on. Several threads may call
     /// it.</summary>
     public abstract void Read(int model, long start, Span<float> to);

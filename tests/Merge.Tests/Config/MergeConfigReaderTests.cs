@@ -98,7 +98,7 @@ public class MergeConfigReaderTests
             string models = string.Concat(Enumerable.Range(0, Math.Max(method.FewestModels, 1))
                 .Select(m => $"  - model: m{m}\n"));
             string values = string.Concat(method.Parameters.Select(p => $"  {p.Name}: "
-                + (p.IsSwitch ? "true" : p.Least > 0 ? "3" : "0.25") + "\n"));
+                + (p.IsSwitch ? "true" : p.IsWhole || p.Least > 0 ? "3" : "0.25") + "\n"));
             MergeConfig config = MergeConfigReader.Parse(
                 $"merge_method: {method.Name}\nbase_model: b\nmodels:\n{models}"
                 + (values.Length > 0 ? $"parameters:\n{values}" : ""), "m.yml");

@@ -104,6 +104,8 @@ public class MergekitMethodTests
     public void Sce_selects_calculates_and_erases(double share)
     {
         HeldTensor tensor = Tensors.Around(3, 7, 301, out float[] start, out float[][] models);
+        models[0].AsSpan(0, 500).CopyTo(models[1]); // places without variance are no candidates
+        models[0].AsSpan(0, 500).CopyTo(models[2]);
         Tensors.AssertRounded(new Sce().Merged(tensor, new TensorSettings().With(Sce.SelectTopk, share)),
             MergeReference.Sce(Tensors.Wide(start), Vectors(models, start), share));
     }
@@ -139,8 +141,8 @@ public class MergekitMethodTests
     [Test]
     public void Ram_takes_a_change_of_one_model_whole()
     {
-        var tensor = new HeldTensor("w", [3], [[1f, 0, 5e-6f], [0f, 2, 0]], new float[3]);
-        Assert.That(new Ram().Merged(tensor), Is.EqualTo((float[])[1, 2, 0]));
+        var tensor = new HeldTensor("w", [4], [[1f, 0, 9.9e-6f, 1.01e-5f], [0f, 2, 0, 0]], new float[4]);
+        Assert.That(new Ram().Merged(tensor), Is.EqualTo((float[])[1, 2, 0, 1.01e-5f]));
     }
 
     [Test]
