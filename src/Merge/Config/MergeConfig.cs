@@ -22,6 +22,9 @@ public sealed record MergeConfig
     public IReadOnlyDictionary<string, ParameterValue> Parameters { get; init; }
         = new Dictionary<string, ParameterValue>();
 
+    /// <summary>What models that name no file of their own are measured on; null for nothing.</summary>
+    public MergeData? Data { get; init; }
+
     /// <summary>Number format of the file: float32, float16 or bfloat16.</summary>
     public string Dtype { get; init; } = "float32";
 
@@ -36,12 +39,27 @@ public sealed record MergeConfig
 
     /// <summary>What the method lacks: a base, models, a parameter; null if nothing.</summary>
     /// <param name="baseName">What the base is called where the merge was described.</param>
-    public string? Problem(string baseName = "base_model")
+    /// <param name="dataName">What the texts of methods that measure are called there.</param>
+    public string? Problem(string baseName = "base_model", string dataName = "text_file")
     {
+        if (DataProblem(dataName) is { } data)
+            return data;
         if (Method.Base == BaseUse.Required && BaseModel is null)
             return $"{baseName} is missing; {Method.Name} needs one";
         return Slices.Count == 0 ? Problem((MergeSlice?)null)
             : Slices.Select(Problem).OfType<string>().FirstOrDefault();
+    }
+
+    string? DataProblem(string dataName)
+    {
+        if (Method is not MeasuredMethod)
+            return Data is null && Models.All(m => m.Data is null) ? null
+                : $"{Method.Name} reads no text; leave {dataName} out";
+        if (Slices.Count > 0)
+            return $"{Method.Name} runs whole models; expected models, not slices";
+        return Models.FirstOrDefault(m => (m.Data ?? Data) is null) is { } without
+            ? $"{Method.Name} measures models on a text; {dataName} is missing for {Quoted.Path(without.Folder)}"
+            : null;
     }
 
     string? Problem(MergeSlice? slice)
@@ -90,4 +108,8 @@ public sealed record MergeConfig
 /// <summary>One model of a merge.</summary>
 /// <param name="Folder">Its folder.</param>
 /// <param name="Parameters">Parameters of its own.</param>
-public sealed record MergeParent(string Folder, IReadOnlyDictionary<string, ParameterValue> Parameters);
+public sealed record MergeParent(string Folder, IReadOnlyDictionary<string, ParameterValue> Parameters)
+{
+    /// <summary>What it is measured on; null for the merge's.</summary>
+    public MergeData? Data { get; init; }
+}

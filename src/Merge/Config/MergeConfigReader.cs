@@ -14,10 +14,13 @@ public sealed partial class MergeConfigReader
     static readonly string[] s_keys =
     [
         "merge_method", "models", "base_model", "parameters", "dtype", "out_dtype", "tokenizer_source",
-        "slices",
+        "slices", TextFile, Batch,
     ];
 
-    static readonly string[] s_modelKeys = ["model", "parameters"];
+    // Not mergekit's: files that methods measure models on.
+    const string TextFile = "text_file", Batch = "batch";
+
+    static readonly string[] s_modelKeys = ["model", "parameters", TextFile, Batch];
     static readonly string[] s_dtypes = ["float32", "float16", "bfloat16"];
 
     readonly string _path;
@@ -93,7 +96,7 @@ public sealed partial class MergeConfigReader
             models = Models(Required(keys, root, "models"), method, baseModel);
         MergeConfig config = new()
         {
-            Method = method, Models = models, BaseModel = baseModel, Slices = slices,
+            Method = method, Models = models, BaseModel = baseModel, Slices = slices, Data = Data(keys),
             Parameters = keys.TryGetValue("parameters", out YamlNode? given)
                 ? Values(given, method, "parameters") : new Dictionary<string, ParameterValue>(),
         };
@@ -117,7 +120,20 @@ public sealed partial class MergeConfigReader
         Dictionary<string, YamlNode> keys = Keys(map, s_modelKeys, "models: ");
         string folder = Text(Required(keys, map, "model"), "model");
         return new(folder, keys.TryGetValue("parameters", out YamlNode? given)
-            ? Values(given, method, "parameters") : new Dictionary<string, ParameterValue>());
+            ? Values(given, method, "parameters") : new Dictionary<string, ParameterValue>())
+        {
+            Data = Data(keys),
+        };
+    }
+
+    MergeData? Data(Dictionary<string, YamlNode> keys)
+    {
+        bool text = keys.TryGetValue(TextFile, out YamlNode? file), rows = keys.TryGetValue(Batch, out
+            YamlNode? batch);
+        if (text && rows)
+            throw Wrong(batch!, $"{TextFile} and {Batch} are both given; expected one of them");
+        return text ? new MergeData(Text(file!, TextFile), IsBatch: false)
+            : rows ? new MergeData(Text(batch!, Batch), IsBatch: true) : null;
     }
 
     Dictionary<string, ParameterValue> Values(YamlNode node, MergeMethod method, string where)
