@@ -101,9 +101,39 @@ public class MergeConfigReaderTests
                 + (p.IsSwitch ? "true" : p.IsWhole || p.Least > 0 ? "3" : "0.25") + "\n"));
             MergeConfig config = MergeConfigReader.Parse(
                 $"merge_method: {method.Name}\nbase_model: b\nmodels:\n{models}"
+                + (method is MeasuredMethod ? "text_file: t.txt\n" : "")
                 + (values.Length > 0 ? $"parameters:\n{values}" : ""), "m.yml");
             Assert.That(config.Method.Name, Is.EqualTo(method.Name));
             Assert.That(config.Parameters.Keys, Is.EquivalentTo(method.Parameters.Select(p => p.Name)));
         }
+    }
+
+    [Test]
+    public void Methods_that_measure_read_a_text_of_each_model()
+    {
+        const string fisher = """
+            merge_method: fisher
+            text_file: all.txt
+            models:
+              - model: a
+              - model: b
+                batch: b.json
+            """;
+        MergeConfig config = MergeConfigReader.Parse(fisher, "m.yml");
+        Assert.That(config.Data, Is.EqualTo(new MergeData("all.txt", IsBatch: false)));
+        Assert.That(config.Models.Select(m => m.Data),
+            Is.EqualTo((MergeData?[])[null, new MergeData("b.json", IsBatch: true)]));
+        (string Right, string Wrong, string Message)[] cases =
+        [
+            ("text_file: all.txt\n", "", "fisher measures models on a text; text_file is missing for a"),
+            ("fisher", "linear", "linear reads no text; leave text_file out"),
+            ("    batch: b.json", "    batch: b.json\n    text_file: b.txt", "text_file and batch are both"),
+            ("models:\n  - model: a\n  - model: b\n    batch: b.json", "slices:\n  - sources:\n"
+                + "      - {model: a, layer_range: [0, 1]}", "fisher runs whole models; expected models"),
+        ];
+        foreach ((string right, string wrong, string message) in cases)
+            Assert.That(() => MergeConfigReader.Parse(
+                    fisher.Replace(right, wrong, StringComparison.Ordinal), "m.yml"),
+                Throws.TypeOf<UserException>().With.Message.Contains(message));
     }
 }
