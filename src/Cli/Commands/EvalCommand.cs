@@ -1,5 +1,6 @@
 using System.CommandLine;
 using HeadTap.Atlas;
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
@@ -11,7 +12,7 @@ static class EvalCommand
 {
     internal static Command Create(GlobalOptions global)
     {
-        Option<string> model = PromptOptions.ModelOption(required: true);
+        var models = new EnsembleOptions();
         Option<string> file = new PathOption<string>("--text-file", PathUse.Reads)
         {
             Description = "the text; .jsonl, .json and .csv have one a row, other files one document or "
@@ -33,8 +34,9 @@ static class EvalCommand
         var command = new Command("eval",
             "Loss, perplexity and token accuracy on a text, or answers to the atlas")
         {
-            model, file, context, stride, edit, atlas, atlasSeed,
+            file, context, stride, edit, atlas, atlasSeed,
         };
+        models.AddTo(command);
         rules.AddTo(command);
         command.SetAction(parsed =>
         {
@@ -46,7 +48,9 @@ static class EvalCommand
             if (others.FirstOrDefault(Given) is { } other)
                 throw new UserException($"{other.Name} says nothing {(Given(atlas) ? "with" : "without")} "
                     + "--atlas; leave it out");
-            string folder = parsed.GetValue(model)!;
+            (string folder, IReadOnlyList<string> more, EnsembleRule rule) = models.Read(parsed);
+            if (Given(atlas) && more.Count > 0)
+                throw new UserException("--atlas asks one model; expected one --model");
             return Given(atlas)
                 ? RunAtlas(run, new EvalAtlasOptions
                 {
@@ -54,7 +58,7 @@ static class EvalCommand
                 })
                 : Run(run, new EvalOptions
                 {
-                    Model = folder,
+                    Model = folder, Others = more, Ensemble = rule,
                     TextFile = parsed.GetValue(file)!,
                     Context = parsed.GetValue(context),
                     Stride = parsed.GetValue(stride),
@@ -84,11 +88,16 @@ static class EvalCommand
         EvalResult score = run.RunJob(context => EvalJob.Run(options, context));
         if (run.Json)
             return run.WriteJson(score, ModelJobsJson.Default.EvalResult);
-        run.Line($"loss              {score.Loss:0.000000}  nats a token, mean of "
-            + $"{Counted.Of(score.Tokens, "token")}");
-        run.Line($"perplexity        {score.Perplexity:0.0000}  exp of that mean");
-        run.Line($"window perplexity {score.WindowPerplexity:0.0000}  mean over "
-            + $"{Counted.Of(score.Windows, "window")} of exp(their mean loss)");
+        if (double.IsNaN(score.Loss))
+            run.Line($"loss              -  a vote has no probabilities; {Counted.Of(score.Tokens, "token")}");
+        else
+        {
+            run.Line($"loss              {score.Loss:0.000000}  nats a token, mean of "
+                + $"{Counted.Of(score.Tokens, "token")}");
+            run.Line($"perplexity        {score.Perplexity:0.0000}  exp of that mean");
+            run.Line($"window perplexity {score.WindowPerplexity:0.0000}  mean over "
+                + $"{Counted.Of(score.Windows, "window")} of exp(their mean loss)");
+        }
         run.Line($"token accuracy    {score.Accuracy:P2}");
         run.Remark($"{score.TokensPerSecond:0} tokens/s, {Counted.Of(score.Documents, "document")}, "
             + $"context {score.Context}, stride {score.Stride}");

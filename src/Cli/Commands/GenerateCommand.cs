@@ -8,7 +8,8 @@ static class GenerateCommand
 {
     internal static Command Create(GlobalOptions global)
     {
-        var prompt = new PromptOptions();
+        var models = new EnsembleOptions();
+        var prompt = new PromptOptions(ensemble: models);
         Option<int> tokens = GlobalOptions.Number("--max-new-tokens", 32, "most tokens to add");
         Option<float> temperature = GlobalOptions.Number("--temperature", 1f, "logits are divided by it");
         Option<int> topK = GlobalOptions.Number("--top-k", 0,
@@ -30,6 +31,7 @@ static class GenerateCommand
         command.SetAction(parsed => Run(global.Of(parsed), new GenerateOptions
         {
             Prompt = prompt.Request(parsed),
+            Others = models.Read(parsed).Others, Ensemble = models.Read(parsed).Rule,
             MaxNewTokens = parsed.GetValue(tokens),
             Temperature = GlobalOptions.Given(parsed, temperature),
             TopK = GlobalOptions.Given(parsed, topK),

@@ -7,7 +7,9 @@ namespace HeadTap.Cli;
 /// <c>--ids</c>, <c>--batch</c>.
 /// </summary>
 /// <param name="lines">Whether <c>--prompts</c> is also a choice.</param>
-sealed class PromptOptions(bool lines = false)
+/// <param name="ensemble">Where <c>--model</c> may be given several times; null for a verb of one
+/// model.</param>
+sealed class PromptOptions(bool lines = false, EnsembleOptions? ensemble = null)
 {
     readonly Option<string> _model = ModelOption(required: true);
     readonly Option<string?> _text = new("--text") { Description = "the prompt", HelpName = "S" };
@@ -36,7 +38,11 @@ sealed class PromptOptions(bool lines = false)
     /// <summary>Adds the options to a verb.</summary>
     public void AddTo(Command command)
     {
-        foreach (Option option in (Option[])[_model, _text, _file, _ids, _batch])
+        if (ensemble is null)
+            command.Options.Add(_model);
+        else
+            ensemble.AddTo(command);
+        foreach (Option option in (Option[])[_text, _file, _ids, _batch])
             command.Options.Add(option);
         _rules.AddTo(command);
         if (lines)
@@ -46,7 +52,7 @@ sealed class PromptOptions(bool lines = false)
     /// <summary>Returns the prompts of a parsed command line.</summary>
     public PromptRequest Request(ParseResult parsed) => new()
     {
-        Model = parsed.GetValue(_model)!,
+        Model = ensemble is null ? parsed.GetValue(_model)! : ensemble.Read(parsed).Model,
         Text = parsed.GetValue(_text),
         TextFile = parsed.GetValue(_file),
         Ids = parsed.GetValue(_ids),

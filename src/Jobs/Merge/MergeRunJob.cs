@@ -35,6 +35,15 @@ public sealed record MergeRunOptions
     /// <summary>Factor of the sum of task vectors; null for the default.</summary>
     public double? Lambda { get; init; }
 
+    /// <summary>Values of other parameters, each NAME=VALUE, for all models.</summary>
+    public IReadOnlyList<string> Set { get; init; } = [];
+
+    /// <summary>Texts of methods that measure models: one for all, or one for each in their order.</summary>
+    public IReadOnlyList<string> TextFile { get; init; } = [];
+
+    /// <summary>Instead of texts: JSON lists of rows of token ids or texts.</summary>
+    public IReadOnlyList<string> Batch { get; init; } = [];
+
     /// <summary>Folder for the model.</summary>
     public required string Out { get; init; }
 
@@ -52,6 +61,8 @@ public sealed record MergeRunOptions
                 (nameof(Model), Model.Count > 0), (nameof(Base), Base is not null),
                 (nameof(Weight), Weight.Count > 0), (nameof(T), T is not null),
                 (nameof(Density), Density is not null), (nameof(Lambda), Lambda is not null),
+                (nameof(Set), Set.Count > 0), (nameof(TextFile), TextFile.Count > 0),
+                (nameof(Batch), Batch.Count > 0),
             ];
             if (flags.FirstOrDefault(f => f.Given).Name is { } flag)
                 throw new UserException($"{Field.Of(flag)} goes with {Field.Of(nameof(Method))}; a file of "
@@ -66,19 +77,56 @@ public sealed record MergeRunOptions
         Take(all, method, "t", nameof(T), T);
         Take(all, method, "density", nameof(Density), Density);
         Take(all, method, "lambda", nameof(Lambda), Lambda);
+        foreach (string setting in Set)
+            TakeSetting(all, method, setting);
         var config = new MergeConfig
         {
             Method = method, BaseModel = Base, Parameters = all, Seed = seed,
+            Data = DataOf(-1),
             Models = [.. Model.Select((folder, m) =>
             {
                 var own = new Dictionary<string, ParameterValue>();
                 Take(own, method, MergeParameter.Weight.Name, nameof(Weight),
                     Weight.Count > 0 ? Weight[m] : null);
-                return new MergeParent(folder, own);
+                return new MergeParent(folder, own) { Data = DataOf(m) };
             })],
         };
-        return config.Problem(Field.Of(nameof(Base))) is { } problem
+        return config.Problem(Field.Of(nameof(Base)), Field.Of(nameof(TextFile))) is { } problem
             ? throw new UserException(problem) : config;
+    }
+
+    // One file holds for all models; several, for one each.
+    MergeData? DataOf(int model)
+    {
+        if (TextFile.Count > 0 && Batch.Count > 0)
+            throw new UserException($"{Field.Of(nameof(TextFile))} and {Field.Of(nameof(Batch))} are both "
+                + "given; expected one of them");
+        (IReadOnlyList<string> files, string option) = Batch.Count > 0 ? (Batch, nameof(Batch))
+            : (TextFile, nameof(TextFile));
+        if (files.Count > 1 && files.Count != Model.Count)
+            throw new UserException($"{Field.Of(option)} is given for {files.Count} of "
+                + $"{Counted.Of(Model.Count, "model")}; expected one for all, or one for each");
+        return files.Count == 0 || files.Count == 1 != model < 0 ? null
+            : new MergeData(files[Math.Max(model, 0)], IsBatch: Batch.Count > 0);
+    }
+
+    static void TakeSetting(
+        Dictionary<string, ParameterValue> values, MergeMethod method, string setting)
+    {
+        string[] parts = setting.Split('=', 2);
+        MergeParameter? parameter = method.Parameters.FirstOrDefault(p => p.Name == parts[0]);
+        if (parts.Length < 2 || parameter is null)
+            throw new UserException($"{Field.Of(nameof(Set))} is {Quoted.Name(setting)}; expected NAME=VALUE "
+                + $"with a parameter of {method.Name}: "
+                + (method.Parameters.Count == 0 ? "it reads none"
+                    : string.Join(", ", method.Parameters.Select(p => p.Name))
+                        + NearestName.Hint(parts[0], method.Parameters.Select(p => p.Name))));
+        double? number = parameter.IsSwitch && parts[1] is "true" or "false" ? parts[1] == "true" ? 1 : 0
+            : double.TryParse(parts[1], NumberStyles.Float, CultureInfo.InvariantCulture, out double value)
+                ? value : null;
+        values[parameter.Name] = ParameterValue.Of(parameter.Checked(number ?? throw new UserException(
+            $"{Field.Of(nameof(Set))}: {parameter.Name} is {Quoted.Name(parts[1])}; expected "
+            + parameter.Range)));
     }
 
     static void Take(Dictionary<string, ParameterValue> values, MergeMethod method, string name,
@@ -126,8 +174,11 @@ public static class MergeRunJob
         var watch = Stopwatch.StartNew();
         MergeConfig config = options.Read(context.Seed);
         AtomicFolder.RequireNew(options.Out);
-        using var run = new MergeRun(config);
-        RequireOneVocabulary(config);
+        using (new MergeRun(config)) // that the models fit together is seen before anything is measured
+            OneVocabulary.Require(
+                config.Models.Select(m => m.Folder).Append(config.BaseModel).OfType<string>(), "merge");
+        MergeConfig ready = MergeMeasuring.Measured(config, context, out JsonArray? data);
+        using var run = new MergeRun(ready);
         MergedModel[] models = [.. config.Models.Select(m => Parent(m.Folder))];
         MergedModel? start = config.Method.Base != BaseUse.None && config.BaseModel is { } folder
             ? Parent(folder) : null;
@@ -141,6 +192,8 @@ public static class MergeRunJob
                 ["method"] = config.Method.Name, ["models"] = Hashes(models),
                 ["base_model"] = start is null ? null : Hashes([start])[0]!.DeepClone(),
             };
+            if (data is not null)
+                made["data"] = data;
             new Manifest { Command = "merge run", Seed = config.Seed, Options = made }
                 .Write(Path.Combine(into, "manifest.json"));
         }, share => context.Report("merging", share), context.Cancel);
@@ -149,26 +202,6 @@ public static class MergeRunJob
     }
 
     static MergedModel Parent(string folder) => new(folder, ModelFolder.Hash(folder));
-
-    // The rows of embeddings must mean the same tokens.
-    static void RequireOneVocabulary(MergeConfig config)
-    {
-        (string Folder, IReadOnlyList<string> Tokens)? first = null;
-        IEnumerable<string?> folders = config.Models.Select(m => m.Folder);
-        foreach (string folder in folders.Append(config.BaseModel).OfType<string>())
-        {
-            if (!ByteBpeTokenizer.ExistsIn(folder))
-                continue;
-            IReadOnlyList<string> tokens = ByteBpeTokenizer.Load(folder).Vocabulary.Tokens;
-            first ??= (folder, tokens);
-            (string with, IReadOnlyList<string> known) = first.Value;
-            int same = known.Zip(tokens).TakeWhile(p => p.First == p.Second).Count();
-            if (same < Math.Min(known.Count, tokens.Count))
-                throw new UserException($"{Quoted.Path(folder)} has other tokens than {Quoted.Path(with)}: "
-                    + $"token {same} is {Quoted.Name(tokens[same])} and {Quoted.Name(known[same])}; only "
-                    + "models of one vocabulary merge");
-        }
-    }
 
     static JsonArray Hashes(IEnumerable<MergedModel> models) => new([.. models.Select(m =>
         (JsonNode)new JsonObject { ["folder"] = m.Folder, ["model_hash"] = m.ModelHash })]);
@@ -183,10 +216,19 @@ public static class MergeRunJob
         foreach (MergeParent parent in config.Models)
         {
             yaml.Append(CultureInfo.InvariantCulture, $"  - model: {Text(parent.Folder)}\n");
+            Data(yaml, parent.Data, "    ");
             Values(yaml, parent.Parameters, "    ");
         }
+        Data(yaml, config.Data, "");
         Values(yaml, config.Parameters, "");
         return yaml.Append(CultureInfo.InvariantCulture, $"dtype: {config.Dtype}\n").ToString();
+    }
+
+    static void Data(StringBuilder yaml, MergeData? data, string indentation)
+    {
+        if (data is not null)
+            yaml.Append(CultureInfo.InvariantCulture,
+                $"{indentation}{(data.IsBatch ? "batch" : "text_file")}: {Text(data.Path)}\n");
     }
 
     static string Text(string value) => $"'{value.Replace("'", "''", StringComparison.Ordinal)}'";

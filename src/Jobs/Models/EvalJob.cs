@@ -11,6 +11,13 @@ public sealed record EvalOptions
     /// <summary>Folder of the model, in Hugging Face's format.</summary>
     public required string Model { get; init; }
 
+    /// <summary>More models of the same vocabulary, whose predictions are combined with the
+    /// first's.</summary>
+    public IReadOnlyList<string> Others { get; init; } = [];
+
+    /// <summary>How predictions of several models become one.</summary>
+    public EnsembleRule Ensemble { get; init; }
+
     /// <summary>
     /// File of texts: .jsonl, .json or .csv with a text per row, or a text file with documents separated by
     /// &lt;|endoftext|&gt;, or one a line.
@@ -33,7 +40,8 @@ public sealed record EvalOptions
 }
 
 /// <summary>How well a model predicts texts.</summary>
-/// <param name="Loss">Mean cross-entropy over all tokens, nats.</param>
+/// <param name="Loss">Mean cross-entropy over all tokens, nats; NaN, as the perplexities are, for a
+/// vote.</param>
 /// <param name="Perplexity">exp of the loss.</param>
 /// <param name="WindowPerplexity">Mean over windows of exp(mean loss of the window).</param>
 /// <param name="Accuracy">Share of tokens that were the most probable one, 0 to 1.</param>
@@ -61,7 +69,12 @@ public static class EvalJob
         ArgumentNullException.ThrowIfNull(context);
         options.Rules.RequireObeyed(options.TextFile, nameof(options.TextFile));
         ModelConfig config = ModelFolder.ReadConfig(options.Model);
-        int window = options.Context == 0 ? config.ContextLength : options.Context;
+        if (options.Others.Count > 0 && options.Edit is not null)
+            throw new UserException($"{Field.Of(nameof(options.Edit))} edits one model; leave it out, or the "
+                + "other models");
+        string[] folders = [options.Model, .. options.Others];
+        int longest = EnsembleModels.Require(folders);
+        int window = options.Context == 0 ? longest : options.Context;
         int stride = options.Stride == 0 ? window : options.Stride;
         ModelText text = ModelText.Open(options.Model, config, options.Rules, context);
         ByteBpeTokenizer tokenizer = text.Required();
@@ -75,12 +88,16 @@ public static class EvalJob
                 + $"{Counted.Verb(documents.Length, "is", "are")} longer than {Counted.Of(window, "token")}; "
                 + "edits count their positions from the first token of each window");
         using ComputeDevice device = context.OpenDevice();
-        using LoadedModel loaded = LoadedModel.Open(context, device, options.Model);
-        using IDisposable attached = JobEdits.Attach(loaded.Model, edits, tokenizer, text.Bos, context);
+        using EnsembleModels loaded = EnsembleModels.Open(context, device, folders);
+        LanguageModel model = loaded.Models[0];
+        using IDisposable attached = JobEdits.Attach(model, edits, tokenizer, text.Bos, context);
         var watch = Stopwatch.StartNew();
-        TextScore score = TextEvaluation.Run(loaded.Model, documents, window, stride, (done, total) =>
-            context.Report("evaluating", (double)done / total,
-                $"{done / watch.Elapsed.TotalSeconds:0} tokens/s"));
+        void Progress(long done, long total) => context.Report("evaluating", (double)done / total,
+            $"{done / watch.Elapsed.TotalSeconds:0} tokens/s");
+        TextScore score = folders.Length == 1
+            ? TextEvaluation.Run(model, documents, window, stride, Progress)
+            : TextEvaluation.Run(
+                loaded.Models, options.Ensemble, documents, window, stride, Progress);
         return new EvalResult(score.Loss, score.Perplexity, score.WindowPerplexity, score.Accuracy,
             score.Tokens, score.Windows, score.Documents, window, stride,
             score.Tokens / watch.Elapsed.TotalSeconds, text.Bos);

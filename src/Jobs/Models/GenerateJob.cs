@@ -15,6 +15,13 @@ public sealed record GenerateOptions
     /// <summary>The model and the prompts to continue.</summary>
     public required PromptRequest Prompt { get; init; }
 
+    /// <summary>More models of the same vocabulary, whose predictions are combined with the
+    /// first's.</summary>
+    public IReadOnlyList<string> Others { get; init; } = [];
+
+    /// <summary>How predictions of several models become one.</summary>
+    public EnsembleRule Ensemble { get; init; }
+
     /// <summary>Largest number of tokens to add to each prompt; at least 1.</summary>
     public int MaxNewTokens { get; init; } = 32;
 
@@ -49,6 +56,12 @@ public sealed record GenerateOptions
             throw new UserException(
                 $"{Field.Of(nameof(Greedy))} draws nothing; leave out {Field.Of(nameof(Temperature))}, "
                     + $"{Field.Of(nameof(TopK))} and {Field.Of(nameof(TopP))}, or it");
+        if (Others.Count > 0 && Edit is not null)
+            throw new UserException($"{Field.Of(nameof(Edit))} edits one model; leave it out, or the other "
+                + "models");
+        if (drawn && Others.Count > 0 && Ensemble == EnsembleRule.Vote)
+            throw new UserException($"{Field.Of(nameof(Ensemble))} is vote, which draws nothing; leave out "
+                + $"{Field.Of(nameof(Temperature))}, {Field.Of(nameof(TopK))} and {Field.Of(nameof(TopP))}");
         var sampling = new SamplingOptions(Temperature ?? 1f, TopK ?? 0, TopP ?? 1f, Greedy: !drawn);
         sampling.Validate();
         return sampling;
@@ -95,19 +108,23 @@ public static class GenerateJob
                 + $"id from 0 to {vocabulary - 1}; leave it out for none");
         IReadOnlyList<Edit> edits = prompt.ReadEdits(
             options.Edit, context, generates: true, processed: options.Processed);
-        RequireRoom(options.MaxNewTokens, prompt);
+        string[] folders = [prompt.Folder, .. options.Others];
+        RequireRoom(options.MaxNewTokens, prompt, EnsembleModels.Require(folders));
         using ComputeDevice device = context.OpenDevice();
-        using LoadedModel loaded = LoadedModel.Open(context, device, prompt.Folder, options.Processed);
-        using IDisposable attached = prompt.Attach(loaded.Model, edits, context);
+        using EnsembleModels loaded = EnsembleModels.Open(context, device, folders, options.Processed);
+        using IDisposable attached = prompt.Attach(loaded.Models[0], edits, context);
         var watch = Stopwatch.StartNew();
-        IReadOnlyList<int[]> added = new Generator(loaded.Model).Generate(prompt.Rows, new GenerationOptions
+        var generation = new GenerationOptions
         {
             MaxNewTokens = options.MaxNewTokens,
             Sampling = sampling,
             Seed = context.Seed,
             StopToken = stop < 0 ? null : stop,
             OnStep = _ => context.Cancel.ThrowIfCancellationRequested(),
-        });
+        };
+        IReadOnlyList<int[]> added = folders.Length == 1
+            ? new Generator(loaded.Models[0]).Generate(prompt.Rows, generation)
+            : new EnsembleGenerator(loaded.Models, options.Ensemble).Generate(prompt.Rows, generation);
         double seconds = watch.Elapsed.TotalSeconds;
         int count = added.Sum(a => a.Length);
         JobEdits.RemarkMissed(edits, prompt.Rows, added, context);
@@ -115,13 +132,13 @@ public static class GenerateJob
             [.. added.Select((ids, b) => Text(prompt, b, ids))], count, count / seconds);
     }
 
-    static void RequireRoom(int added, Prompt prompt)
+    static void RequireRoom(int added, Prompt prompt, int context)
     {
         int longest = prompt.Rows.Lengths.Max();
-        if (added < 1 || longest + added > prompt.Config.ContextLength)
+        if (added < 1 || longest + added > context)
             throw new UserException($"{Field.Of(nameof(GenerateOptions.MaxNewTokens))} is {added} after a "
                 + $"prompt of {longest}; expected at least 1, and both together at most the context of "
-                + $"{prompt.Config.ContextLength}");
+                + $"{context}");
     }
 
     static GeneratedText Text(Prompt prompt, int row, int[] added)

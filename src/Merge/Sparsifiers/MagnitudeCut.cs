@@ -1,3 +1,6 @@
+using System.Buffers;
+using System.Numerics.Tensors;
+
 namespace HeadTap.Merge;
 
 /// <summary>
@@ -35,27 +38,11 @@ readonly struct MagnitudeCut(float threshold, long lastEqual, long kept)
         count = Math.Min(count, length);
         if (count <= 0)
             return default;
-        long[] high = new long[1 << HighBits];
-        Each(length, read, (_, bits) => high[bits >> LowBits]++);
-        (int top, long above) = Rank(high, count);
-        long[] low = new long[1 << LowBits];
-        Each(length, read, (_, bits) =>
-        {
-            if (bits >> LowBits == top)
-                low[bits & ((1 << LowBits) - 1)]++;
-        });
-        (int bottom, long aboveLow) = Rank(low, count - above);
+        (int top, long above) = Rank(HighCounts(length, read), count);
+        (int bottom, long aboveLow) = Rank(LowCounts(length, read, top), count - above);
         int found = (top << LowBits) | bottom;
-        long equals = count - above - aboveLow, last = -1;
-        Each(length, read, (place, bits) =>
-        {
-            if (bits == found && equals > 0)
-            {
-                equals--;
-                last = place;
-            }
-        });
-        return new(BitConverter.Int32BitsToSingle(found), last, count);
+        return new(BitConverter.Int32BitsToSingle(found),
+            Place(length, read, found, count - above - aboveLow), count);
     }
 
     // The counter that holds the number of a rank from the top, and how many stand in counters above it.
@@ -68,16 +55,80 @@ readonly struct MagnitudeCut(float threshold, long lastEqual, long kept)
         return (counter, above);
     }
 
-    static void Each(long length, PieceReader read, Action<long, int> see)
-    {
-        float[] piece = new float[(int)Math.Min(ParentTensor.PieceLength, length)];
-        for (long start = 0; start < length; start += piece.Length)
+    // How often the upper bits of a magnitude occur.
+    static long[] HighCounts(long length, PieceReader read) => Counts(length, read, 1 << HighBits,
+        (values, counts) =>
         {
-            Span<float> vector = piece.AsSpan(0, (int)Math.Min(piece.Length, length - start));
-            read(start, vector);
-            for (int i = 0; i < vector.Length; i++)
-                see(start + i, BitConverter.SingleToInt32Bits(vector[i]) & int.MaxValue);
-        }
+            foreach (float value in values)
+                counts[Bits(value) >> LowBits]++;
+        });
+
+    // How often the lower bits occur below some upper ones.
+    static long[] LowCounts(long length, PieceReader read, int top) => Counts(length, read, 1 << LowBits,
+        (values, counts) =>
+        {
+            foreach (float value in values)
+                if (Bits(value) is var bits && bits >> LowBits == top)
+                    counts[bits & ((1 << LowBits) - 1)]++;
+        });
+
+    // Sums of whole numbers are the same in any order.
+    static long[] Counts(long length, PieceReader read, int counters, PieceCounter count)
+    {
+        long[] all = new long[counters];
+        Lock adding = new();
+        Parallel.For(0L, Pieces(length), () => new long[counters], (piece, _, counts) =>
+        {
+            OfPiece(length, read, piece, (_, values) => count(values, counts));
+            return counts;
+        }, counts =>
+        {
+            lock (adding)
+                TensorPrimitives.Add(all, counts, all);
+        });
+        return all;
+    }
+
+    // The place of the number that is the count-th of those with these bits.
+    static long Place(long length, PieceReader read, int found, long count)
+    {
+        long[] equals = new long[Pieces(length)];
+        Parts.Each(equals.Length, piece => OfPiece(length, read, piece, (_, values) =>
+        {
+            foreach (float value in values)
+                if (Bits(value) == found)
+                    equals[piece]++;
+        }));
+        int at = 0;
+        while (count > equals[at])
+            count -= equals[at++];
+        long last = -1;
+        OfPiece(length, read, at, (start, values) =>
+        {
+            for (int i = 0; i < values.Length; i++)
+                if (Bits(values[i]) == found && count-- > 0)
+                    last = start + i;
+        });
+        return last;
+    }
+
+    delegate void PieceCounter(ReadOnlySpan<float> values, long[] counts);
+
+    delegate void PieceUser(long start, ReadOnlySpan<float> values);
+
+    static long Pieces(long length) => (length + ParentTensor.PieceLength - 1) / ParentTensor.PieceLength;
+
+    static int Bits(float value) => BitConverter.SingleToInt32Bits(value) & int.MaxValue;
+
+    static void OfPiece(long length, PieceReader read, long piece, PieceUser use)
+    {
+        long start = piece * ParentTensor.PieceLength;
+        int n = (int)Math.Min(ParentTensor.PieceLength, length - start);
+        float[] rented = ArrayPool<float>.Shared.Rent(n);
+        Span<float> vector = rented.AsSpan(0, n);
+        read(start, vector);
+        use(start, vector);
+        ArrayPool<float>.Shared.Return(rented);
     }
 }
 

@@ -1,3 +1,6 @@
+using System.Buffers;
+using System.Numerics.Tensors;
+
 namespace HeadTap.Merge;
 
 /// <summary>
@@ -42,13 +45,10 @@ public abstract class ParentTensor
     internal void ReadTaskVector(int model, long start, Span<float> to)
     {
         Read(model, start, to);
-        Span<float> zero = stackalloc float[1024];
-        for (int i = 0; i < to.Length; i += zero.Length)
-        {
-            Span<float> part = zero[..Math.Min(zero.Length, to.Length - i)];
-            ReadBase(start + i, part);
-            for (int j = 0; j < part.Length; j++)
-                to[i + j] -= part[j];
-        }
+        float[] rented = ArrayPool<float>.Shared.Rent(to.Length);
+        Span<float> zero = rented.AsSpan(0, to.Length);
+        ReadBase(start, zero);
+        TensorPrimitives.Subtract(to, zero, to);
+        ArrayPool<float>.Shared.Return(rented);
     }
 }

@@ -24,7 +24,7 @@ public sealed record TextScore(
 /// one row with its last token, so that positions count as in every other pass; it changes no loss, because
 /// no token sees a later one.
 /// </remarks>
-public static class TextEvaluation
+public static partial class TextEvaluation
 {
     // Logits of a pass: 128 MiB at most, and one row at least.
     const long MostLogits = 1 << 25;
@@ -46,26 +46,54 @@ public static class TextEvaluation
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(documents);
-        Require(model.Config, context, stride);
-        RequireIds(documents, model.Config.VocabSize);
-        bool edited = model.HasEdits;
+        return Run(model.Config, model.HasEdits, documents, context, stride, progress, (rows, longest) =>
+        {
+            var session = new ModelSession(model,
+                new SessionOptions { MaxRows = rows, MaxTokens = longest, Logits = LogitsAt.All });
+            var arena = new TensorArena(model.Device, 3L * rows * longest + 192, "losses");
+            return new Passes(windows => Pass(session, arena, documents, windows), () =>
+            {
+                arena.Dispose();
+                session.Dispose();
+            });
+        });
+    }
+
+    // What predicts the tokens of some windows, and what it frees at its end.
+    readonly record struct Passes(
+        Func<Window[], (float[] Losses, int[] Best, int[] Targets, int T)> Run, Action Close);
+
+    static TextScore Run(ModelConfig config, bool edited, IReadOnlyList<int[]> documents, int context,
+        int stride, Action<long, long>? progress, Func<int, int, Passes> open)
+    {
+        Require(config, context, stride);
+        RequireIds(documents, config.VocabSize);
         List<Window> windows = [.. documents.SelectMany((d, i) => Windows(i, d.Length, context, stride)
             .Select(w => w with { ShowsLast = edited && d.Length <= context }))];
         if (windows.Count == 0)
             throw new UserException(
                 "no text has two tokens, so there is nothing to predict; expected a longer text");
         long total = windows.Sum(w => (long)w.Length - w.FirstCounted);
-        int rows = (int)Math.Clamp(MostLogits / ((long)context * model.Config.VocabSize), 1, MostRows);
-        int longest = windows.Max(w => w.Length + (w.ShowsLast ? 1 : 0));
-        using var session = new ModelSession(model,
-            new SessionOptions { MaxRows = rows, MaxTokens = longest, Logits = LogitsAt.All });
-        using var arena = new TensorArena(model.Device, 3L * rows * longest + 192, "losses");
+        int rows = (int)Math.Clamp(MostLogits / ((long)context * config.VocabSize), 1, MostRows);
+        Passes passes = open(rows, windows.Max(w => w.Length + (w.ShowsLast ? 1 : 0)));
+        try
+        {
+            return Score(documents.Count, windows, total, rows, progress, passes);
+        }
+        finally
+        {
+            passes.Close();
+        }
+    }
+
+    static TextScore Score(int documents, List<Window> windows, long total, int rows,
+        Action<long, long>? progress, Passes passes)
+    {
         double sum = 0, perplexities = 0;
         long right = 0, done = 0;
         foreach (Window[] chunk in windows.Chunk(rows))
         {
-            arena.Reset();
-            (float[] losses, int[] best, int[] targets, int T) = Pass(session, arena, documents, chunk);
+            (float[] losses, int[] best, int[] targets, int T) = passes.Run(chunk);
             for (int b = 0; b < chunk.Length; b++)
             {
                 double window = 0;
@@ -81,22 +109,16 @@ public static class TextEvaluation
             }
             progress?.Invoke(done, total);
         }
-        return new TextScore(documents.Count, windows.Count, total, sum / total, perplexities / windows.Count,
+        return new TextScore(documents, windows.Count, total, sum / total, perplexities / windows.Count,
             (double)right / total);
     }
 
     static (float[] Losses, int[] Best, int[] Targets, int T) Pass(
         ModelSession session, TensorArena arena, IReadOnlyList<int[]> documents, Window[] windows)
     {
-        var batch = new SequenceBatch([.. windows.Select(w =>
-            (IReadOnlyList<int>)new ArraySegment<int>(
-                documents[w.Document], w.Start, w.Length + (w.ShowsLast ? 1 : 0)))]);
-        int rows = batch.B * batch.T;
-        int[] targets = new int[rows];
-        Array.Fill(targets, -1);
-        for (int b = 0; b < windows.Length; b++)
-            documents[windows[b].Document].AsSpan(windows[b].Start + 1, windows[b].Length)
-                .CopyTo(targets.AsSpan(b * batch.T));
+        arena.Reset();
+        (SequenceBatch batch, int[] targets) = Batch(documents, windows);
+        int rows = targets.Length;
         session.Forward(batch);
         Tensor logits = session.Logits.Reshape(rows, session.Model.Config.VocabSize);
         Tensor losses = arena.Cut("losses", rows);
@@ -105,6 +127,19 @@ public static class TextEvaluation
             losses, null, 0f);
         session.Model.Ops.ArgMax(logits, best);
         return (losses.ToArray(), best.ToArray(), targets, batch.T);
+    }
+
+    static (SequenceBatch Batch, int[] Targets) Batch(IReadOnlyList<int[]> documents, Window[] windows)
+    {
+        var batch = new SequenceBatch([.. windows.Select(w =>
+            (IReadOnlyList<int>)new ArraySegment<int>(
+                documents[w.Document], w.Start, w.Length + (w.ShowsLast ? 1 : 0)))]);
+        int[] targets = new int[batch.B * batch.T];
+        Array.Fill(targets, -1);
+        for (int b = 0; b < windows.Length; b++)
+            documents[windows[b].Document].AsSpan(windows[b].Start + 1, windows[b].Length)
+                .CopyTo(targets.AsSpan(b * batch.T));
+        return (batch, targets);
     }
 
     static IEnumerable<Window> Windows(int document, int length, int context, int stride)

@@ -16,17 +16,8 @@ public sealed class Generator(LanguageModel model)
     {
         ArgumentNullException.ThrowIfNull(prompts);
         ArgumentNullException.ThrowIfNull(options);
-        prompts.Validate(model.Config);
-        if (options.MaxNewTokens < 1)
-            throw new UserException($"{options.MaxNewTokens} new tokens asked for; expected at least 1");
-        if (options.NeverWritten is { } never && (never < 0 || never >= model.Config.VocabSize))
-            throw new UserException($"token {never} is never to be written; the model's vocabulary is 0 to "
-                + $"{model.Config.VocabSize - 1}");
+        Require(model.Config, prompts, options);
         int longest = prompts.Lengths.Max();
-        if (options.MaxNewTokens > model.Config.ContextLength - longest)
-            throw new UserException(
-                $"a prompt of {Counted.Of(longest, "token")} and {options.MaxNewTokens} new ones pass the "
-                + $"model's context of {model.Config.ContextLength}");
         var texts = new GeneratedTexts(model, prompts, options);
         bool patterns = model.Edits.Any(e => e.Site.In(model.Config)
             .Any(s => s.Kind is SiteKind.Scores or SiteKind.Pattern));
@@ -35,6 +26,22 @@ public sealed class Generator(LanguageModel model)
         else
             RunCached(prompts, texts, options, longest + options.MaxNewTokens);
         return texts.Added;
+    }
+
+    /// <summary>Checks what is asked for against a model's sizes.</summary>
+    internal static void Require(ModelConfig config, SequenceBatch prompts, GenerationOptions options)
+    {
+        prompts.Validate(config);
+        if (options.MaxNewTokens < 1)
+            throw new UserException($"{options.MaxNewTokens} new tokens asked for; expected at least 1");
+        if (options.NeverWritten is { } never && (never < 0 || never >= config.VocabSize))
+            throw new UserException($"token {never} is never to be written; the model's vocabulary is 0 to "
+                + $"{config.VocabSize - 1}");
+        int longest = prompts.Lengths.Max();
+        if (options.MaxNewTokens > config.ContextLength - longest)
+            throw new UserException(
+                $"a prompt of {Counted.Of(longest, "token")} and {options.MaxNewTokens} new ones pass the "
+                + $"model's context of {config.ContextLength}");
     }
 
     void RunWhole(GeneratedTexts texts, GenerationOptions options, int capacity, int[] prompts)
@@ -52,26 +59,12 @@ public sealed class Generator(LanguageModel model)
 
     void RunCached(SequenceBatch prompts, GeneratedTexts texts, GenerationOptions options, int capacity)
     {
-        ModelConfig config = model.Config;
-        long floats = TensorArena.Measure(model.Device,
-            a => _ = new KeyValueCache(a, model.Ops, config, prompts.B, capacity));
-        using var arena = new TensorArena(model.Device, floats, "the key/value cache");
-        var cache = new KeyValueCache(arena, model.Ops, config, prompts.B, capacity);
-        using (var session = new ModelSession(model, new SessionOptions
+        using var stream = new CachedStream(model, prompts.B, capacity, options.Record);
+        for (int step = 0; step < options.MaxNewTokens && !texts.Ended; step++)
         {
-            MaxRows = prompts.B, MaxTokens = prompts.T, Logits = LogitsAt.Last, Record = options.Record,
-        }, cache))
-        {
-            session.Forward(prompts);
-            texts.Choose(0, session.Logits, session.Recordings);
-        }
-        using var decoder = new CachedDecoder(model, cache, prompts.B, options.Record);
-        for (int step = 1; step < options.MaxNewTokens && !texts.Ended; step++)
-        {
-            SequenceBatch run = texts.Run();
-            decoder.Forward(texts.LastTokens, texts.Lengths, step);
-            texts.RequireFinite(decoder.Logits, run, step, prompts.Lengths);
-            texts.Choose(step, decoder.Logits, decoder.Recordings);
+            (Tensor logits, IReadOnlyDictionary<Site, Recording> recordings) = step == 0
+                ? stream.First(prompts) : stream.Next(texts, step, prompts.Lengths);
+            texts.Choose(step, logits, recordings);
         }
     }
 }
@@ -79,7 +72,6 @@ public sealed class Generator(LanguageModel model)
 /// <summary>The texts as they grow.</summary>
 sealed class GeneratedTexts
 {
-    readonly LanguageModel _model;
     readonly GenerationOptions _options;
     readonly Sampler _sampler;
     readonly SeededRandom[] _random;
@@ -90,7 +82,7 @@ sealed class GeneratedTexts
 
     internal GeneratedTexts(LanguageModel model, SequenceBatch prompts, GenerationOptions options)
     {
-        (_model, _options, B) = (model, options, prompts.B);
+        (_options, B) = (options, prompts.B);
         _sampler = new Sampler(options.Sampling);
         _random = [.. Enumerable.Range(0, B).Select(b => new SeededRandom(options.Seed, (ulong)b))];
         _ended = new bool[B];
@@ -116,15 +108,16 @@ sealed class GeneratedTexts
 
     /// <summary>Refuses logits of a row that goes on.</summary>
     /// <exception cref="UserException">One is not finite.</exception>
-    internal void RequireFinite(Tensor logits, SequenceBatch run, int step, int[] prompts)
+    internal void RequireFinite(
+        LanguageModel model, Tensor logits, SequenceBatch run, int step, int[] prompts)
     {
-        if (!_model.RequiresFinite || _model.Ops.FirstNonfinite(logits) < 0)
+        if (!model.RequiresFinite || model.Ops.FirstNonfinite(logits) < 0)
             return;
         logits.Download(_logits);
         int V = logits.Columns;
         for (int b = 0; b < B; b++)
             if (!_ended[b] && !FiniteNumbers.All(_logits.AsSpan(b * V, V)))
-                throw NonfinitePass.Explain(_model, run, step, prompts);
+                throw NonfinitePass.Explain(model, run, step, prompts);
     }
 
     internal void Choose(int step, Tensor logits, IReadOnlyDictionary<Site, Recording> recordings)

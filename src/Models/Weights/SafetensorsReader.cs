@@ -1,30 +1,35 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.IO.MemoryMappedFiles;
 using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 using HeadTap.Runtime;
+using Microsoft.Win32.SafeHandles;
 using Tensor = HeadTap.Runtime.Tensor;
 
 namespace HeadTap.Models;
 
 /// <summary>
 /// Reads a safetensors file through a memory map: opening costs the header, reading a tensor costs one copy.
-/// The whole header is checked on opening, so a file that opens can be read to its last byte.
+/// The whole header is checked on opening, so a file that opens can be read to its last byte. What is read
+/// through the map stays resident; a job that passes once over more than it may hold reads without it.
 /// </summary>
 public sealed unsafe partial class SafetensorsReader : IDisposable
 {
     const int PieceLength = 1 << 18;
 
     readonly string _path;
+    readonly SafeFileHandle? _unmapped; // where numbers are read from the file and not from the map
     readonly MemoryMappedFile _map;
     readonly MemoryMappedViewAccessor _view;
     readonly Dictionary<string, SafetensorsEntry> _byName;
     byte* _file; // null once disposed
     readonly byte* _data;
 
-    SafetensorsReader(string path, FileStream stream)
+    SafetensorsReader(string path, FileStream stream, bool mapped)
     {
         _path = path;
+        _unmapped = mapped ? null : stream.SafeFileHandle;
         long fileBytes = stream.Length;
         _map = MemoryMappedFile.CreateFromFile(
             stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
@@ -53,14 +58,18 @@ public sealed unsafe partial class SafetensorsReader : IDisposable
 
     /// <summary>Opens a file and checks its header.</summary>
     /// <exception cref="UserException">It cannot be read, or its header is not exactly right.</exception>
-    public static SafetensorsReader Open(string path)
+    public static SafetensorsReader Open(string path) => Open(path, mapped: true);
+
+    /// <summary>Opens a file whose floats are read through the map, or from the file so that none stays
+    /// resident.</summary>
+    internal static SafetensorsReader Open(string path, bool mapped)
     {
         FileStream stream = InputFile.Open(path);
         try
         {
             // Checked before mapping: an empty file cannot be mapped.
             return stream.Length >= 8
-                ? new SafetensorsReader(path, stream)
+                ? new SafetensorsReader(path, stream, mapped)
                 : throw new UserException($"{Quoted.Path(path)}: {Counted.Of(stream.Length, "byte")}; a "
                     + "safetensors file has at least 8. It was cut short; fetch or write it again.");
         }
@@ -99,6 +108,14 @@ public sealed unsafe partial class SafetensorsReader : IDisposable
     {
         SafetensorsEntry entry = Find(name);
         byte* source = Source(entry, start, destination.Length);
+        if (_unmapped is not null && entry.Dtype.IsFloat())
+            ReadUnmapped(entry, source - _file, destination);
+        else
+            Convert(entry, source, destination);
+    }
+
+    void Convert(SafetensorsEntry entry, byte* source, Span<float> destination)
+    {
         int n = destination.Length;
         switch (entry.Dtype)
         {
@@ -119,6 +136,45 @@ public sealed unsafe partial class SafetensorsReader : IDisposable
                 break;
             default:
                 throw WrongDtype(entry, SafetensorsDtypes.Floats);
+        }
+    }
+
+    void ReadUnmapped(SafetensorsEntry entry, long offset, Span<float> destination)
+    {
+        if (entry.Dtype == SafetensorsDtype.F32)
+        {
+            Fill(offset, MemoryMarshal.AsBytes(destination));
+            return;
+        }
+        byte[] bytes = ArrayPool<byte>.Shared.Rent(checked(destination.Length * entry.Dtype.Bytes()));
+        try
+        {
+            Fill(offset, bytes.AsSpan(0, destination.Length * entry.Dtype.Bytes()));
+            fixed (byte* source = bytes)
+                Convert(entry, source, destination);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(bytes);
+        }
+    }
+
+    void Fill(long offset, Span<byte> bytes)
+    {
+        try
+        {
+            while (bytes.Length > 0)
+            {
+                int read = RandomAccess.Read(_unmapped!, bytes, offset);
+                if (read == 0)
+                    throw new IOException("the file has become shorter");
+                offset += read;
+                bytes = bytes[read..];
+            }
+        }
+        catch (IOException e)
+        {
+            throw InputFile.Unreadable(_path, e);
         }
     }
 

@@ -11,12 +11,13 @@ namespace HeadTap.Models;
 public sealed class SafetensorsShards : IDisposable
 {
     readonly string _path;
+    readonly bool _mapped;
     readonly List<SafetensorsReader> _readers = [];
     readonly List<SafetensorsEntry> _entries = [];
     readonly Dictionary<string, (SafetensorsReader Reader, SafetensorsEntry Entry)> _byName =
         new(StringComparer.Ordinal);
 
-    SafetensorsShards(string path) => _path = path;
+    SafetensorsShards(string path, bool mapped) => (_path, _mapped) = (path, mapped);
 
     /// <summary>The files that hold the tensors, in order of their names.</summary>
     public IReadOnlyList<string> Files { get; private set; } = [];
@@ -31,9 +32,12 @@ public sealed class SafetensorsShards : IDisposable
     /// <summary>Opens a <c>.safetensors</c> file, or all files of a <c>.safetensors.index.json</c>.</summary>
     /// <exception cref="UserException">A file is missing or wrong, or the index and the files
     /// disagree.</exception>
-    public static SafetensorsShards Open(string path)
+    public static SafetensorsShards Open(string path) => Open(path, mapped: true);
+
+    /// <summary>See <see cref="SafetensorsReader.Open(string, bool)"/>.</summary>
+    internal static SafetensorsShards Open(string path, bool mapped)
     {
-        var shards = new SafetensorsShards(path);
+        var shards = new SafetensorsShards(path, mapped);
         try
         {
             if (path.EndsWith(".json", StringComparison.OrdinalIgnoreCase))
@@ -96,7 +100,7 @@ public sealed class SafetensorsShards : IDisposable
 
     void OpenOne(string file, Dictionary<string, string>? fileByName)
     {
-        SafetensorsReader reader = SafetensorsReader.Open(file);
+        SafetensorsReader reader = SafetensorsReader.Open(file, _mapped);
         _readers.Add(reader);
         Files = [.. Files, file];
         HoldsState |= TrainingCheckpoint.IsOne(reader);

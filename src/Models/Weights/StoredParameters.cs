@@ -4,7 +4,8 @@ namespace HeadTap.Models;
 
 /// <summary>
 /// The parameters of a model folder, read from its files in any order and in parts of any length, so that a
-/// job over several models holds none of them. Several threads may read.
+/// job over several models holds none of them: what was read does not stay resident. Several threads may
+/// read.
 /// </summary>
 public sealed class StoredParameters : IDisposable
 {
@@ -21,7 +22,7 @@ public sealed class StoredParameters : IDisposable
     {
         Config = ModelFolder.ReadConfig(dir);
         Layout = new ParameterLayout(Config);
-        _shards = SafetensorsShards.Open(WeightFiles.Find(dir));
+        _shards = SafetensorsShards.Open(WeightFiles.Find(dir), mapped: false);
         try
         {
             _tensors = CheckpointNames.Match(dir, _shards, Layout).Parameters

@@ -25,6 +25,9 @@ public sealed class MergeRunTests
               - model: {s_folder["other"]}
                 parameters: {"{weight: 0.25}"}
             """);
+        s_folder.Write("text.txt", "the capital of the north is a city\n");
+        s_folder.Write("empty.txt", "a");
+        s_folder.Write("rows.json", "[[1, 2, 3, 4], [5, 6, 7]]");
         s_folder.Write("wrong.yml", "merge_method: linaer\nmodels:\n  - model: x\n");
     }
 
@@ -70,6 +73,44 @@ public sealed class MergeRunTests
         Assert.That(Read(s_folder["zero"]), Is.EqualTo(Read(TinyModel.Folder)));
     }
 
+    [TestCase("fisher"), TestCase("regmean"), TestCase("greedy_soup")]
+    public void Methods_that_measure_read_texts(string method)
+    {
+        JsonNode json = Headtap.Done([.. By(method, method, "--text-file", s_folder["text.txt"], "--set",
+            "examples=3"), "--json"]).Json;
+        Assert.That((string?)json["method"], Is.EqualTo(method));
+        JsonNode made = JsonNode.Parse(File.ReadAllText(s_folder[$"{method}/manifest.json"]))!["options"]!;
+        Assert.That((string?)made["data"]![0]!["sha256"],
+            Is.EqualTo(FileHash.Sha256([s_folder["text.txt"]])));
+        Headtap.Done("merge", "run", s_folder[$"{method}/mergekit_config.yml"], "--out",
+            s_folder[$"{method} again"]);
+        Assert.That(Read(s_folder[$"{method} again"]), Is.EqualTo(Read(s_folder[method])));
+        Headtap.Done(By(method, $"{method} rows", "--batch", s_folder["rows.json"], "--batch",
+            s_folder["rows.json"]));
+    }
+
+    [Test]
+    public void Adamerging_learns_on_texts_without_labels()
+    {
+        Headtap.Done(By("adamerging", "ada", "--base", TinyModel.Folder, "--text-file", s_folder["text.txt"],
+            "--set", "max_steps=2", "--set", "layer_wise=false"));
+        Assert.That(Read(s_folder["ada"]), Is.Not.EqualTo(Read(TinyModel.Folder)));
+    }
+
+    [Test]
+    public void Slices_write_the_new_number_of_layers()
+    {
+        s_folder.Write("stack.yml", $"""
+            merge_method: passthrough
+            slices:
+              - sources: [{"{"}model: {TinyModel.Folder}, layer_range: [0, 2]{"}"}]
+              - sources: [{"{"}model: {s_folder["other"]}, layer_range: [1, 2]{"}"}]
+            """);
+        Headtap.Done("merge", "run", s_folder["stack.yml"], "--out", s_folder["stack"]);
+        Assert.That(ModelFolder.ReadConfig(s_folder["stack"]).Layers, Is.EqualTo(3));
+        Headtap.Done("generate", "--model", s_folder["stack"], "--text", "the city", "--max-new-tokens", "2");
+    }
+
     [Test]
     public void Masks_go_by_the_seed()
     {
@@ -86,10 +127,19 @@ public sealed class MergeRunTests
     [TestCase("ties", "--base is missing; ties needs one")]
     [TestCase("slerp", "slerp needs t: ")]
     [TestCase("slerp --t 2", "t is 2; expected 0 to 1")]
+    [TestCase("fisher", "fisher measures models on a text; --text-file is missing for ")]
+    [TestCase("fisher --text-file EMPTY", "no text has two tokens, so there is nothing to measure")]
+    [TestCase("fisher --text-file EMPTY --batch EMPTY", "--text-file and --batch are both given")]
+    [TestCase("linear --text-file EMPTY", "linear reads no text; leave --text-file out")]
+    [TestCase("fisher --text-file EMPTY --text-file EMPTY --text-file EMPTY", "is given for 3 of 2 models")]
+    [TestCase("lawa --set k=1.5", "k is 1.5; expected a whole number, 1 or more")]
+    [TestCase("lawa --set kk=2", "--set is \"kk=2\"; expected NAME=VALUE with a parameter of lawa: k")]
+    [TestCase("lawa --set k=x", "--set: k is \"x\"; expected a whole number, 1 or more")]
+    [TestCase("swa --set start=2", "start is 2 of 2 checkpoints, from 0; expected 0 to 1")]
     [TestCase("slerp --t x", "--t is \"x\"; expected a number")]
     public void Wrong_flags_are_named_and_nothing_is_written(string method, string message)
     {
-        string[] words = method.Split(' ');
+        string[] words = [.. method.Split(' ').Select(w => w == "EMPTY" ? s_folder["empty.txt"] : w)];
         Assert.That(Headtap.Refused(By(words[0], "wrong", words[1..])), Does.Contain(message));
         Assert.That(Directory.Exists(s_folder["wrong"]), Is.False);
     }

@@ -47,6 +47,23 @@ sealed class MergeRunCommand
         Description = "factor of the sum of task vectors",
     };
 
+    readonly Option<string[]> _set = new("--set")
+    {
+        Description = "value of another parameter of the method, once for each", HelpName = "NAME=VALUE",
+    };
+
+    readonly Option<string[]> _texts = new PathOption<string[]>("--text-file", PathUse.Reads)
+    {
+        Description = "text of a method that measures models: once for all, or once for each in their order",
+        HelpName = "F",
+    };
+
+    readonly Option<string[]> _batches = new PathOption<string[]>("--batch", PathUse.Reads)
+    {
+        Description = "instead of a text: a JSON list of lists of token ids, or of texts",
+        HelpName = "FILE.json",
+    };
+
     readonly Option<string> _out = new PathOption<string>("--out", PathUse.WritesFolder)
     {
         Description = "folder for the model, a new one", HelpName = "DIR", Required = true,
@@ -56,7 +73,8 @@ sealed class MergeRunCommand
     {
         var command = new Command("run", "Merge models as a file of mergekit's YAML says, or by flags")
         {
-            _config, _method, _models, _base, _weights, _t, _density, _lambda, _out,
+            _config, _method, _models, _base, _weights, _t, _density, _lambda, _set, _texts,
+            _batches, _out,
         };
         command.SetAction(parsed => Run(global.Of(parsed), new MergeRunOptions
         {
@@ -64,7 +82,8 @@ sealed class MergeRunCommand
             Model = parsed.GetValue(_models) ?? [], Base = parsed.GetValue(_base),
             Weight = parsed.GetValue(_weights) ?? [], T = parsed.GetValue(_t),
             Density = parsed.GetValue(_density), Lambda = parsed.GetValue(_lambda),
-            Out = parsed.GetValue(_out)!,
+            Set = parsed.GetValue(_set) ?? [], TextFile = parsed.GetValue(_texts) ?? [],
+            Batch = parsed.GetValue(_batches) ?? [], Out = parsed.GetValue(_out)!,
         }));
         return command;
     }

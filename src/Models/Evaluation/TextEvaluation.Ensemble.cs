@@ -1,0 +1,62 @@
+using HeadTap.Runtime;
+
+namespace HeadTap.Models;
+
+// Several models as one.
+public static partial class TextEvaluation
+{
+    /// <summary>Evaluates models whose predictions are combined; every token is predicted by all.</summary>
+    /// <param name="models">Of one vocabulary.</param>
+    /// <param name="rule">How; of a vote the losses are NaN, because it has no probabilities.</param>
+    /// <param name="documents">Token ids; documents of fewer than two tokens predict nothing.</param>
+    /// <param name="context">Tokens a window sees, at most each model's context.</param>
+    /// <param name="stride">From one window's start to the next, 1 to <paramref name="context"/>.</param>
+    /// <param name="progress">Told the tokens predicted so far and in all.</param>
+    /// <exception cref="UserException">A number is out of range, a token is, the vocabularies differ, or there
+    /// is nothing to predict.</exception>
+    public static TextScore Run(IReadOnlyList<LanguageModel> models, EnsembleRule rule,
+        IReadOnlyList<int[]> documents, int context, int stride, Action<long, long>? progress = null)
+    {
+        ArgumentNullException.ThrowIfNull(models);
+        ArgumentNullException.ThrowIfNull(documents);
+        EnsembleLogits.RequireOneVocabulary(models);
+        ModelConfig shortest = models.Select(m => m.Config).MinBy(c => c.ContextLength)!;
+        return Run(shortest, models.Any(m => m.HasEdits), documents, context, stride, progress,
+            (rows, longest) =>
+            {
+                ModelSession[] sessions = [.. models.Select(m => new ModelSession(m,
+                    new SessionOptions { MaxRows = rows, MaxTokens = longest, Logits = LogitsAt.All }))];
+                return new Passes(windows => Pass(sessions, rule, documents, windows), () =>
+                {
+                    foreach (ModelSession session in sessions)
+                        session.Dispose();
+                });
+            });
+    }
+
+    static (float[] Losses, int[] Best, int[] Targets, int T) Pass(ModelSession[] sessions,
+        EnsembleRule rule, IReadOnlyList<int[]> documents, Window[] windows)
+    {
+        (SequenceBatch batch, int[] targets) = Batch(documents, windows);
+        int V = sessions[0].Model.Config.VocabSize;
+        float[][] logits = [.. sessions.Select(session =>
+        {
+            session.Forward(batch);
+            return session.Logits.ToArray();
+        })];
+        float[] losses = new float[targets.Length];
+        int[] best = new int[targets.Length];
+        Parallel.For(0, targets.Length, row =>
+        {
+            if (targets[row] < 0)
+                return;
+            float[] combined = new float[V];
+            EnsembleLogits.Combine(rule, [.. logits.Select(z =>
+                (ReadOnlyMemory<float>)z.AsMemory(row * V, V))], combined);
+            losses[row] = rule == EnsembleRule.Vote ? float.NaN
+                : (float)(LogSumExp.Of(combined) - combined[targets[row]]);
+            best[row] = combined.AsSpan().IndexOf(combined.Max());
+        });
+        return (losses, best, targets, batch.T);
+    }
+}
