@@ -8,25 +8,25 @@ sealed class TaskVectorSum(ParentTensor tensor, double[] weights) : ITensorMerge
     public void Write(long start, Span<float> to)
     {
         float[] piece = ArrayPool<float>.Shared.Rent(to.Length);
-        double[] sums = ArrayPool<double>.Shared.Rent(to.Length);
+        double[] rented = ArrayPool<double>.Shared.Rent(to.Length);
         try
         {
             Span<float> vector = piece.AsSpan(0, to.Length);
-            sums.AsSpan(0, to.Length).Clear();
+            Span<double> sums = rented.AsSpan(0, to.Length);
+            sums.Clear();
             for (int m = 0; m < weights.Length; m++)
             {
                 tensor.ReadTaskVector(m, start, vector);
-                for (int i = 0; i < vector.Length; i++)
-                    sums[i] += weights[m] * vector[i];
+                WideSums.Add(sums, vector, weights[m]);
             }
             tensor.ReadBase(start, to);
-            for (int i = 0; i < to.Length; i++)
-                to[i] = (float)(to[i] + sums[i]);
+            WideSums.Add(sums, to, 1);
+            WideSums.Round(sums, to);
         }
         finally
         {
             ArrayPool<float>.Shared.Return(piece);
-            ArrayPool<double>.Shared.Return(sums);
+            ArrayPool<double>.Shared.Return(rented);
         }
     }
 }

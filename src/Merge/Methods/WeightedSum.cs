@@ -17,10 +17,11 @@ sealed class WeightedSum(ParentTensor tensor, double[] weights) : ITensorMerge
     public void Write(long start, Span<float> to)
     {
         float[] piece = ArrayPool<float>.Shared.Rent(to.Length);
-        double[] sums = ArrayPool<double>.Shared.Rent(to.Length);
+        double[] rented = ArrayPool<double>.Shared.Rent(to.Length);
         try
         {
             Span<float> values = piece.AsSpan(0, to.Length);
+            Span<double> sums = rented.AsSpan(0, to.Length);
             bool first = true;
             to.Clear();
             for (int model = 0; model < weights.Length; model++)
@@ -30,21 +31,18 @@ sealed class WeightedSum(ParentTensor tensor, double[] weights) : ITensorMerge
                     continue;
                 tensor.Read(model, start, values);
                 if (first)
-                    for (int i = 0; i < values.Length; i++)
-                        sums[i] = weight * values[i];
+                    WideSums.Set(sums, values, weight);
                 else
-                    for (int i = 0; i < values.Length; i++)
-                        sums[i] += weight * values[i];
+                    WideSums.Add(sums, values, weight);
                 first = false;
             }
             if (!first)
-                for (int i = 0; i < to.Length; i++)
-                    to[i] = (float)sums[i];
+                WideSums.Round(sums, to);
         }
         finally
         {
             ArrayPool<float>.Shared.Return(piece);
-            ArrayPool<double>.Shared.Return(sums);
+            ArrayPool<double>.Shared.Return(rented);
         }
     }
 }

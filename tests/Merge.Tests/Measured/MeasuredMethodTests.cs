@@ -251,6 +251,16 @@ public class MeasuredMethodTests
     }
 
     [Test]
+    public void A_greedy_soup_keeps_what_changes_nothing()
+    {
+        float[] a = _models.Write("a", 1, 0.05f);
+        IReadOnlyList<int[]> rows = MeasuredModels.Rows(3, 4);
+        MergeMeasurement of = _models.Of(new GreedySoup(), [rows, rows], ["a", "a"]);
+        Assert.That(GreedySoup.Chosen(of), Is.EqualTo((int[])[0, 1]));
+        Assert.That(_models.Merged(of), Is.EqualTo(a));
+    }
+
+    [Test]
     public void Windows_are_as_long_as_the_context_and_predict_something()
         => Assert.That(MergeMeasurement.Windows([[1, 2, 3, 4, 5, 6, 7], [8], []], 3),
             Is.EqualTo((int[][])[[1, 2, 3], [4, 5, 6]]));
