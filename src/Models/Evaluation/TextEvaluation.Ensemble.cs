@@ -21,29 +21,34 @@ public static partial class TextEvaluation
         ArgumentNullException.ThrowIfNull(documents);
         EnsembleLogits.RequireOneVocabulary(models);
         ModelConfig shortest = models.Select(m => m.Config).MinBy(c => c.ContextLength)!;
-        return Run(shortest, models.Any(m => m.HasEdits), documents, context, stride, progress,
-            (rows, longest) =>
-            {
-                ModelSession[] sessions = [.. models.Select(m => new ModelSession(m,
-                    new SessionOptions { MaxRows = rows, MaxTokens = longest, Logits = LogitsAt.All }))];
-                return new Passes(windows => Pass(sessions, rule, documents, windows), () =>
+        var windows = new TextWindows(shortest, models.Any(m => m.HasEdits), documents, context, stride);
+        List<ModelSession> sessions = [];
+        try
+        {
+            foreach (LanguageModel model in models)
+                sessions.Add(new ModelSession(model, new SessionOptions
                 {
-                    foreach (ModelSession session in sessions)
-                        session.Dispose();
-                });
-            });
+                    MaxRows = windows.RowsOfPass, MaxTokens = windows.Longest, Logits = LogitsAt.All,
+                }));
+            return windows.Score(batch => Pass(sessions, rule, batch), progress);
+        }
+        finally
+        {
+            foreach (ModelSession session in sessions)
+                session.Dispose();
+        }
     }
 
-    static (float[] Losses, int[] Best, int[] Targets, int T) Pass(ModelSession[] sessions,
-        EnsembleRule rule, IReadOnlyList<int[]> documents, Window[] windows)
+    static (float[] Losses, int[] Best) Pass(
+        List<ModelSession> sessions, EnsembleRule rule, TextWindows.Batch batch)
     {
-        (SequenceBatch batch, int[] targets) = Batch(documents, windows);
         int V = sessions[0].Model.Config.VocabSize;
         float[][] logits = [.. sessions.Select(session =>
         {
-            session.Forward(batch);
+            session.Forward(batch.Rows);
             return session.Logits.ToArray();
         })];
+        int[] targets = batch.Targets;
         float[] losses = new float[targets.Length];
         int[] best = new int[targets.Length];
         Parallel.For(0, targets.Length, row =>
@@ -57,6 +62,6 @@ public static partial class TextEvaluation
                 : (float)(LogSumExp.Of(combined) - combined[targets[row]]);
             best[row] = combined.AsSpan().IndexOf(combined.Max());
         });
-        return (losses, best, targets, batch.T);
+        return (losses, best);
     }
 }
