@@ -23,8 +23,9 @@ public static partial class SvgChart
     /// <param name="names">Names of the axes.</param>
     /// <param name="curves">Curves to draw; at most four.</param>
     /// <param name="format">.NET number format of the values in the markers' titles.</param>
-    public static string Curves(
-        string title, ChartAxes names, IReadOnlyList<ChartCurve> curves, string format = "0.####")
+    /// <param name="ends">Ends of the first axis; null for one that begins at 0 and counts.</param>
+    public static string Curves(string title, ChartAxes names, IReadOnlyList<ChartCurve> curves,
+        string format = "0.####", (double Low, double High)? ends = null)
     {
         ArgumentNullException.ThrowIfNull(names);
         ArgumentNullException.ThrowIfNull(curves);
@@ -32,8 +33,8 @@ public static partial class SvgChart
             throw new ArgumentException($"{curves.Count} curves; expected at most {s_strokes.Length}.");
         curves = [.. curves.Select(c => c with { Points = [.. c.Points.Where(Finite)] })];
         (double X, double Y)[] all = [.. curves.SelectMany(c => c.Points)];
-        // The first axis begins at 0 and counts; the second shows what the curves do.
-        ChartRange x = Round(names.Across, 0,
+        // The second axis shows what the curves do, from wherever they are.
+        ChartRange x = ends is { } given ? new(names.Across, given.Low, given.High) : Round(names.Across, 0,
             Math.Max(CurveTicks, all.Select(p => p.X).DefaultIfEmpty().Max()));
         ChartRange y = Round(names.Down, all.Select(p => p.Y).DefaultIfEmpty(0).Min(),
             all.Select(p => p.Y).DefaultIfEmpty(1).Max());
@@ -74,7 +75,7 @@ public static partial class SvgChart
         int every = Math.Max(1, curve.Points.Count / MarksPerCurve);
         for (int i = curve.Points.Count - 1; i >= 0; i -= every)
             AppendMark(svg, index, place(curve.Points[i]),
-                $"{curve.Name}, {NumberText.Of(curve.Points[i].X, "0")}: "
+                $"{curve.Name}, {NumberText.Of(curve.Points[i].X, "0.####")}: "
                 + NumberText.Of(curve.Points[i].Y, format));
         int y = Top + 14 + 22 * index;
         svg.Append(CultureInfo.InvariantCulture, $"<line class=\"line {style}\" stroke-dasharray=\"{dash}\" "

@@ -75,6 +75,7 @@ static partial class CommandLine
             InjectCommand.Create(global),
             UnlearnCommand.Create(global),
             MergeCommand.Create(global),
+            LandscapeCommand.Create(global),
             VerifyCommand.Create(global),
             ProfileCommand.Create(global),
             WeightsCommand.Create(global),

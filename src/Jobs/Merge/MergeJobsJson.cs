@@ -7,4 +7,6 @@ namespace HeadTap.Jobs;
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, Converters = [typeof(JsonNumberConverter)])]
 [JsonSerializable(typeof(MergeRunResult))]
 [JsonSerializable(typeof(IReadOnlyList<MergeMethodRow>))]
+[JsonSerializable(typeof(LandscapeLineResult))]
+[JsonSerializable(typeof(LandscapePlaneResult))]
 public sealed partial class MergeJobsJson : JsonSerializerContext;

@@ -63,9 +63,19 @@ public sealed class WeightSpace : IDisposable
     {
         RequireSameShape(folder);
         FlatParameters read = Vector("weights of ");
-        ModelFolder.ReadPieces(folder, Model.Config, (slice, start, values) =>
-            read[slice.Name].Slice(slice.Name, start, values.Length).Upload(values));
+        ReadInto(read, folder);
         return read;
+    }
+
+    /// <summary>Overwrites a vector with the weights of another folder.</summary>
+    /// <exception cref="UserException">The model has another shape, or a weight of it is not
+    /// finite.</exception>
+    public void ReadInto(FlatParameters to, string folder)
+    {
+        ArgumentNullException.ThrowIfNull(to);
+        RequireSameShape(folder);
+        ModelFolder.ReadPieces(folder, Model.Config, (slice, start, values) =>
+            to[slice.Name].Slice(slice.Name, start, values.Length).Upload(values));
     }
 
     /// <summary>Refuses a model whose numbers do not mean the same as this one's; no number is read.</summary>

@@ -1,0 +1,133 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using HeadTap.Merge;
+using HeadTap.Models;
+using HeadTap.Runtime;
+
+namespace HeadTap.Jobs;
+
+/// <summary>
+/// The values of a landscape in the order in which they are measured: in memory, or with a folder as rows of
+/// <c>points.jsonl</c>, where the same call goes on to the same bits.
+/// </summary>
+sealed class LandscapeFolder : IDisposable
+{
+    /// <summary>The file of the rows.</summary>
+    internal const string PointsFile = "points.jsonl";
+
+    /// <summary>The page.</summary>
+    internal const string PageFile = "report.html";
+
+    readonly RunFolder? _run;
+    readonly JsonlWriter? _rows;
+    readonly List<LandscapeValue> _values = [];
+
+    LandscapeFolder(RunFolder? run)
+    {
+        _run = run;
+        if (run is null)
+            return;
+        try
+        {
+            _rows = run.Rows(PointsFile);
+            int line = 0;
+            foreach (string text in File.ReadLines(run.At(PointsFile)))
+                _values.Add(Value(text, run.At(PointsFile), ++line));
+        }
+        catch
+        {
+            _rows?.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Values so far.</summary>
+    internal IReadOnlyList<LandscapeValue> Values => _values;
+
+    /// <summary>Checks before the work that a folder can be written and holds this kind of work or
+    /// nothing.</summary>
+    /// <exception cref="UserException">It holds something else, or cannot be written.</exception>
+    internal static void RequirePlace(string? path)
+    {
+        if (path is not null)
+            RunFolder.RequirePlace(path, RunFolder.ManifestFile, "a landscape");
+    }
+
+    /// <summary>Begins a landscape, or goes on with it.</summary>
+    /// <param name="path">The folder; null for values in memory alone.</param>
+    /// <param name="call">What decides the values.</param>
+    /// <exception cref="UserException">The folder belongs to another call, or cannot be written.</exception>
+    internal static LandscapeFolder Open(string? path, Func<Manifest> call)
+    {
+        if (path is null)
+            return new(null);
+        Manifest manifest = call();
+        RunFolder run = RunFolder.Open(path, manifest, RunFolder.ManifestFile, [PointsFile]);
+        try
+        {
+            run.Start(manifest);
+            return new(run);
+        }
+        catch
+        {
+            run.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>A file of the folder.</summary>
+    internal string At(string file) => _run!.At(file);
+
+    /// <summary>Adds the next value.</summary>
+    /// <param name="place">Its coordinates, by name.</param>
+    /// <param name="value">What was measured; what is not finite becomes NaN, as it is read again.</param>
+    internal void Add(IEnumerable<(string Name, double Value)> place, LandscapeValue value)
+    {
+        value = new(Finite(value.Loss)!.Value, value.Accuracy, Finite(value.TestLoss), value.TestAccuracy);
+        _values.Add(value);
+        if (_rows is null)
+            return;
+        var row = new JsonObject();
+        foreach ((string name, double number) in place)
+            row[name] = number;
+        row["loss"] = Number(value.Loss);
+        row["accuracy"] = value.Accuracy;
+        if (value.TestAccuracy is { } accuracy)
+        {
+            row["test_loss"] = Number(value.TestLoss!.Value);
+            row["test_accuracy"] = accuracy;
+        }
+        _rows.Write(row);
+    }
+
+    /// <summary>Marks the landscape as complete.</summary>
+    internal void Finish() => _run?.Finish();
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _rows?.Dispose();
+        _run?.Dispose();
+    }
+
+    static double? Finite(double? value) => value is { } v && !double.IsFinite(v) ? double.NaN : value;
+
+    static JsonValue? Number(double value) => double.IsFinite(value) ? JsonValue.Create(value) : null;
+
+    static LandscapeValue Value(string text, string path, int line)
+    {
+        try
+        {
+            using JsonDocument row = JsonDocument.Parse(text);
+            double? Read(string name) => !row.RootElement.TryGetProperty(name, out JsonElement found) ? null
+                : found.ValueKind == JsonValueKind.Null ? double.NaN : found.GetDouble();
+            return new(Read("loss")!.Value, Read("accuracy")!.Value, Read("test_loss"), Read("test_accuracy"));
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException)
+        {
+            throw new UserException(
+                $"{Quoted.Path(path)} line {line}: damaged ({Quoted.Line(e.Message)}); expected a new folder",
+                e);
+        }
+    }
+}
