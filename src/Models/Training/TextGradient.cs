@@ -23,6 +23,7 @@ public sealed class TextGradient : IDisposable
     /// a pass does not fit the device.</exception>
     public TextGradient(LanguageModel model, IReadOnlyList<int[]> documents, int context, int stride)
     {
+        ArgumentNullException.ThrowIfNull(model);
         _windows = new TextWindows(model.Config, model.HasEdits, documents, context, stride);
         int rows = Math.Clamp(MostTokens / _windows.Longest, 1, MostRows);
         _batches = _windows.Batches(rows);
