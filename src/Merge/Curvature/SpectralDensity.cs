@@ -10,7 +10,7 @@ public readonly record struct DensityPoint(double Eigenvalue, double Density);
 /// of Gaussians at their Ritz values, with the Ritz values' weights (Ubaru, Chen and Saad 2017; Ghorbani,
 /// Krishnan and Xiao 2019, arXiv 1901.10159).
 /// </summary>
-static class SpectralDensity
+public static class SpectralDensity
 {
     // Of the range: narrower peaks would show single Ritz values, which depend on the start vector.
     const double Width = 0.01;
@@ -20,9 +20,11 @@ static class SpectralDensity
     /// <summary>Points at equal distances over all Ritz values.</summary>
     /// <param name="probes">Ritz values and weights of each start vector.</param>
     /// <param name="points">How many, at least 2.</param>
-    internal static IReadOnlyList<DensityPoint> Of(
+    public static IReadOnlyList<DensityPoint> Of(
         IReadOnlyList<(IReadOnlyList<double> Values, IReadOnlyList<double> Weights)> probes, int points)
     {
+        ArgumentNullException.ThrowIfNull(probes);
+        ArgumentOutOfRangeException.ThrowIfLessThan(points, 2);
         double low = probes.Min(p => p.Values.Min()), high = probes.Max(p => p.Values.Max());
         double width = Width * (high > low ? high - low : Math.Max(Math.Abs(high), 1));
         (low, high) = (low - Margin * width, high + Margin * width);

@@ -43,6 +43,19 @@ static class TrainingCheckpoint
         trainer.Position = new EpochPosition((int)state.Number("epoch"), (int)state.Number("row"));
     }
 
+    /// <summary>Gives a trainer, made with the same data, the weights, moments and step of another; its rows
+    /// begin anew, in its own order.</summary>
+    /// <exception cref="UserException">The file is missing, damaged or of other data. Then the trainer must
+    /// not be used further.</exception>
+    internal static void Branch(string path, Trainer trainer)
+    {
+        StateFile state = StateFile.Open(path, s_fields, Format);
+        state.Require("data", trainer.DataHash, "was made with other data");
+        state.Read(Tensors(trainer));
+        trainer.Step = (int)state.Number("step");
+        trainer.Tokens = state.Number("tokens");
+    }
+
     /// <summary>Whether a file is such a checkpoint.</summary>
     internal static bool IsOne(SafetensorsReader file) =>
         file.Metadata.GetValueOrDefault(s_fields[0]) == Format;

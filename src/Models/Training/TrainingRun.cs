@@ -164,7 +164,7 @@ public static class TrainingRun
     static TrainingRow? LastRow(RunFolder run, int most = int.MaxValue) =>
         TrainingRow.Read(run.At(MetricsFile)).Take(most).LastOrDefault();
 
-    static LanguageModel MakeModel(ComputeDevice device, TrainingConfig config, TrainingTexts texts)
+    internal static LanguageModel MakeModel(ComputeDevice device, TrainingConfig config, TrainingTexts texts)
     {
         ByteBpeTokenizer tokenizer = texts.Tokenizer;
         ModelConfig sizes = config.Model.From is { } from ? ModelFolder.ReadConfig(from)

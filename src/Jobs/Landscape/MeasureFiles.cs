@@ -1,0 +1,62 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using HeadTap.Models;
+using HeadTap.Runtime;
+
+namespace HeadTap.Jobs;
+
+/// <summary>Tables and rows that landscape jobs write and read again.</summary>
+static class MeasureFiles
+{
+    /// <summary>The page of a job in its folder.</summary>
+    internal const string Page = "report.html";
+
+    static readonly JsonSerializerOptions s_rows = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
+        RespectRequiredConstructorParameters = true,
+        RespectNullableAnnotations = true,
+    };
+
+    /// <summary>Writes a table. What is null is an empty field; no field needs quotes.</summary>
+    /// <exception cref="UserException">The place cannot be written.</exception>
+    internal static void WriteCsv(string path, string header, IEnumerable<IReadOnlyList<object?>> rows)
+    {
+        var csv = new StringBuilder(header).Append('\n');
+        foreach (IReadOnlyList<object?> row in rows)
+            csv.AppendJoin(',', row.Select(v => Convert.ToString(v, CultureInfo.InvariantCulture)))
+                .Append('\n');
+        AtomicFile.WriteText(path, csv.ToString());
+    }
+
+    /// <summary>Writes a file of rows at once.</summary>
+    /// <exception cref="UserException">The place cannot be written.</exception>
+    internal static void WriteRows<T>(string path, IEnumerable<T> rows) => AtomicFile.WriteText(path,
+        string.Concat(rows.Select(row => JsonSerializer.Serialize(row, s_rows) + "\n")));
+
+    /// <summary>Reads the rows of an unfinished job, after the file was opened to go on with it: a row that
+    /// was cut short is gone then.</summary>
+    /// <exception cref="UserException">A row is damaged.</exception>
+    internal static List<T> ReadRows<T>(string path) where T : class
+    {
+        List<T> rows = [];
+        if (!File.Exists(path))
+            return rows;
+        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        using var lines = new StreamReader(stream);
+        while (lines.ReadLine() is { } line)
+            try
+            {
+                rows.Add(JsonSerializer.Deserialize<T>(line, s_rows) ?? throw new JsonException("no row"));
+            }
+            catch (JsonException e)
+            {
+                throw new UserException($"{Quoted.Path(path)} line {rows.Count + 1}: damaged "
+                    + $"({Quoted.Name(e.Message)}); remove the folder and start again", e);
+            }
+        return rows;
+    }
+}
