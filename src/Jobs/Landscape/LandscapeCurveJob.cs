@@ -74,7 +74,7 @@ public static class LandscapeCurveJob
         PathShape shape = Check(options);
         RunFolder.RequirePlace(options.Out, RunFolder.ManifestFile, "a path");
         string first = options.Model[0];
-        OneVocabulary.Require(options.Model);
+        OneVocabulary.Require(options.Model, "have a loss between them");
         IReadOnlyList<int[]> texts = options.Text.Read(first, context);
         using ComputeDevice device = context.OpenDevice();
         using var space = new WeightSpace(device, first);

@@ -47,7 +47,7 @@ public static class LandscapeVectorsJob
         IReadOnlyList<int[]>? texts = null;
         if (options.Text.IsGiven)
         {
-            OneVocabulary.Require([options.Base, .. options.Model]);
+            OneVocabulary.Require([options.Base, .. options.Model], "have a loss between them");
             texts = options.Text.Read(options.Base, context);
         }
         IReadOnlyList<TensorGeometry> tensors =
