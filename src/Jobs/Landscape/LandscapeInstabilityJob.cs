@@ -56,6 +56,7 @@ public sealed record InstabilityLinePoint(double Alpha, double Loss, double Accu
 public static class LandscapeInstabilityJob
 {
     const string Rows = "instability.jsonl";
+    const string ParentState = "parent.state.safetensors"; // TrainingBranches writes it before any child
     const ulong OrderStream = 0x6368696C_64000000; // seeds of the children's orders
 
     static readonly string[] s_children = ["a", "b"];
@@ -86,8 +87,8 @@ public static class LandscapeInstabilityJob
             context.Cancel);
         int[] steps = Steps(options, branches.Steps);
         Manifest call = Call(options, config, texts, steps, device);
-        using RunFolder run = RunFolder.Open(options.Out, call, RunFolder.ManifestFile, [Rows],
-            free: ["threshold"]);
+        using RunFolder run = RunFolder.Open(options.Out, call, RunFolder.ManifestFile,
+            [Rows, ParentState], free: ["threshold"]);
         run.Start(call);
         List<Instability> all = [];
         using (JsonlWriter rows = run.Rows(Rows))

@@ -165,6 +165,8 @@ public sealed class LandscapeMeasureTests
         Headtap stopped = Headtap.RunUntil(new CancellationToken(canceled: true),
             [.. Call("stopped-children"), "--device", "cpu"]);
         Assert.That(stopped.Code, Is.EqualTo(130), stopped.Error);
+        Assert.That(Headtap.Refused([.. Call("stopped-children"), "--seed", "2", "--device", "cpu"]),
+            Does.Contain("seed is 1"), "the parent's state belongs to the call");
         Assert.That(Headtap.Done(Call("stopped-children")).Json["children"]!.ToJsonString(),
             Is.EqualTo(rows.ToJsonString()));
         Assert.That(Headtap.Done([.. Call("children"), "--threshold", "0.9"]).Json["stable_from"]!
