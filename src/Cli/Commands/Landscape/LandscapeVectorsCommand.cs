@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using HeadTap.Runtime;
 using Spectre.Console;
 
 namespace HeadTap.Cli;
