@@ -89,7 +89,8 @@ static class EvalCommand
         if (run.Json)
             return run.WriteJson(score, ModelJobsJson.Default.EvalResult);
         if (double.IsNaN(score.Loss))
-            run.Line($"loss              -  a vote has no probabilities; {Counted.Of(score.Tokens, "token")}");
+            run.Line("loss              -  a vote has no probabilities; "
+                + Counted.Of(score.Tokens, "token"));
         else
         {
             run.Line($"loss              {score.Loss:0.000000}  nats a token, mean of "

@@ -4,15 +4,17 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Cli;
 
-/// <summary><c>--model</c>, once or several times, and <c>--ensemble</c>: how predictions become one.</summary>
+/// <summary>
+/// <c>--model</c>, once or several times, and <c>--ensemble</c>: how predictions become one.
+/// </summary>
 sealed class EnsembleOptions
 {
     static readonly string[] s_rules = ["probabilities", "logits", "vote"];
 
     readonly Option<string?> _rule = new("--ensemble")
     {
-        Description = "with several --model: the mean of their probabilities or logits, or the token that most "
-            + "find most probable; probabilities unless given",
+        Description = "with several --model: the mean of their probabilities or logits, or the token that "
+            + "most find most probable; probabilities unless given",
         HelpName = "probabilities|logits|vote",
     };
 

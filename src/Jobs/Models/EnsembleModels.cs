@@ -22,9 +22,9 @@ sealed class EnsembleModels : IDisposable
         {
             ModelConfig config = ModelFolder.ReadConfig(folder);
             if (config.VocabSize != first.VocabSize)
-                throw new UserException($"{Quoted.Path(folder)} has a vocabulary of {config.VocabSize} tokens "
-                    + $"and {Quoted.Path(folders[0])} of {first.VocabSize}; only models of one vocabulary make "
-                    + "an ensemble");
+                throw new UserException($"{Quoted.Path(folder)} has a vocabulary of {config.VocabSize} "
+                    + $"tokens and {Quoted.Path(folders[0])} of {first.VocabSize}; only models of one "
+                    + "vocabulary make an ensemble");
             context = Math.Min(context, config.ContextLength);
         }
         OneVocabulary.Require(folders, "make an ensemble");

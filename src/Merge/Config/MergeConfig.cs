@@ -58,7 +58,8 @@ public sealed record MergeConfig
         if (Slices.Count > 0)
             return $"{Method.Name} runs whole models; expected models, not slices";
         return Models.FirstOrDefault(m => (m.Data ?? Data) is null) is { } without
-            ? $"{Method.Name} measures models on a text; {dataName} is missing for {Quoted.Path(without.Folder)}"
+            ? $"{Method.Name} measures models on a text; {dataName} is missing for "
+                + Quoted.Path(without.Folder)
             : null;
     }
 

@@ -22,8 +22,8 @@ public sealed class AdaMerging : MeasuredMethod
 
     /// <inheritdoc/>
     public override string Equation =>
-        "theta_0 + sum_i lambda_i t_i, lambda minimises the sum over models of the mean entropy of next tokens "
-        + "on their texts; layer_wise: a lambda for each tensor";
+        "theta_0 + sum_i lambda_i t_i, lambda minimises the sum over models of the mean entropy of next "
+        + "tokens on their texts; layer_wise: a lambda for each tensor";
 
     /// <inheritdoc/>
     public override BaseUse Base => BaseUse.Required;

@@ -22,8 +22,8 @@ public sealed class Fisher : MeasuredMethod
 
     /// <inheritdoc/>
     public override string Equation =>
-        "sum_i c_i (F_i + m) theta_i / sum_i c_i (F_i + m), F_i the mean of squared gradients over rows, c_i = "
-        + "w_i / (|F_i| + m)";
+        "sum_i c_i (F_i + m) theta_i / sum_i c_i (F_i + m), F_i the mean of squared gradients over rows, "
+        + "c_i = w_i / (|F_i| + m)";
 
     /// <inheritdoc/>
     public override BaseUse Base => BaseUse.None;

@@ -1,8 +1,8 @@
 namespace HeadTap.Merge;
 
 /// <summary>
-/// DELLA: drops numbers of each row at random, small ones sooner, rescales the others and elects signs (Deep et
-/// al. 2024, arXiv 2406.11617).
+/// DELLA: drops numbers of each row at random, small ones sooner, rescales the others and elects signs (Deep
+/// et al. 2024, arXiv 2406.11617).
 /// </summary>
 public sealed class Della : TaskVectors
 {
@@ -14,8 +14,8 @@ public sealed class Della : TaskVectors
 
     /// <inheritdoc/>
     public override string Equation =>
-        "theta_0 + lambda mean of the w_i m_i t_i / p_i that have the sign of their sum, m_i Bernoulli(p_i), p_i "
-        + "by rank in the row";
+        "theta_0 + lambda mean of the w_i m_i t_i / p_i that have the sign of their sum, m_i Bernoulli(p_i), "
+        + "p_i by rank in the row";
 
     private protected override ISparsifier Sparsifier { get; } = new RankedMask();
 

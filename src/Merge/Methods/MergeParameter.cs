@@ -49,6 +49,7 @@ public sealed record MergeParameter(string Name, double? Default, double Least, 
     /// <summary>Returns a value that is allowed.</summary>
     /// <exception cref="UserException">It is not.</exception>
     public double Checked(double value)
-        => double.IsFinite(value) && value >= Least && value <= Most && (!IsWhole || value % 1 == 0) ? value : throw new UserException(
-            string.Create(CultureInfo.InvariantCulture, $"{Name} is {value}; expected {Range}"));
+        => double.IsFinite(value) && value >= Least && value <= Most && (!IsWhole || value % 1 == 0)
+            ? value : throw new UserException(string.Create(
+                CultureInfo.InvariantCulture, $"{Name} is {value}; expected {Range}"));
 }

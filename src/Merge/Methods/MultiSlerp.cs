@@ -20,8 +20,8 @@ public sealed class MultiSlerp : MergeMethod
 
     /// <inheritdoc/>
     public override string Equation =>
-        "sum_i w_i |theta_i| u, u the direction of sum_i w_i theta_i / |theta_i|; with a base, theta_0 + that "
-        + "of t_i";
+        "sum_i w_i |theta_i| u, u the direction of sum_i w_i theta_i / |theta_i|; with a base, theta_0 + "
+        + "that of t_i";
 
     /// <inheritdoc/>
     public override BaseUse Base => BaseUse.Optional;

@@ -30,8 +30,8 @@ sealed class RankedMask : ISparsifier
         double epsilon = density <= 0 ? 0 : settings.Of(Epsilon, model);
         if (density > 0 && (density - epsilon <= 0 || density + epsilon >= 1))
             throw new UserException(string.Create(CultureInfo.InvariantCulture,
-                $"epsilon is {epsilon} with density {density}; expected density - epsilon above 0 and density ")
-                + "+ epsilon below 1");
+                $"epsilon is {epsilon} with density {density}; expected density - epsilon above 0 and ")
+                + "density + epsilon below 1");
         return new Kept(tensor, model, new PlaceRandom(settings.Seed, tensor.Name, model), density, epsilon,
             settings.Is(RandomMask.Rescale));
     }

@@ -29,8 +29,8 @@ public static class EnsembleLogits
     internal static void RequireOneVocabulary(IReadOnlyList<LanguageModel> models)
     {
         if (models.FirstOrDefault(m => m.Config.VocabSize != models[0].Config.VocabSize) is { } other)
-            throw new UserException($"models of an ensemble have vocabularies of {models[0].Config.VocabSize} "
-                + $"and {other.Config.VocabSize} tokens; expected the same");
+            throw new UserException($"models of an ensemble have vocabularies of "
+                + $"{models[0].Config.VocabSize} and {other.Config.VocabSize} tokens; expected the same");
     }
 
     static int Winner(IReadOnlyList<ReadOnlyMemory<float>> rows, double[] logs)

@@ -12,8 +12,8 @@ public static partial class TextEvaluation
     /// <param name="context">Tokens a window sees, at most each model's context.</param>
     /// <param name="stride">From one window's start to the next, 1 to <paramref name="context"/>.</param>
     /// <param name="progress">Told the tokens predicted so far and in all.</param>
-    /// <exception cref="UserException">A number is out of range, a token is, the vocabularies differ, or there
-    /// is nothing to predict.</exception>
+    /// <exception cref="UserException">A number is out of range, a token is, the vocabularies differ, or
+    /// there is nothing to predict.</exception>
     public static TextScore Run(IReadOnlyList<LanguageModel> models, EnsembleRule rule,
         IReadOnlyList<int[]> documents, int context, int stride, Action<long, long>? progress = null)
     {

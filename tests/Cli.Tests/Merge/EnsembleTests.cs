@@ -69,7 +69,8 @@ public sealed class EnsembleTests
         (string[] Args, string Message)[] cases =
         [
             (Eval("--ensemble", "vote"), "--ensemble says nothing with one --model"),
-            (Eval("--model", other, "--ensemble", "votes"), "--ensemble is \"votes\"; expected probabilities"),
+            (Eval("--model", other, "--ensemble", "votes"),
+                "--ensemble is \"votes\"; expected probabilities"),
             (Eval("--model", s_folder["small"]), "a vocabulary of 270 tokens and"),
             (["eval", "--model", TinyModel.Folder, "--model", other, "--atlas"], "--atlas asks one model"),
             (Generate("--model", other, "--ensemble", "vote", "--temperature", "1"),

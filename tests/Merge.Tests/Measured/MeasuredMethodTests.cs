@@ -1,11 +1,10 @@
 using HeadTap.Models;
 using HeadTap.Reference;
-using HeadTap.Runtime;
 
 namespace HeadTap.Merge.Tests;
 
 /// <summary>fisher, regmean, adamerging and greedy_soup on small models.</summary>
-public class MeasuredMethodTests
+public sealed class MeasuredMethodTests : IDisposable
 {
     MeasuredModels _models = null!;
 
@@ -13,7 +12,7 @@ public class MeasuredMethodTests
     public void Open() => _models = new MeasuredModels();
 
     [TearDown]
-    public void Close() => _models.Dispose();
+    public void Dispose() => _models.Dispose();
 
     static double Loss(LanguageModel model, IReadOnlyList<int[]> rows)
         => TextEvaluation.Run(model, rows, model.Config.ContextLength, model.Config.ContextLength).Loss;

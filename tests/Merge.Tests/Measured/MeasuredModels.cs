@@ -71,6 +71,8 @@ sealed class MeasuredModels : IDisposable
 
     public void Dispose()
     {
+        if (!Directory.Exists(_folder))
+            return;
         Device.Dispose();
         Directory.Delete(_folder, recursive: true);
     }

@@ -78,13 +78,15 @@ public class MergekitMethodTests
     {
         HeldTensor near = Tensors.Around(3, 3, 211, out float[] start, out float[][] models);
         ParentTensor tensor = withBase ? near : new HeldTensor("w", [633], models);
-        double[] weights = [0.5, 1.5, 0.25], shares = normalize ? [.. weights.Select(w => w / 2.25)] : weights;
+        double[] weights = [0.5, 1.5, 0.25];
+        double[] shares = normalize ? [.. weights.Select(w => w / 2.25)] : weights;
         double[] expected = MergeReference.MultiSlerp(
             withBase ? Vectors(models, start) : [.. models.Select(Tensors.Wide)], shares);
         float[] found = new MultiSlerp().Merged(tensor,
             Weights(weights).With(MultiSlerp.NormalizeWeights, normalize ? 1 : 0));
         for (int i = 0; i < found.Length; i++)
-            Assert.That(found[i], Is.EqualTo(expected[i] + (withBase ? start[i] : 0)).Within(1e-6), $"at {i}");
+            Assert.That(found[i],
+                Is.EqualTo(expected[i] + (withBase ? start[i] : 0)).Within(1e-6), $"at {i}");
     }
 
     [Test]

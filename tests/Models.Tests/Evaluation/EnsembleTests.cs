@@ -3,7 +3,7 @@ using HeadTap.Runtime;
 namespace HeadTap.Models.Tests;
 
 /// <summary>Several models that predict as one.</summary>
-public class EnsembleTests
+public sealed class EnsembleTests : IDisposable
 {
     ComputeDevice _device = null!;
     LanguageModel[] _models = [];
@@ -21,11 +21,12 @@ public class EnsembleTests
     }
 
     [TearDown]
-    public void Close()
+    public void Dispose()
     {
         foreach (LanguageModel model in _models)
             model.Dispose();
-        _device.Dispose();
+        _device?.Dispose();
+        (_models, _device) = ([], null!);
     }
 
     static double[] Softmax(float[] z)
