@@ -30,6 +30,7 @@ public sealed class TextOptionTests
         "tokenize", "trace", "grad", "generate", "eval", "lens train", "lens eval", "lens read", "lens scan",
         "lens memory", "inject run", "inject compare", "inject suggest", "inject sweep", "inject evaluate",
         "inject random", "unlearn data", "unlearn measure", "unlearn run", "unlearn sweep", "unlearn relearn",
+        "merge run",
     ];
 
     [Test]

@@ -44,6 +44,9 @@ public sealed record MergeRunOptions
     /// <summary>Instead of texts: JSON lists of rows of token ids or texts.</summary>
     public IReadOnlyList<string> Batch { get; init; } = [];
 
+    /// <summary>How texts are read and become tokens.</summary>
+    public TextRules Rules { get; init; } = new();
+
     /// <summary>Folder for the model.</summary>
     public required string Out { get; init; }
 
@@ -173,11 +176,13 @@ public static class MergeRunJob
         ArgumentNullException.ThrowIfNull(context);
         var watch = Stopwatch.StartNew();
         MergeConfig config = options.Read(context.Seed);
+        options.Rules.RequireObeyed([.. config.Models.Select(m => m.Data ?? config.Data).OfType<MergeData>()
+            .Where(d => !d.IsBatch).Select(d => d.Path)], nameof(options.TextFile));
         AtomicFolder.RequireNew(options.Out);
         using (new MergeRun(config)) // that the models fit together is seen before anything is measured
             OneVocabulary.Require(
                 config.Models.Select(m => m.Folder).Append(config.BaseModel).OfType<string>(), "merge");
-        MergeConfig ready = MergeMeasuring.Measured(config, context, out JsonArray? data);
+        MergeConfig ready = MergeMeasuring.Measured(config, options.Rules, context, out JsonArray? data);
         using var run = new MergeRun(ready);
         MergedModel[] models = [.. config.Models.Select(m => Parent(m.Folder))];
         MergedModel? start = config.Method.Base != BaseUse.None && config.BaseModel is { } folder

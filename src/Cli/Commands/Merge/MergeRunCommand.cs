@@ -64,6 +64,8 @@ sealed class MergeRunCommand
         HelpName = "FILE.json",
     };
 
+    readonly TextRuleOptions _rules = new("document");
+
     readonly Option<string> _out = new PathOption<string>("--out", PathUse.WritesFolder)
     {
         Description = "folder for the model, a new one", HelpName = "DIR", Required = true,
@@ -76,6 +78,7 @@ sealed class MergeRunCommand
             _config, _method, _models, _base, _weights, _t, _density, _lambda, _set, _texts,
             _batches, _out,
         };
+        _rules.AddTo(command);
         command.SetAction(parsed => Run(global.Of(parsed), new MergeRunOptions
         {
             Config = parsed.GetValue(_config), Method = parsed.GetValue(_method),
@@ -83,7 +86,8 @@ sealed class MergeRunCommand
             Weight = parsed.GetValue(_weights) ?? [], T = parsed.GetValue(_t),
             Density = parsed.GetValue(_density), Lambda = parsed.GetValue(_lambda),
             Set = parsed.GetValue(_set) ?? [], TextFile = parsed.GetValue(_texts) ?? [],
-            Batch = parsed.GetValue(_batches) ?? [], Out = parsed.GetValue(_out)!,
+            Rules = _rules.Read(parsed), Batch = parsed.GetValue(_batches) ?? [],
+            Out = parsed.GetValue(_out)!,
         }));
         return command;
     }
