@@ -26,7 +26,8 @@ public static partial class SvgChart
 
     const string FieldStyle = """
         <style>.ht .iso{stroke:#fff;stroke-opacity:.75;stroke-width:1;fill:none}
-        .ht .trail{fill:none;stroke:#e4572e;stroke-width:2}.ht .spot{fill:#e4572e;stroke:#fff;stroke-width:1.5}
+        .ht .trail{fill:none;stroke:#e4572e;stroke-width:2}
+        .ht .spot{fill:#e4572e;stroke:#fff;stroke-width:1.5}
         .ht .halo{paint-order:stroke;stroke:#fff;stroke-width:3px;fill:#24292f}</style>
         """;
 
@@ -59,7 +60,8 @@ public static partial class SvgChart
         foreach (double level in levels.Lines(FieldLines))
             AppendPath(svg, "iso", ContourLines.Of(field, level), PlaceX, PlaceY);
         AppendTicks(svg, x, y, right, ground);
-        ChartMark[] shown = [.. marks.Where(m => m.X >= x.Low && m.X <= x.High && m.Y >= y.Low && m.Y <= y.High)];
+        ChartMark[] shown = [.. marks.Where(m =>
+            m.X >= x.Low && m.X <= x.High && m.Y >= y.Low && m.Y <= y.High)];
         if (joined)
             svg.Append("<polyline class=\"trail\" points=\"").AppendJoin(' ', shown.Select(m => string.Create(
                 CultureInfo.InvariantCulture, $"{PlaceX(m.X):0.##},{PlaceY(m.Y):0.##}"))).Append("\"/>");
@@ -80,18 +82,21 @@ public static partial class SvgChart
                 double v = field[column, row];
                 if (!double.IsFinite(v))
                     continue;
-                double left = Math.Max(0, (column - 0.5) * wide), up = Math.Min(FieldSide, (row + 0.5) * high);
-                double end = Math.Min(FieldSide, (column + 0.5) * wide), down = Math.Max(0, (row - 0.5) * high);
+                double left = Math.Max(0, (column - 0.5) * wide);
+                double end = Math.Min(FieldSide, (column + 0.5) * wide);
+                double up = Math.Min(FieldSide, (row + 0.5) * high);
+                double down = Math.Max(0, (row - 0.5) * high);
                 svg.Append(CultureInfo.InvariantCulture, $"<rect x=\"{ScatterLeft + left:0.#}\" "
                     + $"y=\"{Top + FieldSide - up:0.#}\" width=\"{end - left + 0.3:0.#}\" "
                     + $"height=\"{up - down + 0.3:0.#}\" fill=\"{levels.Colour(v)}\"><title>"
-                    + $"{field.X[column]:0.####}, {field.Y[row]:0.####}: {NumberText.Of(v, format)}</title></rect>");
+                    + $"{field.X[column]:0.####}, {field.Y[row]:0.####}: {NumberText.Of(v, format)}"
+                    + "</title></rect>");
             }
     }
 
     static void AppendPath(StringBuilder svg, string style,
-        IReadOnlyList<((double X, double Y) From, (double X, double Y) To)> pieces, Func<double, double> placeX,
-        Func<double, double> placeY)
+        IReadOnlyList<((double X, double Y) From, (double X, double Y) To)> pieces,
+        Func<double, double> placeX, Func<double, double> placeY)
     {
         if (pieces.Count == 0)
             return;

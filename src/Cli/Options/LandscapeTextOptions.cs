@@ -10,8 +10,8 @@ namespace HeadTap.Cli;
 sealed class LandscapeTextOptions(bool test)
 {
     readonly Option<string?> _file = File("--text-file", "the texts, as eval takes them");
-    readonly Option<string?> _batch = Batch("--batch", "the texts as a list of lists of token ids, or of texts, "
-        + "each within the context");
+    readonly Option<string?> _batch = Batch("--batch",
+        "the texts as a list of lists of token ids, or of texts, each within the context");
     readonly Option<string?> _testFile = File("--test-text-file", "other texts, measured too");
     readonly Option<string?> _testBatch = Batch("--test-batch", "other texts as a list, measured too");
     readonly Option<int> _context = GlobalOptions.Number("--context", 0,

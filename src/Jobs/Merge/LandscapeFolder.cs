@@ -121,7 +121,8 @@ sealed class LandscapeFolder : IDisposable
             using JsonDocument row = JsonDocument.Parse(text);
             double? Read(string name) => !row.RootElement.TryGetProperty(name, out JsonElement found) ? null
                 : found.ValueKind == JsonValueKind.Null ? double.NaN : found.GetDouble();
-            return new(Read("loss")!.Value, Read("accuracy")!.Value, Read("test_loss"), Read("test_accuracy"));
+            return new(Read("loss")!.Value, Read("accuracy")!.Value, Read("test_loss"),
+                Read("test_accuracy"));
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException)
         {

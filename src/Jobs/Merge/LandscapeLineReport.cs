@@ -20,8 +20,9 @@ sealed class LandscapeLineReport(LandscapeLineResult result)
     {
         string[] columns = ["from", "to", "alpha", "loss", "accuracy", .. HasTest
             ? (string[])["test_loss", "test_accuracy"] : []];
-        double?[][] rows = [.. _pairs.SelectMany(pair => pair.Points.Select(p => (double?[])[pair.From, pair.To,
-            p.Alpha, p.Loss, p.Accuracy, .. HasTest ? (double?[])[p.TestLoss, p.TestAccuracy] : []]))];
+        double?[][] rows = [.. _pairs.SelectMany(pair => pair.Points.Select(p => (double?[])[pair.From,
+            pair.To, p.Alpha, p.Loss, p.Accuracy,
+            .. HasTest ? (double?[])[p.TestLoss, p.TestAccuracy] : []]))];
         LandscapeTable.Write(folder.At("line.csv"), columns, rows);
         NpyFile.Write(folder.At("line.npy"), [_pairs.Count, result.Points.Count, columns.Length - 2],
             rows.SelectMany(row => row.Skip(2).Select(v => (float)v!.Value)).ToArray());
@@ -33,9 +34,9 @@ sealed class LandscapeLineReport(LandscapeLineResult result)
     {
         string[] names = [.. result.Models.Select(LandscapeTable.Name)];
         var page = new HtmlReport("Loss on the line between models");
-        page.Paragraph($"Weights (1 - a) A + a B, {Counted.Of(result.Points.Count, "point")} from a = 0 to a = "
-            + $"1; mean next-token cross-entropy of {Counted.Of(result.Tokens, "token")}. The barrier is the "
-            + "largest rise of the loss above the straight line between its ends. Move over a plot for "
+        page.Paragraph($"Weights (1 - a) A + a B, {Counted.Of(result.Points.Count, "point")} from a = 0 to "
+            + $"a = 1; mean next-token cross-entropy of {Counted.Of(result.Tokens, "token")}. The barrier is "
+            + "the largest rise of the loss above the straight line between its ends. Move over a plot for "
             + "values.");
         foreach (LandscapePair pair in _pairs)
         {

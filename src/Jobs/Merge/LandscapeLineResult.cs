@@ -14,7 +14,8 @@ public sealed record LandscapeLineOptions
     /// <summary>Points of a line, both ends included.</summary>
     public int Points { get; init; } = 401;
 
-    /// <summary>Folder of files and a page; the same call continues where it stopped. Null for none.</summary>
+    /// <summary>Folder of files and a page; the same call continues where it stopped. Null for
+    /// none.</summary>
     public string? Out { get; init; }
 }
 

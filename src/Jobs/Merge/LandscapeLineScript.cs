@@ -28,9 +28,9 @@ static class LandscapeLineScript
           rule.style.top = box.top - outer.top + top * scale + 'px';
           rule.style.height = high * scale + 'px';
           const number = v => v === null ? 'not finite' : v.toFixed(4);
-          say.textContent = `a ${row[0].toFixed(4)} (0 is ${data.from}, 1 is ${data.to}): loss ${number(row[1])}, `
-            + `accuracy ${(100 * row[2]).toFixed(2)} %`
-            + (row.length > 3 ? `; test loss ${number(row[3])}, accuracy ${(100 * row[4]).toFixed(2)} %` : '');
+          const told = (loss, share) => `loss ${number(loss)}, accuracy ${(100 * share).toFixed(2)} %`;
+          say.textContent = `a ${row[0].toFixed(4)} (0 is ${data.from}, 1 is ${data.to}): `
+            + told(row[1], row[2]) + (row.length > 3 ? '; test ' + told(row[3], row[4]) : '');
         });
         """;
 }

@@ -44,23 +44,24 @@ sealed class LandscapePlaneReport(LandscapePlaneResult result)
         var page = new HtmlReport("Loss on a plane through weight space");
         page.Paragraph((result.Directions switch
         {
-            "random" => "Two random directions from the model, each row of a matrix as long as the model's row "
-                + "(filter-normalised); biases and gains stay.",
+            "random" => "Two random directions from the model, each row of a matrix as long as the model's "
+                + "row (filter-normalised); biases and gains stay.",
             "models" => "The plane through three models; distances are Euclidean, in weight space.",
-            _ => "The two principal components of the checkpoints; the last one is the origin. The line joins "
-                + "the checkpoints' projections.",
+            _ => "The two principal components of the checkpoints; the last one is the origin. The line "
+                + "joins the checkpoints' projections.",
         }) + $" {result.Size} × {result.Size} points, mean next-token cross-entropy of "
-            + $"{Counted.Of(result.Tokens, "token")} each. Move over a plot for values; turn the surface with "
-            + "the mouse or the arrow keys.");
+            + $"{Counted.Of(result.Tokens, "token")} each. Move over a plot for values; turn the "
+            + "surface with the mouse or the arrow keys.");
         page.Widget(LandscapePlaneScript.Style, LandscapePlaneScript.Markup, LandscapePlaneScript.Script,
             Data());
         page.Heading("Models").Table(["model", "x#", "y#", "loss#", "accuracy#"], result.Models.Select(m =>
-            (string[])[LandscapeTable.Name(m.Model), NumberText.Of(m.X, "0.####"), NumberText.Of(m.Y, "0.####"),
-                LandscapeTable.Nats(m.Loss), LandscapeTable.Percent(m.Accuracy)]));
+            (string[])[LandscapeTable.Name(m.Model), NumberText.Of(m.X, "0.####"),
+                NumberText.Of(m.Y, "0.####"), LandscapeTable.Nats(m.Loss),
+                LandscapeTable.Percent(m.Accuracy)]));
         if (result.Lowest is { } low)
             page.Paragraph($"The lowest point of the grid is at {NumberText.Of(low.X, "0.####")}, "
-                + $"{NumberText.Of(low.Y, "0.####")}: {LandscapeTable.Nats(low.Loss)} nats. All points are in "
-                + "plane.csv.");
+                + $"{NumberText.Of(low.Y, "0.####")}: {LandscapeTable.Nats(low.Loss)} nats. All points are "
+                + "in plane.csv.");
         return page;
     }
 

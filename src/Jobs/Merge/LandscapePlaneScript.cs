@@ -14,15 +14,16 @@ static class LandscapePlaneScript
         <div class="plane"><p><label>show <select class="what"><option value="loss">loss</option>
         <option value="accuracy">accuracy</option></select></label>
         <label><input type="checkbox" class="log"> logarithmic</label></p>
-        <div class="plots"><canvas class="flat" width="896" height="896"></canvas>
-        <canvas class="turn" width="896" height="896" tabindex="0"></canvas></div>
+        <div class="plots"><canvas class="flat" width="896" height="816"></canvas>
+        <canvas class="turn" width="896" height="816" tabindex="0"></canvas></div>
         <p class="say" aria-live="polite">&nbsp;</p></div>
         """;
 
     // Values lie row by row from the bottom left. Lengths are in the canvas' own pixels, two to a point.
     internal const string Script = """
         const pick = name => root.querySelector('.' + name);
-        const flat = pick('flat'), turn = pick('turn'), say = pick('say'), what = pick('what'), log = pick('log');
+        const flat = pick('flat'), turn = pick('turn'), say = pick('say'), what = pick('what');
+        const log = pick('log');
         const nx = data.x.length, ny = data.y.length, left = 96, top = 28, side = 690;
         const x0 = data.x[0], x1 = data.x[nx - 1], y0 = data.y[0], y1 = data.y[ny - 1];
         const palette = data.palette.map(c => [1, 3, 5].map(i => parseInt(c.slice(i, i + 2), 16)));
@@ -38,7 +39,7 @@ static class LandscapePlaneScript
         const ink = () => getComputedStyle(root).color;
         const number = v => v === null ? 'not finite' : v.toFixed(4);
         const short = v => +v.toPrecision(3);
-        const told = p => `${number(p.loss)} nats, accuracy ${p.accuracy === null ? '' : (100 * p.accuracy).toFixed(2)} %`;
+        const told = p => `${number(p.loss)} nats, accuracy ${(100 * p.accuracy).toFixed(2)} %`;
         const px = x => left + (x - x0) / (x1 - x0) * side, py = y => top + (1 - (y - y0) / (y1 - y0)) * side;
 
         function prepare() {
@@ -57,7 +58,8 @@ static class LandscapePlaneScript
           for (let v = 0; v < side; v++) {
             const fy = (1 - v / (side - 1)) * (ny - 1), r = Math.min(Math.floor(fy), ny - 2), b = fy - r;
             for (let u = 0; u < side; u++) {
-              const fx = u / (side - 1) * (nx - 1), c = Math.min(Math.floor(fx), nx - 2), a = fx - c, i = r * nx + c;
+              const fx = u / (side - 1) * (nx - 1), c = Math.min(Math.floor(fx), nx - 2), a = fx - c;
+              const i = r * nx + c;
               const q = [values[i], values[i + 1], values[i + nx], values[i + nx + 1]];
               if (q.includes(null)) continue;
               const s = q.map(share);
@@ -93,10 +95,12 @@ static class LandscapePlaneScript
         function axes(g) {
           g.fillStyle = ink(); g.font = '22px system-ui,sans-serif';
           g.textAlign = 'center';
-          for (let i = 0; i <= 4; i++) g.fillText(short(x0 + (x1 - x0) * i / 4), left + side * i / 4, top + side + 32);
+          for (let i = 0; i <= 4; i++)
+            g.fillText(short(x0 + (x1 - x0) * i / 4), left + side * i / 4, top + side + 32);
           g.fillText(data.across, left + side / 2, top + side + 72);
           g.textAlign = 'right';
-          for (let i = 0; i <= 4; i++) g.fillText(short(y0 + (y1 - y0) * i / 4), left - 10, top + side - side * i / 4 + 8);
+          for (let i = 0; i <= 4; i++)
+            g.fillText(short(y0 + (y1 - y0) * i / 4), left - 10, top + side - side * i / 4 + 8);
           g.save(); g.translate(26, top + side / 2); g.rotate(-Math.PI / 2); g.textAlign = 'center';
           g.fillText(data.up, 0, 0); g.restore();
           const bar = left + side + 16;
@@ -106,7 +110,8 @@ static class LandscapePlaneScript
           g.fillStyle = ink(); g.textAlign = 'left'; g.font = '18px system-ui,sans-serif';
           const back = place === Math.log ? Math.exp : v => v;
           for (let i = 0; i <= 4; i++)
-            g.fillText(short(back(low + (high - low) * i / 4)), bar + 24, top + side - side * i / 4 + (i === 4 ? 14 : 4));
+            g.fillText(short(back(low + (high - low) * i / 4)), bar + 24,
+              top + side - side * i / 4 + (i === 4 ? 14 : 4));
         }
 
         function marks(g, where, inside) {
@@ -131,7 +136,7 @@ static class LandscapePlaneScript
           const x = c / (nx - 1) - 0.5, y = r / (ny - 1) - 0.5;
           const X = x * Math.cos(yaw) - y * Math.sin(yaw), Y = x * Math.sin(yaw) + y * Math.cos(yaw);
           const depth = Y * Math.cos(pitch) - h * Math.sin(pitch);
-          return [448 + X * 600, 470 - (h * Math.cos(pitch) + Y * Math.sin(pitch)) * 600, depth];
+          return [448 + X * 600, 420 - (h * Math.cos(pitch) + Y * Math.sin(pitch)) * 600, depth];
         }
         const height = v => share(v) * 0.6 - 0.3;
 
@@ -148,11 +153,16 @@ static class LandscapePlaneScript
           faces.sort((a, b) => b[1] - a[1]);
           for (const [at] of faces) {
             const h = at.map(i => height(values[i]));
-            const sx = (h[1] + h[2] - h[0] - h[3]) / 2 * (nx - 1), sy = (h[3] + h[2] - h[0] - h[1]) / 2 * (ny - 1);
+            const sx = (h[1] + h[2] - h[0] - h[3]) / 2 * (nx - 1);
+            const sy = (h[3] + h[2] - h[0] - h[1]) / 2 * (ny - 1);
             const light = 0.62 + 0.38 * (0.5 * sx - 0.35 * sy + 0.8) / Math.hypot(sx, sy, 1);
-            const rgb = mix(at.reduce((s, i) => s + share(values[i]), 0) / 4).map(c => Math.round(Math.min(255, c * light)));
+            const rgb = mix(at.reduce((s, i) => s + share(values[i]), 0) / 4)
+              .map(c => Math.round(Math.min(255, c * light)));
             g.beginPath();
-            at.forEach((i, k) => k ? g.lineTo(projected[i][0], projected[i][1]) : g.moveTo(projected[i][0], projected[i][1]));
+            at.forEach((i, k) => {
+              const [x, y] = projected[i];
+              if (k) g.lineTo(x, y); else g.moveTo(x, y);
+            });
             g.closePath(); g.fillStyle = g.strokeStyle = `rgb(${rgb})`; g.lineWidth = 1; g.fill(); g.stroke();
           }
           marks(g, m => {
@@ -172,7 +182,8 @@ static class LandscapePlaneScript
           const [x, y] = pixel(flat, event);
           const mark = data.marks.find(m => Math.hypot(px(m.x) - x, py(m.y) - y) < 12);
           if (mark) { say.textContent = `${mark.name}: ${told(mark)}`; return; }
-          const c = Math.round((x - left) / side * (nx - 1)), r = Math.round((1 - (y - top) / side) * (ny - 1));
+          const c = Math.round((x - left) / side * (nx - 1));
+          const r = Math.round((1 - (y - top) / side) * (ny - 1));
           if (c >= 0 && c < nx && r >= 0 && r < ny) tell(r * nx + c);
         });
         let held = null;
@@ -198,7 +209,9 @@ static class LandscapePlaneScript
           if (best >= 0) tell(best);
         });
         turn.addEventListener('keydown', event => {
-          const step = { ArrowLeft: [-0.1, 0], ArrowRight: [0.1, 0], ArrowUp: [0, 0.1], ArrowDown: [0, -0.1] }[event.key];
+          const step = {
+            ArrowLeft: [-0.1, 0], ArrowRight: [0.1, 0], ArrowUp: [0, 0.1], ArrowDown: [0, -0.1],
+          }[event.key];
           if (step) { event.preventDefault(); rotate(...step); }
         });
         const draw = () => { prepare(); drawFlat(); drawTurn(); };

@@ -13,7 +13,8 @@ static class LandscapeTable
     {
         var text = new StringBuilder(string.Join(',', columns)).Append('\n');
         foreach (IReadOnlyList<double?> row in rows)
-            text.AppendJoin(',', row.Select(v => v?.ToString("R", CultureInfo.InvariantCulture))).Append('\n');
+            text.AppendJoin(',', row.Select(v => v?.ToString("R", CultureInfo.InvariantCulture)))
+                .Append('\n');
         AtomicFile.WriteText(path, text.ToString());
     }
 
@@ -31,5 +32,6 @@ static class LandscapeTable
     /// <summary>A number for a script: six digits are more than a plot shows; null where it is not
     /// finite.</summary>
     internal static double? Short(double value) => double.IsFinite(value)
-        ? double.Parse(value.ToString("G6", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture) : null;
+        ? double.Parse(value.ToString("G6", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture)
+        : null;
 }

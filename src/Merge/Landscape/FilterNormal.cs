@@ -31,7 +31,8 @@ public static class FilterNormal
             float[] direction = new float[slice.Length];
             if (slice.Shape.Length > 1)
             {
-                new SeededRandom(seed ^ Mark, 2 * (ulong)slice.Offset + (ulong)number).FillNormal(direction, 1f);
+                new SeededRandom(seed ^ Mark, 2 * (ulong)slice.Offset + (ulong)number)
+                    .FillNormal(direction, 1f);
                 Normalize(direction, weights[slice.Name].ToArray(), slice.Shape[^1]);
             }
             to[slice.Name].Upload(direction);

@@ -12,8 +12,8 @@ public sealed class WeightSpace : IDisposable
     readonly List<TensorArena> _arenas = [];
     readonly string _folder;
 
-    /// <summary>Reads the model that the others have to fit. Passes may give NaN and infinity from now on: far
-    /// from a minimum they are a result.</summary>
+    /// <summary>Reads the model that the others have to fit. Passes may give NaN and infinity from now on:
+    /// far from a minimum they are a result.</summary>
     /// <param name="device">Where it runs.</param>
     /// <param name="folder">A Hugging Face folder.</param>
     /// <exception cref="UserException">A file is missing or damaged, a weight is not finite, or the model
@@ -78,20 +78,22 @@ public sealed class WeightSpace : IDisposable
             to[slice.Name].Slice(slice.Name, start, values.Length).Upload(values));
     }
 
-    /// <summary>Refuses a model whose numbers do not mean the same as this one's; no number is read.</summary>
-    /// <exception cref="UserException">The line names the first value of config.json that differs.</exception>
+    /// <summary>Refuses a model whose numbers do not mean the same as this one's; none is read.</summary>
+    /// <exception cref="UserException">Names the first value of config.json that differs.</exception>
     public void RequireSameShape(string folder)
     {
         if (SameShape.Problem(Model.Config, ModelFolder.ReadConfig(folder)) is { } problem)
-            throw new UserException($"{Quoted.Path(folder)} does not fit {Quoted.Path(_folder)}: {problem}");
+            throw new UserException(
+                $"{Quoted.Path(folder)} does not fit {Quoted.Path(_folder)}: {problem}");
     }
 
     /// <summary>Sets the model's weights to a sum: see <see cref="Set"/>.</summary>
-    public void MoveTo(params ReadOnlySpan<(double Factor, FlatParameters X)> terms) => Set(Model.Set, terms);
+    public void MoveTo(params ReadOnlySpan<(double Factor, FlatParameters X)> terms)
+        => Set(Model.Set, terms);
 
     /// <summary>
-    /// Writes <c>to = sum_k factor_k x_k</c> on the device, in float32. Terms of factor 0 are left out and one
-    /// term of factor 1 is copied, so the points themselves are met to the bit.
+    /// Writes <c>to = sum_k factor_k x_k</c> on the device, in float32. Terms of factor 0 are left out and
+    /// one term of factor 1 is copied, so the points themselves are met to the bit.
     /// </summary>
     /// <param name="to">Written; it may be one of the first three terms.</param>
     /// <param name="terms">Factors and vectors; without any, <paramref name="to"/> becomes 0.</param>
@@ -103,7 +105,8 @@ public sealed class WeightSpace : IDisposable
             if (factor != 0)
                 left.Add(((float)factor, x));
         if (left.Skip(3).Any(term => ReferenceEquals(term.X, to)))
-            throw new ArgumentException("A term that is written to is one of the first three.", nameof(terms));
+            throw new ArgumentException(
+                "A term that is written to is one of the first three.", nameof(terms));
         for (int block = 0; block < to.Blocks.Count; block++)
             Combine(to.Blocks[block], [.. left.Select(term => (term.Factor, term.X.Blocks[block]))]);
     }
@@ -132,19 +135,18 @@ public sealed class WeightSpace : IDisposable
             case []:
                 ops.Fill(to, 0f);
                 return;
-            case [(1f, var only)]:
-                ops.Copy(only, to);
-                return;
             case [var (factor, only)]:
-                ops.Copy(only, to);
-                ops.Scale(to, factor);
+                if (!ReferenceEquals(only, to)) // OpenCL refuses a copy of memory to itself
+                    ops.Copy(only, to);
+                if (factor != 1f)
+                    ops.Scale(to, factor);
                 return;
             case [var (a, x1), var (b, x2)]:
                 ops.LinearCombination(x1, x2, to, a, b);
                 return;
             default:
-                ops.LinearCombination(
-                    terms[0].X, terms[1].X, terms[2].X, to, terms[0].Factor, terms[1].Factor, terms[2].Factor);
+                ops.LinearCombination(terms[0].X, terms[1].X, terms[2].X, to,
+                    terms[0].Factor, terms[1].Factor, terms[2].Factor);
                 for (int k = 3; k < terms.Length; k++)
                     ops.Axpy(terms[k].X, to, terms[k].Factor);
                 return;

@@ -8,7 +8,6 @@ public sealed class WeightSpaceTests : IDisposable
 {
     readonly LandscapeFolders _folders = new();
 
-    [OneTimeTearDown]
     public void Dispose() => _folders.Dispose();
 
     static float[] Flat(FlatParameters vector) => vector.Blocks[0].ToArray();
@@ -18,8 +17,8 @@ public sealed class WeightSpaceTests : IDisposable
     {
         float[] a = _folders.Write("a", 1), b = _folders.Write("b", 2), c = _folders.Write("c", 3);
         using var space = new WeightSpace(TestDevice.Open(device), _folders.At("a"));
-        FlatParameters at = space.Keep(), bt = space.Read(_folders.At("b")), ct = space.Read(_folders.At("c"));
-        FlatParameters dt = space.Keep();
+        FlatParameters at = space.Keep(), bt = space.Read(_folders.At("b"));
+        FlatParameters ct = space.Read(_folders.At("c")), dt = space.Keep();
         space.MoveTo((0, at), (1, bt));
         Assert.That(Flat(space.Model.Set), Is.EqualTo(b));
         space.MoveTo((0.5, at), (0.5, bt));

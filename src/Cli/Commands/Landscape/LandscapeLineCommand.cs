@@ -11,13 +11,14 @@ sealed class LandscapeLineCommand
 
     readonly Option<string[]> _models = new PathOption<string[]>("--model", PathUse.Reads)
     {
-        Description = "folder of a model, once for each of two or more; alpha 0 is the first", HelpName = "DIR",
-        Required = true,
+        Description = "folder of a model, once for each of two or more; alpha 0 is the first",
+        HelpName = "DIR", Required = true,
     };
 
     readonly LandscapeTextOptions _texts = new(test: true);
 
-    readonly Option<int> _points = GlobalOptions.Number("--points", 401, "points of a line, both ends included");
+    readonly Option<int> _points = GlobalOptions.Number("--points", 401,
+        "points of a line, both ends included");
 
     readonly Option<string?> _out = new PathOption<string?>("--out", PathUse.WritesFolder)
     {

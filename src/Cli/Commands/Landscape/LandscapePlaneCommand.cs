@@ -8,8 +8,8 @@ sealed class LandscapePlaneCommand
 {
     readonly Option<string[]> _models = new PathOption<string[]>("--model", PathUse.Reads)
     {
-        Description = "folder of a model: one for random, three for models, the checkpoints of a run in their "
-            + "order for pca",
+        Description = "folder of a model: one for random, three for models, the checkpoints of a run in "
+            + "their order for pca",
         HelpName = "DIR", Required = true,
     };
 
@@ -23,8 +23,8 @@ sealed class LandscapePlaneCommand
     readonly Option<int> _size = GlobalOptions.Number("--size", 51, "points of a side");
 
     readonly Option<double?> _range = GlobalOptions.OptionalNumber<double>("--range",
-        "random: both directions from -N to N, 1 unless given; else the side, as a multiple of the box around "
-            + "the models, 1.4 unless given");
+        "random: both directions from -N to N, 1 unless given; else the side, as a multiple of the box "
+            + "around the models, 1.4 unless given");
 
     readonly LandscapeTextOptions _texts = new(test: false);
 

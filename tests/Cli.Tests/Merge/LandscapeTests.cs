@@ -1,0 +1,158 @@
+using System.Text.Json.Nodes;
+using HeadTap.Models;
+using HeadTap.Runtime;
+
+namespace HeadTap.Cli.Tests;
+
+/// <summary>landscape line and landscape plane.</summary>
+public sealed class LandscapeTests
+{
+    static TemporaryFolder s_folder = null!;
+
+    [OneTimeSetUp]
+    public static void Write()
+    {
+        s_folder = new TemporaryFolder();
+        using ComputeDevice device = ComputeDevice.OpenHost();
+        foreach (ulong seed in (ulong[])[6, 7])
+        {
+            using var other = new LanguageModel(device, TinyModel.Config);
+            other.Initialize(seed, 0.2f);
+            other.Save(s_folder[$"other{seed}"], TinyModel.Folder);
+        }
+        s_folder.Write("batch.json", "[[1, 2, 3, 4, 5, 6], [7, 8, 9], [10]]");
+        s_folder.Write("short.json", "[[1], [2]]");
+        s_folder.Write("text.txt", "the city of the king\n");
+        s_folder.Write("empty.txt", "");
+    }
+
+    [OneTimeTearDown]
+    public static void Remove() => s_folder.Dispose();
+
+    static string[] Models(int count) => [.. new[]
+        { TinyModel.Folder, s_folder["other6"], s_folder["other7"] }
+        .Take(count).SelectMany(m => (string[])["--model", m])];
+
+    static string[] Line(params string[] rest) => ["landscape", "line", .. Models(2), .. rest];
+
+    static string[] Plane(string directions, int models, params string[] rest)
+        => ["landscape", "plane", .. Models(models), "--directions", directions, "--size", "5", .. rest];
+
+    [Test]
+    public void The_ends_of_a_line_have_the_losses_of_eval_and_grad()
+    {
+        JsonNode json = Headtap.Done(Line("--text-file", s_folder["text.txt"], "--test-batch",
+            s_folder["batch.json"], "--points", "3", "--json")).Json;
+        JsonArray points = json["points"]!.AsArray();
+        Assert.That(points.Select(p => (double)p!["alpha"]!), Is.EqualTo((double[])[0, 0.5, 1]));
+        foreach ((int at, string model) in new[] { (0, TinyModel.Folder), (2, s_folder["other6"]) })
+        {
+            JsonNode own = Headtap.Done(
+                "eval", "--model", model, "--text-file", s_folder["text.txt"], "--json").Json;
+            Assert.That((double)points[at]!["loss"]!, Is.EqualTo((double)own["loss"]!));
+            Assert.That((double)points[at]!["accuracy"]!, Is.EqualTo((double)own["accuracy"]!));
+            JsonNode grad = Headtap.Done("grad", "--model", model, "--batch", s_folder["batch.json"], "--out",
+                s_folder["g.safetensors"], "--json").Json;
+            Assert.That((double)points[at]!["test_loss"]!, Is.EqualTo((double)grad["loss"]!).Within(1e-6));
+        }
+        double[] losses = [.. points.Select(p => (double)p!["loss"]!)];
+        Assert.That((double)json["barrier"]!,
+            Is.EqualTo(Math.Max(0, losses[1] - (losses[0] + losses[2]) / 2)).Within(1e-12));
+        Assert.That((double)json["centroid"]!["loss"]!, Is.EqualTo(losses[1]), "of two, the middle");
+        Assert.That(json["pairs"], Is.Null);
+    }
+
+    [Test]
+    public void Three_models_have_three_lines_and_a_centroid()
+    {
+        JsonNode json = Headtap.Done(["landscape", "line", .. Models(3), "--batch", s_folder["batch.json"],
+            "--points", "3", "--json"]).Json;
+        Assert.That(json["pairs"]!.AsArray().Select(p => ((int)p!["from"]!, (int)p["to"]!)),
+            Is.EqualTo(((int, int)[])[(0, 1), (0, 2), (1, 2)]));
+        double mean = (double)json["centroid"]!["mean_loss"]!;
+        Assert.That(mean, Is.EqualTo(((double)json["pairs"]![0]!["points"]![0]!["loss"]!
+            + (double)json["pairs"]![2]!["points"]![0]!["loss"]!
+            + (double)json["pairs"]![2]!["points"]![2]!["loss"]!) / 3).Within(1e-12));
+        Assert.That((double)json["centroid"]!["barrier"]!,
+            Is.EqualTo((double)json["centroid"]!["loss"]! - mean).Within(1e-12));
+    }
+
+    static void Refused(string[] call, string message)
+        => Assert.That(Headtap.Refused(call), Does.Contain(message));
+
+    static Dictionary<string, byte[]> Files(string folder) => Directory.GetFiles(s_folder[folder])
+        .Where(f => Path.GetFileName(f) != "run.lock")
+        .ToDictionary(f => Path.GetFileName(f), File.ReadAllBytes);
+
+    // What a kill leaves: the start record and some rows, the last one cut short.
+    static void CutShort(string from, string to)
+    {
+        Directory.CreateDirectory(s_folder[to]);
+        string[] rows = File.ReadAllLines(s_folder[$"{from}/points.jsonl"]);
+        File.WriteAllText(s_folder[$"{to}/points.jsonl"], string.Join('\n', rows[..3]) + "\n" + rows[3][..9]);
+        JsonNode manifest = JsonNode.Parse(File.ReadAllText(s_folder[$"{from}/manifest.json"]))!;
+        manifest.AsObject().Remove("complete");
+        File.WriteAllText(s_folder[$"{to}/manifest.json"], manifest.ToJsonString());
+    }
+
+    [TestCase("line", 2), TestCase("random", 1), TestCase("models", 3), TestCase("pca", 3)]
+    public void A_call_that_was_cut_short_goes_on_to_the_same_bytes(string kind, int models)
+    {
+        string[] Call(string name) => kind == "line"
+            ? Line("--batch", s_folder["batch.json"], "--points", "6", "--out", s_folder[$"{kind}-{name}"])
+            : Plane(kind, models, "--batch", s_folder["batch.json"], "--seed", "4", "--out",
+                s_folder[$"{kind}-{name}"]);
+        Headtap.Done(Call("whole"));
+        CutShort($"{kind}-whole", $"{kind}-cut");
+        Headtap.Done(Call("cut"));
+        Dictionary<string, byte[]> whole = Files($"{kind}-whole"), cut = Files($"{kind}-cut");
+        Assert.That(cut.Keys, Is.EquivalentTo(whole.Keys));
+        foreach (string file in whole.Keys)
+            Assert.That(cut[file], Is.EqualTo(whole[file]), file);
+        Headtap.Done(Call("cut"));
+        Assert.That(Files($"{kind}-cut")["points.jsonl"], Is.EqualTo(whole["points.jsonl"]));
+        Refused([.. Call("cut"), "--context", "5"], "belongs to another call: context");
+    }
+
+    [Test]
+    public void A_plane_writes_its_files_and_a_page_without_network()
+    {
+        JsonNode json = Headtap.Done(Plane("random", 1, "--batch", s_folder["batch.json"], "--range", "0.5",
+            "--out", s_folder["plane"], "--json")).Json;
+        Assert.That(json["x"]!.AsArray().Select(x => (double)x!), Is.EqualTo((double[])[-0.5, -0.25, 0, 0.25,
+            0.5]));
+        Assert.That(json["points"]!.AsArray(), Has.Count.EqualTo(25));
+        Assert.That((double)json["points"]![12]!["loss"]!, Is.EqualTo((double)json["models"]![0]!["loss"]!),
+            "the middle is the model, to the bit");
+        (int[] shape, float[] values) = NpyFile.ReadFloats(s_folder["plane/loss.npy"]);
+        Assert.That(shape, Is.EqualTo((int[])[5, 5]));
+        Assert.That(values[7], Is.EqualTo((float)(double)json["points"]![7]!["loss"]!));
+        Assert.That(CsvTable.Read(s_folder["plane/plane.csv"]).Numbers("loss")[7],
+            Is.EqualTo((double)json["points"]![7]!["loss"]!));
+        string page = File.ReadAllText(s_folder["plane/report.html"]);
+        Assert.That(page, Does.Not.Contain("src=").And.Not.Contain("http"));
+        Assert.That(File.ReadAllText(s_folder["plane/plane.svg"]), Does.StartWith("<svg"));
+    }
+
+    [Test]
+    public void Bad_input_is_refused_in_a_line_and_nothing_is_written()
+    {
+        string batch = s_folder["batch.json"], none = s_folder["none"];
+        Refused(["landscape", "line", .. Models(1), "--batch", batch, "--out", none],
+            "1 model; expected two or more");
+        Refused(Line("--batch", batch, "--points", "1", "--out", none), "--points is 1; expected 2");
+        Refused(Line("--points", "3", "--out", none), "no texts; expected --text-file or --batch");
+        Refused(Line("--batch", s_folder["short.json"], "--out", none), "no text has two tokens");
+        Refused(Line("--text-file", s_folder["empty.txt"], "--out", none), "there is no text in it");
+        Refused(Plane("random", 2, "--batch", batch, "--out", none), "2 models; expected one");
+        Refused(Plane("models", 2, "--batch", batch, "--out", none), "2 models; expected three");
+        Refused(Plane("pca", 2, "--batch", batch, "--out", none), "2 models; expected the checkpoints");
+        Refused(Plane("radnom", 1, "--batch", batch, "--out", none),
+            "--directions is \"radnom\"; expected random, models, pca");
+        Refused(Plane("random", 1, "--batch", batch, "--range", "0", "--out", none),
+            "--range is 0; expected a number above 0");
+        Refused([.. Plane("random", 1, "--batch", batch, "--out", none), "--size", "1"],
+            "--size");
+        Assert.That(Directory.Exists(none), Is.False);
+    }
+}
