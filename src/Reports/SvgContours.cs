@@ -90,7 +90,7 @@ public static partial class SvgChart
                     + $"y=\"{Top + FieldSide - up:0.#}\" width=\"{end - left + 0.3:0.#}\" "
                     + $"height=\"{up - down + 0.3:0.#}\" fill=\"{levels.Colour(v)}\"><title>"
                     + $"{field.X[column]:0.####}, {field.Y[row]:0.####}: {NumberText.Of(v, format)}"
-                    + "</title></rect>");
+                    + $"</title></rect>");
             }
     }
 
