@@ -9,6 +9,7 @@ public sealed class SampleTests
     [TestCase("Lens", "trained: True", "1.5 writes")]
     [TestCase("Inject", "p of \"Brunei dollar\": 14.3 % without the memory")]
     [TestCase("Unlearn", "before:  CD43-WFV8", "the same bits: True")]
+    [TestCase("Align", "scrambled: loss ", "aligned: loss ", "barrier 0.000 nats")]
     public void A_sample_runs(string sample, params string[] lines)
     {
         string output = Run(sample);

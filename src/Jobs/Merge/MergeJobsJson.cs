@@ -9,4 +9,5 @@ namespace HeadTap.Jobs;
 [JsonSerializable(typeof(IReadOnlyList<MergeMethodRow>))]
 [JsonSerializable(typeof(LandscapeLineResult))]
 [JsonSerializable(typeof(LandscapePlaneResult))]
+[JsonSerializable(typeof(MergeAlignResult))]
 public sealed partial class MergeJobsJson : JsonSerializerContext;

@@ -47,6 +47,13 @@ public sealed record MergeRunOptions
     /// <summary>How texts are read and become tokens.</summary>
     public TextRules Rules { get; init; } = new();
 
+    /// <summary>By what the models are brought into one order first: weights, activations or
+    /// straight_through; null for not at all.</summary>
+    public string? Align { get; init; }
+
+    /// <summary>Text file for an alignment that reads one.</summary>
+    public string? AlignText { get; init; }
+
     /// <summary>Folder for the model.</summary>
     public required string Out { get; init; }
 
@@ -66,6 +73,7 @@ public sealed record MergeRunOptions
                 (nameof(Density), Density is not null), (nameof(Lambda), Lambda is not null),
                 (nameof(Set), Set.Count > 0), (nameof(TextFile), TextFile.Count > 0),
                 (nameof(Batch), Batch.Count > 0),
+                (nameof(Align), Align is not null), (nameof(AlignText), AlignText is not null),
             ];
             if (flags.FirstOrDefault(f => f.Given).Name is { } flag)
                 throw new UserException($"{Field.Of(flag)} goes with {Field.Of(nameof(Method))}; a file of "
@@ -84,7 +92,8 @@ public sealed record MergeRunOptions
             TakeSetting(all, method, setting);
         var config = new MergeConfig
         {
-            Method = method, BaseModel = Base, Parameters = all, Seed = seed,
+            Method = method, BaseModel = Base, Parameters = all, Seed = seed, AlignText = AlignText,
+            Align = Align is null ? null : MergeAlignJob.Choice(Align, nameof(Align), MergeAlignJob.Kinds),
             Data = DataOf(-1),
             Models = [.. Model.Select((folder, m) =>
             {
@@ -94,7 +103,8 @@ public sealed record MergeRunOptions
                 return new MergeParent(folder, own) { Data = DataOf(m) };
             })],
         };
-        return config.Problem(Field.Of(nameof(Base)), Field.Of(nameof(TextFile))) is { } problem
+        return config.Problem(Field.Of(nameof(Base)), Field.Of(nameof(TextFile)),
+            Field.Of(nameof(AlignText))) is { } problem
             ? throw new UserException(problem) : config;
     }
 
@@ -179,10 +189,13 @@ public static class MergeRunJob
         options.Rules.RequireObeyed([.. config.Models.Select(m => m.Data ?? config.Data).OfType<MergeData>()
             .Where(d => !d.IsBatch).Select(d => d.Path)], nameof(options.TextFile));
         AtomicFolder.RequireNew(options.Out);
-        using (new MergeRun(config)) // that the models fit together is seen before anything is measured
+        using (new MergeRun(config)) // that the models fit together is seen before anything is aligned
             OneVocabulary.Require(
                 config.Models.Select(m => m.Folder).Append(config.BaseModel).OfType<string>(), "merge");
-        MergeConfig ready = MergeMeasuring.Measured(config, options.Rules, context, out JsonArray? data);
+        using AlignedParents? aligned = config.Align is { } by
+            ? AlignedParents.Of(config, by, config.AlignText, context) : null;
+        MergeConfig ready =
+            MergeMeasuring.Measured(aligned?.Config ?? config, options.Rules, context, out JsonArray? data);
         using var run = new MergeRun(ready);
         MergedModel[] models = [.. config.Models.Select(m => Parent(m.Folder))];
         MergedModel? start = config.Method.Base != BaseUse.None && config.BaseModel is { } folder
@@ -226,6 +239,11 @@ public static class MergeRunJob
         }
         Data(yaml, config.Data, "");
         Values(yaml, config.Parameters, "");
+        if (config.Align is { } by)
+            yaml.Append(CultureInfo.InvariantCulture,
+                $"align: {MergeAlignJob.Kinds.First(k => k.By == by).Name}\n");
+        if (config.AlignText is { } text)
+            yaml.Append(CultureInfo.InvariantCulture, $"align_text: {Text(text)}\n");
         return yaml.Append(CultureInfo.InvariantCulture, $"dtype: {config.Dtype}\n").ToString();
     }
 

@@ -1,4 +1,3 @@
-using HeadTap.Models;
 using MathNet.Numerics.LinearAlgebra;
 
 namespace HeadTap.Merge;

@@ -31,6 +31,13 @@ public sealed record MergeConfig
     /// <summary>Folder whose tokenizer the merge gets; null for the base's, else the first model's.</summary>
     public string? TokenizerSource { get; init; }
 
+    /// <summary>By what the models are brought into one order before they are merged; null for not at
+    /// all.</summary>
+    public AlignmentBy? Align { get; init; }
+
+    /// <summary>Text file for an alignment that reads one; null for none.</summary>
+    public string? AlignText { get; init; }
+
     /// <summary>Seed of random masks.</summary>
     public ulong Seed { get; init; }
 
@@ -40,10 +47,18 @@ public sealed record MergeConfig
     /// <summary>What the method lacks: a base, models, a parameter; null if nothing.</summary>
     /// <param name="baseName">What the base is called where the merge was described.</param>
     /// <param name="dataName">What the texts of methods that measure are called there.</param>
-    public string? Problem(string baseName = "base_model", string dataName = "text_file")
+    /// <param name="textName">What the text of an alignment is called there.</param>
+    public string? Problem(string baseName = "base_model", string dataName = "text_file",
+        string textName = "align_text")
     {
         if (DataProblem(dataName) is { } data)
             return data;
+        if (Align is not null and not AlignmentBy.Weights && AlignText is null)
+            return $"{textName} is missing; this alignment reads a text";
+        if (Align is null or AlignmentBy.Weights && AlignText is not null)
+            return $"{textName} belongs to an alignment that reads a text; leave it out";
+        if (Align is not null && Slices.Count > 0)
+            return "align brings whole models into one order; expected models, not slices";
         if (Method.Base == BaseUse.Required && BaseModel is null)
             return $"{baseName} is missing; {Method.Name} needs one";
         return Slices.Count == 0 ? Problem((MergeSlice?)null)

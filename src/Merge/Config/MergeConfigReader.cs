@@ -14,7 +14,7 @@ public sealed partial class MergeConfigReader
     static readonly string[] s_keys =
     [
         "merge_method", "models", "base_model", "parameters", "dtype", "out_dtype", "tokenizer_source",
-        "slices", TextFile, Batch,
+        "slices", TextFile, Batch, "align", "align_text",
     ];
 
     // Not mergekit's: files that methods measure models on.
@@ -99,6 +99,8 @@ public sealed partial class MergeConfigReader
             Method = method, Models = models, BaseModel = baseModel, Slices = slices, Data = Data(keys),
             Parameters = keys.TryGetValue("parameters", out YamlNode? given)
                 ? Values(given, method, "parameters") : new Dictionary<string, ParameterValue>(),
+            Align = Alignment(keys),
+            AlignText = keys.TryGetValue("align_text", out YamlNode? text) ? Text(text, "align_text") : null,
         };
         return config.Problem() is { } problem ? throw Wrong(root, problem)
             : config with { Dtype = Dtype(keys), TokenizerSource = Tokenizer(keys, baseModel, models) };
@@ -184,6 +186,17 @@ public sealed partial class MergeConfigReader
             throw Wrong(node, e.Message);
         }
     }
+
+    // Our own key: mergekit aligns nothing.
+    AlignmentBy? Alignment(Dictionary<string, YamlNode> keys) => !keys.TryGetValue("align",
+        out YamlNode? node) ? null : Text(node, "align") switch
+        {
+            "weights" => AlignmentBy.Weights,
+            "activations" => AlignmentBy.Activations,
+            "straight_through" => AlignmentBy.StraightThrough,
+            var other => throw Wrong(node, $"align is {Quoted.Name(other)}; expected weights, activations or "
+                + "straight_through"),
+        };
 
     string Dtype(Dictionary<string, YamlNode> keys)
     {

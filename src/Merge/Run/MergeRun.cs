@@ -52,6 +52,13 @@ public sealed class MergeRun : IDisposable
         Parameters = new ParameterLayout(_sizes).TotalLength;
     }
 
+    /// <summary>Why numbers of two model folders cannot be put together, place by place, in a line; null if
+    /// they can.</summary>
+    /// <exception cref="UserException">A folder holds no model.</exception>
+    public static string? Misfit(string first, string other)
+        => SameShape.Problem(ModelFolder.ReadConfig(first), ModelFolder.ReadConfig(other)) is { } problem
+            ? $"{Quoted.Path(other)} does not fit {Quoted.Path(first)}: {problem}" : null;
+
     /// <summary>Parameters of the model that is written.</summary>
     public long Parameters { get; }
 

@@ -47,6 +47,24 @@ static class SmallDecoders
         ];
     }
 
+    /// <summary>Texts that a model finds likely: each next token is its most probable one.</summary>
+    internal static int[][] Spoken(DecoderWeights weights, int rows, int length)
+    {
+        float[] flat = weights.ToFlat();
+        var decoder = new Float64Decoder(weights.Config, name => flat.AsSpan(
+            (int)weights.Layout[name].Offset, (int)weights.Layout[name].Length).ToArray());
+        return [.. Enumerable.Range(0, rows).Select(row =>
+        {
+            List<int> text = [row, (7 * row + 3) % weights.Config.VocabSize];
+            while (text.Count < length)
+            {
+                double[] last = decoder.Run([.. text])[^weights.Config.VocabSize..];
+                text.Add(Array.IndexOf(last, last.Max()));
+            }
+            return text.ToArray();
+        })];
+    }
+
     internal static double Furthest(double[] a, double[] b) => a.Zip(b, (x, y) => Math.Abs(x - y)).Max();
 
     internal static double Furthest(DecoderWeights a, DecoderWeights b) => a.Layout.Slices.Max(s =>

@@ -1,5 +1,4 @@
 using HeadTap.Models;
-using HeadTap.Runtime;
 using MathNet.Numerics.LinearAlgebra;
 using static HeadTap.Merge.Tests.SmallDecoders;
 

@@ -9,5 +9,6 @@ static class MergeCommand
         => new("merge", "Combine the weights of several models into one")
         {
             new MergeRunCommand().Create(global), MergeMethodsCommand.Create(global),
+            new MergeAlignCommand().Create(global),
         };
 }

@@ -66,6 +66,17 @@ sealed class MergeRunCommand
 
     readonly TextRuleOptions _rules = new("document");
 
+    readonly Option<string?> _align = new("--align")
+    {
+        Description = "bring the models into one order first, by weights, activations or straight_through",
+        HelpName = "WHAT",
+    };
+
+    readonly Option<string?> _alignText = new PathOption<string?>("--align-text", PathUse.Reads)
+    {
+        Description = "the text that activations and straight_through read", HelpName = "F",
+    };
+
     readonly Option<string> _out = new PathOption<string>("--out", PathUse.WritesFolder)
     {
         Description = "folder for the model, a new one", HelpName = "DIR", Required = true,
@@ -76,7 +87,7 @@ sealed class MergeRunCommand
         var command = new Command("run", "Merge models as a file of mergekit's YAML says, or by flags")
         {
             _config, _method, _models, _base, _weights, _t, _density, _lambda, _set, _texts,
-            _batches, _out,
+            _batches, _align, _alignText, _out,
         };
         _rules.AddTo(command);
         command.SetAction(parsed => Run(global.Of(parsed), new MergeRunOptions
@@ -87,6 +98,7 @@ sealed class MergeRunCommand
             Density = parsed.GetValue(_density), Lambda = parsed.GetValue(_lambda),
             Set = parsed.GetValue(_set) ?? [], TextFile = parsed.GetValue(_texts) ?? [],
             Rules = _rules.Read(parsed), Batch = parsed.GetValue(_batches) ?? [],
+            Align = parsed.GetValue(_align), AlignText = parsed.GetValue(_alignText),
             Out = parsed.GetValue(_out)!,
         }));
         return command;

@@ -1,9 +1,9 @@
 namespace HeadTap.Merge;
 
-/// <summary>The loss on the straight line between two models.</summary>
+/// <summary>Losses on the straight line between two models.</summary>
 /// <param name="Alphas">Places: 0 is A, 1 is B.</param>
 /// <param name="Losses">Mean cross-entropy at each, nats.</param>
-public sealed record Barrier(IReadOnlyList<double> Alphas, IReadOnlyList<double> Losses)
+public sealed record LineLosses(IReadOnlyList<double> Alphas, IReadOnlyList<double> Losses)
 {
     /// <summary>
     /// <c>max_a [ L((1 - a) A + a B) - ((1 - a) L(A) + a L(B)) ]</c>: 0 where no place is above the line
@@ -29,7 +29,7 @@ public sealed record Barrier(IReadOnlyList<double> Alphas, IReadOnlyList<double>
     /// <param name="at">Changes the weights of a place before they are measured; null
     /// for none.</param>
     /// <param name="progress">Told the share of places that are done.</param>
-    public static Barrier Between(TextLoss loss, float[] a, float[] b, int points,
+    public static LineLosses Between(TextLoss loss, float[] a, float[] b, int points,
         Func<double, float[], float[]>? at = null, Action<double>? progress = null)
     {
         ArgumentNullException.ThrowIfNull(loss);
@@ -44,7 +44,7 @@ public sealed record Barrier(IReadOnlyList<double> Alphas, IReadOnlyList<double>
             losses[i] = loss.Of(at is null ? place : at(alphas[i], place));
             progress?.Invoke((i + 1.0) / points);
         }
-        return new Barrier(alphas, losses);
+        return new LineLosses(alphas, losses);
     }
 
     /// <summary><c>(1 - alpha) A + alpha B</c>, rounded once.</summary>
