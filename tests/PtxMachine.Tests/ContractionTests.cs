@@ -32,13 +32,15 @@ public sealed class ContractionTests
         float first = MathF.FusedMultiplyAdd(A, A, -(Rounded * Rounded));
         float second = MathF.FusedMultiplyAdd(-Rounded, Rounded, Rounded);
         Assert.That(first, Is.Not.EqualTo(second));
-        Assert.That(new[] { Run(body, true, 0), Run(body, true, 1) }, Is.EquivalentTo(new[] { first, second }));
+        Assert.That(new[] { Run(body, true, 0), Run(body, true, 1) },
+            Is.EquivalentTo(new[] { first, second }));
     }
 
     static float Run(string body, bool contract, int seed = 0)
     {
         using TestKernel kernel = new(new() { Threads = 1, Contract = contract, Seed = seed });
-        nint result = kernel.Upload(new float[32]), a = kernel.Upload(All(A)), b = kernel.Upload(All(Rounded));
+        nint result = kernel.Upload(new float[32]);
+        nint a = kernel.Upload(All(A)), b = kernel.Upload(All(Rounded));
         kernel.Launch(TestKernel.Text($"""
             ld.global.f32 %w0, [%rb]; ld.global.f32 %w1, [%rc]; {body} st.global.f32 [%ra], %w3;
             """, 3), new(1), new(32), result, a, b);

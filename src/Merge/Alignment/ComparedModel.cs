@@ -5,7 +5,8 @@ namespace HeadTap.Merge;
 /// <summary>A model in the form in which two are compared (<see cref="ComparedBlock"/>).</summary>
 sealed class ComparedModel
 {
-    ComparedModel(double[] shared, IReadOnlyList<ComparedBlock> blocks) => (Shared, Blocks) = (shared, blocks);
+    ComparedModel(double[] shared, IReadOnlyList<ComparedBlock> blocks)
+        => (Shared, Blocks) = (shared, blocks);
 
     /// <summary>Rows [*, C] that mean the same in both models whatever the axes: a token, a position, a
     /// constant of a block.</summary>

@@ -44,7 +44,8 @@ static class StraightThrough
         for (int step = 0; step <= learning.Steps; step++)
         {
             DecoderSymmetry symmetry = WeightMatching.Match(DecoderWeights.Of(a.Config, learnt), b,
-                step == 0 ? options : options with { MostRounds = Math.Min(RoundsAStep, options.MostRounds) });
+                step == 0 ? options
+                    : options with { MostRounds = Math.Min(RoundsAStep, options.MostRounds) });
             DecoderWeights moved = symmetry.Of(b);
             FreeParts.Copy(a, moved);
             float[] middle = LineLosses.Place(first, moved.ToFlat(), 0.5);

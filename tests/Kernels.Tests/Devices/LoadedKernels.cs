@@ -4,7 +4,8 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Kernels.Tests;
 
-/// <summary>The kernels that an <see cref="Ops"/> has loaded, by the fields that hold their launchers.</summary>
+/// <summary>The kernels that an <see cref="Ops"/> has loaded, by the fields that hold their
+/// launchers.</summary>
 static class LoadedKernels
 {
     const BindingFlags Own = BindingFlags.NonPublic | BindingFlags.Instance;

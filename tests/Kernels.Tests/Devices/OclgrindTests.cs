@@ -40,9 +40,8 @@ public class OclgrindTests
         foreach (OpCase op in OpCase.All)
         {
             OpInstance second = op.Small.ElementAt(Math.Min(1, op.Small.Count() - 1));
-            IEnumerable<OpInstance> more = from shape in _more
-                                           where shape.Op == op.Name
-                                           select op.Small.Concat(op.Large).First(i => i.Shape == shape.Shape);
+            IEnumerable<OpInstance> more = _more.Where(shape => shape.Op == op.Name)
+                .Select(shape => op.Small.Concat(op.Large).First(i => i.Shape == shape.Shape));
             foreach (OpInstance instance in more.Prepend(second))
                 Run(device, instance, null, reached);
             if (op.Name is "MatMulAdd" or "HeadResults")

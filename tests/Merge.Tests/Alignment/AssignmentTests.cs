@@ -13,7 +13,8 @@ public class AssignmentTests
         return gains;
     }
 
-    static double Sum(double[] gains, int n, int[] columns) => columns.Select((j, i) => gains[i * n + j]).Sum();
+    static double Sum(double[] gains, int n, int[] columns)
+        => columns.Select((j, i) => gains[i * n + j]).Sum();
 
     static IEnumerable<int[]> Permutations(int n) => n == 0 ? [[]]
         : Permutations(n - 1).SelectMany(p => Enumerable.Range(0, n)
