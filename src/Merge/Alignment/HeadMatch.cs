@@ -14,8 +14,7 @@ sealed record HeadFit(Matrix<double> QueryKey, Matrix<double> ValueOutput, doubl
 /// <param name="Fits">[H], of the result's heads.</param>
 sealed record HeadMatch(int[] Order, HeadFit[] Fits)
 {
-    /// <summary>The assignment with the largest sum of values, given a fit of every pair [A's,
-    /// B's].</summary>
+    /// <summary>The assignment with the largest sum of values, given each pair's fit [A's, B's].</summary>
     internal static HeadMatch Best(HeadFit[,] pairs)
     {
         int H = pairs.GetLength(0);

@@ -52,8 +52,7 @@ public sealed record ModelAlignment(
             throw new UserException($"the models cannot be aligned: {problem}");
         // A rotary position turns queries and keys inside a head, so maps between them are no symmetry.
         if (!a.Config.Architecture.Has(Role.PositionEmbedding))
-            throw new UserException(
-                $"the symmetries of {a.Config.Architecture.ModelType} are not known here; "
+            throw new UserException($"the symmetries of {a.Config.Architecture.ModelType} are not known; "
                 + "expected an architecture with learned positions, as gpt2");
         if (options.Stream == StreamAlignment.Rotation && !(Folding.IsFolded(a) && Folding.IsFolded(b)))
             throw new UserException("a rotation of the stream needs models whose LayerNorms are folded");

@@ -2,8 +2,7 @@ using MathNet.Numerics.LinearAlgebra;
 
 namespace HeadTap.Merge;
 
-/// <summary>Orthogonal Procrustes (Schönemann 1966): the rotation that takes rows nearest to
-/// others.</summary>
+/// <summary>Orthogonal Procrustes (Schönemann 1966): the rotation that takes rows next to others.</summary>
 static class Rotation
 {
     /// <summary>

@@ -47,9 +47,8 @@ public sealed class MergeAlignTests
     {
         string name = $"back-{by}{option}";
         string[] steps = by == "straight_through" ? ["--steps", "1"] : [];
-        JsonNode json = Headtap.Done(Align(
-            "scrambled", name, [option, s_folder[file], "--by", by, "--rescale",
-            "--points", "5", "--json", .. steps])).Json;
+        JsonNode json = Headtap.Done(Align("scrambled", name, [option, s_folder[file], "--by", by,
+            "--rescale", "--points", "5", "--json", .. steps])).Json;
         Assert.That((double)json["barrier_after"]!, Is.LessThan(1e-4));
         Assert.That((double)json["barrier_before"]!, Is.GreaterThanOrEqualTo(0));
         Assert.That((double)json["barrier_rescaled"]!, Is.LessThan(1e-3));
@@ -59,8 +58,7 @@ public sealed class MergeAlignTests
         Assert.That((int)layers[1]!["layer"]!, Is.EqualTo(1));
         Assert.That((double)layers[1]!["neurons_moved"]!, Is.GreaterThan(0.8));
         Assert.That((string?)json["model_hash"], Is.EqualTo(ModelFolder.Hash(s_folder[name])));
-        // A step of the gradient moves the maps inside heads a little, and keeps what is better by a
-        // rounding.
+        // A step of the gradient turns maps of heads a little, and keeps what is better by a rounding.
         Assert.That(Read(s_folder[name]), Is.EqualTo(Read(TinyModel.Folder))
             .Within(by == "straight_through" ? 1e-3 : 1e-4));
     }

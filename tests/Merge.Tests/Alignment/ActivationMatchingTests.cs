@@ -70,9 +70,8 @@ public class ActivationMatchingTests
     public void Straight_through_is_at_least_as_good_at_the_middle_as_weights() => With(Tied, loss =>
     {
         DecoderWeights a = Random(Tied, 3), b = Random(Tied, 8);
-        double Middle(AlignmentBy by) => loss.Of(LineLosses.Place(
-            a.ToFlat(), ModelAlignment.Of(a, b, by, new(),
-            loss, new() { Steps = 8, LearningRate = 0.02 }).Aligned.ToFlat(), 0.5));
+        double Middle(AlignmentBy by) => loss.Of(LineLosses.Place(a.ToFlat(), ModelAlignment.Of(a, b, by,
+            new(), loss, new() { Steps = 8, LearningRate = 0.02 }).Aligned.ToFlat(), 0.5));
         double weights = Middle(AlignmentBy.Weights), learnt = Middle(AlignmentBy.StraightThrough);
         TestContext.Out.WriteLine($"{weights} by weights, {learnt} learnt");
         Assert.That(learnt, Is.LessThan(weights));
