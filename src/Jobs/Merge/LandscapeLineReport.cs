@@ -55,7 +55,7 @@ sealed class LandscapeLineReport(LandscapeLineResult result)
         return page;
     }
 
-    JsonObject Data(LandscapePair pair, string[] names) => new()
+    static JsonObject Data(LandscapePair pair, string[] names) => new()
     {
         ["from"] = names[pair.From], ["to"] = names[pair.To],
         ["svg"] = Chart(pair),
