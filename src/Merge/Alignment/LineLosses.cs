@@ -5,21 +5,8 @@ namespace HeadTap.Merge;
 /// <param name="Losses">Mean cross-entropy at each, nats.</param>
 public sealed record LineLosses(IReadOnlyList<double> Alphas, IReadOnlyList<double> Losses)
 {
-    /// <summary>
-    /// <c>max_a [ L((1 - a) A + a B) - ((1 - a) L(A) + a L(B)) ]</c>: 0 where no place is above the line
-    /// between the ends, NaN where a loss is not finite.
-    /// </summary>
-    public double Height
-    {
-        get
-        {
-            double height = 0;
-            for (int i = 0; i < Losses.Count; i++)
-                height = Math.Max(height,
-                    Losses[i] - ((1 - Alphas[i]) * Losses[0] + Alphas[i] * Losses[^1]));
-            return height;
-        }
-    }
+    /// <summary>How far they rise above the straight line between the ends.</summary>
+    public double Height => LossBarrier.Of(Alphas, Losses).Height;
 
     /// <summary>Measures it.</summary>
     /// <param name="loss">The texts.</param>
@@ -35,8 +22,7 @@ public sealed record LineLosses(IReadOnlyList<double> Alphas, IReadOnlyList<doub
         ArgumentNullException.ThrowIfNull(loss);
         ArgumentNullException.ThrowIfNull(a);
         ArgumentNullException.ThrowIfNull(b);
-        ArgumentOutOfRangeException.ThrowIfLessThan(points, 2);
-        double[] alphas = [.. Enumerable.Range(0, points).Select(i => i / (points - 1.0))];
+        double[] alphas = LossLine.Alphas(points);
         double[] losses = new double[points];
         for (int i = 0; i < points; i++)
         {
