@@ -1,7 +1,6 @@
 using System.Text.Json.Nodes;
 using HeadTap.Merge;
 using HeadTap.Models;
-using HeadTap.Runtime;
 
 namespace HeadTap.Cli.Tests;
 

@@ -29,7 +29,7 @@ public class TrainingBranchesTests
         return s_config with { Data = new TrainingData { Files = [At("text.txt")] } };
     }
 
-    string Branch(string folder, int step, ulong order, CancellationToken stop = default, Action? each = null)
+    string Branch(string folder, int step, ulong order, Action? each = null, CancellationToken stop = default)
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
         var branches = new TrainingBranches(device, Config(), TrainingTexts.Load(Config()), At(folder),
@@ -88,11 +88,11 @@ public class TrainingBranchesTests
         string whole = Branch("whole", 4, 7);
         using var stop = new CancellationTokenSource();
         int steps = 0;
-        Assert.That(() => Branch("parts", 4, 7, stop.Token, () =>
+        Assert.That(() => Branch("parts", 4, 7, () =>
         {
             if (++steps == after)
                 stop.Cancel();
-        }), Throws.InstanceOf<OperationCanceledException>());
+        }, stop.Token), Throws.InstanceOf<OperationCanceledException>());
         Assert.That(Directory.Exists(At("parts/child")), Is.False);
         string parts = Branch("parts", 4, 7);
         Assert.That(File.ReadAllBytes(Path.Combine(parts, "model.safetensors")),
