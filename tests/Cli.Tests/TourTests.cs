@@ -46,7 +46,8 @@ public sealed class TourTests
     public void The_question_of_the_lens_is_a_capital_that_the_model_knows()
     {
         TourQuestion currency = Asked(AtlasRelation.Currency, true);
-        TourQuestion unknown = Asked(AtlasRelation.Capital, false), known = Asked(AtlasRelation.Capital, true);
+        TourQuestion unknown = Asked(AtlasRelation.Capital, false);
+        TourQuestion known = Asked(AtlasRelation.Capital, true);
         Assert.That(TourQuestions.KnownCapital([currency, unknown, known]), Is.SameAs(known));
         Assert.That(TourQuestions.KnownCapital([currency, unknown]), Is.SameAs(unknown));
     }
