@@ -26,6 +26,7 @@ public static class LandscapeLineJob
                 + "more, the two ends among them");
         LandscapeTexts texts = options.Texts.Read(models[0], ModelFolder.ReadConfig(models[0]), context);
         LandscapeFolder.RequirePlace(options.Out);
+        OneVocabulary.Require(models, "have a loss between them");
         foreach (string model in models)
             LoadedModel.RemarkOn(context, model);
         using ComputeDevice device = context.OpenDevice();

@@ -29,6 +29,7 @@ public static class LandscapePlaneJob
         string[] models = [.. options.Model];
         LandscapeTexts texts = options.Texts.Read(models[0], ModelFolder.ReadConfig(models[0]), context);
         LandscapeFolder.RequirePlace(options.Out);
+        OneVocabulary.Require(models, "have a loss between them");
         foreach (string model in models)
             LoadedModel.RemarkOn(context, model);
         PlaneBasis? basis = options.Directions switch

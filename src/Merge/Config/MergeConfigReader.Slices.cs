@@ -60,8 +60,8 @@ public sealed partial class MergeConfigReader
         if (end - first != layers)
             throw Wrong(placed!, $"{OutLayers} is {Counted.Of(end - first, "layer")} and {LayerRange} "
                 + $"{layers}; expected as many");
-        (MergeParent Parent, int From, int To)[] models = method.Base == BaseUse.None ? all
-            : [.. all.Where(s => s.Parent.Folder != baseModel)];
+        (MergeParent Parent, int From, int To)[] models =
+            BesideBase(sources, all, s => s.Parent.Folder, method, baseModel);
         MergeSlice slice = new()
         {
             FirstLayer = first, Layers = layers, Models = [.. models.Select(s => s.Parent)],

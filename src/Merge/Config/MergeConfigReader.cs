@@ -111,8 +111,20 @@ public sealed partial class MergeConfigReader
         if (node is not YamlSequenceNode { Children.Count: > 0 } list)
             throw Wrong(node, "models is no list; expected a list of models");
         MergeParent[] all = [.. list.Children.Select(c => Parent(c, method))];
-        // mergekit lists the base among the models, or not; it is no parent of its own task vectors.
-        return method.Base == BaseUse.None ? all : [.. all.Where(m => m.Folder != baseModel)];
+        return BesideBase(node, all, m => m.Folder, method, baseModel);
+    }
+
+    // mergekit lists the base among the models, or not: it is no parent of its own task vectors. Where a
+    // method has no base, base_model names the first of two, wherever it stands: slerp is there at t = 0.
+    T[] BesideBase<T>(
+        YamlNode node, T[] all, Func<T, string> folder, MergeMethod method, string? baseModel)
+    {
+        if (method.Base != BaseUse.None)
+            return [.. all.Where(m => folder(m) != baseModel)];
+        if (method is not Slerp || baseModel is null)
+            return all;
+        return all.Any(m => folder(m) == baseModel) ? [.. all.OrderByDescending(m => folder(m) == baseModel)]
+            : throw Wrong(node, "base_model is none of the models; slerp begins at it");
     }
 
     MergeParent Parent(YamlNode node, MergeMethod method)

@@ -16,6 +16,15 @@ public class ElementwiseTests
         Assert.That(y.ToArray(), Is.EqualTo((float[])[0, 1, 1]));
     }
 
+    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.All))]
+    public void A_copy_onto_itself_changes_nothing(string device)
+    {
+        using var arena = new TensorArena(TestDevice.Open(device), 256);
+        Tensor x = arena.Upload("x", Normal(1, 37), 37);
+        new Ops(arena.Device).Copy(x, x);
+        Assert.That(x.ToArray(), Is.EqualTo(Normal(1, 37)));
+    }
+
     [Test]
     public void A_wrong_length_is_named_in_the_error()
     {

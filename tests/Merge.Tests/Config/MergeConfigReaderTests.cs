@@ -53,6 +53,19 @@ public class MergeConfigReaderTests
         });
     }
 
+    [Test]
+    public void Slerp_begins_at_the_base_wherever_it_stands()
+    {
+        const string models = "merge_method: slerp\nmodels: [{model: a}, {model: b}]\nparameters: {t: 0.2}\n";
+        string[] Order(string more) => [.. MergeConfigReader.Parse(models + more, "s.yml").Models
+            .Select(m => m.Folder)];
+        Assert.That(Order(""), Is.EqualTo((string[])["a", "b"]));
+        Assert.That(Order("base_model: a"), Is.EqualTo((string[])["a", "b"]));
+        Assert.That(Order("base_model: b"), Is.EqualTo((string[])["b", "a"]));
+        Assert.That(() => Order("base_model: c"), Throws.TypeOf<UserException>()
+            .With.Message.Contains("base_model is none of the models"));
+    }
+
     [TestCase("merge_method: ties", "merge_method: tise", 1, "merge_method: \"tise\" is no method; ")]
     [TestCase("base_model: base\n", "", 1, "base_model is missing; ties needs one")]
     [TestCase("density: 0.5", "density: 1.5", 7, "density is 1.5; expected 0 to 1")]
@@ -100,7 +113,7 @@ public class MergeConfigReaderTests
             string values = string.Concat(method.Parameters.Select(p => $"  {p.Name}: "
                 + (p.IsSwitch ? "true" : p.IsWhole || p.Least > 0 ? "3" : "0.25") + "\n"));
             MergeConfig config = MergeConfigReader.Parse(
-                $"merge_method: {method.Name}\nbase_model: b\nmodels:\n{models}"
+                $"merge_method: {method.Name}\nbase_model: {(method is Slerp ? "m0" : "b")}\nmodels:\n{models}"
                 + (method is MeasuredMethod ? "text_file: t.txt\n" : "")
                 + (values.Length > 0 ? $"parameters:\n{values}" : ""), "m.yml");
             Assert.That(config.Method.Name, Is.EqualTo(method.Name));

@@ -96,7 +96,7 @@ public sealed unsafe partial class Ops
             return;
         if (Host)
             ElementwiseHost.Copy(source.Pointer, destination.Pointer, source.Length);
-        else
+        else if (Place(source) != Place(destination)) // OpenCL refuses a copy onto itself
             source.View.CopyTo(Gpu.DefaultStream, destination.View);
     }
 
@@ -116,6 +116,13 @@ public sealed unsafe partial class Ops
             (_maskedCopy ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>>(
                 ElementwiseKernels.MaskedCopy))(
                 Elements(source.Length), source.View, mask.View, destination.View);
+    }
+
+    // Not an address: OpenCL's is a handle and an offset added up.
+    static (MemoryBuffer, long) Place(Tensor tensor)
+    {
+        IContiguousArrayView view = tensor.View;
+        return (view.Buffer, view.Index);
     }
 
     // The launch of a kernel with ColumnGroup.
