@@ -161,6 +161,8 @@ public sealed class UnlearnSweepTests
         Assert.That(Headtap.Refused("unlearn", "report", "--sweep", folder["alone"], "--rule", "perplexity",
             "--out", folder["page.html"]), Does.Contain("--rule perplexity needs a keep set"));
         Assert.That(File.Exists(folder["page.html"]), Is.False);
+        Headtap.Done("unlearn", "report", "--sweep", folder["alone"], "--out", folder["page.html"]);
+        Assert.That(File.ReadAllText(folder["page.html"]), Does.Contain("zero"));
     }
 
     internal static TemporaryFolder Sets()

@@ -113,7 +113,8 @@ public class MergeConfigReaderTests
             string values = string.Concat(method.Parameters.Select(p => $"  {p.Name}: "
                 + (p.IsSwitch ? "true" : p.IsWhole || p.Least > 0 ? "3" : "0.25") + "\n"));
             MergeConfig config = MergeConfigReader.Parse(
-                $"merge_method: {method.Name}\nbase_model: {(method is Slerp ? "m0" : "b")}\nmodels:\n{models}"
+                $"merge_method: {method.Name}\nbase_model: {(method is Slerp ? "m0" : "b")}\n"
+                + $"models:\n{models}"
                 + (method is MeasuredMethod ? "text_file: t.txt\n" : "")
                 + (values.Length > 0 ? $"parameters:\n{values}" : ""), "m.yml");
             Assert.That(config.Method.Name, Is.EqualTo(method.Name));
