@@ -9,33 +9,28 @@ namespace HeadTap.Cli;
 /// <param name="test">Whether the verb measures a second set too.</param>
 sealed class LandscapeTextOptions(bool test)
 {
-    readonly Option<string?> _file = File("--text-file", "the texts, as eval takes them");
-    readonly Option<string?> _batch = Batch("--batch",
-        "the texts as a list of lists of token ids, or of texts, each within the context");
+    readonly TextOrBatchOptions _text = new();
     readonly Option<string?> _testFile = File("--test-text-file", "other texts, measured too");
     readonly Option<string?> _testBatch = Batch("--test-batch", "other texts as a list, measured too");
     readonly Option<int> _context = GlobalOptions.Number("--context", 0,
         "tokens a window sees; 0 takes the model's context");
-    readonly TextRuleOptions _rules = new("document");
 
     /// <summary>Adds the options to a verb.</summary>
     internal void AddTo(Command command)
     {
+        _text.AddTo(command);
         Option[] tests = test ? [_testFile, _testBatch] : [];
-        foreach (Option option in (Option[])[_file, _batch, .. tests, _context])
+        foreach (Option option in (Option[])[.. tests, _context])
             command.Options.Add(option);
-        _rules.AddTo(command);
     }
 
     /// <summary>Returns the texts of a parsed command line.</summary>
     internal LandscapeTextsRequest Read(ParseResult parsed) => new()
     {
-        TextFile = parsed.GetValue(_file),
-        Batch = parsed.GetValue(_batch),
+        Text = _text.Read(parsed),
         TestTextFile = test ? parsed.GetValue(_testFile) : null,
         TestBatch = test ? parsed.GetValue(_testBatch) : null,
         Context = parsed.GetValue(_context),
-        Rules = _rules.Read(parsed),
     };
 
     static PathOption<string?> File(string name, string description) => new(name, PathUse.Reads)

@@ -27,17 +27,37 @@ public sealed record TextOrBatchRequest
     /// predict.</exception>
     internal IReadOnlyList<int[]> Read(string folder, JobContext context)
     {
+        Require();
+        ModelConfig config = ModelFolder.ReadConfig(folder);
+        return Rows(ModelText.Open(folder, config, Rules, context), config, TextFile, Batch)!;
+    }
+
+    /// <summary>Refuses no texts, two kinds of them, and rules that no file obeys.</summary>
+    /// <param name="test">Another file of texts, read by the same rules; null for none.</param>
+    /// <exception cref="UserException">One of these is so.</exception>
+    internal void Require(string? test = null)
+    {
         if (TextFile is null == Batch is null)
             throw new UserException($"{(TextFile is null ? "no texts" : "texts of two kinds")}; expected "
                 + $"{Field.Of(nameof(TextFile))} or {Field.Of(nameof(Batch))}, one of them");
-        Rules.RequireObeyed(TextFile, nameof(TextFile));
-        ModelText text = ModelText.Open(folder, ModelFolder.ReadConfig(folder), Rules, context);
-        IReadOnlyList<int[]> rows = Batch is not null ? text.Batch(Batch)
-            : [.. text.Documents(TextFile!).Select(t => text.Required().Encode(t))];
+        Rules.RequireObeyed([.. new[] { TextFile, test }.OfType<string>()], nameof(TextFile));
+    }
+
+    /// <summary>Reads a file of texts or a batch; null where neither is given.</summary>
+    /// <exception cref="UserException">The file cannot be read, a row does not fit the model, or there is
+    /// nothing to predict.</exception>
+    internal static int[][]? Rows(ModelText text, ModelConfig config, string? file, string? batch)
+    {
+        if (file is null && batch is null)
+            return null;
+        int[][] rows = file is not null
+            ? [.. text.Documents(file).Select(t => text.Required().Encode(t))] : [.. text.Batch(batch!)];
         text.RemarkWithout(rows);
         rows = [.. rows.Select(text.Row)];
-        return rows.Any(row => row.Length > 1) ? rows : throw new UserException(
-            $"{Quoted.Path(Batch ?? TextFile!)}: no text has two tokens, so there is nothing to predict; "
+        if (batch is not null)
+            new SequenceBatch(rows).Validate(config);
+        return rows.Any(r => r.Length > 1) ? rows : throw new UserException(
+            $"{Quoted.Path(file ?? batch!)}: no text has two tokens, so there is nothing to predict; "
             + "expected a longer text");
     }
 

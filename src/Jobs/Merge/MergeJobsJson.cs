@@ -7,7 +7,5 @@ namespace HeadTap.Jobs;
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, Converters = [typeof(JsonNumberConverter)])]
 [JsonSerializable(typeof(MergeRunResult))]
 [JsonSerializable(typeof(IReadOnlyList<MergeMethodRow>))]
-[JsonSerializable(typeof(LandscapeLineResult))]
-[JsonSerializable(typeof(LandscapePlaneResult))]
 [JsonSerializable(typeof(MergeAlignResult))]
 public sealed partial class MergeJobsJson : JsonSerializerContext;

@@ -44,7 +44,7 @@ sealed class LandscapeCurvatureCommand
     {
         LandscapeCurvatureResult result = run.RunJob(context => LandscapeCurvatureJob.Run(options, context));
         if (run.Json)
-            return run.WriteJson(result, LandscapeMeasuresJson.Default.LandscapeCurvatureResult);
+            return run.WriteJson(result, LandscapeJobsJson.Default.LandscapeCurvatureResult);
         run.Line($"loss {Number(result.Loss)} nats");
         Table table = Invocation.Table("", "eigenvalue", "error");
         foreach ((int i, CurvatureEigenvalue e) in result.Eigenvalues.Index())

@@ -58,7 +58,7 @@ sealed class LandscapeCurveCommand
     {
         LandscapeCurveResult result = run.RunJob(context => LandscapeCurveJob.Run(options, context));
         if (run.Json)
-            return run.WriteJson(result, LandscapeMeasuresJson.Default.LandscapeCurveResult);
+            return run.WriteJson(result, LandscapeJobsJson.Default.LandscapeCurveResult);
         Table table = Invocation.Table("", "highest loss", "barrier");
         Invocation.Row(table, "path", $"{result.MaxLoss:0.0000}", $"{result.Barrier:0.0000}");
         Invocation.Row(

@@ -49,7 +49,7 @@ sealed class LandscapeInstabilityCommand
         LandscapeInstabilityResult result =
             run.RunJob(context => LandscapeInstabilityJob.Run(options, context));
         if (run.Json)
-            return run.WriteJson(result, LandscapeMeasuresJson.Default.LandscapeInstabilityResult);
+            return run.WriteJson(result, LandscapeJobsJson.Default.LandscapeInstabilityResult);
         Table table = Invocation.Table("step", "error", "loss");
         foreach (InstabilityRow c in result.Children)
             Invocation.Row(table, $"{c.Step}", $"{c.ErrorInstability:0.00%}", $"{c.LossInstability:0.0000}");

@@ -44,7 +44,7 @@ sealed class LandscapeLineCommand
     {
         LandscapeLineResult found = run.RunJob(context => LandscapeLineJob.Run(options, context));
         if (run.Json)
-            return run.WriteJson(found, MergeJobsJson.Default.LandscapeLineResult);
+            return run.WriteJson(found, LandscapeJobsJson.Default.LandscapeLineResult);
         Table table = new Table().Border(TableBorder.Simple);
         foreach (string column in (string[])["alpha", "loss", "accuracy", .. found.TestBarrier is null
             ? (string[])[] : ["test loss", "test accuracy"]])

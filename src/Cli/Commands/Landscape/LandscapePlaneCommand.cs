@@ -56,7 +56,7 @@ sealed class LandscapePlaneCommand
     {
         LandscapePlaneResult found = run.RunJob(context => LandscapePlaneJob.Run(options, context));
         if (run.Json)
-            return run.WriteJson(found, MergeJobsJson.Default.LandscapePlaneResult);
+            return run.WriteJson(found, LandscapeJobsJson.Default.LandscapePlaneResult);
         foreach (LandscapeMark mark in found.Models)
             run.Line($"{mark.Model}  at {mark.X:0.####}, {mark.Y:0.####}  loss {mark.Loss:0.0000}  accuracy "
                 + $"{mark.Accuracy:P2}");

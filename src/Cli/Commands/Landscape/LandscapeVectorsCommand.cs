@@ -55,7 +55,7 @@ sealed class LandscapeVectorsCommand
     {
         LandscapeVectorsResult result = run.RunJob(context => LandscapeVectorsJob.Run(options, context));
         if (run.Json)
-            return run.WriteJson(result, LandscapeMeasuresJson.Default.LandscapeVectorsResult);
+            return run.WriteJson(result, LandscapeJobsJson.Default.LandscapeVectorsResult);
         Table table = Invocation.Table(["", "norm", .. result.Models.Select(m => $"cosine with {m.Name}")]);
         foreach ((int i, VectorModel m) in result.Models.Index())
             Invocation.Row(table, [$"{m.Name} {m.Folder}", Number(result.All.Norms[i]),
