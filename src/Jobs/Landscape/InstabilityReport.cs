@@ -23,7 +23,7 @@ static class InstabilityReport
     /// <summary>The page.</summary>
     internal static HtmlReport Page(LandscapeInstabilityResult result) => new HtmlReport("Instability")
         .Paragraph((result.StableFrom is { } step
-            ? $"Children that part at step {step} or later end in one basin"
+            ? $"Children that part at step {step} end in one basin, at no earlier step asked for"
             : "At no step asked for do children end in one basin")
             + $": their error rises by less than {NumberText.Of(result.Threshold, "0.# %")} between them.")
         .Figure(BySteps(result),

@@ -104,12 +104,17 @@ public static class LandscapeCurvatureJob
         return result;
     }
 
+    const int MostSteps = 10_000;
+
     static void Check(LandscapeCurvatureOptions options, long parameters)
     {
         foreach ((string name, int value) in ((string, int)[])[(nameof(options.Top), options.Top),
             (nameof(options.Steps), options.Steps), (nameof(options.Probes), options.Probes)])
             if (value < 1)
                 throw new UserException($"{Field.Of(name)} is {value}; expected at least 1");
+        if (options.Steps > MostSteps)
+            throw new UserException($"{Field.Of(nameof(options.Steps))} is {options.Steps}; expected at most "
+                + $"{MostSteps}");
         if (options.Top > parameters)
             throw new UserException($"{Field.Of(nameof(options.Top))} is {options.Top}; the model has "
                 + $"{Counted.Of(parameters, "parameter")}, and so many eigenvalues");

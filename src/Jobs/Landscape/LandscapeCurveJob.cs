@@ -62,6 +62,7 @@ public sealed record CurvePoint(double T, double Loss, double Accuracy, double L
 public static class LandscapeCurveJob
 {
     const string PointRows = "points.jsonl";
+    const int MostBends = 64; // each takes three vectors of all parameters
 
     /// <summary>Runs the job, or continues it in its folder.</summary>
     /// <exception cref="UserException">The models do not fit together, an option does not fit, or the folder
@@ -96,8 +97,8 @@ public static class LandscapeCurveJob
                 AtomicFolder.Write(bends[b], into => space.Model.Save(into, first));
             }
         var result = new LandscapeCurveResult(options.Out, points,
-            points.Max(p => p.Loss), Barrier(points, p => p.Loss),
-            points.Max(p => p.LineLoss), Barrier(points, p => p.LineLoss), bends);
+            Most(points.Select(p => p.Loss)), Barrier(points, p => p.Loss),
+            Most(points.Select(p => p.LineLoss)), Barrier(points, p => p.LineLoss), bends);
         MeasureFiles.WriteCsv(run.At("points.csv"), "t,loss,accuracy,line_loss,line_accuracy",
             points.Select(p =>
                 (IReadOnlyList<object?>)[p.T, p.Loss, p.Accuracy, p.LineLoss, p.LineAccuracy]));
@@ -107,9 +108,12 @@ public static class LandscapeCurveJob
         return result;
     }
 
-    // The highest point above the straight line between the losses of the ends.
     static double Barrier(IReadOnlyList<CurvePoint> points, Func<CurvePoint, double> loss)
-        => points.Max(p => loss(p) - ((1 - p.T) * loss(points[0]) + p.T * loss(points[^1])));
+        => LossBarrier.Of([.. points.Select(p => p.T)], [.. points.Select(loss)]).Height;
+
+    // Enumerable.Max takes NaN for the smallest number.
+    static double Most(IEnumerable<double> losses)
+        => losses.Aggregate(double.NegativeInfinity, Math.Max);
 
     static PathShape Check(LandscapeCurveOptions options)
     {
@@ -124,6 +128,10 @@ public static class LandscapeCurveJob
                 (nameof(options.CheckpointEvery), options.CheckpointEvery, 1)])
             if (value < least)
                 throw new UserException($"{Field.Of(name)} is {value}; expected at least {least}");
+        if (options.Bends > MostBends || options.Points > LossLine.MostPoints)
+            throw new UserException($"{Field.Of(nameof(options.Bends))} is {options.Bends} and "
+                + $"{Field.Of(nameof(options.Points))} {options.Points}; expected at most {MostBends} and "
+                + $"{LossLine.MostPoints}");
         if (!(options.Lr > 0))
             throw new UserException(
                 $"{Field.Of(nameof(options.Lr))} is {options.Lr}; expected a number above 0");

@@ -154,10 +154,14 @@ public static class LandscapeInstabilityJob
     static InstabilityRow Row(Instability i) => new(i.Step, i.ErrorInstability, i.LossInstability,
         [.. i.Points.Select(p => new InstabilityLinePoint(p.Alpha, p.Loss, p.Accuracy))]);
 
+    // The line is measured on the validation texts, where there are some.
+    static string DataHash(TrainingTexts texts) => texts.Validation is { } validation
+        ? $"{texts.Train.Hash} {validation.Hash}" : texts.Train.Hash;
+
     static Manifest Call(LandscapeInstabilityOptions options, TrainingConfig config, TrainingTexts texts,
         int[] steps, ComputeDevice device) => new()
     {
-        Command = "landscape instability", Seed = config.Seed, DataHash = texts.Train.Hash,
+        Command = "landscape instability", Seed = config.Seed, DataHash = DataHash(texts),
         ModelHash = config.Model.From is { } from ? ModelFolder.Hash(from) : null,
         Device = device.Name, Precision = device.Precision.ManifestName(),
         Options = new JsonObject

@@ -21,9 +21,9 @@ public static class LandscapeLineJob
         if (models.Length < 2)
             throw new UserException($"{Counted.Of(models.Length, "model")}; expected two or more, between "
                 + "which the lines run");
-        if (options.Points < 2)
-            throw new UserException($"{Field.Of(nameof(options.Points))} is {options.Points}; expected 2 or "
-                + "more, the two ends among them");
+        if (options.Points is < 2 or > LossLine.MostPoints)
+            throw new UserException($"{Field.Of(nameof(options.Points))} is {options.Points}; expected 2 to "
+                + $"{LossLine.MostPoints}, the two ends among them");
         LandscapeTexts texts = options.Texts.Read(models[0], ModelFolder.ReadConfig(models[0]), context);
         LandscapeFolder.RequirePlace(options.Out);
         OneVocabulary.Require(models, "have a loss between them");

@@ -14,6 +14,9 @@ public static class LandscapePlaneJob
     // The side of the grid about models, as a multiple of their box: a fifth of it is free on each side.
     const double AroundModels = 1.4;
 
+    // 1001 x 1001 points are an hour at 280 a second, and a page of 20 MB.
+    const int MostSize = 1001;
+
     /// <summary>The words that options take for directions.</summary>
     public static IReadOnlyList<string> Directions { get; } = [Random, Models, Components];
 
@@ -89,9 +92,9 @@ public static class LandscapePlaneJob
                 + "the random directions go");
         if (options.Model.Count == 0)
             throw new UserException("no model; expected some");
-        if (options.Size < 2)
-            throw new UserException(
-                $"{Field.Of(nameof(options.Size))} is {options.Size}; expected 2 or more points of a side");
+        if (options.Size is < 2 or > MostSize)
+            throw new UserException($"{Field.Of(nameof(options.Size))} is {options.Size}; expected 2 to "
+                + $"{MostSize} points of a side");
         if (options.Range is { } range && !(range > 0 && double.IsFinite(range)))
             throw new UserException(
                 $"{Field.Of(nameof(options.Range))} is {range}; expected a number above 0");

@@ -29,7 +29,10 @@ static class LandscapePlaneScript
         const palette = data.palette.map(c => [1, 3, 5].map(i => parseInt(c.slice(i, i + 2), 16)));
         let values, place, low, high, yaw = -0.7, pitch = 0.6, projected = [];
         const finite = data.loss.filter(v => v !== null);
-        log.checked = Math.min(...finite) > 0 && Math.max(...finite) > 3 * Math.min(...finite);
+        // Not Math.min(...values): a call takes some 100000 arguments at most.
+        const least = all => all.reduce((a, b) => Math.min(a, b), Infinity);
+        const most = all => all.reduce((a, b) => Math.max(a, b), -Infinity);
+        log.checked = least(finite) > 0 && most(finite) > 3 * least(finite);
 
         const share = v => Math.min(1, Math.max(0, (place(v) - low) / (high - low)));
         const mix = t => {
@@ -45,9 +48,9 @@ static class LandscapePlaneScript
         function prepare() {
           values = data[what.value];
           const known = values.filter(v => v !== null);
-          const logarithmic = log.checked && Math.min(...known) > 0;
+          const logarithmic = log.checked && least(known) > 0;
           place = logarithmic ? Math.log : v => v;
-          low = place(Math.min(...known)); high = place(Math.max(...known));
+          low = place(least(known)); high = place(most(known));
           if (!(high > low)) high = low + 1e-9;
         }
 

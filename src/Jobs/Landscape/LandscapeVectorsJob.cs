@@ -69,6 +69,8 @@ public static class LandscapeVectorsJob
         return result;
     }
 
+    const double MostLambda = 1000;
+
     static VectorSum[] Check(LandscapeVectorsOptions options)
     {
         int models = options.Model.Count;
@@ -79,8 +81,12 @@ public static class LandscapeVectorsJob
             : options.Analogy.Count > 0 ? nameof(options.Analogy)
             : options.Lambda.Count > 0 ? nameof(options.Lambda) : null;
         if (idle is not null)
-            throw new UserException($"{Field.Of(idle)} is of losses; expected {Field.Of("TextFile")} or "
-                + $"{Field.Of("Batch")} too");
+            throw new UserException($"{Field.Of(idle)} needs texts; give {Field.Of("TextFile")} or "
+                + Field.Of("Batch"));
+        foreach (double lambda in options.Lambda)
+            if (!(Math.Abs(lambda) <= MostLambda))
+                throw new UserException($"{Field.Of(nameof(options.Lambda))} is {lambda}; expected "
+                    + $"-{MostLambda} to {MostLambda}");
         return [.. options.Analogy.Select(a => VectorSum.Analogy(a, models, nameof(options.Analogy)))];
     }
 

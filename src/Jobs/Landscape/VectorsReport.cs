@@ -11,7 +11,7 @@ static class VectorsReport
     {
         string[] names = [.. result.Models.Select(m => m.Name)];
         return SvgChart.HeatMap("Cosines between task vectors", names, names,
-            (a, b) => result.All.Cosines[a][b] ?? double.NaN);
+            (a, b) => result.All.Cosines[a][b] ?? double.NaN, "0.00");
     }
 
     /// <summary>The page.</summary>

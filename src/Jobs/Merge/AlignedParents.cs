@@ -6,26 +6,37 @@ namespace HeadTap.Jobs;
 
 /// <summary>
 /// The models of a merge in one order: that of the base, or else of the first model. Copies lie in a
-/// temporary folder until this is disposed.
+/// folder beside the merge until this is disposed.
 /// </summary>
 sealed class AlignedParents : IDisposable
 {
-    readonly string _folder = Directory.CreateTempSubdirectory("headtap-align-").FullName;
+    readonly string _folder;
 
-    AlignedParents() { }
+    // What a killed call left under this name is of no use.
+    AlignedParents(string folder)
+    {
+        _folder = folder;
+        if (Directory.Exists(folder))
+            Directory.Delete(folder, recursive: true);
+        AtomicFolder.RequireNew(folder);
+        Directory.CreateDirectory(folder);
+    }
 
     /// <summary>The merge of the copies.</summary>
     internal MergeConfig Config { get; private set; } = null!;
 
     /// <summary>Aligns the models of a merge.</summary>
+    /// <param name="config">The merge.</param>
+    /// <param name="by">By what.</param>
+    /// <param name="folder">For the copies.</param>
+    /// <param name="context">Device, progress, cancellation.</param>
     /// <exception cref="UserException">The models do not fit together, or texts are missing.</exception>
-    internal static AlignedParents Of(MergeConfig config, AlignmentBy by, string? textFile,
-        JobContext context)
+    internal static AlignedParents Of(MergeConfig config, AlignmentBy by, string folder, JobContext context)
     {
-        var aligned = new AlignedParents();
+        var aligned = new AlignedParents(folder);
         try
         {
-            aligned.Write(config, by, textFile, context);
+            aligned.Write(config, by, config.AlignText, context);
             return aligned;
         }
         catch
@@ -48,7 +59,7 @@ sealed class AlignedParents : IDisposable
         for (int m = 0; m < config.Models.Count; m++)
         {
             MergeParent parent = config.Models[m];
-            if (parent.Folder == first)
+            if (RealPath.Comparer.Equals(RealPath.Of(parent.Folder), RealPath.Of(first)))
             {
                 models.Add(parent);
                 continue;

@@ -108,6 +108,10 @@ public static class MergeAlignJob
         using var loss = new TextLoss(device, a.Config, texts, gradients: by == AlignmentBy.StraightThrough);
         float[] first = a.ToFlat();
         LineLosses before = Line(loss, first, b.ToFlat(), options.Points, "barrier before", context);
+        for (int end = 0; end < 2; end++)
+            if (!double.IsFinite(before.Losses[end == 0 ? 0 : ^1]))
+                throw new UserException($"{Quoted.Path(options.Model[end])}: the loss on the texts is "
+                    + $"{before.Losses[end == 0 ? 0 : ^1]}; expected a finite one");
         ModelAlignment alignment = ModelAlignment.Of(a, b, by, new AlignmentOptions { Stream = stream }, loss,
             Learning(options), share => context.Report("aligning", share));
         float[] aligned = alignment.Aligned.ToFlat();

@@ -90,18 +90,22 @@ public sealed record MergeRunOptions
         Take(all, method, "lambda", nameof(Lambda), Lambda);
         foreach (string setting in Set)
             TakeSetting(all, method, setting);
+        if (Base is not null && method.Base == BaseUse.None && method is not Slerp)
+            throw new UserException($"{method.Name} has no base; leave {Field.Of(nameof(Base))} out");
+        MergeParent[] given = [.. Model.Select((folder, m) =>
+        {
+            var own = new Dictionary<string, ParameterValue>();
+            Take(own, method, MergeParameter.Weight.Name, nameof(Weight),
+                Weight.Count > 0 ? Weight[m] : null);
+            return new MergeParent(folder, own) { Data = DataOf(m) };
+        })];
         var config = new MergeConfig
         {
             Method = method, BaseModel = Base, Parameters = all, Seed = seed, AlignText = AlignText,
             Align = Align is null ? null : MergeAlignJob.Choice(Align, nameof(Align), MergeAlignJob.Kinds),
             Data = DataOf(-1),
-            Models = [.. Model.Select((folder, m) =>
-            {
-                var own = new Dictionary<string, ParameterValue>();
-                Take(own, method, MergeParameter.Weight.Name, nameof(Weight),
-                    Weight.Count > 0 ? Weight[m] : null);
-                return new MergeParent(folder, own) { Data = DataOf(m) };
-            })],
+            Models = MergeConfig.BesideBase(given, m => m.Folder, method, Base) ?? throw new UserException(
+                $"{Field.Of(nameof(Base))} is none of the models; slerp begins at it"),
         };
         return config.Problem(Field.Of(nameof(Base)), Field.Of(nameof(TextFile)),
             Field.Of(nameof(AlignText))) is { } problem
@@ -193,7 +197,7 @@ public static class MergeRunJob
             OneVocabulary.Require(
                 config.Models.Select(m => m.Folder).Append(config.BaseModel).OfType<string>(), "merge");
         using AlignedParents? aligned = config.Align is { } by
-            ? AlignedParents.Of(config, by, config.AlignText, context) : null;
+            ? AlignedParents.Of(config, by, options.Out + ".aligned", context) : null;
         MergeConfig ready =
             MergeMeasuring.Measured(aligned?.Config ?? config, options.Rules, context, out JsonArray? data);
         using var run = new MergeRun(ready);
@@ -212,6 +216,20 @@ public static class MergeRunJob
             };
             if (data is not null)
                 made["data"] = data;
+            if (config.Align is { } order)
+                made["align"] = MergeAlignJob.Kinds.First(k => k.By == order).Name;
+            if (config.AlignText is { } alignText)
+                made["align_text"] = new JsonObject
+                {
+                    ["file"] = alignText, ["sha256"] = FileHash.Sha256([alignText]),
+                };
+            if (options.Rules != new TextRules())
+                made["texts"] = new JsonObject
+                {
+                    ["bos"] = options.Rules.Bos, ["bos_token"] = options.Rules.BosToken,
+                    ["special"] = options.Rules.Special, ["fields"] = options.Rules.Fields,
+                    ["lines"] = options.Rules.Lines,
+                };
             new Manifest { Command = "merge run", Seed = config.Seed, Options = made }
                 .Write(Path.Combine(into, "manifest.json"));
         }, share => context.Report("merging", share), context.Cancel);

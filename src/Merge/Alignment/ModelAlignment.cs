@@ -1,3 +1,4 @@
+using MathNet.Numerics;
 using HeadTap.Models;
 using HeadTap.Runtime;
 
@@ -58,15 +59,16 @@ public sealed record ModelAlignment(
             throw new UserException("a rotation of the stream needs models whose LayerNorms are folded");
         if (by != AlignmentBy.Weights && loss is null)
             throw new ArgumentException("This alignment reads texts.", nameof(loss));
-        DecoderSymmetry symmetry = by switch
+        DecoderSymmetry symmetry;
+        try
         {
-            AlignmentBy.Activations => ActivationMatching.Match(loss!.Model.Device, a, b, loss.Batches,
-                options, progress),
-            AlignmentBy.StraightThrough => StraightThrough.Match(a, b, loss!, options, learning ?? new(),
-                progress),
-            _ => WeightMatching.Match(a, b, options,
-                (round, _) => progress?.Invoke(round / (round + 3.0))), // how many there will be is unknown
-        };
+            symmetry = Match(a, b, by, options, loss, learning, progress);
+        }
+        catch (NonConvergenceException e)
+        {
+            throw new UserException("the models cannot be aligned: products of their numbers are not finite",
+                e);
+        }
         DecoderWeights aligned = symmetry.Of(b);
         FreeParts.Copy(a, aligned);
         return new ModelAlignment(aligned, symmetry.Stream switch
@@ -87,4 +89,16 @@ public sealed record ModelAlignment(
     }
 
     static double Moved(int[] order) => order.Where((of, i) => of != i).Count() / (double)order.Length;
+
+    static DecoderSymmetry Match(DecoderWeights a, DecoderWeights b, AlignmentBy by, AlignmentOptions options,
+        TextLoss? loss, StraightThroughOptions? learning, Action<double>? progress)
+        => by switch
+        {
+            AlignmentBy.Activations => ActivationMatching.Match(loss!.Model.Device, a, b, loss.Batches,
+                options, progress),
+            AlignmentBy.StraightThrough => StraightThrough.Match(a, b, loss!, options, learning ?? new(),
+                progress),
+            _ => WeightMatching.Match(a, b, options,
+                (round, _) => progress?.Invoke(round / (round + 3.0))), // how many there will be is unknown
+        };
 }

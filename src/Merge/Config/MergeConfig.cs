@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Merge;
@@ -67,6 +68,9 @@ public sealed record MergeConfig
 
     string? DataProblem(string dataName)
     {
+        if (Method is MeasuredMethod && Models.Select(m => m.Parameters).Append(Parameters).SelectMany(p => p)
+            .FirstOrDefault(p => !p.Value.IsOneNumber) is { Key: { } listed })
+            return $"{listed} is a list; {Method.Name} measures whole models and takes one number";
         if (Method is not MeasuredMethod)
             return Data is null && Models.All(m => m.Data is null) ? null
                 : $"{Method.Name} reads no text; leave {dataName} out";
@@ -112,8 +116,29 @@ public sealed record MergeConfig
                 for (int m = 0; m < models.Count; m++)
                     if (Value(models[m].Parameters, parameter, tensor, depth) is { } own)
                         settings.With(parameter, m, own);
+            if (!settings.Has(parameter, parameter.PerModel ? models.Count : 0))
+                throw new UserException($"{parameter.Name} has no value for {tensor}; give one without a "
+                    + "filter too");
         }
         return settings;
+    }
+
+    /// <summary>The models that a method merges: the base is no parent of its own task vectors; slerp, which
+    /// has none, begins at it, wherever it stands (in mergekit it is there at t = 0).</summary>
+    /// <param name="all">The models as they are listed.</param>
+    /// <param name="folder">The folder of one.</param>
+    /// <param name="method">The method.</param>
+    /// <param name="baseModel">Folder of the base; null for none.</param>
+    /// <returns>Null where slerp's base is none of the models.</returns>
+    public static T[]? BesideBase<T>(
+        T[] all, Func<T, string> folder, MergeMethod method, string? baseModel)
+    {
+        bool IsBase(T one) => RealPath.Comparer.Equals(RealPath.Of(folder(one)), RealPath.Of(baseModel!));
+        if (baseModel is null || (method.Base == BaseUse.None && method is not Slerp))
+            return all;
+        if (method.Base != BaseUse.None)
+            return [.. all.Where(one => !IsBase(one))];
+        return all.Any(IsBase) ? [.. all.OrderByDescending(IsBase)] : null;
     }
 
     static double? Value(IReadOnlyDictionary<string, ParameterValue> values, MergeParameter parameter,

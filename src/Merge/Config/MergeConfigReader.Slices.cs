@@ -12,6 +12,8 @@ public sealed partial class MergeConfigReader
 
     const string LayerRange = "layer_range";
 
+    const int MostLayers = 100_000;
+
     // Not mergekit's: where the slice goes. Without it slices follow each other as they stand.
     const string OutLayers = "out_layers";
 
@@ -82,7 +84,7 @@ public sealed partial class MergeConfigReader
         string folder = Text(Required(keys, map, "model"), "model");
         (int from, int to) = Range(Required(keys, map, LayerRange), LayerRange);
         return (new(folder, keys.TryGetValue("parameters", out YamlNode? given)
-            ? Values(given, method, "parameters") : new Dictionary<string, ParameterValue>()), from, to);
+            ? OwnValues(given, method) : new Dictionary<string, ParameterValue>()), from, to);
     }
 
     (int From, int To) Range(YamlNode node, string key)
@@ -90,7 +92,8 @@ public sealed partial class MergeConfigReader
         int[] ends = node is YamlSequenceNode { Children.Count: 2 } list
             ? [.. list.Children.Select(c => int.TryParse(Text(c, key), NumberStyles.None,
                 CultureInfo.InvariantCulture, out int layer) ? layer : -1)] : [];
-        return ends is [>= 0 and var from, var to] && to > from ? (from, to) : throw Wrong(node,
-            $"{key} is no range; expected [first, end] with 0 <= first < end, the end left out");
+        return ends is [>= 0 and var from, <= MostLayers and var to] && to > from ? (from, to)
+            : throw Wrong(node,
+                $"{key} is no range; expected [first, end] with 0 <= first < end, the end left out");
     }
 }

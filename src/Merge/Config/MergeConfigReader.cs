@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Text;
+using HeadTap.Models;
 using HeadTap.Runtime;
 using YamlDotNet.Core;
 using YamlDotNet.RepresentationModel;
@@ -25,6 +27,9 @@ public sealed partial class MergeConfigReader
 
     readonly string _path;
 
+    const long MostBytes = 1 << 24;
+    const int Deepest = 32;
+
     MergeConfigReader(string path) => _path = path;
 
     /// <summary>Reads and checks a file.</summary>
@@ -32,15 +37,7 @@ public sealed partial class MergeConfigReader
     public static MergeConfig Read(string path)
     {
         ArgumentNullException.ThrowIfNull(path);
-        string text;
-        try
-        {
-            text = File.ReadAllText(path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new UserException($"{Quoted.Path(path)}: cannot be read: {e.Message}");
-        }
+        string text = Encoding.UTF8.GetString(InputFile.ReadAll(path, MostBytes));
         return Parse(text, path);
     }
 
@@ -51,6 +48,7 @@ public sealed partial class MergeConfigReader
         var yaml = new YamlStream();
         try
         {
+            RequireShallow(text, path);
             yaml.Load(new StringReader(text));
         }
         catch (YamlException e)
@@ -66,6 +64,16 @@ public sealed partial class MergeConfigReader
             ? reader.Config(root) with { Text = text }
             : throw new UserException($"{Quoted.Path(path)}: expected one YAML mapping with merge_method and "
                 + "models");
+    }
+
+    // YamlDotNet builds nodes by recursion: 100000 brackets would overflow the stack.
+    static void RequireShallow(string text, string path)
+    {
+        var events = new Parser(new StringReader(text));
+        for (int depth = 0; events.MoveNext();)
+            if ((depth += events.Current!.NestingIncrease) > Deepest)
+                throw new UserException($"{Quoted.Path(path)}: line {events.Current.Start.Line}: mappings "
+                    + $"and lists more than {Deepest} deep");
     }
 
     MergeConfig Config(YamlMappingNode root)
@@ -109,23 +117,15 @@ public sealed partial class MergeConfigReader
     MergeParent[] Models(YamlNode node, MergeMethod method, string? baseModel)
     {
         if (node is not YamlSequenceNode { Children.Count: > 0 } list)
-            throw Wrong(node, "models is no list; expected a list of models");
+            throw Wrong(node, "models is no list with an entry; expected a list of models");
         MergeParent[] all = [.. list.Children.Select(c => Parent(c, method))];
         return BesideBase(node, all, m => m.Folder, method, baseModel);
     }
 
-    // mergekit lists the base among the models, or not: it is no parent of its own task vectors. Where a
-    // method has no base, base_model names the first of two, wherever it stands: slerp is there at t = 0.
     T[] BesideBase<T>(
         YamlNode node, T[] all, Func<T, string> folder, MergeMethod method, string? baseModel)
-    {
-        if (method.Base != BaseUse.None)
-            return [.. all.Where(m => folder(m) != baseModel)];
-        if (method is not Slerp || baseModel is null)
-            return all;
-        return all.Any(m => folder(m) == baseModel) ? [.. all.OrderByDescending(m => folder(m) == baseModel)]
-            : throw Wrong(node, "base_model is none of the models; slerp begins at it");
-    }
+        => MergeConfig.BesideBase(all, folder, method, baseModel)
+            ?? throw Wrong(node, "base_model is none of the models; slerp begins at it");
 
     MergeParent Parent(YamlNode node, MergeMethod method)
     {
@@ -134,7 +134,7 @@ public sealed partial class MergeConfigReader
         Dictionary<string, YamlNode> keys = Keys(map, s_modelKeys, "models: ");
         string folder = Text(Required(keys, map, "model"), "model");
         return new(folder, keys.TryGetValue("parameters", out YamlNode? given)
-            ? Values(given, method, "parameters") : new Dictionary<string, ParameterValue>())
+            ? OwnValues(given, method) : new Dictionary<string, ParameterValue>())
         {
             Data = Data(keys),
         };
@@ -148,6 +148,15 @@ public sealed partial class MergeConfigReader
             throw Wrong(batch!, $"{TextFile} and {Batch} are both given; expected one of them");
         return text ? new MergeData(Text(file!, TextFile), IsBatch: false)
             : rows ? new MergeData(Text(batch!, Batch), IsBatch: true) : null;
+    }
+
+    // What holds for the whole merge would say nothing inside one model.
+    Dictionary<string, ParameterValue> OwnValues(YamlNode node, MergeMethod method)
+    {
+        Dictionary<string, ParameterValue> values = Values(node, method, "parameters");
+        return method.Parameters.FirstOrDefault(p => !p.PerModel && values.ContainsKey(p.Name)) is { } shared
+            ? throw Wrong(node, $"{shared.Name} holds for all models; put it under the merge's parameters")
+            : values;
     }
 
     Dictionary<string, ParameterValue> Values(YamlNode node, MergeMethod method, string where)

@@ -10,6 +10,9 @@ public sealed record ParameterValue(IReadOnlyList<ParameterChoice> Choices)
     /// <summary>One number for all tensors.</summary>
     public static ParameterValue Of(double value) => new([new ParameterChoice(null, [value])]);
 
+    /// <summary>Whether it is the same number for all tensors.</summary>
+    public bool IsOneNumber => Choices is [{ Filter: null, Gradient.Count: 1 }];
+
     /// <summary>The value for a tensor; null where no filter fits.</summary>
     /// <param name="tensor">The tensor's name.</param>
     /// <param name="depth">The tensor's layer over the last layer: 0 for the first and for embeddings, 1 for

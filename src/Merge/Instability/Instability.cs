@@ -23,10 +23,13 @@ public sealed record Instability(int Step, double ErrorInstability, double LossI
     public static Instability Of(int step, IReadOnlyList<InstabilityPoint> points)
     {
         ArgumentNullException.ThrowIfNull(points);
-        return new Instability(step, Height(p => 1 - p.Accuracy), Height(p => p.Loss), points);
+        // Logits that are not finite still have a largest one: an accuracy beside such a loss says nothing.
+        return new Instability(step, Height(p => double.IsFinite(p.Loss) ? 1 - p.Accuracy : double.NaN),
+            Height(p => p.Loss), points);
 
         double Height(Func<InstabilityPoint, double> of)
-            => points.Max(of) - (of(points[0]) + of(points[^1])) / 2;
+            => points.Select(of).Aggregate(double.NegativeInfinity, Math.Max) // Max would pass over NaN
+                - (of(points[0]) + of(points[^1])) / 2;
     }
 
     /// <summary>The first step whose children's error does not rise above a threshold between them; null if

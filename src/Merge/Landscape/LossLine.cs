@@ -5,6 +5,9 @@ namespace HeadTap.Merge;
 /// <summary>The straight line between two models: weights <c>(1 - a) A + a B</c>.</summary>
 public static class LossLine
 {
+    /// <summary>The most points of a line.</summary>
+    public const int MostPoints = 100_001;
+
     /// <summary>Points evenly from 0 to 1, both included.</summary>
     /// <param name="points">Two or more.</param>
     public static double[] Alphas(int points)

@@ -1,6 +1,7 @@
 using HeadTap.Models;
 using HeadTap.Runtime;
 using MathNet.Numerics.LinearAlgebra;
+using MathNet.Numerics.LinearAlgebra.Factorization;
 
 namespace HeadTap.Merge;
 
@@ -111,9 +112,24 @@ public sealed class RegMean : MeasuredMethod
             left += g;
             right += g * MatrixMerge.Of(tensor, weights);
         }
-        Matrix<double> solved = left.Cholesky().Solve(right);
+        Matrix<double> solved = Factor(left).Solve(right);
         return [.. Enumerable.Range(0, (int)tensor.Length).Select(i =>
             (float)solved[i / tensor.Columns, i % tensor.Columns])];
+    }
+
+    // Products of float32 activations are positive definite only up to their rounding: the ridge grows until
+    // the factorisation succeeds.
+    static Cholesky<double> Factor(Matrix<double> left)
+    {
+        double mean = left.Diagonal().Average();
+        for (double ridge = 0; ; ridge = Math.Max(10 * ridge, 1e-9))
+            try
+            {
+                return (left + ridge * mean * Matrix<double>.Build.DenseIdentity(left.RowCount)).Cholesky();
+            }
+            catch (ArgumentException) when (ridge < 1)
+            {
+            }
     }
 
     sealed class Solved(ParentTensor tensor, float[] values) : ITensorMerge

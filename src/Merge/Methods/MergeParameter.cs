@@ -30,7 +30,7 @@ public sealed record MergeParameter(string Name, double? Default, double Least, 
 
     /// <summary>The weight of a model; without one in the configuration each has 1.</summary>
     public static MergeParameter Weight { get; } = new(
-        "weight", 1, double.NegativeInfinity, double.PositiveInfinity, "w_i, the share of model i")
+        "weight", 1, -1e9, 1e9, "w_i, the share of model i")
     {
         PerModel = true,
     };

@@ -58,13 +58,11 @@ public abstract class TaskVectors : MergeMethod
                 for (int m = 0; m < models; m++)
                 {
                     Span<float> vector = vectors.AsSpan(m * n, n);
+                    tensor.ReadTaskVector(m, start, vector); // with weight 0 too: a parent's NaN is refused
                     if (weights[m] == 0)
                         vector.Clear();
                     else
-                    {
-                        tensor.ReadTaskVector(m, start, vector);
                         kept[m].Apply(start, vector);
-                    }
                 }
                 tensor.ReadBase(start, to);
                 double all = weights.Sum();

@@ -33,6 +33,11 @@ public sealed class TensorSettings
             : parameter.Default ?? throw new InvalidOperationException($"{parameter.Name} has no value");
     }
 
+    /// <summary>Whether there is a value for all, a default, or a value of each of so many models.</summary>
+    internal bool Has(MergeParameter parameter, int models) => parameter.Default is not null
+        || _values.ContainsKey((parameter.Name, -1))
+        || (models > 0 && Enumerable.Range(0, models).All(m => _values.ContainsKey((parameter.Name, m))));
+
     /// <summary>Whether a switch is on.</summary>
     internal bool Is(MergeParameter parameter) => Of(parameter) != 0;
 

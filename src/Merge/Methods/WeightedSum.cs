@@ -27,9 +27,9 @@ sealed class WeightedSum(ParentTensor tensor, double[] weights) : ITensorMerge
             for (int model = 0; model < weights.Length; model++)
             {
                 double weight = weights[model];
+                tensor.Read(model, start, values); // with weight 0 too: a parent's NaN is refused
                 if (weight == 0)
                     continue;
-                tensor.Read(model, start, values);
                 if (first)
                     WideSums.Set(sums, values, weight);
                 else

@@ -49,7 +49,18 @@ public sealed class MergeRun : IDisposable
             _base = _opened[folders[^1]];
         ModelConfig sizes = (_base ?? _opened[folders[0]]).Config;
         _sizes = config.Slices.Count == 0 ? sizes : sizes with { Layers = config.Slices.Sum(s => s.Layers) };
-        Parameters = new ParameterLayout(_sizes).TotalLength;
+        var layout = new ParameterLayout(_sizes);
+        Parameters = layout.TotalLength;
+        try
+        {
+            foreach (ParameterSlice slice in layout.Slices) // a tensor that no filter names has no value
+                _ = Settings(slice);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     /// <summary>Why numbers of two model folders cannot be put together, place by place, in a line; null if
@@ -72,7 +83,9 @@ public sealed class MergeRun : IDisposable
     public void Write(string folder, Action<string>? finish = null, Action<double>? progress = null,
         CancellationToken cancellation = default)
     {
-        string tokenizer = _config.TokenizerSource ?? _config.BaseModel ?? _config.Models[0].Folder;
+        string[] folders = [.. _config.Models.Select(m => m.Folder)];
+        string tokenizer = _config.TokenizerSource ?? folders.Prepend(_config.BaseModel).OfType<string>()
+            .FirstOrDefault(ByteBpeTokenizer.ExistsIn) ?? folders[0];
         ParameterSlice? current = null;
         ITensorMerge? merge = null;
         AtomicFolder.Write(folder, temporary =>
@@ -83,11 +96,11 @@ public sealed class MergeRun : IDisposable
                 if (current != slice)
                 {
                     MergeSlice? from = SliceOf(slice);
-                    merge = _config.Method.Open(new Parent(this, slice, from),
-                        _config.For(slice.Name, Depth(slice, from), from));
+                    merge = _config.Method.Open(new Parent(this, slice, from), Settings(slice));
                     current = slice;
                 }
                 InParts(merge!, start, piece);
+                RequireFinite(piece, slice.Name);
                 progress?.Invoke((double)(slice.Offset + start + piece.Length) / Parameters);
             }, Dtype(), tokenizer);
             finish?.Invoke(temporary);
@@ -99,6 +112,20 @@ public sealed class MergeRun : IDisposable
     {
         foreach (StoredParameters parent in _opened.Values)
             parent.Dispose();
+    }
+
+    TensorSettings Settings(ParameterSlice slice)
+    {
+        MergeSlice? from = SliceOf(slice);
+        return _config.For(slice.Name, Depth(slice, from), from);
+    }
+
+    static void RequireFinite(ReadOnlySpan<float> piece, string tensor)
+    {
+        foreach (float value in piece)
+            if (!float.IsFinite(value))
+                throw new UserException($"{tensor}: a number of the merge is {value}; expected weights and "
+                    + "factors with which the sum fits float32");
     }
 
     void RequireLayers(MergeSlice slice)

@@ -141,6 +141,7 @@ public sealed class LandscapeTests
         Refused(["landscape", "line", .. Models(1), "--batch", batch, "--out", none],
             "1 model; expected two or more");
         Refused(Line("--batch", batch, "--points", "1", "--out", none), "--points is 1; expected 2");
+        Refused(Line("--batch", batch, "--points", "2000000000", "--out", none), "expected 2 to 100001");
         Refused(Line("--points", "3", "--out", none), "no texts; expected --text-file or --batch");
         Refused(Line("--batch", s_folder["short.json"], "--out", none), "no text has two tokens");
         Refused(Line("--text-file", s_folder["empty.txt"], "--out", none), "there is no text in it");
@@ -151,8 +152,12 @@ public sealed class LandscapeTests
             "--directions is \"radnom\"; expected random, models, pca");
         Refused(Plane("random", 1, "--batch", batch, "--range", "0", "--out", none),
             "--range is 0; expected a number above 0");
-        Refused([.. Plane("random", 1, "--batch", batch, "--out", none), "--size", "1"],
-            "--size");
+        foreach (string size in (string[])["1", "65536"])
+        {
+            string[] call = Plane("random", 1, "--batch", batch, "--out", none);
+            call[Array.IndexOf(call, "--size") + 1] = size;
+            Refused(call, $"--size is {size}; expected 2 to 1001");
+        }
         Assert.That(Directory.Exists(none), Is.False);
     }
 }

@@ -112,6 +112,19 @@ public sealed class MergeRunTests
     }
 
     [Test]
+    public void Slerp_begins_at_the_base_by_flags_and_by_the_file_that_they_write()
+    {
+        Headtap.Done(By("slerp", "from-base", "--t", "0.3", "--base", s_folder["other"]));
+        Headtap.Done("merge", "run", s_folder["from-base/mergekit_config.yml"], "--out",
+            s_folder["from-file"]);
+        Assert.That(Read(s_folder["from-file"]), Is.EqualTo(Read(s_folder["from-base"])));
+        Headtap.Done(By("slerp", "from-first", "--t", "0.7"));
+        Assert.That(Read(s_folder["from-base"]), Is.EqualTo(Read(s_folder["from-first"])).Within(1e-6));
+        Headtap.Done(By("slerp", "other-way", "--t", "0.3"));
+        Assert.That(Read(s_folder["other-way"]), Is.Not.EqualTo(Read(s_folder["from-base"])).Within(1e-6));
+    }
+
+    [Test]
     public void Masks_go_by_the_seed()
     {
         foreach (string name in (string[])["one 1", "same 1", "two 2"])
@@ -136,10 +149,16 @@ public sealed class MergeRunTests
     [TestCase("lawa --set kk=2", "--set is \"kk=2\"; expected NAME=VALUE with a parameter of lawa: k")]
     [TestCase("lawa --set k=x", "--set: k is \"x\"; expected a whole number, 1 or more")]
     [TestCase("swa --set start=2", "start is 2 of 2 checkpoints, from 0; expected 0 to 1")]
+    [TestCase("passthrough --set scale=1e39", "passthrough takes 1")]
+    [TestCase("linear --weight 1e308 --weight 1e308", "weight is 1E+308; expected -1000000000 to 1000000000")]
+    [TestCase("linear --base OTHER", "linear has no base; leave --base out")]
+    [TestCase("slerp --t 0.3 --base EMPTY", "--base is none of the models; slerp begins at it")]
+    [TestCase("task_arithmetic --base OTHER --lambda 1e300", "a number of the merge is ")]
     [TestCase("slerp --t x", "--t is \"x\"; expected a number")]
     public void Wrong_flags_are_named_and_nothing_is_written(string method, string message)
     {
-        string[] words = [.. method.Split(' ').Select(w => w == "EMPTY" ? s_folder["empty.txt"] : w)];
+        string[] words = [.. method.Split(' ').Select(w => w == "EMPTY" ? s_folder["empty.txt"]
+            : w == "OTHER" ? s_folder["other"] : w)];
         Assert.That(Headtap.Refused(By(words[0], "wrong", words[1..])), Does.Contain(message));
         Assert.That(Directory.Exists(s_folder["wrong"]), Is.False);
     }
@@ -150,7 +169,7 @@ public sealed class MergeRunTests
         Assert.That(Headtap.Refused("merge", "run", s_folder["wrong.yml"], "--out", s_folder["x"]),
             Does.Contain("wrong.yml: line 1: merge_method: \"linaer\" is no method; "));
         Assert.That(Headtap.Refused("merge", "run", s_folder["none.yml"], "--out", s_folder["x"]),
-            Does.Contain("none.yml: cannot be read"));
+            Does.Contain("none.yml: no such file"));
         Assert.That(Headtap.Refused("merge", "run", s_folder["linear.yml"], "--t", "0.5", "--out",
             s_folder["x"]), Does.Contain("--t goes with --method"));
         Assert.That(Headtap.Refused("merge", "run", "--out", s_folder["x"]), Does.Contain("expected a file"));

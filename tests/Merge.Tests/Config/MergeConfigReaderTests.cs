@@ -96,6 +96,37 @@ public class MergeConfigReaderTests
         => Assert.That(() => MergeConfigReader.Parse(text, "m.yml"),
             Throws.TypeOf<UserException>().With.Message.Contains(message));
 
+    [TestCase("merge_method: ties\nbase_model: c\nmodels:\n  - model: a\n    parameters: {lambda: 0.1}\n",
+        "line 5: lambda holds for all models; put it under the merge's parameters")]
+    [TestCase("merge_method: passthrough\nslices:\n  - sources: [{model: a, layer_range: [0, 2147483647]}]\n",
+        "layer_range is no range")]
+    [TestCase("merge_method: adamerging\nbase_model: c\ntext_file: t\nmodels: [{model: a}, {model: b}]\n"
+        + "parameters: {init_values: [0.1, 0.9]}\n", "init_values is a list")]
+    public void What_would_be_passed_over_is_refused(string text, string message)
+        => Assert.That(() => MergeConfigReader.Parse(text, "m.yml"),
+            Throws.TypeOf<UserException>().With.Message.Contains(message));
+
+    [Test]
+    public void Brackets_without_end_are_refused()
+        => Assert.That(() => MergeConfigReader.Parse(new string('[', 100_000), "m.yml"),
+            Throws.TypeOf<UserException>().With.Message.Contains("more than 32 deep"));
+
+    [Test]
+    public void The_base_is_known_by_any_spelling_of_its_folder()
+        => Assert.That(MergeConfigReader.Parse("merge_method: model_stock\nbase_model: base\n"
+                + "models: [{model: a}, {model: b}, {model: ./base/}]\n", "m.yml").Models
+            .Select(m => m.Folder), Is.EqualTo((string[])["a", "b"]));
+
+    [Test]
+    public void A_filter_that_leaves_tensors_without_a_value_is_refused()
+    {
+        MergeConfig config = MergeConfigReader.Parse("merge_method: slerp\nmodels: [{model: a}, {model: b}]\n"
+            + "parameters: {t: [{filter: attn, value: 0.5}]}\n", "m.yml");
+        Assert.That(() => config.For("h.0.attn.c_attn.weight", 0), Throws.Nothing);
+        Assert.That(() => config.For("wte.weight", 0),
+            Throws.TypeOf<UserException>().With.Message.Contains("t has no value for wte.weight"));
+    }
+
     [Test]
     public void A_mapping_that_does_not_end_is_refused()
         => Assert.That(() => MergeConfigReader.Parse(

@@ -15,6 +15,15 @@ public class InstabilityTests
     }
 
     [Test]
+    public void A_loss_that_is_not_finite_is_no_stable_line()
+    {
+        Instability found = Instability.Of(3, [new(0, 1, 0.5), new(0.5, double.NaN, 0.5), new(1, 1, 0.5)]);
+        Assert.That(found.LossInstability, Is.NaN);
+        Assert.That(found.ErrorInstability, Is.NaN);
+        Assert.That(Instability.FirstStable([found], 0.02), Is.Null);
+    }
+
+    [Test]
     public void The_first_stable_step_is_the_first_below_the_threshold()
     {
         Instability At(int step, double error) => new(step, error, 0, []);
