@@ -15,9 +15,6 @@ sealed class LandscapeFolder : IDisposable
     /// <summary>The file of the rows.</summary>
     internal const string PointsFile = "points.jsonl";
 
-    /// <summary>The page.</summary>
-    internal const string PageFile = "report.html";
-
     readonly RunFolder? _run;
     readonly JsonlWriter? _rows;
     readonly List<LandscapeValue> _values = [];

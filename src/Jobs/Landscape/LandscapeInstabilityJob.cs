@@ -143,7 +143,7 @@ public static class LandscapeInstabilityJob
         for (int i = 0; i < options.Points; i++)
         {
             double alpha = (double)i / (options.Points - 1);
-            space.MoveTo((1 - alpha, a), (alpha, b));
+            LossLine.MoveTo(space, a, b, alpha);
             TextScore score = evaluator.Score();
             points.Add(new InstabilityPoint(alpha, score.Loss, score.Accuracy));
             context.Report($"line of step {step}", (i + 1.0) / options.Points);

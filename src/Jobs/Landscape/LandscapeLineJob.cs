@@ -47,7 +47,7 @@ public static class LandscapeLineJob
         };
         if (options.Out is null)
             return result;
-        string page = folder.At(LandscapeFolder.PageFile);
+        string page = folder.At(MeasureFiles.Page);
         new LandscapeLineReport(result).Save(folder);
         folder.Finish();
         context.Remark?.Invoke(page);

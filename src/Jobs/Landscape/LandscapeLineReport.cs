@@ -27,7 +27,7 @@ sealed class LandscapeLineReport(LandscapeLineResult result)
         NpyFile.Write(folder.At("line.npy"), [_pairs.Count, result.Points.Count, columns.Length - 2],
             rows.SelectMany(row => row.Skip(2).Select(v => (float)v!.Value)).ToArray());
         AtomicFile.WriteText(folder.At("line.svg"), Chart(_pairs[0]));
-        Page().Save(folder.At(LandscapeFolder.PageFile));
+        Page().Save(folder.At(MeasureFiles.Page));
     }
 
     HtmlReport Page()

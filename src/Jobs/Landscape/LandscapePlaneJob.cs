@@ -72,7 +72,7 @@ public static class LandscapePlaneJob
             new LandscapePlanePoint(grid[i].X, grid[i].Y, value.Loss, value.Accuracy))];
         var result = new LandscapePlaneResult(options.Directions, options.Size, grid.X, grid.Y, points, marks,
             points.Where(p => double.IsFinite(p.Loss)).MinBy(p => p.Loss), meter.Tokens,
-            folder.At(LandscapeFolder.PageFile))
+            folder.At(MeasureFiles.Page))
         {
             Explained = basis?.Explained is { } share ? [share.First, share.Second] : null, Bos = texts.Bos,
         };

@@ -24,7 +24,7 @@ sealed class LandscapePlaneReport(LandscapePlaneResult result)
         NpyFile.Write(folder.At("accuracy.npy"), shape,
             result.Points.Select(p => (float)p.Accuracy).ToArray());
         AtomicFile.WriteText(folder.At("plane.svg"), Chart());
-        Page().Save(folder.At(LandscapeFolder.PageFile));
+        Page().Save(folder.At(MeasureFiles.Page));
     }
 
     (string Across, string Up) Axes => result.Directions switch

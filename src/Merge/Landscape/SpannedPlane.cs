@@ -57,46 +57,31 @@ public static class SpannedPlane
 
     static double[,] Differences(IReadOnlyList<string> folders, int origin)
     {
-        List<StoredParameters> opened = [];
-        try
+        using var opened = new ParentFolders(folders);
+        double[,] sum = new double[folders.Count, folders.Count];
+        foreach (ParameterSlice slice in opened.Layout.Slices)
         {
-            foreach (string folder in folders)
-            {
-                opened.Add(new StoredParameters(folder));
-                if (SameShape.Problem(opened[0].Config, opened[^1].Config) is { } problem)
-                    throw new UserException(
-                        $"{Quoted.Path(folder)} does not fit {Quoted.Path(folders[0])}: {problem}");
-            }
-            double[,] sum = new double[folders.Count, folders.Count];
-            foreach (ParameterSlice slice in opened[0].Layout.Slices)
-            {
-                double[,] part = Gram.Of(new Stored(opened, origin, slice), taskVectors: true);
-                for (int a = 0; a < folders.Count; a++)
-                    for (int b = 0; b < folders.Count; b++)
-                        sum[a, b] += part[a, b];
-            }
-            return sum;
+            double[,] part = Gram.Of(new Stored(opened, folders.Count, origin, slice), taskVectors: true);
+            for (int a = 0; a < folders.Count; a++)
+                for (int b = 0; b < folders.Count; b++)
+                    sum[a, b] += part[a, b];
         }
-        finally
-        {
-            foreach (StoredParameters one in opened)
-                one.Dispose();
-        }
+        return sum;
     }
 
     // Task vectors are differences from the origin.
-    sealed class Stored(List<StoredParameters> models, int origin, ParameterSlice slice) : ParentTensor
+    sealed class Stored(ParentFolders folders, int count, int origin, ParameterSlice slice) : ParentTensor
     {
         public override string Name => slice.Name;
 
         public override IReadOnlyList<int> Shape => slice.Shape;
 
-        public override int Models => models.Count;
+        public override int Models => count;
 
         public override bool HasBase => true;
 
         public override void Read(int model, long start, Span<float> to)
-            => models[model].Read(models[model].Layout[slice.Name], start, to);
+            => folders.Read(model, slice, start, to);
 
         public override void ReadBase(long start, Span<float> to) => Read(origin, start, to);
     }
