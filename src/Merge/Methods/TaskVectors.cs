@@ -1,4 +1,6 @@
 using System.Buffers;
+using System.Numerics;
+using System.Numerics.Tensors;
 
 namespace HeadTap.Merge;
 
@@ -38,6 +40,8 @@ public abstract class TaskVectors : MergeMethod
         ArgumentNullException.ThrowIfNull(settings);
         int models = tensor.Models;
         double[] weights = settings.Each(MergeParameter.Weight, models);
+        if (Sparsifier.ReadsAgain)
+            tensor = HeldTensor.IfSmall(tensor);
         ISparsity[] kept = [.. Enumerable.Range(0, models).Select(m => weights[m] == 0
             ? Everything.Instance : Sparsifier.Open(tensor, settings, m))];
         return new Sum(tensor, weights, kept, settings.Of(Lambda), settings.Is(Normalize), ElectsSigns);
@@ -53,6 +57,7 @@ public abstract class TaskVectors : MergeMethod
         {
             int n = to.Length, models = weights.Length;
             float[] vectors = ArrayPool<float>.Shared.Rent(models * n);
+            double[] rented = ArrayPool<double>.Shared.Rent(n);
             try
             {
                 for (int m = 0; m < models; m++)
@@ -65,38 +70,91 @@ public abstract class TaskVectors : MergeMethod
                         kept[m].Apply(start, vector);
                 }
                 tensor.ReadBase(start, to);
-                double all = weights.Sum();
-                for (int i = 0; i < n; i++)
-                {
-                    double sum = 0;
-                    for (int m = 0; m < models; m++)
-                        sum += weights[m] * vectors[m * n + i];
-                    double divisor = all;
-                    if (electsSigns)
-                        (sum, divisor) = Agreeing(vectors, n, i, sum >= 0);
-                    if (normalize && Math.Abs(divisor) >= NoWeight)
-                        sum /= divisor;
-                    // A base that nothing is added to keeps its bits, that of -0 too.
-                    if (sum != 0)
-                        to[i] = (float)(to[i] + lambda * sum);
-                }
+                Span<double> sums = rented.AsSpan(0, n);
+                if (electsSigns)
+                    SumAgreeing(vectors, n, sums);
+                else
+                    SumAll(vectors, n, sums);
+                AddTo(to, sums);
             }
             finally
             {
                 ArrayPool<float>.Shared.Return(vectors);
+                ArrayPool<double>.Shared.Return(rented);
             }
         }
 
-        (double Sum, double Weights) Agreeing(float[] vectors, int n, int i, bool positive)
+        void SumAll(float[] vectors, int n, Span<double> sums)
         {
-            double sum = 0, agreeing = 0;
+            sums.Clear();
             for (int m = 0; m < weights.Length; m++)
+                WideSums.Add(sums, vectors.AsSpan(m * n, n), weights[m]);
+            double divisor = weights.Sum();
+            if (normalize && Math.Abs(divisor) >= NoWeight)
+                TensorPrimitives.Divide(sums, divisor, sums);
+        }
+
+        void SumAgreeing(float[] vectors, int n, Span<double> sums)
+        {
+            int models = weights.Length, i = 0;
+            Span<Vector<double>> terms = stackalloc Vector<double>[2 * models];
+            for (; i + Vector<float>.Count <= n; i += Vector<float>.Count)
             {
-                double term = weights[m] * vectors[m * n + i];
-                if (positive ? term > 0 : term < 0)
-                    (sum, agreeing) = (sum + term, agreeing + weights[m]);
+                for (int m = 0; m < models; m++)
+                {
+                    Vector.Widen(new Vector<float>(vectors, m * n + i),
+                        out Vector<double> low, out Vector<double> high);
+                    (terms[m], terms[models + m]) = (low * weights[m], high * weights[m]);
+                }
+                Agreeing(terms[..models]).CopyTo(sums[i..]);
+                Agreeing(terms[models..]).CopyTo(sums[(i + Vector<double>.Count)..]);
             }
-            return (sum, agreeing);
+            // What is left goes through the same code, so that a number's bits do not depend on its place.
+            Span<double> rest = stackalloc double[Vector<double>.Count];
+            for (; i < n; i++)
+            {
+                for (int m = 0; m < models; m++)
+                    terms[m] = new Vector<double>(vectors[m * n + i]) * weights[m];
+                Agreeing(terms[..models]).CopyTo(rest);
+                sums[i] = rest[0];
+            }
+        }
+
+        Vector<double> Agreeing(ReadOnlySpan<Vector<double>> terms)
+        {
+            Vector<double> all = default, sum = default, divisor = default;
+            foreach (Vector<double> term in terms)
+                all += term;
+            Vector<long> positive = Vector.GreaterThanOrEqual(all, default);
+            for (int m = 0; m < terms.Length; m++)
+            {
+                Vector<double> agrees = Vector.AsVectorDouble(Vector.ConditionalSelect(positive,
+                    Vector.GreaterThan(terms[m], default), Vector.LessThan(terms[m], default)));
+                sum += terms[m] & agrees;
+                divisor += new Vector<double>(weights[m]) & agrees;
+            }
+            return !normalize ? sum : Vector.ConditionalSelect(
+                Vector.GreaterThanOrEqual(Vector.Abs(divisor), new Vector<double>(NoWeight)),
+                sum / divisor, sum);
+        }
+
+        // A base that nothing is added to keeps its bits, that of -0 too.
+        void AddTo(Span<float> to, Span<double> sums)
+        {
+            int lanes = Vector<double>.Count, i = 0;
+            for (; i + 2 * lanes <= to.Length; i += 2 * lanes)
+            {
+                Vector<float> start = new(to[i..]);
+                Vector.Widen(start, out Vector<double> low, out Vector<double> high);
+                Vector<double> first = new(sums[i..]), second = new(sums[(i + lanes)..]);
+                Vector<int> nothing =
+                    Vector.Narrow(Vector.Equals(first, default), Vector.Equals(second, default));
+                Vector.ConditionalSelect(nothing, start,
+                    Vector.Narrow(low + first * lambda, high + second * lambda)).CopyTo(to[i..]);
+            }
+            for (; i < to.Length; i++)
+                if (sums[i] != 0)
+                    to[i] = (float)(to[i] + lambda * sums[i]);
         }
     }
 }

@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using HeadTap.Models;
 using HeadTap.Runtime;
 
@@ -122,6 +123,8 @@ public sealed class MergeRun : IDisposable
 
     static void RequireFinite(ReadOnlySpan<float> piece, string tensor)
     {
+        if (TensorPrimitives.IsFiniteAll(piece))
+            return;
         foreach (float value in piece)
             if (!float.IsFinite(value))
                 throw new UserException($"{tensor}: a number of the merge is {value}; expected weights and "

@@ -7,6 +7,8 @@ sealed class Everything : ISparsifier, ISparsity
 
     public IReadOnlyList<MergeParameter> Parameters => [];
 
+    public bool ReadsAgain => false;
+
     public ISparsity Open(ParentTensor tensor, TensorSettings settings, int model) => this;
 
     public void Apply(long start, Span<float> vector)

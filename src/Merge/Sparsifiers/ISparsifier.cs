@@ -6,6 +6,9 @@ interface ISparsifier
     /// <summary>The parameters that it reads.</summary>
     IReadOnlyList<MergeParameter> Parameters { get; }
 
+    /// <summary>Whether it reads task vectors before or while they are summed, beside the sum.</summary>
+    bool ReadsAgain => true;
+
     /// <summary>Reads what it must know of a model's task vector.</summary>
     ISparsity Open(ParentTensor tensor, TensorSettings settings, int model);
 }

@@ -19,11 +19,6 @@ sealed class LargestMagnitudes : ISparsifier
 
     sealed class Kept(MagnitudeCut cut) : ISparsity
     {
-        public void Apply(long start, Span<float> vector)
-        {
-            for (int i = 0; i < vector.Length; i++)
-                if (!cut.Keeps(start + i, vector[i]))
-                    vector[i] = 0;
-        }
+        public void Apply(long start, Span<float> vector) => cut.KeepIn(start, vector);
     }
 }

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Numerics;
 using System.Numerics.Tensors;
 
 namespace HeadTap.Merge;
@@ -21,6 +22,31 @@ readonly struct MagnitudeCut(float threshold, long lastEqual, long kept)
     {
         float magnitude = MathF.Abs(value);
         return kept > 0 && (magnitude > threshold || (magnitude == threshold && place <= lastEqual));
+    }
+
+    /// <summary>Replaces the numbers that are not kept by 0; <paramref name="start"/> is the place of the
+    /// first.</summary>
+    internal void KeepIn(long start, Span<float> vector)
+    {
+        var bound = new Vector<float>(threshold);
+        int i = 0;
+        while (i < vector.Length)
+        {
+            if (kept > 0 && i + Vector<float>.Count <= vector.Length)
+            {
+                Vector<float> values = new(vector[i..]), magnitudes = Vector.Abs(values);
+                if (!Vector.EqualsAny(magnitudes, bound)) // where they are equal the place decides
+                {
+                    (values & Vector.AsVectorSingle(Vector.GreaterThan(magnitudes, bound)))
+                        .CopyTo(vector[i..]);
+                    i += Vector<float>.Count;
+                    continue;
+                }
+            }
+            for (int end = Math.Min(i + Vector<float>.Count, vector.Length); i < end; i++)
+                if (!Keeps(start + i, vector[i]))
+                    vector[i] = 0;
+        }
     }
 
     /// <summary>The smallest magnitude that is kept: the one of this rank.</summary>
@@ -67,9 +93,8 @@ readonly struct MagnitudeCut(float threshold, long lastEqual, long kept)
     static long[] LowCounts(long length, PieceReader read, int top) => Counts(length, read, 1 << LowBits,
         (values, counts) =>
         {
-            foreach (float value in values)
-                if (Bits(value) is var bits && bits >> LowBits == top)
-                    counts[bits & ((1 << LowBits) - 1)]++;
+            for (int i = 0; (i = Next(values, i, LowBits, top)) < values.Length; i++)
+                counts[Bits(values[i]) & ((1 << LowBits) - 1)]++;
         });
 
     // Sums of whole numbers are the same in any order.
@@ -95,9 +120,8 @@ readonly struct MagnitudeCut(float threshold, long lastEqual, long kept)
         long[] equals = new long[Pieces(length)];
         Parts.Each(equals.Length, piece => OfPiece(length, read, piece, (_, values) =>
         {
-            foreach (float value in values)
-                if (Bits(value) == found)
-                    equals[piece]++;
+            for (int i = 0; (i = Next(values, i, 0, found)) < values.Length; i++)
+                equals[piece]++;
         }));
         int at = 0;
         while (count > equals[at])
@@ -105,9 +129,8 @@ readonly struct MagnitudeCut(float threshold, long lastEqual, long kept)
         long last = -1;
         OfPiece(length, read, at, (start, values) =>
         {
-            for (int i = 0; i < values.Length; i++)
-                if (Bits(values[i]) == found && count-- > 0)
-                    last = start + i;
+            for (int i = 0; count > 0 && (i = Next(values, i, 0, found)) < values.Length; i++, count--)
+                last = start + i;
         });
         return last;
     }
@@ -117,6 +140,22 @@ readonly struct MagnitudeCut(float threshold, long lastEqual, long kept)
     delegate void PieceUser(long start, ReadOnlySpan<float> values);
 
     static long Pieces(long length) => (length + ParentTensor.PieceLength - 1) / ParentTensor.PieceLength;
+
+    // The first place from one on whose bits, without the lowest, are these; the length if there is none.
+    static int Next(ReadOnlySpan<float> values, int from, int without, int wanted)
+    {
+        int i = from;
+        for (; i + Vector<int>.Count <= values.Length; i += Vector<int>.Count)
+        {
+            Vector<int> bits = Vector.AsVectorInt32(new Vector<float>(values[i..]))
+                & new Vector<int>(int.MaxValue);
+            if (Vector.EqualsAny(bits >>> without, new Vector<int>(wanted)))
+                break;
+        }
+        while (i < values.Length && Bits(values[i]) >> without != wanted)
+            i++;
+        return i;
+    }
 
     static int Bits(float value) => BitConverter.SingleToInt32Bits(value) & int.MaxValue;
 

@@ -1,3 +1,6 @@
+using System.Buffers;
+using System.Numerics;
+
 namespace HeadTap.Merge;
 
 /// <summary>
@@ -12,6 +15,8 @@ sealed class RandomMask : ISparsifier
 
     public IReadOnlyList<MergeParameter> Parameters => [LargestMagnitudes.Density, Rescale];
 
+    public bool ReadsAgain => false;
+
     public ISparsity Open(ParentTensor tensor, TensorSettings settings, int model)
     {
         double density = settings.Of(LargestMagnitudes.Density, model);
@@ -23,9 +28,29 @@ sealed class RandomMask : ISparsifier
     {
         public void Apply(long start, Span<float> vector)
         {
-            for (int i = 0; i < vector.Length; i++)
-                vector[i] = random.At(start + i) >= density ? 0
-                    : rescale ? (float)(vector[i] / density) : vector[i];
+            float[] rented = ArrayPool<float>.Shared.Rent(vector.Length);
+            Span<float> scaled = rented.AsSpan(0, vector.Length);
+            if (rescale)
+                Divided(vector, density, scaled);
+            else
+                vector.CopyTo(scaled);
+            vector.Clear();
+            random.Where(start, density, scaled, vector);
+            ArrayPool<float>.Shared.Return(rented);
+        }
+
+        // In float64, rounded once.
+        static void Divided(ReadOnlySpan<float> values, double divisor, Span<float> to)
+        {
+            int i = 0;
+            for (; i + Vector<float>.Count <= to.Length; i += Vector<float>.Count)
+            {
+                Vector.Widen(new Vector<float>(values[i..]), out Vector<double> low, out Vector<double> high);
+                Vector.Narrow(low / new Vector<double>(divisor), high / new Vector<double>(divisor))
+                    .CopyTo(to[i..]);
+            }
+            for (; i < to.Length; i++)
+                to[i] = (float)(values[i] / divisor);
         }
     }
 }

@@ -14,6 +14,10 @@ public class MagnitudeCutTests
         MagnitudeCut cut = MagnitudeCut.Of(tensor, 0, count);
         float[] kept = [.. values.Select((v, i) => cut.Keeps(i, v) ? v : 0)];
         Assert.That(Tensors.Wide(kept), Is.EqualTo(MergeReference.Ranks(Tensors.Wide(values), 0, count)));
+        // In pieces that end inside a vector.
+        for (int start = 0; start < values.Length; start += 93)
+            cut.KeepIn(start, values.AsSpan(start, Math.Min(93, values.Length - start)));
+        Assert.That(values, Is.EqualTo(kept));
     }
 
     [Test]
