@@ -131,26 +131,39 @@ public sealed class SafetensorsWriter
         return end;
     }
 
+    // A piece is computed while the one before it is written.
     static void WriteFloats(Item item, TensorSource source, Stream stream)
     {
-        float[] piece = new float[Math.Min(item.Length, PieceLength)];
-        var narrow = new ushort[item.Dtype == SafetensorsDtype.F32 ? 0 : piece.Length];
-        for (long start = 0; start < item.Length; start += PieceLength)
+        int length = (int)Math.Min(item.Length, PieceLength), bytes = item.Dtype.Bytes();
+        float[] values = new float[length];
+        byte[][] buffers = [new byte[length * bytes], item.Length > length ? new byte[length * bytes] : []];
+        Task writing = Task.CompletedTask;
+        try
         {
-            Span<float> values = piece.AsSpan(0, (int)Math.Min(PieceLength, item.Length - start));
-            source(start, values);
-            if (item.Dtype == SafetensorsDtype.F32)
+            for ((long start, int turn) = (0, 0); start < item.Length; start += PieceLength, turn ^= 1)
             {
-                stream.Write(MemoryMarshal.AsBytes(values));
-                continue;
+                Span<float> piece = values.AsSpan(0, (int)Math.Min(PieceLength, item.Length - start));
+                source(start, piece);
+                ReadOnlyMemory<byte> stored = buffers[turn].AsMemory(0, piece.Length * bytes);
+                Store(item, piece, buffers[turn]);
+                writing.GetAwaiter().GetResult();
+                writing = Task.Run(() => stream.Write(stored.Span));
             }
-            Span<ushort> bits = narrow.AsSpan(0, values.Length);
-            if (item.Dtype == SafetensorsDtype.BF16)
-                RoundToBFloat16(values, bits);
-            else
-                RoundToHalf(item.Name, values, MemoryMarshal.Cast<ushort, Half>(bits));
-            stream.Write(MemoryMarshal.AsBytes(bits));
         }
+        finally
+        {
+            writing.GetAwaiter().GetResult();
+        }
+    }
+
+    static void Store(Item item, ReadOnlySpan<float> values, Span<byte> to)
+    {
+        if (item.Dtype == SafetensorsDtype.F32)
+            MemoryMarshal.AsBytes(values).CopyTo(to);
+        else if (item.Dtype == SafetensorsDtype.BF16)
+            RoundToBFloat16(values, MemoryMarshal.Cast<byte, ushort>(to));
+        else
+            RoundToHalf(item.Name, values, MemoryMarshal.Cast<byte, Half>(to)[..values.Length]);
     }
 
     static void RoundToHalf(string name, ReadOnlySpan<float> values, Span<Half> halves)
