@@ -27,6 +27,11 @@ static class Comparison
             UnlearnComparison.Run(device, repeats);
             return 0;
         }
+        if (work == "merge")
+        {
+            MergeComparison.Run(repeats);
+            return 0;
+        }
         if (work == "plane")
         {
             PlaneComparison.Run(device, repeats);
