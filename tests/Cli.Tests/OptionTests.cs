@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using HeadTap.Inject;
+using HeadTap.Unlearn;
 
 namespace HeadTap.Cli.Tests;
 
@@ -19,6 +20,18 @@ public sealed class OptionTests
             Assert.That(Generate([.. narrow, "--seed", "3"]), Is.EqualTo(greedy), narrow[0]);
         Assert.That(Generate("--top-p", "0.9", "--seed", "3"), Is.Not.EqualTo(
             Generate("--top-p", "0.9", "--seed", "4")));
+    }
+
+    [Test]
+    public void An_option_that_one_method_reads_names_it_in_the_help()
+    {
+        var readers = MethodCatalog.All.SelectMany(m => m.Options.Select(o => (m.Name, Option: o.Name)))
+            .GroupBy(r => r.Option, r => r.Name).ToArray();
+        var alone = readers.Where(r => r.Count() == 1).ToArray();
+        Assert.That(alone, Has.Length.InRange(1, readers.Length - 1));
+        foreach (var option in alone)
+            Assert.That(MethodFlags.Describe(option.Key, MethodCatalog.All),
+                Does.StartWith($"{option.Single()}: "));
     }
 
     [Test]

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.RegularExpressions;
+using HeadTap.Runtime;
 
 namespace HeadTap.Cli.Tests;
 
@@ -12,6 +13,11 @@ public sealed class TerminalTests
      TestCase("unlearn mesure", "nearest is measure"), TestCase("TRACE", "nearest is trace")]
     public void What_is_not_known_names_the_nearest(string line, string words)
         => Assert.That(Headtap.Refused(line.Split(' ')), Does.Contain(words).And.Contain("--help"));
+
+    [TestCase("unlearn run --budgt 1", "headtap unlearn run --help"),
+     TestCase("trace --modle m --ids 1", "headtap trace --help"), TestCase("trce", "headtap --help")]
+    public void The_help_of_the_verb_is_named(string line, string help)
+        => Assert.That(Headtap.Refused(line.Split(' ')), Does.Contain(help));
 
     [TestCase("sing"), TestCase("devices --xyzzy"), TestCase("unlearn --q")]
     public void What_is_like_nothing_names_nothing(string line)
@@ -98,9 +104,18 @@ public sealed class TerminalTests
     [TestCase("a\u001b[2Jb", "a\\x1B[2Jb"), TestCase("a\tb\nc\r\nd", "a\tb\nc\r\nd"),
      TestCase("x\ry", "x\\ry"),
      TestCase("\u009b31m\u007f", "\\x9B31m\\x7F"), TestCase("\u202eabc", "\\u202Eabc"),
+     TestCase("a\u202ab\u2066c\u2069d", "a\\u202Ab\\u2066c\\u2069d"),
      TestCase("Grüße 東京 \u200d", "Grüße 東京 \u200d"), TestCase("\0", "\\x00")]
     public void Control_characters_become_escapes(string text, string safe)
         => Assert.That(Printable.Of(text), Is.EqualTo(safe));
+
+    [TestCase(false, false, false), TestCase(false, true, true), TestCase(true, true, false)]
+    public void Progress_is_for_a_terminal_that_is_not_to_be_quiet(bool quiet, bool terminal, bool shown)
+    {
+        var run = new Invocation(new Terminal(TextWriter.Null, TextWriter.Null, false, terminal), "cpu",
+            Precision.Fp32, 0, 0, false, quiet, CancellationToken.None);
+        Assert.That(run.ShowsProgress, Is.EqualTo(shown));
+    }
 
     [Test]
     public void A_terminal_gets_escapes_and_a_pipe_the_text_itself()

@@ -27,6 +27,8 @@ public sealed class VerifyInjectionsTests
         VerifiedInjections wrong =
             Measure(right with { Prompts = [prompt with { Obscure = prompt.Obscure + 3e-4 }] }, null);
         Assert.That(wrong.Passed, Is.False);
+        Assert.That(Text(wrong with { Checks = [wrong.Checks[0]] }), Does.Contain("max abs error")
+            .And.Contain("FAILED: 0 of 1"));
         JsonNode json = JsonSerializer.SerializeToNode(
             Result(wrong), ModelJobsJson.Default.VerifyResult)!["injections"]!;
         Assert.That(json["checks"]!.AsArray().Select(c => (bool)c!["passed"]!),
@@ -49,6 +51,16 @@ public sealed class VerifyInjectionsTests
         Assert.That(VerifyCommand.Report(Quiet(failed), VerifyJob.Run(options, s_context, wrong)),
             Is.EqualTo(ExitCode.Defect));
         Assert.That(failed.ToString(), Does.Contain("passed: 3 tokens").And.Contain("FAILED: 1 of 2 "));
+    }
+
+    [Test]
+    public void A_weight_that_is_not_finite_fails_though_no_site_differs()
+    {
+        using var text = new StringWriter();
+        Assert.That(VerifyCommand.Report(Quiet(text),
+            new VerifyResult(false, "cpu", 3, "", null, [], new([], [])) { Finite = false }),
+            Is.EqualTo(ExitCode.Defect));
+        Assert.That(text.ToString(), Does.Contain("FAILED: 3 tokens").And.Not.Contain("passed"));
     }
 
     [Test]

@@ -55,8 +55,8 @@ sealed class TextRuleOptions(
         Bos = parsed.GetValue(_bos),
         BosToken = parsed.GetValue(_bosToken),
         Special = parsed.GetValue(_special),
-        Lines = files && lines && parsed.GetValue(_lines),
-        Fields = files ? parsed.GetValue(_fields) : null,
+        Lines = parsed.GetValue(_lines),
+        Fields = parsed.GetValue(_fields),
     };
 
     /// <summary>The options, for verbs that refuse them together with others.</summary>

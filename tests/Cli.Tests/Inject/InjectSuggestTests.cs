@@ -100,6 +100,26 @@ public sealed class InjectSuggestTests
     }
 
     [Test]
+    public void Pairs_are_counted_that_a_memory_helps()
+    {
+        File.WriteAllText(s_folder["two.jsonl"], """
+            {"explicit":"the capital is","obscure":"the capital is","bridge":"city","answer":"north"}
+            {"explicit":"the capital of the city is","obscure":"the capital of the country of the north is","bridge":"city","answer":"north"}
+
+            """);
+        string[] call = ["inject", "suggest", "--model", TinyModel.Folder, "--data", s_folder["two.jsonl"],
+            "--memory", "difference"];
+        int helped = (double)Headtap.Done(
+            Pair("--answer", "north", "--memory", "difference", "--json")).Json["memories"]!.AsArray()
+            .Single(m => (string)m!["memory"]! == "difference")!["tau"]! != 0 ? 1 : 0;
+        Assert.That(helped, Is.EqualTo(1), "the second pair's memory moves it");
+        foreach (string line in Headtap.Done(call).Out.Split('\n')
+            .Where(l => l.TrimStart().StartsWith("difference ", StringComparison.Ordinal)
+                || l.TrimStart().StartsWith("chosen ", StringComparison.Ordinal)))
+            Assert.That(line.Trim(), Does.Match("^[a-z]+ +1 "));
+    }
+
+    [Test]
     public void An_evaluation_reports_on_the_test_split()
     {
         JsonNode json = Headtap.Done(Data("--evaluate", "--tau", "1,3", "--json")).Json;

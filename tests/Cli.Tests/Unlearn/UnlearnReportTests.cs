@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 
 namespace HeadTap.Cli.Tests;
 
@@ -26,6 +28,43 @@ public sealed class UnlearnReportTests
             folder["r.html"], "--published", "math-noise");
         Assert.That(File.ReadAllText(folder["r.html"]), Is.EqualTo(again));
     }
+
+    [Test]
+    public void Bold_is_the_least_memorised_and_the_greatest_accuracy()
+    {
+        using TemporaryFolder folder = UnlearnSweepTests.Sets();
+        Headtap.Done(UnlearnSweepTests.With(UnlearnSweepTests.Call(folder, "s")[..^2],
+            "--methods", "durable,random-pruning,zero", "--budgets", "0.3,0.8"));
+        Headtap.Done("unlearn", "report", "--sweep", folder["s"], "--out", folder["r.html"]);
+        string table = File.ReadAllText(folder["r.html"]).Split("<table")[1];
+        string[] Cells(string row, string tag)
+            => [.. Regex.Matches(row, $"<{tag}[^>]*>(.*?)</{tag}>").Select(m => m.Groups[1].Value)];
+        string[] titles = [.. Cells(table, "th").Select(t => Regex.Replace(t, "<[^>]*>", ""))];
+        // The first row is the model before.
+        string[][] rows = [.. table.Split("<tr").Select(r => Cells(r, "td")).Where(r => r.Length > 0).Skip(1)];
+        int differ = 0;
+        foreach ((string title, bool most) in ((string, bool)[])
+            [("memorised %", false), ("loose %", false), ("accuracy %", true), ("keep perplexity", false)])
+        {
+            int column = Array.IndexOf(titles, title);
+            Assert.That(column, Is.Positive, $"{title} of {string.Join(", ", titles)}");
+            double Value(string cell) => double.Parse(
+                Regex.Replace(cell, "<[^>]*>| .*", ""), CultureInfo.InvariantCulture);
+            double[] values = [.. rows.Select(r => Value(r[column]))];
+            double best = most ? values.Max() : values.Min();
+            Assert.That(rows.Select(r => r[column].Contains("<b>", StringComparison.Ordinal)),
+                Is.EqualTo(values.Select(v => v == best)), title);
+            differ += values.Distinct().Count() > 1 ? 1 : 0;
+        }
+        Assert.That(differ, Is.Positive, "columns in which methods differ");
+    }
+
+    [Test]
+    public void A_spread_below_one_is_printed_too() => Assert.Multiple(() =>
+    {
+        Assert.That(UnlearnTable.Number((1.5, 0.25), "0.00"), Is.EqualTo("1.50 ± 0.25"));
+        Assert.That(UnlearnTable.Number((1.5, null), "0.00"), Is.EqualTo("1.50"));
+    });
 
     [TestCase("--rule best", "--rule is \"best\"; expected accuracy or perplexity")]
     [TestCase("--published other", "\"other\" is no published table; expected one of math-noise")]

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text.Json.Nodes;
 using HeadTap.Models;
 using HeadTap.Runtime;
+using HeadTap.Unlearn;
 
 namespace HeadTap.Cli.Tests;
 
@@ -32,6 +33,16 @@ public sealed class UnlearnSweepTests
         Assert.That((double)rows[0]["after"]!["tests"]![1]!["padded_accuracy"]!, Is.InRange(0.0, 1.0));
         Assert.That(json["checkpoints"]![1]!["methods"]!.AsArray().Select(m => (string)m!["method"]!),
             Is.EqualTo((string[])["durable", "durable-agg"]));
+    }
+
+    [Test]
+    public void All_methods_are_those_of_the_catalogue()
+    {
+        using TemporaryFolder folder = Sets();
+        Headtap.Done(With(Call(folder, "all")[..^2], "--methods", "all", "--budgets", "0", "--epochs", "1",
+            "--model", TinyModel.Folder));
+        Assert.That(Rows(folder, "all").Select(r => (string)r["method"]!).Distinct(),
+            Is.EqualTo(MethodCatalog.All.Select(m => m.Name)));
     }
 
     [Test]
@@ -185,13 +196,13 @@ public sealed class UnlearnSweepTests
     static string[] Forget(TemporaryFolder folder)
         => ["--forget", folder["forget.jsonl"], "--keep", folder["keep.jsonl"], .. TinyRecital.Asked];
 
-    static string[] Call(TemporaryFolder folder, string name) => ["unlearn", "sweep", "--model",
+    internal static string[] Call(TemporaryFolder folder, string name) => ["unlearn", "sweep", "--model",
         $"{TinyModel.Folder},{folder["other"]}", "--methods", "durable,durable-agg", "--budgets",
         "0.3,0,0.05", .. Forget(folder), "--test", folder["test-1.jsonl"], folder["test-2.jsonl"],
         "--pad-token", "0", "--out", folder[name], "--device", "cpu"];
 
-    // The call with values of options replaced, and options that it lacks behind it.
-    static string[] With(string[] call, params string[] options)
+    /// <summary>The call with values of options replaced, and options that it lacks behind it.</summary>
+    internal static string[] With(string[] call, params string[] options)
     {
         List<string> changed = [.. call];
         foreach (string[] option in options.Chunk(2))
