@@ -9,14 +9,20 @@ namespace HeadTap.Cli;
 /// </summary>
 sealed class EnsembleOptions
 {
-    static readonly string[] s_rules = ["probabilities", "logits", "vote"];
+    readonly Option<string?> _rule = Rule("with several --model: the mean of their probabilities or logits, "
+        + "or the token that most find most probable; probabilities unless given");
 
-    readonly Option<string?> _rule = new("--ensemble")
+    /// <summary>The option of a rule.</summary>
+    /// <param name="description">What it does in a verb.</param>
+    internal static Option<string?> Rule(string description) => new("--ensemble")
     {
-        Description = "with several --model: the mean of their probabilities or logits, or the token that "
-            + "most find most probable; probabilities unless given",
-        HelpName = "probabilities|logits|vote",
+        Description = description, HelpName = string.Join('|', EnsembleRules.Names),
     };
+
+    /// <summary>The rule that is given; null where none is.</summary>
+    /// <exception cref="UserException">It is unknown.</exception>
+    internal static EnsembleRule? Given(ParseResult parsed, Option<string?> rule)
+        => parsed.GetValue(rule) is { } name ? EnsembleRules.Named(name, "Ensemble") : null;
 
     /// <summary>The folders.</summary>
     internal Option<string[]> Models { get; } = new PathOption<string[]>("--model", PathUse.Reads)
@@ -37,12 +43,9 @@ sealed class EnsembleOptions
     internal (string Model, IReadOnlyList<string> Others, EnsembleRule Rule) Read(ParseResult parsed)
     {
         string[] folders = parsed.GetValue(Models)!;
-        string? name = parsed.GetValue(_rule);
-        if (name is not null && folders.Length == 1)
+        EnsembleRule? rule = Given(parsed, _rule);
+        if (rule is not null && folders.Length == 1)
             throw new UserException("--ensemble says nothing with one --model; leave it out, or name more");
-        int rule = name is null ? 0 : Array.IndexOf(s_rules, name);
-        return rule >= 0 ? (folders[0], folders[1..], (EnsembleRule)rule) : throw new UserException(
-            $"--ensemble is {Quoted.Name(name!)}; expected {string.Join(", ", s_rules)}"
-            + NearestName.Hint(name!, s_rules));
+        return (folders[0], folders[1..], rule ?? EnsembleRule.Probabilities);
     }
 }

@@ -52,6 +52,21 @@ public sealed class LandscapeMeter : IDisposable
         return new(train.Loss, train.Accuracy, test?.Loss, test?.Accuracy);
     }
 
+    /// <summary>Measures models of the space as one that combines their predictions; every token is predicted
+    /// by all.</summary>
+    /// <param name="space">Its weights end at the last model.</param>
+    /// <param name="models">Weights of the models.</param>
+    /// <param name="rule">How predictions become one; a vote has no loss, it is NaN.</param>
+    public LandscapeValue Ensemble(WeightSpace space, IReadOnlyList<FlatParameters> models, EnsembleRule rule)
+    {
+        ArgumentNullException.ThrowIfNull(space);
+        ArgumentNullException.ThrowIfNull(models);
+        void MoveTo(int m) => space.MoveTo((1, models[m]));
+        TextScore train = _train.ScoreEnsemble(rule, models.Count, MoveTo);
+        TextScore? test = _test?.ScoreEnsemble(rule, models.Count, MoveTo);
+        return new(train.Loss, train.Accuracy, test?.Loss, test?.Accuracy);
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

@@ -11,6 +11,8 @@ public sealed class WeightSpace : IDisposable
 {
     readonly List<TensorArena> _arenas = [];
     readonly string _folder;
+    readonly FlatParameters? _before; // of a lent model
+    readonly bool _requiredFinite;
 
     /// <summary>Reads the model that the others have to fit. Passes may give NaN and infinity from now on:
     /// far from a minimum they are a result.</summary>
@@ -24,12 +26,34 @@ public sealed class WeightSpace : IDisposable
     /// <summary>Takes a model over, and disposes it in the end. Passes may give NaN and infinity from now
     /// on.</summary>
     public WeightSpace(LanguageModel model)
+        : this(model, lent: false)
+    {
+    }
+
+    WeightSpace(LanguageModel model, bool lent)
     {
         ArgumentNullException.ThrowIfNull(model);
+        _requiredFinite = model.RequiresFinite;
         Model = model;
         Model.RequiresFinite = false;
         _folder = "the first model";
+        if (!lent)
+            return;
+        try
+        {
+            _before = Keep();
+        }
+        catch
+        {
+            Model.RequiresFinite = _requiredFinite;
+            throw;
+        }
     }
+
+    /// <summary>A space around a model that stays its owner's: in the end the model has the bits that it has
+    /// now, and passes must be finite again where they had to be.</summary>
+    /// <exception cref="UserException">A copy of the weights does not fit the device.</exception>
+    public static WeightSpace Around(LanguageModel model) => new(model, lent: true);
 
     /// <summary>The model; its weights are where the last <see cref="MoveTo"/> left them.</summary>
     public LanguageModel Model { get; }
@@ -122,9 +146,15 @@ public sealed class WeightSpace : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        if (_before is not null)
+        {
+            MoveTo((1, _before));
+            Model.RequiresFinite = _requiredFinite;
+        }
         foreach (TensorArena arena in _arenas)
             arena.Dispose();
-        Model.Dispose();
+        if (_before is null)
+            Model.Dispose();
     }
 
     void Combine(Tensor to, ReadOnlySpan<(float Factor, Tensor X)> terms)

@@ -41,14 +41,20 @@ public static partial class TextEvaluation
 
     static (float[] Losses, int[] Best) Pass(
         List<ModelSession> sessions, EnsembleRule rule, TextWindows.Batch batch)
-    {
-        int V = sessions[0].Model.Config.VocabSize;
-        float[][] logits = [.. sessions.Select(session =>
+        => Combined(rule, [.. sessions.Select(session =>
         {
             session.Forward(batch.Rows);
             return session.Logits.ToArray();
-        })];
-        int[] targets = batch.Targets;
+        })], batch.Targets);
+
+    /// <summary>What an ensemble says of a batch.</summary>
+    /// <param name="rule">How it becomes one.</param>
+    /// <param name="logits">[models][B T V]</param>
+    /// <param name="targets">[B T], -1 where nothing is predicted.</param>
+    /// <returns>Losses in nats, NaN of a vote, and most probable tokens, [B T].</returns>
+    internal static (float[] Losses, int[] Best) Combined(EnsembleRule rule, float[][] logits, int[] targets)
+    {
+        int V = logits[0].Length / targets.Length;
         float[] losses = new float[targets.Length];
         int[] best = new int[targets.Length];
         Parallel.For(0, targets.Length, row =>

@@ -46,6 +46,32 @@ public sealed class TextEvaluator : IDisposable
     /// <exception cref="UserException">A logit is not finite where the model requires it.</exception>
     public TextScore Score(Action<long, long>? progress = null) => _windows.Score(Pass, progress);
 
+    /// <summary>Evaluates several states of the model's weights as one: every token is predicted by
+    /// all.</summary>
+    /// <param name="rule">How predictions become one; of a vote the losses are NaN.</param>
+    /// <param name="states">Number of states.</param>
+    /// <param name="moveTo">Gives the model the weights of a state, from 0; called for every state in every
+    /// pass, and the model stays at the last.</param>
+    /// <param name="progress">Told the tokens predicted so far and in all.</param>
+    /// <exception cref="UserException">A logit is not finite where the model requires it.</exception>
+    public TextScore ScoreEnsemble(
+        EnsembleRule rule, int states, Action<int> moveTo, Action<long, long>? progress = null)
+    {
+        ArgumentNullException.ThrowIfNull(moveTo);
+        ArgumentOutOfRangeException.ThrowIfLessThan(states, 1);
+        return _windows.Score(batch =>
+        {
+            float[][] logits = new float[states][];
+            for (int m = 0; m < states; m++)
+            {
+                moveTo(m);
+                _session.Forward(batch.Rows);
+                logits[m] = _session.Logits.ToArray();
+            }
+            return TextEvaluation.Combined(rule, logits, batch.Targets);
+        }, progress);
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

@@ -61,6 +61,28 @@ public sealed class LossLineTests : IDisposable
         }
     }
 
+    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.Quick))]
+    public void An_ensemble_of_weights_is_that_of_their_models(string device)
+    {
+        _ = _folders.Write("a", 1);
+        _ = _folders.Write("b", 2);
+        ComputeDevice on = TestDevice.Open(device);
+        using var space = new WeightSpace(on, _folders.At("a"));
+        FlatParameters[] models = [space.Keep(), space.Read(_folders.At("b"))];
+        int[][] test = [[1, 2, 3], [5, 30]];
+        using var meter = new LandscapeMeter(space.Model, LandscapeFolders.Texts, test);
+        using LanguageModel a = LanguageModel.Load(on, _folders.At("a")),
+            b = LanguageModel.Load(on, _folders.At("b"));
+        foreach (EnsembleRule rule in Enum.GetValues<EnsembleRule>())
+        {
+            TextScore own = TextEvaluation.Run([a, b], rule, LandscapeFolders.Texts, 12, 12),
+                other = TextEvaluation.Run([a, b], rule, test, 12, 12);
+            Assert.That(meter.Ensemble(space, models, rule), Is.EqualTo(
+                new LandscapeValue(own.Loss, own.Accuracy, other.Loss, other.Accuracy)), $"{rule}");
+            Assert.That(EnsembleRules.Named(rule.Name(), "Ensemble"), Is.EqualTo(rule));
+        }
+    }
+
     [Test]
     public void The_barrier_is_the_largest_rise_above_the_straight_line()
     {

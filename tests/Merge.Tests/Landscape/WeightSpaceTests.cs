@@ -49,6 +49,23 @@ public sealed class WeightSpaceTests : IDisposable
     }
 
     [Test]
+    public void A_model_that_is_lent_has_its_bits_and_its_checks_again()
+    {
+        float[] a = _folders.Write("a", 1);
+        using LanguageModel model = LanguageModel.Load(TestDevice.Open("cpu512"), _folders.At("a"));
+        model.RequiresFinite = true;
+        using (var space = WeightSpace.Around(model))
+        {
+            FlatParameters at = space.Keep();
+            space.MoveTo((2, at));
+            Assert.That(model.RequiresFinite, Is.False);
+            Assert.That(Flat(model.Set), Is.Not.EqualTo(a));
+        }
+        Assert.That(model.RequiresFinite);
+        Assert.That(Flat(model.Set), Is.EqualTo(a));
+    }
+
+    [Test]
     public void Another_shape_and_a_number_that_is_none_are_named()
     {
         _ = _folders.Write("a", 1);
