@@ -169,6 +169,11 @@ public static class LandscapeCurvatureJob
                 (IReadOnlyList<object?>)[e.Value, e.Error, e.Residual, e.DifferenceError]));
         MeasureFiles.WriteCsv(run.At("density.csv"), "eigenvalue,density",
             result.Density.Select(d => (IReadOnlyList<object?>)[d.Eigenvalue, d.Density]));
+        MeasureFiles.WriteNpy(run.At("eigenvalues.npy"), [result.Eigenvalues.Count, 4],
+            result.Eigenvalues.SelectMany(e =>
+                (double[])[e.Value, e.Error, e.Residual, e.DifferenceError]));
+        MeasureFiles.WriteNpy(run.At("density.npy"), [result.Density.Count, 2],
+            result.Density.SelectMany(d => (double[])[d.Eigenvalue, d.Density]));
         AtomicFile.WriteText(run.At("density.svg"), CurvatureReport.Density(result) + "\n");
         CurvatureReport.Page(result).Save(run.At(MeasureFiles.Page));
     }

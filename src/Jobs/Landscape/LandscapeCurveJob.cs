@@ -102,6 +102,8 @@ public static class LandscapeCurveJob
         MeasureFiles.WriteCsv(run.At("points.csv"), "t,loss,accuracy,line_loss,line_accuracy",
             points.Select(p =>
                 (IReadOnlyList<object?>)[p.T, p.Loss, p.Accuracy, p.LineLoss, p.LineAccuracy]));
+        MeasureFiles.WriteNpy(run.At("points.npy"), [points.Count, 5], points.SelectMany(p =>
+            (double[])[p.T, p.Loss, p.Accuracy, p.LineLoss, p.LineAccuracy]));
         AtomicFile.WriteText(run.At("curve.svg"), CurveReport.Losses(result) + "\n");
         CurveReport.Page(result, options).Save(run.At(MeasureFiles.Page));
         run.Finish();

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using HeadTap.Merge;
 using HeadTap.Models;
@@ -15,6 +14,13 @@ sealed class LandscapeFolder : IDisposable
     /// <summary>The file of the rows.</summary>
     internal const string PointsFile = "points.jsonl";
 
+    // What is measured of a row; null where it is not finite, and absent without test texts.
+    sealed record Row(double? Loss, double Accuracy, double? TestLoss = null, double? TestAccuracy = null)
+    {
+        internal LandscapeValue Value => new(Loss ?? double.NaN, Accuracy,
+            TestAccuracy is null ? null : TestLoss ?? double.NaN, TestAccuracy);
+    }
+
     readonly RunFolder? _run;
     readonly JsonlWriter? _rows;
     readonly List<LandscapeValue> _values = [];
@@ -27,9 +33,7 @@ sealed class LandscapeFolder : IDisposable
         try
         {
             _rows = run.Rows(PointsFile);
-            int line = 0;
-            foreach (string text in File.ReadLines(run.At(PointsFile)))
-                _values.Add(Value(text, run.At(PointsFile), ++line));
+            _values.AddRange(MeasureFiles.ReadRows<Row>(run.At(PointsFile)).Select(r => r.Value));
         }
         catch
         {
@@ -110,22 +114,4 @@ sealed class LandscapeFolder : IDisposable
     static double? Finite(double? value) => value is { } v && !double.IsFinite(v) ? double.NaN : value;
 
     static JsonValue? Number(double value) => double.IsFinite(value) ? JsonValue.Create(value) : null;
-
-    static LandscapeValue Value(string text, string path, int line)
-    {
-        try
-        {
-            using JsonDocument row = JsonDocument.Parse(text);
-            double? Read(string name) => !row.RootElement.TryGetProperty(name, out JsonElement found) ? null
-                : found.ValueKind == JsonValueKind.Null ? double.NaN : found.GetDouble();
-            return new(Read("loss")!.Value, Read("accuracy")!.Value, Read("test_loss"),
-                Read("test_accuracy"));
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException)
-        {
-            throw new UserException(
-                $"{Quoted.Path(path)} line {line}: damaged ({Quoted.Line(e.Message)}); expected a new folder",
-                e);
-        }
-    }
 }

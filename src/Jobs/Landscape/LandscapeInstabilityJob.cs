@@ -112,6 +112,8 @@ public static class LandscapeInstabilityJob
         MeasureFiles.WriteCsv(run.At("instability.csv"), "step,error_instability,loss_instability",
             result.Children.Select(c =>
                 (IReadOnlyList<object?>)[c.Step, c.ErrorInstability, c.LossInstability]));
+        MeasureFiles.WriteNpy(run.At("lines.npy"), [all.Count, options.Points, 3],
+            all.SelectMany(i => i.Points).SelectMany(p => (double[])[p.Alpha, p.Loss, p.Accuracy]));
         AtomicFile.WriteText(run.At("instability.svg"), InstabilityReport.BySteps(result) + "\n");
         InstabilityReport.Page(result).Save(run.At(MeasureFiles.Page));
         run.Finish();

@@ -23,9 +23,10 @@ sealed class LandscapeLineReport(LandscapeLineResult result)
         double?[][] rows = [.. _pairs.SelectMany(pair => pair.Points.Select(p => (double?[])[pair.From,
             pair.To, p.Alpha, p.Loss, p.Accuracy,
             .. HasTest ? (double?[])[p.TestLoss, p.TestAccuracy] : []]))];
-        LandscapeTable.Write(folder.At("line.csv"), columns, rows);
-        NpyFile.Write(folder.At("line.npy"), [_pairs.Count, result.Points.Count, columns.Length - 2],
-            rows.SelectMany(row => row.Skip(2).Select(v => (float)v!.Value)).ToArray());
+        MeasureFiles.WriteCsv(folder.At("line.csv"), string.Join(',', columns),
+            rows.Select(row => (IReadOnlyList<object?>)[.. row]));
+        MeasureFiles.WriteNpy(folder.At("line.npy"), [_pairs.Count, result.Points.Count, columns.Length - 2],
+            rows.SelectMany(row => row.Skip(2).Select(v => v!.Value)));
         AtomicFile.WriteText(folder.At("line.svg"), Chart(_pairs[0]));
         Page().Save(folder.At(MeasureFiles.Page));
     }

@@ -15,14 +15,13 @@ sealed class LandscapePlaneReport(LandscapePlaneResult result)
     /// <exception cref="UserException">A file cannot be written.</exception>
     internal void Save(LandscapeFolder folder)
     {
-        LandscapeTable.Write(folder.At("plane.csv"), ["x", "y", "loss", "accuracy"],
-            result.Points.Select(p => (double?[])[p.X, p.Y, p.Loss, p.Accuracy]));
-        LandscapeTable.Write(folder.At("models.csv"), ["model", "x", "y", "loss", "accuracy"],
-            result.Models.Select((m, i) => (double?[])[i, m.X, m.Y, m.Loss, m.Accuracy]));
+        MeasureFiles.WriteCsv(folder.At("plane.csv"), "x,y,loss,accuracy",
+            result.Points.Select(p => (IReadOnlyList<object?>)[p.X, p.Y, p.Loss, p.Accuracy]));
+        MeasureFiles.WriteCsv(folder.At("models.csv"), "model,x,y,loss,accuracy",
+            result.Models.Select((m, i) => (IReadOnlyList<object?>)[i, m.X, m.Y, m.Loss, m.Accuracy]));
         int[] shape = [result.Y.Count, result.X.Count];
-        NpyFile.Write(folder.At("loss.npy"), shape, result.Points.Select(p => (float)p.Loss).ToArray());
-        NpyFile.Write(folder.At("accuracy.npy"), shape,
-            result.Points.Select(p => (float)p.Accuracy).ToArray());
+        MeasureFiles.WriteNpy(folder.At("loss.npy"), shape, result.Points.Select(p => p.Loss));
+        MeasureFiles.WriteNpy(folder.At("accuracy.npy"), shape, result.Points.Select(p => p.Accuracy));
         AtomicFile.WriteText(folder.At("plane.svg"), Chart());
         Page().Save(folder.At(MeasureFiles.Page));
     }

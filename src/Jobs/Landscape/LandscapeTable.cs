@@ -1,23 +1,10 @@
 using System.Globalization;
-using System.Text;
-using HeadTap.Models;
 
 namespace HeadTap.Jobs;
 
-/// <summary>Values of a landscape as CSV, and their text on pages.</summary>
+/// <summary>Values of a landscape as text on pages.</summary>
 static class LandscapeTable
 {
-    /// <summary>Writes a CSV; NaN is spelt so, null is empty.</summary>
-    internal static void Write(
-        string path, IReadOnlyList<string> columns, IEnumerable<IReadOnlyList<double?>> rows)
-    {
-        var text = new StringBuilder(string.Join(',', columns)).Append('\n');
-        foreach (IReadOnlyList<double?> row in rows)
-            text.AppendJoin(',', row.Select(v => v?.ToString("R", CultureInfo.InvariantCulture)))
-                .Append('\n');
-        AtomicFile.WriteText(path, text.ToString());
-    }
-
     /// <summary>A loss, for people.</summary>
     internal static string Nats(double loss)
         => double.IsNaN(loss) ? "not finite" : loss.ToString("0.0000", CultureInfo.InvariantCulture);

@@ -132,6 +132,10 @@ public static class LandscapeVectorsJob
                     .. pairs.Select(p => (object?)t.PairSignConflicts[p.A][p.B])]));
         MeasureFiles.WriteCsv(At("points.csv"), "sum,lambda,loss,accuracy", result.Points.Select(p =>
             (IReadOnlyList<object?>)[p.Sum, p.Lambda, p.Loss, p.Accuracy]));
+        // [tensors, then all][models][models]; NaN where a task vector is 0.
+        MeasureFiles.WriteNpy(At("cosines.npy"), [result.Tensors.Count + 1, all.Length, all.Length],
+            result.Tensors.Append(result.All).SelectMany(t => t.Cosines)
+                .SelectMany(row => row.Select(c => c ?? double.NaN)));
         AtomicFile.WriteText(At("cosines.svg"), VectorsReport.Cosines(result) + "\n");
         VectorsReport.Page(result).Save(At(MeasureFiles.Page));
         new Manifest

@@ -21,7 +21,8 @@ static class MeasureFiles
         RespectNullableAnnotations = true,
     };
 
-    /// <summary>Writes a table. What is null is an empty field; no field needs quotes.</summary>
+    /// <summary>Writes a table. What is null is an empty field, and NaN is spelt so; no field
+    /// needs quotes.</summary>
     /// <exception cref="UserException">The place cannot be written.</exception>
     internal static void WriteCsv(string path, string header, IEnumerable<IReadOnlyList<object?>> rows)
     {
@@ -31,6 +32,11 @@ static class MeasureFiles
                 .Append('\n');
         AtomicFile.WriteText(path, csv.ToString());
     }
+
+    /// <summary>Writes numbers as float32, row by row; NaN stays NaN.</summary>
+    /// <exception cref="UserException">The place cannot be written.</exception>
+    internal static void WriteNpy(string path, ReadOnlySpan<int> shape, IEnumerable<double> numbers)
+        => NpyFile.Write(path, shape, numbers.Select(v => (float)v).ToArray());
 
     /// <summary>Writes a file of rows at once.</summary>
     /// <exception cref="UserException">The place cannot be written.</exception>

@@ -74,11 +74,25 @@ public sealed class LandscapeMeasureTests
         Assert.That(points.Select(p => (string?)p!["sum"]).Distinct(),
             Is.EqualTo((string[])["0", "A", "B", "C", "A + B + C", "-A", "-B", "-C", "A + C - B"]));
         Assert.That(Directory.EnumerateFiles(s_folder["vectors"]).Select(Path.GetFileName).Order(),
-            Is.EqualTo((string[])["cosines.svg", "manifest.json", "points.csv", "points.jsonl", "report.html",
-                "tensors.csv", "tensors.jsonl"]));
+            Is.EqualTo((string[])["cosines.npy", "cosines.svg", "manifest.json", "points.csv",
+                "points.jsonl", "report.html", "tensors.csv", "tensors.jsonl"]));
+        float[] cosines = RequireNpy("vectors/cosines.npy", json["tensors"]!.AsArray().Count + 1, 3, 3);
+        Assert.That(cosines[^8], Is.EqualTo((float)(double)all["cosines"]![0]![1]!), "all come last");
+        Assert.That(cosines[1], Is.EqualTo((float)(double)json["tensors"]![0]!["cosines"]![0]![1]!));
+        Assert.That(cosines[^1], Is.NaN);
         Headtap plain = Headtap.Done(["landscape", "vectors", "--base", TinyModel.Folder, .. Two]);
         Assert.That(plain.Out, Does.Contain("cosine with B").And.Contain("sign conflicts"));
     }
+
+    static float[] RequireNpy(string file, params int[] shape)
+    {
+        (int[] found, float[] values) = NpyFile.ReadFloats(s_folder[file]);
+        Assert.That(found, Is.EqualTo(shape), file);
+        return values;
+    }
+
+    static float[] Numbers(JsonNode row, string fields)
+        => [.. fields.Split(' ').Select(f => (float)(double)row[f]!)];
 
     [Test]
     public void A_task_vector_of_zero_is_said()
@@ -105,6 +119,10 @@ public sealed class LandscapeMeasureTests
         Assert.That(Headtap.Done(kept).Json.ToJsonString(), Is.EqualTo(json.ToJsonString()));
         Assert.That(File.ReadAllLines(rows), Is.EqualTo(lines));
         Assert.That(File.ReadAllText(s_folder["curvature/report.html"]), Does.Contain("Spectral density"));
+        Assert.That(RequireNpy("curvature/eigenvalues.npy", 2, 4)[4..],
+            Is.EqualTo(Numbers(json["eigenvalues"]![1]!, "value error residual difference_error")));
+        Assert.That(RequireNpy("curvature/density.npy", 401, 2)[^2..],
+            Is.EqualTo(Numbers(json["density"]![400]!, "eigenvalue density")));
         Assert.That(Headtap.Refused([.. call, "--probes", "2", "--out", s_folder["curvature"], "--device",
             "cpu"]), Does.Contain("probes is 3"));
     }
@@ -119,6 +137,8 @@ public sealed class LandscapeMeasureTests
         Assert.That(points.Select(p => (double)p!["t"]!), Is.EqualTo((double[])[0, 0.25, 0.5, 0.75, 1]));
         Assert.That((double)points[0]!["loss"]!, Is.EqualTo(LossOf(s_folder["m6"])));
         Assert.That((double)points[4]!["loss"]!, Is.EqualTo(LossOf(s_folder["m7"])));
+        Assert.That(RequireNpy("curve/points.npy", 5, 5)[5..10],
+            Is.EqualTo(Numbers(points[1]!, "t loss accuracy line_loss line_accuracy")));
         double[] losses = [.. points.Select(p => (double)p!["loss"]!)];
         Assert.That((double)json["max_loss"]!, Is.EqualTo(losses.Max()));
         Assert.That((double)json["barrier"]!, Is.EqualTo(losses.Select((l, i) =>
@@ -152,6 +172,8 @@ public sealed class LandscapeMeasureTests
         Assert.That((double)rows[0]!["loss_instability"]!,
             Is.EqualTo(losses.Max() - (losses[0] + losses[2]) / 2).Within(1e-12));
         Assert.That(losses[0], Is.Not.EqualTo(losses[2]), "children see other orders");
+        Assert.That(RequireNpy("children/lines.npy", 2, 3, 3)[3..6],
+            Is.EqualTo(Numbers(line[1]!, "alpha loss accuracy")));
         Headtap.Done("merge", "run", "--method", "linear", "--model", s_folder["children/step-0-a"],
             "--model", s_folder["children/step-0-b"], "--out", s_folder["middle"]);
         using (ComputeDevice device = ComputeDevice.OpenHost())
@@ -171,6 +193,17 @@ public sealed class LandscapeMeasureTests
             Is.EqualTo(rows.ToJsonString()));
         Assert.That(Headtap.Done([.. Call("children"), "--threshold", "0.9"]).Json["stable_from"]!
             .GetValue<int>(), Is.Zero);
+    }
+
+    [Test]
+    public void The_train_json_of_a_run_is_its_config()
+    {
+        Headtap.Done("train", "--config", s_folder["train.json"], "--seed", "9", "--out", s_folder["run"]);
+        Headtap.Done("landscape", "instability", "--config", s_folder["run/train.json"], "--at", "6",
+            "--points", "2", "--out", s_folder["of-run"]);
+        Assert.That(File.ReadAllBytes(s_folder["of-run/step-6-a/model.safetensors"]),
+            Is.EqualTo(File.ReadAllBytes(s_folder["run/model.safetensors"])),
+            "children that part at the end have the run's bits");
     }
 
     [TestCase("vectors --base BASE --model HEADS", "n_head is 5 and 4")]
