@@ -40,8 +40,9 @@ public static class LandscapeLineJob
                                          from b in Enumerable.Range(a + 1, models.Length - a - 1)
                                          select (a, b)];
         double[] alphas = LossLine.Alphas(options.Points);
-        Measure(space, at, meter, folder, pairs, alphas, context);
-        LandscapeLineResult result = Result(models, folder.Values, pairs, alphas, meter.Tokens) with
+        Measure(space, at, meter, folder, pairs, alphas, options.Ensemble, context);
+        LandscapeLineResult result =
+            Result(models, folder.Values, pairs, alphas, options.Ensemble, meter.Tokens) with
         {
             Bos = texts.Bos,
         };
@@ -55,18 +56,27 @@ public static class LandscapeLineJob
     }
 
     static void Measure(WeightSpace space, FlatParameters[] at, LandscapeMeter meter, LandscapeFolder folder,
-        (int From, int To)[] pairs, double[] alphas, JobContext context)
+        (int From, int To)[] pairs, double[] alphas, EnsembleRule? ensemble, JobContext context)
     {
         var watch = Stopwatch.StartNew();
-        int before = folder.Values.Count, all = pairs.Length * alphas.Length + 1;
+        int[][] together = ensemble is null ? [] : Together(pairs, at.Length);
+        int centroid = pairs.Length * alphas.Length, before = folder.Values.Count;
+        int all = centroid + 1 + together.Length;
         for (int i = before; i < all; i++)
         {
             context.Report("measuring", (double)i / all, $"{i} of {all}");
-            if (i == all - 1)
+            if (i > centroid)
+            {
+                int[] models = together[i - centroid - 1];
+                folder.Add(models.Select((m, n) => ($"ensemble_{n}", (double)m)),
+                    meter.Ensemble(space, [.. models.Select(m => at[m])], ensemble!.Value));
+                continue;
+            }
+            if (i == centroid)
             {
                 space.MoveTo([.. at.Select(x => (1.0 / at.Length, x))]);
                 folder.Add([("centroid", at.Length)], meter.Measure());
-                break;
+                continue;
             }
             ((int from, int to), double alpha) = (pairs[i / alphas.Length], alphas[i % alphas.Length]);
             LossLine.MoveTo(space, at[from], at[to], alpha);
@@ -77,9 +87,17 @@ public static class LandscapeLineJob
                 + $"{(all - before) / watch.Elapsed.TotalSeconds:0.0} a second");
     }
 
+    // The models of each ensemble: all of them, and with more than two each pair before that.
+    static int[][] Together((int From, int To)[] pairs, int models)
+        => [.. pairs.Length == 1 ? (int[][])[] : [.. pairs.Select(p => (int[])[p.From, p.To])],
+            [.. Enumerable.Range(0, models)]];
+
     static LandscapeLineResult Result(string[] models, IReadOnlyList<LandscapeValue> values,
-        (int From, int To)[] pairs, double[] alphas, long tokens)
+        (int From, int To)[] pairs, double[] alphas, EnsembleRule? ensemble, long tokens)
     {
+        int centroid = pairs.Length * alphas.Length;
+        LandscapeEnsemble[] together = ensemble is not { } rule ? []
+            : [.. values.Skip(centroid + 1).Select(v => LandscapeEnsemble.Of(rule, v))];
         LandscapePair[] lines = [.. pairs.Select((pair, p) =>
         {
             LandscapeValue[] own = [.. values.Skip(p * alphas.Length).Take(alphas.Length)];
@@ -88,9 +106,12 @@ public static class LandscapeLineJob
                 own[0].TestLoss is null ? null
                     : LossBarrier.Of(alphas, [.. own.Select(v => v.TestLoss!.Value)]).Height,
                 [.. own.Zip(alphas, (v, alpha) => new LandscapeLinePoint(
-                    alpha, v.Loss, v.Accuracy, v.TestLoss, v.TestAccuracy))]);
+                    alpha, v.Loss, v.Accuracy, v.TestLoss, v.TestAccuracy))])
+            {
+                Ensemble = together.Length == 0 ? null : together[p],
+            };
         })];
-        LandscapeValue centre = values[pairs.Length * alphas.Length];
+        LandscapeValue centre = values[centroid];
         // The lines from the first model end at all others.
         double mean = lines.Where(l => l.From == 0).Select(l => l.Points[^1].Loss)
             .Append(lines[0].Points[0].Loss).Average();
@@ -99,17 +120,18 @@ public static class LandscapeLineJob
             models, tokens)
         {
             Pairs = lines.Length > 1 ? lines : null,
+            Ensemble = together.Length == 0 ? null : together[^1],
         };
     }
 
     static Manifest Call(LandscapeLineOptions options, LandscapeTexts texts, ComputeDevice device) => new()
     {
         Command = "landscape line",
-        Options = options.Texts.AddTo(new JsonObject
+        Options = LandscapeEnsemble.AddTo(options.Texts.AddTo(new JsonObject
         {
             ["models"] = new JsonArray([.. options.Model.Select(m => JsonValue.Create(m))]),
             ["points"] = options.Points,
-        }, texts),
+        }, texts), options.Ensemble),
         ModelHash = string.Join(',', options.Model.Select(ModelFolder.Hash)),
         DataHash = FileHash.Sha256(options.Texts.Files),
         Device = device.Name,

@@ -10,7 +10,8 @@ namespace HeadTap.Jobs;
 sealed class LandscapeLineReport(LandscapeLineResult result)
 {
     readonly IReadOnlyList<LandscapePair> _pairs = result.Pairs
-        ?? [new(0, 1, result.Barrier, result.BarrierAlpha, result.TestBarrier, result.Points)];
+        ?? [new(0, 1, result.Barrier, result.BarrierAlpha, result.TestBarrier, result.Points)
+            { Ensemble = result.Ensemble }];
 
     bool HasTest => result.TestBarrier is not null;
 
@@ -53,6 +54,16 @@ sealed class LandscapeLineReport(LandscapeLineResult result)
             ["mean of the models' losses", LandscapeTable.Nats(result.Centroid.MeanLoss), ""],
             ["difference", LandscapeTable.Nats(result.Centroid.Barrier), ""],
         ]);
+        if (result.Ensemble is null)
+            return page;
+        page.Heading("Ensembles").Paragraph("All models run on every token, and their predictions are "
+            + "combined in place of their weights.");
+        page.Table(["ensemble", "loss#", "accuracy#"], _pairs
+            .Select(pair => ($"{names[pair.From]}, {names[pair.To]}", pair.Ensemble!))
+            .Concat(result.Pairs is null ? [] : [("all", result.Ensemble)])
+            .Select(e => (IReadOnlyList<string>)[$"{e.Item1}: {e.Item2.Rule}",
+                double.IsNaN(e.Item2.Loss) ? "" : LandscapeTable.Nats(e.Item2.Loss),
+                LandscapeTable.Percent(e.Item2.Accuracy)]));
         return page;
     }
 
@@ -72,6 +83,8 @@ sealed class LandscapeLineReport(LandscapeLineResult result)
         if (pair.TestBarrier is not null)
             curves.Add(new("test loss", [.. pair.Points.Select(p => (p.Alpha, p.TestLoss!.Value))]));
         curves.Add(new("straight line", [(0, pair.Points[0].Loss), (1, pair.Points[^1].Loss)]));
+        if (pair.Ensemble is { } ensemble && double.IsFinite(ensemble.Loss))
+            curves.Add(new("ensemble", [(0, ensemble.Loss), (1, ensemble.Loss)]));
         return SvgChart.Curves("Loss on the line", new("a", "nats"), curves, "0.0000", (0, 1));
     }
 }

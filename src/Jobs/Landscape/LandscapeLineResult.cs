@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using HeadTap.Models;
 
 namespace HeadTap.Jobs;
 
@@ -13,6 +14,10 @@ public sealed record LandscapeLineOptions
 
     /// <summary>Points of a line, both ends included.</summary>
     public int Points { get; init; } = 401;
+
+    /// <summary>How predictions of the models become one, which is measured too; null to measure weights
+    /// alone.</summary>
+    public EnsembleRule? Ensemble { get; init; }
 
     /// <summary>Folder of files and a page; the same call continues where it stopped. Null for
     /// none.</summary>
@@ -38,7 +43,12 @@ public sealed record LandscapeLinePoint(double Alpha, double Loss, double Accura
 /// <param name="Points">Points from alpha 0 to 1.</param>
 public sealed record LandscapePair(int From, int To, double Barrier, double BarrierAlpha,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? TestBarrier,
-    IReadOnlyList<LandscapeLinePoint> Points);
+    IReadOnlyList<LandscapeLinePoint> Points)
+{
+    /// <summary>The ensemble of its two ends; null if none was asked for.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public LandscapeEnsemble? Ensemble { get; init; }
+}
 
 /// <summary>The mean of all models' weights.</summary>
 /// <param name="Loss">Loss there, nats.</param>
@@ -68,6 +78,10 @@ public sealed record LandscapeLineResult(IReadOnlyList<LandscapeLinePoint> Point
     /// <summary>Lines of all pairs; null with two models, whose line is above.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<LandscapePair>? Pairs { get; init; }
+
+    /// <summary>The ensemble of all models; null if none was asked for.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public LandscapeEnsemble? Ensemble { get; init; }
 
     /// <summary>Token id before each text; null for none.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]

@@ -65,6 +65,8 @@ public static class LandscapePlaneJob
             FilterNormal.Write(u, origin, context.Seed, 0);
             FilterNormal.Write(v, origin, context.Seed, 1);
         }
+        LandscapeEnsemble? ensemble = options.Ensemble is not { } rule ? null : LandscapeEnsemble.Of(rule,
+            meter.Ensemble(space, [origin, .. models.Skip(1).Select(space.Read)], rule));
         using LandscapeFolder folder = LandscapeFolder.Open(
             options.Out, () => Call(options, range, texts, device, context));
         Measure((x, y) => space.MoveTo((1, origin), (x, u), (y, v)), meter, folder, grid, context);
@@ -75,6 +77,7 @@ public static class LandscapePlaneJob
             folder.At(MeasureFiles.Page))
         {
             Explained = basis?.Explained is { } share ? [share.First, share.Second] : null, Bos = texts.Bos,
+            Ensemble = ensemble,
         };
         new LandscapePlaneReport(result).Save(folder);
         folder.Finish();
@@ -90,6 +93,9 @@ public static class LandscapePlaneJob
         if (options.Directions == Random && options.Model.Count != 1)
             throw new UserException($"{Counted.Of(options.Model.Count, "model")}; expected one, from which "
                 + "the random directions go");
+        if (options.Ensemble is not null && options.Directions != Models)
+            throw new UserException($"{Field.Of(nameof(options.Ensemble))} says nothing with "
+                + $"{Field.Of(nameof(options.Directions))} {options.Directions}; expected {Models}");
         if (options.Model.Count == 0)
             throw new UserException("no model; expected some");
         if (options.Size is < 2 or > MostSize)
@@ -121,13 +127,13 @@ public static class LandscapePlaneJob
         ComputeDevice device, JobContext context) => new()
         {
             Command = "landscape plane",
-            Options = options.Texts.AddTo(new JsonObject
+            Options = LandscapeEnsemble.AddTo(options.Texts.AddTo(new JsonObject
             {
                 ["models"] = new JsonArray([.. options.Model.Select(m => JsonValue.Create(m))]),
                 ["directions"] = options.Directions,
                 ["size"] = options.Size,
                 ["range"] = range,
-            }, texts),
+            }, texts), options.Ensemble),
             Seed = options.Directions == Random ? context.Seed : null,
             ModelHash = string.Join(',', options.Model.Select(ModelFolder.Hash)),
             DataHash = FileHash.Sha256(options.Texts.Files),

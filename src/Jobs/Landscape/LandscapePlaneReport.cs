@@ -57,6 +57,8 @@ sealed class LandscapePlaneReport(LandscapePlaneResult result)
             (string[])[LandscapeTable.Name(m.Model), NumberText.Of(m.X, "0.####"),
                 NumberText.Of(m.Y, "0.####"), LandscapeTable.Nats(m.Loss),
                 LandscapeTable.Percent(m.Accuracy)]));
+        if (result.Ensemble is { } ensemble)
+            page.Paragraph($"The ensemble of the three: {ensemble.Describe()}.");
         if (result.Lowest is { } low)
             page.Paragraph($"The lowest point of the grid is at {NumberText.Of(low.X, "0.####")}, "
                 + $"{NumberText.Of(low.Y, "0.####")}: {LandscapeTable.Nats(low.Loss)} nats. All points are "

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using HeadTap.Models;
 
 namespace HeadTap.Jobs;
 
@@ -22,6 +23,10 @@ public sealed record LandscapePlaneOptions
     /// <summary>random: the grid runs from minus this to this along both directions. Else the grid's side, as
     /// a multiple of the longer side of the box around the models. Null for 1, or 1.4.</summary>
     public double? Range { get; init; }
+
+    /// <summary>models: how predictions of the three become one, which is measured too. Null to measure
+    /// weights alone.</summary>
+    public EnsembleRule? Ensemble { get; init; }
 
     /// <summary>Folder of the files; the same call continues where it stopped.</summary>
     public required string Out { get; init; }
@@ -59,6 +64,10 @@ public sealed record LandscapePlaneResult(string Directions, int Size, IReadOnly
     /// <summary>Shares of the checkpoints' variance along the two directions; null unless pca.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<double>? Explained { get; init; }
+
+    /// <summary>The ensemble of the three models; null if none was asked for.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public LandscapeEnsemble? Ensemble { get; init; }
 
     /// <summary>Token id before each text; null for none.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]

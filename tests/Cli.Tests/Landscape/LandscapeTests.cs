@@ -77,6 +77,57 @@ public sealed class LandscapeTests
             Is.EqualTo((double)json["centroid"]!["loss"]! - mean).Within(1e-12));
     }
 
+    static JsonNode Evaluated(string rule, params string[] models) => Headtap.Done(["eval",
+        .. models.SelectMany(m => (string[])["--model", m]), "--ensemble", rule, "--text-file",
+        s_folder["text.txt"], "--json"]).Json;
+
+    static void RequireSame(JsonNode ensemble, JsonNode evaluated, string rule)
+    {
+        Assert.That((string)ensemble["rule"]!, Is.EqualTo(rule));
+        Assert.That((double?)ensemble["loss"], Is.EqualTo((double?)evaluated["loss"]), "null of a vote");
+        Assert.That((double)ensemble["accuracy"]!, Is.EqualTo((double)evaluated["accuracy"]!));
+    }
+
+    [TestCase("probabilities"), TestCase("logits"), TestCase("vote")]
+    public void An_ensemble_beside_a_line_is_that_of_eval(string rule)
+    {
+        string place = s_folder[$"ensemble-{rule}"];
+        string[] call = Line("--text-file", s_folder["text.txt"], "--test-batch", s_folder["batch.json"],
+            "--points", "3", "--ensemble", rule, "--out", place);
+        JsonNode json = Headtap.Done([.. call, "--json"]).Json;
+        RequireSame(json["ensemble"]!, Evaluated(rule, TinyModel.Folder, s_folder["other6"]), rule);
+        Assert.That(json["ensemble"]!["test_accuracy"]!.GetValue<double>(), Is.InRange(0, 1));
+        string page = File.ReadAllText(Path.Combine(place, "report.html"));
+        Assert.That(page, Does.Contain($"other6: {rule}").And.Contain("Ensembles"));
+        Assert.That(File.ReadAllText(Path.Combine(place, "line.svg")).Contains(">ensemble<"),
+            Is.EqualTo(rule != "vote"), "a vote has no loss to draw");
+        Headtap again = Headtap.Done(call); // reads the measured values, a loss of null among them
+        Assert.That(again.Out, Does.Contain(rule == "vote" ? "a vote has no loss" : $"mean of {rule}"));
+        Assert.That(again.Error, Does.Contain("complete already"));
+        Assert.That(Headtap.Done([.. call, "--json"]).Json.ToJsonString(), Is.EqualTo(json.ToJsonString()));
+        Refused([.. call[..^4], "--out", place], "belongs to another call: ensemble");
+        Assert.That(json["pairs"], Is.Null);
+    }
+
+    [Test]
+    public void Each_pair_and_all_models_have_an_ensemble()
+    {
+        string[] models = [TinyModel.Folder, s_folder["other6"], s_folder["other7"]];
+        JsonNode json = Headtap.Done(["landscape", "line", .. Models(3), "--text-file", s_folder["text.txt"],
+            "--points", "2", "--ensemble", "logits", "--json"]).Json;
+        RequireSame(json["ensemble"]!, Evaluated("logits", models), "logits");
+        foreach ((int pair, int a, int b) in ((int, int, int)[])[(0, 0, 1), (1, 0, 2), (2, 1, 2)])
+            RequireSame(json["pairs"]![pair]!["ensemble"]!, Evaluated("logits", models[a], models[b]),
+                "logits");
+        JsonNode plane = Headtap.Done(Plane("models", 3, "--text-file", s_folder["text.txt"], "--ensemble",
+            "logits", "--out", s_folder["ensemble-plane"], "--json")).Json;
+        RequireSame(plane["ensemble"]!, Evaluated("logits", models), "logits");
+        Assert.That(File.ReadAllText(s_folder["ensemble-plane/report.html"]),
+            Does.Contain("The ensemble of the three"));
+        Assert.That(Headtap.Done(Line("--batch", s_folder["batch.json"], "--points", "2", "--json"))
+            .Json["ensemble"], Is.Null);
+    }
+
     static void Refused(string[] call, string message)
         => Assert.That(Headtap.Refused(call), Does.Contain(message));
 
@@ -152,6 +203,10 @@ public sealed class LandscapeTests
             "--directions is \"radnom\"; expected random, models, pca");
         Refused(Plane("random", 1, "--batch", batch, "--range", "0", "--out", none),
             "--range is 0; expected a number above 0");
+        Refused(Line("--batch", batch, "--ensemble", "votes", "--out", none),
+            "--ensemble is \"votes\"; expected probabilities, logits, vote");
+        Refused(Plane("random", 1, "--batch", batch, "--ensemble", "vote", "--out", none),
+            "--ensemble says nothing with --directions random; expected models");
         foreach (string size in (string[])["1", "65536"])
         {
             string[] call = Plane("random", 1, "--batch", batch, "--out", none);

@@ -20,6 +20,9 @@ sealed class LandscapeLineCommand
     readonly Option<int> _points = GlobalOptions.Number("--points", 401,
         "points of a line, both ends included");
 
+    readonly Option<string?> _ensemble = EnsembleOptions.Rule("measure too what the models say "
+        + "together: the mean of their probabilities or logits, or the token that most find most probable");
+
     readonly Option<string?> _out = new PathOption<string?>("--out", PathUse.WritesFolder)
     {
         Description = "folder for JSONL, CSV, npy, SVG and a page; the same call goes on", HelpName = "DIR",
@@ -31,11 +34,12 @@ sealed class LandscapeLineCommand
             "Loss and accuracy on the straight line between models, and its barrier") { _models };
         _texts.AddTo(command);
         command.Options.Add(_points);
+        command.Options.Add(_ensemble);
         command.Options.Add(_out);
         command.SetAction(parsed => Run(global.Of(parsed), new LandscapeLineOptions
         {
             Model = parsed.GetValue(_models)!, Texts = _texts.Read(parsed), Points = parsed.GetValue(_points),
-            Out = parsed.GetValue(_out),
+            Ensemble = EnsembleOptions.Given(parsed, _ensemble), Out = parsed.GetValue(_out),
         }));
         return command;
     }
@@ -61,6 +65,8 @@ sealed class LandscapeLineCommand
             + (found.TestBarrier is { } test ? $"; {test:0.0000} on the test texts" : ""));
         run.Line($"centroid  {found.Centroid.Loss:0.0000} nats, {found.Centroid.Barrier:+0.0000;-0.0000} "
             + $"against the models' mean; accuracy {found.Centroid.Accuracy:P2}");
+        if (found.Ensemble is { } ensemble)
+            run.Line($"ensemble  {ensemble.Describe()}");
         foreach (LandscapePair pair in (found.Pairs ?? []).Skip(1))
             run.Line($"barrier   {pair.Barrier:0.0000} nats at alpha {pair.BarrierAlpha:0.####} from "
                 + $"{found.Models[pair.From]} to {found.Models[pair.To]}");

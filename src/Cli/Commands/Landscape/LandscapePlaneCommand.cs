@@ -26,6 +26,9 @@ sealed class LandscapePlaneCommand
         "random: both directions from -N to N, 1 unless given; else the side, as a multiple of the box "
             + "around the models, 1.4 unless given");
 
+    readonly Option<string?> _ensemble = EnsembleOptions.Rule("models: measure too what the three "
+        + "say together, by the mean of their probabilities or logits or by vote");
+
     readonly LandscapeTextOptions _texts = new(test: false);
 
     readonly Option<string> _out = new PathOption<string>("--out", PathUse.WritesFolder)
@@ -39,7 +42,7 @@ sealed class LandscapePlaneCommand
         var command = new Command("plane",
             "Loss and accuracy on a plane: contours and a surface that turns, in a page")
         {
-            _models, _directions, _size, _range,
+            _models, _directions, _size, _range, _ensemble,
         };
         _texts.AddTo(command);
         command.Options.Add(_out);
@@ -47,7 +50,7 @@ sealed class LandscapePlaneCommand
         {
             Model = parsed.GetValue(_models)!, Directions = parsed.GetValue(_directions)!,
             Size = parsed.GetValue(_size), Range = parsed.GetValue(_range), Texts = _texts.Read(parsed),
-            Out = parsed.GetValue(_out)!,
+            Ensemble = EnsembleOptions.Given(parsed, _ensemble), Out = parsed.GetValue(_out)!,
         }));
         return command;
     }
@@ -62,6 +65,8 @@ sealed class LandscapePlaneCommand
                 + $"{mark.Accuracy:P2}");
         if (found.Explained is { } explained)
             run.Line($"the plane holds {explained[0] + explained[1]:P2} of the checkpoints' variance");
+        if (found.Ensemble is { } ensemble)
+            run.Line($"ensemble of the three: {ensemble.Describe()}");
         if (found.Lowest is { } low)
             run.Line($"lowest of {Counted.Of(found.Points.Count, "point")}: {low.Loss:0.0000} nats at "
                 + $"{low.X:0.####}, {low.Y:0.####}");
