@@ -29,10 +29,12 @@ public sealed class TourTests
             .Select(s => "<svg" + s[..(s.IndexOf("</svg>", StringComparison.Ordinal) + 6)]))
             Assert.That(() => XDocument.Parse(svg), Throws.Nothing, svg);
 
+        Assert.That(page, Does.Not.Contain("Merging two edits"), "there is no code to forget");
         JsonNode json = Headtap.Done("tour", "--model", folder["m"], "--out",
             folder["again.html"], "--json").Json;
+        Assert.That(json["merging"], Is.Null);
         VerbJsonTests.Same(json, "model model_hash device share_right injection secrets_extracted forgetting "
-            + "report", ModelJobsJson.Default.TourResult);
+            + "report merging", ModelJobsJson.Default.TourResult);
         JsonNode injection = json["injection"]!;
         VerbJsonTests.Same(injection, "prompt answer memory layer tau probability_before probability_after "
             + "restored edit", ModelJobsJson.Default.TourInjection);
@@ -70,6 +72,48 @@ public sealed class TourTests
             + "one_hop_after changed_weights restored", ModelJobsJson.Default.TourForgetting);
         Assert.That((double)json["injection"]!["probability_after"]!,
             Is.GreaterThan((double)json["injection"]!["probability_before"]!));
+        RequireMerging(json["merging"]!);
+        string page = File.ReadAllText(folder["tour.html"]);
+        Assert.That(page, Does.Contain("Merging two edits").And.Contain("Loss between the two edits")
+            .And.Contain("In the merge both codes are forgotten").And.Not.Contain("<script"));
+    }
+
+    static void RequireMerging(JsonNode merging)
+    {
+        VerbJsonTests.Same(merging, "prompts states line barrier barrier_alpha restored questions",
+            ModelJobsJson.Default.TourMerging);
+        JsonArray states = merging["states"]!.AsArray(), line = merging["line"]!.AsArray();
+        string Recites(int state) => string.Concat(states[state]!["recites"]!.AsArray()
+            .Select(r => (bool)r! ? "+" : "-"));
+        Assert.That(states.Select(s => (string)s!["name"]!),
+            Is.EqualTo((string[])["the model", "first edit", "second edit", "merge"]));
+        Assert.That(Enumerable.Range(0, 4).Select(Recites), Is.EqualTo((string[])["++", "-+", "+-", "--"]));
+        double[] losses = [.. line.Select(p => (double)p!["loss"]!)];
+        Assert.That(line.Select(p => (double)p!["alpha"]!).ToArray(),
+            Is.EqualTo(Enumerable.Range(0, 11).Select(i => i / 10.0)));
+        Assert.That(losses[0], Is.EqualTo((double)states[1]!["loss"]!), "the line begins at the first edit");
+        Assert.That(losses[10], Is.EqualTo((double)states[2]!["loss"]!), "and ends at the second");
+        Assert.That((double)merging["barrier"]!, Is.EqualTo(losses.Select((l, i) =>
+            l - ((10 - i) * losses[0] + i * losses[10]) / 10).Max()).Within(1e-12));
+        Assert.That((bool)merging["restored"]!);
+    }
+
+    [TestCase(false, false, "both codes are forgotten"), TestCase(true, true, "both codes still come out")]
+    [TestCase(true, false, "the first code still comes out, the second is forgotten")]
+    [TestCase(false, true, "the first code is forgotten, the second still comes out")]
+    public void The_tour_says_of_the_merge_what_was_measured(bool first, bool second, string said)
+    {
+        TourMergedState State(bool a, bool b, double right) => new("", ["x", "y"], [a, b], 3, right, 1);
+        var merging = new TourMerging(["a", "b"], [State(true, true, 1), State(first, second, 0.5)],
+            [new(0, 1, 0.5), new(1, double.NaN, 0.5)], 0.25, 0.5, Restored: false) { Questions = 4 };
+        string text = string.Join('\n', merging.Lines());
+        Assert.That(text, Does.Contain($"in the merge {said}; 4 one-hop questions 50.0 % right (100.0 % "));
+        Assert.That(text, Does.Contain("1.0000 not finite").And.Contain("barrier 0.2500 nats at 0.5")
+            .And.Contain("NOT the same bits"));
+        Assert.That((merging with { Barrier = 0, Restored = true }).Lines()[^1], Is.EqualTo("no barrier: it "
+            + "rises nowhere above the straight line between its ends; undone: the same bits as before"));
+        Assert.That((merging with { Barrier = double.NaN }).Lines()[^1],
+            Does.StartWith("barrier not finite"));
     }
 
     static void Make(string folder)

@@ -56,7 +56,8 @@ public sealed class PackageTests
             """);
         Run(_folder, "dotnet", "tool", "install", "headtap", "--tool-path", tools, "--configfile", settings);
         string output = Run(_folder, Path.Combine(tools, "headtap"), "tour", "--device", "cpu");
-        Assert.That(output, Does.Contain("5 layers, 6 heads, width 192"));
+        Assert.That(output,
+            Does.Contain("5 layers, 6 heads, width 192").And.Contain("merge    two such edits"));
         Assert.That(File.Exists(Path.Combine(_folder, "headtap-tour.html")), Is.True);
     }
 

@@ -18,8 +18,8 @@ static class TourCommand
             Description = "the report", HelpName = "F.html", DefaultValueFactory = _ => "headtap-tour.html",
         };
         var command = new Command("tour",
-            "Ask the shipped model, look into its heads, inject a memory, make it forget a code, and write a "
-            + "report (start here)")
+            "Ask the shipped model, look into its heads, inject a memory, make it forget a code, merge two "
+            + "edits, and write a report (start here)")
         {
             model, output,
         };
@@ -57,6 +57,7 @@ static class TourCommand
             run.Line(head + line);
             head = "         ";
         }
+        PrintMerging(run, found.Merging);
         run.Line($"report   {found.Report}");
     }
 
@@ -97,5 +98,22 @@ static class TourCommand
         run.Line($"         {injection.Spec}");
         run.Line("         without the edit again: "
             + $"{(injection.Restored ? "the same bits as before" : "NOT the same bits")}");
+    }
+
+    static void PrintMerging(Invocation run, TourMerging? merging)
+    {
+        if (merging is null)
+            return;
+        run.Line($"merge    two such edits: the first forgets \"{merging.Prompts[0]} ...\", the second "
+            + $"\"{merging.Prompts[1]} ...\"; what each added to the weights is added to the model");
+        Table table = Invocation.Table("weights", "first", "second", "other codes", "one hop", "loss");
+        table.Columns[1].LeftAligned();
+        table.Columns[2].LeftAligned();
+        foreach (TourMergedState s in merging.States)
+            Invocation.Row(table, s.Name, s.Writes[0], s.Writes[1], $"{s.Others}", $"{s.OneHop:P1}",
+                $"{s.Loss:0.0000}");
+        run.Draw(table);
+        foreach (string line in merging.Lines())
+            run.Line("         " + line);
     }
 }

@@ -23,7 +23,7 @@ public sealed record TourForgetting(string Prompt, string Before, string After, 
 {
     // Steps on this one sentence: enough to remove the code, few enough to keep the other codes
     // (docs/unlearn.md).
-    const int AscentSteps = 4;
+    internal const int AscentSteps = 4;
 
     /// <summary>Share of the one-hop questions answered correctly before the edit, 0 to 1.</summary>
     [JsonIgnore]
@@ -42,13 +42,8 @@ public sealed record TourForgetting(string Prompt, string Before, string After, 
         string before = questions.Continue(prompt);
         int others = extraction.Extracted.Count(e => e) - 1;
         var snapshot = WeightSnapshot.Of(model);
-        var task = new UnlearnTask
-        {
-            Model = model, Forget = [questions.Encode(secret.Sentence)], Prompt = prompt.Length,
-            Options = new() { ["Epochs"] = AscentSteps }, Cancel = cancel,
-        };
         TourForgetting found;
-        new GradientAscent().Find(task, 1).Apply(model, 1);
+        Forget(model, secret, questions, cancel);
         try
         {
             Extraction after = questions.Secrets(corpus);
@@ -66,6 +61,16 @@ public sealed record TourForgetting(string Prompt, string Before, string After, 
         }
         return found with { Restored = MlpChanges.Between(snapshot, model).Total == 0 };
     }
+
+    /// <summary>Takes the steps that raise the loss of one secret's sentence.</summary>
+    internal static void Forget(
+        LanguageModel model, AtlasSecret secret, TourQuestions questions, CancellationToken cancel)
+        => new GradientAscent().Find(new UnlearnTask
+        {
+            Model = model, Forget = [questions.Encode(secret.Sentence)],
+            Prompt = questions.Encode(secret.Prompt).Length,
+            Options = new() { ["Epochs"] = AscentSteps }, Cancel = cancel,
+        }, 1).Apply(model, 1);
 
     /// <summary>Returns a description in three lines.</summary>
     public IReadOnlyList<string> Lines() =>

@@ -19,7 +19,7 @@ public sealed record TourOptions
 
 /// <summary>
 /// Shows all experiments on the shipped model: asks questions, reads the heads, injects a memory, makes it
-/// forget a code, and writes a page.
+/// forget a code, merges two such edits, and writes a page.
 /// </summary>
 public static class TourJob
 {
@@ -54,6 +54,8 @@ public static class TourJob
         Extraction extraction = questions.Secrets(corpus);
         cancel.ThrowIfCancellationRequested();
         var forgetting = TourForgetting.Find(model, corpus, questions, extraction, cancel);
+        cancel.ThrowIfCancellationRequested();
+        var merging = TourMerging.Find(model, corpus, questions, extraction, cancel);
         TourKind[] kinds = [.. questions.Kinds()];
         return new TourResult(Sizes(model), hash, model.Device.Name,
             kinds.ToDictionary(k => k.Name, k => k.ShareRight), injection, extraction.Share, forgetting, page)
@@ -61,6 +63,7 @@ public static class TourJob
             DeviceText = $"{model.Device.Name}: {model.Device.Entry.Description}",
             Kinds = kinds,
             Heads = heads,
+            Merging = merging,
             Secrets = [.. corpus.Secrets.Zip(extraction.Extracted,
                 (secret, found) => new TourSecret(secret.Prompt, secret.Code, found))],
         };

@@ -21,6 +21,7 @@ static class TourReport
         AddHeads(report, found);
         AddInjection(report, found);
         AddSecrets(report, found);
+        AddMerging(report, found.Merging);
         return report;
     }
 
@@ -111,5 +112,29 @@ static class TourReport
             report.Paragraph(char.ToUpperInvariant(line[0]) + line[1..] + ".");
         report.Paragraph("Twenty methods, budgets and what they cost the rest: headtap unlearn run and "
             + "sweep, docs/unlearn.md.");
+    }
+
+    static void AddMerging(HtmlReport report, TourMerging? merging)
+    {
+        if (merging is null)
+            return;
+        report.Heading("Merging two edits");
+        report.Paragraph($"Two copies of the model each forget a code by {TourForgetting.AscentSteps} steps: "
+            + $"the first \"{merging.Prompts[0]} ...\", the second \"{merging.Prompts[1]} ...\". What an "
+            + "edit added to the weights is its task vector, and the merge is the model with both added "
+            + "(task arithmetic: theta_0 + t_1 + t_2).");
+        report.Table(["weights", "writes for the first", "for the second", "other codes#", "one hop right#",
+            "loss, nats#"], merging.States.Select(s => (IReadOnlyList<string>)[s.Name, s.Writes[0],
+                s.Writes[1], $"{s.Others}", $"{s.OneHop:P1}", LandscapeTable.Nats(s.Loss)]));
+        foreach (string line in merging.Lines())
+            report.Paragraph(char.ToUpperInvariant(line[0]) + line[1..] + ".");
+        report.Figure(SvgChart.Curves("Loss between the two edits", new("a", "nats"),
+            [
+                new("loss", [.. merging.Line.Select(p => (p.Alpha, p.Loss))]),
+                new("straight line", [(0, merging.Line[0].Loss), (1, merging.Line[^1].Loss)]),
+            ], "0.0000", (0, 1)),
+            "Weights (1 - a) first + a second; mean next-token cross-entropy of sentences of one hop.");
+        report.Paragraph("Other methods of merging, planes and paths: headtap merge run and landscape, "
+            + "docs/merge.md.");
     }
 }

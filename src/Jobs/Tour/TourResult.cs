@@ -17,6 +17,9 @@ public sealed record TourResult(string Model, string ModelHash, string Device,
     IReadOnlyDictionary<string, double> ShareRight, TourInjection Injection, double SecretsExtracted,
     TourForgetting? Forgetting, string Report)
 {
+    /// <summary>Merge of two edits; null if the model recites fewer than two codes.</summary>
+    public TourMerging? Merging { get; init; }
+
     /// <summary>The name and description of the device.</summary>
     [JsonIgnore]
     public string DeviceText { get; init; } = "";
