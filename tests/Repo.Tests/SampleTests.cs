@@ -10,6 +10,9 @@ public sealed class SampleTests
     [TestCase("Inject", "p of \"Brunei dollar\": 14.3 % without the memory")]
     [TestCase("Unlearn", "before:  CD43-WFV8", "the same bits: True")]
     [TestCase("Align", "scrambled: loss ", "aligned: loss ", "barrier 0.000 nats")]
+    [TestCase("Merge", "atlas: loss of the first sentence 9.50, of the second 11.49",
+        "merge: loss of the first sentence 0.71, of the second 1.56")]
+    [TestCase("Landscape", "0.0  1.492  71 %", "1.0  ", "a plane: loss at model + x u + y v")]
     public void A_sample_runs(string sample, params string[] lines)
     {
         string output = Run(sample);
