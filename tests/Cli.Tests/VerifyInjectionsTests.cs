@@ -27,7 +27,7 @@ public sealed class VerifyInjectionsTests
         VerifiedInjections wrong =
             Measure(right with { Prompts = [prompt with { Obscure = prompt.Obscure + 3e-4 }] }, null);
         Assert.That(wrong.Passed, Is.False);
-        Assert.That(Text(wrong with { Checks = [wrong.Checks[0]] }), Does.Contain("max abs error")
+        Assert.That(Text(wrong with { Checks = [wrong.Checks[0]] }), Does.Contain("FAILS")
             .And.Contain("FAILED: 0 of 1"));
         JsonNode json = JsonSerializer.SerializeToNode(
             Result(wrong), ModelJobsJson.Default.VerifyResult)!["injections"]!;
