@@ -5,8 +5,8 @@ using HeadTap.Models;
 namespace HeadTap.Merging;
 
 /// <summary>
-/// Four tasks for weights/atlas: currencies told in another phrasing, facts told from the other end, templates
-/// of a second language, and sums.
+/// Four tasks for weights/atlas: currencies told in another phrasing, facts told from the other end,
+/// templates of a second language, and sums.
 /// </summary>
 static class AtlasTasks
 {

@@ -14,7 +14,8 @@ namespace HeadTap.Merging;
 sealed record ResultRow(ulong Seed, string Among, string Method, string Setting, double[] Validation,
     double[] Test, Dictionary<string, double>? Others = null);
 
-/// <summary>Rows of a file, each kept as soon as it is found; what is there is not looked for again.</summary>
+/// <summary>Rows of a file, each kept as soon as it is found; what is there is not looked for
+/// again.</summary>
 sealed class ResultRows(string path)
 {
     readonly List<ResultRow> _rows = File.Exists(path)

@@ -7,8 +7,8 @@ using HeadTap.Runtime;
 namespace HeadTap.Merging;
 
 /// <summary>
-/// Does a merge recite what one parent has memorised? One model has learned codes, the other a task; both come
-/// from the atlas.
+/// Does a merge recite what one parent has memorised? One model has learned codes, the other a task; both
+/// come from the atlas.
 /// </summary>
 static class SecretsInMerges
 {

@@ -6,7 +6,8 @@ namespace HeadTap.Merging;
 /// mean of tasks.</summary>
 static class Tables
 {
-    /// <summary>All tasks merged: defaults, and the setting that is best on the validation questions.</summary>
+    /// <summary>All tasks merged: defaults, and the setting that is best on the validation
+    /// questions.</summary>
     internal static void Many(ResultRows rows, string[] tasks)
     {
         string among = string.Join(' ', tasks);
@@ -37,7 +38,8 @@ static class Tables
         {
             int other = Array.IndexOf(tasks, group.First().Among["codes ".Length..]);
             string Cell(IEnumerable<ResultRow> of) => string.Create(CultureInfo.InvariantCulture,
-                $"{100 * of.Average(r => r.Others!["recited"]):0} / {100 * of.Average(r => r.Test[other]):0}");
+                $"{100 * of.Average(r => r.Others!["recited"]):0} / "
+                + $"{100 * of.Average(r => r.Test[other]):0}");
             Console.WriteLine($"| {group.Key} | " + string.Join(" | ", group.First().Setting.Length == 0
                 ? [Cell(group)]
                 : weights.Select(w => Cell(group.Where(r => r.Setting == w)))) + " |");

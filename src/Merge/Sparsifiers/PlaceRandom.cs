@@ -9,7 +9,8 @@ namespace HeadTap.Merge;
 /// </summary>
 readonly struct PlaceRandom
 {
-    const ulong Golden = 0x9E3779B97F4A7C15, FirstFactor = 0xBF58476D1CE4E5B9, SecondFactor = 0x94D049BB133111EB;
+    const ulong Golden = 0x9E3779B97F4A7C15, FirstFactor = 0xBF58476D1CE4E5B9,
+        SecondFactor = 0x94D049BB133111EB;
 
     readonly ulong _key;
 

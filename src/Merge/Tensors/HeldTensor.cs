@@ -31,16 +31,8 @@ public sealed class HeldTensor(
         return new HeldTensor(tensor.Name, tensor.Shape,
             [.. Enumerable.Range(0, tensor.Models)
                 .Select(m => All((start, to) => tensor.Read(m, start, to.Span)))],
-            tensor.HasBase ? All((start, to) => tensor.ReadBase(start, to.Span)) : null)
-        {
-            _isLayerMatrix = tensor.IsLayerMatrix,
-        };
+            tensor.HasBase ? All((start, to) => tensor.ReadBase(start, to.Span)) : null);
     }
-
-    bool? _isLayerMatrix;
-
-    /// <inheritdoc/>
-    public override bool IsLayerMatrix => _isLayerMatrix ?? base.IsLayerMatrix;
 
     /// <inheritdoc/>
     public override string Name => name;

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using HeadTap.Inject;
 using HeadTap.Models;
 
 namespace HeadTap.Cli.Tests;
@@ -102,11 +103,11 @@ public sealed class InjectSuggestTests
     [Test]
     public void Pairs_are_counted_that_a_memory_helps()
     {
-        File.WriteAllText(s_folder["two.jsonl"], """
-            {"explicit":"the capital is","obscure":"the capital is","bridge":"city","answer":"north"}
-            {"explicit":"the capital of the city is","obscure":"the capital of the country of the north is","bridge":"city","answer":"north"}
-
-            """);
+        PromptPairs.Write(s_folder["two.jsonl"],
+        [
+            new("the capital is", "the capital is", "city", "north"),
+            new("the capital of the city is", "the capital of the country of the north is", "city", "north"),
+        ]);
         string[] call = ["inject", "suggest", "--model", TinyModel.Folder, "--data", s_folder["two.jsonl"],
             "--memory", "difference"];
         int helped = (double)Headtap.Done(

@@ -41,7 +41,8 @@ public sealed class UnlearnReportTests
             => [.. Regex.Matches(row, $"<{tag}[^>]*>(.*?)</{tag}>").Select(m => m.Groups[1].Value)];
         string[] titles = [.. Cells(table, "th").Select(t => Regex.Replace(t, "<[^>]*>", ""))];
         // The first row is the model before.
-        string[][] rows = [.. table.Split("<tr").Select(r => Cells(r, "td")).Where(r => r.Length > 0).Skip(1)];
+        string[][] rows =
+            [.. table.Split("<tr").Select(r => Cells(r, "td")).Where(r => r.Length > 0).Skip(1)];
         int differ = 0;
         foreach ((string title, bool most) in ((string, bool)[])
             [("memorised %", false), ("loose %", false), ("accuracy %", true), ("keep perplexity", false)])
