@@ -22,8 +22,11 @@ static class MergeSettings
         ("tsv", ["", .. Lambdas(0.3, 0.5, 1.5, 2)]),
         ("fisher", [""]),
         ("regmean", ["", "reduce_non_diagonal_ratio=0.9", "reduce_non_diagonal_ratio=1"]),
-        ("adamerging", ["", "lr=0.01"]),
     ];
+
+    /// <summary>Methods of minutes, which are tried last.</summary>
+    internal static IReadOnlyList<(string Method, string[] Settings)> Slow { get; } =
+        [("adamerging", ["", "max_steps=100 lr=0.01"])];
 
     /// <summary>Methods that take two models, or a base and one, and two others beside them.</summary>
     internal static IReadOnlyList<(string Method, string[] Settings)> OfTwo { get; } =

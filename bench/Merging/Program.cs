@@ -17,6 +17,16 @@ using ComputeDevice device = context.OpenDevice();
 var rows = new ResultRows(Path.Combine(folder, "rows.jsonl"));
 string[] names = [.. AtlasTasks.For(1).Select(t => t.Name)];
 foreach (ulong seed in seeds)
+    Run(seed, MergeSettings.OfMany, pairs: true);
+foreach (ulong seed in seeds)
+    Run(seed, MergeSettings.Slow, pairs: false);
+Tables.Many(rows, names);
+Console.WriteLine();
+Tables.Pairs(rows, names);
+Console.WriteLine();
+Tables.Secrets(rows, names);
+
+void Run(ulong seed, IReadOnlyList<(string Method, string[] Settings)> methods, bool pairs)
 {
     MergeTask[] tasks = AtlasTasks.For(seed);
     string of = Path.Combine(folder, $"seed-{seed}");
@@ -36,9 +46,11 @@ foreach (ulong seed in seeds)
     rows.Add(seed, all, "the atlas", "", () => Look(FineTuning.Atlas));
     for (int t = 0; t < tasks.Length; t++)
         rows.Add(seed, all, $"trained on {names[t]}", "", () => Look(models[t].Model));
-    foreach ((string method, string[] settings) in MergeSettings.OfMany)
+    foreach ((string method, string[] settings) in methods)
         foreach (string setting in settings)
             Try(all, method, setting, models[..names.Length]);
+    if (!pairs)
+        return;
     for (int t = 0; t < names.Length; t++)
         foreach ((string method, string[] settings) in MergeSettings.OfTwo)
             foreach (string setting in settings)
@@ -46,8 +58,3 @@ foreach (ulong seed in seeds)
                     models[(t + 1) % names.Length]);
     SecretsInMerges.Run(device, of, seed, tasks, Array.IndexOf(names, "spanish"), models, rows, quiet);
 }
-Tables.Many(rows, names);
-Console.WriteLine();
-Tables.Pairs(rows, names);
-Console.WriteLine();
-Tables.Secrets(rows, names);
