@@ -37,11 +37,15 @@ public sealed class Swa : MergeMethod
     {
         ArgumentNullException.ThrowIfNull(tensor);
         ArgumentNullException.ThrowIfNull(settings);
+        Require(tensor.Name, settings, tensor.Models);
         int start = (int)settings.Of(Start), every = (int)settings.Of(Every);
-        if (start >= tensor.Models)
-            throw new UserException($"start is {start} of {Counted.Of(tensor.Models, "checkpoint")}, from 0; "
-                + $"expected 0 to {tensor.Models - 1}");
         return WeightedSum.Mean(tensor,
             Enumerable.Range(0, tensor.Models).Where(m => m >= start && (m - start) % every == 0));
+    }
+    internal override void Require(string tensor, TensorSettings settings, int models)
+    {
+        if (settings.Of(Start) >= models)
+            throw new UserException($"start is {settings.Of(Start)} of {Counted.Of(models, "checkpoint")}, "
+                + $"from 0; expected 0 to {models - 1}");
     }
 }

@@ -63,11 +63,15 @@ public sealed class Fisher : MeasuredMethod
         return With((tensor, values) =>
         {
             double[] weights = values.Each(MergeParameter.Weight, models);
-            if (weights.All(w => w == 0))
-                throw new UserException($"{tensor.Name}: all weights are 0; expected one that is not");
             return new Merge(tensor, [.. all.Select(f => f[tensor.Name])],
                 [.. weights.Zip(scales, (w, scale) => w * scale)], least);
         });
+    }
+
+    internal override void Require(string tensor, TensorSettings settings, int models)
+    {
+        if (settings.Each(MergeParameter.Weight, models).All(w => w == 0))
+            throw new UserException($"{tensor}: all weights are 0; expected one that is not");
     }
 
     /// <summary>The mean over rows of squared gradients of the row's mean next-token cross-entropy, by

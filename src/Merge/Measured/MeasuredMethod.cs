@@ -37,6 +37,9 @@ public abstract class MeasuredMethod : MergeMethod
 
         public override int MostModels => method.MostModels;
 
+        internal override void Require(string tensor, TensorSettings settings, int models)
+            => method.Require(tensor, settings, models);
+
         public override ITensorMerge Open(ParentTensor tensor, TensorSettings settings)
             => open(tensor, settings);
     }

@@ -32,10 +32,14 @@ public sealed class Linear : MergeMethod
     {
         ArgumentNullException.ThrowIfNull(tensor);
         ArgumentNullException.ThrowIfNull(settings);
+        Require(tensor.Name, settings, tensor.Models);
         double[] weights = settings.Each(MergeParameter.Weight, tensor.Models);
         double divisor = settings.Is(Normalize) ? weights.Sum() : 1;
-        if (Math.Abs(divisor) < 1e-8)
-            throw new UserException($"{tensor.Name}: the weights add up to 0 and cannot be normalised");
         return new WeightedSum(tensor, [.. weights.Select(w => w / divisor)]);
+    }
+    internal override void Require(string tensor, TensorSettings settings, int models)
+    {
+        if (settings.Is(Normalize))
+            RequireSum(tensor, settings, models);
     }
 }

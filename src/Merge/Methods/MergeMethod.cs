@@ -38,6 +38,22 @@ public abstract class MergeMethod
     /// <summary>The most models that it takes, without the base.</summary>
     public virtual int MostModels => int.MaxValue;
 
+    /// <summary>Refuses values that do not fit together, before a weight is read.</summary>
+    /// <param name="tensor">Name of the tensor that they are for.</param>
+    /// <param name="settings">The values.</param>
+    /// <param name="models">Models without the base.</param>
+    /// <exception cref="Runtime.UserException">They do not.</exception>
+    internal virtual void Require(string tensor, TensorSettings settings, int models)
+    {
+    }
+
+    /// <summary>Refuses weights that are to be divided by their sum and add up to 0.</summary>
+    private protected static void RequireSum(string tensor, TensorSettings settings, int models)
+    {
+        if (Math.Abs(settings.Each(MergeParameter.Weight, models).Sum()) < 1e-8)
+            throw new Runtime.UserException($"{tensor}: the weights add up to 0 and cannot be normalised");
+    }
+
     /// <summary>Reads what it must know of a tensor before the first number can be written.</summary>
     public abstract ITensorMerge Open(ParentTensor tensor, TensorSettings settings);
 }

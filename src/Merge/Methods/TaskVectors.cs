@@ -47,6 +47,13 @@ public abstract class TaskVectors : MergeMethod
         return new Sum(tensor, weights, kept, settings.Of(Lambda), settings.Is(Normalize), ElectsSigns);
     }
 
+    internal override void Require(string tensor, TensorSettings settings, int models)
+    {
+        for (int m = 0; m < models; m++)
+            if (settings.Of(MergeParameter.Weight, m) != 0)
+                Sparsifier.Require(settings, m);
+    }
+
     sealed class Sum(ParentTensor tensor, double[] weights, ISparsity[] kept, double lambda, bool normalize,
         bool electsSigns) : ITensorMerge
     {

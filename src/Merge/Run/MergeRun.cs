@@ -55,7 +55,8 @@ public sealed class MergeRun : IDisposable
         try
         {
             foreach (ParameterSlice slice in layout.Slices) // a tensor that no filter names has no value
-                _ = Settings(slice);
+                config.Method.Require(slice.Name, Settings(slice),
+                    (SliceOf(slice)?.Models ?? config.Models).Count);
         }
         catch
         {

@@ -9,6 +9,11 @@ interface ISparsifier
     /// <summary>Whether it reads task vectors before or while they are summed, beside the sum.</summary>
     bool ReadsAgain => true;
 
+    /// <summary>Refuses values that do not fit together.</summary>
+    void Require(TensorSettings settings, int model)
+    {
+    }
+
     /// <summary>Reads what it must know of a model's task vector.</summary>
     ISparsity Open(ParentTensor tensor, TensorSettings settings, int model);
 }

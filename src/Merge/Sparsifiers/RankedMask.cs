@@ -27,13 +27,20 @@ sealed class RankedMask : ISparsifier
         double density = settings.Of(LargestMagnitudes.Density, model);
         if (density >= 1)
             return Everything.Instance;
+        Require(settings, model);
         double epsilon = density <= 0 ? 0 : settings.Of(Epsilon, model);
-        if (density > 0 && (density - epsilon <= 0 || density + epsilon >= 1))
+        return new Kept(tensor, model, new PlaceRandom(settings.Seed, tensor.Name, model), density, epsilon,
+            settings.Is(RandomMask.Rescale));
+    }
+
+    public void Require(TensorSettings settings, int model)
+    {
+        (double density, double epsilon) =
+            (settings.Of(LargestMagnitudes.Density, model), settings.Of(Epsilon, model));
+        if (density is > 0 and < 1 && (density - epsilon <= 0 || density + epsilon >= 1))
             throw new UserException(string.Create(CultureInfo.InvariantCulture,
                 $"epsilon is {epsilon} with density {density}; expected density - epsilon above 0 and ")
                 + "density + epsilon below 1");
-        return new Kept(tensor, model, new PlaceRandom(settings.Seed, tensor.Name, model), density, epsilon,
-            settings.Is(RandomMask.Rescale));
     }
 
     sealed class Kept(ParentTensor tensor, int model, PlaceRandom random, double density, double epsilon,

@@ -49,17 +49,22 @@ public sealed class MultiSlerp : MergeMethod
     {
         ArgumentNullException.ThrowIfNull(tensor);
         ArgumentNullException.ThrowIfNull(settings);
+        Require(tensor.Name, settings, tensor.Models);
         double[] weights = settings.Each(MergeParameter.Weight, tensor.Models);
         if (settings.Is(NormalizeWeights))
         {
             double sum = weights.Sum();
-            if (Math.Abs(sum) < 1e-8)
-                throw new UserException($"{tensor.Name}: the weights add up to 0 and cannot be normalised");
             weights = [.. weights.Select(w => w / sum)];
         }
         double[] shares = Shares(
             Gram.Of(tensor, tensor.HasBase), weights, settings.Of(Epsilon), tensor.Name);
         return tensor.HasBase ? new TaskVectorSum(tensor, shares) : new WeightedSum(tensor, shares);
+    }
+
+    internal override void Require(string tensor, TensorSettings settings, int models)
+    {
+        if (settings.Is(NormalizeWeights))
+            RequireSum(tensor, settings, models);
     }
 
     internal static double[] Shares(double[,] gram, double[] weights, double epsilon, string tensor)

@@ -50,6 +50,22 @@ public class MergeRunTests
             parameters: {weight: 0.5}
         """;
 
+    [TestCase("linear", "{weight: 1}", "{weight: -1}", "add up to 0")]
+    [TestCase("multislerp", "{weight: 1}", "{weight: -1}", "add up to 0")]
+    [TestCase("swa", "{}", "{}", "start is 2 of 2", "start: 2")]
+    [TestCase("della_linear", "{density: 0.9}", "{density: 0.5}", "epsilon is 0.15 with density 0.9")]
+    public void Values_that_do_not_fit_together_are_refused_before_a_weight_is_read(
+        string method, string first, string second, string message, string all = "")
+    {
+        Model("a", 1, change: flat => flat[3] = float.NaN);
+        Model("b", 2);
+        string start = method == "della_linear" ? "base_model: DIR/b\n" : "";
+        Assert.That(() => new MergeRun(Config(
+            $"merge_method: {method}\n{start}models:\n  - model: DIR/a\n    parameters: {first}\n"
+            + $"  - model: DIR/b\n    parameters: {second}\nparameters: {{{all}}}\n")),
+            Throws.TypeOf<UserException>().With.Message.Contains(message));
+    }
+
     [Test]
     public void A_merge_of_folders_is_that_of_their_tensors()
     {
