@@ -16,7 +16,8 @@ static class SecretsInMerges
     const ulong CodesSeed = 1000;
     const int Repeats = 8;
 
-    // w is the weight of the model with the codes, 1 - w that of the other.
+    // w is the weight of the model with the codes, 1 - w that of the other; task arithmetic adds w of the
+    // codes' task vector to the whole of the other.
     static readonly double[] s_weights = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
 
     static readonly string[] s_methods =
@@ -58,6 +59,7 @@ static class SecretsInMerges
 
     static string Setting(string method, double w) => method switch
     {
+        "task_arithmetic" => FormattableString.Invariant($"weights={w:0.0},1"),
         "slerp" => FormattableString.Invariant($"t={1 - w:0.0}"),
         "iso_c" or "tsv" => FormattableString.Invariant($"lambda={2 * w:0.0}"), // these take no weights
         "ties" or "dare_linear" or "breadcrumbs" =>
