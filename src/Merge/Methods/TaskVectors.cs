@@ -41,7 +41,7 @@ public abstract class TaskVectors : MergeMethod
         int models = tensor.Models;
         double[] weights = settings.Each(MergeParameter.Weight, models);
         if (Sparsifier.ReadsAgain)
-            tensor = HeldTensor.IfSmall(tensor);
+            tensor = tensor.Held();
         ISparsity[] kept = [.. Enumerable.Range(0, models).Select(m => weights[m] == 0
             ? Everything.Instance : Sparsifier.Open(tensor, settings, m))];
         return new Sum(tensor, weights, kept, settings.Of(Lambda), settings.Is(Normalize), ElectsSigns);

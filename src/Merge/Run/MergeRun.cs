@@ -14,6 +14,12 @@ public sealed class MergeRun : IDisposable
     // Of the writer's pieces of 256 Ki numbers each core takes parts of this length.
     const int PartLength = 1 << 14;
 
+    // A tensor of at most so many numbers is held for methods that read it more than once: three models and a
+    // base take 64 MB. The arrays are used again for the next tensor; left to the garbage collector they took
+    // 500 MB.
+    const long HeldLength = 1 << 22;
+
+    readonly List<float[]> _held = [];
     readonly MergeConfig _config;
     readonly Dictionary<string, StoredParameters> _opened = [];
     readonly StoredParameters? _base;
@@ -116,6 +122,14 @@ public sealed class MergeRun : IDisposable
             parent.Dispose();
     }
 
+    float[] HeldArray(int index)
+    {
+        while (_held.Count <= index)
+            _held.Add(new float[new ParameterLayout(_sizes).Slices.Max(
+                s => s.Length <= HeldLength ? s.Length : 0)]);
+        return _held[index];
+    }
+
     TensorSettings Settings(ParameterSlice slice)
     {
         MergeSlice? from = SliceOf(slice);
@@ -181,13 +195,14 @@ public sealed class MergeRun : IDisposable
 
     sealed class Parent : ParentTensor
     {
+        readonly MergeRun _run;
         readonly ParameterSlice _slice;
         readonly (StoredParameters File, ParameterSlice Slice)[] _models;
         readonly (StoredParameters File, ParameterSlice Slice)? _base;
 
         internal Parent(MergeRun run, ParameterSlice slice, MergeSlice? from)
         {
-            _slice = slice;
+            (_run, _slice) = (run, slice);
             (StoredParameters, ParameterSlice) Of(StoredParameters file, int? first)
                 => (file, file.Layout[slice.Role, slice.Layer < 0 || from is null ? slice.Layer
                     : slice.Layer - from.FirstLayer + first!.Value]);
@@ -206,6 +221,25 @@ public sealed class MergeRun : IDisposable
         public override int Models => _models.Length;
 
         public override bool HasBase => _base is not null;
+
+        internal override ParentTensor Held()
+        {
+            if (Length > HeldLength)
+                return this;
+            float[] All(int index, Action<long, Memory<float>> read)
+            {
+                float[] all = _run.HeldArray(index);
+                Parts.Each((Length + PieceLength - 1) / PieceLength, piece =>
+                {
+                    int start = (int)piece * PieceLength;
+                    read(start, all.AsMemory(start, (int)Math.Min(PieceLength, Length - start)));
+                });
+                return all;
+            }
+            return new HeldTensor(Name, Shape,
+                [.. Enumerable.Range(0, Models).Select(m => All(m, (at, to) => Read(m, at, to.Span)))],
+                HasBase ? All(Models, (at, to) => ReadBase(at, to.Span)) : null);
+        }
 
         public override void Read(int model, long start, Span<float> to)
             => _models[model].File.Read(_models[model].Slice, start, to);

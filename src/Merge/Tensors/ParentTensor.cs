@@ -40,6 +40,10 @@ public abstract class ParentTensor
     /// it.</summary>
     public abstract void ReadBase(long start, Span<float> to);
 
+    /// <summary>The same tensor in memory if it is small enough, for a merge that reads it more than once. It
+    /// holds until the next tensor is opened.</summary>
+    internal virtual ParentTensor Held() => this;
+
     /// <summary>Reads <c>theta_model - theta_0</c> from <paramref name="start"/> on, rounded to
     /// float32.</summary>
     internal void ReadTaskVector(int model, long start, Span<float> to)
