@@ -12,7 +12,6 @@ namespace HeadTap.Peers;
 static class MergeComparison
 {
     const int Models = 3;
-    const double Density = 0.2;
     const string Weights = "model.safetensors";
 
     static readonly string[] s_methods = ["linear", "ties", "dare_linear"];
@@ -91,7 +90,7 @@ static class MergeComparison
     {
         var all = new Dictionary<string, ParameterValue>();
         if (method.Parameters.Any(p => p.Name == "density"))
-            all["density"] = ParameterValue.Of(Density);
+            all["density"] = ParameterValue.Of(TorchMerge.Density);
         if (method.Base == BaseUse.None)
             all["weight"] = ParameterValue.Of(1.0 / Models);
         using var run = new MergeRun(new MergeConfig

@@ -10,7 +10,8 @@ namespace HeadTap.Peers;
 /// </summary>
 static class TorchMerge
 {
-    const double Density = 0.2;
+    /// <summary>The share of each task vector that is kept, on both sides.</summary>
+    internal const double Density = 0.2;
 
     /// <summary>Writes a merge with equal weights.</summary>
     /// <param name="method">linear, ties or dare_linear.</param>

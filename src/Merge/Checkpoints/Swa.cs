@@ -42,6 +42,7 @@ public sealed class Swa : MergeMethod
         return WeightedSum.Mean(tensor,
             Enumerable.Range(0, tensor.Models).Where(m => m >= start && (m - start) % every == 0));
     }
+
     internal override void Require(string tensor, TensorSettings settings, int models)
     {
         if (settings.Of(Start) >= models)

@@ -37,6 +37,7 @@ public sealed class Linear : MergeMethod
         double divisor = settings.Is(Normalize) ? weights.Sum() : 1;
         return new WeightedSum(tensor, [.. weights.Select(w => w / divisor)]);
     }
+
     internal override void Require(string tensor, TensorSettings settings, int models)
     {
         if (settings.Is(Normalize))

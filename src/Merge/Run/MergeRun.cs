@@ -20,6 +20,7 @@ public sealed class MergeRun : IDisposable
     const long HeldLength = 1 << 22;
 
     readonly List<float[]> _held = [];
+    readonly long _heldLength; // of the longest that is held
     readonly MergeConfig _config;
     readonly Dictionary<string, StoredParameters> _opened = [];
     readonly StoredParameters? _base;
@@ -58,6 +59,7 @@ public sealed class MergeRun : IDisposable
         _sizes = config.Slices.Count == 0 ? sizes : sizes with { Layers = config.Slices.Sum(s => s.Layers) };
         var layout = new ParameterLayout(_sizes);
         Parameters = layout.TotalLength;
+        _heldLength = layout.Slices.Max(s => s.Length <= HeldLength ? s.Length : 0);
         try
         {
             foreach (ParameterSlice slice in layout.Slices) // a tensor that no filter names has no value
@@ -125,8 +127,7 @@ public sealed class MergeRun : IDisposable
     float[] HeldArray(int index)
     {
         while (_held.Count <= index)
-            _held.Add(new float[new ParameterLayout(_sizes).Slices.Max(
-                s => s.Length <= HeldLength ? s.Length : 0)]);
+            _held.Add(new float[_heldLength]);
         return _held[index];
     }
 
