@@ -161,7 +161,7 @@ public sealed class SafetensorsWriter
         if (item.Dtype == SafetensorsDtype.F32)
             MemoryMarshal.AsBytes(values).CopyTo(to);
         else if (item.Dtype == SafetensorsDtype.BF16)
-            RoundToBFloat16(values, MemoryMarshal.Cast<byte, ushort>(to));
+            RoundToBFloat16(values, MemoryMarshal.Cast<byte, ushort>(to)[..values.Length]);
         else
             RoundToHalf(item.Name, values, MemoryMarshal.Cast<byte, Half>(to)[..values.Length]);
     }

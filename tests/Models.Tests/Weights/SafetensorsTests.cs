@@ -105,6 +105,21 @@ sealed class SafetensorsTests
         Assert.That(Math.Abs(read[7] - 0.3f), Is.LessThanOrEqualTo(u * 0.25f)); // 0.3 lies in [1/4, 1/2)
     }
 
+    // The writer stores pieces of 2^18 numbers; the last is shorter.
+    [TestCase(SafetensorsDtype.F32)]
+    [TestCase(SafetensorsDtype.F16)]
+    [TestCase(SafetensorsDtype.BF16)]
+    public void A_tensor_of_several_pieces_comes_back(SafetensorsDtype dtype)
+    {
+        float[] values = [.. Enumerable.Range(0, (1 << 19) + 7).Select(i => i % 251 - 125f)]; // exact in all
+        using var folder = new TemporaryFolder();
+        var writer = new SafetensorsWriter();
+        writer.Add("x", [values.Length], values, dtype);
+        writer.Save(folder["f"]);
+        using var file = SafetensorsReader.Open(folder["f"]);
+        Assert.That(Read(file, "x"), Is.EqualTo(values));
+    }
+
     [Test]
     public void A_value_too_large_for_half_is_refused_and_nothing_is_left()
     {
