@@ -51,10 +51,10 @@ public sealed class VerbJsonTests
     public void Eval()
     {
         using var folder = new TemporaryFolder();
-        Same(Headtap.Done("eval", "--model", TinyModel.Folder,
+        Same(Headtap.Done("eval", "--model", TinyModel.Folder, "--model", TinyModel.Folder,
             "--text-file", folder.Write("t.txt", "the city"), "--bos", "--json").Json,
             "loss perplexity window_perplexity accuracy tokens windows documents context stride "
-            + "tokens_per_second bos", ModelJobsJson.Default.EvalResult);
+            + "tokens_per_second bos models ensemble", ModelJobsJson.Default.EvalResult);
     }
 
     [Test]

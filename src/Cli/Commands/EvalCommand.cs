@@ -88,6 +88,8 @@ static class EvalCommand
         EvalResult score = run.RunJob(context => EvalJob.Run(options, context));
         if (run.Json)
             return run.WriteJson(score, ModelJobsJson.Default.EvalResult);
+        if (score.Models is { } combined)
+            run.Line($"ensemble          {score.Ensemble} of {Counted.Of(combined.Count, "model")}");
         if (double.IsNaN(score.Loss))
             run.Line("loss              -  a vote has no probabilities; "
                 + Counted.Of(score.Tokens, "token"));

@@ -106,7 +106,8 @@ static class TourCommand
             return;
         run.Line($"merge    two such edits: the first forgets \"{merging.Prompts[0]} ...\", the second "
             + $"\"{merging.Prompts[1]} ...\"; what each added to the weights is added to the model");
-        Table table = Invocation.Table("weights", "first", "second", "other codes", "one hop", "loss");
+        Table table = Invocation.Table(
+            "weights", "first", "second", "other codes", "one hop", "loss of one hop");
         table.Columns[1].LeftAligned();
         table.Columns[2].LeftAligned();
         foreach (TourMergedState s in merging.States)

@@ -121,8 +121,8 @@ public static class LandscapeCurveJob
     {
         PathShape shape = PathShapes.Named(options.Shape, nameof(options.Shape));
         if (options.Model.Count != 2)
-            throw new UserException($"{Field.Of(nameof(options.Model))} is given {options.Model.Count} "
-                + "times; expected two models, the ends of the path");
+            throw new UserException($"{Field.Of(nameof(options.Model))} names "
+                + $"{Counted.Of(options.Model.Count, "model")}; expected two, the ends of the path");
         foreach ((string name, int value, int least) in ((string, int, int)[])
             [(nameof(options.Bends), options.Bends, 1), (nameof(options.Steps), options.Steps, 1),
                 (nameof(options.BatchRows), options.BatchRows, 1),

@@ -116,6 +116,7 @@ public static class LandscapeInstabilityJob
             all.SelectMany(i => i.Points).SelectMany(p => (double[])[p.Alpha, p.Loss, p.Accuracy]));
         AtomicFile.WriteText(run.At("instability.svg"), InstabilityReport.BySteps(result) + "\n");
         InstabilityReport.Page(result).Save(run.At(MeasureFiles.Page));
+        branches.Forget();
         run.Finish();
         return result;
     }

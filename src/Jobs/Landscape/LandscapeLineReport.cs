@@ -28,7 +28,7 @@ sealed class LandscapeLineReport(LandscapeLineResult result)
             rows.Select(row => (IReadOnlyList<object?>)[.. row]));
         MeasureFiles.WriteNpy(folder.At("line.npy"), [_pairs.Count, result.Points.Count, columns.Length - 2],
             rows.SelectMany(row => row.Skip(2).Select(v => v!.Value)));
-        AtomicFile.WriteText(folder.At("line.svg"), Chart(_pairs[0]));
+        AtomicFile.WriteText(folder.At("line.svg"), _pairs.Count == 1 ? Chart(_pairs[0]) : AllPairs());
         Page().Save(folder.At(MeasureFiles.Page));
     }
 
@@ -75,6 +75,14 @@ sealed class LandscapeLineReport(LandscapeLineResult result)
             { p.Alpha, p.Loss, p.Accuracy, p.TestLoss, p.TestAccuracy }.OfType<double>()
             .Select(v => (JsonNode?)LandscapeTable.Short(v))]))]),
     };
+
+    string AllPairs()
+    {
+        string[] names = [.. result.Models.Select(LandscapeTable.Name)];
+        return SvgChart.Curves("Loss on the lines", new("a", "nats"),
+            [.. _pairs.Select(pair => new ChartCurve($"{names[pair.From]} to {names[pair.To]}",
+                [.. pair.Points.Select(p => (p.Alpha, p.Loss))]))], "0.0000", (0, 1));
+    }
 
     static string Chart(LandscapePair pair)
     {

@@ -75,7 +75,8 @@ public static class LandscapeVectorsJob
     {
         int models = options.Model.Count;
         if (models is 0 or > VectorSum.MostModels)
-            throw new UserException($"{Field.Of(nameof(options.Model))} is given {models} times; expected 1 "
+            throw new UserException($"{Field.Of(nameof(options.Model))} names "
+                + $"{Counted.Of(models, "model")}; expected 1 "
                 + $"to {VectorSum.MostModels} models");
         string? idle = options.Text.IsGiven ? null
             : options.Analogy.Count > 0 ? nameof(options.Analogy)
@@ -97,7 +98,7 @@ public static class LandscapeVectorsJob
         using var model = new LanguageModel(device, ModelFolder.ReadConfig(options.Base));
         int window = model.Config.ContextLength;
         using var evaluator = new TextEvaluator(model, texts, window, window);
-        double[] lambdas = options.Lambda.Count > 0 ? [.. options.Lambda] : [1];
+        double[] lambdas = options.Lambda.Count > 0 ? [.. options.Lambda.Distinct()] : [1];
         List<VectorPoint> points = [];
         Add("0", 0, new double[set.Models]);
         foreach (VectorSum sum in sums)

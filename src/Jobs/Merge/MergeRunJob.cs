@@ -90,6 +90,8 @@ public sealed record MergeRunOptions
         Take(all, method, "lambda", nameof(Lambda), Lambda);
         foreach (string setting in Set)
             TakeSetting(all, method, setting);
+        if (Weight.Count > 0 && all.ContainsKey(MergeParameter.Weight.Name))
+            throw Twice(MergeParameter.Weight.Name);
         if (Base is not null && method.Base == BaseUse.None && method is not Slerp)
             throw new UserException($"{method.Name} has no base; leave {Field.Of(nameof(Base))} out");
         MergeParent[] given = [.. Model.Select((folder, m) =>
@@ -138,6 +140,8 @@ public sealed record MergeRunOptions
                 + (method.Parameters.Count == 0 ? "it reads none"
                     : string.Join(", ", method.Parameters.Select(p => p.Name))
                         + NearestName.Hint(parts[0], method.Parameters.Select(p => p.Name))));
+        if (values.ContainsKey(parameter.Name))
+            throw Twice(parameter.Name);
         double? number = parameter.IsSwitch && parts[1] is "true" or "false" ? parts[1] == "true" ? 1 : 0
             : double.TryParse(parts[1], NumberStyles.Float, CultureInfo.InvariantCulture, out double value)
                 ? value : null;
@@ -145,6 +149,9 @@ public sealed record MergeRunOptions
             $"{Field.Of(nameof(Set))}: {parameter.Name} is {Quoted.Name(parts[1])}; expected "
             + parameter.Range)));
     }
+
+    static UserException Twice(string parameter)
+        => new($"{Field.Of(nameof(Set))}: {parameter} is given twice; expected it once");
 
     static void Take(Dictionary<string, ParameterValue> values, MergeMethod method, string name,
         string option, double? value)
@@ -193,9 +200,7 @@ public static class MergeRunJob
         options.Rules.RequireObeyed([.. config.Models.Select(m => m.Data ?? config.Data).OfType<MergeData>()
             .Where(d => !d.IsBatch).Select(d => d.Path)], nameof(options.TextFile));
         AtomicFolder.RequireNew(options.Out);
-        using (new MergeRun(config)) // that the models fit together is seen before anything is aligned
-            OneVocabulary.Require(
-                config.Models.Select(m => m.Folder).Append(config.BaseModel).OfType<string>(), "merge");
+        Require(config, options.Config, context);
         using AlignedParents? aligned = config.Align is { } by
             ? AlignedParents.Of(config, by, options.Out + ".aligned", context) : null;
         MergeConfig ready =
@@ -235,6 +240,24 @@ public static class MergeRunJob
         }, share => context.Report("merging", share), context.Cancel);
         return new MergeRunResult(options.Out, ModelFolder.Hash(options.Out), config.Method.Name, models,
             start, run.Parameters, watch.Elapsed.TotalSeconds);
+    }
+
+    // That the models fit together is seen before anything is measured or aligned.
+    static void Require(MergeConfig config, string? file, JobContext context)
+    {
+        try
+        {
+            using var run = new MergeRun(config);
+            foreach (string filter in run.IdleFilters)
+                context.Say($"filter {Quoted.Name(filter)} occurs in no tensor's name; its values hold for "
+                    + "nothing");
+        }
+        catch (UserException e) when (file is not null)
+        {
+            throw new UserException($"{Quoted.Path(file)}: {e.Message}");
+        }
+        OneVocabulary.Require(
+            config.Models.Select(m => m.Folder).Append(config.BaseModel).OfType<string>(), "merge");
     }
 
     static MergedModel Parent(string folder) => new(folder, ModelFolder.Hash(folder));

@@ -52,9 +52,14 @@ public sealed record EvalOptions
 /// <param name="Stride">Number of tokens between the starts of two windows.</param>
 /// <param name="TokensPerSecond">Tokens per second, without loading the model.</param>
 /// <param name="Bos">Token id before each text; null for none.</param>
+/// <param name="Models">Folders of the models whose predictions were combined; null for one model.</param>
+/// <param name="Ensemble">Name of the rule that combined them; null for one model.</param>
 public sealed record EvalResult(double Loss, double Perplexity, double WindowPerplexity, double Accuracy,
     long Tokens, int Windows, int Documents, int Context, int Stride, double TokensPerSecond,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? Bos = null);
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? Bos = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    IReadOnlyList<string>? Models = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Ensemble = null);
 
 /// <summary>Measures loss, perplexity and accuracy of a model on texts.</summary>
 public static class EvalJob
@@ -100,6 +105,7 @@ public static class EvalJob
                 loaded.Models, options.Ensemble, documents, window, stride, Progress);
         return new EvalResult(score.Loss, score.Perplexity, score.WindowPerplexity, score.Accuracy,
             score.Tokens, score.Windows, score.Documents, window, stride,
-            score.Tokens / watch.Elapsed.TotalSeconds, text.Bos);
+            score.Tokens / watch.Elapsed.TotalSeconds, text.Bos, folders.Length == 1 ? null : folders,
+            folders.Length == 1 ? null : options.Ensemble.Name());
     }
 }

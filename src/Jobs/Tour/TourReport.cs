@@ -110,8 +110,8 @@ static class TourReport
         report.Heading("Forgetting one of them");
         foreach (string line in forgetting.Lines())
             report.Paragraph(char.ToUpperInvariant(line[0]) + line[1..] + ".");
-        report.Paragraph("Twenty methods, budgets and what they cost the rest: headtap unlearn run and "
-            + "sweep, docs/unlearn.md.");
+        report.Paragraph("Seventeen published methods and six more, budgets and what they cost the rest: "
+            + "headtap unlearn run and sweep, docs/unlearn.md.");
     }
 
     static void AddMerging(HtmlReport report, TourMerging? merging)

@@ -97,6 +97,12 @@ public sealed record MergeConfig
         return missing is null ? null : $"{Method.Name} needs {missing.Name}: {missing.Meaning}";
     }
 
+    /// <summary>The filters of all values, each once.</summary>
+    internal IEnumerable<string> Filters => Slices.SelectMany(s => s.Models.Select(m => m.Parameters)
+            .Append(s.Parameters)).Concat(Models.Select(m => m.Parameters)).Append(Parameters)
+        .SelectMany(values => values.Values).SelectMany(v => v.Choices).Select(c => c.Filter)
+        .OfType<string>().Distinct();
+
     /// <summary>The values of the method's parameters for a tensor.</summary>
     /// <exception cref="UserException">One is missing or outside its range.</exception>
     public TensorSettings For(string tensor, double depth) => For(tensor, depth, null);

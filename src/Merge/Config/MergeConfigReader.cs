@@ -53,11 +53,12 @@ public sealed partial class MergeConfigReader
         }
         catch (YamlException e)
         {
-            throw new UserException($"{Quoted.Path(path)}: line {e.Start.Line}: no YAML: {e.Message}");
+            throw new UserException($"{Quoted.Path(path)}: line {e.End.Line}: not valid YAML: {e.Message}");
         }
         catch (InvalidOperationException) // YamlDotNet 18.1 at the end of an open mapping
         {
-            throw new UserException($"{Quoted.Path(path)}: no YAML: it ends inside a mapping or a list");
+            throw new UserException(
+                $"{Quoted.Path(path)}: not valid YAML: it ends inside a mapping or a list");
         }
         var reader = new MergeConfigReader(path);
         return yaml.Documents is [{ RootNode: YamlMappingNode root }]

@@ -118,7 +118,7 @@ public sealed class CurveTraining : IDisposable
         if (!double.IsFinite(loss))
             throw new UserException($"step {Step + 1}: the loss at t = {t:0.###} is {loss}; "
                 + (Step == 0 ? "the models are too far apart for a straight path to begin with"
-                    : $"try a lower {Field.Of("Lr")}"));
+                    : $"try a lower {Field.Of("Lr")} and another folder"));
         float rate = new LearningRateSchedule { MinimumRate = 0 }
             .Rate(Step + 1, _options.Steps, _options.LearningRate);
         double[] shares = _options.Shape.Shares(_points.Length, t);

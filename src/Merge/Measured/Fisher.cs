@@ -70,7 +70,11 @@ public sealed class Fisher : MeasuredMethod
 
     internal override void Require(string tensor, TensorSettings settings, int models)
     {
-        if (settings.Each(MergeParameter.Weight, models).All(w => w == 0))
+        double[] weights = settings.Each(MergeParameter.Weight, models);
+        // Of both signs they could add up to almost 0 and wreck the model.
+        if (weights.Any(w => w < 0))
+            throw new UserException($"{tensor}: a weight is {weights.Min():R}; fisher takes 0 or more");
+        if (weights.All(w => w == 0))
             throw new UserException($"{tensor}: all weights are 0; expected one that is not");
     }
 

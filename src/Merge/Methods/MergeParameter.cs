@@ -40,11 +40,14 @@ public sealed record MergeParameter(string Name, double? Default, double Least, 
         : IsWhole ? string.Create(CultureInfo.InvariantCulture, $"a whole number, {Least} or more")
         : (double.IsFinite(Least), double.IsFinite(Most)) switch
         {
-            (true, true) => string.Create(CultureInfo.InvariantCulture, $"{Least} to {Most}"),
+            (true, true) => $"{Short(Least)} to {Short(Most)}",
             (true, false) => string.Create(CultureInfo.InvariantCulture, $"{Least} or more"),
             (false, true) => string.Create(CultureInfo.InvariantCulture, $"{Most} or less"),
             _ => "a number",
         };
+
+    static string Short(double value)
+        => value.ToString(Math.Abs(value) < 1e6 ? "R" : "0e0", CultureInfo.InvariantCulture);
 
     /// <summary>Returns a value that is allowed.</summary>
     /// <exception cref="UserException">It is not.</exception>

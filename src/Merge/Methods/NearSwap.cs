@@ -28,7 +28,7 @@ public sealed class NearSwap : MergeMethod
 
     /// <summary>The distance up to which a number becomes the model's.</summary>
     public static MergeParameter T { get; } = new(
-        "t", null, 0, double.PositiveInfinity, "t, the distance up to which a number is the model's");
+        "t", null, 0, double.PositiveInfinity, "the distance up to which a number is taken from the model");
 
     /// <inheritdoc/>
     public override ITensorMerge Open(ParentTensor tensor, TensorSettings settings)

@@ -59,6 +59,8 @@ public sealed class MergeRun : IDisposable
         _sizes = config.Slices.Count == 0 ? sizes : sizes with { Layers = config.Slices.Sum(s => s.Layers) };
         var layout = new ParameterLayout(_sizes);
         Parameters = layout.TotalLength;
+        IdleFilters = [.. config.Filters.Where(f => !layout.Slices.Any(
+            s => s.Name.Contains(f, StringComparison.Ordinal)))];
         _heldLength = layout.Slices.Max(s => s.Length <= HeldLength ? s.Length : 0);
         try
         {
@@ -82,6 +84,10 @@ public sealed class MergeRun : IDisposable
 
     /// <summary>Parameters of the model that is written.</summary>
     public long Parameters { get; }
+
+    /// <summary>Filters of the configuration that occur in no tensor's name; their values hold for
+    /// nothing.</summary>
+    public IReadOnlyList<string> IdleFilters { get; }
 
     /// <summary>Writes the folder.</summary>
     /// <param name="folder">Its name; nothing of that name exists.</param>

@@ -35,7 +35,8 @@ public sealed class Slerp : MergeMethod
 
     /// <summary>The place between the models: 0 is the first, 1 the second.</summary>
     public static MergeParameter T { get; } =
-        new("t", null, 0, 1, "t, 0 for the first model, 1 for the second");
+        new("t", null, 0, 1,
+            "the place: 0 is the first model, or the one that is named as the base, 1 the other");
 
     /// <inheritdoc/>
     public override ITensorMerge Open(ParentTensor tensor, TensorSettings settings)

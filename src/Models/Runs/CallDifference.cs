@@ -15,13 +15,15 @@ readonly record struct CallDifference(string Name, string There, string Here)
     /// <param name="there">The record.</param>
     /// <param name="here">This call.</param>
     /// <param name="free">Names of options that may differ.</param>
-    /// <returns>None where the calls are the same; of a list, its first element that differs.</returns>
+    /// <returns>None where the calls are the same; of a list, its first element that differs; of another
+    /// command, the command alone, for its options are others.</returns>
     internal static IReadOnlyList<CallDifference> All(
         Manifest there, Manifest here, IReadOnlyList<string> free)
     {
+        if (Text("command", there.Command, here.Command) is [var command])
+            return [command];
         IEnumerable<CallDifference> found =
         [
-            .. Text("command", there.Command, here.Command),
             // In memory a number has a type and in the file it has none; parsed they compare.
             .. Between("", there.Options, JsonNode.Parse(here.Options.ToJsonString()), free),
             .. Number("seed", there.Seed, here.Seed),

@@ -89,6 +89,10 @@ public sealed class TrainingBranches
     /// <exception cref="UserException">It cannot be removed.</exception>
     public void Forget(int step) => AtomicFile.Remove(StateAt(step));
 
+    /// <summary>Removes the state from which the run goes on, when no branch is left to train.</summary>
+    /// <exception cref="UserException">It cannot be removed.</exception>
+    public void Forget() => AtomicFile.Remove(State(ParentName));
+
     string Parent(int step)
     {
         string at = StateAt(step);

@@ -172,6 +172,7 @@ public sealed class LandscapeMeasureTests
         Assert.That((double)rows[0]!["loss_instability"]!,
             Is.EqualTo(losses.Max() - (losses[0] + losses[2]) / 2).Within(1e-12));
         Assert.That(losses[0], Is.Not.EqualTo(losses[2]), "children see other orders");
+        Assert.That(Directory.GetFiles(s_folder["children"], "*.state.safetensors"), Is.Empty);
         Assert.That(RequireNpy("children/lines.npy", 2, 3, 3)[3..6],
             Is.EqualTo(Numbers(line[1]!, "alpha loss accuracy")));
         Headtap.Done("merge", "run", "--method", "linear", "--model", s_folder["children/step-0-a"],
@@ -221,7 +222,7 @@ public sealed class LandscapeMeasureTests
     [TestCase("curvature --model A --batch BATCH --top 99999999", "the model has ")]
     [TestCase("curvature --model A --batch BATCH --top 9 --steps 5", "at least as many steps")]
     [TestCase("curvature --model A --batch BATCH --steps 0", "--steps is 0; expected at least 1")]
-    [TestCase("curve --model A --batch BATCH --out OUT", "--model is given 1 times; expected two")]
+    [TestCase("curve --model A --batch BATCH --out OUT", "--model names 1 model; expected two")]
     [TestCase("curve --model A --model HEADS --batch BATCH --out OUT", "n_head is 5 and 4")]
     [TestCase("curve --model A --model B --batch BATCH --shape bezir --out OUT", "bezier or polygon")]
     [TestCase("curve --model A --model B --batch BATCH --bends 0 --out OUT", "--bends is 0")]

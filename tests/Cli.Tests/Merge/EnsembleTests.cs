@@ -48,6 +48,9 @@ public sealed class EnsembleTests
         JsonNode vote = Headtap.Done([.. both, "--ensemble", "vote"]).Json;
         Assert.That(vote["loss"], Is.Null);
         Assert.That((double)vote["accuracy"]!, Is.InRange(0, 1));
+        Assert.That((string?)vote["ensemble"], Is.EqualTo("vote"));
+        Assert.That((string?)vote["models"]![1], Is.EqualTo(s_folder["other"]));
+        Assert.That(Headtap.Done(both[..^1]).Out, Does.Contain("probabilities of 2 models"));
         Assert.That(Headtap.Done(Eval("--model", s_folder["other"], "--ensemble", "vote")).Out,
             Does.Contain("a vote has no probabilities"));
     }

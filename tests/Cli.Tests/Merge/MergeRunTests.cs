@@ -25,6 +25,14 @@ public sealed class MergeRunTests
               - model: {s_folder["other"]}
                 parameters: {"{weight: 0.25}"}
             """);
+        s_folder.Write("zero.yml", $"""
+            merge_method: linear
+            models:
+              - model: {TinyModel.Folder}
+                parameters: {"{weight: 1}"}
+              - model: {s_folder["other"]}
+                parameters: {"{weight: -1}"}
+            """);
         s_folder.Write("text.txt", "the capital of the north is a city\n");
         s_folder.Write("empty.txt", "a");
         s_folder.Write("rows.json", "[[1, 2, 3, 4], [5, 6, 7]]");
@@ -98,6 +106,26 @@ public sealed class MergeRunTests
     }
 
     [Test]
+    public void A_filter_that_names_no_tensor_is_remarked()
+    {
+        s_folder.Write("filters.yml", $$"""
+            merge_method: slerp
+            models:
+              - model: {{TinyModel.Folder}}
+              - model: {{s_folder["other"]}}
+            parameters:
+              t:
+                - {filter: self_attn, value: 0}
+                - {filter: mlp, value: 1}
+                - value: 0.5
+            """);
+        string remarks = Headtap.Done("merge", "run", s_folder["filters.yml"], "--out",
+            s_folder["filters"]).Error;
+        Assert.That(remarks, Does.Contain("filter \"self_attn\" occurs in no tensor's name")
+            .And.Not.Contain("mlp"));
+    }
+
+    [Test]
     public void Slices_write_the_new_number_of_layers()
     {
         s_folder.Write("stack.yml", $"""
@@ -152,7 +180,11 @@ public sealed class MergeRunTests
     [TestCase("passthrough --set scale=1e39", "passthrough takes 1")]
     [TestCase("linear --weight 1 --weight -1", "the weights add up to 0 and cannot be normalised")]
     [TestCase("fisher --weight 0 --weight 0 --text-file EMPTY", "all weights are 0; expected one that ")]
-    [TestCase("linear --weight 1e308 --weight 1e308", "weight is 1E+308; expected -1000000000 to 1000000000")]
+    [TestCase("linear --weight 1e308 --weight 1e308", "weight is 1E+308; expected -1e9 to 1e9")]
+    [TestCase("fisher --weight 1 --weight -1 --text-file EMPTY", "a weight is -1; fisher takes 0 or more")]
+    [TestCase("ties --base OTHER --density 0.3 --set density=0.2", "--set: density is given twice")]
+    [TestCase("lawa --set k=1 --set k=2", "--set: k is given twice; expected it once")]
+    [TestCase("linear --weight 1 --weight 1 --set weight=2", "--set: weight is given twice")]
     [TestCase("linear --base OTHER", "linear has no base; leave --base out")]
     [TestCase("slerp --t 0.3 --base EMPTY", "--base is none of the models; slerp begins at it")]
     [TestCase("task_arithmetic --base OTHER --lambda 1e300", "a number of the merge is ")]
@@ -170,6 +202,8 @@ public sealed class MergeRunTests
     {
         Assert.That(Headtap.Refused("merge", "run", s_folder["wrong.yml"], "--out", s_folder["x"]),
             Does.Contain("wrong.yml: line 1: merge_method: \"linaer\" is no method; "));
+        Assert.That(Headtap.Refused("merge", "run", s_folder["zero.yml"], "--out", s_folder["x"]),
+            Does.Contain("zero.yml: wte.weight: the weights add up to 0"));
         Assert.That(Headtap.Refused("merge", "run", s_folder["none.yml"], "--out", s_folder["x"]),
             Does.Contain("none.yml: no such file"));
         Assert.That(Headtap.Refused("merge", "run", s_folder["linear.yml"], "--t", "0.5", "--out",

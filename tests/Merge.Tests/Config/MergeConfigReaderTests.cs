@@ -78,7 +78,7 @@ public class MergeConfigReaderTests
     [TestCase("tokenizer_source: base", "tokenizer_source: c", 21, "tokenizer_source is \"c\"; expected")]
     [TestCase("  - model: a", "  - modle: a", 5, "models: \"modle\" is not known here; expected model, ")]
     [TestCase("models:", "model:", 3, "\"model\" is not known here; expected merge_method, models, ")]
-    [TestCase("dtype: bfloat16", "dtype: ]", 20, "no YAML: ")]
+    [TestCase("dtype: bfloat16", "dtype: ]", 20, "not valid YAML: ")]
     public void A_wrong_line_is_named(string right, string wrong, int line, string message)
     {
         Assert.That(Ties, Does.Contain(right));
@@ -132,7 +132,7 @@ public class MergeConfigReaderTests
         => Assert.That(() => MergeConfigReader.Parse(
                 Ties.Replace("dtype: bfloat16", "dtype: {", StringComparison.Ordinal), "m.yml"),
             Throws.TypeOf<UserException>().With.Message.EqualTo(
-                "m.yml: no YAML: it ends inside a mapping or a list"));
+                "m.yml: not valid YAML: it ends inside a mapping or a list"));
 
     [Test]
     public void Every_method_reads_its_own_parameters_back()

@@ -61,8 +61,9 @@ sealed class LandscapeVectorsCommand
             Invocation.Row(table, [$"{m.Name} {m.Folder}", Number(result.All.Norms[i]),
                 .. result.All.Cosines[i].Select(c => c is { } given ? Number(given) : "none")]);
         run.Draw(table);
-        run.Line("sign conflicts " + (result.All.SignConflicts is { } share ? $"{share:0.0%}" : "none")
-            + " of the numbers at which at least two task vectors are not 0");
+        run.Line(result.All.SignConflicts is { } share
+            ? $"sign conflicts {share:0.0%} of the numbers at which at least two task vectors are not 0"
+            : "sign conflicts none: no number has two task vectors that are not 0");
         if (result.Points.Count > 0)
         {
             Table points = Invocation.Table("base + lambda times", "lambda", "loss", "accuracy");
