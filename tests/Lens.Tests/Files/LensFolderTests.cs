@@ -47,6 +47,8 @@ public class LensFolderTests
         Assert.That(LensFolder.ReadFacts(folder["lens"]).Steps, Is.EqualTo(new[] { 0, 9 }));
         Assert.That(LensFolder.Unigram(folder["lens"]), Is.EqualTo(
             (int[])[.. Enumerable.Range(0, 36), int.MaxValue]));
+        LensFolder.Save(folder["lens"], facts, old, new HashSet<int> { 0, 1 }); // all layers are fresh
+        Assert.That(LensFolder.Unigram(folder["lens"])![36], Is.EqualTo(int.MaxValue));
         // Counts of another vocabulary are none of this one's.
         LensFolder.Save(folder["lens"], facts, old, new HashSet<int> { 0, 1 }, [1, 2, 3]);
         LensFolder.Save(folder["lens"], facts, anew, new HashSet<int> { 1 });

@@ -60,6 +60,25 @@ public sealed class DirectLogitAttributionTests
         Assert.That(() => lens.Toward(2, 0, 0), Throws.InstanceOf<ArgumentOutOfRangeException>());
     }
 
+    [Test]
+    public void A_heads_result_is_divided_by_the_last_positions_scale()
+    {
+        using ComputeDevice device = ComputeDevice.OpenHost();
+        using LanguageModel model = Random(device);
+        int[] prompt = [3, 14, 15, 9];
+        Site result = new(SiteKind.Result, 1), scale = new(SiteKind.LnFinalScale);
+        using var session = new ModelSession(model,
+            new SessionOptions { MaxTokens = 4, Record = [result, scale], Logits = LogitsAt.Last });
+        session.Forward(new SequenceBatch([prompt]));
+        float[] scales = session.Recordings[scale].ToArray();
+        Assert.That(scales[0], Is.Not.EqualTo(scales[3]).Within(0.01));
+        float[] own = session.Recordings[result].ToArray()[((3 * 4 + 2) * 20)..][..20];
+        float[] logits = DirectLogitAttribution.Unembed(model, own, scales[3]);
+        DirectLogitAttribution read = DirectLogitAttribution.Read(model, prompt);
+        for (int v = 0; v < 37; v++)
+            Assert.That(read.Toward(1, 2, v), Is.EqualTo(logits[v] - logits.Average()).Within(1e-5));
+    }
+
     static LanguageModel Random(ComputeDevice device)
     {
         var model = new LanguageModel(device, Config);

@@ -10,6 +10,9 @@ public class LensActivationsTests
 {
     static readonly int[][][] Batches = [[[3, 14, 15, 9, 2], [6, 5, 3]], [[1, 2, 3, 4]]];
 
+    // Tensors begin at multiples of 64 bytes in an arena. 300 positions of one site are 24 kB.
+    const long Rounding = 4096;
+
     // b T + t: rows of a batch are padded to its longest.
     static readonly int[][] Chosen = [[4, 1, 7], [2, 3]];
 
@@ -36,6 +39,22 @@ public class LensActivationsTests
         seen.Add(new SequenceBatch(Batches[1]), Chosen[1]);
         Assert.That(seen.Normalized.ToArray(),
             Is.EqualTo(Recorded(test.Model, new Site(SiteKind.LnFinalNormalized))[60..]));
+    }
+
+    [Test]
+    public void It_takes_no_more_memory_than_it_says()
+    {
+        using var test = new TestModel("cpu512");
+        ComputeDevice device = test.Model.Device;
+        foreach (int positions in (int[])[1, 300])
+        {
+            LensKind[] kinds = [LensKind.Residual, LensKind.Head];
+            long before = device.LiveBytes;
+            using var seen = new LensActivations(test.Model, [0, 1], kinds, 2, 5, positions);
+            long said = 4 * LensActivations.Floats(test.Model, [0, 1], kinds, 2, 5, positions),
+                taken = device.LiveBytes - before;
+            Assert.That(said, Is.InRange(taken - Rounding, taken + Rounding), $"{positions} positions");
+        }
     }
 
     [TestCaseSource(typeof(TestDevice), nameof(TestDevice.Quick))]

@@ -156,6 +156,85 @@ public class LensRunTests
         Assert.That(Tensors("tight"), Is.Not.EqualTo(Tensors("free")));
     }
 
+    // With a huge epsilon Adam's first step is the clipped gradient times rate / epsilon. A head lens has H
+    // equal biases: their sum moves H times as far, and the norm has the gradient of each.
+    [TestCase(LensKind.Head, 4), TestCase(LensKind.Thin, 4), TestCase(LensKind.Residual, 1)]
+    public void A_clipped_gradient_is_as_long_as_the_limit(LensKind kind, int biases)
+    {
+        using LanguageModel model = Model();
+        using LensSet lens = LensSet.Initial(model, Kind(kind), [1], 72);
+        LensParameter[] parameters = [.. lens[1].Parameters];
+        float[][] old = [.. parameters.Select(p => p.Value.ToArray())];
+        using var trainer = new LensTrainer(lens, Options(1) with
+        {
+            Schedule = Flat, Clip = 0.01f,
+            Optimizer = new AdamWOptions { LearningRate = 1e4f, Epsilon = 1e4f, WeightDecay = 0 },
+        }, new DocumentRows(Texts(), Config, new RowOptions(Config.ContextLength), 1));
+        trainer.Next();
+        double Moved(int i) => old[i].Zip(parameters[i].Value.ToArray(), (a, b) => Math.Pow((double)a - b, 2))
+            .Sum();
+        Assert.That(Math.Sqrt(Moved(0) + Moved(1) / biases), Is.EqualTo(0.01).Within(1e-5));
+        Assert.That(Math.Sqrt(Moved(1)), Is.GreaterThan(1e-4), "the biases move too");
+    }
+
+    [Test]
+    public void Layers_that_a_folder_lacks_are_trained_beside_those_it_has()
+    {
+        LensRunResult Layers(string folder, params int[] layers)
+        {
+            using LanguageModel model = Model();
+            return LensRun.Run(model, "hash", Kind(LensKind.Thin), layers, Options(6), Texts(), At(folder));
+        }
+        Layers("a", 0);
+        Assert.That(Layers("a", 0, 2).Facts!.Layers, Is.EqualTo((int[])[0, 2]));
+        Run("both", LensKind.Thin, Options(6));
+        Assert.That(Tensors("a"), Is.EqualTo(Tensors("both")));
+    }
+
+    [Test]
+    public void Every_option_that_changes_the_result_belongs_to_the_call()
+    {
+        LensTrainingOptions plain = Options(6);
+        Dictionary<string, LensTrainingOptions> others = new()
+        {
+            ["Steps"] = plain with { Steps = 7 },
+            ["BatchRows"] = plain with { BatchRows = 5 },
+            ["Accumulation"] = plain with { Accumulation = 3 },
+            ["TokensPerRow"] = plain with { TokensPerRow = 4 },
+            ["Positions"] = plain with { Positions = PositionChoice.Last },
+            ["Optimizer"] = plain with { Optimizer = plain.Optimizer with { Beta1 = 0.5f } },
+            ["Schedule"] = plain with { Schedule = plain.Schedule with { WarmupSteps = 3 } },
+            ["Clip"] = plain with { Clip = 2 },
+            ["Moments"] = plain with { Moments = MomentStorage.EightBit },
+            ["Seed"] = plain with { Seed = 6 },
+            ["Bos"] = plain with { Bos = 1 },
+            ["ValidationShare"] = plain with { ValidationShare = 0.3 },
+            ["ValidationRows"] = plain with { ValidationRows = 9 },
+            ["EvaluateEvery"] = plain with { EvaluateEvery = 3 },
+            ["Patience"] = plain with { Patience = 2 },
+            ["MinimumGain"] = plain with { MinimumGain = 0.5 },
+        };
+        string[] free = ["CheckpointEvery", "LayersAtOnce"]; // the bits are the same
+        Assert.That(others.Keys.Concat(free),
+            Is.EquivalentTo(typeof(LensTrainingOptions).GetProperties().Select(p => p.Name)));
+        foreach ((string name, LensTrainingOptions other) in others)
+            Assert.That($"{other.ToJson()}", Is.Not.EqualTo($"{plain.ToJson()}"), name);
+    }
+
+    [Test]
+    public void A_lens_is_compared_with_the_untrained_one_that_reads_what_it_reads(
+        [Values(LensKind.Residual, LensKind.Tuned)] LensKind kind)
+    {
+        LensTrainingOptions still = Options(1) with
+        {
+            EvaluateEvery = 1, // and it stays where it begins
+            Optimizer = new AdamWOptions { LearningRate = 1e-9f, WeightDecay = 0 },
+        };
+        LensMetadata facts = Run("a", kind, still).Facts!;
+        for (int i = 0; i < 2; i++)
+            Assert.That(facts.ValidationKl![i], Is.EqualTo(facts.LogitLensKl![i]!.Value).Within(1e-4));
+    }
+
     [Test]
     public void A_loss_that_is_no_number_ends_the_run_with_one_line()
     {
