@@ -14,7 +14,8 @@ public class AttachmentTests
         using var test = new TestModel(device);
         using var session = Session(test);
         float[] before = Run(session);
-        foreach (Site site in EditCases.Sites(test.Model.Config).Where(s => EditCases.Fits(operation, s)))
+        foreach (Site site in EditCases.Sites(test.Model.Config, device, operation)
+            .Where(s => EditCases.Fits(operation, s)))
         {
             Edit edit = EditCases.Of(operation, site, test.Model.Config, 1, 6, oneHead: false);
             using (test.Model.Attach(edit))

@@ -11,7 +11,7 @@ public class EditBackwardTests
         [ValueSource(typeof(EditCases), nameof(EditCases.Operations))] EditOperation operation)
     {
         using var run = new Backward(device);
-        foreach (Site site in EditCases.Sites(run.Test.Model.Config))
+        foreach (Site site in EditCases.Sites(run.Test.Model.Config, device, operation))
             foreach (Edit edit in EditCases.All(operation, site, run.Test.Model.Config, 3, 5)
                 .Where((_, i) => device == "cpu512" || i == (int)site.Kind % 4))
                 run.Add(edit);

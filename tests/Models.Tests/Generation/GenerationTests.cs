@@ -14,13 +14,6 @@ public class GenerationTests
         run.RequireAgreement();
     }
 
-    [Test]
-    public void The_kernels_themselves_agree()
-    {
-        using var run = new Generation("simulator");
-        run.RequireAgreement();
-    }
-
     // Positions count in the text; steps say in which pass a token was run.
     [Test, Combinatorial]
     public void An_edit_by_step_and_position_is_the_same_edit_in_a_whole_pass(
