@@ -22,6 +22,11 @@ public sealed class OptionTests
             Generate("--top-p", "0.9", "--seed", "4")));
     }
 
+    [TestCase("NaN"), TestCase("Infinity"), TestCase("-∞"), TestCase("1e400")]
+    public void A_number_is_finite(string value) => Assert.That(Headtap.Refused("generate", "--model",
+        TinyModel.Folder, "--ids", "5", $"--temperature={value}"),
+        Does.Contain($"--temperature is \"{value}\"; expected a number"));
+
     [Test]
     public void An_option_that_one_method_reads_names_it_in_the_help()
     {

@@ -117,6 +117,22 @@ public sealed class TrainTests
         Assert.That(Directory.Exists(folder["a"]), Is.False);
     }
 
+    [Test]
+    public void A_context_shorter_than_the_atlas_questions_leaves_them_out()
+    {
+        using var folder = new TemporaryFolder();
+        string model = TinyModel.Folder.Replace("\\", "\\\\", StringComparison.Ordinal);
+        string config = folder.Write("from.json", $$"""
+            { "model": { "from": "{{model}}" }, "data": { "atlas": { "seed": 1 } }, "rows": "packed",
+              "tokens_per_row": 24, "batch_rows": 2, "steps": 1, "seed": 1 }
+            """);
+        Headtap run = Headtap.Done("train", "--config", config, "--out", folder["a"], "--json");
+        Assert.That(run.Error,
+            Does.Contain("the atlas's questions were not asked").And.Contain("context is 24"));
+        Assert.That((bool)run.Json["complete"]!, Is.True);
+        Assert.That(ModelFolder.ReadConfig(folder["a"]).ContextLength, Is.EqualTo(24));
+    }
+
     static string Prepare(TemporaryFolder folder)
     {
         string text = folder.Write("text.txt",

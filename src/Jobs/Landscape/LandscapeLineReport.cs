@@ -28,7 +28,7 @@ sealed class LandscapeLineReport(LandscapeLineResult result)
             rows.Select(row => (IReadOnlyList<object?>)[.. row]));
         MeasureFiles.WriteNpy(folder.At("line.npy"), [_pairs.Count, result.Points.Count, columns.Length - 2],
             rows.SelectMany(row => row.Skip(2).Select(v => v!.Value)));
-        AtomicFile.WriteText(folder.At("line.svg"), _pairs.Count == 1 ? Chart(_pairs[0]) : AllPairs());
+        AtomicFile.WriteText(folder.At("line.svg"), _pairs.Count == 1 ? Chart(_pairs[0]) : FirstPairs());
         Page().Save(folder.At(MeasureFiles.Page));
     }
 
@@ -76,11 +76,12 @@ sealed class LandscapeLineReport(LandscapeLineResult result)
             .Select(v => (JsonNode?)LandscapeTable.Short(v))]))]),
     };
 
-    string AllPairs()
+    // A chart tells four curves apart; the page has all.
+    string FirstPairs()
     {
         string[] names = [.. result.Models.Select(LandscapeTable.Name)];
         return SvgChart.Curves("Loss on the lines", new("a", "nats"),
-            [.. _pairs.Select(pair => new ChartCurve($"{names[pair.From]} to {names[pair.To]}",
+            [.. _pairs.Take(4).Select(pair => new ChartCurve($"{names[pair.From]} to {names[pair.To]}",
                 [.. pair.Points.Select(p => (p.Alpha, p.Loss))]))], "0.0000", (0, 1));
     }
 

@@ -88,7 +88,7 @@ public static class TrainJob
         if (result.Complete && !trained)
             context.Remark?.Invoke("complete already; nothing was trained");
         AtlasEvaluation? atlas = result.Complete && config.Data.AtlasSeed is { } corpus
-            ? Evaluate(device, options.Out, corpus) : null;
+            ? Evaluate(device, options.Out, corpus, context) : null;
         return new TrainResult(result.Complete, result.Step, result.Tokens, result.Loss,
             result.Elapsed.TotalSeconds, atlas is null ? null : AtlasAnswers.Of(atlas))
         {
@@ -122,10 +122,19 @@ public static class TrainJob
                 + VisibleText.Line(sample.Text));
     }
 
-    static AtlasEvaluation Evaluate(ComputeDevice device, string folder, ulong seed)
+    // The run is complete, whether its context holds a question or not.
+    static AtlasEvaluation? Evaluate(ComputeDevice device, string folder, ulong seed, JobContext context)
     {
         using LanguageModel model = LanguageModel.Load(device, folder);
-        return AtlasEvaluation.Run(model, ByteBpeTokenizer.Load(folder),
-            new AtlasCorpus(AtlasFacts.Shipped, seed));
+        try
+        {
+            return AtlasEvaluation.Run(model, ByteBpeTokenizer.Load(folder),
+                new AtlasCorpus(AtlasFacts.Shipped, seed));
+        }
+        catch (UserException e)
+        {
+            context.Say($"the atlas's questions were not asked: {e.Message}");
+            return null;
+        }
     }
 }

@@ -19,10 +19,12 @@ sealed class OriginalDivergence : IDisposable
     /// <param name="model">Model in its current state, which is copied as the original.</param>
     /// <param name="passes">Passes over the same model; gradients are added into theirs.</param>
     /// <param name="longest">Number of tokens of the longest row.</param>
-    internal OriginalDivergence(LanguageModel model, RowGradients passes, int longest)
+    /// <param name="logitsInPass">Most logits of a pass; longer lists of rows take several.</param>
+    internal OriginalDivergence(
+        LanguageModel model, RowGradients passes, int longest, long logitsInPass = LogitsInPass)
     {
         (_model, _passes) = (model, passes);
-        long rows = LogitsInPass / ((long)model.Config.VocabSize * longest);
+        long rows = logitsInPass / ((long)model.Config.VocabSize * longest);
         _rowsInPass = (int)Math.Clamp(rows, 1, passes.RowsInPass);
         _original = new OriginalModel(model, new SessionOptions
         {

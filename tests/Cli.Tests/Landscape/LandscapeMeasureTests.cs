@@ -50,6 +50,16 @@ public sealed class LandscapeMeasureTests
         "eval", "--model", folder, "--text-file", s_folder["text.txt"], "--json").Json["loss"]!;
 
     [Test]
+    public void A_token_before_the_text_is_predicted_from_too()
+    {
+        string text = s_folder.Write("short.txt", "the city");
+        int Tokens(params string[] more) => (int)Headtap.Done(["landscape", "curvature", "--model",
+            TinyModel.Folder, "--text-file", text, "--top", "1", "--steps", "2", "--probes", "1", "--json",
+            .. more]).Json["tokens"]!;
+        Assert.That(Tokens("--bos"), Is.EqualTo(Tokens() + 1));
+    }
+
+    [Test]
     public void Vectors_give_the_matrix_and_the_losses_that_eval_gives()
     {
         JsonNode json = Headtap.Done(["landscape", "vectors", "--base", TinyModel.Folder, .. Two, "--model",

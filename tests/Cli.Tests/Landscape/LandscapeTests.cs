@@ -77,6 +77,29 @@ public sealed class LandscapeTests
             Is.EqualTo((double)json["centroid"]!["loss"]! - mean).Within(1e-12));
     }
 
+    // 21 points are more rows than a terminal gets.
+    [TestCase("3"), TestCase("21")]
+    public void The_printed_table_goes_from_the_first_model_to_the_last(string points)
+    {
+        string printed = Headtap.Done(Line("--batch", s_folder["batch.json"], "--points", points)).Out;
+        string[] alphas = [.. printed.Split('\n').Select(l => l.Trim().Split(' ')[0])
+            .Where(word => word.Length > 0 && char.IsAsciiDigit(word[0]))];
+        Assert.That((alphas[0], alphas[^1]), Is.EqualTo(("0", "1")));
+        Assert.That(alphas.Select(a => double.Parse(a, System.Globalization.CultureInfo.InvariantCulture)),
+            Is.Ordered.Ascending.And.Unique);
+    }
+
+    [Test]
+    public void Lines_of_four_models_are_drawn_as_far_as_colours_go()
+    {
+        Headtap.Done(["landscape", "line", .. Models(3), "--model", TinyModel.Folder, "--batch",
+            s_folder["batch.json"], "--points", "2", "--out", s_folder["four"]]);
+        string chart = File.ReadAllText(s_folder["four/line.svg"]);
+        Assert.That(chart.Split("<polyline").Length - 1, Is.EqualTo(4));
+        Assert.That(File.ReadAllLines(s_folder["four/line.csv"]), Has.Length.EqualTo(1 + 6 * 2));
+        Assert.That(chart, Does.Contain(" to other6<"));
+    }
+
     static JsonNode Evaluated(string rule, params string[] models) => Headtap.Done(["eval",
         .. models.SelectMany(m => (string[])["--model", m]), "--ensemble", rule, "--text-file",
         s_folder["text.txt"], "--json"]).Json;

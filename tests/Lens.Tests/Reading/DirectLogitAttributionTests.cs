@@ -75,8 +75,9 @@ public sealed class DirectLogitAttributionTests
         float[] own = session.Recordings[result].ToArray()[((3 * 4 + 2) * 20)..][..20];
         float[] logits = DirectLogitAttribution.Unembed(model, own, scales[3]);
         DirectLogitAttribution read = DirectLogitAttribution.Read(model, prompt);
+        float mean = logits.Average(), most = logits.Max(x => Math.Abs(x - mean));
         for (int v = 0; v < 37; v++)
-            Assert.That(read.Toward(1, 2, v), Is.EqualTo(logits[v] - logits.Average()).Within(1e-5));
+            Assert.That(read.Toward(1, 2, v), Is.EqualTo(logits[v] - mean).Within(1e-4 * most));
     }
 
     static LanguageModel Random(ComputeDevice device)

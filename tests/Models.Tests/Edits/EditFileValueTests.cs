@@ -167,6 +167,25 @@ public class EditFileValueTests
         Assert.That(found[5..15], Is.EqualTo(mean[5..15]));
     }
 
+    // At padding z is 0, so the mean of z cannot tell whether padding counts; the stream's can.
+    [Test]
+    public void Padding_counts_in_no_mean()
+    {
+        using var test = new TestModel("cpu512");
+        using var folder = new TemporaryFolder();
+        int[][] rows = [[3, 1, 2, 9, 4], [5], [6, 7]];
+        var edit = new Edit
+        {
+            Site = "blocks.1.hook_resid_post", Operation = EditOperation.Replace,
+            Value = EditValue.MeanOf(folder.Write("data.json", JsonSerializer.Serialize(rows))),
+        };
+        float[] mean = ((InlineValue)EditMeans.Find(test.Model, [edit], null, null)[0].Value!).Values;
+        double[][] stream = [.. rows.SelectMany(row => Reference.Gpt2Reference.Forward(
+            test.Sizes, test.Exact, row)["blocks.1.hook_resid_post"].Chunk(20))];
+        for (int i = 0; i < 20; i++)
+            Assert.That(mean[i], Is.EqualTo(stream.Average(h => h[i])).Within(1e-5), $"{i}");
+    }
+
     [Test]
     public void A_text_that_begins_with_the_token_keeps_one_in_a_mean()
     {

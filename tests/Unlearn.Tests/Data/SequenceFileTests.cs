@@ -19,6 +19,18 @@ public sealed class SequenceFileTests
     }
 
     [Test]
+    public void A_token_before_a_sequence_moves_its_prompt()
+    {
+        string path = Temporary("""{"ids":[1,2,3],"clean_ids":[1,2,4],"prompt":2}""" + "\n"
+            + """{"ids":[9,2,3],"prompt":2}""");
+        IReadOnlyList<PlantedSequence> read = SequenceFile.Read(
+            path, 10, null, new(TextFields.Usual, Bos: 9));
+        Assert.That(read[0].Ids, Is.EqualTo((int[])[9, 1, 2, 3]));
+        Assert.That(read[0].CleanIds, Is.EqualTo((int[])[9, 1, 2, 4]));
+        Assert.That(read.Select(s => s.Prompt), Is.EqualTo((int?[])[3, 2]), "the second begins with it");
+    }
+
+    [Test]
     public void Texts_are_encoded_and_blank_lines_passed_over()
     {
         ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(Atlas);

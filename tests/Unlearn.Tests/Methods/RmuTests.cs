@@ -37,6 +37,19 @@ public sealed class RmuTests
     }
 
     [Test]
+    public void Without_a_strength_the_vector_is_twice_as_long_as_the_stream()
+    {
+        using var c = new MethodCase();
+        UnlearnTask task = c.Task with { Options = new() { ["Layer"] = 1 } };
+        using var trainer = new RowTrainer(c.Model, new AdamWOptions(), 3, 12, 1, new Rmu().Trained(task),
+            new Rmu().Recorded(task));
+        using var loss = new Rmu.SteeringLoss(task, trainer.Passes, 1);
+        double mean = task.Forget.SelectMany(row => Gpt2Reference.Forward(c.Sizes, c.Exact, row)
+            ["blocks.1.hook_resid_post"].Chunk(20)).Average(h => Math.Sqrt(h.Sum(Square)));
+        Assert.That(Math.Sqrt(loss.Wanted.Sum(x => (double)x * x)), Is.EqualTo(2 * mean).Within(1e-4));
+    }
+
+    [Test]
     public void It_trains_three_layers_of_neurons_and_refuses_others()
     {
         using var c = new MethodCase(MethodCase.Relu with { Layers = 5 });
