@@ -1,5 +1,7 @@
 using System.Text.Json.Nodes;
 using HeadTap.Inject;
+using HeadTap.Models;
+using HeadTap.Runtime;
 using HeadTap.Unlearn;
 
 namespace HeadTap.Cli.Tests;
@@ -20,6 +22,37 @@ public sealed class OptionTests
             Assert.That(Generate([.. narrow, "--seed", "3"]), Is.EqualTo(greedy), narrow[0]);
         Assert.That(Generate("--top-p", "0.9", "--seed", "3"), Is.Not.EqualTo(
             Generate("--top-p", "0.9", "--seed", "4")));
+    }
+
+    [Test]
+    public void Without_a_stop_no_token_ends_a_text()
+    {
+        using var folder = new TemporaryFolder();
+        using (ComputeDevice device = ComputeDevice.OpenHost())
+        using (var model = new LanguageModel(device, TinyModel.Config))
+        {
+            model.Initialize(6);
+            float[] embedding = model.Set["wte.weight"].ToArray();
+            model.Set["ln_f.weight"].Upload(new float[TinyModel.Config.Width]);
+            // The stream becomes a large multiple of token 0's row: its logit is the largest at every place.
+            model.Set["ln_f.bias"].Upload([.. embedding[..TinyModel.Config.Width].Select(x => 1000 * x)]);
+            model.Save(folder["zero"], TinyModel.Folder);
+        }
+        string[] call = ["generate", "--model", folder["zero"], "--ids", "5", "--max-new-tokens", "3",
+            "--json"];
+        Assert.That(Headtap.Done(call).Json[0]!["new_ids"]!.ToJsonString(), Is.EqualTo("[0,0,0]"));
+        Assert.That(Headtap.Done([.. call, "--stop", "0"]).Json[0]!["new_ids"]!.AsArray(),
+            Has.Count.LessThan(2));
+    }
+
+    [Test]
+    public void An_argument_that_begins_with_an_at_sign_is_text()
+    {
+        using var folder = new TemporaryFolder();
+        string name = "@" + folder.Write("the.txt", "the city");
+        JsonNode read = Headtap.Done("tokenize", "--model", TinyModel.Folder, "--text", name, "--json").Json;
+        Assert.That((string?)read["pieces"]![0], Is.EqualTo("@"));
+        Assert.That((int)read["count"]!, Is.GreaterThan(2), "the file has two tokens");
     }
 
     [TestCase("NaN"), TestCase("Infinity"), TestCase("-∞"), TestCase("1e400")]

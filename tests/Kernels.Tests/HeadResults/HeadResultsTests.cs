@@ -54,6 +54,9 @@ public class HeadResultsTests
         Tensor z = arena.Cut("z", 2, 6), weight = arena.Cut("w", 6, 5), result = arena.Cut("result", 2, 2, 6);
         Assert.That(() => ops.HeadResults(z, weight, result, 2),
             Throws.ArgumentException.With.Message.EqualTo("HeadResults: w [6, 5] must have [6, 6]."));
+        Tensor square = arena.Cut("w", 6, 6), four = arena.Cut("result", 2, 4, 6);
+        Assert.That(() => ops.HeadResults(z, square, four, 4), Throws.ArgumentException.With.Message.EqualTo(
+            "HeadResults: the last axis of z [2, 6] must be a multiple of 4 heads."));
     }
 
     sealed class Run : IDisposable
