@@ -25,6 +25,20 @@ public sealed class OptionTests
     }
 
     [Test]
+    public void A_sweep_injects_at_every_position_unless_told_otherwise()
+    {
+        using var folder = new TemporaryFolder();
+        PromptPairs.Write(folder["pairs.jsonl"],
+            [new("the capital is", "the capital of the north is", "city", "the") { Split = "test" }]);
+        string[] call = ["inject", "sweep", "--model", TinyModel.Folder, "--data", folder["pairs.jsonl"],
+            "--layers", "1", "--taus", "1", "--out", folder["sweep"]];
+        Headtap.Done(call);
+        Headtap.Done([.. call, "--position", "all"]); // the same call
+        Assert.That(Headtap.Refused([.. call, "--position", "last"]),
+            Does.Contain("belongs to another call"));
+    }
+
+    [Test]
     public void Without_a_stop_no_token_ends_a_text()
     {
         using var folder = new TemporaryFolder();

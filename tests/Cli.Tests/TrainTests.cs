@@ -83,6 +83,21 @@ public sealed class TrainTests
     }
 
     [Test]
+    public void Without_a_seed_the_configs_holds()
+    {
+        using var folder = new TemporaryFolder();
+        string config = Prepare(folder);
+        string Trained(string name, params string[] more)
+        {
+            Headtap.Done(["train", "--config", config, "--out", folder[name], .. more]);
+            return ModelFolder.Hash(folder[name]);
+        }
+        string plain = Trained("a");
+        Assert.That(Trained("b", "--seed", "1"), Is.EqualTo(plain), "the config has seed 1");
+        Assert.That(Trained("c", "--seed", "0"), Is.Not.EqualTo(plain));
+    }
+
+    [Test]
     public void A_checkpoint_cut_short_is_refused()
     {
         using var folder = new TemporaryFolder();

@@ -90,6 +90,29 @@ public sealed class OutputTests
     }
 
     [Test]
+    public void The_manifest_beside_an_output_is_an_output()
+    {
+        using var folder = new TemporaryFolder();
+        string text = folder.Write("rows.jsonl.manifest.json", "[[1, 2]]");
+        Assert.That(Headtap.Refused("trace", "--model", TinyModel.Folder, "--batch", text, "--sites",
+            "logits", "--out", folder["rows.jsonl"]),
+            Does.Contain("--out would write over what --batch reads"));
+        Assert.That(File.ReadAllText(text), Is.EqualTo("[[1, 2]]"));
+    }
+
+    [Test]
+    public void Each_folder_of_a_list_is_an_input()
+    {
+        using var folder = new TemporaryFolder();
+        Directory.CreateDirectory(folder["a"]);
+        Directory.CreateDirectory(folder["b"]);
+        string rows = folder.Write("rows.jsonl", """{"ids":[1,2,3]}""");
+        Assert.That(Headtap.Refused("unlearn", "sweep", "--model", folder["a"] + "," + folder["b"],
+            "--forget", rows, "--keep", rows, "--out", folder["b"]),
+            Does.Contain("--out would write over what --model reads"));
+    }
+
+    [Test]
     public void A_model_that_no_option_names_is_safe_too()
     {
         using var folder = new TemporaryFolder();

@@ -222,6 +222,26 @@ public class LensRunTests
     }
 
     [Test]
+    public void A_lens_is_validated_on_the_documents_that_are_held_out()
+    {
+        LensTrainingOptions still = Options(1) with
+        {
+            EvaluateEvery = 1,
+            Optimizer = new AdamWOptions { LearningRate = 1e-9f, WeightDecay = 0 },
+        };
+        LensMetadata facts = Run("a", LensKind.Thin, still).Facts!;
+        (DocumentSource train, DocumentSource held) = Texts().Split(0.2, still.Seed);
+        using LanguageModel model = Model();
+        using LensSet lens = LensSet.Initial(model, Kind(LensKind.Thin), [0, 2], 72);
+        var rows = new RowOptions(Config.ContextLength);
+        using var trainer = new LensTrainer(lens, still, new DocumentRows(train, Config, rows, still.Seed));
+        double Kl(DocumentSource texts) => trainer.Evaluate(
+            new DocumentRows(texts, Config, rows, still.Seed), still.ValidationRows)[0];
+        Assert.That(facts.ValidationKl![0], Is.EqualTo(Kl(held)).Within(1e-5));
+        Assert.That(Kl(train), Is.Not.EqualTo(Kl(held)).Within(1e-3));
+    }
+
+    [Test]
     public void A_lens_is_compared_with_the_untrained_one_that_reads_what_it_reads(
         [Values(LensKind.Residual, LensKind.Tuned)] LensKind kind)
     {
