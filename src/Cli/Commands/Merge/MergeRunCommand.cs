@@ -34,7 +34,8 @@ sealed class MergeRunCommand
 
     readonly Option<double?> _t = new("--t")
     {
-        Description = "slerp: 0 is the first model, 1 the second; nearswap: the distance of near numbers",
+        Description = "slerp: 0 is the first model, or the base if one is named, 1 the other; nearswap: the "
+            + "distance of near numbers",
     };
 
     readonly Option<double?> _density = new("--density")
