@@ -17,27 +17,22 @@ public sealed class MergeRunTests
         using var other = new LanguageModel(device, TinyModel.Config);
         other.Initialize(6);
         other.Save(s_folder["other"], TinyModel.Folder);
-        s_folder.Write("linear.yml", $"""
-            merge_method: linear
-            models:
-              - model: {TinyModel.Folder}
-                parameters: {"{weight: 0.75}"}
-              - model: {s_folder["other"]}
-                parameters: {"{weight: 0.25}"}
-            """);
-        s_folder.Write("zero.yml", $"""
-            merge_method: linear
-            models:
-              - model: {TinyModel.Folder}
-                parameters: {"{weight: 1}"}
-              - model: {s_folder["other"]}
-                parameters: {"{weight: -1}"}
-            """);
+        WriteLinear("linear.yml", "0.75", "0.25");
+        WriteLinear("zero.yml", "1", "-1");
         s_folder.Write("text.txt", "the capital of the north is a city\n");
         s_folder.Write("empty.txt", "a");
         s_folder.Write("rows.json", "[[1, 2, 3, 4], [5, 6, 7]]");
         s_folder.Write("wrong.yml", "merge_method: linaer\nmodels:\n  - model: x\n");
     }
+
+    static void WriteLinear(string name, string first, string second) => s_folder.Write(name, $$"""
+        merge_method: linear
+        models:
+          - model: {{TinyModel.Folder}}
+            parameters: {weight: {{first}}}
+          - model: {{s_folder["other"]}}
+            parameters: {weight: {{second}}}
+        """);
 
     [OneTimeTearDown]
     public static void Remove() => s_folder.Dispose();
