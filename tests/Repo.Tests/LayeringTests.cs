@@ -3,8 +3,8 @@ using System.Xml.Linq;
 namespace HeadTap.Repo.Tests;
 
 /// <summary>
-/// Kernels ← Runtime ← Models ← { Lens, Inject, Unlearn, Merge } ← Jobs ← Cli; Atlas on Models; Reports
-/// alone.
+/// Kernels ← Runtime ← Models ← { Lens, Inject, Unlearn, Merge, Circuits } ← Jobs ← Cli; Atlas on Models;
+/// Reports alone.
 /// </summary>
 public class LayeringTests
 {
@@ -19,8 +19,10 @@ public class LayeringTests
         ["Inject"] = ["Models", "Runtime"],
         ["Unlearn"] = ["Models", "Runtime"],
         ["Merge"] = ["Models", "Runtime"],
-        ["Jobs"] = ["Atlas", "Inject", "Lens", "Merge", "Models", "Reports", "Runtime", "Unlearn"],
-        ["Cli"] = ["Atlas", "Inject", "Jobs", "Lens", "Merge", "Models", "Reports", "Runtime", "Unlearn"],
+        ["Circuits"] = ["Models", "Runtime"],
+        ["Jobs"] = ["Atlas", "Circuits", "Inject", "Lens", "Merge", "Models", "Reports", "Runtime", "Unlearn"],
+        ["Cli"] = ["Atlas", "Circuits", "Inject", "Jobs", "Lens", "Merge", "Models", "Reports", "Runtime",
+            "Unlearn"],
     };
 
     [TestCaseSource(nameof(Projects))]
@@ -42,7 +44,7 @@ public class LayeringTests
     }
 
     [TestCase("Models"), TestCase("Atlas"), TestCase("Lens"), TestCase("Inject"), TestCase("Unlearn"),
-        TestCase("Merge"), TestCase("Jobs"), TestCase("Cli")]
+        TestCase("Merge"), TestCase("Circuits"), TestCase("Jobs"), TestCase("Cli")]
     public void Kernels_cannot_be_touched_from_above_Runtime(string project)
     {
         Assert.That((string?)Load(project).Descendants("DisableTransitiveProjectReferences").Single(),

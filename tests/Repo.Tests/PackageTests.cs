@@ -8,8 +8,8 @@ public sealed class PackageTests
 {
     static readonly string[] Libraries =
     [
-        "HeadTap.Inject", "HeadTap.Kernels", "HeadTap.Lens", "HeadTap.Merge", "HeadTap.Models",
-        "HeadTap.Runtime", "HeadTap.Unlearn",
+        "HeadTap.Circuits", "HeadTap.Inject", "HeadTap.Kernels", "HeadTap.Lens", "HeadTap.Merge",
+        "HeadTap.Models", "HeadTap.Runtime", "HeadTap.Unlearn",
     ];
 
     string _folder = "";
@@ -19,7 +19,7 @@ public sealed class PackageTests
     {
         _folder = Directory.CreateTempSubdirectory("headtap-packages-").FullName;
         foreach (string project in (string[])["Kernels", "Runtime", "Models", "Lens", "Inject", "Unlearn",
-            "Merge", "Cli"])
+            "Merge", "Circuits", "Cli"])
             Run(Repository.Root, "dotnet", "pack", "-c", "Release", "--no-build", "-v", "q",
                 Repository.At("src", project), "-o", _folder);
     }
@@ -28,7 +28,7 @@ public sealed class PackageTests
     public void Delete() => Directory.Delete(_folder, recursive: true);
 
     [Test]
-    public void Seven_libraries_and_the_tool_are_packed()
+    public void Eight_libraries_and_the_tool_are_packed()
     {
         Assert.That(Directory.GetFiles(_folder, "*.nupkg").Select(IdOf).Order(StringComparer.Ordinal),
             Is.EqualTo(Libraries.Append("headtap")));

@@ -11,7 +11,7 @@ public sealed class PublicSurfaceTests
 
     [TestCase("HeadTap.Kernels"), TestCase("HeadTap.Runtime"), TestCase("HeadTap.Models"),
         TestCase("HeadTap.Lens"), TestCase("HeadTap.Inject"), TestCase("HeadTap.Unlearn"),
-        TestCase("HeadTap.Merge")]
+        TestCase("HeadTap.Merge"), TestCase("HeadTap.Circuits")]
     public void The_public_surface_is_the_committed_one(string library)
     {
         IReadOnlyList<string> found = PublicSurface.Of(Assembly.Load(library));

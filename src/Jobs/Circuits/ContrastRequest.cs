@@ -1,0 +1,138 @@
+using System.Globalization;
+using HeadTap.Circuits;
+using HeadTap.Models;
+using HeadTap.Runtime;
+
+namespace HeadTap.Jobs;
+
+/// <summary>
+/// A model and pairs of prompts that differ in what matters for the answer: one pair by options, or a file of
+/// pairs.
+/// </summary>
+public sealed record ContrastRequest
+{
+    /// <summary>Folder of the model, in Hugging Face's format.</summary>
+    public required string Model { get; init; }
+
+    /// <summary>The clean prompt as text.</summary>
+    public string? Clean { get; init; }
+
+    /// <summary>The clean prompt as token ids separated by commas.</summary>
+    public string? CleanIds { get; init; }
+
+    /// <summary>The corrupted prompt as text.</summary>
+    public string? Corrupt { get; init; }
+
+    /// <summary>The corrupted prompt as token ids separated by commas.</summary>
+    public string? CorruptIds { get; init; }
+
+    /// <summary>The right answer as text; a space is put before it unless it begins with one.</summary>
+    public string? Answer { get; init; }
+
+    /// <summary>The right answer as a token id.</summary>
+    public int? AnswerId { get; init; }
+
+    /// <summary>The wrong answer as text; a space is put before it unless it begins with one.</summary>
+    public string? Wrong { get; init; }
+
+    /// <summary>The wrong answer as a token id.</summary>
+    public int? WrongId { get; init; }
+
+    /// <summary>
+    /// .jsonl file of pairs, one a line: clean and corrupt as text or as a list of token ids, answer and
+    /// wrong as text or as a token id; null for the pair of the options.
+    /// </summary>
+    public string? Pairs { get; init; }
+
+    /// <summary>Whether a pair needs no corrupted prompt.</summary>
+    public bool CleanIsEnough { get; init; }
+
+    /// <summary>How texts are read and become tokens.</summary>
+    public TextRules Rules { get; init; } = new();
+
+    /// <summary>Reads config, tokenizer and pairs, but not the weights.</summary>
+    /// <param name="context">Gets remarks; null for none.</param>
+    /// <exception cref="UserException">Options contradict each other or are missing, a file cannot be read,
+    /// an answer is no single token, or a pair does not fit the model.</exception>
+    public ContrastData Read(JobContext? context = null)
+    {
+        if (Pairs is not null)
+            foreach ((string option, object? value) in ((string, object?)[])
+                [(nameof(Clean), Clean), (nameof(CleanIds), CleanIds), (nameof(Corrupt), Corrupt),
+                (nameof(CorruptIds), CorruptIds), (nameof(Answer), Answer), (nameof(AnswerId), AnswerId),
+                (nameof(Wrong), Wrong), (nameof(WrongId), WrongId)])
+                if (value is not null)
+                    throw new UserException($"{Field.Of(nameof(Pairs))} and {Field.Of(option)}; expected a "
+                        + "file of pairs or one pair");
+        ModelConfig config = ModelFolder.ReadConfig(Model);
+        ModelText text = ModelText.Open(Model, config, Rules, context);
+        IReadOnlyList<ContrastPair> pairs = Pairs is { } file
+            ? ContrastPairFile.Read(file, text, CleanIsEnough, context?.Remark) : [OnePair(text)];
+        foreach (ContrastPair pair in pairs)
+            pair.Validate(config);
+        text.RemarkWithout(pairs.Select(pair => pair.Clean));
+        return new ContrastData(Model, Pairs, config, text.Tokenizer, text.Bos, pairs);
+    }
+
+    ContrastPair OnePair(ModelText text)
+    {
+        int[] clean = Ids(text, nameof(Clean), Clean, nameof(CleanIds), CleanIds)
+            ?? throw Missing(nameof(Clean), nameof(CleanIds));
+        int[]? corrupt = Ids(text, nameof(Corrupt), Corrupt, nameof(CorruptIds), CorruptIds);
+        if (corrupt is null && !CleanIsEnough)
+            throw Missing(nameof(Corrupt), nameof(CorruptIds));
+        return new ContrastPair(clean, corrupt,
+            Token(text, nameof(Answer), Answer, nameof(AnswerId), AnswerId)
+                ?? throw Missing(nameof(Answer), nameof(AnswerId)),
+            Token(text, nameof(Wrong), Wrong, nameof(WrongId), WrongId));
+    }
+
+    static int[]? Ids(ModelText text, string option, string? prompt, string idsOption, string? ids)
+    {
+        if (prompt is not null && ids is not null)
+            throw Both(option, idsOption);
+        return prompt is not null ? text.Row(prompt)
+            : ids is not null ? text.Row(TokenRowsFile.ParseIds(ids, idsOption)) : null;
+    }
+
+    static int? Token(ModelText text, string option, string? word, string idOption, int? id)
+    {
+        if (word is not null && id is not null)
+            throw Both(option, idOption);
+        return word is not null ? SingleToken(text, word, Field.Of(option)) : id;
+    }
+
+    /// <summary>Returns the one token of a word, with a space before it unless it begins with one.</summary>
+    /// <exception cref="UserException">It is no single token; the message names them.</exception>
+    internal static int SingleToken(ModelText text, string word, string place)
+    {
+        if (word.Length == 0)
+            throw new UserException($"{place} is empty; expected a word of one token");
+        string spaced = word[0] == ' ' ? word : " " + word;
+        int[] ids = text.Required().Encode(spaced);
+        return ids is [var one] ? one : throw new UserException($"{place} is {Quoted.Name(word)}, which is "
+            + $"{Counted.Of(ids.Length, "token")} ("
+            + string.Join(' ', ids.Take(8).Select(i => i.ToString(CultureInfo.InvariantCulture)))
+            + (ids.Length > 8 ? " ..." : "") + "); expected a word of one token, or its id");
+    }
+
+    static UserException Missing(string option, string idsOption) => new(
+        $"neither {Field.Of(option)} nor {Field.Of(idsOption)}; expected one of them");
+
+    static UserException Both(string option, string idsOption) => new(
+        $"{Field.Of(option)} and {Field.Of(idsOption)}; expected one of them");
+}
+
+/// <summary>Pairs of prompts, encoded for a model.</summary>
+/// <param name="Folder">Folder of the model.</param>
+/// <param name="File">File of the pairs; null for one pair of options.</param>
+/// <param name="Config">Sizes and options of the model.</param>
+/// <param name="Tokenizer">Tokenizer; null if the folder has none.</param>
+/// <param name="Bos">Token id before each prompt; null for none.</param>
+/// <param name="Pairs">Pairs, checked against the config; at least one.</param>
+public sealed record ContrastData(string Folder, string? File, ModelConfig Config,
+    ByteBpeTokenizer? Tokenizer, int? Bos, IReadOnlyList<ContrastPair> Pairs)
+{
+    /// <summary>Returns a token as the piece that every verb prints; its id without a tokenizer.</summary>
+    public string Piece(int id) => new LensText(Tokenizer).Of(id);
+}
