@@ -86,6 +86,7 @@ public static class LandscapeInstabilityJob
                 $"training {at.Name}", (double)at.Step / at.Steps, $"loss {at.Loss:0.000}")),
             context.Cancel);
         int[] steps = Steps(options, branches.Steps);
+        IReadOnlyList<int[]> measured = Measured(config, texts.Validation ?? texts.Train);
         Manifest call = Call(options, config, texts, steps, device);
         using RunFolder run = RunFolder.Open(options.Out, call, RunFolder.ManifestFile,
             [Rows, ParentState], free: ["threshold"]);
@@ -100,7 +101,7 @@ public static class LandscapeInstabilityJob
             {
                 string[] children = [.. s_children.Select((name, i) => branches.Train(
                     step, $"step-{step}-{name}", Order(config.Seed, i)))];
-                Instability found = Measure(options, context, device, texts, step, children);
+                Instability found = Measure(options, context, device, measured, step, children);
                 rows.Write(Row(found));
                 rows.Flush();
                 all.Add(found);
@@ -135,13 +136,12 @@ public static class LandscapeInstabilityJob
     }
 
     static Instability Measure(LandscapeInstabilityOptions options, JobContext context, ComputeDevice device,
-        TrainingTexts texts, int step, string[] children)
+        IReadOnlyList<int[]> texts, int step, string[] children)
     {
         using var space = new WeightSpace(device, children[0]);
         (FlatParameters a, FlatParameters b) = (space.Keep(), space.Read(children[1]));
         int window = space.Model.Config.ContextLength;
-        using var evaluator = new TextEvaluator(
-            space.Model, [(texts.Validation ?? texts.Train).Tokens.ToArray()], window, window);
+        using var evaluator = new TextEvaluator(space.Model, texts, window, window);
         List<InstabilityPoint> points = [];
         for (int i = 0; i < options.Points; i++)
         {
@@ -153,6 +153,12 @@ public static class LandscapeInstabilityJob
         }
         return Instability.Of(step, points);
     }
+
+    // As the training sees them: document by document, or in windows over all of them.
+    static IReadOnlyList<int[]> Measured(TrainingConfig config, TokenDataset data)
+        => config.Rows != TokenRows.PerDocument ? [data.Tokens.ToArray()]
+            : [.. Enumerable.Range(0, data.DocumentCount).Select(d => (int[])[
+                .. config.Texts.Bos ? (int[])[data.EndOfText] : [], .. data.Document(d), data.EndOfText])];
 
     static InstabilityRow Row(Instability i) => new(i.Step, i.ErrorInstability, i.LossInstability,
         [.. i.Points.Select(p => new InstabilityLinePoint(p.Alpha, p.Loss, p.Accuracy))]);

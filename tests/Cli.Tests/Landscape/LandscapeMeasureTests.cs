@@ -206,6 +206,30 @@ public sealed class LandscapeMeasureTests
             .GetValue<int>(), Is.Zero);
     }
 
+    [TestCase(false), TestCase(true)]
+    public void Rows_of_documents_are_measured_document_by_document(bool bos)
+    {
+        string file = s_folder.Write($"documents-{bos}.jsonl",
+            """{"text":"the city"}""" + "\n" + """{"text":"a capital"}""" + "\n");
+        string config = s_folder.Write($"documents-{bos}.json",
+            Train.Replace("FILE", file, StringComparison.Ordinal).Replace("\"rows\": \"packed\"",
+                $"\"texts\": {{\"bos\": {(bos ? "true" : "false")}}}, \"rows\": \"per-document\"",
+                StringComparison.Ordinal)
+                .Replace("\"context\": 8", "\"context\": 16", StringComparison.Ordinal)
+                .Replace("\"tokens_per_row\": 8", "\"tokens_per_row\": 16", StringComparison.Ordinal));
+        string place = s_folder[$"documents-{bos}"];
+        JsonNode json = Headtap.Done("landscape", "instability", "--config", config, "--at", "3",
+            "--points", "2", "--out", place, "--json").Json;
+        using ComputeDevice device = ComputeDevice.OpenHost();
+        using LanguageModel child = LanguageModel.Load(device, Path.Combine(place, "step-3-a"));
+        ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(Path.Combine(place, "step-3-a"));
+        int end = tokenizer.EndOfText!.Value;
+        int[][] rows = [.. new[] { "the city", "a capital" }.Select(text => (int[])[
+            .. bos ? (int[])[end] : [], .. tokenizer.Encode(text), end])];
+        Assert.That((double)json["children"]![0]!["points"]![0]!["loss"]!,
+            Is.EqualTo(TextEvaluation.Run(child, rows, 16, 16).Loss).Within(1e-12));
+    }
+
     [Test]
     public void The_train_json_of_a_run_is_its_config()
     {
