@@ -95,7 +95,9 @@ public sealed record ContrastRequest
             : ids is not null ? text.Row(TokenRowsFile.ParseIds(ids, idsOption)) : null;
     }
 
-    static int? Token(ModelText text, string option, string? word, string idOption, int? id)
+    /// <summary>Returns the token of a word or an id; null where neither is given.</summary>
+    /// <exception cref="UserException">Both are given, or the word is no single token.</exception>
+    internal static int? Token(ModelText text, string option, string? word, string idOption, int? id)
     {
         if (word is not null && id is not null)
             throw Both(option, idOption);

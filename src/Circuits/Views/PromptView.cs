@@ -1,0 +1,97 @@
+using HeadTap.Models;
+using HeadTap.Runtime;
+
+namespace HeadTap.Circuits;
+
+/// <summary>
+/// Everything that one pass over a prompt shows: where each head looks, what it writes, what every part adds
+/// to chosen tokens, and how the prediction forms along the stream.
+/// </summary>
+/// <param name="Tokens">[T]: token ids.</param>
+/// <param name="Patterns">[L] of [H, T, T]: attention, query before key.</param>
+/// <param name="Z">[L] of [T, H, D]: each head's mix of values.</param>
+/// <param name="ResultNorms">[L] of [T, H]: <c>|z_h W_O^h|</c>, the length of what a head writes.</param>
+/// <param name="ValueNorms">[L] of [T, H]: <c>|v_h W_O^h|</c> of each key position. A pattern times these is
+/// the value-weighted pattern (Kobayashi et al. 2020, arXiv 2004.10102).</param>
+/// <param name="Contributions">What every component adds to the chosen tokens.</param>
+/// <param name="Stream">[L + 1][T]: the logit lens along the stream.</param>
+public sealed record PromptView(IReadOnlyList<int> Tokens, IReadOnlyList<float[]> Patterns,
+    IReadOnlyList<float[]> Z, IReadOnlyList<float[]> ResultNorms, IReadOnlyList<float[]> ValueNorms,
+    ComponentContributions Contributions, IReadOnlyList<IReadOnlyList<StreamReading>> Stream)
+{
+    /// <summary>Runs a prompt.</summary>
+    /// <param name="model">The model, with the edits that are attached to it.</param>
+    /// <param name="prompt">[T]: token ids.</param>
+    /// <param name="chosen">Returns the tokens whose logits are split, from the model's most probable next
+    /// tokens at each position.</param>
+    /// <param name="top">Number of tokens to list at each layer and position.</param>
+    /// <exception cref="UserException">The prompt does not fit the model, or the pass does not fit the
+    /// device.</exception>
+    public static PromptView Of(LanguageModel model, IReadOnlyList<int> prompt,
+        Func<IReadOnlyList<StreamReading>, IReadOnlyList<int>> chosen, int top)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(prompt);
+        ArgumentNullException.ThrowIfNull(chosen);
+        ModelConfig config = model.Config;
+        IReadOnlyList<Site> streams = StreamTrajectory.Sites(config);
+        IEnumerable<Site> Each(SiteKind kind)
+            => Enumerable.Range(0, config.Layers).Select(l => new Site(kind, l));
+        using var session = new ModelSession(model, new SessionOptions
+        {
+            MaxTokens = Math.Max(1, prompt.Count), Logits = LogitsAt.None,
+            Record = [.. streams.Concat(ComponentContributions.Sites(config))
+                .Concat(Each(SiteKind.Pattern)).Concat(Each(SiteKind.V)).Distinct()],
+        });
+        session.Forward(new SequenceBatch([prompt]));
+        float[] At(Site site) => session.Recordings[site].ToArray();
+        IReadOnlyList<IReadOnlyList<StreamReading>> readings =
+            StreamTrajectory.Of(model, [.. streams.Select(At)], top);
+        float[][] z = [.. Each(SiteKind.Z).Select(At)], v = [.. Each(SiteKind.V).Select(At)];
+        double[][][] grams = [.. Enumerable.Range(0, config.Layers).Select(l => Grams(model, l))];
+        return new PromptView([.. prompt], [.. Each(SiteKind.Pattern).Select(At)], z,
+            [.. z.Select((rows, l) => Norms(rows, grams[l]))],
+            [.. v.Select((rows, l) => Norms(rows, grams[l]))],
+            ComponentContributions.Read(model, session.Recordings, chosen(readings[^1])), readings);
+    }
+
+    // [H] of [D, D]: W_O^h W_O^h^T, so that |x W_O^h|^2 = x G x^T without a vector of the stream's width.
+    static double[][] Grams(LanguageModel model, int layer)
+    {
+        int C = model.Config.Width, H = model.Config.Heads, D = C / H;
+        float[] weight = model.Weights.Layers[layer].ProjWeight.ToArray();
+        var grams = new double[H][];
+        Parallel.For(0, H, new ParallelOptions { MaxDegreeOfParallelism = ComputeDevice.HostThreadCount },
+            h =>
+            {
+                double[] gram = grams[h] = new double[D * D];
+                for (int i = 0; i < D; i++)
+                    for (int j = 0; j <= i; j++)
+                    {
+                        double sum = 0;
+                        for (int c = 0; c < C; c++)
+                            sum += (double)weight[(h * D + i) * C + c] * weight[(h * D + j) * C + c];
+                        gram[i * D + j] = gram[j * D + i] = sum;
+                    }
+            });
+        return grams;
+    }
+
+    // [T, H] from rows [T, H, D].
+    static float[] Norms(float[] rows, double[][] grams)
+    {
+        int H = grams.Length, D = (int)Math.Sqrt(grams[0].Length), T = rows.Length / (H * D);
+        float[] norms = new float[T * H];
+        for (int i = 0; i < norms.Length; i++)
+        {
+            ReadOnlySpan<float> x = rows.AsSpan(i * D, D);
+            double[] gram = grams[i % H];
+            double sum = 0;
+            for (int d = 0; d < D; d++)
+                for (int e = 0; e < D; e++)
+                    sum += x[d] * gram[d * D + e] * x[e];
+            norms[i] = (float)Math.Sqrt(Math.Max(sum, 0)); // rounding may take it below 0
+        }
+        return norms;
+    }
+}

@@ -1,0 +1,151 @@
+using HeadTap.Runtime;
+
+namespace HeadTap.Models;
+
+/// <summary>The logit lens at one layer and position.</summary>
+/// <param name="Top">Most probable tokens with their probabilities, descending; ties go to the lower
+/// id.</param>
+/// <param name="Entropy">Entropy of the layer's distribution, nats.</param>
+/// <param name="Divergence">KL(model's own distribution || layer's), nats; 0 behind the last block.</param>
+/// <param name="Rank">Rank, from 1, that the layer gives the model's own most probable token.</param>
+public sealed record StreamReading(
+    IReadOnlyList<(int Token, double Probability)> Top, double Entropy, double Divergence, int Rank);
+
+/// <summary>
+/// How the prediction forms: the residual stream before each block and behind the last one, read through the
+/// final LayerNorm and the unembedding (logit lens; nostalgebraist 2020; the measures of Belrose et al. 2023,
+/// arXiv 2303.08112).
+/// </summary>
+public static class StreamTrajectory
+{
+    const int RowsAtOnce = 32; // [32, V] logits: 6.4 MB for GPT-2, and enough rows for the product
+
+    /// <summary>The sites that <see cref="Of"/> reads: L + 1 streams.</summary>
+    public static IReadOnlyList<Site> Sites(ModelConfig config)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        return [.. Enumerable.Range(0, config.Layers).Select(l => new Site(SiteKind.ResidPre, l)),
+            new Site(SiteKind.ResidPost, config.Layers - 1)];
+    }
+
+    /// <summary>Reads the streams of one prompt.</summary>
+    /// <param name="model">The model that made them.</param>
+    /// <param name="streams">[L + 1] of [T C], in the order of <see cref="Sites"/>.</param>
+    /// <param name="top">Number of tokens to list; 1 to V.</param>
+    /// <returns>[L + 1][T].</returns>
+    public static IReadOnlyList<IReadOnlyList<StreamReading>> Of(
+        LanguageModel model, IReadOnlyList<float[]> streams, int top)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(streams);
+        ModelConfig config = model.Config;
+        if (streams.Count != config.Layers + 1)
+            throw new ArgumentException($"{streams.Count} streams of {config.Layers + 1}.", nameof(streams));
+        if (top < 1 || top > config.VocabSize)
+            throw new ArgumentOutOfRangeException(nameof(top));
+        int T = streams[0].Length / config.Width;
+        var readings = new StreamReading[streams.Count][];
+        for (int l = 0; l < streams.Count; l++)
+            readings[l] = new StreamReading[T];
+        using var page = new Page(model, Math.Min(RowsAtOnce, T));
+        for (int first = 0; first < T; first += RowsAtOnce)
+        {
+            int n = Math.Min(RowsAtOnce, T - first);
+            float[] own = page.Logits(streams[^1], first, n);
+            for (int l = 0; l < streams.Count; l++)
+            {
+                float[] logits = l == streams.Count - 1 ? own : page.Logits(streams[l], first, n);
+                int layer = l, at = first;
+                // Rows are independent, so the results have the same bits as in a loop.
+                Parallel.For(0, n, new ParallelOptions
+                {
+                    MaxDegreeOfParallelism = ComputeDevice.HostThreadCount,
+                }, i => readings[layer][at + i] = Read(Row(logits, i), Row(own, i), top));
+            }
+        }
+        return readings;
+
+        ReadOnlySpan<float> Row(float[] all, int i) => all.AsSpan(i * config.VocabSize, config.VocabSize);
+    }
+
+    static StreamReading Read(ReadOnlySpan<float> logits, ReadOnlySpan<float> own, int top)
+    {
+        double logSum = LogSumExp.Of(logits), ownSum = LogSumExp.Of(own), entropy = 0, divergence = 0;
+        int best = 0, rank = 1;
+        for (int v = 0; v < logits.Length; v++)
+        {
+            double logP = logits[v] - logSum, logOwn = own[v] - ownSum;
+            entropy -= Math.Exp(logP) * logP;
+            divergence += Math.Exp(logOwn) * (logOwn - logP);
+            if (own[v] > own[best])
+                best = v;
+        }
+        for (int v = 0; v < logits.Length; v++)
+            if (logits[v] > logits[best] || (logits[v] == logits[best] && v < best))
+                rank++;
+        return new StreamReading(Largest(logits, top, logSum), entropy, divergence, rank);
+    }
+
+    // Insertion instead of a sort: of 50,257 logits a handful is wanted.
+    static List<(int, double)> Largest(ReadOnlySpan<float> logits, int count, double logSum)
+    {
+        var largest = new List<(int Token, float Logit)>(count + 1);
+        for (int v = 0; v < logits.Length; v++)
+        {
+            if (largest.Count == count && logits[v] <= largest[^1].Logit)
+                continue;
+            int at = largest.Count; // behind equal logits, so the lower id comes first
+            while (at > 0 && largest[at - 1].Logit < logits[v])
+                at--;
+            largest.Insert(at, (v, logits[v]));
+            if (largest.Count > count)
+                largest.RemoveAt(count);
+        }
+        return [.. largest.Select(t => (t.Token, Math.Exp(t.Logit - logSum)))];
+    }
+
+    // Room for the logits of some rows.
+    sealed class Page : IDisposable
+    {
+        readonly LanguageModel _model;
+        readonly TensorArena _arena;
+        readonly Tensor _x, _y, _mean, _rstd, _logits;
+
+        internal Page(LanguageModel model, int rows)
+        {
+            _model = model;
+            int C = model.Config.Width, V = model.Config.VocabSize;
+            _arena = new TensorArena(model.Device, TensorArena.Measure(model.Device, a =>
+            {
+                a.Cut("stream", rows, C);
+                a.Cut("normalised", rows, C);
+                a.Cut("mean", rows);
+                a.Cut("rstd", rows);
+                a.Cut("logits", rows, V);
+            }), "the logit lens");
+            (_x, _y) = (_arena.Cut("stream", rows, C), _arena.Cut("normalised", rows, C));
+            (_mean, _rstd) = (_arena.Cut("mean", rows), _arena.Cut("rstd", rows));
+            _logits = _arena.Cut("logits", rows, V);
+        }
+
+        internal float[] Logits(float[] stream, int first, int n)
+        {
+            int C = _model.Config.Width;
+            Tensor x = _x.SliceRows(0, n), y = _y.SliceRows(0, n), logits = _logits.SliceRows(0, n);
+            x.Upload(stream.AsSpan(first * C, n * C));
+            _model.Ops.LayerNorm(x, _model.Weights.FinalNormWeight, _model.Weights.FinalNormBias, y,
+                _mean.Slice("mean", 0, n), _rstd.Slice("rstd", 0, n), _model.Config.LayerNormEpsilon);
+            _model.Ops.MatMulTransposed(y, _model.Weights.Head, logits);
+            float[] values = logits.ToArray();
+            if (_model.Weights.HeadBias is { } headBias)
+            {
+                float[] bias = headBias.ToArray();
+                for (int i = 0; i < values.Length; i++)
+                    values[i] += bias[i % bias.Length];
+            }
+            return values;
+        }
+
+        public void Dispose() => _arena.Dispose();
+    }
+}
