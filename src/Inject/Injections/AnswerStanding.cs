@@ -33,24 +33,7 @@ public sealed record AnswerStanding(double Probability, int Rank, double Surpris
             if (logits[v] > logits[answer] || (logits[v] == logits[answer] && v < answer))
                 rank++;
         return new(Math.Exp(-surprisal), rank, surprisal,
-            [.. Largest(logits, top).Select(t => new TokenChance(t.Token, Math.Exp(t.Logit - logSum)))]);
-    }
-
-    // Insertion instead of a sort: sorting 50,257 logits for ten tokens took most of a sweep's time.
-    static List<(float Logit, int Token)> Largest(ReadOnlySpan<float> logits, int count)
-    {
-        var largest = new List<(float Logit, int Token)>(count + 1);
-        for (int v = 0; v < logits.Length; v++)
-        {
-            if (largest.Count == count && (count == 0 || logits[v] <= largest[^1].Logit))
-                continue;
-            int at = largest.Count; // after equal logits, so the lower id comes first
-            while (at > 0 && largest[at - 1].Logit < logits[v])
-                at--;
-            largest.Insert(at, (logits[v], v));
-            if (largest.Count > count)
-                largest.RemoveAt(count);
-        }
-        return largest;
+            [.. LargestLogits.Of(logits, top)
+                .Select(t => new TokenChance(t.Token, Math.Exp(t.Logit - logSum)))]);
     }
 }

@@ -11,6 +11,7 @@ namespace HeadTap.Jobs;
 [JsonSerializable(typeof(LensReadResult))]
 [JsonSerializable(typeof(IReadOnlyList<LensReadResult>))]
 [JsonSerializable(typeof(LensScanResult))]
+[JsonSerializable(typeof(LensGradientResult))]
 [JsonSerializable(typeof(LensMemoryOneResult))]
 [JsonSerializable(typeof(LensMemoryAllResult))]
 [JsonSerializable(typeof(LensConvertResult))]

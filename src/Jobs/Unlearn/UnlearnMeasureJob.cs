@@ -22,6 +22,12 @@ public sealed record UnlearnMeasureOptions
     /// <summary>JSON file of edits to apply while the model runs; null for none.</summary>
     public string? Edit { get; init; }
 
+    /// <summary>
+    /// Compressions of the weights after which it is measured again, each from the weights as they are:
+    /// quantise:int8, quantise:int4, prune:P; may be empty.
+    /// </summary>
+    public IReadOnlyList<string> After { get; init; } = [];
+
     /// <summary>File for the sequences that the model recites; null for none.</summary>
     public string? MemorisedOut { get; init; }
 
@@ -59,10 +65,24 @@ public sealed record UnlearnMeasureResult(int Sequences, int Asked, double Memor
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public int? Bos { get; init; }
 
+    /// <summary>What comes back when the weights are compressed; null where that was not asked.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<RecitedAfter>? After { get; init; }
+
     /// <summary>The sequences that were asked for, in the order of the file.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<RecitedRow>? Rows { get; init; }
 }
+
+/// <summary>What a model recites when its weights are compressed.</summary>
+/// <param name="After">The compression: quantise:int4, prune:0.3.</param>
+/// <param name="Memorised">Share that the model continues token for token, 0 to 1.</param>
+/// <param name="Loose">Share with a Levenshtein similarity of at least 0.75.</param>
+/// <param name="Similarity">Mean Levenshtein similarity, 0 to 1.</param>
+/// <param name="Correct">Share that the model continues like the clean version.</param>
+/// <param name="Back">Number of sequences that it recites now and did not before.</param>
+public sealed record RecitedAfter(
+    string After, double Memorised, double Loose, double Similarity, double Correct, int Back);
 
 /// <summary>What a model wrote for one sequence.</summary>
 /// <param name="Row">Row of the file, from 1.</param>
@@ -89,6 +109,8 @@ public static class UnlearnMeasureJob
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(context);
+        WeightCompression[] compressions =
+            [.. options.After.Select(text => WeightCompression.Parse(text, nameof(options.After)))];
         ModelConfig config = ModelFolder.ReadConfig(options.Model);
         ModelText text = ModelText.Open(options.Model, config, options.Recital.Rules, context);
         IReadOnlyList<(PlantedSequence Sequence, int Row)> read =
@@ -123,10 +145,29 @@ public static class UnlearnMeasureJob
             found.MeanSimilarity, found.Correct,
             [.. found.Groups.Select(g => new RecitedGroup(g.Group, g.Count, g.Share))])
         {
+            After = compressions.Length == 0 ? null
+                : Compressed(model, sequences, recital, found, compressions, context),
             Bos = text.Bos, Rows = rows, HasClean = sequences.Any(s => s.CleanIds is not null),
             Given = Ends(found.Recitals.Select(r => Given(sequences[r.Index], recital, text.Begin))),
             Written = Ends(found.Recitals.Select(r => r.Written.Length)),
         };
+    }
+
+    static RecitedAfter[] Compressed(LanguageModel model, IReadOnlyList<PlantedSequence> sequences,
+        MemorisationOptions recital, Memorisation before, WeightCompression[] compressions,
+        JobContext context)
+    {
+        var weights = WeightSnapshot.Of(model);
+        return [.. compressions.Select(compression =>
+        {
+            context.Cancel.ThrowIfCancellationRequested();
+            compression.Apply(model);
+            var found = Memorisation.Measure(model, sequences, recital);
+            weights.Restore(model);
+            return new RecitedAfter(compression.Name, found.Strict, found.Loose, found.MeanSimilarity,
+                found.Correct,
+                found.Recitals.Zip(before.Recitals).Count(r => r.First.Memorised && !r.Second.Memorised));
+        })];
     }
 
     // The token that begins a text is not counted, whether the call or the row put it there.

@@ -120,6 +120,9 @@ public sealed class UnlearnReport(IReadOnlyList<SweepSelection> found, IReadOnly
         SweepMeasures? first = selection.Widest.Runs[0].Before;
         yield return new("memorised %", "0.00", -1, r => 100 * r.After!.Memorised,
             r => 100 * r.Before!.Memorised);
+        foreach ((int i, CompressedRecall recall) in (selection.Widest.Runs[0].Compressed ?? []).Index())
+            yield return new($"memorised % after {recall.After}", "0.00", -1,
+                r => 100 * r.Compressed?[i].Memorised);
         yield return new("loose %", "0.00", -1, r => 100 * r.After!.Loose, r => 100 * r.Before!.Loose);
         if (first?.MeanAccuracy(padded) is not null)
             yield return new(padded ? "accuracy %, padding counted" : "accuracy %", "0.00", 1,

@@ -37,6 +37,12 @@ public sealed record UnlearnSweepOptions
     /// <summary>Values of the methods' options; the sweep tries every combination.</summary>
     public IReadOnlyList<MethodValues> MethodOptions { get; init; } = [];
 
+    /// <summary>
+    /// Compressions after which every edited model is measured again: quantise:int8, quantise:int4, prune:P;
+    /// may be empty.
+    /// </summary>
+    public IReadOnlyList<string> After { get; init; } = [];
+
     /// <summary>Folder of the results; the same call continues where it stopped.</summary>
     public required string Out { get; init; }
 }
@@ -56,6 +62,8 @@ public static class UnlearnSweepJob
         string[] models = [.. options.Model];
         double[] budgets = [.. options.Budgets.Distinct().Order()];
         ulong[] seeds = options.Seeds is { } given ? [.. given.Distinct()] : [context.Seed];
+        WeightCompression[] compressions =
+            [.. options.After.Select(text => WeightCompression.Parse(text, nameof(options.After)))];
         IReadOnlyList<UnlearningMethod> methods =
             Methods(context, options.Methods, options.Sets.Keep is not null);
         MethodValues.RequireRead(options.MethodOptions, methods);
@@ -77,6 +85,8 @@ public static class UnlearnSweepJob
         };
         options.Sets.AddTo(made, data);
         made["pad_token"] = data.PadToken;
+        if (compressions.Length > 0) // so that sweeps without it, and older ones, go on
+            made["after"] = Array(compressions.Select(c => c.Name));
         made["grid"] = new JsonArray([.. plan.Jobs.Select(j => j.Options.Json(j.Method))
             .DistinctBy(o => o.ToJsonString())]);
         using UnlearnSweepFolder folder = UnlearnSweepFolder.Open(options.Out, new Manifest
@@ -87,8 +97,9 @@ public static class UnlearnSweepJob
         });
         int before = folder.Done;
         var watch = Stopwatch.StartNew();
-        new UnlearnSweep(plan, models, data).Run(folder, devices, done => context.Progress?.Invoke(
-            new JobProgress("unlearning", (double)done / plan.Cells, $"{done} of {plan.Cells}")),
+        new UnlearnSweep(plan, models, data, compressions).Run(folder, devices,
+            done => context.Progress?.Invoke(
+                new JobProgress("unlearning", (double)done / plan.Cells, $"{done} of {plan.Cells}")),
             context.Cancel);
         folder.Finish();
         if (before == plan.Cells)

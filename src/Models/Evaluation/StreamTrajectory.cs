@@ -83,25 +83,8 @@ public static class StreamTrajectory
         for (int v = 0; v < logits.Length; v++)
             if (logits[v] > logits[best] || (logits[v] == logits[best] && v < best))
                 rank++;
-        return new StreamReading(Largest(logits, top, logSum), entropy, divergence, rank);
-    }
-
-    // Insertion instead of a sort: of 50,257 logits a handful is wanted.
-    static List<(int, double)> Largest(ReadOnlySpan<float> logits, int count, double logSum)
-    {
-        var largest = new List<(int Token, float Logit)>(count + 1);
-        for (int v = 0; v < logits.Length; v++)
-        {
-            if (largest.Count == count && logits[v] <= largest[^1].Logit)
-                continue;
-            int at = largest.Count; // behind equal logits, so the lower id comes first
-            while (at > 0 && largest[at - 1].Logit < logits[v])
-                at--;
-            largest.Insert(at, (v, logits[v]));
-            if (largest.Count > count)
-                largest.RemoveAt(count);
-        }
-        return [.. largest.Select(t => (t.Token, Math.Exp(t.Logit - logSum)))];
+        return new StreamReading([.. LargestLogits.Of(logits, top)
+            .Select(t => (t.Token, Math.Exp(t.Logit - logSum)))], entropy, divergence, rank);
     }
 
     // Room for the logits of some rows.

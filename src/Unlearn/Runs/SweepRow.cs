@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
 
 namespace HeadTap.Unlearn;
 
@@ -24,6 +25,13 @@ public sealed record SweepLayer(int Layer, long Weights, long MlpWeights, long M
     }
 }
 
+/// <summary>What an edited model recites when its weights are compressed.</summary>
+/// <param name="After">Name of the compression: quantise:int4, prune:0.3.</param>
+/// <param name="Memorised">Share that the model continues token for token.</param>
+/// <param name="Loose">Share with a similarity of at least 0.75.</param>
+/// <param name="Similarity">Mean of 1 - Levenshtein distance / k.</param>
+public sealed record CompressedRecall(string After, double Memorised, double Loose, double Similarity);
+
 /// <summary>The result of one cell: one line of a sweep's table.</summary>
 /// <param name="Cell">Number of the cell in the plan.</param>
 /// <param name="Checkpoint">Index of the model.</param>
@@ -43,6 +51,10 @@ public sealed record SweepRow(int Cell, int Checkpoint, string Method, JsonObjec
     double Budget, string? Error, SweepMeasures? Before, SweepMeasures? After, double FindSeconds,
     double ApplySeconds, long ChangedElsewhere, IReadOnlyList<SweepLayer> Layers)
 {
+    /// <summary>What the edited model recites when it is compressed; null where that was not asked.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<CompressedRecall>? Compressed { get; init; }
+
     /// <summary>Returns the time that the cell alone would take, seconds.</summary>
     public double Seconds() => FindSeconds + ApplySeconds;
 }

@@ -14,7 +14,10 @@ namespace HeadTap.Unlearn;
 /// <param name="plan">Cells to run.</param>
 /// <param name="checkpoints">Folders of the models.</param>
 /// <param name="data">Sequences to forget, keep and measure.</param>
-public sealed class UnlearnSweep(SweepPlan plan, IReadOnlyList<string> checkpoints, UnlearnData data)
+/// <param name="compressions">Compressions after which every edited model is measured again; null for
+/// none.</param>
+public sealed class UnlearnSweep(SweepPlan plan, IReadOnlyList<string> checkpoints, UnlearnData data,
+    IReadOnlyList<WeightCompression>? compressions = null)
 {
     // The measures of a model before any edit, and the sequences to forget.
     sealed record Baseline(SweepMeasures Measures, IReadOnlyList<PlantedSequence> Forget);
@@ -149,12 +152,28 @@ public sealed class UnlearnSweep(SweepPlan plan, IReadOnlyList<string> checkpoin
             {
                 After = Measure(model), ApplySeconds = applied, ChangedElsewhere = changes.Elsewhere,
                 Layers = [.. changes.Layers.Select(l => SweepLayer.Of(l, model.Config.Width))],
+                Compressed = Compressed(model),
             };
         }
         finally
         {
             snapshot.Restore(model);
         }
+    }
+
+    // Each from the edited weights.
+    IReadOnlyList<CompressedRecall>? Compressed(LanguageModel model)
+    {
+        if (compressions is not { Count: > 0 })
+            return null;
+        var edited = WeightSnapshot.Of(model);
+        return [.. compressions.Select(compression =>
+        {
+            compression.Apply(model);
+            var found = Memorisation.Measure(model, data.Asked, data.Recital);
+            edited.Restore(model);
+            return new CompressedRecall(compression.Name, found.Strict, found.Loose, found.MeanSimilarity);
+        })];
     }
 
     SweepMeasures Measure(LanguageModel model)

@@ -1,4 +1,6 @@
 using System.Text.Json.Nodes;
+using HeadTap.Models;
+using HeadTap.Runtime;
 using HeadTap.Unlearn;
 
 namespace HeadTap.Cli.Tests;
@@ -26,6 +28,39 @@ public sealed class UnlearnMeasureTests
             .. TinyRecital.Asked]).Out;
         Assert.That(text, Does.Contain("7 sequences, 6 asked").And.Contain("memorised   66.67").And
             .Contain("10^1"));
+    }
+
+    [Test]
+    public void A_compressed_model_is_measured_as_one_that_was_written_so()
+    {
+        using var folder = new TemporaryFolder();
+        string file = TinyRecital.Write(folder, "s.jsonl", TinyRecital.Sequences(9));
+        string[] Call(string model, params string[] more) => ["unlearn", "measure", "--model", model,
+            "--sequences", file, .. TinyRecital.Asked, "--json", .. more];
+        JsonNode json = Headtap.Done(Call(TinyModel.Folder, "--after", "quantise:int4", "--after",
+            "prune:0.9", "--after", "prune:0")).Json;
+        JsonNode plain = Headtap.Done(Call(TinyModel.Folder)).Json;
+        Assert.That((double)json["memorised"]!, Is.EqualTo((double)plain["memorised"]!));
+        Assert.That(plain["after"], Is.Null);
+        JsonArray after = json["after"]!.AsArray();
+        Assert.That(after.Select(a => (string?)a!["after"]),
+            Is.EqualTo((string[])["quantise:int4", "prune:0.9", "prune:0"]));
+        foreach ((int i, WeightCompression compression) in
+            ((WeightCompression[])[new RoundToNearest(4), new MagnitudePruning(0.9)]).Index())
+        {
+            using ComputeDevice device = ComputeDevice.OpenHost();
+            using LanguageModel model = LanguageModel.Load(device, TinyModel.Folder);
+            compression.Apply(model);
+            model.Save(folder[$"m{i}"], TinyModel.Folder);
+            JsonNode alone = Headtap.Done(Call(folder[$"m{i}"])).Json;
+            foreach (string measure in (string[])["memorised", "loose", "similarity", "correct"])
+                Assert.That((double)after[i]![measure]!, Is.EqualTo((double)alone[measure]!), measure);
+        }
+        Assert.That((double)after[1]!["similarity"]!, Is.LessThan((double)json["similarity"]!));
+        Assert.That((double)after[2]!["similarity"]!, Is.EqualTo((double)json["similarity"]!));
+        Assert.That((int)after[2]!["back"]!, Is.Zero);
+        Assert.That(Headtap.Refused(Call(TinyModel.Folder, "--after", "quantise:int2")),
+            Does.Contain("--after is \"quantise:int2\"").Or.Contain("--after is quantise:int2"));
     }
 
     [TestCase("2 to 4 tokens given, 2 to 4 to write", 2, 4), TestCase("3 tokens given, 3 to write", 3, 3)]

@@ -36,6 +36,30 @@ public sealed class UnlearnSweepTests
     }
 
     [Test]
+    public void Every_cell_is_measured_with_compressed_weights_too()
+    {
+        using TemporaryFolder folder = Sets();
+        Sweep(folder, "plain", "--threads", "1");
+        Sweep(folder, "s", "--threads", "2", "--after", "prune:0.9", "--after", "prune:0");
+        JsonNode[] rows = Rows(folder, "s");
+        foreach (JsonNode row in rows)
+        {
+            Assert.That(row["compressed"]!.AsArray().Select(c => (string?)c!["after"]),
+                Is.EqualTo((string[])["prune:0.9", "prune:0"]));
+            Assert.That((double)row["compressed"]![1]!["similarity"]!,
+                Is.EqualTo((double)row["after"]!["similarity"]!));
+        }
+        Assert.That(rows.Any(r => (double)r["compressed"]![0]!["similarity"]!
+            != (double)r["after"]!["similarity"]!));
+        Assert.That(rows.Select(r => r["after"]!.ToJsonString()),
+            Is.EqualTo(Rows(folder, "plain").Select(r => r["after"]!.ToJsonString())),
+            "the weights are those of the cell again");
+        Headtap.Done("unlearn", "report", "--sweep", folder["s"], "--out", folder["r.html"]);
+        Assert.That(File.ReadAllText(folder["r.html"]), Does.Contain("memorised % after prune:0.9"));
+        Assert.That(Headtap.Refused(Call(folder, "s")), Does.Contain("after"));
+    }
+
+    [Test]
     public void All_methods_are_those_of_the_catalogue()
     {
         using TemporaryFolder folder = Sets();

@@ -18,6 +18,7 @@ sealed class UnlearnMeasureCommand
     };
     readonly RecitalOptions _recital = new();
     readonly Option<string?> _edit = TraceCommand.EditOption();
+    readonly Option<string[]> _after = AfterOption();
     readonly Option<string?> _memorised = new PathOption<string?>("--memorised-out", PathUse.WritesFile)
     {
         Description = "writes the sequences that the model recites, to forget them", HelpName = "F.jsonl",
@@ -30,6 +31,13 @@ sealed class UnlearnMeasureCommand
 
     internal static Command Create(GlobalOptions global) => new UnlearnMeasureCommand().Make(global);
 
+    internal static Option<string[]> AfterOption() => new("--after")
+    {
+        Description = "also measures with the weights rounded or pruned, in memory: quantise:int8, "
+            + "quantise:int4, prune:P; may be repeated",
+        HelpName = "COMPRESSION",
+    };
+
     Command Make(GlobalOptions global)
     {
         var command = new Command("measure",
@@ -38,6 +46,7 @@ sealed class UnlearnMeasureCommand
         command.Options.Add(_sequences);
         _recital.AddTo(command);
         command.Options.Add(_edit);
+        command.Options.Add(_after);
         command.Options.Add(_memorised);
         command.Options.Add(_rows);
         command.SetAction(parsed => Run(global.Of(parsed), parsed));
@@ -50,6 +59,7 @@ sealed class UnlearnMeasureCommand
         {
             Model = parsed.GetValue(_model)!, Sequences = parsed.GetValue(_sequences)!,
             Recital = _recital.Read(parsed), Edit = parsed.GetValue(_edit),
+            After = parsed.GetValue(_after) ?? [],
             MemorisedOut = parsed.GetValue(_memorised),
             RowsOut = parsed.GetValue(_rows),
         };
@@ -74,6 +84,15 @@ sealed class UnlearnMeasureCommand
             Table table = Invocation.Table("copies", "asked", "memorised");
             foreach (RecitedGroup group in found.Groups)
                 Invocation.Row(table, $"10^{group.Group}", $"{group.Asked}", $"{group.Memorised:P2}");
+            run.Draw(table);
+        }
+
+        if (found.After is { } after)
+        {
+            Table table = Invocation.Table("after", "memorised", "loose", "similarity", "back");
+            foreach (RecitedAfter row in after)
+                Invocation.Row(table, row.After, $"{row.Memorised:P2}", $"{row.Loose:P2}",
+                    $"{row.Similarity:0.000}", $"{row.Back}");
             run.Draw(table);
         }
 

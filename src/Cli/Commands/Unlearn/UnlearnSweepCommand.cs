@@ -35,6 +35,7 @@ sealed class UnlearnSweepCommand
     };
     readonly Option<int?> _pad = GlobalOptions.OptionalNumber<int>("--pad-token",
         "measure test accuracy with rows filled up to the context too, by this token (TinyMem: 13)");
+    readonly Option<string[]> _after = UnlearnMeasureCommand.AfterOption();
     readonly MethodFlags _flags = new(lists: true);
     readonly Option<string> _out = new PathOption<string>("--out", PathUse.WritesFolder)
     {
@@ -59,7 +60,7 @@ sealed class UnlearnSweepCommand
         foreach (Option option in (Option[])[_models, _methods, _budgets, _seeds])
             command.Options.Add(option);
         _forget.AddTo(command);
-        foreach (Option option in (Option[])[_tests, _pad, _out, _resume])
+        foreach (Option option in (Option[])[_tests, _pad, _after, _out, _resume])
             command.Options.Add(option);
         _flags.AddTo(command);
         command.SetAction(parsed => Run(global.Of(parsed), parsed));
@@ -78,6 +79,7 @@ sealed class UnlearnSweepCommand
             Sets = _forget.Read(parsed),
             Test = parsed.GetValue(_tests) ?? [],
             PadToken = parsed.GetValue(_pad),
+            After = parsed.GetValue(_after) ?? [],
             MethodOptions = _flags.Read(parsed),
             Out = parsed.GetValue(_out)!,
         };
