@@ -71,6 +71,7 @@ static partial class CommandLine
             GenerateCommand.Create(global),
             EvalCommand.Create(global),
             TrainCommand.Create(global),
+            HeadsCommand.Create(global),
             LensCommand.Create(global),
             InjectCommand.Create(global),
             UnlearnCommand.Create(global),

@@ -110,6 +110,23 @@ public sealed class HeadScoresTests
     }
 
     [Test]
+    public void Attention_below_a_hundredth_counts_in_prefix_matching_alone()
+    {
+        // The last token occurs twice before; behind these places lie 0.0099 and 0.0101.
+        int[] tokens = [5, 1, 5, 2, 5];
+        float[] pattern = new float[25];
+        (pattern[20 + 1], pattern[20 + 3], pattern[20 + 0], pattern[20 + 2]) = (0.0099f, 0.0101f, 0.9f, 0.08f);
+        (pattern[0], pattern[5], pattern[10], pattern[15]) = (1, 1, 1, 1); // nothing behind the first 5
+        var repeats = new TokenRepeats(tokens);
+        var sums = new HeadScoreSums();
+        sums.Add(repeats, new HeadView(pattern, 0, 5, new float[5], 0, 1, 1, 5));
+        HeadScores s = sums.Scores(0, 0, new HeadQueries(5, 4, repeats.RepeatedQueries));
+        Assert.That(s.InductionScore, Is.EqualTo((double)0.0101f / 2));
+        Assert.That(s.PrefixMatchingScore, Is.EqualTo(((double)0.0099f + 0.0101f) / 2));
+        Assert.That(s.DuplicateTokenScore, Is.EqualTo((1 + (double)0.9f + 0.08f) / 2));
+    }
+
+    [Test]
     public void The_same_bits_for_any_batch_group_of_layers_and_threads()
     {
         using TestModel test = HeadTexts.Model();

@@ -26,6 +26,17 @@ public sealed class RepeatedTokensTests
         Assert.That(RepeatedTokens.Draw(s_config, 7, 1, null, 9, 1)[0], Has.Length.EqualTo(14));
     }
 
+    [Test]
+    public void Every_token_comes_as_often_at_every_place()
+    {
+        int[,] found = new int[6, 22];
+        foreach (int[] window in RepeatedTokens.Draw(s_config, 6, 4400, 22, 99, 5))
+            for (int t = 0; t < 6; t++)
+                found[t, window[1 + t]]++;
+        // Binomial, 4400 draws of 1 / 22: 200, with six deviations of sqrt(200 * 21 / 22) = 13.8.
+        Assert.That(found.Cast<int>(), Has.All.InRange(200 - 83, 200 + 83));
+    }
+
     [TestCase(8, 1, null, 23, "expected 1 to 7, so that they fit the context of 14")]
     [TestCase(7, 1, 22, 23, "15 tokens with the first; expected 1 to 6")]
     [TestCase(0, 1, null, 23, "0 random tokens")]
