@@ -20,7 +20,8 @@ sealed class CompositionCores : IDisposable
         _model = model;
         (_C, _H, _D) = (model.Config.Width, model.Config.Heads, model.Config.HeadWidth);
         _folded = [.. model.Weights.Layers.Select(block => Fold(block, foldNorm))];
-        _grams = [.. model.Weights.Layers.Select((block, l) => Grams(_folded[l], block.ProjWeight.ToArray()))];
+        _grams = [.. model.Weights.Layers.Select(
+            (block, l) => Grams(_folded[l], block.ProjWeight.ToArray()))];
         _arena = new TensorArena(model.Device, 6L * _C * _C + 128, "composition of heads");
         _reads = _arena.Cut("what a layer reads", _C, 3 * _C);
         _products = _arena.Cut("what it reads of another's output", _C, 3 * _C);
@@ -29,7 +30,8 @@ sealed class CompositionCores : IDisposable
     /// <summary>Scores all pairs of heads of two layers.</summary>
     /// <param name="from">The layer that writes.</param>
     /// <param name="to">The layer that reads.</param>
-    /// <param name="found">Called with kind, writing head, reading head and score, on several threads.</param>
+    /// <param name="found">Called with kind, writing head, reading head and score, on several
+    /// threads.</param>
     internal void Pairs(int from, int to, Action<CompositionKind, int, int, double> found)
     {
         _reads.Upload(_folded[to]);

@@ -32,8 +32,8 @@ public sealed record Composition(
 /// Frobenius norm |X|.
 /// </summary>
 /// <remarks>
-/// No [C, C] matrix is made: |A M B|² = tr(AᵀA M B Bᵀ Mᵀ) with the core M = W_O₁ W_X₂, [D, D]. All cores of two
-/// layers are one product. Folded, W_Q, W_K and W_V have the gain of their LayerNorm in them, and its
+/// No [C, C] matrix is made: |A M B|² = tr(AᵀA M B Bᵀ Mᵀ) with the core M = W_O₁ W_X₂, [D, D]. All cores of
+/// two layers are one product. Folded, W_Q, W_K and W_V have the gain of their LayerNorm in them, and its
 /// subtraction of the mean: (I - 1 1ᵀ / C) diag(gain) W, as TransformerLens folds them.
 /// </remarks>
 public sealed class CompositionScores

@@ -49,7 +49,8 @@ public sealed class HeadAblation : IDisposable
         _whole = new ModelSession(model, new SessionOptions
         {
             MaxTokens = maxTokens,
-            Record = [.. Enumerable.Range(0, model.Config.Layers).Select(l => new Site(SiteKind.ResidPre, l))],
+            Record = [.. Enumerable.Range(0, model.Config.Layers)
+                .Select(l => new Site(SiteKind.ResidPre, l))],
         });
         try
         {

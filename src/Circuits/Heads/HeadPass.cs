@@ -20,7 +20,8 @@ static class HeadPass
     /// <param name="observer">Sees every head in every window.</param>
     /// <param name="progress">Told the number of windows done in this call, counted once for each group of
     /// layers, and the number of groups.</param>
-    /// <exception cref="UserException">A window does not fit the model, or the patterns the device.</exception>
+    /// <exception cref="UserException">A window does not fit the model, or the patterns the
+    /// device.</exception>
     internal static void Run(LanguageModel model, IEnumerable<int[]> windows, HeadPassOptions options,
         IHeadObserver observer, Action<long, int>? progress = null)
     {

@@ -7,8 +7,8 @@ namespace HeadTap.Circuits;
 /// <remarks>
 /// Six are HeadVis' (Luger, Kamath et al. 2026): <see cref="SelfAttentionScore"/>,
 /// <see cref="PrevTokenScore"/>, <see cref="PatternEntropy"/>, <see cref="QkDistance"/>,
-/// <see cref="QkDistanceVariance"/> and <see cref="InductionScore"/>. The shares are those of TransformerLens'
-/// head detector: the part of all attention that lies where a head of that kind would look.
+/// <see cref="QkDistanceVariance"/> and <see cref="InductionScore"/>. The shares are those of
+/// TransformerLens' head detector: the part of all attention that lies where a head of that kind would look.
 /// </remarks>
 public sealed record HeadScores
 {

@@ -54,7 +54,8 @@ public sealed record HeadSurvey(IReadOnlyList<HeadScores> Scores,
         readonly ModelConfig _config = model.Config;
         readonly ResultNorms _norms = new(model);
         readonly HeadScoreSums[] _sums =
-            [.. Enumerable.Range(0, model.Config.Layers * model.Config.Heads).Select(_ => new HeadScoreSums())];
+            [.. Enumerable.Range(0, model.Config.Layers * model.Config.Heads)
+                .Select(_ => new HeadScoreSums())];
         readonly HeadExamples[] _examples =
             [.. Enumerable.Range(0, model.Config.Layers * model.Config.Heads)
                 .Select(_ => new HeadExamples(options.Examples))];

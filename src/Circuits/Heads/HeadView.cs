@@ -15,7 +15,7 @@ readonly struct HeadView(
     /// <summary>Number of tokens of the window.</summary>
     internal int Length => T;
 
-    /// <summary>Attention of the query at a position to the keys 0 to <paramref name="q"/>, [q + 1].</summary>
+    /// <summary>Attention of a query to the keys 0 to <paramref name="q"/>, [q + 1].</summary>
     internal ReadOnlySpan<float> Row(int q) => pattern.AsSpan(first + q * stride, q + 1);
 
     /// <summary>The head's mix of values at a position, [D].</summary>

@@ -29,7 +29,8 @@ public sealed record HeadVisOptions
 
     /// <summary>Number of windows whose largest attention decides the borders of the buckets.</summary>
     /// <param name="windows">Number of windows.</param>
-    public static int BorderWindows(int windows) => Math.Min(windows, Math.Min(2000, Math.Max(50, windows / 10)));
+    public static int BorderWindows(int windows)
+        => Math.Min(windows, Math.Min(2000, Math.Max(50, windows / 10)));
 }
 
 /// <summary>A window of a text as HeadVis shows it.</summary>

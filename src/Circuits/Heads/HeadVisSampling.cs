@@ -1,5 +1,4 @@
 using HeadTap.Models;
-using HeadTap.Runtime;
 
 namespace HeadTap.Circuits;
 
@@ -27,7 +26,7 @@ public static class HeadVisSampling
         int heads = model.Config.Layers * model.Config.Heads;
         int first = HeadVisOptions.BorderWindows(count);
         var borders = new Borders(model.Config.Heads, heads, first);
-        HeadPass.Run(model, windows.Take(first), pass, borders);
+        HeadPass.Run(model, windows.Take(first), pass, borders, (_, rounds) => progress?.Invoke(0, rounds));
         var samples = new Samples(model.Config.Heads, options, borders.Of(options.Intervals));
         HeadPass.Run(model, windows, pass, samples, progress);
         return samples.Result();

@@ -4,8 +4,8 @@ using HeadTap.Runtime;
 namespace HeadTap.Circuits;
 
 /// <summary>
-/// Random tokens that are said twice: r r, with the begin-of-text token before them if there is to be one. The
-/// second half can be predicted by induction alone (Olsson et al. 2022, arXiv 2209.11895).
+/// Random tokens that are said twice: r r, with the begin-of-text token before them if there is to be one.
+/// The second half can be predicted by induction alone (Olsson et al. 2022, arXiv 2209.11895).
 /// </summary>
 public static class RepeatedTokens
 {

@@ -103,8 +103,9 @@ sealed class HeadsCommand
                 + Counted.Of(result.AblationWindows, "window"));
         if (result.LensLine is not null)
             run.Line($"words     {result.LensLine}");
-        HeadColumn[] columns = [.. HeadColumns.All.Where(c => !c.Name.EndsWith("share", StringComparison.Ordinal)
-            && c.Name is not "qk_distance_variance" and not "prefix_matching_score" || c == by)
+        HeadColumn[] columns = [.. HeadColumns.All
+            .Where(c => c == by || (!c.Name.EndsWith("share", StringComparison.Ordinal)
+                && c.Name is not "qk_distance_variance" and not "prefix_matching_score"))
             .Where(c => result.Heads.Any(h => !double.IsNaN(c.Of(h))))];
         bool interval = result.Heads.Any(h => h.AblationLow is { } low && !double.IsNaN(low));
         bool words = result.LensLine is not null;

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using HeadTap.Circuits;
 using HeadTap.Models;
@@ -6,8 +5,8 @@ using HeadTap.Models;
 namespace HeadTap.Jobs;
 
 /// <summary>
-/// HeadVis' folder of JSON files (Luger, Kamath et al. 2026), as its viewer and Neuronpedia's loaders read it:
-/// config.json, scatter_data.json, heads/L0H0.json and so on, server_config.json and
+/// HeadVis' folder of JSON files (Luger, Kamath et al. 2026), as its viewer and Neuronpedia's loaders read
+/// it: config.json, scatter_data.json, heads/L0H0.json and so on, server_config.json and
 /// attributions/manifest.json.
 /// </summary>
 static class HeadVisFolder
@@ -34,7 +33,8 @@ static class HeadVisFolder
         });
     }
 
-    static void WriteJson(string path, JsonNode json) => AtomicFile.WriteText(path, json.ToJsonString() + "\n");
+    static void WriteJson(string path, JsonNode json)
+        => AtomicFile.WriteText(path, json.ToJsonString() + "\n");
 
     static JsonArray Scatter(HeadSurvey survey) => new([.. survey.Scores.Select(s => (JsonNode)new JsonObject
     {
@@ -46,14 +46,17 @@ static class HeadVisFolder
         ["induction_score"] = Rounded(s.InductionScore),
     })]);
 
-    /// <summary>A number with four digits behind the point, as the viewer's files have; null for none.</summary>
+    /// <summary>A number with four digits behind the point, as the viewer's files have; null for
+    /// none.</summary>
     internal static JsonNode? Rounded(double value) => double.IsFinite(value) ? Math.Round(value, 4) : null;
 
     static JsonObject Config(HeadsFindings found, LanguageModel model, Manifest made, HeadVisOptions options)
     {
         ModelConfig c = model.Config;
-        string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(found.Options.Model)));
-        JsonObject metrics = new([.. s_metrics.Select(m => KeyValuePair.Create(m.Name, (JsonNode?)m.Meaning))]);
+        string name = Path.GetFileName(
+            Path.TrimEndingDirectorySeparator(Path.GetFullPath(found.Options.Model)));
+        JsonObject metrics = new(
+            [.. s_metrics.Select(m => KeyValuePair.Create(m.Name, (JsonNode?)m.Meaning))]);
         return new()
         {
             ["model_name"] = name, ["np_model_id"] = name, ["dataset_name"] = found.Text.Name,
@@ -62,7 +65,8 @@ static class HeadVisFolder
             ["n_layers"] = c.Layers, ["n_heads"] = c.Heads, ["n_intervals"] = options.Intervals,
             ["metrics"] = new JsonArray([.. s_metrics.Select(m => (JsonNode)m.Name)]),
             ["metric_descriptions"] = metrics,
-            ["head_data_pattern"] = "L{layer}H{head}.json", ["has_umap"] = false, ["umap_heads"] = new JsonArray(),
+            ["head_data_pattern"] = "L{layer}H{head}.json", ["has_umap"] = false,
+            ["umap_heads"] = new JsonArray(),
             ["custom_plots"] = new JsonArray(Keyed("qk_distance_histogram", "Q-K distance"),
                 Keyed("histogram", "Activation distribution")),
             ["custom_tables"] = new JsonArray(Keyed("top_query_tokens", "Top query tokens"),

@@ -117,8 +117,8 @@ public static class HeadsJob
             return null;
         LensSource source = LensOwner.Find(options.Lens, options.LensOf, options.Model, config, hash);
         return source.ReadsHeads ? source : throw new UserException(
-            $"{Quoted.Path(options.Lens)}: a tuned lens reads the residual stream, not heads; expected a lens "
-            + "of heads, or logit");
+            $"{Quoted.Path(options.Lens)}: a tuned lens reads the residual stream, not heads; expected a "
+            + "lens of heads, or logit");
     }
 
     static HeadSurvey Survey(LanguageModel model, HeadsText text, HeadsOptions options, JobContext context)
@@ -215,7 +215,8 @@ sealed record HeadsFindings(
             Words = Words?[i] is { } words ? HeadWords.Most(words, Options.Top, text) : null,
             Composition = [.. reads[(scores.Layer, scores.Head)].GroupBy(c => c.Kind)
                 .SelectMany(kind => kind.Take(ReadsOfHead))
-                .Select(c => new ComposedHead($"{c.Kind}".ToLowerInvariant(), c.FromLayer, c.FromHead, c.Score))],
+                .Select(c => new ComposedHead(
+                    $"{c.Kind}".ToLowerInvariant(), c.FromLayer, c.FromHead, c.Score))],
             Examples = [.. Survey.Examples[i].Select((e, n) => HeadExampleResult.Of(e, text,
                 Words?[i]?[n]))],
         })])

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
-using HeadTap.Circuits;
 using HeadTap.Models;
 using HeadTap.Reports;
 using HeadTap.Runtime;
@@ -17,9 +16,9 @@ static class HeadsReport
         var report = new HtmlReport("Where attention heads look, and what they do");
         report.Paragraph($"{result.TextName}: {Counted.Of(result.Windows, "window")}, "
             + $"{Counted.Of(result.Tokens, "token")}."
-            + (result.AblationWindows == 0 ? "" : " Ablation is the loss with the head's z at its mean over the "
-                + $"text, minus the loss as it is, on {Counted.Of(result.AblationWindows, "window")}; with a "
-                + "95 % interval from a bootstrap over windows. Above 0 the head helps.")
+            + (result.AblationWindows == 0 ? "" : " Ablation is the loss with the head's z at its mean over "
+                + $"the text, minus the loss as it is, on {Counted.Of(result.AblationWindows, "window")}; "
+                + "with a 95 % interval from a bootstrap over windows. Above 0 the head helps.")
             + (result.LensLine is null ? "" : $" Words are read by {result.LensLine}, at the examples."));
         report.Widget(HeadsReportScript.Style, HeadsReportScript.Markup, HeadsReportScript.Script,
             Data(result, columns));
@@ -58,7 +57,8 @@ static class HeadsReport
         ["columns"] = Array(columns, c => new JsonObject
         {
             ["label"] = c.Label, ["meaning"] = c.Meaning,
-            ["share"] = c.Format == "0.000", ["most"] = Number(result.Heads.Max(h => Math.Abs(Known(c.Of(h))))),
+            ["share"] = c.Format == "0.000",
+            ["most"] = Number(result.Heads.Max(h => Math.Abs(Known(c.Of(h))))),
         }),
         ["heads"] = Array(result.Heads, h => new JsonObject
         {
@@ -67,7 +67,7 @@ static class HeadsReport
             ["a"] = h.AblationLow is not { } low || double.IsNaN(low) ? null
                 : new JsonArray(Number(low), Number(h.AblationHigh!.Value)),
             ["w"] = h.Words is null ? null : Array(h.Words, w => VisibleText.Of(w.Text)),
-            ["c"] = Array(h.Composition, c => $"{c.Kind} {c.Layer}.{c.Head} "
+            ["c"] = Array(h.Composition, c => $"{c.Layer}.{c.Head} as {c.Kind} "
                 + c.Score.ToString("0.00", CultureInfo.InvariantCulture)),
             ["e"] = Array(h.Examples, Example),
         }),

@@ -47,7 +47,11 @@ static class HeadsReportScript
         };
         const by = find('by'), least = find('least'), layer = find('layer'), cards = find('cards');
         make('option', 'layer and head', by).value = -1;
-        data.columns.forEach((c, i) => { const o = make('option', c.label, by); o.value = i; o.title = c.meaning; });
+        data.columns.forEach((c, i) => {
+          const o = make('option', c.label, by);
+          o.value = i;
+          o.title = c.meaning;
+        });
         [...new Set(data.heads.map(h => h.l))].forEach(l => make('option', l, layer));
 
         function bars(card, head, on) {
@@ -106,7 +110,8 @@ static class HeadsReportScript
           least.disabled = on < 0;
           const some = data.heads.filter(h => (layer.value === '' || h.l === +layer.value)
             && (on < 0 || bound === null || (h.v[on] !== null && h.v[on] >= bound)));
-          if (on >= 0) some.sort((a, b) => (b.v[on] ?? -Infinity) - (a.v[on] ?? -Infinity) || a.l - b.l || a.h - b.h);
+          const value = h => h.v[on] ?? -1e300; // heads without one last; equal ones stay by layer
+          if (on >= 0) some.sort((a, b) => value(b) - value(a));
           cards.replaceChildren(...some.map(h => draw(h, on)));
           find('say').textContent = some.length + ' of ' + data.heads.length + ' heads'
             + (on < 0 ? '' : ': ' + data.columns[on].meaning);

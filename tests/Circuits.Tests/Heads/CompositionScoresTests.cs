@@ -1,4 +1,3 @@
-using HeadTap.Models;
 using HeadTap.Models.Tests;
 
 namespace HeadTap.Circuits.Tests;
@@ -60,7 +59,8 @@ public sealed class CompositionScoresTests
         for (int from = 0; from < 3 * H; from++)
             for (int to = 0; to < 3 * H; to++)
             {
-                double[][,] one = Head(test, from / H, from % H, fold), two = Head(test, to / H, to % H, fold);
+                double[][,] one = Head(test, from / H, from % H, fold);
+                double[][,] two = Head(test, to / H, to % H, fold);
                 double[,] ov = Product(one[2], one[3]), qk = Product(two[0], Transposed(two[1]));
                 double[][,] read = [qk, Transposed(qk), Product(two[2], two[3])];
                 for (int kind = 0; kind < 3; kind++)

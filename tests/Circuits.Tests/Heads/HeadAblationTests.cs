@@ -1,4 +1,3 @@
-using HeadTap.Models;
 using HeadTap.Models.Tests;
 using HeadTap.Reference;
 using HeadTap.Runtime;
@@ -49,7 +48,8 @@ public sealed class HeadAblationTests
         {
             Assert.That((found[i].Layer, found[i].Head), Is.EqualTo((i / 5, i % 5)));
             Assert.That(found[i].Effect, Is.EqualTo(exact[i]).Within(bound), $"head {i / 5}.{i % 5}");
-            Assert.That(found[i].Interval.Low <= found[i].Effect && found[i].Effect <= found[i].Interval.High);
+            Assert.That(found[i].Effect,
+                Is.InRange(found[i].Interval.Low, found[i].Interval.High));
         }
         Assert.That(exact.Max(Math.Abs), Is.GreaterThan(100 * bound), "no effect to see");
     }

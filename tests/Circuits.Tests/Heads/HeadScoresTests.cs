@@ -31,7 +31,8 @@ public sealed class HeadScoresTests
         {
             ["self"] = Mean((A, _, q) => A[q, q], (_, _) => true),
             ["previous"] = Mean((A, _, q) => A[q, q - 1], (_, q) => q > 0),
-            ["entropy"] = Mean((A, _, q) => Row((p, _) => p > 0 ? -p * Math.Log(p) : 0, A, q), (_, _) => true),
+            ["entropy"] = Mean(
+                (A, _, q) => Row((p, _) => p > 0 ? -p * Math.Log(p) : 0, A, q), (_, _) => true),
             ["distance"] = mean,
             ["variance"] = Mean((A, _, q) => Row((p, d) => p * d * d, A, q), (_, _) => true)
                 - mean * mean,
@@ -115,7 +116,8 @@ public sealed class HeadScoresTests
         // The last token occurs twice before; behind these places lie 0.0099 and 0.0101.
         int[] tokens = [5, 1, 5, 2, 5];
         float[] pattern = new float[25];
-        (pattern[20 + 1], pattern[20 + 3], pattern[20 + 0], pattern[20 + 2]) = (0.0099f, 0.0101f, 0.9f, 0.08f);
+        (pattern[20 + 1], pattern[20 + 3]) = (0.0099f, 0.0101f);
+        (pattern[20 + 0], pattern[20 + 2]) = (0.9f, 0.08f);
         (pattern[0], pattern[5], pattern[10], pattern[15]) = (1, 1, 1, 1); // nothing behind the first 5
         var repeats = new TokenRepeats(tokens);
         var sums = new HeadScoreSums();
@@ -177,7 +179,8 @@ public sealed class HeadScoresTests
                 foreach (HeadExample e in survey.Examples[l * 5 + h])
                 {
                     Assert.That(e.Norm, Is.EqualTo(norms[e.Window].Max()).Within(bound));
-                    Assert.That(e.Position, Is.EqualTo(Array.IndexOf(norms[e.Window], norms[e.Window].Max()) + 1));
+                    Assert.That(e.Position - 1,
+                        Is.EqualTo(Array.IndexOf(norms[e.Window], norms[e.Window].Max())));
                     Assert.That(e.Tokens, Is.EqualTo(windows[e.Window]));
                 }
             }

@@ -7,7 +7,8 @@ public sealed class HeadVisSamplingTests
 {
     static readonly HeadVisOptions s_options = new()
     {
-        Intervals = 3, Samples = 2, TopSamples = 2, KeysOfQuery = 3, LeastAttention = 0.05f, Bins = 10, Seed = 4,
+        Intervals = 3, Samples = 2, TopSamples = 2, KeysOfQuery = 3, LeastAttention = 0.05f, Bins = 10,
+        Seed = 4,
     };
 
     static int[][] Windows(int count) => [.. Enumerable.Range(0, count).Select(i =>
@@ -28,7 +29,8 @@ public sealed class HeadVisSamplingTests
             foreach (HeadVisSequence s in head.Sequences)
             {
                 int T = windows[s.Window].Length;
-                float[] all = HeadTexts.Record(test.Model, windows[s.Window], new(SiteKind.Pattern, head.Layer));
+                float[] all = HeadTexts.Record(
+                    test.Model, windows[s.Window], new(SiteKind.Pattern, head.Layer));
                 float[] A = all[(head.Head * T * T)..((head.Head + 1) * T * T)];
                 Assert.That(s.Tokens, Is.EqualTo(windows[s.Window]));
                 Assert.That(s.MaxAttention, Is.EqualTo(Enumerable.Range(0, T * T)
@@ -73,7 +75,8 @@ public sealed class HeadVisSamplingTests
     {
         using TestModel test = HeadTexts.Model();
         int[][] windows = Windows(41);
-        string Text(HeadPassOptions pass) => string.Join(';', Run(test, windows, pass).SelectMany(h => h.Sequences)
+        string Text(HeadPassOptions pass) => string.Join(';', Run(test, windows, pass)
+            .SelectMany(h => h.Sequences)
             .Select(s => $"{s.Window} {s.Interval} {s.MaxAttention:R} {string.Join(' ', s.Values)}"));
         Assert.That(Text(new(14, 7, 2)), Is.EqualTo(Text(new(14, 1, 1))));
     }
