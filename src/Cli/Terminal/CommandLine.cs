@@ -72,6 +72,7 @@ static partial class CommandLine
             EvalCommand.Create(global),
             TrainCommand.Create(global),
             ViewCommand.Create(global),
+            HeadsCommand.Create(global),
             LensCommand.Create(global),
             InjectCommand.Create(global),
             UnlearnCommand.Create(global),
