@@ -1,0 +1,141 @@
+using HeadTap.Models;
+using HeadTap.Runtime;
+
+namespace HeadTap.Circuits;
+
+/// <summary>
+/// Activation patching: for every cell of a grid, a run in which the cell's values are those of another run
+/// (Vig et al. 2020, arXiv 2004.12265; Meng et al. 2022, arXiv 2202.05262, section 2; practice of Heimersheim
+/// and Nanda 2024, arXiv 2404.15255). What lies below a layer is computed once, and the cells of a layer are
+/// rows of one batch.
+/// </summary>
+/// <remarks>
+/// On the host each cell has the bits of a whole pass with its edit alone, for any number of rows; on GPUs
+/// the order of sums depends on the number of rows.
+/// </remarks>
+public sealed class PatchSweep : IDisposable
+{
+    // As in InjectionSweep: more rows are not faster on a host and need more memory on every device.
+    const int TokensInPass = 2048;
+
+    readonly LanguageModel _model;
+    readonly PatchGrid _grid;
+    readonly ModelSession _plain, _source, _rest;
+
+    /// <summary>Allocates sessions for prompts up to a length.</summary>
+    /// <param name="model">The model; no edits may be attached.</param>
+    /// <param name="grid">Cells to run.</param>
+    /// <param name="maxTokens">Number of tokens of the longest prompt.</param>
+    /// <param name="rowsInPass">Most cells of a pass; null for as many as are fast.</param>
+    /// <exception cref="UserException">The grid does not fit the model, or the prompts do not fit its
+    /// context.</exception>
+    public PatchSweep(LanguageModel model, PatchGrid grid, int maxTokens, int? rowsInPass = null)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(grid);
+        grid.Validate(model.Config);
+        (_model, _grid) = (model, grid);
+        int most = grid.CellsOf(model.Config, 0, [.. Enumerable.Range(0, maxTokens)]).Count();
+        RowsInPass = Math.Clamp(rowsInPass ?? TokensInPass / maxTokens, 1, most);
+        // Results and patterns are computed otherwise than a plain pass does, so the plain one is by itself.
+        ModelSession[] made = Sessions.Open(model,
+            new SessionOptions
+            {
+                MaxTokens = maxTokens, Logits = LogitsAt.Last,
+                Record = [.. grid.Layers.SelectMany(l => (Site[])[Site.ResidPre(l), Site.AttnOut(l)])],
+            },
+            new SessionOptions
+            {
+                MaxTokens = maxTokens, Record = [.. grid.Layers.Select(l => new Site(grid.Kind, l))],
+            },
+            new SessionOptions { MaxRows = RowsInPass, MaxTokens = maxTokens, Logits = LogitsAt.Last });
+        (_plain, _source, _rest) = (made[0], made[1], made[2]);
+    }
+
+    /// <summary>Most cells of a pass.</summary>
+    public int RowsInPass { get; }
+
+    /// <summary>Patches every cell of the grid.</summary>
+    /// <param name="contrast">The two runs.</param>
+    /// <param name="metric">What is measured at the last token.</param>
+    /// <param name="direction">Which run takes the other's values.</param>
+    /// <param name="done">Gets the share of layers that are done, 0 to 1.</param>
+    /// <exception cref="UserException">Positions do not fit, or a patched run overflows float32.</exception>
+    public PatchedPair Run(PatchContrast contrast, AnswerMetric metric,
+        PatchDirection direction = PatchDirection.Denoise, Action<double>? done = null)
+    {
+        ArgumentNullException.ThrowIfNull(contrast);
+        ArgumentNullException.ThrowIfNull(metric);
+        contrast.Validate(_grid.Kind);
+        metric.Validate(_model.Config.VocabSize);
+        PatchInput source = contrast.Source(direction), target = contrast.Target(direction);
+        IReadOnlyList<(int Source, int Target)> into = contrast.Positions.Into(direction);
+        int[] positions = _grid.PositionsOf([.. into.Select(p => p.Target)], target.Tokens.Length);
+        Pass(_source, source);
+        Pass(_plain, source);
+        float[] given = _plain.Logits.ToArray();
+        Pass(_plain, target); // cells resume from the recordings of this pass
+        float[] own = _plain.Logits.ToArray();
+        (float[] clean, float[] corrupt) = direction == PatchDirection.Denoise ? (given, own) : (own, given);
+        metric = metric with { CleanLogits = clean };
+        var cells = new List<PatchCell>();
+        var values = new List<double>();
+        foreach ((int at, int layer) in _grid.Layers.Index())
+        {
+            EditValue value = Aligned(new Site(_grid.Kind, layer), into, target.Tokens.Length);
+            PatchCell[] ofLayer = [.. _grid.CellsOf(_model.Config, layer, positions)];
+            values.AddRange(RunLayer(layer, ofLayer, value, positions, target, metric));
+            cells.AddRange(ofLayer);
+            done?.Invoke((at + 1.0) / _grid.Layers.Count);
+        }
+        return new(metric.Value(clean), metric.Value(corrupt), target.Tokens.Length, cells, [.. values]);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _plain.Dispose();
+        _source.Dispose();
+        _rest.Dispose();
+    }
+
+    void Pass(ModelSession session, PatchInput input)
+    {
+        using (_model.Attach(input.Edits))
+            session.Forward(new SequenceBatch([input.Tokens]));
+    }
+
+    IEnumerable<double> RunLayer(int layer, PatchCell[] cells, EditValue value, int[] positions,
+        PatchInput target, AnswerMetric metric)
+    {
+        var from = new ResumePoint(layer, _plain.Recordings[Site.ResidPre(layer)].ToArray(),
+            _grid.BehindAttention ? _plain.Recordings[Site.AttnOut(layer)].ToArray() : null);
+        int passes = (cells.Length + RowsInPass - 1) / RowsInPass;
+        // Passes of one size, so that the session keeps its layout.
+        foreach (PatchCell[] pass in cells.Chunk((cells.Length + passes - 1) / passes))
+        {
+            var rows = new SequenceBatch([.. pass.Select(_ => target.Tokens)]);
+            using (_model.Attach(pass.Select((cell, b) => cell.ToEdit(_grid.Kind, value, positions, b))))
+                _rest.ForwardFrom(rows, from);
+            foreach (double measured in metric.ValuesOfRows(_rest.Logits.ToArray(), pass.Length))
+                yield return measured;
+        }
+    }
+
+    // The source's values at a site, each row where its position is in the target.
+    EditValue Aligned(Site site, IReadOnlyList<(int Source, int Target)> into, int length)
+    {
+        Recording recorded = _source.Recordings[site];
+        float[] values = recorded.ToArray();
+        if (site.Kind == SiteKind.Pattern
+            || (recorded.Shape[1] == length && into.All(p => p.Source == p.Target)))
+            return EditValue.Recorded(values, recorded.Shape);
+        int width = values.Length / recorded.Shape[1];
+        float[] aligned = new float[(long)length * width]; // rows without a counterpart are never read
+        foreach ((int from, int to) in into)
+            values.AsSpan(from * width, width).CopyTo(aligned.AsSpan(to * width));
+        int[] shape = [.. recorded.Shape];
+        shape[1] = length;
+        return EditValue.Recorded(aligned, shape);
+    }
+}
