@@ -1,4 +1,3 @@
-using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Circuits;
@@ -25,16 +24,4 @@ public sealed record PatchContrast(PatchInput Clean, PatchInput Corrupt, Positio
     /// <summary>The run that they are put into.</summary>
     internal PatchInput Target(PatchDirection direction)
         => direction == PatchDirection.Denoise ? Corrupt : Clean;
-
-    /// <summary>Checks that values of a site can go from one run into the other.</summary>
-    /// <exception cref="UserException">Positions do not fit the prompts, or the site needs equal
-    /// ones.</exception>
-    internal void Validate(SiteKind kind)
-    {
-        Positions.Validate(Clean.Tokens.Length, Corrupt.Tokens.Length);
-        if (kind == SiteKind.Pattern
-            && (!Positions.IsSame || Clean.Tokens.Length != Corrupt.Tokens.Length))
-            throw new UserException("a pattern has a weight for each position of its own prompt; expected "
-                + "prompts of one length, each position with itself");
-    }
 }

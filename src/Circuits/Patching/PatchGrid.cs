@@ -69,6 +69,25 @@ public sealed record PatchGrid
             throw new UserException("no position; expected at least one");
     }
 
+    /// <summary>Checks the grid against two prompts.</summary>
+    /// <param name="pairs">Pairs of positions.</param>
+    /// <param name="direction">Which run is patched.</param>
+    /// <param name="cleanLength">Tokens of the clean prompt.</param>
+    /// <param name="corruptLength">Tokens of the corrupted prompt.</param>
+    /// <exception cref="UserException">A position has no counterpart, or the site needs equal
+    /// ones.</exception>
+    public void ValidateFor(
+        PositionPairs pairs, PatchDirection direction, int cleanLength, int corruptLength)
+    {
+        ArgumentNullException.ThrowIfNull(pairs);
+        pairs.Validate(cleanLength, corruptLength);
+        if (Kind == SiteKind.Pattern && (!pairs.IsSame || cleanLength != corruptLength))
+            throw new UserException("a pattern has a weight for each position of its own prompt; expected "
+                + "prompts of one length, each position with itself");
+        PositionsOf([.. pairs.Into(direction).Select(p => p.Target)],
+            direction == PatchDirection.Denoise ? corruptLength : cleanLength);
+    }
+
     /// <summary>Returns the chosen positions of a run among those that can be patched.</summary>
     /// <param name="possible">Positions that have a counterpart in the other run, ascending.</param>
     /// <param name="length">Tokens of the run that is patched.</param>

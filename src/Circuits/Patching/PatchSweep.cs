@@ -13,7 +13,7 @@ namespace HeadTap.Circuits;
 /// On the host each cell has the bits of a whole pass with its edit alone, for any number of rows; on GPUs
 /// the order of sums depends on the number of rows.
 /// </remarks>
-public sealed class PatchSweep : IDisposable
+public sealed class PatchSweep : IPatching
 {
     // As in InjectionSweep: more rows are not faster on a host and need more memory on every device.
     const int TokensInPass = 2048;
@@ -55,18 +55,14 @@ public sealed class PatchSweep : IDisposable
     /// <summary>Most cells of a pass.</summary>
     public int RowsInPass { get; }
 
-    /// <summary>Patches every cell of the grid.</summary>
-    /// <param name="contrast">The two runs.</param>
-    /// <param name="metric">What is measured at the last token.</param>
-    /// <param name="direction">Which run takes the other's values.</param>
-    /// <param name="done">Gets the share of layers that are done, 0 to 1.</param>
-    /// <exception cref="UserException">Positions do not fit, or a patched run overflows float32.</exception>
+    /// <inheritdoc/>
     public PatchedPair Run(PatchContrast contrast, AnswerMetric metric,
         PatchDirection direction = PatchDirection.Denoise, Action<double>? done = null)
     {
         ArgumentNullException.ThrowIfNull(contrast);
         ArgumentNullException.ThrowIfNull(metric);
-        contrast.Validate(_grid.Kind);
+        _grid.ValidateFor(contrast.Positions, direction, contrast.Clean.Tokens.Length,
+            contrast.Corrupt.Tokens.Length);
         metric.Validate(_model.Config.VocabSize);
         PatchInput source = contrast.Source(direction), target = contrast.Target(direction);
         IReadOnlyList<(int Source, int Target)> into = contrast.Positions.Into(direction);

@@ -17,7 +17,10 @@ public sealed class CorruptionTests
         Assert.That(deviation, Is.EqualTo(expected).Within(1e-12));
 
         var noise = new EmbeddingNoise([-2, 1], 3);
-        using var session = new ModelSession(model, new SessionOptions { MaxTokens = 6, Record = [Site.Embed] });
+        using var session = new ModelSession(model, new SessionOptions
+        {
+            MaxTokens = 6, Record = [Site.Embed],
+        });
         float[] Embedding(PatchInput input)
         {
             using (model.Attach(input.Edits))
@@ -89,7 +92,8 @@ public sealed class CorruptionTests
     }
 
     [TestCase(new int[0], 3.0, "no position gets noise"), TestCase(new[] { 6 }, 3.0, "position 6 gets noise"),
-        TestCase(new[] { -7 }, 3.0, "position -7 gets noise"), TestCase(new[] { 1 }, 0.0, "scale of the noise"),
+        TestCase(new[] { -7 }, 3.0, "position -7 gets noise"),
+        TestCase(new[] { 1 }, 0.0, "scale of the noise"),
         TestCase(new[] { 1 }, double.NaN, "scale of the noise")]
     public void Noise_that_does_not_fit_is_refused(int[] positions, double scale, string said)
         => Assert.That(() => new EmbeddingNoise(positions, scale).Validate(6),

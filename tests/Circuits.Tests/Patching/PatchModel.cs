@@ -77,6 +77,10 @@ static class PatchModel
         };
     }
 
+    /// <summary>The largest error of any logit of any run.</summary>
+    internal static double LargestError(double[][] exact, double[][] plain)
+        => exact.Zip(plain).Max(run => run.First.Zip(run.Second, (e, p) => Math.Abs(e - p)).Max());
+
     static double[] Softmax(double[] z)
     {
         double max = z.Max(), sum = z.Sum(v => Math.Exp(v - max));

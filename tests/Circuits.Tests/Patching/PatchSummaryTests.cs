@@ -16,8 +16,10 @@ public sealed class PatchSummaryTests
             noise = PatchSummary.Of(pairs, PatchDirection.Noise, false, 1);
         Assert.That((denoise.Pairs, denoise.Clean, denoise.Corrupt), Is.EqualTo((3, 5.0, 1.0)));
         Assert.That(denoise.Effects.Select(e => e.Value), Is.EqualTo((double[])[4, 10.0 / 3]));
-        Assert.That(denoise.Effects.Select(e => e.Share), Is.EqualTo((double[])[0.75, 7.0 / 12]).Within(1e-15));
-        Assert.That(noise.Effects.Select(e => e.Share), Is.EqualTo((double[])[0.25, 5.0 / 12]).Within(1e-15));
+        Assert.That(denoise.Effects.Select(e => e.Share),
+            Is.EqualTo((double[])[0.75, 7.0 / 12]).Within(1e-15));
+        Assert.That(noise.Effects.Select(e => e.Share),
+            Is.EqualTo((double[])[0.25, 5.0 / 12]).Within(1e-15));
         Interval expected = Bootstrap.Of(3, d => d.Average(i => ((double[])[2, 3, 7])[i]),
             new SeededRandom(1, 0x70617463));
         Assert.That(denoise.Effects[0].Spread, Is.EqualTo(expected));
@@ -52,6 +54,7 @@ public sealed class PatchSummaryTests
         PatchedPair mean = PatchedPair.Mean([Pair(4, 1, 2, 2, 4), Pair(4, 3, 2, 6, 5)]);
         Assert.That((mean.Clean, mean.Corrupt), Is.EqualTo((4.0, 2.0)));
         Assert.That(mean.Values, Is.EqualTo((double[])[4, 4.5]));
-        Assert.That(() => PatchedPair.Mean([Pair(1, 1, 2, 1), Pair(1, 1, 2, 1, 2)]), Throws.ArgumentException);
+        Assert.That(() => PatchedPair.Mean([Pair(1, 1, 2, 1), Pair(1, 1, 2, 1, 2)]),
+            Throws.ArgumentException);
     }
 }
