@@ -72,6 +72,7 @@ static partial class CommandLine
             EvalCommand.Create(global),
             TrainCommand.Create(global),
             LensCommand.Create(global),
+            PatchCommand.Create(global),
             InjectCommand.Create(global),
             UnlearnCommand.Create(global),
             MergeCommand.Create(global),
