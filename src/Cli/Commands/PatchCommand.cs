@@ -32,8 +32,8 @@ sealed class PatchCommand
     readonly Option<string?> _neurons = Text("--neurons", "5,30-40", "neurons of each layer (all)");
     readonly Option<string?> _noise = Text("--noise-positions", "1-3",
         "corrupt the clean prompt by noise on the embeddings of these positions");
-    readonly Option<double> _scale = GlobalOptions.Number("--noise-scale", 3.0,
-        "deviation of the noise, in deviations of the token embedding");
+    readonly Option<double?> _scale = GlobalOptions.OptionalNumber<double>("--noise-scale",
+        "deviation of the noise, in deviations of the token embedding (3)");
     readonly Option<string?> _resample = new PathOption<string?>("--resample", PathUse.Reads)
     {
         Description = "draw corrupted prompts of the clean one's length from a file of prompts: .json with "

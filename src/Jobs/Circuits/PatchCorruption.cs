@@ -8,6 +8,7 @@ namespace HeadTap.Jobs;
 sealed class PatchCorruption
 {
     const int UsualSamples = 10;
+    const double UsualScale = 3; // Meng et al. 2022
 
     readonly PositionPairs? _align;
     readonly EmbeddingNoise? _noise;
@@ -49,7 +50,7 @@ sealed class PatchCorruption
         if (options.NoisePositions is { } positions)
             return new(null, new EmbeddingNoise(
                 PatchWords.Numbers(nameof(options.NoisePositions), positions, negative: true),
-                options.NoiseScale), null, "", samples);
+                options.NoiseScale ?? UsualScale), null, "", samples);
         if (options.Resample is not { } file)
             return new(options.Align is { } align ? PatchWords.Pairs(nameof(options.Align), align) : null,
                 null, null, "", 1);
@@ -126,7 +127,12 @@ sealed class PatchCorruption
         if (options.Samples is < 1)
             throw new UserException($"{Field.Of(nameof(options.Samples))} is {options.Samples}; expected 1 "
                 + "or more");
-        if (!(options.NoiseScale > 0) || !double.IsFinite(options.NoiseScale))
+        if (options.NoiseScale is null)
+            return;
+        if (options.NoisePositions is null)
+            throw new UserException($"{Field.Of(nameof(options.NoiseScale))} without "
+                + $"{Field.Of(nameof(options.NoisePositions))}; expected both or neither");
+        if (!(options.NoiseScale > 0) || !double.IsFinite(options.NoiseScale.Value))
             throw new UserException($"{Field.Of(nameof(options.NoiseScale))} is {options.NoiseScale}; "
                 + "expected a finite number above 0");
     }

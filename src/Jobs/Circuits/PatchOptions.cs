@@ -35,8 +35,8 @@ public sealed record PatchOptions
     /// <summary>Positions whose embeddings get noise in place of a corrupted prompt; null for none.</summary>
     public string? NoisePositions { get; init; }
 
-    /// <summary>Deviation of the noise, in deviations of the token embedding.</summary>
-    public double NoiseScale { get; init; } = 3;
+    /// <summary>Deviation of the noise, in deviations of the token embedding; null for 3.</summary>
+    public double? NoiseScale { get; init; }
 
     /// <summary>File of prompts from which corrupted ones are drawn; null for none.</summary>
     public string? Resample { get; init; }

@@ -37,6 +37,9 @@ sealed record PatchPlan(ContrastData Data, PatchCorruption Corruption, PatchDire
             ? MetricKind.LogitDifference : MetricKind.LogProbability);
         (PatchGrid? grid, PathGrid? paths) = options.From is null && options.To is null
             ? (GridOf(options, data.Config), (PathGrid?)null) : (null, PathPlan.Read(options, data.Config));
+        if (options.FromEnd && grid is not { HasPositions: true })
+            throw new UserException($"{Field.Of(nameof(options.FromEnd))} without cells by position; leave it "
+                + "out");
         var plan = new PatchPlan(data, corruption, direction, kind, grid, paths);
         plan.Validate(options.FromEnd);
         return plan;
