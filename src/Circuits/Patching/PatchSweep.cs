@@ -7,7 +7,8 @@ namespace HeadTap.Circuits;
 /// Activation patching: for every cell of a grid, a run in which the cell's values are those of another run
 /// (Vig et al. 2020, arXiv 2004.12265; Meng et al. 2022, arXiv 2202.05262, section 2; practice of Heimersheim
 /// and Nanda 2024, arXiv 2404.15255). What lies below a layer is computed once, and the cells of a layer are
-/// rows of one batch.
+/// rows of one batch. Where a cell is a position, tokens before it are not run again
+/// (<see cref="SuffixSession"/>).
 /// </summary>
 /// <remarks>
 /// On the host each cell has the bits of a whole pass with its edit alone, for any number of rows; on GPUs
@@ -20,7 +21,8 @@ public sealed class PatchSweep : IPatching
 
     readonly LanguageModel _model;
     readonly PatchGrid _grid;
-    readonly ModelSession _plain, _source, _rest;
+    readonly ModelSession _plain, _source;
+    readonly ICellRunner _cells;
 
     /// <summary>Allocates sessions for prompts up to a length.</summary>
     /// <param name="model">The model; no edits may be attached.</param>
@@ -37,19 +39,26 @@ public sealed class PatchSweep : IPatching
         (_model, _grid) = (model, grid);
         int most = grid.CellsOf(model.Config, 0, [.. Enumerable.Range(0, maxTokens)]).Count();
         RowsInPass = Math.Clamp(rowsInPass ?? TokensInPass / maxTokens, 1, most);
-        // Results and patterns are computed otherwise than a plain pass does, so the plain one is by itself.
-        ModelSession[] made = Sessions.Open(model,
-            new SessionOptions
-            {
-                MaxTokens = maxTokens, Logits = LogitsAt.Last,
-                Record = [.. grid.Layers.SelectMany(l => (Site[])[Site.ResidPre(l), Site.AttnOut(l)])],
-            },
-            new SessionOptions
-            {
-                MaxTokens = maxTokens, Record = [.. grid.Layers.Select(l => new Site(grid.Kind, l))],
-            },
-            new SessionOptions { MaxRows = RowsInPass, MaxTokens = maxTokens, Logits = LogitsAt.Last });
-        (_plain, _source, _rest) = (made[0], made[1], made[2]);
+        _cells = Open(most, maxTokens, rowsInPass);
+        try
+        {
+            // Results and patterns are computed otherwise than a plain pass does: it is by itself.
+            ModelSession[] made = Sessions.Open(model,
+                new SessionOptions
+                {
+                    MaxTokens = maxTokens, Logits = LogitsAt.Last, Record = [.. _cells.Record],
+                },
+                new SessionOptions
+                {
+                    MaxTokens = maxTokens, Record = [.. grid.Layers.Select(l => new Site(grid.Kind, l))],
+                });
+            (_plain, _source) = (made[0], made[1]);
+        }
+        catch (UserException)
+        {
+            _cells.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Most cells of a pass.</summary>
@@ -74,13 +83,15 @@ public sealed class PatchSweep : IPatching
         float[] own = _plain.Logits.ToArray();
         (float[] clean, float[] corrupt) = direction == PatchDirection.Denoise ? (given, own) : (own, given);
         metric = metric with { CleanLogits = clean };
+        var run = new PatchRun(target, positions, metric, own, _plain.Recordings);
+        _cells.Begin(run);
         var cells = new List<PatchCell>();
         var values = new List<double>();
         foreach ((int at, int layer) in _grid.Layers.Index())
         {
-            EditValue value = Aligned(new Site(_grid.Kind, layer), into, target.Tokens.Length);
             PatchCell[] ofLayer = [.. _grid.CellsOf(_model.Config, layer, positions)];
-            values.AddRange(RunLayer(layer, ofLayer, value, positions, target, metric));
+            values.AddRange(_cells.Run(run, layer, ofLayer,
+                Aligned(new Site(_grid.Kind, layer), into, target.Tokens.Length)));
             cells.AddRange(ofLayer);
             done?.Invoke((at + 1.0) / _grid.Layers.Count);
         }
@@ -92,7 +103,30 @@ public sealed class PatchSweep : IPatching
     {
         _plain.Dispose();
         _source.Dispose();
-        _rest.Dispose();
+        _cells.Dispose();
+    }
+
+    // On GPUs the number of rows decides the order of sums, so suffixes are for the host, as the last block's
+    // last tokens are (LastTokenPass).
+    ICellRunner Open(int most, int maxTokens, int? rowsInPass)
+    {
+        ModelSession session = new(_model, SuffixCells.Fits(_grid) && _model.Device.IsHost
+            ? SuffixCells.ColumnsOf(_model.Config, _grid, maxTokens)
+            : new SessionOptions { MaxRows = RowsInPass, MaxTokens = maxTokens, Logits = LogitsAt.Last });
+        if (!SuffixCells.Fits(_grid) || !_model.Device.IsHost)
+            return new WholeCells(_model, _grid, session, RowsInPass);
+        try
+        {
+            // Attention puts suffixes into whole rows, which are four passes' memory at most.
+            int rows = Math.Clamp(rowsInPass ?? 4 * TokensInPass / maxTokens, 1, most);
+            return new SuffixCells(_model, _grid, session, new SuffixSession(_model, maxTokens, rows,
+                (int)Math.Min((long)rows * maxTokens, Math.Max(TokensInPass, maxTokens))));
+        }
+        catch (UserException)
+        {
+            session.Dispose();
+            throw;
+        }
     }
 
     void Pass(ModelSession session, PatchInput input)
@@ -101,37 +135,20 @@ public sealed class PatchSweep : IPatching
             session.Forward(new SequenceBatch([input.Tokens]));
     }
 
-    IEnumerable<double> RunLayer(int layer, PatchCell[] cells, EditValue value, int[] positions,
-        PatchInput target, AnswerMetric metric)
-    {
-        var from = new ResumePoint(layer, _plain.Recordings[Site.ResidPre(layer)].ToArray(),
-            _grid.BehindAttention ? _plain.Recordings[Site.AttnOut(layer)].ToArray() : null);
-        int passes = (cells.Length + RowsInPass - 1) / RowsInPass;
-        // Passes of one size, so that the session keeps its layout.
-        foreach (PatchCell[] pass in cells.Chunk((cells.Length + passes - 1) / passes))
-        {
-            var rows = new SequenceBatch([.. pass.Select(_ => target.Tokens)]);
-            using (_model.Attach(pass.Select((cell, b) => cell.ToEdit(_grid.Kind, value, positions, b))))
-                _rest.ForwardFrom(rows, from);
-            foreach (double measured in metric.ValuesOfRows(_rest.Logits.ToArray(), pass.Length))
-                yield return measured;
-        }
-    }
-
     // The source's values at a site, each row where its position is in the target.
-    EditValue Aligned(Site site, IReadOnlyList<(int Source, int Target)> into, int length)
+    RecordedValue Aligned(Site site, IReadOnlyList<(int Source, int Target)> into, int length)
     {
         Recording recorded = _source.Recordings[site];
         float[] values = recorded.ToArray();
         if (site.Kind == SiteKind.Pattern
             || (recorded.Shape[1] == length && into.All(p => p.Source == p.Target)))
-            return EditValue.Recorded(values, recorded.Shape);
+            return new RecordedValue(values, recorded.Shape);
         int width = values.Length / recorded.Shape[1];
         float[] aligned = new float[(long)length * width]; // rows without a counterpart are never read
         foreach ((int from, int to) in into)
             values.AsSpan(from * width, width).CopyTo(aligned.AsSpan(to * width));
         int[] shape = [.. recorded.Shape];
         shape[1] = length;
-        return EditValue.Recorded(aligned, shape);
+        return new RecordedValue(aligned, shape);
     }
 }
