@@ -1,6 +1,7 @@
 // Times the ops: dotnet run -c Release --project bench/Bench -- --device cpu --filter layernorm
 // Beside OpenBLAS: dotnet run -c Release --project bench/Bench -- --openblas [--filter decode]
 // A memory sweep beside its cells one by one: dotnet run -c Release --project bench/Bench -- --sweep
+// Activation patching beside its cells one by one: dotnet run -c Release --project bench/Bench -- --patch
 // Host code, text and files: dotnet run -c Release --project bench/Bench -- --host [tokenizer]
 // Logits of a whole model by precision: dotnet run -c Release --project bench/Bench -- --logits-error
 // AdamW's moments in fewer bytes: dotnet run -c Release --project bench/Bench -- --moments-error
@@ -14,7 +15,7 @@ using HeadTap.Runtime;
 string deviceName = "cpu", filter = "", folder = Path.Combine("bench", "results");
 int repeats = 15;
 bool record = false, openBlas = false, host = false, logitsError = false, momentsError = false,
-    sweep = false;
+    sweep = false, patch = false;
 for (int i = 0; i < args.Length; i++)
 {
     string Value() => ++i < args.Length ? args[i] : throw new UserException($"{args[i - 1]} needs a value");
@@ -31,6 +32,7 @@ for (int i = 0; i < args.Length; i++)
         case "--logits-error": logitsError = true; break;
         case "--moments-error": momentsError = true; break;
         case "--sweep": sweep = true; break;
+        case "--patch": patch = true; break;
         case "--host":
             host = true;
             if (i + 1 < args.Length && !args[i + 1].StartsWith('-'))
@@ -40,7 +42,7 @@ for (int i = 0; i < args.Length; i++)
             Console.Error.WriteLine(
                 $"{args[i]}: unknown; options are --device NAME, --filter TEXT, --repeats N, "
                 + "--threads N, --vectors 128|256|512, --record, --results FOLDER, --openblas, "
-                + "--sweep, --host [TEXT], --logits-error, --moments-error");
+                + "--sweep, --patch, --host [TEXT], --logits-error, --moments-error");
             return 2;
     }
 }
@@ -52,6 +54,8 @@ if (momentsError)
     return MomentsError.Run(deviceName);
 if (sweep)
     return SweepBench.Run(deviceName, repeats);
+if (patch)
+    return PatchBench.Run(deviceName, repeats);
 if (host)
     return HostBenches.Run(filter);
 

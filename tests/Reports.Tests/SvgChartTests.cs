@@ -45,6 +45,24 @@ public sealed class SvgChartTests
     }
 
     [Test]
+    public void A_map_of_squares_names_each_by_its_place_and_value()
+    {
+        string map = SvgChart.ValueMap("v", ["layer 0", "layer 1"], ["0 The", "1 a very long token indeed"],
+            (r, c) => r == 1 ? c - 1 : c == 0 ? double.NaN : 2, "+0.0;-0.0;0", new("position", "layer"));
+        XElement[] squares = [.. Elements(map, "rect")];
+        Assert.That(squares.Select(s => s.Value), Is.EqualTo((string[])["layer 0, 0 The: no value",
+            "layer 0, 1 a very long token indeed: +2.0", "layer 1, 0 The: -1.0",
+            "layer 1, 1 a very long token indeed: 0"]));
+        Assert.That(squares.Select(s => ((string)s.Attribute("class")!, (string)s.Attribute("fill-opacity")!)),
+            Is.EqualTo(((string, string)[])[("plain", "0"), ("up", "0.86"), ("down", "0.46"), ("up", "0.06")]));
+        string[] texts = [.. Elements(map, "text").Select(e => e.Value)];
+        Assert.That(texts, Is.SupersetOf((string[])["position", "layer", "0 The", "1 a very long t…", "-2.0",
+            "0", "+2.0"]));
+        Assert.That(SvgChart.ValueMap("v", ["r"], ["c"], (_, _) => 1, "0", new("a", "b"), scale: 2),
+            Does.Contain("fill-opacity=\"0.46\"")); // 0.06 and half of 0.8
+    }
+
+    [Test]
     public void Axes_have_names_where_they_are_given()
     {
         string map = SvgChart.HeatMap("m", ["r"], ["a"], (_, _) => 1, axes: new("head", "layer"));

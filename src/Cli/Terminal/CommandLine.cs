@@ -74,6 +74,7 @@ static partial class CommandLine
             ViewCommand.Create(global),
             HeadsCommand.Create(global),
             LensCommand.Create(global),
+            PatchCommand.Create(global),
             InjectCommand.Create(global),
             UnlearnCommand.Create(global),
             MergeCommand.Create(global),

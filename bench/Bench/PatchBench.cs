@@ -1,0 +1,98 @@
+using System.Diagnostics;
+using HeadTap.Circuits;
+using HeadTap.Models;
+using HeadTap.Runtime;
+
+namespace HeadTap.Bench;
+
+/// <summary>
+/// Activation patching beside the same cells run one by one, each as a forward pass of its own in a session
+/// that is kept, with the same edit attached. Both give the same bits, which is checked.
+/// </summary>
+static class PatchBench
+{
+    static readonly (SiteKind Kind, PatchAxis Axis)[] s_grids =
+    [
+        (SiteKind.ResidPre, PatchAxis.Position), (SiteKind.AttnOut, PatchAxis.Position),
+        (SiteKind.Z, PatchAxis.Head),
+    ];
+
+    internal static int Run(string deviceName, int repeats)
+    {
+        using ComputeDevice device = ComputeDevice.Open(deviceName);
+        using var model = new LanguageModel(device, new ModelConfig
+        {
+            VocabSize = 50257, ContextLength = 1024, Width = 768, Layers = 12, Heads = 12, Inner = 3072,
+        });
+        model.Initialize(1);
+        Console.WriteLine($"GPT-2 small's sizes, {HostThreadCount} threads, one pair, median of {repeats}");
+        Console.WriteLine($"{"cells",-24} {"tokens",6} {"number",6} {"batched ms",10} {"one by one",11} "
+            + $"{"times",6} {"arithmetic",10}");
+        foreach (int tokens in (int[])[16, 32])
+            foreach ((SiteKind kind, PatchAxis axis) in s_grids)
+                Compare(model, kind, axis, tokens, repeats);
+        return 0;
+    }
+
+    static int HostThreadCount => ComputeDevice.HostThreadCount;
+
+    // One by one, every n-th cell is run, and its time counts n times.
+    static void Compare(LanguageModel model, SiteKind kind, PatchAxis axis, int tokens, int repeats)
+    {
+        int L = model.Config.Layers, V = model.Config.VocabSize;
+        var grid = new PatchGrid { Kind = kind, Axis = axis, Layers = [.. Enumerable.Range(0, L)] };
+        int[] clean = [.. Enumerable.Range(0, tokens).Select(i => 37 * i % V)];
+        int[] corrupt = [.. clean.Select((id, t) => t % 5 == 1 ? id + 1 : id)];
+        var metric = new AnswerMetric(MetricKind.LogitDifference, 11, 12);
+        var contrast = PatchContrast.Of(new ContrastPair(clean, corrupt, 11, 12));
+        using var sweep = new PatchSweep(model, grid, tokens);
+        using var session = new ModelSession(model, new SessionOptions
+        {
+            MaxTokens = tokens, Logits = LogitsAt.Last,
+        });
+        using var recording = new ModelSession(model, new SessionOptions
+        {
+            MaxTokens = tokens, Record = [.. grid.Layers.Select(l => new Site(kind, l))],
+        });
+        recording.Forward(new SequenceBatch([clean]));
+        EditValue[] values = [.. grid.Layers.Select(l => recording.Recordings[new Site(kind, l)])
+            .Select(given => EditValue.Recorded(given.ToArray(), given.Shape))];
+        List<double> fast = [], slow = [];
+        int number = 0;
+        for (int r = 0; r <= repeats; r++)
+        {
+            var watch = Stopwatch.StartNew();
+            PatchedPair found = sweep.Run(contrast, metric);
+            double batched = watch.Elapsed.TotalMilliseconds;
+            number = found.Cells.Count;
+            int skipped = number / 16;
+            watch.Restart();
+            for (int i = r % skipped; i < number; i += skipped)
+            {
+                PatchCell cell = found.Cells[i];
+                using (model.Attach(new Edit
+                {
+                    Site = new Site(kind, cell.Layer), Operation = EditOperation.Patch,
+                    Value = values[cell.Layer], Head = cell.Head,
+                    Positions = cell.Position is { } p ? EditPositions.List([p]) : EditPositions.All,
+                }))
+                    session.Forward(new SequenceBatch([corrupt]));
+                double alone = metric.Value(session.Logits.ToArray());
+                if (alone != found.Values[i])
+                    throw new InvalidOperationException($"{cell}: {alone} and {found.Values[i]}");
+            }
+            if (r == 0)
+                continue; // warms up
+            fast.Add(batched);
+            int taken = (number - r % skipped + skipped - 1) / skipped;
+            slow.Add(watch.Elapsed.TotalMilliseconds * number / taken);
+        }
+        double[] ratios = [.. slow.Zip(fast, (s, f) => s / f).Order()];
+        Console.WriteLine($"{SiteNames.Of(kind) + " by " + axis,-24} {tokens,6} {number,6} "
+            + $"{Median(fast),10:G4} {Median(slow),11:G4} {ratios[ratios.Length / 2],6:0.0} "
+            + $"{PatchCost.Of(model.Config, grid, tokens).Saved,9:0.0}x   ({ratios[0]:0.0} to "
+            + $"{ratios[^1]:0.0})");
+    }
+
+    static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
+}
