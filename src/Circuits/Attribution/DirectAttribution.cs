@@ -5,15 +5,15 @@ namespace HeadTap.Circuits;
 
 /// <summary>
 /// Direct logit attribution: a logit after a prompt as the sum of what embedding, heads, feed-forward blocks
-/// and biases add to it (Elhage et al. 2021, "A mathematical framework for transformer circuits"; nostalgebraist
-/// 2020).
+/// and biases add to it (nostalgebraist 2020; Elhage et al. 2021, "A mathematical framework for transformer
+/// circuits").
 /// </summary>
 /// <remarks>
 /// With the final LayerNorm's scale s frozen, the logit is linear in the stream x = sum of r:
-/// <c>logit[v] = sum_r ((r - mean r) / s * g) w_v + b w_v + b_U[v]</c>, w_v the unembedding of v, g and b gain
-/// and shift of the final LayerNorm. Because <c>&lt;r - mean r, d&gt; = &lt;r, d - mean d&gt;</c>, each part is
-/// one product with one direction. Sums are float64; nothing is centred over the vocabulary, so the parts sum
-/// to the logit.
+/// <c>logit[v] = sum_r ((r - mean r) / s * g) w_v + b w_v + b_U[v]</c>, w_v the unembedding of v, g and b
+/// gain and shift of the final LayerNorm. Because <c>&lt;r - mean r, d&gt; = &lt;r, d - mean d&gt;</c>, each
+/// part is one product with one direction. Sums are float64; nothing is centred over the vocabulary, so the
+/// parts sum to the logit.
 /// </remarks>
 /// <param name="Logit">The model's own logit of the answer, less that of the wrong answer if there is
 /// one.</param>

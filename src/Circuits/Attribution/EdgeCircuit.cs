@@ -5,7 +5,8 @@ public sealed class EdgeCircuit
 {
     readonly Dictionary<int, int[]> _into;
 
-    /// <summary>A circuit of given edges, those on no path from the embeddings to the logits left out.</summary>
+    /// <summary>A circuit of given edges; those on no path from the embeddings to the logits are left
+    /// out.</summary>
     /// <param name="graph">The graph of the model.</param>
     /// <param name="edges">Indices of its edges.</param>
     public EdgeCircuit(CircuitGraph graph, IEnumerable<int> edges)

@@ -23,9 +23,11 @@ static class MetricWords
         int expected = name == "logprob" ? 1 : 2;
         if (words.Length != expected || words.Any(string.IsNullOrWhiteSpace))
             throw new UserException($"{Field.Of(field)} is {Quoted.Name(text)}; {name} takes "
-                + $"{Counted.Of(expected, "token")}, as in {(expected == 1 ? "logprob:A" : "logit-diff:A,B")}");
+                + $"{Counted.Of(expected, "token")}, as in "
+                + (expected == 1 ? "logprob:A" : "logit-diff:A,B"));
         int[] ids = [.. words.Select(word =>
-            int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out int id) ? id : token(word))];
+            int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out int id)
+                ? id : token(word))];
         return expected == 1 ? new AnswerMetric(MetricKind.LogProbability, ids[0])
             : new AnswerMetric(MetricKind.LogitDifference, ids[0], ids[1]);
     }
@@ -39,8 +41,8 @@ static class MetricWords
         "kl" => MetricKind.Divergence,
         "rank" => throw new UserException($"{Field.Of(field)} is rank, which has no gradient; expected "
             + "logit-diff, logprob or kl"),
-        _ => throw new UserException($"{Field.Of(field)} is {Quoted.Name(text)}; expected logit-diff, logprob "
-            + "or kl"),
+        _ => throw new UserException($"{Field.Of(field)} is {Quoted.Name(text)}; expected logit-diff, "
+            + "logprob or kl"),
     };
 
     /// <summary>The word of a kind.</summary>

@@ -30,7 +30,7 @@ public sealed class CircuitPassTests
         decoder.Run(decoder.Embeddings(AttributionModel.Pair.Corrupt!),
             (r, stream) => corruptedStreams[r] = stream, (n, output) => corrupted[n] = output);
         var written = new Dictionary<CircuitNode, double[]>();
-        int ReaderOf(EdgeReader r) => Enumerable.Range(0, graph.Readers.Count).Single(i => graph.Readers[i] == r);
+        int ReaderOf(EdgeReader reader) => graph.Readers.ToList().IndexOf(reader);
         double[] logits = decoder.Run(decoder.Embeddings(AttributionModel.Pair.Clean),
             (r, _) => circuit.Into(ReaderOf(r)).Select(u => graph.Writers[u]).Aggregate(corruptedStreams[r],
                 (stream, u) => SplitDecoder.Sum(stream, [.. written[u].Zip(corrupted[u], (a, b) => a - b)])),

@@ -32,7 +32,7 @@ public sealed class DirectAttributionTests
         foreach (LogitPart part in found.Parts)
             Assert.That(part.Value, Is.EqualTo(expected[part.Name]).Within(bound), part.Name);
         Assert.That(found.Sum, Is.EqualTo(found.Logit).Within(bound));
-        Assert.That(bound, Is.LessThan(1e-2 * found.Parts.Max(p => Math.Abs(p.Value))), "a bound that says it");
+        Assert.That(bound, Is.LessThan(1e-2 * found.Parts.Max(p => Math.Abs(p.Value))), "a sharp bound");
         Assert.That(found.Parts.Select(p => p.Value), Has.None.EqualTo(0.0));
     }
 
@@ -66,7 +66,8 @@ public sealed class DirectAttributionTests
     }
 
     // ((r - mean r) / s * g) w in float64, from the sites of the float64 decoder.
-    static (Dictionary<string, double> Parts, double Terms) Formula(LanguageModel model, int answer, int? wrong)
+    static (Dictionary<string, double> Parts, double Terms) Formula(
+        LanguageModel model, int answer, int? wrong)
     {
         ModelConfig config = model.Config;
         int C = config.Width, H = config.Heads;

@@ -49,7 +49,8 @@ public sealed class EdgeAttributionTests
 
     [TestCase(MetricKind.LogitDifference, 0), TestCase(MetricKind.LogProbability, 0),
         TestCase(MetricKind.LogitDifference, 3)]
-    public void An_edge_is_the_slope_of_the_metric_along_what_its_reader_alone_reads(MetricKind kind, int steps)
+    public void An_edge_is_the_slope_of_the_metric_along_what_its_reader_alone_reads(
+        MetricKind kind, int steps)
     {
         using ComputeDevice device = ComputeDevice.OpenHost();
         using LanguageModel model = AttributionModel.Make(device);
@@ -61,7 +62,8 @@ public sealed class EdgeAttributionTests
         for (int e = 0; e < graph.Edges; e++)
         {
             (int writer, int reader) = graph.EndsOf(e);
-            double expected = Slope(decoder, kind, graph.Readers[reader], changes[graph.Writers[writer]], steps);
+            double expected = Slope(
+                decoder, kind, graph.Readers[reader], changes[graph.Writers[writer]], steps);
             Assert.That(found.Edges[e], Is.EqualTo(expected).Within(bound), graph.NameOf(e));
         }
     }

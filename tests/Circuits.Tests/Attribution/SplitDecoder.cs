@@ -104,7 +104,8 @@ sealed class SplitDecoder
 
     double[] Norm(double[] x, string name)
     {
-        double[] gain = _weights[$"{name}.weight"], shift = _weights[$"{name}.bias"], y = new double[x.Length];
+        double[] gain = _weights[$"{name}.weight"], shift = _weights[$"{name}.bias"];
+        double[] y = new double[x.Length];
         for (int t = 0; t < x.Length / C; t++)
         {
             double[] row = x[(t * C)..((t + 1) * C)];
