@@ -89,9 +89,13 @@ public static partial class SvgChart
         (double x, double y) = (places[edge.From].X, places[edge.From].Y - NodeHeight / 2.0);
         (double toX, double toY) = (places[edge.To].X, places[edge.To].Y + NodeHeight / 2.0);
         double share = largest > 0 ? Math.Abs(edge.Weight) / largest : 0, bend = (y - toY) / 2;
+        // An edge between nodes one above the other goes around those that lie between them.
+        double rows = Math.Round((y - toY + NodeHeight) / RowStep);
+        double bow = rows > 1 && Math.Abs(x - toX) < NodeWidth / 2.0
+            ? Math.Min(16 * rows, 1.5 * NodeStep) : 0;
         svg.Append(CultureInfo.InvariantCulture,
             $"<path class=\"edge{(edge.Weight < 0 ? " neg" : "")}\" d=\"M{x:0.##},{y:0.##}"
-            + $"C{x:0.##},{y - bend:0.##} {toX:0.##},{toY + bend:0.##} {toX:0.##},{toY:0.##}\" "
+            + $"C{x + bow:0.##},{y - bend:0.##} {toX + bow:0.##},{toY + bend:0.##} {toX:0.##},{toY:0.##}\" "
             + $"stroke-width=\"{Thinnest + (Thickest - Thinnest) * share:0.##}\" "
             + $"stroke-opacity=\"{FaintestEdge + (StrongestEdge - FaintestEdge) * share:0.##}\""
             + $"{Dashes(s_dashes[edge.Kind])}><title>")

@@ -49,16 +49,26 @@ public sealed record DirectAttribution(double Logit, IReadOnlyList<LogitPart> Pa
             ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)few.Layer, (uint)config.Layers);
             ArgumentOutOfRangeException.ThrowIfNegativeOrZero(few.Count);
         }
+        float[] logits = Logits(model, prompt);
         using var session = new ModelSession(model, new SessionOptions
         {
-            MaxTokens = Math.Max(1, prompt.Count), Logits = LogitsAt.Last,
-            Record = [.. Sites(config, neurons?.Layer)],
+            MaxTokens = prompt.Count, Record = [.. Sites(config, neurons?.Layer)],
         });
         session.Forward(new SequenceBatch([prompt]));
-        float[] logits = session.Logits.ToArray();
         double logit = wrong is { } w ? (double)logits[answer] - logits[w] : logits[answer];
         return new DirectAttribution(logit,
             new Splitting(model, session, prompt.Count - 1, answer, wrong).Parts(neurons));
+    }
+
+    // Of a pass that records nothing: one that records results adds the heads in another order.
+    static float[] Logits(LanguageModel model, IReadOnlyList<int> prompt)
+    {
+        using var session = new ModelSession(model, new SessionOptions
+        {
+            MaxTokens = Math.Max(1, prompt.Count), Logits = LogitsAt.Last,
+        });
+        session.Forward(new SequenceBatch([prompt]));
+        return session.Logits.ToArray();
     }
 
     static IEnumerable<Site> Sites(ModelConfig config, int? neuronLayer)

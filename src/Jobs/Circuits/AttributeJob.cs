@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using HeadTap.Circuits;
 using HeadTap.Models;
-using HeadTap.Reports;
 using HeadTap.Runtime;
 
 namespace HeadTap.Jobs;
@@ -33,7 +32,7 @@ public static class AttributeJob
             ? EdgeCircuit.Above(scores.Graph, edges, least)
             : EdgeCircuit.Largest(scores.Graph, edges,
                 Math.Min(options.Edges ?? DefaultEdges, scores.Graph.Edges));
-        double[] values = scores.RunCircuit(loaded.Model, runner, data.Pairs, kind, circuit, context);
+        double[] values = PairScores.RunCircuit(loaded.Model, runner, data.Pairs, kind, circuit, context);
         AttributeResult result = new(ModelFolder.Hash(data.Folder), MetricWords.Of(kind), options.IgSteps,
             data.Pairs.Count, scores.Mean(p => p.Attribution.Clean), scores.Mean(p => p.Attribution.Corrupt),
             scores.Nodes(context.Seed), scores.Completeness(), scores.Agreement(options.Top),

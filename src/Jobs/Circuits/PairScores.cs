@@ -1,6 +1,5 @@
 using HeadTap.Circuits;
 using HeadTap.Models;
-using HeadTap.Runtime;
 
 namespace HeadTap.Jobs;
 
@@ -35,8 +34,8 @@ sealed class PairScores(CircuitGraph graph, IReadOnlyList<PairScore> pairs)
     }
 
     /// <summary>The metric of each pair when only a circuit's edges carry clean values.</summary>
-    internal double[] RunCircuit(LanguageModel model, PairRunner runner, IReadOnlyList<ContrastPair> prompts,
-        MetricKind kind, EdgeCircuit circuit, JobContext context)
+    internal static double[] RunCircuit(LanguageModel model, PairRunner runner,
+        IReadOnlyList<ContrastPair> prompts, MetricKind kind, EdgeCircuit circuit, JobContext context)
     {
         using var pass = new CircuitPass(model, prompts.Max(p => p.Clean.Length));
         return [.. prompts.Select((pair, i) =>

@@ -7,13 +7,14 @@ namespace HeadTap.Cli.Tests;
 /// <summary><c>attribute</c>: its JSON, files, and what it refuses.</summary>
 public sealed class AttributeTests
 {
-    static readonly string[] s_pair = ["attribute", "--model", TinyModel.Folder, "--clean-ids", "5,6,7,8",
-        "--corrupt-ids", "5,9,7,8", "--answer-id", "20", "--wrong-id", "30"];
+    static readonly string[] s_pair = ["--clean-ids", "5,6,7,8", "--corrupt-ids", "5,9,7,8", "--answer-id",
+        "20", "--wrong-id", "30"];
 
-    static readonly string[] s_direct = ["attribute", "--direct", "--model", TinyModel.Folder, "--answer-id",
-        "20"];
+    static readonly string[] s_direct = ["--direct", "--answer-id", "20"];
 
-    static JsonNode Json(params string[] line) => Headtap.Done([.. line, "--json"]).Json;
+    static string[] Line(params string[] options) => ["attribute", "--model", TinyModel.Folder, .. options];
+
+    static JsonNode Json(params string[] options) => Headtap.Done([.. Line(options), "--json"]).Json;
 
     static double[] Values(JsonNode list, string field)
         => [.. list.AsArray().Select(item => (double)item![field]!)];
@@ -57,8 +58,7 @@ public sealed class AttributeTests
         double one = (double)Json([.. s_direct, "--ids", "5,6,7"])["logit"]!;
         JsonNode json = Json([.. s_direct, "--ids", "5,6,7", "--wrong-id", "30", "--neurons", "1", "--top",
             "3"]);
-        JsonNode other = Json("attribute", "--direct", "--model", TinyModel.Folder, "--ids", "5,6,7",
-            "--answer-id", "30");
+        JsonNode other = Json("--direct", "--ids", "5,6,7", "--answer-id", "30");
         Assert.That((double)json["logit"]!, Is.EqualTo(one - (double)other["logit"]!));
         Assert.That(json["parts"]!.AsArray().Count(p => (string)p!["kind"]! == "neuron"), Is.EqualTo(3));
         Assert.That((double)json["sum"]!, Is.EqualTo((double)json["logit"]!).Within(1e-6));
@@ -88,7 +88,7 @@ public sealed class AttributeTests
         foreach (string file in (string[])[csv, page, svg])
             Assert.That(Manifest.Read(Manifest.PathFor(file)).Command, Is.EqualTo("attribute"));
 
-        Headtap.Done([.. s_pair, "--edges-out", lines, "--batch-rows", "2"]);
+        Headtap.Done(Line([.. s_pair, "--edges-out", lines, "--batch-rows", "2"]));
         Assert.That(File.ReadLines(lines).Select(l => (double)JsonNode.Parse(l)!["effect"]!),
             Is.EqualTo(rows.Skip(1).Select(r => double.Parse(r[3], CultureInfo.InvariantCulture))),
             "the same bits for any batching");
@@ -104,33 +104,32 @@ public sealed class AttributeTests
             {"clean": [5,6,7,8], "corrupt": [5,9,7,8], "answer": 20, "wrong": 30}
             {"clean": [1,2], "corrupt": [1,3], "answer": 21, "wrong": 31}
             """);
-        JsonNode other = Json("attribute", "--model", TinyModel.Folder, "--clean-ids", "1,2",
-            "--corrupt-ids", "1,3", "--answer-id", "21", "--wrong-id", "31", "--ig-steps", "0");
-        JsonNode mean = Json("attribute", "--model", TinyModel.Folder, "--pairs", pairs, "--ig-steps", "0");
+        JsonNode other = Json("--clean-ids", "1,2", "--corrupt-ids", "1,3", "--answer-id", "21", "--wrong-id",
+            "31", "--ig-steps", "0");
+        JsonNode mean = Json("--pairs", pairs, "--ig-steps", "0");
         Assert.That((int)mean["pairs"]!, Is.EqualTo(2));
         Assert.That(Values(mean["nodes"]!, "effect"), Is.EqualTo(Values(one["nodes"]!, "effect")
             .Zip(Values(other["nodes"]!, "effect"), (a, b) => (a + b) / 2)).Within(1e-15));
         Assert.That(Values(mean["nodes"]!, "low"), Is.EqualTo(Values(one["nodes"]!, "effect")
             .Zip(Values(other["nodes"]!, "effect"), Math.Min)).Within(1e-15));
-        JsonNode direct = Json("attribute", "--direct", "--model", TinyModel.Folder, "--pairs", pairs);
+        JsonNode direct = Json("--direct", "--pairs", pairs);
         Assert.That((double)direct["sum"]!, Is.EqualTo((double)direct["logit"]!).Within(1e-6));
     }
 
     static IEnumerable<TestCaseData> Wrong()
     {
         TestCaseData Case(string said, params string[] line) => new(line, said);
-        string[] model = ["attribute", "--model", TinyModel.Folder];
-        yield return Case("2 tokens and the corrupted one 3", [.. model, "--clean-ids", "1,2",
+        yield return Case("2 tokens and the corrupted one 3", ["--clean-ids", "1,2",
             "--corrupt-ids", "1,2,3", "--answer-id", "4"]);
-        yield return Case("the same tokens", [.. model, "--clean-ids", "1,2", "--corrupt-ids", "1,2",
+        yield return Case("the same tokens", ["--clean-ids", "1,2", "--corrupt-ids", "1,2",
             "--answer-id", "4"]);
-        yield return Case("neither --corrupt nor --corrupt-ids", [.. model, "--ids", "1,2", "--answer-id",
+        yield return Case("neither --corrupt nor --corrupt-ids", ["--ids", "1,2", "--answer-id",
             "4"]);
-        yield return Case("needs two tokens", [.. model, "--clean-ids", "1,2", "--corrupt-ids", "1,3",
+        yield return Case("needs two tokens", ["--clean-ids", "1,2", "--corrupt-ids", "1,3",
             "--answer-id", "4", "--metric", "logit-diff"]);
         yield return Case("rank, which has no gradient", [.. s_pair, "--metric", "rank"]);
         yield return Case("expected logit-diff, logprob or kl", [.. s_pair, "--metric", "loss"]);
-        yield return Case("expected a word of one token", [.. model, "--clean-ids", "1,2", "--corrupt-ids",
+        yield return Case("expected a word of one token", ["--clean-ids", "1,2", "--corrupt-ids",
             "1,3", "--answer", "xyzzy of"]);
         yield return Case("--edges is 0", [.. s_pair, "--edges", "0"]);
         yield return Case("--edges and --threshold", [.. s_pair, "--edges", "5", "--threshold", "1"]);
@@ -146,7 +145,7 @@ public sealed class AttributeTests
         yield return Case("--ids and --clean-ids name the same", [.. s_direct, "--ids", "1", "--clean-ids",
             "1"]);
         yield return Case("neither --clean nor --clean-ids", s_direct);
-        yield return Case("answer token 280", [.. model, "--direct", "--ids", "1", "--answer-id", "280"]);
+        yield return Case("answer token 280", ["--direct", "--ids", "1", "--answer-id", "280"]);
     }
 
     [TestCaseSource(nameof(Wrong))]
@@ -154,7 +153,7 @@ public sealed class AttributeTests
     {
         using var folder = new TemporaryFolder();
         string page = folder["page.html"];
-        Assert.That(Headtap.Refused([.. line, "--out", page]), Does.Contain(said));
+        Assert.That(Headtap.Refused(Line([.. line, "--out", page])), Does.Contain(said));
         Assert.That(folder.Entries(), Is.Empty);
     }
 
@@ -162,10 +161,10 @@ public sealed class AttributeTests
     public void Tables_are_printed()
     {
         using var folder = new TemporaryFolder();
-        string direct = Headtap.Done([.. s_direct, "--ids", "5,6,7", "--out", folder["d.html"]]).Out;
+        string direct = Headtap.Done(Line([.. s_direct, "--ids", "5,6,7", "--out", folder["d.html"]])).Out;
         Assert.That(direct, Does.StartWith("logit  ").And.Contain("the parts sum to").And.Contain("embed"));
         Assert.That(File.ReadAllText(folder["d.html"]), Does.Contain("What adds to a logit"));
-        string edges = Headtap.Done([.. s_pair, "--agreement", "--top", "3", "--metric", "kl"]).Out;
+        string edges = Headtap.Done(Line([.. s_pair, "--agreement", "--top", "3", "--metric", "kl"])).Out;
         foreach (string word in (string[])["metric        kl", "faithfulness", "patched"])
             Assert.That(edges, Does.Contain(word));
     }
