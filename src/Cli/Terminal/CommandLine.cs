@@ -68,6 +68,7 @@ static partial class CommandLine
             TokenizeCommand.Create(global),
             TraceCommand.Create(global),
             GradCommand.Create(global),
+            AttributeCommand.Create(global),
             GenerateCommand.Create(global),
             EvalCommand.Create(global),
             TrainCommand.Create(global),

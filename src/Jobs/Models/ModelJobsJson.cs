@@ -12,6 +12,7 @@ namespace HeadTap.Jobs;
 [JsonSerializable(typeof(TraceResult))]
 [JsonSerializable(typeof(IReadOnlyList<TraceStep>))]
 [JsonSerializable(typeof(GradResult))]
+[JsonSerializable(typeof(GradOfResult))]
 [JsonSerializable(typeof(IReadOnlyList<GeneratedText>))]
 [JsonSerializable(typeof(EvalResult))]
 [JsonSerializable(typeof(EvalAtlasResult))]

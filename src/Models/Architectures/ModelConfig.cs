@@ -74,7 +74,7 @@ public sealed partial record ModelConfig
     public int HeadWidth => Width / Heads;
 
     /// <summary>What dot products of queries and keys of a block are multiplied by.</summary>
-    internal float ScoreScale(int layer)
+    public float ScoreScale(int layer)
         => (ScaleAttention ? 1f / MathF.Sqrt(HeadWidth) : 1f) / (ScaleAttentionByLayer ? layer + 1 : 1);
 
     /// <summary>A model for tests; no size divides another by accident.</summary>
