@@ -37,6 +37,12 @@ public enum LensKind
     /// </summary>
     Tuned,
 
+    /// <summary>
+    /// The mean derivative of the last residual stream by a layer's, followed by the model's final LayerNorm
+    /// and unembedding (Gurnee et al. 2026). It is fitted from gradients and not trained.
+    /// </summary>
+    Jacobian,
+
     /// <summary>The logit lens: heads' results times the model's unembedding; nothing is learned.</summary>
     Logit,
 }
@@ -82,12 +88,23 @@ public sealed record LensOptions
     public LensBias Bias { get; init; }
 
     /// <summary>
+    /// The stream that a lens of kind <see cref="LensKind.Jacobian"/> reads; null for other kinds.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public JacobianSite? Site { get; init; }
+
+    /// <summary>Whether the lens gives logits for single heads.</summary>
+    [JsonIgnore]
+    public bool ReadsHeads => Kind != LensKind.Tuned && Site != JacobianSite.ResidPost;
+
+    /// <summary>
     /// The untrained lens that a trained lens is compared with; it reads the same activations.
     /// </summary>
     [JsonIgnore]
     public LensOptions Untrained => new()
     {
-        Kind = Kind is LensKind.Tuned or LensKind.Residual ? Kind : LensKind.Logit,
+        Kind = Kind is LensKind.Tuned or LensKind.Residual or LensKind.Jacobian ? Kind : LensKind.Logit,
+        Site = Site,
     };
 
     /// <summary>Checks that a model can have such a lens.</summary>
@@ -99,6 +116,9 @@ public sealed record LensOptions
         if (Kind == LensKind.LowRank && (Rank < 1 || Rank > config.Width))
             throw new UserException($"{Field.Of(nameof(Rank))} is {Rank}; expected 1 to the model's width "
                 + $"{config.Width}");
+        if (Kind == LensKind.Jacobian == Site is null)
+            throw new UserException("a Jacobian lens reads one of the sites resid_mid and resid_post, and no "
+                + "other kind has a site");
         if (Kind == LensKind.Logit && Initial == LensInitial.Zero)
             throw new UserException("a logit lens of zeros says nothing; expected folded or raw");
     }
