@@ -125,7 +125,7 @@ public sealed class JacobianFit
         long? rows = folder.HasCheckpoint
             ? JacobianCheckpoint.Restore(folder.Checkpoint, _config, _model.Device, _state) : null;
         using var pass = new JacobianPass(_model, [.. _layers.Select(l => _options.Site.At(l))],
-            _options.RowsPerPass, LongestRow());
+            _options.BatchRows, LongestRow());
         using IEnumerator<int[]> prompts = Prompts().GetEnumerator();
         bool more = Next(prompts);
         if (!more && _state.Sums.Prompts == 0 && !_run.Stop.IsCancellationRequested)

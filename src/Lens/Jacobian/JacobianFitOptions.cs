@@ -20,7 +20,7 @@ public sealed record JacobianFitOptions
     public JacobianPositions Positions { get; init; }
 
     /// <summary>R: output dimensions of a backward pass; changes speed and memory and no bit.</summary>
-    public int RowsPerPass { get; init; } = 8;
+    public int BatchRows { get; init; } = 8;
 
     /// <summary>Tokens of the longest prompt; 0 for the model's context. The published fits have
     /// 128.</summary>
@@ -43,7 +43,7 @@ public sealed record JacobianFitOptions
     public JacobianFitOptions Validated(ModelConfig config)
     {
         ArgumentNullException.ThrowIfNull(config);
-        Require(RowsPerPass >= 1, nameof(RowsPerPass), RowsPerPass, "1 or more");
+        Require(BatchRows >= 1, nameof(BatchRows), BatchRows, "1 or more");
         Require(Prompts >= 0, nameof(Prompts), Prompts, "0 or more");
         Require(Tolerance >= 0 && double.IsFinite(Tolerance), nameof(Tolerance), Tolerance, "0 or more");
         int fewest = Positions.FewestTokens();

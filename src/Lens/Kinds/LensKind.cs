@@ -60,6 +60,12 @@ public enum LensInitial
 
     /// <summary>Zeros: every token is equally likely.</summary>
     Zero,
+
+    /// <summary>
+    /// The folded W_U behind a Jacobian lens, W_U J: of the layer's resid_mid for lenses of heads, of the
+    /// layer before's resid_post for a tuned lens.
+    /// </summary>
+    Jacobian,
 }
 
 /// <summary>Initial bias of each head.</summary>
@@ -81,8 +87,22 @@ public sealed record LensOptions
     /// <summary>Rank r of <see cref="LensKind.LowRank"/>; 1 to C.</summary>
     public int Rank { get; init; } = 64;
 
-    /// <summary>Initial weights; a tuned lens always begins as the logit lens.</summary>
+    /// <summary>
+    /// Initial weights; a tuned lens begins as the logit lens unless they are
+    /// <see cref="LensInitial.Jacobian"/>.
+    /// </summary>
     public LensInitial Initial { get; init; }
+
+    /// <summary>
+    /// Folder of the lens of <see cref="LensInitial.Jacobian"/>; null for others, and for a lens that was
+    /// read from its file.
+    /// </summary>
+    [JsonIgnore]
+    public string? InitialLens { get; init; }
+
+    /// <summary>SHA-256 of that lens' file; null for others.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? InitialHash { get; init; }
 
     /// <summary>Initial bias of each head.</summary>
     public LensBias Bias { get; init; }

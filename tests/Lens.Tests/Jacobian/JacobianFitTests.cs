@@ -78,9 +78,9 @@ public sealed class JacobianFitTests
         int[][] prompts = [test.Tokens(1, 19), test.Tokens(2, 23)];
         int[] layers = [0, 1];
         var options = new JacobianFitOptions();
-        float[][] expected = Fitted("one", test, layers, options with { RowsPerPass = 1 }, prompts);
+        float[][] expected = Fitted("one", test, layers, options with { BatchRows = 1 }, prompts);
         foreach (int rows in (int[])[3, 8, 64])
-            Assert.That(Fitted($"rows{rows}", test, layers, options with { RowsPerPass = rows }, prompts),
+            Assert.That(Fitted($"rows{rows}", test, layers, options with { BatchRows = rows }, prompts),
                 Is.EqualTo(expected), $"{rows} rows");
         int threads = HostThreads.Count;
         try

@@ -16,6 +16,8 @@ public class EditSpecTests
           {"site":"blocks.0.attn.hook_q","op":"project_out","alpha":0.1,"head":0,"value":[1,-2.5,3E-05,4,5]},
           {"site":"h.1.mlp.act","op":"scale","alpha":-0.3333333,"positions":{"from":2}},
           {"site":"blocks.1.hook_mlp_out","op":"scale","alpha":1},
+          {"site":"blocks.1.hook_resid_mid","op":"swap","alpha":0.5,"to":{"unembed":[4]},
+            "value":{"jacobian":{"lens":"lens","tokens":[3,2]}}},
           {"site":"blocks.0.attn.hook_pattern","op":"mean"},
           {"site":"blocks.1.hook_resid_pre","op":"patch","value":{"file":"clean.safetensors","tensor":"x"}}
         ]}

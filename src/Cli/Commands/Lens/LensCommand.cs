@@ -10,6 +10,7 @@ static class LensCommand
         {
             LensTrainCommand.Create(global), LensEvalCommand.Create(global), LensReadCommand.Create(global),
             LensScanCommand.Create(global), LensMemoryCommand.Create(global),
-            LensConvertCommand.Create(global), LensImportCommand.Create(global),
+            LensConvertCommand.Create(global), LensMergeCommand.Create(global),
+            LensImportCommand.Create(global), LensExportCommand.Create(global),
         };
 }
