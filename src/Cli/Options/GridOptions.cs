@@ -8,8 +8,8 @@ sealed class GridOptions
     readonly Option<string> _layers = Words("--layers", "all", "all, or layers from 0: 0-3,6");
     readonly Option<string> _taus = Words("--taus", "1-15", "magnitudes: 1-15, or 0.5,1,2 (1-15 is whole "
         + "numbers)");
-    readonly Option<string> _encoders = Words("--encoder", "unembed", "unembed, embed, layer, jacobian; several "
-        + "with commas");
+    readonly Option<string> _encoders = Words("--encoder", "unembed", "unembed, embed, layer, jacobian; "
+        + "several with commas");
     readonly Option<string?> _lens = JacobianLensOption.Create();
     readonly Option<string> _positions = Words("--position", "all", "all, last, entity; several with commas");
     readonly Option<string> _site = Words("--site", "attn_out",

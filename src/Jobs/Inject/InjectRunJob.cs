@@ -219,7 +219,8 @@ public static class InjectRunJob
         Memory[] memories = [.. layers.Select(layer =>
             new Memory(memory, layer, options.Tau)
             {
-                Encoder = encoder, Lens = options.Lens, Target = target, Head = options.Head, Positions = positions,
+                Encoder = encoder, Lens = options.Lens, Target = target,
+                Head = options.Head, Positions = positions,
             })];
         foreach (int token in memory)
             if (token >= config.VocabSize)

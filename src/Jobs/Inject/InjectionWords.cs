@@ -20,8 +20,8 @@ static class InjectionWords
         "embed" => MemoryEncoder.Embed,
         "layer" => MemoryEncoder.Layer,
         "jacobian" => MemoryEncoder.Jacobian,
-        _ => throw new UserException($"{Field.Of("Encoder")} is {Quoted.Name(word)}; expected unembed, embed, "
-            + "layer or jacobian"),
+        _ => throw new UserException($"{Field.Of("Encoder")} is {Quoted.Name(word)}; expected unembed, "
+            + "embed, layer or jacobian"),
     };
 
     /// <summary>Returns whether the weights are rewritten as TransformerLens does.</summary>

@@ -88,7 +88,8 @@ static class JobEdits
 
     static string? Idle(Edit edit) => (edit.Operation, edit.Alpha, edit.Value) switch
     {
-        (EditOperation.Add or EditOperation.ProjectOut or EditOperation.Swap, 0f, _) or (EditOperation.Scale, 1f, _)
+        (EditOperation.Add or EditOperation.ProjectOut or EditOperation.Swap, 0f, _)
+            or (EditOperation.Scale, 1f, _)
             => string.Create(CultureInfo.InvariantCulture, $"has alpha {edit.Alpha}"),
         (EditOperation.Add, _, ConstantValue { Value: 0 }) => "adds 0",
         (EditOperation.Add, _, InlineValue { Values: var row }) when row.All(v => v == 0) => "adds zeros",

@@ -27,7 +27,8 @@ static class JacobianCheckpoint
 
     /// <returns>Number of rows in the metrics file at that time.</returns>
     /// <exception cref="UserException">The checkpoint belongs to another call or is damaged.</exception>
-    internal static long Restore(string path, string config, ComputeDevice device, JacobianProgressState state)
+    internal static long Restore(
+        string path, string config, ComputeDevice device, JacobianProgressState state)
     {
         StateFile file = StateFile.Open(path, s_fields, Format);
         file.Require("config", config, "was made with other options, texts or model");

@@ -129,8 +129,8 @@ public sealed class JacobianFit
         using IEnumerator<int[]> prompts = Prompts().GetEnumerator();
         bool more = Next(prompts);
         if (!more && _state.Sums.Prompts == 0 && !_run.Stop.IsCancellationRequested)
-            throw new UserException($"no text has {_options.Positions.FewestTokens()} tokens, the fewest that "
-                + $"positions {_options.Positions.Word()} need; expected longer texts");
+            throw new UserException($"no text has {_options.Positions.FewestTokens()} tokens, the fewest "
+                + $"that positions {_options.Positions.Word()} need; expected longer texts");
         folder.Start(_call);
         using JsonlWriter metrics = folder.Rows(RunFolder.MetricsFile, rows ?? 0);
         TimeSpan saved = _watch.Elapsed;

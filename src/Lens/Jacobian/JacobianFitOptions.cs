@@ -51,8 +51,8 @@ public sealed record JacobianFitOptions
             nameof(TokensPerRow), TokensPerRow, $"0, or {fewest} to the model's context "
                 + $"{config.ContextLength}");
         if (config.ContextLength < fewest)
-            throw new UserException($"{Field.Of(nameof(Positions))} {Positions.Word()} needs {fewest} tokens; "
-                + $"the model's context is {config.ContextLength}; expected "
+            throw new UserException($"{Field.Of(nameof(Positions))} {Positions.Word()} needs {fewest} "
+                + $"tokens; the model's context is {config.ContextLength}; expected "
                 + JacobianPositions.All.Word());
         if (Site.Layers(config) == 0)
             throw new UserException($"{Site.Word()} of a model with one layer is the last stream itself; "

@@ -46,8 +46,8 @@ public static class JacobianMerge
             string texts = Field(facts, "texts");
             int twin = all.Take(i).ToList().FindIndex(other => Field(other, "texts") == texts);
             if (twin >= 0 && texts != Nothing)
-                throw new UserException($"{name}: it was fitted on the texts of {Quoted.Path(folders[twin])}, "
-                    + "so each of its prompts would count twice; expected other texts");
+                throw new UserException($"{name}: it was fitted on the texts of "
+                    + $"{Quoted.Path(folders[twin])}, so each of its prompts would count twice; expected other texts");
         }
         return all;
     }
@@ -106,5 +106,6 @@ public static class JacobianMerge
             : [.. Enumerable.Range(0, config.VocabSize).Select(v => all.Sum(c => (long)c![v]))];
     }
 
-    static string Field(LensMetadata facts, string field) => facts.Training?[field]?.ToJsonString() ?? Nothing;
+    static string Field(LensMetadata facts, string field)
+        => facts.Training?[field]?.ToJsonString() ?? Nothing;
 }

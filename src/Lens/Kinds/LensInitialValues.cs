@@ -144,7 +144,8 @@ sealed class LensInitialValues
     void WriteLowRank(LayerLens lens, float[] first, Tensor weight)
     {
         int V = _model.Config.VocabSize, C = _model.Config.Width, H = _model.Config.Heads, r = _options.Rank;
-        float[] directions = ReferenceEquals(first, _weight) ? _directions.Value : Directions(first); // [C, r]
+        float[] directions = ReferenceEquals(first, _weight) ? _directions.Value // [C, r]
+            : Directions(first);
         Tensor down = lens.Parameters.Single(p => p.Name == "down").Value;
         for (int h = 0; h < H; h++)
             down.Slice("U of a head", (long)h * C * r, C, r).Upload(directions);

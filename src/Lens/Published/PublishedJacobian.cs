@@ -83,8 +83,8 @@ public static class PublishedJacobian
     {
         ArgumentNullException.ThrowIfNull(lens);
         if (lens.Kind != LensKind.Jacobian || lens.Site != JacobianSite.ResidPost)
-            throw new UserException("the published layout holds Jacobian lenses at resid_post, and this one is "
-                + (lens.Kind == LensKind.Jacobian ? "at resid_mid" : "of another kind"));
+            throw new UserException("the published layout holds Jacobian lenses at resid_post, and this one "
+                + "is " + (lens.Kind == LensKind.Jacobian ? "at resid_mid" : "of another kind"));
     }
 
     static (LensSet, LensMetadata) Read(LanguageModel model, string modelHash, string path, ZipArchive zip)
@@ -116,7 +116,8 @@ public static class PublishedJacobian
         try
         {
             foreach ((int layer, TorchTensor tensor) in tensors)
-                lens[layer].Parameters[0].Value.Upload(Values(path, zip, folder, layer, tensor, config.Width));
+                lens[layer].Parameters[0].Value.Upload(
+                    Values(path, zip, folder, layer, tensor, config.Width));
             return (lens, Facts(lens, modelHash, path, (int)prompts, fields.GetValueOrDefault(Provenance)));
         }
         catch

@@ -43,7 +43,8 @@ sealed class TorchPickle(byte[] data, string source)
     /// <summary>Reads the one object of the pickle.</summary>
     /// <returns>null, bool, long, double, string, <c>List&lt;object?&gt;</c>, <c>object?[]</c> (a tuple),
     /// <c>Dictionary&lt;object, object?&gt;</c> or <see cref="TorchTensor"/>.</returns>
-    /// <exception cref="UserException">The pickle has something that a lens has not, or ends early.</exception>
+    /// <exception cref="UserException">The pickle has something that a lens has not, or ends
+    /// early.</exception>
     internal object? Read()
     {
         if (Byte() != ProtocolOp || Byte() != Protocol)
@@ -52,7 +53,7 @@ sealed class TorchPickle(byte[] data, string source)
         {
             byte op = Byte();
             if (op == '.')
-                return _stack.Count == 1 ? Pop() : throw Wrong("leaves more than one object");
+                return _stack.Count == 1 ? Pop() : throw Wrong($"ends with {_stack.Count} objects");
             if (_memo.Count + _stack.Count > MostItems)
                 throw Wrong("has more objects than a lens");
             Step(op);

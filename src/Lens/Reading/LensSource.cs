@@ -37,6 +37,11 @@ public sealed class LensSource
     public bool ReadsHeads => Options.ReadsHeads;
 
     /// <summary>
+    /// Whether the reading of a whole layer is that of the residual stream, not of the sum of its heads.
+    /// </summary>
+    public bool ReadsStream => Options.Kind is LensKind.Tuned or LensKind.Jacobian;
+
+    /// <summary>
     /// The untrained lens that readings of this lens are compared with: the model's own unembedding of what
     /// heads write or, for a tuned or Jacobian lens, of the stream.
     /// </summary>

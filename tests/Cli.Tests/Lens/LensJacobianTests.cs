@@ -87,7 +87,8 @@ public sealed class LensJacobianTests
         Assert.That((int)merged["prompts"]!, Is.EqualTo(3));
         float[] all = Matrix(folder, "all"), both = Matrix(folder, "merged");
         Assert.That(both.Zip(all, (x, y) => Math.Abs(x - y)).Max(),
-            Is.LessThanOrEqualTo(6 * 0.6e-7 * all.Max(Math.Abs))); // three roundings, parts up to twice as large
+            // Three roundings of parts up to twice as large.
+            Is.LessThanOrEqualTo(6 * 0.6e-7 * all.Max(Math.Abs)));
         Headtap.Done(["lens", "export", .. model, "--lens", folder["merged"], "--out", folder["lens.pt"]]);
         Headtap.Done(["lens", "import", .. model, "--jacobian", folder["lens.pt"], "--out", folder["back"]]);
         Assert.That(Matrix(folder, "back"), Is.EqualTo(both.Select(v => (float)(Half)v)));
@@ -128,8 +129,8 @@ public sealed class LensJacobianTests
         Assert.That(Refused("--lens", folder["mid"]), Does.Contain("--encoder jacobian"));
         Assert.That(Refused("--encoder", "jacobian", "--lens", folder["mid"], "--site", "mlp_out"),
             Does.Contain("reads resid_mid"));
-        Assert.That(Refused("--encoder", "jacobian", "--lens", folder["mid"], "--weights", "transformer-lens"),
-            Does.Contain("raw weights"));
+        Assert.That(Refused("--encoder", "jacobian", "--lens", folder["mid"], "--weights",
+            "transformer-lens"), Does.Contain("raw weights"));
     }
 
     [Test]
@@ -195,7 +196,8 @@ public sealed class LensJacobianTests
     static string[] Names(TemporaryFolder folder, string name)
     {
         using SafetensorsReader reader = SafetensorsReader.Open(folder[$"{name}/lens.safetensors"]);
-        return [.. reader.Entries.Select(e => e.Name).Where(n => n.StartsWith("layers.", StringComparison.Ordinal))
+        return [.. reader.Entries.Select(e => e.Name)
+            .Where(n => n.StartsWith("layers.", StringComparison.Ordinal))
             .Order(StringComparer.Ordinal)];
     }
 

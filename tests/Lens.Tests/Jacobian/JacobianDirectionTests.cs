@@ -17,7 +17,8 @@ public sealed class JacobianDirectionTests
     {
         using var test = new TestModel("cpu512");
         using var folder = new TemporaryFolder();
-        string lens = JacobianFiles.Write(test, folder["lens"], site, site == JacobianSite.ResidMid ? [0, 1] : [0]);
+        string lens = JacobianFiles.Write(
+            test, folder["lens"], site, site == JacobianSite.ResidMid ? [0, 1] : [0]);
         float[] J = JacobianFiles.Matrix(test, layer), head = test.Model.Weights.Head.ToArray();
         double[] exact = [.. Enumerable.Range(0, 20).Select(j => Enumerable.Range(0, 20).Sum(i =>
             J[i * 20 + j] * ((double)head[3 * 20 + i] + head[7 * 20 + i])))];
@@ -25,7 +26,8 @@ public sealed class JacobianDirectionTests
         {
             Site = place, Operation = EditOperation.Add, Alpha = 2, Value = EditValue.Jacobian(lens, 3, 7, 3),
         }, place);
-        double bound = 4 * 20 * 1.2e-7 * Math.Max(exact.Max(Math.Abs), 10); // sums of 20, of a stream below 10
+        // Sums of 20 products, added to a stream below 10.
+        double bound = 4 * 20 * 1.2e-7 * Math.Max(exact.Max(Math.Abs), 10);
         for (int c = 0; c < 20; c++)
             Assert.That(added[c], Is.EqualTo(2 * exact[c]).Within(bound), $"{c}");
     }
@@ -93,7 +95,10 @@ public sealed class JacobianDirectionTests
             To = EditValue.Unembed(2),
         };
         BadInput.Refused(() => test.Model.Attach(swap), "site without heads");
-        BadInput.Refused(() => test.Model.Attach(swap with { Site = "hook_embed", To = null }), "swap needs to");
+        BadInput.Refused(() => test.Model.Attach(swap with
+        {
+            Site = "hook_embed", To = null,
+        }), "swap needs to");
         BadInput.Refused(() => test.Model.Attach(swap with
         {
             Site = "hook_embed", Operation = EditOperation.Add,
@@ -118,7 +123,10 @@ public sealed class JacobianDirectionTests
 
     static float[] Recorded(TestModel test, Site site, Edit? edit)
     {
-        using var session = new ModelSession(test.Model, new SessionOptions { MaxTokens = 6, Record = [site] });
+        using var session = new ModelSession(test.Model, new SessionOptions
+        {
+            MaxTokens = 6, Record = [site],
+        });
         using IDisposable attached = test.Model.Attach(edit is null ? [] : [edit]);
         session.Forward(new SequenceBatch([test.Tokens(3, 6)]));
         return session.Recordings[site].ToArray();

@@ -62,7 +62,7 @@ public sealed class JacobianFitTests
         float[] all = Fitted("all", test, [1], Every(JacobianSite.ResidMid), prompts)[0];
         double scale = one.Max(j => j.Max(Math.Abs));
         for (int i = 0; i < all.Length; i++)
-            Assert.That(all[i], Is.EqualTo(one.Average(j => (double)j[i])).Within(2 * 1.2e-7 * scale)); // stored
+            Assert.That(all[i], Is.EqualTo(one.Average(j => (double)j[i])).Within(2 * 1.2e-7 * scale));
         using LensSet read = LensFolder.Load(test.Model, "hash", _folder["all"], null, 1);
         LensMetadata facts = LensFolder.ReadFacts(_folder["all"]);
         Assert.That(facts.Steps, Is.EqualTo((int[])[3]));
@@ -99,7 +99,8 @@ public sealed class JacobianFitTests
     }
 
     [Test]
-    public void Other_devices_agree([ValueSource(typeof(TestDevice), nameof(TestDevice.QuickWidths))] string device)
+    public void Other_devices_agree(
+        [ValueSource(typeof(TestDevice), nameof(TestDevice.QuickWidths))] string device)
     {
         using var test = new TestModel(device, Config);
         int[] tokens = test.Tokens(3, 19);

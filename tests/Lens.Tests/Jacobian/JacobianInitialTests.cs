@@ -14,7 +14,8 @@ public sealed class JacobianInitialTests
     {
         using var test = new TestModel("cpu512");
         using var folder = new TemporaryFolder();
-        string lens = JacobianFiles.Write(test, folder["lens"], JacobianSite.ResidMid, [0, 1], identity: true);
+        string lens = JacobianFiles.Write(
+            test, folder["lens"], JacobianSite.ResidMid, [0, 1], identity: true);
         Assert.That(Values(test, kind, lens, 1), Is.EqualTo(Values(test, kind, null, 1)));
     }
 
@@ -30,13 +31,14 @@ public sealed class JacobianInitialTests
             for (int h = 0; h < 4; h++)
                 for (int j = 0; j < 20; j++)
                 {
-                    double exact = Enumerable.Range(0, 20).Sum(i => (double)folded[v * 20 + i] * J[i * 20 + j]);
-                    double size = Enumerable.Range(0, 20)
-                        .Sum(i => Math.Abs((double)folded[v * 20 + i] * J[i * 20 + j]));
+                    double[] terms = [.. Enumerable.Range(0, 20)
+                        .Select(i => (double)folded[v * 20 + i] * J[i * 20 + j])];
+                    (double exact, double size) = (terms.Sum(), terms.Sum(Math.Abs));
                     Assert.That(weight[(v * 4 + h) * 20 + j], Is.EqualTo(exact).Within(20 * 1.2e-7 * size));
                 }
         foreach (LensKind kind in OfHeads)
-            Assert.That(Values(test, kind, lens, 1)[0], Is.Not.EqualTo(Values(test, kind, null, 1)[0]), $"{kind}");
+            Assert.That(Values(test, kind, lens, 1)[0],
+                Is.Not.EqualTo(Values(test, kind, null, 1)[0]), $"{kind}");
     }
 
     [Test]
@@ -47,7 +49,7 @@ public sealed class JacobianInitialTests
         string lens = JacobianFiles.Write(test, folder["lens"], JacobianSite.ResidPost, [0]);
         float[] J = JacobianFiles.Matrix(test, 0), weight = Values(test, LensKind.Tuned, lens, 1)[0];
         Assert.That(weight, Is.EqualTo(J.Select((v, i) => i % 21 == 0 ? v - 1f : v)));
-        Assert.That(Values(test, LensKind.Tuned, lens, 0)[0], Is.All.Zero, "before block 0 nothing was fitted");
+        Assert.That(Values(test, LensKind.Tuned, lens, 0)[0], Is.All.Zero, "no block is before block 0");
         BadInput.Refused(() => Values(test, LensKind.Head, lens, 0), "does not read resid_mid");
     }
 

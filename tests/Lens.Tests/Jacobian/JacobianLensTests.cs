@@ -51,7 +51,8 @@ public sealed class JacobianLensTests
             {
                 double[] own = Shares(test, Moved(J, results, t * Config.Heads + h), scale);
                 for (int v = 0; v < V; v++)
-                    Assert.That(seen.Heads[h][t * V + v], Is.EqualTo(own[v]).Within(Bound(own)), $"{t} {h} {v}");
+                    Assert.That(seen.Heads[h][t * V + v],
+                        Is.EqualTo(own[v]).Within(Bound(own)), $"{t} {h} {v}");
             }
             double[] rest = Shares(test, Moved(J, Rest(mid, results, t), 0), scale);
             double[] shift = Unembedded(test, Wide(test.Model.Weights.FinalNormBias.ToArray()));

@@ -89,7 +89,7 @@ public sealed class PublishedJacobianTests
         Refused(Zip("four.pt", [0x80, 4, .. good[2..]]), "no pickle of protocol 2");
         Refused(Zip("short.pt", good[..^9]), "ends early");
         Refused(Zip("opcode.pt", [0x80, 2, 0x95, (byte)'.']), "opcode 0x95");
-        Refused(Zip("empty.pt", [0x80, 2, (byte)'.']), "too few objects");
+        Refused(Zip("empty.pt", [0x80, 2, (byte)'.']), "ends with 0 objects");
         Refused(Zip("list.pt", [0x80, 2, .. "]."u8]), "no dictionary with J and n_prompts");
         Refused(Zip("none.pt", good, named: "archive/other.pkl"), "no data.pkl");
         Refused(Zip("storage.pt", good, second: s_second[1..]), "layer 1 are missing or cut short");

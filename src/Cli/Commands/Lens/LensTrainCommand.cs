@@ -14,7 +14,8 @@ sealed class LensTrainCommand
         Word("--kind", "head", "head, thin, low-rank, shared, residual, tuned or jacobian; docs/lens.md");
     readonly Option<int> _rank = GlobalOptions.Number("--rank", 64, "of --kind low-rank");
     readonly Option<string> _init =
-        Word("--init", "folded", "folded (W_U with the final LayerNorm), raw (W_U as it is), zero or jacobian");
+        Word("--init", "folded", "folded (W_U with the final LayerNorm), raw (W_U as it is), zero or "
+            + "jacobian");
     readonly Option<string?> _initLens = new PathOption<string?>("--init-lens", PathUse.Reads)
     {
         Description = "of --init jacobian: a Jacobian lens, at resid_mid, or at resid_post for --kind tuned",
@@ -101,8 +102,8 @@ sealed class LensTrainCommand
             "Train lenses: KL from the model's words; Ctrl-C saves a checkpoint");
         command.Options.Add(_model);
         _texts.AddTo(command);
-        foreach (Option option in (Option[])[_layers, _kind, _rank, _init, _initLens, _bias, _positions, _sites,
-            _prompts, _tolerance, _steps,
+        foreach (Option option in (Option[])[_layers, _kind, _rank, _init, _initLens, _bias, _positions,
+            _sites, _prompts, _tolerance, _steps,
             _batchRows, _accumulation, _tokens, _rate, _beta1, _beta2, _epsilon, _decay, _schedule, _warmup,
             _minimumRate, _clip, _moments, _validation, _validationRows, _every, _patience, _gain,
             _checkpoint, _together, _out, _resume, _plan, _memory])
