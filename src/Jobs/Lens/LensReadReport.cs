@@ -18,7 +18,7 @@ static class LensReadReport
         var report = new HtmlReport(
             heads ? "What attention heads write" : "What the stream says, layer by layer");
         report.Paragraph($"The model's next token at each position of a prompt, and the tokens that "
-            + (heads ? "each head points at there" : "$"the stream {Side(places)} each layer points at there")
+            + (heads ? "each head points at there" : $"the stream {Side(places)} each layer points at there")
             + ". Choose a position by a click or with the arrow keys; rest on a cell for its tokens.");
         report.Widget(Style, Markup, Script, Data(found));
         report.Paragraph("A cell shows the token with the largest lens logit, and the favour: the lens logit "

@@ -1,5 +1,3 @@
-using HeadTap.Models;
-
 namespace HeadTap.Lens;
 
 /// <summary>

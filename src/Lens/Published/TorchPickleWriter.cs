@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Text;
 using System.Text.Json;
@@ -8,7 +9,7 @@ namespace HeadTap.Lens;
 /// <summary>Writes what <see cref="TorchPickle"/> reads: pickle protocol 2, as torch.save does.</summary>
 sealed class TorchPickleWriter
 {
-    readonly MemoryStream _out = new();
+    readonly ArrayBufferWriter<byte> _out = new();
 
     /// <summary>Begins the pickle.</summary>
     internal TorchPickleWriter() => Bytes(0x80, 2);
@@ -17,7 +18,7 @@ sealed class TorchPickleWriter
     internal byte[] End()
     {
         Bytes((byte)'.');
-        return _out.ToArray();
+        return _out.WrittenSpan.ToArray();
     }
 
     /// <summary>Writes a dictionary.</summary>
