@@ -8,8 +8,9 @@ sealed class GridOptions
     readonly Option<string> _layers = Words("--layers", "all", "all, or layers from 0: 0-3,6");
     readonly Option<string> _taus = Words("--taus", "1-15", "magnitudes: 1-15, or 0.5,1,2 (1-15 is whole "
         + "numbers)");
-    readonly Option<string> _encoders = Words("--encoder", "unembed", "unembed, embed, layer; several with "
-        + "commas");
+    readonly Option<string> _encoders = Words("--encoder", "unembed", "unembed, embed, layer, jacobian; "
+        + "several with commas");
+    readonly Option<string?> _lens = JacobianLensOption.Create();
     readonly Option<string> _positions = Words("--position", "all", "all, last, entity; several with commas");
     readonly Option<string> _site = Words("--site", "attn_out",
         "attn_out, result, mlp_out, resid_pre, resid_mid or resid_post");
@@ -24,7 +25,7 @@ sealed class GridOptions
     internal void AddTo(Command command, bool cells = true)
     {
         foreach (Option option in (Option[])
-            [_layers, _taus, _encoders, _positions, _site, _head, _relative])
+            [_layers, _taus, _encoders, _lens, _positions, _site, _head, _relative])
             command.Options.Add(option);
         if (cells)
             command.Options.Add(_top);
@@ -36,6 +37,7 @@ sealed class GridOptions
         Layers = parsed.GetValue(_layers)!,
         Taus = parsed.GetValue(_taus)!,
         Encoder = parsed.GetValue(_encoders)!,
+        Lens = parsed.GetValue(_lens),
         Position = parsed.GetValue(_positions)!,
         Site = parsed.GetValue(_site)!,
         Head = parsed.GetValue(_head),

@@ -40,7 +40,7 @@ public sealed record DrawnMemories(string Name, IReadOnlyList<DrawnCell> Cells)
         ArgumentNullException.ThrowIfNull(layers);
         ArgumentNullException.ThrowIfNull(taus);
         ArgumentNullException.ThrowIfNull(options);
-        var vectors = new MemoryVectors(injections, options.Encoder);
+        var vectors = new MemoryVectors(injections, options.Encoder, options.Lens);
         RandomWord?[,] drawn = Draw(injections.Pairs.Count, category, layers, taus, seed);
         var cells = new List<DrawnCell>();
         for (int l = 0; l < layers.Count; l++)

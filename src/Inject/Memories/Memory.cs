@@ -17,6 +17,11 @@ public sealed record Memory(IReadOnlyList<int> Tokens, int Layer, float Tau)
     public MemoryEncoder Encoder { get; init; } = MemoryEncoder.Unembed;
 
     /// <summary>
+    /// Folder of the Jacobian lens of <see cref="MemoryEncoder.Jacobian"/>; null for other encoders.
+    /// </summary>
+    public string? Lens { get; init; }
+
+    /// <summary>
     /// Site of the layer that receives the memory: <see cref="SiteKind.AttnOut"/> (as in the paper),
     /// <see cref="SiteKind.Result"/> with <see cref="Head"/>, <see cref="SiteKind.MlpOut"/>,
     /// <see cref="SiteKind.ResidPre"/>, <see cref="SiteKind.ResidMid"/> or <see cref="SiteKind.ResidPost"/>.
@@ -114,6 +119,11 @@ public sealed record Memory(IReadOnlyList<int> Tokens, int Layer, float Tau)
     {
         MemoryEncoder.Unembed => EditValue.Unembed([.. Tokens]),
         MemoryEncoder.Embed => EditValue.Embed([.. Tokens]),
+        MemoryEncoder.Jacobian => new JacobianValue(Lens
+            ?? throw new InvalidOperationException("The encoder Jacobian needs a lens."), [.. Tokens])
+        {
+            Place = new Site(Target, Layer),
+        },
         _ => throw new InvalidOperationException("This encoder runs the model: call ToEdit(model)."),
     };
 

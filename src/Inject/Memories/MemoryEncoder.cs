@@ -19,6 +19,12 @@ public enum MemoryEncoder
 
     /// <summary>m = attention output of the edited layer at the last position of BOS + memory.</summary>
     Layer,
+
+    /// <summary>
+    /// m = J^T W_U b: the unembedding of the tokens, taken back to the edited stream by its Jacobian lens
+    /// (<see cref="Models.JacobianValue"/>).
+    /// </summary>
+    Jacobian,
 }
 
 /// <summary>

@@ -3,7 +3,7 @@ using HeadTap.Runtime;
 namespace HeadTap.Inject;
 
 /// <summary>Makes the vectors of pairs' own memories and of random words, and caches them.</summary>
-sealed class MemoryVectors(RowInjections injections, MemoryEncoder encoder)
+sealed class MemoryVectors(RowInjections injections, MemoryEncoder encoder, string? lens = null)
 {
     readonly Dictionary<(string, int), float[]> _made = [];
 
@@ -35,11 +35,11 @@ sealed class MemoryVectors(RowInjections injections, MemoryEncoder encoder)
 
     float[] Of(int[] tokens, int layer)
     {
-        // Only the layer encoder depends on the layer.
-        (string, int) key = (string.Join(',', tokens), encoder == MemoryEncoder.Layer ? layer : 0);
+        bool everywhere = encoder is MemoryEncoder.Unembed or MemoryEncoder.Embed;
+        (string, int) key = (string.Join(',', tokens), everywhere ? 0 : layer);
         if (!_made.TryGetValue(key, out float[]? vector))
             _made[key] = vector =
-                new Memory(tokens, layer, 1f) { Encoder = encoder }.Vector(injections.Model);
+                new Memory(tokens, layer, 1f) { Encoder = encoder, Lens = lens }.Vector(injections.Model);
         return vector;
     }
 

@@ -34,6 +34,9 @@ public sealed record RandomMemoryOptions
     /// <summary>Encoder that makes vectors from memories.</summary>
     public MemoryEncoder Encoder { get; init; }
 
+    /// <summary>Folder of the lens of <see cref="MemoryEncoder.Jacobian"/>; null without it.</summary>
+    public string? Lens { get; init; }
+
     /// <summary>Layer of the random memories, from 0.</summary>
     public int RandomLayer => Layer + (Placement == RandomPlacement.Published ? 1 : 0);
 
@@ -99,7 +102,7 @@ public sealed record RandomMemories(
         ArgumentNullException.ThrowIfNull(options);
         options.Validate(injections.Model.Config);
         AnswerStanding[] before = injections.Before(p => p.Obscure);
-        var vectors = new MemoryVectors(injections, options.Encoder);
+        var vectors = new MemoryVectors(injections, options.Encoder, options.Lens);
         AnswerStanding?[] own = injections.After(options.Layer, 1,
             (pair, _) => vectors.Curated(pair, options.Layer, options.Tau))[0];
         RandomWord[] words = [.. categories.SelectMany(c => c.Words)];

@@ -157,13 +157,18 @@ public sealed class InjectionSweep : IDisposable
     AnswerStanding Standing(ReadOnlySpan<float> logits, EncodedPair pair)
         => AnswerStanding.Of(logits, pair.Answer, _grid.Top);
 
-    // [layers] of [C]; only the layer encoder depends on the layer.
+    // [layers] of [C]; only the encoders layer and jacobian depend on the layer.
     float[][] Vectors(MemoryEncoder encoder, IReadOnlyList<int> memory, IReadOnlyList<int>? lengthOf)
     {
         if (lengthOf is not null)
             return [.. Vectors(encoder, memory, null).Zip(Vectors(encoder, lengthOf, null), Memory.AsLongAs)];
         if (encoder == MemoryEncoder.Layer)
             return LayerEncoding.Of(_model, memory, _grid.Layers);
+        if (encoder == MemoryEncoder.Jacobian)
+            return [.. _grid.Layers.Select(layer => new Memory(memory, layer, 1f)
+            {
+                Encoder = encoder, Lens = _grid.Lens, Target = _grid.Target,
+            }.Vector(_model))];
         float[] vector = new Memory(memory, 0, 1f) { Encoder = encoder }.Vector(_model);
         return [.. _grid.Layers.Select(_ => vector)];
     }

@@ -38,6 +38,9 @@ public sealed record SweepGrid
     /// <summary>Encoders that make vectors from memories.</summary>
     public IReadOnlyList<MemoryEncoder> Encoders { get; init; } = [MemoryEncoder.Unembed];
 
+    /// <summary>Folder of the lens of <see cref="MemoryEncoder.Jacobian"/>; null without it.</summary>
+    public string? Lens { get; init; }
+
     /// <summary>Positions that receive the vectors.</summary>
     public IReadOnlyList<MemoryPositions> Positions { get; init; } = [MemoryPositions.All];
 

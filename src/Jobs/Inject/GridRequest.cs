@@ -16,8 +16,11 @@ public sealed record GridRequest
     /// <summary>Magnitudes: <c>1-15</c> (whole numbers), or <c>0.5,1,2</c>.</summary>
     public string Taus { get; init; } = "1-15";
 
-    /// <summary>Encoders: unembed, embed, layer; several are separated by commas.</summary>
+    /// <summary>Encoders: unembed, embed, layer, jacobian; several are separated by commas.</summary>
     public string Encoder { get; init; } = "unembed";
+
+    /// <summary>Folder of the Jacobian lens of the encoder jacobian; null without it.</summary>
+    public string? Lens { get; init; }
 
     /// <summary>Positions: all, last, entity; several are separated by commas.</summary>
     public string Position { get; init; } = "all";
@@ -45,6 +48,7 @@ public sealed record GridRequest
                 : [.. InjectionWords.Spans(nameof(Layers), Layers).Select(l => (int)l)],
             Taus = [.. InjectionWords.Numbers(nameof(Taus), Taus)],
             Encoders = [.. Encoder.Split(',').Select(InjectionWords.Encoder)],
+            Lens = Lens,
             Positions = [.. Position.Split(',').Select(Positions)],
             Target = InjectionWords.Target(Site),
             Head = Head,
@@ -61,6 +65,8 @@ public sealed record GridRequest
         options["layers"] = List(grid.Layers);
         options["taus"] = List(grid.Taus);
         options["encoders"] = List(grid.Encoders.Select(SweptCell.Word));
+        if (grid.Lens is { } lens)
+            options["lens"] = FileHash.Sha256(Path.Combine(lens, JacobianValue.WeightsFile));
         options["positions"] = List(grid.Positions.Select(SweptCell.Word));
         options["site"] = SiteNames.Of(grid.Target);
         options["head"] = grid.Head;

@@ -46,8 +46,11 @@ public sealed record InjectRandomOptions
     /// <summary>Whether to scale each random vector to the length of the pair's curated vector.</summary>
     public bool SameNorm { get; init; }
 
-    /// <summary>Encoder: unembed, embed or layer.</summary>
+    /// <summary>Encoder: unembed, embed, layer or jacobian.</summary>
     public string Encoder { get; init; } = "unembed";
+
+    /// <summary>Folder of the Jacobian lens of the encoder jacobian; null without it.</summary>
+    public string? Lens { get; init; }
 
     /// <summary>
     /// File for one JSON row per word and pair, .jsonl, with a manifest beside it; null for none.
@@ -76,6 +79,8 @@ public static class InjectRandomJob
                 + $"{Field.Of(nameof(options.Drawn))}; expected one of each");
         RandomMemoryOptions memories = Memories(options, layers[0], taus[0]);
         memories.Validate(data.Config);
+        JacobianDirections.Require(options.Lens, [memories.Encoder],
+            (data.Folder, data.Config, data.Processed), [.. layers, memories.RandomLayer], SiteKind.AttnOut);
         IReadOnlyList<MemoryCategory> categories = Categories(options, data, context.Seed);
         if (options.Out is { } place)
             OutputFile.Require(place);
@@ -116,6 +121,7 @@ public static class InjectRandomJob
             Tau = tau,
             SameNorm = options.SameNorm,
             Encoder = InjectionWords.Encoder(options.Encoder),
+            Lens = options.Lens,
             Placement = options.Placement switch
             {
                 "corrected" => RandomPlacement.Corrected,
@@ -168,6 +174,8 @@ public static class InjectRandomJob
         json["tau"] = options.Tau;
         json["placement"] = options.Placement;
         json["encoder"] = options.Encoder;
+        if (options.Lens is { } lens)
+            json["lens"] = FileHash.Sha256(Path.Combine(lens, JacobianValue.WeightsFile));
         json["words"] = options.Words;
         json["words_hash"] = options.Words is { } file ? FileHash.Sha256(file) : null;
         json["count"] = options.Count;

@@ -33,8 +33,11 @@ public sealed record InjectRunOptions
     /// <summary>Whether tau is in units of the residual stream's norm.</summary>
     public bool Relative { get; init; }
 
-    /// <summary>Encoder: unembed, embed or layer.</summary>
+    /// <summary>Encoder: unembed, embed, layer or jacobian.</summary>
     public string Encoder { get; init; } = "unembed";
+
+    /// <summary>Folder of the Jacobian lens of the encoder jacobian; null without it.</summary>
+    public string? Lens { get; init; }
 
     /// <summary>Weights: raw, or transformer-lens (LayerNorm folded, centred; the paper's).</summary>
     public string Weights { get; init; } = "raw";
@@ -162,7 +165,9 @@ public static class InjectRunJob
             ["memory_ids"] = new JsonArray([.. memories[0].Tokens.Select(t => (JsonNode)t)]),
             ["answer_id"] = answer,
             ["layers"] = new JsonArray([.. memories.Select(m => (JsonNode)m.Layer)]),
-            ["tau"] = options.Tau, ["relative"] = options.Relative, ["encoder"] = options.Encoder,
+            ["tau"] = options.Tau, ["relative"] = options.Relative, ["encoder"] = options.Lens is { } lens
+                ? $"{options.Encoder} {FileHash.Sha256(Path.Combine(lens, JacobianValue.WeightsFile))}"
+                : options.Encoder,
             ["weights"] = options.Weights, ["site"] = options.Site, ["head"] = options.Head,
             ["position"] = options.Position,
         }, prompt.Folder, device);
@@ -208,10 +213,14 @@ public static class InjectRunJob
                 + $"{Field.Of(nameof(options.Site))} result; leave it out");
         MemoryEncoder encoder = InjectionWords.Encoder(options.Encoder);
         EditPositions positions = InjectionWords.Positions(options.Position, tokens.Length);
-        Memory[] memories = [.. InjectionWords.Layers(options.Layer, config).Select(layer =>
+        int[] layers = InjectionWords.Layers(options.Layer, config);
+        JacobianDirections.Require(options.Lens, [encoder],
+            (prompt.Folder, config, InjectionWords.Processed(options.Weights)), layers, target);
+        Memory[] memories = [.. layers.Select(layer =>
             new Memory(memory, layer, options.Tau)
             {
-                Encoder = encoder, Target = target, Head = options.Head, Positions = positions,
+                Encoder = encoder, Lens = options.Lens, Target = target,
+                Head = options.Head, Positions = positions,
             })];
         foreach (int token in memory)
             if (token >= config.VocabSize)

@@ -19,8 +19,9 @@ static class InjectionWords
         "unembed" => MemoryEncoder.Unembed,
         "embed" => MemoryEncoder.Embed,
         "layer" => MemoryEncoder.Layer,
-        _ => throw new UserException($"{Field.Of("Encoder")} is {Quoted.Name(word)}; expected unembed, embed "
-            + "or layer"),
+        "jacobian" => MemoryEncoder.Jacobian,
+        _ => throw new UserException($"{Field.Of("Encoder")} is {Quoted.Name(word)}; expected unembed, "
+            + "embed, layer or jacobian"),
     };
 
     /// <summary>Returns whether the weights are rewritten as TransformerLens does.</summary>

@@ -99,6 +99,8 @@ public sealed record PairData(string Folder, string File, ModelConfig Config, By
             throw new UserException($"the memory {Quoted.Name(tooLong.Pair.Memory)} has "
                 + $"{Counted.Of(tooLong.Memory.Length, "token")}; the encoder layer takes at most "
                 + $"{Config.ContextLength - 1}");
+        JacobianDirections.Require(
+            grid.Lens, grid.Encoders, (Folder, Config, Processed), grid.Layers, grid.Target);
         if (grid.Positions is [MemoryPositions.Entity] && !Pairs.Any(p => p.HasEntity))
             throw new UserException($"{Quoted.Path(File)}: no prompt contains its obscure_entity, so "
                 + $"{Field.Of(nameof(GridRequest.Position))} entity has no positions");

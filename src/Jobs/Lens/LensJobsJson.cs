@@ -16,4 +16,6 @@ namespace HeadTap.Jobs;
 [JsonSerializable(typeof(LensMemoryAllResult))]
 [JsonSerializable(typeof(LensConvertResult))]
 [JsonSerializable(typeof(LensImportResult))]
+[JsonSerializable(typeof(LensExportResult))]
+[JsonSerializable(typeof(LensMergeResult))]
 public sealed partial class LensJobsJson : JsonSerializerContext;

@@ -171,7 +171,7 @@ public static class LensMemoryJob
         LensPlaces places = options.Places.Read(options.Model, config);
         if (!places.Source.ReadsHeads)
             throw new UserException(
-                "a tuned lens reads the residual stream, not heads; expected a lens of heads");
+                "this lens reads the residual stream, not heads; expected a lens of heads");
         EditPositions positions = options.Positions(config);
         if (options.EditOut is { } spec)
             OutputFile.Require(spec);

@@ -42,7 +42,7 @@ public sealed record LensPlaceRequest
             throw new UserException($"{Field.Of(nameof(Top))} is {Top}; expected 1 to {config.VocabSize}");
         bool every = Head is null || Head == EveryHead;
         if (!source.ReadsHeads && !every)
-            throw new UserException("a tuned lens reads the residual stream, not heads; leave "
+            throw new UserException("this lens reads the residual stream, not heads; leave "
                 + $"{Field.Of(nameof(Head))} out");
         int[] layers = Layer == "all" ? [.. source.Layers]
             : Numbers(nameof(Layer), Layer, config.Layers, "all");

@@ -69,6 +69,11 @@ public sealed record LensReadResult(string ModelHash, string Lens, IReadOnlyList
     [JsonIgnore]
     public string LensLine { get; init; } = "";
 
+    /// <summary>Whether <see cref="Layers"/> are readings of the residual stream, not of the heads'
+    /// sum.</summary>
+    [JsonIgnore]
+    public bool ReadsStream { get; init; }
+
     /// <summary>Whether the lens is the logit lens itself.</summary>
     [JsonIgnore]
     public bool IsLogitLens { get; init; }
@@ -177,6 +182,7 @@ sealed record LensReadFindings(LensPlaces Places, LensText Text, IReadOnlyList<i
             (own, plain) => Place(l.Learned.Layer, own.Head, own.Words, plain.Words)))])
     {
         LensLine = Places.Text, IsLogitLens = Places.Source.IsBaseline,
+        ReadsStream = Places.Source.ReadsStream,
     };
 
     static JsonArray Numbers(IEnumerable<int> numbers) => [.. numbers.Select(n => (JsonNode)n)];

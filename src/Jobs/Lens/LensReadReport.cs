@@ -18,13 +18,15 @@ static class LensReadReport
         var report = new HtmlReport(
             heads ? "What attention heads write" : "What the stream says, layer by layer");
         report.Paragraph($"The model's next token at each position of a prompt, and the tokens that "
-            + (heads ? "each head points at there" : "the stream before each layer points at there")
+            + (heads ? "each head points at there" : $"the stream {Side(places)} each layer points at there")
             + ". Choose a position by a click or with the arrow keys; rest on a cell for its tokens.");
         report.Widget(Style, Markup, Script, Data(found));
         report.Paragraph("A cell shows the token with the largest lens logit, and the favour: the lens logit "
             + "of the model's own next token less the mean over the vocabulary. Orange cells favour that "
             + "token, blue ones are against it, stronger the larger at this position."
-            + (heads ? " \"all\" is what the lens makes of all heads of the layer together." : ""));
+            + (!heads ? "" : places.Source.ReadsStream
+                ? " \"stream\" is the residual stream after the layer's attention."
+                : " \"all\" is what the lens makes of all heads of the layer together."));
         report.Heading($"Position {found.Position}, after \"{found.Text.Of(found.Tokens[found.Position])}\"");
         report.Table(["the model's next token", "probability#", "logit#"], found.Own.Select(t =>
             (IReadOnlyList<string>)[found.Text.Visible(t.Id), $"{t.Probability:P2}", $"{t.Logit:0.00}"]));
@@ -41,6 +43,9 @@ static class LensReadReport
         ]);
         return report;
     }
+
+    static string Side(LensPlaces places)
+        => places.Source.Options.Kind == LensKind.Tuned ? "before" : "after";
 
     static IEnumerable<IReadOnlyList<string>> Rows(
         LayerReading learned, LayerReading baseline, LensReadFindings found, bool both)
@@ -79,7 +84,8 @@ static class LensReadReport
             ["start"] = found.Position,
             ["layers"] = List(found.Places.Request.Layers, l => l),
             ["columns"] = List<string>(found.Places.Source.ReadsHeads
-                ? [.. found.Places.Request.Heads.Select(h => $"head {h}"), "all"] : ["stream"],
+                ? [.. found.Places.Request.Heads.Select(h => $"head {h}"),
+                    found.Places.Source.ReadsStream ? "stream" : "all"] : ["stream"],
                 c => c),
             ["model"] = List(found.Readings.Model, words
                 => List(words, t => new JsonArray(Id(t.Id), Math.Round(t.Probability, 4)))),

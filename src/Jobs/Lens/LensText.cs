@@ -51,6 +51,7 @@ public sealed class LensText(ByteBpeTokenizer? tokenizer)
     static string Kind(LensOptions lens) => lens.Kind switch
     {
         LensKind.LowRank => $"low-rank lens (rank {lens.Rank})",
+        LensKind.Jacobian => $"jacobian lens ({lens.Site?.Word()})",
         _ => $"{Word(lens.Kind)} lens",
     };
 }

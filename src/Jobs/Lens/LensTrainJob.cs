@@ -34,6 +34,21 @@ public sealed record LensTrainedResult(bool Complete, double Seconds, IReadOnlyL
     /// <summary>Token id before each document; null for none.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public int? Bos { get; init; }
+
+    /// <summary>The stream that a Jacobian lens reads; null for other kinds.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Site { get; init; }
+
+    /// <summary>Number of prompts that a Jacobian lens is the mean of; null for other kinds.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? Prompts { get; init; }
+
+    /// <summary>
+    /// Relative step of a Jacobian lens, as a mean over the last 10 prompts; null for other kinds and for one
+    /// prompt.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public double? Delta { get; init; }
 }
 
 /// <summary>The memory that a training needs.</summary>
@@ -62,6 +77,9 @@ public static class LensTrainJob
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(context);
         ModelConfig config = ModelFolder.ReadConfig(options.Model);
+        if (options.Kind == JacobianTrainJob.Kind)
+            return JacobianTrainJob.Run(options, config, context);
+        options.Jacobian.RequireNone();
         LensOptions lens = options.Lens(config);
         int[] layers = options.LayersOf(config);
         ModelText text = ModelText.Open(options.Model, config, options.Texts.Rules, context);

@@ -17,22 +17,35 @@ public sealed record LensTrainOptions
     /// <summary>Layers: all, or numbers from 0 separated by commas.</summary>
     public string Layers { get; init; } = "all";
 
-    /// <summary>Kind of lens: head, thin, low-rank, shared, residual or tuned.</summary>
+    /// <summary>Kind of lens: head, thin, low-rank, shared, residual, tuned or jacobian.</summary>
     public string Kind { get; init; } = "head";
 
     /// <summary>Rank of the kind low-rank.</summary>
     public int Rank { get; init; } = 64;
 
-    /// <summary>First values: folded (W_U with the final LayerNorm), raw (W_U as it is) or zero.</summary>
+    /// <summary>
+    /// First values: folded (W_U with the final LayerNorm), raw (W_U as it is), zero, or jacobian (W_U J of
+    /// <see cref="InitLens"/>).
+    /// </summary>
     public string Init { get; init; } = "folded";
+
+    /// <summary>
+    /// Folder of a Jacobian lens: at resid_mid for lenses of heads, at resid_post for a tuned lens; null for
+    /// other first values.
+    /// </summary>
+    public string? InitLens { get; init; }
 
     /// <summary>First bias of each head: b_U (per-head) or b_U / H (divided).</summary>
     public string Bias { get; init; } = "per-head";
 
     /// <summary>
-    /// Positions of a row to train on: last (without padding), all, or a number of them drawn at random.
+    /// Positions of a row to train on: last (without padding), all, or a number of them drawn at random; null
+    /// for last. Of the kind jacobian: published (16 to T - 2) or all; null for published.
     /// </summary>
-    public string Positions { get; init; } = "last";
+    public string? Positions { get; init; }
+
+    /// <summary>Options of the kind jacobian.</summary>
+    public JacobianRequest Jacobian { get; init; } = new();
 
     /// <summary>Number of optimiser steps; 0 writes the untrained lens.</summary>
     public int Steps { get; init; } = 500;
@@ -128,7 +141,7 @@ public sealed record LensTrainOptions
                 "residual" => LensKind.Residual,
                 "tuned" => LensKind.Tuned,
                 _ => throw new UserException($"{Field.Of(nameof(Kind))} is {Quoted.Name(Kind)}; expected "
-                    + "head, thin, low-rank, shared, residual or tuned"),
+                    + "head, thin, low-rank, shared, residual, tuned or jacobian"),
             },
             Rank = Rank,
             Initial = Init switch
@@ -136,9 +149,13 @@ public sealed record LensTrainOptions
                 "folded" => LensInitial.Folded,
                 "raw" => LensInitial.Raw,
                 "zero" => LensInitial.Zero,
+                "jacobian" => LensInitial.Jacobian,
                 _ => throw new UserException($"{Field.Of(nameof(Init))} is {Quoted.Name(Init)}; expected "
-                    + "folded, raw or zero"),
+                    + "folded, raw, zero or jacobian"),
             },
+            InitialLens = InitLens,
+            InitialHash = InitLens is null ? null
+                : FileHash.Sha256(Path.Combine(InitLens, LensFolder.WeightsFile)),
             Bias = Bias switch
             {
                 "per-head" => LensBias.PerHead,
@@ -148,6 +165,7 @@ public sealed record LensTrainOptions
             },
         };
         lens.RequireFits(config);
+        JacobianInitial.Require(this, lens, config);
         return lens;
     }
 
@@ -174,7 +192,7 @@ public sealed record LensTrainOptions
         BatchRows = BatchRows,
         Accumulation = Accumulation,
         TokensPerRow = TokensPerRow,
-        Positions = PositionChoice.Parse(Positions),
+        Positions = PositionChoice.Parse(Positions ?? "last"),
         Optimizer = new AdamWOptions
         {
             LearningRate = LearningRate, Beta1 = Beta1, Beta2 = Beta2, Epsilon = Epsilon,

@@ -29,6 +29,7 @@ static class JobEdits
         var hashes = new Dictionary<string, string>();
         Edit[] edits = [.. EditSpec.Read(file, tokenizer is null ? null : text => tokenizer.Encode(text))
             .Select(edit => Hashed(edit, hashes))];
+        RequireLenses(edits, model, config, processed);
         foreach (Edit edit in edits)
             edit.Validate(config);
         if (Idle(edits) is { } idle)
@@ -87,21 +88,34 @@ static class JobEdits
 
     static string? Idle(Edit edit) => (edit.Operation, edit.Alpha, edit.Value) switch
     {
-        (EditOperation.Add or EditOperation.ProjectOut, 0f, _) or (EditOperation.Scale, 1f, _)
+        (EditOperation.Add or EditOperation.ProjectOut or EditOperation.Swap, 0f, _)
+            or (EditOperation.Scale, 1f, _)
             => string.Create(CultureInfo.InvariantCulture, $"has alpha {edit.Alpha}"),
         (EditOperation.Add, _, ConstantValue { Value: 0 }) => "adds 0",
         (EditOperation.Add, _, InlineValue { Values: var row }) when row.All(v => v == 0) => "adds zeros",
         _ => null,
     };
 
+    // A Jacobian belongs to one model and to its raw weights.
+    static void RequireLenses(Edit[] edits, string model, ModelConfig config, bool? processed)
+    {
+        string[] lenses = [.. edits.SelectMany(e => new[] { e.Value, e.To }).OfType<JacobianValue>()
+            .Select(value => value.Lens).Distinct()];
+        foreach (string lens in lenses)
+            JacobianDirections.Require(lens, model, config, processed is true);
+    }
+
     // So that an output names what it was made from.
     static Edit Hashed(Edit edit, Dictionary<string, string> hashes)
     {
-        return edit.Value switch
+        return edit with { Value = Named(edit.Value), To = Named(edit.To) };
+
+        EditValue? Named(EditValue? value) => value switch
         {
-            DataMeanValue mean => edit with { Value = mean with { Sha256 = Of(mean.Path) } },
-            FileValue file => edit with { Value = file with { Sha256 = Of(file.Path) } },
-            _ => edit,
+            DataMeanValue mean => mean with { Sha256 = Of(mean.Path) },
+            FileValue file => file with { Sha256 = Of(file.Path) },
+            JacobianValue jacobian => jacobian with { Sha256 = Of(jacobian.WeightsPath) },
+            _ => value,
         };
 
         // Many edits may read one file.

@@ -98,7 +98,7 @@ public static class AblationCheck
         ArgumentNullException.ThrowIfNull(layers);
         if (!source.ReadsHeads)
             throw new UserException(
-                "a tuned lens reads the residual stream: it calls no head responsible; leave the check out");
+                "this lens reads the residual stream: it calls no head responsible; leave the check out");
         if (layers.Count * H < 2)
             throw new UserException("one head alone has no other to be held against; expected more layers");
     }

@@ -94,6 +94,8 @@ sealed class LayerEvaluation : IDisposable
             return Logits(head, Normal(at.After!));
         if (Lens.Options.Kind == LensKind.Tuned)
             return Logits(head, Normal(at.Before!));
+        if (Lens is JacobianLens jacobian)
+            return Logits(head, Normal(jacobian.Stream(at)));
         LayerLens untrained = _untrained[_layer];
         untrained.Features(at, results);
         return Logits(untrained.Map, results);

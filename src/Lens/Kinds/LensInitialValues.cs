@@ -16,14 +16,14 @@ sealed class LensInitialValues
     readonly LanguageModel _model;
     readonly LensOptions _options;
     readonly float[] _weight, _bias; // [V, C], [V]
-    readonly Lazy<float[]> _directions;
+    readonly Lazy<float[]> _directions; // of W_U; of a Jacobian's W_U J they are made for each layer
 
     internal LensInitialValues(LanguageModel model, LensOptions options)
     {
         (_model, _options) = (model, options);
         (_weight, _bias) = options.Initial switch
         {
-            LensInitial.Folded => WeightProcessing.Unembedding(model),
+            LensInitial.Folded or LensInitial.Jacobian => WeightProcessing.Unembedding(model),
             LensInitial.Raw => (model.Weights.Head.ToArray(),
                 model.Weights.HeadBias?.ToArray() ?? new float[model.Config.VocabSize]),
             _ => (new float[model.Weights.Head.Length], new float[model.Config.VocabSize]),
@@ -41,40 +41,87 @@ sealed class LensInitialValues
     /// <summary>Writes the initial parameters of a lens.</summary>
     internal void Write(LayerLens lens)
     {
+        if (lens is TunedLens)
+        {
+            if (_options.Initial == LensInitial.Jacobian)
+                WriteTuned(lens);
+            return;
+        }
         int V = _model.Config.VocabSize, C = _model.Config.Width, H = _model.Config.Heads;
         Tensor? weight = lens.Parameters.FirstOrDefault(p => p.Name == "weight")?.Value;
+        float[] first = WeightOf(lens.Layer);
         switch (lens)
         {
             case HeadLens:
                 using (var arena = new TensorArena(_model.Device, _weight.Length + 64L, Purpose))
                 {
-                    Tensor columns = arena.Upload("W_U", _weight, V, C);
+                    Tensor columns = arena.Upload("W_U", first, V, C);
                     for (int h = 0; h < H; h++)
                         _model.Ops.WriteColumns(columns, weight!.Reshape(V, H * C), h * C);
                 }
                 break;
             case ThinLens:
-                ThroughProjection(lens, weight!);
+                ThroughProjection(lens, first, weight!);
                 break;
             case SharedLens:
-                weight!.Upload(_weight);
+                weight!.Upload(first);
                 break;
             case ResidualLens:
                 using (var arena = new TensorArena(_model.Device, 2L * V * C + 64, Purpose))
                 {
                     Tensor heads = arena.Cut("of z", V, C);
-                    ThroughProjection(lens, heads);
+                    ThroughProjection(lens, first, heads);
                     Tensor flat = weight!.Reshape(V, 2 * C);
-                    _model.Ops.WriteColumns(arena.Upload("of the stream", _weight, V, C), flat, 0);
+                    _model.Ops.WriteColumns(arena.Upload("of the stream", first, V, C), flat, 0);
                     _model.Ops.WriteColumns(heads, flat, C);
                 }
                 break;
             case LowRankLens:
-                WriteLowRank(lens, weight!);
+                WriteLowRank(lens, first, weight!);
                 break;
         }
-        if (lens is not TunedLens && lens.Parameters.FirstOrDefault(p => p.Name == "bias") is { } bias)
+        if (lens.Parameters.FirstOrDefault(p => p.Name == "bias") is { } bias)
             bias.Value.Upload(SumOfBiases(lens));
+    }
+
+    // W_U [V, C], or W_U J: (h J^T) W_U^T = h (W_U J)^T.
+    float[] WeightOf(int layer)
+    {
+        if (_options.Initial != LensInitial.Jacobian)
+            return _weight;
+        int V = _model.Config.VocabSize, C = _model.Config.Width;
+        using var arena = new TensorArena(_model.Device, (2L * V + C) * C + 64, Purpose);
+        Tensor behind = arena.Cut("W_U J", V, C);
+        _model.Ops.MatMul(arena.Upload("W_U", _weight, V, C),
+            arena.Upload("J", Jacobian(layer, JacobianSite.ResidMid), C, C), null, behind);
+        return behind.ToArray();
+    }
+
+    // x + W x + b = J x: W = J - I of the stream before the layer. Before layer 0 no block has written, and
+    // the lens begins as the logit lens.
+    void WriteTuned(LayerLens lens)
+    {
+        if (lens.Layer == 0)
+            return;
+        int C = _model.Config.Width;
+        float[] weight = Jacobian(lens.Layer - 1, JacobianSite.ResidPost);
+        for (int c = 0; c < C; c++)
+            weight[c * (C + 1)] -= 1f;
+        lens.Parameters.Single(p => p.Name == "weight").Value.Upload(weight);
+    }
+
+    float[] Jacobian(int layer, JacobianSite site)
+    {
+        string folder = _options.InitialLens
+            ?? throw new InvalidOperationException("These first values need the folder of a lens.");
+        float[] values = new float[_model.Config.Width * _model.Config.Width];
+        using SafetensorsReader reader =
+            SafetensorsReader.Open(Path.Combine(folder, LensFolder.WeightsFile));
+        if (LensFolder.ReadFacts(folder).Lens.Site != site)
+            throw new UserException($"{Quoted.Path(folder)}: the lens does not read {site.Word()}, which "
+                + "these first values need");
+        reader.Read(LensFolder.Name(layer, "jacobian"), values);
+        return values;
     }
 
     float[] SumOfBiases(LayerLens lens)
@@ -84,20 +131,21 @@ sealed class LensInitialValues
     }
 
     // B_h = W_O,h W_U: [V, C] times [C, C] transposed.
-    void ThroughProjection(LayerLens lens, Tensor into)
+    void ThroughProjection(LayerLens lens, float[] first, Tensor into)
     {
         using var arena = new TensorArena(_model.Device, _weight.Length + 64L, Purpose);
-        Tensor weight = arena.Upload("W_U", _weight, _model.Config.VocabSize, _model.Config.Width);
+        Tensor weight = arena.Upload("W_U", first, _model.Config.VocabSize, _model.Config.Width);
         _model.Ops.MatMulTransposed(weight, lens.Block.ProjWeight,
             into.Reshape(_model.Config.VocabSize, _model.Config.Width));
     }
 
     // U = E, the r directions of the stream that carry most of W_U, and P = E^T W_U, so U P is the best
     // approximation of W_U with rank r.
-    void WriteLowRank(LayerLens lens, Tensor weight)
+    void WriteLowRank(LayerLens lens, float[] first, Tensor weight)
     {
         int V = _model.Config.VocabSize, C = _model.Config.Width, H = _model.Config.Heads, r = _options.Rank;
-        float[] directions = _directions.Value; // [C, r]
+        float[] directions = ReferenceEquals(first, _weight) ? _directions.Value // [C, r]
+            : Directions(first);
         Tensor down = lens.Parameters.Single(p => p.Name == "down").Value;
         for (int h = 0; h < H; h++)
             down.Slice("U of a head", (long)h * C * r, C, r).Upload(directions);
@@ -106,7 +154,7 @@ sealed class LensInitialValues
         using var arena = new TensorArena(
             _model.Device, (long)V * (C + r) + C * r + 64, Purpose);
         Tensor projected = arena.Cut("W_U E", V, r);
-        _model.Ops.MatMul(arena.Upload("W_U", _weight, V, C), arena.Upload("E", directions, C, r), null,
+        _model.Ops.MatMul(arena.Upload("W_U", first, V, C), arena.Upload("E", directions, C, r), null,
             projected);
         for (int h = 0; h < H; h++)
             _model.Ops.WriteColumns(projected, weight.Reshape(V, H * r), h * r);

@@ -37,6 +37,12 @@ public enum LensKind
     /// </summary>
     Tuned,
 
+    /// <summary>
+    /// The mean derivative of the last residual stream by a layer's, followed by the model's final LayerNorm
+    /// and unembedding (Gurnee et al. 2026). It is fitted from gradients and not trained.
+    /// </summary>
+    Jacobian,
+
     /// <summary>The logit lens: heads' results times the model's unembedding; nothing is learned.</summary>
     Logit,
 }
@@ -54,6 +60,12 @@ public enum LensInitial
 
     /// <summary>Zeros: every token is equally likely.</summary>
     Zero,
+
+    /// <summary>
+    /// The folded W_U behind a Jacobian lens, W_U J: of the layer's resid_mid for lenses of heads, of the
+    /// layer before's resid_post for a tuned lens.
+    /// </summary>
+    Jacobian,
 }
 
 /// <summary>Initial bias of each head.</summary>
@@ -75,11 +87,35 @@ public sealed record LensOptions
     /// <summary>Rank r of <see cref="LensKind.LowRank"/>; 1 to C.</summary>
     public int Rank { get; init; } = 64;
 
-    /// <summary>Initial weights; a tuned lens always begins as the logit lens.</summary>
+    /// <summary>
+    /// Initial weights; a tuned lens begins as the logit lens unless they are
+    /// <see cref="LensInitial.Jacobian"/>.
+    /// </summary>
     public LensInitial Initial { get; init; }
+
+    /// <summary>
+    /// Folder of the lens of <see cref="LensInitial.Jacobian"/>; null for others, and for a lens that was
+    /// read from its file.
+    /// </summary>
+    [JsonIgnore]
+    public string? InitialLens { get; init; }
+
+    /// <summary>SHA-256 of that lens' file; null for others.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? InitialHash { get; init; }
 
     /// <summary>Initial bias of each head.</summary>
     public LensBias Bias { get; init; }
+
+    /// <summary>
+    /// The stream that a lens of kind <see cref="LensKind.Jacobian"/> reads; null for other kinds.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public JacobianSite? Site { get; init; }
+
+    /// <summary>Whether the lens gives logits for single heads.</summary>
+    [JsonIgnore]
+    public bool ReadsHeads => Kind != LensKind.Tuned && Site != JacobianSite.ResidPost;
 
     /// <summary>
     /// The untrained lens that a trained lens is compared with; it reads the same activations.
@@ -87,7 +123,8 @@ public sealed record LensOptions
     [JsonIgnore]
     public LensOptions Untrained => new()
     {
-        Kind = Kind is LensKind.Tuned or LensKind.Residual ? Kind : LensKind.Logit,
+        Kind = Kind is LensKind.Tuned or LensKind.Residual or LensKind.Jacobian ? Kind : LensKind.Logit,
+        Site = Site,
     };
 
     /// <summary>Checks that a model can have such a lens.</summary>
@@ -99,6 +136,9 @@ public sealed record LensOptions
         if (Kind == LensKind.LowRank && (Rank < 1 || Rank > config.Width))
             throw new UserException($"{Field.Of(nameof(Rank))} is {Rank}; expected 1 to the model's width "
                 + $"{config.Width}");
+        if (Kind == LensKind.Jacobian == Site is null)
+            throw new UserException("a Jacobian lens reads one of the sites resid_mid and resid_post, and no "
+                + "other kind has a site");
         if (Kind == LensKind.Logit && Initial == LensInitial.Zero)
             throw new UserException("a logit lens of zeros says nothing; expected folded or raw");
     }

@@ -39,7 +39,10 @@ public sealed class LensSet : IDisposable
         LensSet lens = Empty(model, options, layers, positions);
         try
         {
-            if (options.Kind != LensKind.Logit)
+            if (options.Kind == LensKind.Jacobian)
+                foreach (int layer in layers)
+                    ((JacobianLens)lens[layer]).SetIdentity();
+            else if (options.Kind != LensKind.Logit)
             {
                 var values = new LensInitialValues(model, options);
                 foreach (int layer in layers)
@@ -137,6 +140,7 @@ public sealed class LensSet : IDisposable
             LensKind.Shared => new SharedLens(model, options, layer, arena),
             LensKind.Residual => new ResidualLens(model, options, layer, arena, positions),
             LensKind.Tuned => new TunedLens(model, options, layer, arena, positions),
+            LensKind.Jacobian => new JacobianLens(model, options, layer, arena, positions),
             _ => new UnembeddingLens(model, options, layer, arena.Cut("W_U", model.Config.VocabSize,
                 model.Config.Width), arena.Cut("b_U", model.Config.VocabSize)),
         };

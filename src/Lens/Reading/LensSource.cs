@@ -34,14 +34,19 @@ public sealed class LensSource
     public LensMetadata? Facts { get; }
 
     /// <summary>Whether the lens gives logits for single heads.</summary>
-    public bool ReadsHeads => Options.Kind != LensKind.Tuned;
+    public bool ReadsHeads => Options.ReadsHeads;
+
+    /// <summary>
+    /// Whether the reading of a whole layer is that of the residual stream, not of the sum of its heads.
+    /// </summary>
+    public bool ReadsStream => Options.Kind is LensKind.Tuned or LensKind.Jacobian;
 
     /// <summary>
     /// The untrained lens that readings of this lens are compared with: the model's own unembedding of what
-    /// heads write or, for a tuned lens, of the stream.
+    /// heads write or, for a tuned or Jacobian lens, of the stream.
     /// </summary>
-    public LensOptions Baseline
-        => new() { Kind = Options.Kind == LensKind.Tuned ? LensKind.Tuned : LensKind.Logit };
+    public LensOptions Baseline => Options.Kind is LensKind.Tuned or LensKind.Jacobian ? Options.Untrained
+        : new() { Kind = LensKind.Logit };
 
     /// <summary>Whether the lens is its own baseline, as the logit lens is.</summary>
     public bool IsBaseline => _folder is null;

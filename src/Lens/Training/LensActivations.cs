@@ -107,7 +107,7 @@ public sealed class LensActivations : IDisposable
         Tensor? At(SiteKind kind) => _gathered.TryGetValue(new Site(kind, layer), out Tensor? t)
             ? t.SliceRows(first, count) : null;
         return new LensInputs(At(SiteKind.Z) ?? throw new ArgumentException($"layer {layer} is not read."),
-            At(SiteKind.ResidPre), At(SiteKind.ResidMid));
+            At(SiteKind.ResidPre), At(SiteKind.ResidMid)) { Post = At(SiteKind.ResidPost) };
     }
 
     /// <summary>Returns what the lens of a layer reads at all gathered positions.</summary>
@@ -123,9 +123,15 @@ public sealed class LensActivations : IDisposable
     void Gather(IndexTensor ids, Site site, Tensor into)
     {
         int C = into.Columns;
-        Tensor values = _session.Recordings[site].Tensor!;
-        _model.Ops.Gather(ids, values.Reshape(checked((int)(values.Length / C)), C),
-            into.SliceRows(Count, checked((int)ids.Length)));
+        Tensor chosen = into.SliceRows(Count, checked((int)ids.Length));
+        Recording recording = _session.Recordings[site];
+        if (recording.Tensor is { } values)
+        {
+            _model.Ops.Gather(ids, values.Reshape(checked((int)(values.Length / C)), C), chosen);
+            return;
+        }
+        float[] host = recording.ToArray(); // an edit of the next block's stream uses the same memory
+        chosen.Upload([.. ids.ToArray().SelectMany(id => host.AsSpan(id * C, C).ToArray())]);
     }
 
     static (Tensor Target, IndexTensor Ids, Dictionary<Site, Tensor> Gathered) Cut(

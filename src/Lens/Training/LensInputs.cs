@@ -10,6 +10,9 @@ namespace HeadTap.Lens;
 /// it.</param>
 public sealed record LensInputs(Tensor Z, Tensor? Before, Tensor? After)
 {
+    /// <summary>[n, C]: hook_resid_post, the stream out of the layer; null if no lens reads it.</summary>
+    public Tensor? Post { get; init; }
+
     /// <summary>Number of positions, n.</summary>
     public int Count => Z.Rows;
 
@@ -18,6 +21,7 @@ public sealed record LensInputs(Tensor Z, Tensor? Before, Tensor? After)
     {
         LensKind.Residual => [SiteKind.Z, SiteKind.ResidPre, SiteKind.ResidMid],
         LensKind.Tuned => [SiteKind.Z, SiteKind.ResidPre],
+        LensKind.Jacobian => [SiteKind.Z, SiteKind.ResidMid, SiteKind.ResidPost],
         _ => [SiteKind.Z],
     };
 }

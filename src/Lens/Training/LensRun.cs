@@ -52,7 +52,7 @@ public sealed class LensRun
 
     static readonly string[] s_progress = [CheckpointFile, MetricsFile, LensFolder.WeightsFile];
 
-    const long UnigramTokens = 1_000_000;
+    internal const long UnigramTokens = 1_000_000;
     const int FewestDocuments = 20;
 
     readonly LanguageModel _model;

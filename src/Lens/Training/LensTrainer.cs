@@ -35,8 +35,8 @@ public sealed class LensTrainer : IDisposable
     {
         ArgumentNullException.ThrowIfNull(lens);
         ArgumentNullException.ThrowIfNull(options);
-        if (lens.Options.Kind == LensKind.Logit)
-            throw new UserException("a logit lens has nothing to train");
+        if (lens.Options.Kind is LensKind.Logit or LensKind.Jacobian)
+            throw new UserException("a logit lens or a Jacobian lens has nothing to train");
         (Lens, _options, _rows) = (lens, options, rows);
         LanguageModel model = lens.Model;
         int positions = options.PositionsAtOnce(model.Config);

@@ -165,7 +165,7 @@ sealed class DecoderBackward(LanguageModel model, DecoderActivations a, PassCont
     void HeadResults(int l, NamedBlock<Tensor> w, NamedBlock<Tensor?> g, Tensor dOut)
     {
         int H = model.Config.Heads, C = model.Config.Width, rows = dOut.Rows;
-        Tensor dResult = pass.Memory.Cut($"gradient of the results of block {l}", rows, H * C);
+        Tensor dResult = pass.Memory.Keep($"gradient of the results of block {l}", rows, H * C);
         for (int h = 0; h < H; h++) // attn_out is a sum, so each head's result has attn_out's gradient
             ops.WriteColumns(dOut, dResult, h * C);
         At(SiteKind.Result, l, dResult);

@@ -38,8 +38,8 @@ sealed class CompiledEdits : IDisposable
         ILookup<Site, PreparedEdit> sites = pending.ToLookup(p => p.Site);
         Site[] stored = [.. sites.Select(s => s.Key).Where(s => storing && CanStore(s, sites))];
         int rows = batch.B * batch.T;
-        _arena = new TensorArena(model.Device, pending.Sum(p => (long)p.RowIds.Length + p.Values.Length
-            + p.Width + 64 + (stored.Contains(p.Site) ? FusedZEdits.Floats(rows) : 0)), "edits");
+        _arena = new TensorArena(model.Device, pending.Sum(p => p.Floats
+            + (stored.Contains(p.Site) ? FusedZEdits.Floats(rows) : 0)), "edits");
         foreach (IGrouping<Site, PreparedEdit> site in sites)
             if (stored.Contains(site.Key))
                 _stored[site.Key] = Store(site, rows);
@@ -104,9 +104,13 @@ sealed class CompiledEdits : IDisposable
     List<PreparedEdit> Prepare(Edit given)
     {
         var pending = new List<PreparedEdit>();
-        (float[] Values, int[] Shape)? value = given.Value?.Resolve(_model);
+        EditValue? last = null;
+        (float[] Values, int[] Shape)? value = null;
         foreach (Site site in given.Site.In(_model.Config))
         {
+            EditValue? here = given.Value?.ForSite(site);
+            if (!ReferenceEquals(here, last)) // most values are the same at all sites, and read once
+                (last, value) = (here, here?.Resolve(_model));
             SiteLayout layout = SiteLayout.Of(site.Kind, _model.Config, _batch.B, _batch.T, _batch.Keys);
             Edit edit = value is { Shape.Length: > 0, Values.Length: var length }
                 ? EditValues.OfEachHead(given, layout, length) : given;
@@ -120,7 +124,11 @@ sealed class CompiledEdits : IDisposable
                     int[] ids = [.. rows.Select(r => RowId(r, layout))];
                     if (ids.Length > 0)
                         pending.Add(new PreparedEdit(edit, site, layout.Stride,
-                            layout.Column + columns.Column, width, step, rows, ids, values, perRow));
+                            layout.Column + columns.Column, width, step, rows, ids, values, perRow)
+                        {
+                            To = edit.To is not { } to ? [] : EditValues.Fit(edit, site, layout,
+                                to.ForSite(site).Resolve(_model), rows, columns, width).Values,
+                        });
                 }
         }
         return pending;
@@ -175,6 +183,10 @@ sealed class CompiledEdits : IDisposable
                 p.PerRow ? [p.RowIds.Length, p.Width] : [p.Width]);
         Tensor? mean = p.Edit.Operation == EditOperation.Mean
             ? _arena.Cut("mean of edited rows", p.Width) : null;
-        return new EditStep(p, ids, values, mean);
+        return new EditStep(p, ids, values, mean)
+        {
+            Swap = p.To.Length == 0 ? null
+                : new DirectionSwap(_arena, ids, p.Values, p.To, p.Edit.Alpha),
+        };
     }
 }

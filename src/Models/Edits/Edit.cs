@@ -30,6 +30,12 @@ public enum EditOperation
 
     /// <summary>Whatever a C# function makes of x; such an edit cannot be saved.</summary>
     Call,
+
+    /// <summary>
+    /// x + alpha · &lt;x, s&gt; (t - s) with s the value and t <see cref="Edit.To"/>, each divided by its
+    /// norm: alpha 1 puts what x has along s along t.
+    /// </summary>
+    Swap,
 }
 
 /// <summary>A change to the values at one or more sites, in force while it is attached to a model.</summary>
@@ -45,10 +51,13 @@ public sealed record Edit
     /// <summary>The change to the values.</summary>
     public required EditOperation Operation { get; init; }
 
-    /// <summary>The value of Add, Replace, ProjectOut and Patch.</summary>
+    /// <summary>The value of Add, Replace, ProjectOut, Swap and Patch.</summary>
     public EditValue? Value { get; init; }
 
-    /// <summary>The strength of Add and ProjectOut and the factor of Scale.</summary>
+    /// <summary>The second direction of Swap.</summary>
+    public EditValue? To { get; init; }
+
+    /// <summary>The strength of Add, ProjectOut and Swap and the factor of Scale.</summary>
     public float Alpha { get; init; } = 1f;
 
     /// <summary>
@@ -106,12 +115,16 @@ public sealed record Edit
         if (!float.IsFinite(Alpha))
             throw Wrong($"alpha is {Alpha}; expected a finite number");
         bool needsValue = Operation is EditOperation.Add or EditOperation.Replace or EditOperation.ProjectOut
-            or EditOperation.Patch;
+            or EditOperation.Swap or EditOperation.Patch;
+        if (Operation == EditOperation.Swap == To is null)
+            throw Wrong(To is null ? "swap needs to, the direction that takes the place of the value's"
+                : $"{EditSpec.NameOf(Operation)} takes no to");
         if (needsValue && Value is null)
             throw Wrong($"{EditSpec.NameOf(Operation)} needs a value");
         if (!needsValue && Value is not null)
             throw Wrong($"{EditSpec.NameOf(Operation)} takes no value");
-        bool usesAlpha = Operation is EditOperation.Add or EditOperation.Scale or EditOperation.ProjectOut;
+        bool usesAlpha = Operation is EditOperation.Add or EditOperation.Scale or EditOperation.ProjectOut
+            or EditOperation.Swap;
         if (!usesAlpha && Alpha != 1f)
             throw Wrong($"{EditSpec.NameOf(Operation)} takes no alpha");
         if (Operation == EditOperation.Call && Function is null)
@@ -119,9 +132,21 @@ public sealed record Edit
         if (Rows?.FirstOrDefault(r => r < 0) is < 0 || Steps?.FirstOrDefault(s => s < 0) is < 0)
             throw Wrong("rows and steps count from 0");
         ValidateSelection();
-        int[]? shape = Value?.ShapeFor(config);
         foreach (Site site in sites)
-            ValidateAt(site, config, shape);
+        {
+            ValidateAt(site, config, Value?.ForSite(site).ShapeFor(config));
+            if (To is not null)
+                ValidateSwap(site, config, To.ForSite(site).ShapeFor(config));
+        }
+    }
+
+    void ValidateSwap(Site site, ModelConfig config, int[]? shape)
+    {
+        SiteLayout layout = SiteLayout.Of(site.Kind, config, 1, 1);
+        if (layout.Heads > 1 || !layout.Dense || layout.HeadsInRows || Neurons is not null)
+            throw Wrong("swap needs whole rows of a site without heads, such as a stream");
+        if (shape is not [var length] || length != layout.Width)
+            throw Wrong($"its to is not one row of {layout.Width} numbers, which {site} has");
     }
 
     void ValidateSelection()

@@ -16,6 +16,7 @@ public static class EditSpec
     [
         ("add", EditOperation.Add), ("replace", EditOperation.Replace), ("scale", EditOperation.Scale),
         ("zero", EditOperation.Zero), ("mean", EditOperation.Mean), ("project_out", EditOperation.ProjectOut),
+        ("swap", EditOperation.Swap),
         ("patch", EditOperation.Patch),
     ];
 
@@ -74,7 +75,7 @@ public static class EditSpec
     {
         string source = values.Source;
         RequireOnly(json, source, "site", "op", "alpha", "head", "heads", "neurons", "positions", "rows",
-            "steps", "value");
+            "steps", "value", "to");
         var fields = new JsonFields(source, json);
         string op = fields.Text("op", "");
         (string name, EditOperation operation) = Operations.FirstOrDefault(o => o.Name == op);
@@ -96,6 +97,7 @@ public static class EditSpec
             Rows = Integers(json, "rows", source),
             Steps = Integers(json, "steps", source),
             Value = json.TryGetProperty("value", out JsonElement value) ? values.Read(value) : null,
+            To = json.TryGetProperty("to", out JsonElement to) ? values.Read(to) : null,
         };
     }
 
@@ -139,7 +141,7 @@ public static class EditSpec
     static JsonNode One(Edit edit, string? folder)
     {
         if (!float.IsFinite(edit.Alpha)
-            || (edit.Value is InlineValue { Values: var v } && !v.All(float.IsFinite))
+            || new[] { edit.Value, edit.To }.Any(v => v is InlineValue i && !i.Values.All(float.IsFinite))
             || (edit.Value is ConstantValue { Value: var one } && !float.IsFinite(one)))
             throw edit.Wrong("a number that is not finite cannot be written");
         string op = Operations.FirstOrDefault(o => o.Operation == edit.Operation).Name
@@ -165,6 +167,8 @@ public static class EditSpec
             json["steps"] = List(steps);
         if (edit.Value is { } value)
             json["value"] = EditSpecValues.ToJson(edit, value, folder);
+        if (edit.To is { } to)
+            json["to"] = EditSpecValues.ToJson(edit, to, folder);
         return json;
     }
 

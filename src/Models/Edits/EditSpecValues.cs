@@ -11,7 +11,7 @@ namespace HeadTap.Models;
 readonly record struct EditSpecValues(string Source, string? Folder, Func<string, int[]>? Encode)
 {
     const string Forms = "a number, a list of numbers, {\"unembed\": tokens}, {\"embed\": tokens}, "
-        + "{\"mean_of\": data set}, or file and tensor";
+        + "{\"jacobian\": lens and tokens}, {\"mean_of\": data set}, or file and tensor";
 
     /// <summary>Reads a value.</summary>
     /// <exception cref="UserException">It has none of the forms.</exception>
@@ -25,14 +25,16 @@ readonly record struct EditSpecValues(string Source, string? Folder, Func<string
         if (json.ValueKind != JsonValueKind.Object)
             throw Wrong($"value is {Quoted.Json(json)}; expected {Forms}");
         EditSpec.RequireOnly(json, Source,
-            "file", "tensor", "row", "position", "unembed", "embed", "mean_of", "sha256");
+            "file", "tensor", "row", "position", "unembed", "embed", "jacobian", "mean_of", "sha256");
         var fields = new JsonFields(Source, json);
         bool alone = json.EnumerateObject().Count() == 1;
         return alone && fields.Has("unembed") ? EditValue.Unembed(Tokens(json, "unembed"))
             : alone && fields.Has("embed") ? EditValue.Embed(Tokens(json, "embed"))
+            : alone && fields.Has("jacobian") ? Jacobian(json.GetProperty("jacobian"))
             : fields.Has("mean_of") && json.EnumerateObject().All(p => p.Name is "mean_of" or "sha256")
                 ? Mean(fields)
-            : !fields.Has("unembed") && !fields.Has("embed") && !fields.Has("mean_of") ? File(fields)
+            : !fields.Has("unembed") && !fields.Has("embed") && !fields.Has("jacobian")
+                && !fields.Has("mean_of") ? File(fields)
             : throw Wrong($"value needs {Forms}");
     }
 
@@ -45,6 +47,13 @@ readonly record struct EditSpecValues(string Source, string? Folder, Func<string
             InlineValue inline => new JsonArray([.. inline.Values.Select(v => (JsonNode)v)]),
             ConstantValue one => JsonValue.Create(one.Value),
             FileValue file => ToJson(file),
+            JacobianValue j => new JsonObject
+            {
+                ["jacobian"] = Hashed(new JsonObject
+                {
+                    ["lens"] = FromFolder(j.Lens), ["tokens"] = EditSpec.List(j.Tokens),
+                }, j.Sha256),
+            },
             DataMeanValue mean => Hashed(new JsonObject { ["mean_of"] = FromFolder(mean.Path) }, mean.Sha256),
             EmbeddingValue e => new JsonObject { [e.Head ? "unembed" : "embed"] = EditSpec.List(e.Tokens) },
             _ => throw edit.Wrong(
@@ -76,6 +85,16 @@ readonly record struct EditSpecValues(string Source, string? Folder, Func<string
     {
         string path = Beside(fields.Text("mean_of", ""));
         return new DataMeanValue(path) { Sha256 = Checked(fields, path) };
+    }
+
+    JacobianValue Jacobian(JsonElement json)
+    {
+        EditSpec.RequireOnly(json, Source, "lens", "tokens", "sha256");
+        var fields = new JsonFields(Source, json);
+        if (!fields.Has("lens") || !fields.Has("tokens"))
+            throw Wrong("jacobian needs lens, a folder, and tokens");
+        var value = new JacobianValue(Beside(fields.Text("lens", "")), Tokens(json, "tokens"));
+        return value with { Sha256 = Checked(fields, value.WeightsPath) };
     }
 
     // A spec from a manifest says what the file was when the output was made.

@@ -15,13 +15,24 @@ namespace HeadTap.Models;
 /// <param name="PerRow">Whether each row has values of its own.</param>
 sealed record PreparedEdit(
     Edit Edit, Site Site, int Stride, int Column, int Width, int Step, List<EditRow> Rows, int[] RowIds,
-    float[] Values, bool PerRow);
+    float[] Values, bool PerRow)
+{
+    /// <summary>[width]: the second direction of a swap; empty for other operations.</summary>
+    internal float[] To { get; init; } = [];
+
+    /// <summary>Floats of the edit on the device.</summary>
+    internal long Floats => RowIds.Length + (long)Values.Length + Width + 64
+        + (To.Length > 0 ? DirectionSwap.Floats(RowIds.Length, Width) : 0);
+}
 
 /// <summary>
 /// An edit on the device, as ops over the tensor that holds its site: x to y, and dL/dy to dL/dx.
 /// </summary>
 sealed record EditStep(PreparedEdit Plan, IndexTensor Ids, Tensor? Values, Tensor? Mean)
 {
+    /// <summary>Of a swap; null for other operations.</summary>
+    internal DirectionSwap? Swap { get; init; }
+
     /// <summary>The tensor as rows of the site's stride.</summary>
     internal Tensor Rowed(Tensor x)
         => x.Columns == Plan.Stride ? x : x.Reshape(checked((int)(x.Length / Plan.Stride)), Plan.Stride);
@@ -41,6 +52,7 @@ sealed record EditStep(PreparedEdit Plan, IndexTensor Ids, Tensor? Values, Tenso
             case EditOperation.ProjectOut:
                 ops.EditProjectOut(Ids, Values!, x, Plan.Column, e.Alpha);
                 break;
+            case EditOperation.Swap: Swap!.Forward(ops, x); break;
             default: Call(x, e.Function!); break;
         }
     }
@@ -58,6 +70,7 @@ sealed record EditStep(PreparedEdit Plan, IndexTensor Ids, Tensor? Values, Tenso
             case EditOperation.Mean: // averaging over n rows is a symmetric matrix
                 ops.EditMean(Ids, dX, Mean!, Plan.Column, Plan.Width);
                 break;
+            case EditOperation.Swap: Swap!.Backward(ops, dX); break;
             case EditOperation.ProjectOut: // so is I - alpha u uᵀ
                 ops.EditProjectOut(Ids, Values!, dX, Plan.Column, e.Alpha);
                 break;

@@ -35,12 +35,23 @@ public abstract record EditValue
     /// <summary>As <see cref="Unembed"/> with the token embedding: b W_E.</summary>
     public static EditValue Embed(params int[] tokens) => new EmbeddingValue(tokens, Head: false);
 
+    /// <summary>
+    /// As <see cref="Unembed"/>, taken back to the edited stream by its Jacobian lens: see
+    /// <see cref="JacobianValue"/>.
+    /// </summary>
+    /// <param name="lens">Folder of the lens.</param>
+    /// <param name="tokens">Token ids.</param>
+    public static EditValue Jacobian(string lens, params int[] tokens) => new JacobianValue(lens, tokens);
+
     /// <summary>Values of another run with their shape, batch axis first.</summary>
     public static EditValue Recorded(float[] values, params int[] shape) => new RecordedValue(values, shape);
 
     /// <summary>The numbers that it stands for in a model.</summary>
     /// <exception cref="UserException">There are none.</exception>
     public float[] For(LanguageModel model) => Resolve(model).Values;
+
+    /// <summary>The value for one site; most values are the same everywhere.</summary>
+    internal virtual EditValue ForSite(Site site) => this;
 
     /// <summary>The values and their shape; a vector has one extent.</summary>
     internal abstract (float[] Values, int[] Shape) Resolve(LanguageModel model);

@@ -57,7 +57,8 @@ static class EditValues
         float[] one = shape.Length == 0 ? [.. Enumerable.Repeat(values[0], width)]
             : layout.HeadsInRows ? Keys(edit, site, layout, values, width)
             : Part(edit, site, layout, values, columns);
-        return (edit.Operation == EditOperation.ProjectOut ? Unit(edit, one) : one, false);
+        return (edit.Operation is EditOperation.ProjectOut or EditOperation.Swap ? Unit(edit, one) : one,
+            false);
     }
 
     /// <summary>
@@ -98,7 +99,7 @@ static class EditValues
 
     // A whole row for a part of the columns: each takes its own numbers of it. A token's vector has no part
     // that belongs to a head.
-    static bool TakesParts(Edit edit) => edit.Value is not EmbeddingValue;
+    static bool TakesParts(Edit edit) => edit.Value is not (EmbeddingValue or JacobianValue);
 
     static string Lengths(Edit edit, SiteLayout layout)
     {
@@ -130,8 +131,8 @@ static class EditValues
 
     static void RequireRecording(Edit edit, Site site, SiteLayout layout, int[] shape, int leastKeys)
     {
-        if (edit.Operation == EditOperation.ProjectOut)
-            throw edit.Wrong("a direction to project out is one row of numbers");
+        if (edit.Operation is EditOperation.ProjectOut or EditOperation.Swap)
+            throw edit.Wrong($"a direction of {EditSpec.NameOf(edit.Operation)} is one row of numbers");
         int[] here = layout.Shape;
         bool fits = shape.Length == here.Length && shape[0] > 0;
         for (int axis = 1; fits && axis < here.Length; axis++)
@@ -149,6 +150,6 @@ static class EditValues
     {
         double norm = Math.Sqrt(values.Sum(v => (double)v * v));
         return norm > 0 ? Array.ConvertAll(values, v => (float)(v / norm))
-            : throw edit.Wrong("a direction to project out must not be zero");
+            : throw edit.Wrong($"a direction of {EditSpec.NameOf(edit.Operation)} must not be zero");
     }
 }

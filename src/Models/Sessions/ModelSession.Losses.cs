@@ -169,7 +169,7 @@ public sealed partial class ModelSession
         for (int b = 0; b < layout.B; b++)
             values.AsSpan((b * layout.T + _pass.Batch.Lengths[b]) * width,
                 (layout.T - _pass.Batch.Lengths[b]) * width).Clear();
-        Tensor dX = _pass.Memory.Cut($"gradient given at {site}", rows, width);
+        Tensor dX = _pass.Memory.Keep($"gradient given at {site}", rows, width);
         dX.Upload(values);
         _pass.BeginBackward();
         if (site.Kind != SiteKind.Logits)

@@ -43,6 +43,27 @@ public static class WeightProcessing
     }
 
     /// <summary>
+    /// Whether a model's weights look like those of <see cref="TransformerLens"/>: every gain is 1, every
+    /// shift 0, and each token's row of the unembedding has the mean 0.
+    /// </summary>
+    /// <remarks>A row of random numbers has a mean of its size divided by sqrt(C); one that was centred in
+    /// float64 has what rounding to float32 leaves.</remarks>
+    public static bool IsProcessed(LanguageModel model)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        foreach (ParameterSlice slice in model.Parameters.Slices)
+        {
+            float? unit = slice.Role.IsNormGain() ? 1f
+                : slice.Role is Role.Norm1Bias or Role.Norm2Bias or Role.FinalNormBias ? 0f : null;
+            if (unit is { } value && model.Set[slice.Name].ToArray().Any(v => v != value))
+                return false;
+        }
+        float[] head = model.Weights.Head.ToArray();
+        return head.Chunk(model.Config.Width).All(row =>
+            Math.Abs(row.Sum(v => (double)v)) <= 1e-5 * row.Sum(v => Math.Abs((double)v)));
+    }
+
+    /// <summary>
     /// The unembedding alone: LayerNorm folded in, without its mean over C, and without its mean over V.
     /// </summary>
     /// <remarks>

@@ -159,7 +159,10 @@ public class LensFolderTests
 
     static LensSet Moved(LanguageModel model, LensKind kind, int[] layers, int seed)
     {
-        LensSet lens = LensSet.Initial(model, LensKindTests.Options(kind), layers, 3);
+        LensSet lens = LensSet.Initial(model, LensKindTests.Options(kind) with
+        {
+            Site = kind == LensKind.Jacobian ? JacobianSite.ResidMid : null,
+        }, layers, 3);
         foreach (int layer in layers)
             foreach (LensParameter p in lens[layer].Parameters)
                 p.Value.Upload(Numbers.Normal(seed++, (int)p.Value.Length));

@@ -39,10 +39,15 @@ static class EditCases
     public static bool HasHeads(Site site) => site.Kind is >= SiteKind.Q and <= SiteKind.Result;
 
     /// <summary>
-    /// Whether an operation means something at a site: a direction out of minus infinity does not.
+    /// Whether an operation means something at a site: a direction out of minus infinity does not, and a swap
+    /// takes whole rows.
     /// </summary>
-    public static bool Fits(EditOperation operation, Site site)
-        => operation != EditOperation.ProjectOut || site.Kind != SiteKind.Scores;
+    public static bool Fits(EditOperation operation, Site site) => operation switch
+    {
+        EditOperation.ProjectOut => site.Kind != SiteKind.Scores,
+        EditOperation.Swap => !HasHeads(site),
+        _ => true,
+    };
 
     /// <summary>An edit of all of a site, with a value as wide as <paramref name="oneHead"/> says.</summary>
     public static Edit Of(EditOperation operation, Site site, ModelConfig config, int B, int T, bool oneHead)
@@ -60,17 +65,20 @@ static class EditCases
                 EditOperation.Add => 1.7f,
                 EditOperation.Scale => site.Kind == SiteKind.Scores ? 1.4f : -0.6f,
                 EditOperation.ProjectOut => 0.8f,
+                EditOperation.Swap => 1.3f,
                 _ => 1f,
             },
             Value = operation switch
             {
-                EditOperation.Add or EditOperation.Replace or EditOperation.ProjectOut =>
-                    EditValue.Numbers(Numbers.Normal(11, width, deviation: 0.7f)),
+                EditOperation.Add or EditOperation.Replace or EditOperation.ProjectOut
+                    or EditOperation.Swap => EditValue.Numbers(Numbers.Normal(11, width, deviation: 0.7f)),
                 EditOperation.Patch => EditValue.Recorded(
                     Numbers.Normal(12, layout.Shape.Aggregate(1, (a, n) => a * n), deviation: 0.7f),
                     layout.Shape),
                 _ => null,
             },
+            To = operation == EditOperation.Swap
+                ? EditValue.Numbers(Numbers.Normal(13, width, deviation: 0.7f)) : null,
         };
     }
 

@@ -105,6 +105,7 @@ sealed class EditOracle<TReal>(
                 EditOperation.Zero => TReal.Zero,
                 EditOperation.Mean => _means![Key(name, b)][i],
                 EditOperation.ProjectOut => before[i] - alpha * Along(before, value) * value[i],
+                EditOperation.Swap => before[i] + alpha * Along(before, value) * (To(edit)[i] - value[i]),
                 _ => TReal.IsInfinity(before[i]) ? before[i] : before[i] * before[i] / TReal.CreateChecked(2),
             };
     }
@@ -115,7 +116,8 @@ sealed class EditOracle<TReal>(
             foreach (Span s in Spans(edit, b, name, d))
             {
                 TReal alpha = TReal.CreateChecked(edit.Alpha);
-                TReal[] u = edit.Operation == EditOperation.ProjectOut ? Value(edit, name, b, s) : [];
+                TReal[] u = edit.Operation is EditOperation.ProjectOut or EditOperation.Swap
+                    ? Value(edit, name, b, s) : [];
                 TReal[] dY = d[s.At..(s.At + s.Length)];
                 for (int i = 0; i < s.Length; i++)
                     d[s.At + i] = edit.Operation switch
@@ -124,6 +126,7 @@ sealed class EditOracle<TReal>(
                         EditOperation.Scale => alpha * dY[i],
                         EditOperation.Mean => _backwardMeans![Key(name, b)][i],
                         EditOperation.ProjectOut => dY[i] - alpha * Along(dY, u) * u[i],
+                        EditOperation.Swap => dY[i] + alpha * (Along(dY, To(edit)) - Along(dY, u)) * u[i],
                         EditOperation.Call when TReal.IsInfinity(_squared[(b, name)][s.At + i]) => dY[i],
                         EditOperation.Call => _squared[(b, name)][s.At + i] * dY[i],
                         _ => TReal.Zero,
@@ -194,12 +197,16 @@ sealed class EditOracle<TReal>(
             EmbeddingValue e => Sum(e),
             _ => throw new NotSupportedException(),
         };
-        if (edit.Operation == EditOperation.ProjectOut)
-        {
-            TReal norm = TReal.Sqrt(Along(value, value));
-            value = Array.ConvertAll(value, v => v / norm);
-        }
-        return value;
+        return edit.Operation is EditOperation.ProjectOut or EditOperation.Swap ? Unit(value) : value;
+    }
+
+    static TReal[] To(Edit edit)
+        => Unit(Array.ConvertAll(((InlineValue)edit.To!).Values, TReal.CreateChecked));
+
+    static TReal[] Unit(TReal[] value)
+    {
+        TReal norm = TReal.Sqrt(Along(value, value));
+        return Array.ConvertAll(value, v => v / norm);
     }
 
     int Recorded(int[] shape, string name, int b, Span s)

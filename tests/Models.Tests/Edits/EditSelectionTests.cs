@@ -7,7 +7,8 @@ public class EditSelectionTests
 {
     const int Unit = 5, Width = 20;
 
-    static readonly EditOperation[] WithHeads = [.. EditCases.Operations.Where(o => o != EditOperation.Call)];
+    static readonly EditOperation[] WithHeads = [.. EditCases.Operations
+        .Where(o => o is not (EditOperation.Call or EditOperation.Swap))];
 
     [Test, Combinatorial]
     public void Heads_are_edits_of_one_head_each(

@@ -16,6 +16,8 @@ public class EditSpecTests
           {"site":"blocks.0.attn.hook_q","op":"project_out","alpha":0.1,"head":0,"value":[1,-2.5,3E-05,4,5]},
           {"site":"h.1.mlp.act","op":"scale","alpha":-0.3333333,"positions":{"from":2}},
           {"site":"blocks.1.hook_mlp_out","op":"scale","alpha":1},
+          {"site":"blocks.1.hook_resid_mid","op":"swap","alpha":0.5,"to":{"unembed":[4]},
+            "value":{"unembed":[3,2]}},
           {"site":"blocks.0.attn.hook_pattern","op":"mean"},
           {"site":"blocks.1.hook_resid_pre","op":"patch","value":{"file":"clean.safetensors","tensor":"x"}}
         ]}
@@ -36,6 +38,30 @@ public class EditSpecTests
             File.ReadAllText(second));
         Assert.That(EditSpec.ToJson(EditSpec.Read(second)).ToJsonString(),
             Is.EqualTo(EditSpec.ToJson(edits).ToJsonString()));
+    }
+
+    [Test]
+    public void A_direction_of_a_lens_is_found_beside_the_spec()
+    {
+        const string Spec = """
+            {"edits":[{"site":"blocks.1.hook_resid_mid","op":"project_out",
+            "value":{"jacobian":{"lens":"lens","tokens":[3,2]}}}]}
+            """;
+        using var folder = new TemporaryFolder();
+        IReadOnlyList<Edit> edits = EditSpec.Read(folder.Write("spec.json", Spec));
+        var value = (JacobianValue)edits[0].Value!;
+        Assert.That(value.Lens, Is.EqualTo(folder["lens"]));
+        Assert.That(value.Tokens, Is.EqualTo((int[])[3, 2]));
+        EditSpec.Write(folder["again.json"], edits);
+        using JsonDocument expected = JsonDocument.Parse(Spec);
+        using JsonDocument written = JsonDocument.Parse(File.ReadAllText(folder["again.json"]));
+        Assert.That(JsonElement.DeepEquals(written.RootElement, expected.RootElement), Is.True);
+        foreach (string wrong in (string[])["{\"lens\":\"lens\"}", "{\"tokens\":[1]}", "3",
+            "{\"lens\":\"lens\",\"tokens\":[1],\"layer\":2}"])
+            BadInput.Refused(() => EditSpec.Read(folder.Write("wrong.json",
+                Spec.Replace("{\"lens\":\"lens\",\"tokens\":[3,2]}", wrong, StringComparison.Ordinal))),
+                "edit 0");
+        BadInput.Refused(() => edits[0].Validate(TestModel.Small), "no lens.safetensors");
     }
 
     [Test]

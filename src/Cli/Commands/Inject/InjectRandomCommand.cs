@@ -49,8 +49,9 @@ sealed class InjectRandomCommand
     };
     readonly Option<string> _encoder = new("--encoder")
     {
-        Description = "unembed, embed or layer", DefaultValueFactory = _ => "unembed",
+        Description = "unembed, embed, layer or jacobian", DefaultValueFactory = _ => "unembed",
     };
+    readonly Option<string?> _lens = JacobianLensOption.Create();
     readonly Option<string?> _out = new PathOption<string?>("--out", PathUse.WritesFile)
     {
         Description = "a row for every word and pair, with a manifest beside it", HelpName = "F.jsonl",
@@ -63,7 +64,7 @@ sealed class InjectRandomCommand
         var command = new Command("random", "Random memories beside the curated ones");
         _pairs.AddTo(command);
         foreach (Option option in (Option[])[_categories, _words, _count, _layer, _tau, _drawn, _placement,
-            _sameNorm, _encoder, _out])
+            _sameNorm, _encoder, _lens, _out])
             command.Options.Add(option);
         command.SetAction(parsed => Run(global.Of(parsed), parsed));
         return command;
@@ -83,6 +84,7 @@ sealed class InjectRandomCommand
             Placement = parsed.GetValue(_placement)!,
             SameNorm = parsed.GetValue(_sameNorm),
             Encoder = parsed.GetValue(_encoder)!,
+            Lens = parsed.GetValue(_lens),
             Out = parsed.GetValue(_out),
         };
         InjectRandomResult result = run.RunJob(context => InjectRandomJob.Run(options, context));

@@ -19,8 +19,9 @@ sealed class InjectRunCommand
         HelpName = "L", Required = true };
     readonly Option<float> _tau = GlobalOptions.Number("--tau", 3f, "the magnitude");
     readonly Option<bool> _relative = new("--relative") { Description = "tau in units of the stream's norm" };
-    readonly Option<string> _encoder = new("--encoder") { Description = "unembed, embed or layer",
-        DefaultValueFactory = _ => "unembed" };
+    readonly Option<string> _encoder = new("--encoder") { Description = "unembed, embed, layer or "
+        + "jacobian", DefaultValueFactory = _ => "unembed" };
+    readonly Option<string?> _lens = JacobianLensOption.Create();
     readonly Option<string> _weights = InjectCommand.WeightsOption();
     readonly Option<string> _site =
         new("--site") { Description = "attn_out, result, mlp_out, resid_pre, resid_mid "
@@ -45,7 +46,7 @@ sealed class InjectRunCommand
             "One prompt: next tokens and the answer's standing before and after");
         prompt.AddTo(command);
         foreach (Option option in (Option[])[_memory, _memoryIds, _answer, _answerId, _layer,
-            _tau, _relative, _encoder,
+            _tau, _relative, _encoder, _lens,
             _weights, _site, _head, _position, _top, _editOut])
             command.Options.Add(option);
         command.SetAction(parsed => Run(global.Of(parsed), Options(prompt.Request(parsed), parsed)));
@@ -63,6 +64,7 @@ sealed class InjectRunCommand
         Tau = parsed.GetValue(_tau),
         Relative = parsed.GetValue(_relative),
         Encoder = parsed.GetValue(_encoder)!,
+        Lens = parsed.GetValue(_lens),
         Weights = parsed.GetValue(_weights)!,
         Site = parsed.GetValue(_site)!,
         Head = parsed.GetValue(_head),

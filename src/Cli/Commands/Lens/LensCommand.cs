@@ -11,6 +11,7 @@ static class LensCommand
             LensTrainCommand.Create(global), LensEvalCommand.Create(global), LensReadCommand.Create(global),
             LensScanCommand.Create(global), LensMemoryCommand.Create(global),
             LensGradientCommand.Create(global), LensConvertCommand.Create(global),
-            LensImportCommand.Create(global),
+            LensMergeCommand.Create(global), LensImportCommand.Create(global),
+            LensExportCommand.Create(global),
         };
 }

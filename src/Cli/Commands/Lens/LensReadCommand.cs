@@ -71,7 +71,7 @@ sealed class LensReadCommand
             LensReadPlace[] heads = [.. found.Heads.Where(h => h.Layer == whole.Layer)];
             foreach (LensReadPlace head in heads)
                 Row($"head {head.Head}", head);
-            Row(heads.Length == 0 ? "stream" : "all heads", whole);
+            Row(heads.Length == 0 || found.ReadsStream ? "stream" : "all heads", whole);
             run.Draw(table);
 
             void Row(string name, LensReadPlace place) => Invocation.Row(table,

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using HeadTap.Runtime;
 using Spectre.Console;
 
 namespace HeadTap.Cli;
@@ -10,14 +11,31 @@ sealed class LensTrainCommand
     readonly LensTextOptions _texts = new();
     readonly Option<string> _layers = Word("--layers", "all", "all, or layers with commas between");
     readonly Option<string> _kind =
-        Word("--kind", "head", "head, thin, low-rank, shared, residual or tuned; docs/lens.md");
+        Word("--kind", "head", "head, thin, low-rank, shared, residual, tuned or jacobian; docs/lens.md");
     readonly Option<int> _rank = GlobalOptions.Number("--rank", 64, "of --kind low-rank");
     readonly Option<string> _init =
-        Word("--init", "folded", "folded (W_U with the final LayerNorm), raw (W_U as it is) or zero");
+        Word("--init", "folded", "folded (W_U with the final LayerNorm), raw (W_U as it is), zero or "
+            + "jacobian");
+    readonly Option<string?> _initLens = new PathOption<string?>("--init-lens", PathUse.Reads)
+    {
+        Description = "of --init jacobian: a Jacobian lens, at resid_mid, or at resid_post for --kind tuned",
+        HelpName = "LENSDIR",
+    };
     readonly Option<string> _bias =
         Word("--bias", "per-head", "each head's bias begins as b_U (per-head) or as b_U / H (divided)");
-    readonly Option<string> _positions = Word("--positions", "last",
-        "positions of a row that are matched: last (real), all, or a number of them drawn at random");
+    readonly Option<string?> _positions = new("--positions")
+    {
+        Description = "positions of a row that are matched: last (real; unless given), all, or a number of "
+            + "them drawn at random; of --kind jacobian: published (16 to T - 2; unless given) or all",
+    };
+    readonly Option<string?> _sites = new("--sites")
+    {
+        Description = "of --kind jacobian: resid_mid (reads every head) or resid_post (unless given)",
+    };
+    readonly Option<int> _prompts =
+        GlobalOptions.Number("--prompts", 0, "of --kind jacobian: most prompts; 0 is all");
+    readonly Option<double> _tolerance = GlobalOptions.Number("--tolerance", 0.0,
+        "of --kind jacobian: mean step of the result that ends the fit after 100 prompts; 0 never");
     readonly Option<int> _steps = GlobalOptions.Number("--steps", 500, "optimiser steps; 0 writes the "
         + "lens as it begins");
     readonly Option<int> _batchRows = GlobalOptions.Number("--batch-rows", 8, "rows of a forward pass");
@@ -84,7 +102,8 @@ sealed class LensTrainCommand
             "Train lenses: KL from the model's words; Ctrl-C saves a checkpoint");
         command.Options.Add(_model);
         _texts.AddTo(command);
-        foreach (Option option in (Option[])[_layers, _kind, _rank, _init, _bias, _positions, _steps,
+        foreach (Option option in (Option[])[_layers, _kind, _rank, _init, _initLens, _bias, _positions,
+            _sites, _prompts, _tolerance, _steps,
             _batchRows, _accumulation, _tokens, _rate, _beta1, _beta2, _epsilon, _decay, _schedule, _warmup,
             _minimumRate, _clip, _moments, _validation, _validationRows, _every, _patience, _gain,
             _checkpoint, _together, _out, _resume, _plan, _memory])
@@ -101,8 +120,14 @@ sealed class LensTrainCommand
         Kind = parsed.GetValue(_kind)!,
         Rank = parsed.GetValue(_rank),
         Init = parsed.GetValue(_init)!,
+        InitLens = parsed.GetValue(_initLens),
         Bias = parsed.GetValue(_bias)!,
-        Positions = parsed.GetValue(_positions)!,
+        Positions = parsed.GetValue(_positions),
+        Jacobian = new JacobianRequest
+        {
+            Sites = parsed.GetValue(_sites), Prompts = parsed.GetValue(_prompts),
+            Tolerance = parsed.GetValue(_tolerance),
+        },
         Steps = parsed.GetValue(_steps),
         BatchRows = parsed.GetValue(_batchRows),
         Accumulation = parsed.GetValue(_accumulation),
@@ -158,6 +183,13 @@ sealed class LensTrainCommand
             + $"{TimeSpan.FromSeconds(result.Seconds):hh\\:mm\\:ss}");
         if (result.Layers.Count == 0)
             return;
+        if (result.Site is { } site)
+        {
+            run.Line($"{site} of layers {string.Join(", ", result.Layers.Select(l => l.Layer))}, "
+                + $"{Counted.Of(result.Prompts ?? 0, "prompt")}"
+                + (result.Delta is { } delta ? $", delta {delta:0.0000}" : ""));
+            return;
+        }
         Table table = Invocation.Table("layer", "best at step", "validation KL", "logit lens");
         foreach (TrainedLayer layer in result.Layers)
             Invocation.Row(table, $"{layer.Layer}", $"{layer.Step}",
