@@ -27,12 +27,11 @@ public sealed class TextOptionTests
 
     static readonly string[] Expected =
     [
-        "attribute", "tokenize", "trace", "grad", "generate", "eval", "lens train", "lens eval", "lens read",
-        "lens scan",
-        "lens memory", "inject run", "inject compare", "inject suggest", "inject sweep", "inject evaluate",
-        "inject random", "unlearn data", "unlearn measure", "unlearn run", "unlearn sweep", "unlearn relearn",
-        "merge run", "merge align", "landscape line", "landscape plane", "landscape curve",
-        "landscape curvature", "landscape vectors",
+        "view", "heads", "patch", "attribute", "tokenize", "trace", "grad", "generate", "eval", "lens train",
+        "lens eval", "lens read", "lens scan", "lens memory", "lens gradient", "inject run", "inject compare",
+        "inject suggest", "inject sweep", "inject evaluate", "inject random", "unlearn data",
+        "unlearn measure", "unlearn run", "unlearn sweep", "unlearn relearn", "merge run", "merge align",
+        "landscape line", "landscape plane", "landscape curve", "landscape curvature", "landscape vectors",
     ];
 
     [Test]
