@@ -17,6 +17,8 @@ static class PatchBench
         (SiteKind.Z, PatchAxis.Head),
     ];
 
+    const int Taken = 16;
+
     internal static int Run(string deviceName, int repeats)
     {
         using ComputeDevice device = ComputeDevice.Open(deviceName);
@@ -36,7 +38,7 @@ static class PatchBench
 
     static int HostThreadCount => ComputeDevice.HostThreadCount;
 
-    // One by one, every n-th cell is run, and its time counts n times.
+    // One by one, some cells are run, spread over the layers, and their time counts for all.
     static void Compare(LanguageModel model, SiteKind kind, PatchAxis axis, int tokens, int repeats)
     {
         int L = model.Config.Layers, V = model.Config.VocabSize;
@@ -55,8 +57,7 @@ static class PatchBench
             MaxTokens = tokens, Record = [.. grid.Layers.Select(l => new Site(kind, l))],
         });
         recording.Forward(new SequenceBatch([clean]));
-        EditValue[] values = [.. grid.Layers.Select(l => recording.Recordings[new Site(kind, l)])
-            .Select(given => EditValue.Recorded(given.ToArray(), given.Shape))];
+        Recording[] values = [.. grid.Layers.Select(l => recording.Recordings[new Site(kind, l)])];
         List<double> fast = [], slow = [];
         int number = 0;
         for (int r = 0; r <= repeats; r++)
@@ -65,26 +66,19 @@ static class PatchBench
             PatchedPair found = sweep.Run(contrast, metric);
             double batched = watch.Elapsed.TotalMilliseconds;
             number = found.Cells.Count;
-            int skipped = number / 16;
             watch.Restart();
-            for (int i = r % skipped; i < number; i += skipped)
+            int taken = 0;
+            for (int i = r % (number / Taken); i < number; i += number / Taken, taken++)
             {
-                PatchCell cell = found.Cells[i];
-                using (model.Attach(new Edit
-                {
-                    Site = new Site(kind, cell.Layer), Operation = EditOperation.Patch,
-                    Value = values[cell.Layer], Head = cell.Head,
-                    Positions = cell.Position is { } p ? EditPositions.List([p]) : EditPositions.All,
-                }))
+                using (model.Attach(EditOf(kind, found.Cells[i], values)))
                     session.Forward(new SequenceBatch([corrupt]));
                 double alone = metric.Value(session.Logits.ToArray());
                 if (alone != found.Values[i])
-                    throw new InvalidOperationException($"{cell}: {alone} and {found.Values[i]}");
+                    throw new InvalidOperationException($"{found.Cells[i]}: {alone}, {found.Values[i]}");
             }
             if (r == 0)
                 continue; // warms up
             fast.Add(batched);
-            int taken = (number - r % skipped + skipped - 1) / skipped;
             slow.Add(watch.Elapsed.TotalMilliseconds * number / taken);
         }
         double[] ratios = [.. slow.Zip(fast, (s, f) => s / f).Order()];
@@ -93,6 +87,13 @@ static class PatchBench
             + $"{PatchCost.Of(model.Config, grid, tokens).Saved,9:0.0}x   ({ratios[0]:0.0} to "
             + $"{ratios[^1]:0.0})");
     }
+
+    static Edit EditOf(SiteKind kind, PatchCell cell, Recording[] values) => new()
+    {
+        Site = new Site(kind, cell.Layer), Operation = EditOperation.Patch, Head = cell.Head,
+        Value = EditValue.Recorded(values[cell.Layer].ToArray(), values[cell.Layer].Shape),
+        Positions = cell.Position is { } p ? EditPositions.List([p]) : EditPositions.All,
+    };
 
     static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
 }

@@ -53,8 +53,9 @@ public static partial class SvgChart
             {
                 double v = value(r, c);
                 below |= v < 0;
+                string number = double.IsFinite(v) ? NumberText.Of(v, format) : "no value";
                 AppendSquare(svg, left + c * SquareSize, top + r * SquareSize, v, largest,
-                    $"{rows[r]}, {columns[c]}: {(double.IsFinite(v) ? NumberText.Of(v, format) : "no value")}");
+                    $"{rows[r]}, {columns[c]}: {number}");
             }
         }
         AppendKey(svg, left, bottom + Key - 8, largest, below, format);

@@ -15,6 +15,7 @@ public enum PatchAxis
     /// <summary>A layer, a head and a position; of a pattern, the position of the query.</summary>
     HeadPosition,
 
-    /// <summary>A layer and a neuron of its feed-forward block: its values at all positions together.</summary>
+    /// <summary>A layer and a neuron of its feed-forward block: its values at all positions
+    /// together.</summary>
     Neuron,
 }

@@ -2,7 +2,7 @@ using HeadTap.Models;
 
 namespace HeadTap.Circuits;
 
-/// <summary>One cell of a grid of patches: the values that one patched run takes from the other run.</summary>
+/// <summary>One cell of a grid of patches: the values that a patched run takes from the other run.</summary>
 /// <param name="Layer">Layer, from 0.</param>
 /// <param name="Position">Position in the run that is patched, from 0; null for all that are patched
 /// together. In a summary counted from the end, -1 is the last.</param>

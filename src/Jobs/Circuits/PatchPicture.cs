@@ -15,7 +15,8 @@ sealed class PatchPicture(ContrastData data, PatchResult result)
 
     /// <summary>Names a position: its number, and its token where one pair was run.</summary>
     internal string Position(int position) => result.Tokens is { } tokens
-        ? $"{position} {VisibleText.Of(data.Piece(tokens[position < 0 ? position + tokens.Count : position]))}"
+        ? $"{position} "
+            + VisibleText.Of(data.Piece(tokens[position < 0 ? position + tokens.Count : position]))
         : $"{position}";
 
     /// <summary>Names a cell.</summary>
@@ -42,7 +43,8 @@ sealed class PatchPicture(ContrastData data, PatchResult result)
         var values = result.Cells.ToDictionary(cell => (Row(cell), Column(cell)),
             cell => cell.Value - result.Base);
         double Value(int r, int c) => values.GetValueOrDefault((rows[r], columns[c]), double.NaN);
-        string[] names = [.. rows.Select(row => row.Head is { } h ? $"{row.Layer}.{h}" : $"layer {row.Layer}")];
+        string[] names = [.. rows.Select(row
+            => row.Head is { } h ? $"{row.Layer}.{h}" : $"layer {row.Layer}")];
         string title = $"{What}: {Shows}";
         if (result.By is "position" or "head-position")
             return SvgChart.ValueMap(title, names, [.. columns.Select(p => Position(p!.Value))], Value,

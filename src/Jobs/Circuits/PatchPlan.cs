@@ -38,8 +38,8 @@ sealed record PatchPlan(ContrastData Data, PatchCorruption Corruption, PatchDire
         (PatchGrid? grid, PathGrid? paths) = options.From is null && options.To is null
             ? (GridOf(options, data.Config), (PathGrid?)null) : (null, PathPlan.Read(options, data.Config));
         if (options.FromEnd && grid is not { HasPositions: true })
-            throw new UserException($"{Field.Of(nameof(options.FromEnd))} without cells by position; leave it "
-                + "out");
+            throw new UserException(
+                $"{Field.Of(nameof(options.FromEnd))} without cells by position; leave it out");
         var plan = new PatchPlan(data, corruption, direction, kind, grid, paths);
         plan.Validate(options.FromEnd);
         return plan;

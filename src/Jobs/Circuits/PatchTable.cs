@@ -14,8 +14,8 @@ static class PatchTable
     internal static void RequireName(string? path)
     {
         if (path is not null && Path.GetExtension(path) is not (".csv" or ".jsonl"))
-            throw new UserException($"{Field.Of(nameof(PatchOptions.Table))} is {Quoted.Path(path)}; expected "
-                + "a name that ends in .csv or .jsonl");
+            throw new UserException($"{Field.Of(nameof(PatchOptions.Table))} is {Quoted.Path(path)}; "
+                + "expected a name that ends in .csv or .jsonl");
     }
 
     /// <summary>Writes the table.</summary>

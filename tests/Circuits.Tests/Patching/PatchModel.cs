@@ -21,7 +21,7 @@ static class PatchModel
     /// <summary>Weights with biases and gains that are not those of a fresh model.</summary>
     /// <param name="device">Where it runs.</param>
     /// <param name="config">Its sizes; null for <see cref="Config"/>.</param>
-    /// <param name="strength">Factor of the matrices: as they are drawn, a block hardly moves a logit.</param>
+    /// <param name="strength">Factor of the matrices: as drawn, a block hardly moves a logit.</param>
     internal static LanguageModel Open(ComputeDevice device, ModelConfig? config = null, float strength = 6)
     {
         var model = new LanguageModel(device, config ?? Config);

@@ -238,15 +238,4 @@ public sealed class PatchSweepTests
             sweep.Run(PatchContrast.Of(PatchModel.Pair), Metric(MetricKind.Rank));
         }, Throws.TypeOf<UserException>().With.Message.Contains(said));
     }
-
-    [Test]
-    public void A_pattern_needs_positions_that_are_the_same()
-    {
-        using ComputeDevice device = ComputeDevice.OpenHost();
-        using LanguageModel model = PatchModel.Open(device);
-        using var sweep = new PatchSweep(model, Grid(SiteKind.Pattern, PatchAxis.Head), 6);
-        Assert.That(() => sweep.Run(new PatchContrast(new([1, 2, 3]), new([4, 5]),
-                new PositionPairs([(0, 0), (1, 1)])), Metric(MetricKind.Rank)),
-            Throws.TypeOf<UserException>().With.Message.Contains("each position with itself"));
-    }
 }

@@ -1,3 +1,4 @@
+using HeadTap.Models;
 using HeadTap.Runtime;
 
 namespace HeadTap.Circuits.Tests;
@@ -30,4 +31,16 @@ public sealed class PositionPairsTests
     public void Pairs_that_do_not_fit_are_refused(PositionPairs pairs, string said)
         => Assert.That(() => pairs.Validate(5, 3),
             Throws.TypeOf<UserException>().With.Message.Contains(said));
+
+    [Test]
+    public void A_pattern_needs_positions_that_are_the_same()
+    {
+        var grid = new PatchGrid { Kind = SiteKind.Pattern, Axis = PatchAxis.Head, Layers = [0] };
+        Assert.That(() => grid.ValidateFor(
+                new PositionPairs([(0, 0), (1, 1)]), PatchDirection.Denoise, 3, 2),
+            Throws.TypeOf<UserException>().With.Message.Contains("each position with itself"));
+        Assert.That(() => grid.ValidateFor(new PositionPairs([(0, 1)]), PatchDirection.Denoise, 3, 3),
+            Throws.TypeOf<UserException>().With.Message.Contains("each position with itself"));
+        grid.ValidateFor(new PositionPairs([(1, 1)]), PatchDirection.Denoise, 3, 3);
+    }
 }

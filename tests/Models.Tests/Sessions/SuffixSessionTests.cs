@@ -4,7 +4,7 @@ public class SuffixSessionTests
 {
     static readonly ModelConfig s_config = TestModel.Small with { Layers = 3 };
 
-    /// <summary>The oracle: a whole pass whose stream into the block is edited from the position on.</summary>
+    /// <summary>The oracle: a whole pass with the stream into the block edited from there on.</summary>
     [Test, Combinatorial]
     public void A_suffix_has_the_bits_of_a_whole_pass([Values(0, 1, 2)] int layer,
         [Values("cpu128", "cpu512")] string device)
@@ -51,7 +51,8 @@ public class SuffixSessionTests
         using var test = new TestModel("cpu512", s_config);
         using var session = new ModelSession(test.Model, new SessionOptions
         {
-            MaxTokens = 4, Record = [.. Enumerable.Range(0, 3).SelectMany(l => (Site[])[Site.K(l), Site.V(l)])],
+            MaxTokens = 4,
+            Record = [.. Enumerable.Range(0, 3).SelectMany(l => (Site[])[Site.K(l), Site.V(l)])],
         });
         session.Forward(new SequenceBatch([test.Tokens(1, 4)]));
         using var suffixes = new SuffixSession(test.Model, 4, 2, 6);

@@ -64,12 +64,12 @@ sealed class PatchCommand
 
     Command Make(GlobalOptions global)
     {
-        var command = new Command("patch", "Put values of a clean run into a corrupted one, cell by cell, and "
-            + "see where the answer comes back");
+        var command = new Command("patch", "Put values of a clean run into a corrupted one, cell by cell, "
+            + "and see where the answer comes back");
         _contrast.AddTo(command);
         foreach (Option option in (Option[])[_at, _by, _metric, _direction, _layers, _positions, _neurons,
-            _noise, _scale, _resample, _samples, _align, _fromEnd, _from, _to, _freeze, _batchRows, _out, _svg,
-            _table])
+            _noise, _scale, _resample, _samples, _align, _fromEnd, _from, _to, _freeze, _batchRows, _out,
+            _svg, _table])
             command.Options.Add(option);
         command.SetAction(parsed => Run(global.Of(parsed), Read(parsed)));
         return command;
@@ -116,9 +116,9 @@ sealed class PatchCommand
     {
         run.Line($"clean     {result.Metric} {Number(result.Clean)}");
         run.Line($"corrupt   {result.Metric} {Number(result.Corrupt)}");
-        run.Line($"patched   {(result.At == "path" ? $"paths from {result.From} to {result.To}" : result.At)} "
-            + $"of the {(result.Direction == "denoise" ? "clean run in the corrupted" : "corrupted run in the "
-            + "clean")} one, {Counted.Of(result.Pairs, "pair")}");
+        string what = result.At == "path" ? $"paths from {result.From} to {result.To}" : result.At,
+            way = result.Direction == "denoise" ? "clean run in the corrupted" : "corrupted run in the clean";
+        run.Line($"patched   {what} of the {way} one, {Counted.Of(result.Pairs, "pair")}");
         if (result.By is "position" or "head" or "layer")
             Grid(run, result);
         else
@@ -135,7 +135,8 @@ sealed class PatchCommand
                 ? $"{at} {VisibleText.Of(texts[at < 0 ? at + texts.Count : at])}" : $"{at}")]);
         foreach (IGrouping<int, PatchCellResult> layer in result.Cells.GroupBy(cell => cell.Layer))
             Invocation.Row(table, [$"layer {layer.Key}", .. columns.Select(column
-                => layer.FirstOrDefault(cell => Column(cell) == column) is { } cell ? Number(cell.Value) : "")]);
+                => layer.FirstOrDefault(cell => Column(cell) == column) is { } cell ? Number(cell.Value)
+                    : "")]);
         run.Draw(table);
     }
 
