@@ -49,6 +49,11 @@ public sealed record LensEvalOptions
     /// </summary>
     public string AblationTo { get; init; } = "zero";
 
+    /// <summary>
+    /// Folder of a Jacobian lens of the same model, which is measured on the same positions; null for none.
+    /// </summary>
+    public string? Jacobian { get; init; }
+
     /// <summary>JSON file of edits to apply while the model runs; null for none.</summary>
     public string? Edit { get; init; }
 
@@ -71,6 +76,20 @@ public sealed record LensEvalOptions
                 + $"all, or some of {string.Join(", ", source.Layers)}, which the lens has, with commas "
                     + "between"))
             .Distinct().Order()];
+    }
+
+    // Finds the Jacobian lens that is measured beside the lens.
+    internal LensSource? Beside(ModelConfig config, int[] layers)
+    {
+        if (Jacobian is not { } folder)
+            return null;
+        LensSource source = LensOwner.Find(folder, LensOf, Model, config, ModelFolder.Hash(Model));
+        if (source.Options.Kind != LensKind.Jacobian)
+            throw new UserException($"{Quoted.Path(folder)}: its kind is "
+                + $"{LensText.Word(source.Options.Kind)}; expected a Jacobian lens");
+        return layers.Except(source.Layers).ToArray() is not [int missing, ..] ? source
+            : throw new UserException($"{Quoted.Path(folder)}: the lens has no layer {missing}; it has "
+                + string.Join(", ", source.Layers));
     }
 
     // Checks the rows before the model is loaded.
@@ -131,6 +150,7 @@ public static class LensEvalJob
         LensSource source = LensOwner.Find(options.Lens, options.LensOf, options.Model, config,
             ModelFolder.Hash(options.Model));
         int[] layers = options.LayersOf(source);
+        LensSource? beside = options.Beside(config, layers);
         if (ablation.Prompts > 0)
             AblationCheck.RequireUsable(source, layers, config.Heads);
         ModelText text = ModelText.Open(options.Model, config, options.Rules, context);
@@ -146,9 +166,17 @@ public static class LensEvalJob
             share => context.Report("evaluating", share));
         AblationResult? removed = ablation.Prompts > 0
             ? AblationCheck.Run(loaded.Model, source, layers, rows, ablation) : null;
-        return LensEvalResult.Of(source, options.Lens, measured, found, ablation, removed) with
+        LensEvalResult result =
+            LensEvalResult.Of(source, options.Lens, measured, found, ablation, removed) with
         {
             Bos = text.Bos,
         };
+        if (beside is null)
+            return result;
+        return result.Beside(
+            LensEvaluation.Run(loaded.Model, beside, layers, rows, null, measured,
+                share => context.Report("evaluating the Jacobian lens", share)),
+            ablation.Prompts > 0 && beside.ReadsHeads
+                ? AblationCheck.Run(loaded.Model, beside, layers, rows, ablation) : null);
     }
 }

@@ -51,7 +51,13 @@ public sealed record LensAblationOutcome(double Change, LensAblationContrast Ran
 /// <param name="LogitLens">Effect for heads that the logit lens calls responsible; null if the lens is the
 /// logit lens.</param>
 public sealed record LensAblation(
-    int Prompts, string To, LensAblationOutcome Lens, LensAblationOutcome? LogitLens);
+    int Prompts, string To, LensAblationOutcome Lens, LensAblationOutcome? LogitLens)
+{
+    /// <summary>Effect for heads that the Jacobian lens beside it calls responsible; null without
+    /// one.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public LensAblationOutcome? Jacobian { get; init; }
+}
 
 /// <summary>How close a lens comes to the model.</summary>
 /// <param name="Lens">Kind of the lens.</param>
@@ -72,6 +78,10 @@ public sealed record LensEvalResult(string Lens, int Rows, long Positions, strin
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public int? Bos { get; init; }
 
+    /// <summary>Scores of the Jacobian lens beside the lens, by layer; null without one.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<LensEvalPlace>? Jacobian { get; init; }
+
     /// <summary>A description of the lens in one line.</summary>
     [JsonIgnore]
     public string LensLine { get; init; } = "";
@@ -83,6 +93,16 @@ public sealed record LensEvalResult(string Lens, int Rows, long Positions, strin
     /// <summary>Whether the lens reads heads.</summary>
     [JsonIgnore]
     public bool ReadsHeads { get; init; }
+
+    internal LensEvalResult Beside(LensEvaluationResult jacobian, AblationResult? removed) => this with
+    {
+        Jacobian = [.. jacobian.Layers.Select(l
+            => new LensEvalPlace(l.Layer, null, Top, l.Lens, l.LogitLens, l.Normalized))],
+        Ablation = removed is null ? Ablation : Ablation! with
+        {
+            Jacobian = LensAblationOutcome.Of(removed.Lens),
+        },
+    };
 
     internal static LensEvalResult Of(LensSource source, string name, LensEvaluationOptions options,
         LensEvaluationResult found, AblationOptions ablation, AblationResult? removed) => new(

@@ -67,7 +67,7 @@ public class InjectTests
         Does.Contain("rank").And.Contain("surprisal").And.Contain("->"));
 
     [TestCase("0 to 1", "--layer", "2"), TestCase("0 to 1", "--layer", "x")]
-    [TestCase("unembed, embed or layer", "--layer", "0", "--encoder", "sum")]
+    [TestCase("unembed, embed, layer or jacobian", "--layer", "0", "--encoder", "sum")]
     [TestCase("raw or transformer-lens", "--layer", "0", "--weights", "folded")]
     [TestCase("attn_out", "--layer", "0", "--site", "hook_z")]
     [TestCase("span", "--layer", "0", "--position", "2-3")]

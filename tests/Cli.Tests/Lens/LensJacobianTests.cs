@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using HeadTap.Lens;
 using HeadTap.Models;
 
 namespace HeadTap.Cli.Tests;
@@ -64,10 +65,22 @@ public sealed class LensJacobianTests
         {
             JsonNode layer = Headtap.Done(["lens", "eval", .. model, "--batch", folder["rows.json"],
                 "--lens", folder[lens], "--json"]).Json["layers"]![0]!;
-            Assert.That((double)layer["lens"]!["kl"]!, Is.GreaterThan(0));
+            Assert.That((double)layer["kl"]!, Is.GreaterThan(0));
         }
-        Headtap.Done(["lens", "eval", .. model, "--batch", folder["rows.json"], "--lens", folder["mid"],
-            "--ablation", "3"]);
+        string[] eval = ["lens", "eval", .. model, "--batch", folder["rows.json"]];
+        JsonNode own = Headtap.Done([.. eval, "--lens", folder["mid"], "--ablation", "3", "--json"]).Json;
+        string thin = TinyLenses.Write(folder, "thin", new() { Kind = LensKind.Thin }, [0, 1]);
+        JsonNode beside = Headtap.Done([.. eval, "--lens", thin, "--jacobian", folder["mid"], "--ablation",
+            "3", "--json"]).Json;
+        Assert.That(beside["jacobian"]!.ToJsonString(), Is.EqualTo(own["layers"]!.ToJsonString()));
+        Assert.That(beside["ablation"]!["jacobian"]!.ToJsonString(),
+            Is.EqualTo(own["ablation"]!["lens"]!.ToJsonString()));
+        Assert.That(Headtap.Done([.. eval, "--lens", thin, "--jacobian", folder["mid"]]).Out,
+            Does.Contain("Jacobian lens"));
+        Assert.That(Headtap.Refused([.. eval, "--lens", thin, "--jacobian", folder["post"]]),
+            Does.Contain("no layer 1"));
+        Assert.That(Headtap.Refused([.. eval, "--lens", thin, "--jacobian", thin]),
+            Does.Contain("kind is thin"));
         Assert.That(Headtap.Refused(["lens", "read", .. model, "--ids", "5,6,7", "--lens", folder["post"],
             "--head", "1"]), Does.Contain("reads the residual stream"));
     }

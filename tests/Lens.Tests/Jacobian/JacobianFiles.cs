@@ -1,5 +1,4 @@
 using HeadTap.Kernels.Tests;
-using HeadTap.Models;
 using HeadTap.Models.Tests;
 
 namespace HeadTap.Lens.Tests;

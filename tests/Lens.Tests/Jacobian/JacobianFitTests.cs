@@ -7,18 +7,15 @@ using HeadTap.Models.Tests;
 namespace HeadTap.Lens.Tests;
 
 /// <summary>Fits of Jacobian lenses against their definition.</summary>
-public sealed class JacobianFitTests
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+public sealed class JacobianFitTests : IDisposable
 {
     static readonly ModelConfig Config =
         new() { VocabSize = 37, ContextLength = 23, Width = 20, Layers = 3, Heads = 4, Inner = 28 };
 
-    TemporaryFolder _folder = null!;
+    readonly TemporaryFolder _folder = new();
 
-    [SetUp]
-    public void MakeFolder() => _folder = new TemporaryFolder();
-
-    [TearDown]
-    public void DeleteFolder() => _folder.Dispose();
+    public void Dispose() => _folder.Dispose();
 
     [Test]
     public void A_fit_is_the_sum_over_later_positions_of_central_differences(

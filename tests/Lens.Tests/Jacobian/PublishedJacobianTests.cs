@@ -8,7 +8,8 @@ using HeadTap.Models.Tests;
 namespace HeadTap.Lens.Tests;
 
 /// <summary>Published Jacobian lenses: files that torch.save wrote, by hand and by this program.</summary>
-public sealed class PublishedJacobianTests
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+public sealed class PublishedJacobianTests : IDisposable
 {
     const string Hash = JacobianFiles.Hash;
 
@@ -19,13 +20,9 @@ public sealed class PublishedJacobianTests
 
     static readonly Half[] s_second = [.. Enumerable.Range(0, 17).Select(i => (Half)(3 - i / 4.0))];
 
-    TemporaryFolder _folder = null!;
+    readonly TemporaryFolder _folder = new();
 
-    [SetUp]
-    public void MakeFolder() => _folder = new TemporaryFolder();
-
-    [TearDown]
-    public void DeleteFolder() => _folder.Dispose();
+    public void Dispose() => _folder.Dispose();
 
     [Test]
     public void A_file_comes_back_as_float16()

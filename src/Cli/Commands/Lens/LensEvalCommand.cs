@@ -17,6 +17,10 @@ sealed class LensEvalCommand
         HelpName = "DIR|logit", Required = true,
     };
     readonly Option<string> _lensOf = LensPlaceOptions.LensOfOption();
+    readonly Option<string?> _jacobian = new PathOption<string?>("--jacobian", PathUse.Reads)
+    {
+        Description = "a Jacobian lens to measure beside it, on the same positions", HelpName = "LENSDIR",
+    };
     readonly Option<string?> _edit = TraceCommand.EditOption();
     readonly Option<string?> _file = new PathOption<string?>("--text-file", PathUse.Reads)
     {
@@ -51,7 +55,7 @@ sealed class LensEvalCommand
     {
         var command = new Command("eval", "KL, agreement and entropy of lenses and of each head, beside the "
             + "logit lens; whether the heads they call responsible are");
-        foreach (Option option in (Option[])[_model, _lens, _lensOf, _batch, _file, _edit, _layers,
+        foreach (Option option in (Option[])[_model, _lens, _lensOf, _jacobian, _batch, _file, _edit, _layers,
             _positions, _top, _ablation, _removal])
             command.Options.Add(option);
         _rules.AddTo(command);
@@ -66,6 +70,7 @@ sealed class LensEvalCommand
             Model = parsed.GetValue(_model)!,
             Lens = parsed.GetValue(_lens)!,
             LensOf = parsed.GetValue(_lensOf)!,
+            Jacobian = parsed.GetValue(_jacobian),
             Edit = parsed.GetValue(_edit),
             TextFile = parsed.GetValue(_file),
             Batch = parsed.GetValue(_batch),
@@ -90,13 +95,15 @@ sealed class LensEvalCommand
         run.Line($"model      entropy {found.ModelEntropy:0.000} nats; KL from unigram "
             + (found.KlUnigram is { } kl ? $"{kl:0.000}" : "unknown"));
         bool other = found.Top is not (1 or 5);
-        Table table = Invocation.Table(["layer", "KL", "logit lens", "normalized", "top-1", "top-5",
+        Table table = Invocation.Table(["layer", "KL", "logit lens", "normalized",
+            .. found.Jacobian is null ? (string[])[] : ["Jacobian lens"], "top-1", "top-5",
             .. other ? (string[])[$"top-{found.Top}"] : [], "entropy",
             .. found.ReadsHeads ? (string[])["closest head"] : []]);
-        foreach (LensEvalPlace layer in found.Layers)
+        foreach ((int i, LensEvalPlace layer) in found.Layers.Index())
             Invocation.Row(table, [$"{layer.Layer}", $"{layer.Score.Kl:0.000}",
-                $"{layer.LogitLens?.Kl:0.000}", $"{layer.Normalized?.Kl:0.000}", $"{layer.Score.Top1:P1}",
-                $"{layer.Score.Top5:P1}", .. other ? (string[])[$"{layer.Score.TopK:P1}"] : [],
+                $"{layer.LogitLens?.Kl:0.000}", $"{layer.Normalized?.Kl:0.000}",
+                .. found.Jacobian is { } jacobian ? (string[])[$"{jacobian[i].Score.Kl:0.000}"] : [],
+                $"{layer.Score.Top1:P1}", $"{layer.Score.Top5:P1}", .. other ? (string[])[$"{layer.Score.TopK:P1}"] : [],
                 $"{layer.Score.Entropy:0.000}",
                 .. found.ReadsHeads
                     ? (string[])[Closest(found.Heads.Where(h => h.Layer == layer.Layer))] : []]);
@@ -117,7 +124,9 @@ sealed class LensEvalCommand
         Table table = Invocation.Table(
             "called by", "responsible", "beside", "other", "difference", "95 %", "lowers more");
         foreach ((string by, LensAblationOutcome? outcome) in new[]
-            { ("lens", removed.Lens), ("logit lens", removed.LogitLens) })
+            {
+                ("lens", removed.Lens), ("logit lens", removed.LogitLens), ("Jacobian lens", removed.Jacobian),
+            })
             if (outcome is not null)
                 foreach ((string beside, LensAblationContrast? contrast) in new[]
                     { ("any head", outcome.Random), ("its layer's", outcome.SameLayer) })
