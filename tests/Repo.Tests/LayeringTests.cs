@@ -20,7 +20,8 @@ public class LayeringTests
         ["Unlearn"] = ["Models", "Runtime"],
         ["Merge"] = ["Models", "Runtime"],
         ["Circuits"] = ["Models", "Runtime"],
-        ["Jobs"] = ["Atlas", "Circuits", "Inject", "Lens", "Merge", "Models", "Reports", "Runtime", "Unlearn"],
+        ["Jobs"] = ["Atlas", "Circuits", "Inject", "Lens", "Merge", "Models", "Reports", "Runtime",
+            "Unlearn"],
         ["Cli"] = ["Atlas", "Circuits", "Inject", "Jobs", "Lens", "Merge", "Models", "Reports", "Runtime",
             "Unlearn"],
     };

@@ -53,7 +53,8 @@ public sealed class SvgChartTests
         Assert.That(squares.Select(s => s.Value), Is.EqualTo((string[])["layer 0, 0 The: no value",
             "layer 0, 1 a very long token indeed: +2.0", "layer 1, 0 The: -1.0",
             "layer 1, 1 a very long token indeed: 0"]));
-        Assert.That(squares.Select(s => $"{s.Attribute("class")!.Value} {s.Attribute("fill-opacity")!.Value}"),
+        Assert.That(
+            squares.Select(s => $"{s.Attribute("class")!.Value} {s.Attribute("fill-opacity")!.Value}"),
             Is.EqualTo((string[])["plain 0", "up 0.86", "down 0.46", "up 0.06"]));
         string[] texts = [.. Elements(map, "text").Select(e => e.Value)];
         Assert.That(texts, Is.SupersetOf((string[])["position", "layer", "0 The", "1 a very long t…", "-2.0",

@@ -32,8 +32,8 @@ public readonly record struct LensScore(double Kl, double Entropy, double Top1, 
 /// <param name="Layer">Layer, from 0.</param>
 /// <param name="Lens">Score of the lens, summed over its heads.</param>
 /// <param name="LogitLens">Score of the logit lens: the unembedding, with LayerNorm folded in, of the heads'
-/// summed results. For a residual, tuned or Jacobian lens: the unembedding of the stream that it reads, after the
-/// final LayerNorm.</param>
+/// summed results. For a residual, tuned or Jacobian lens: the unembedding of the stream that it reads, after
+/// the final LayerNorm.</param>
 /// <param name="Normalized">Score of the model's final LayerNorm, with its own statistics, and unembedding
 /// applied to <c>sum_h r_h + b_O</c>.</param>
 /// <param name="Heads">[H]: score of each head's own logits; empty if the lens reads no heads.</param>

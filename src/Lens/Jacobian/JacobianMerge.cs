@@ -47,7 +47,8 @@ public static class JacobianMerge
             int twin = all.Take(i).ToList().FindIndex(other => Field(other, "texts") == texts);
             if (twin >= 0 && texts != Nothing)
                 throw new UserException($"{name}: it was fitted on the texts of "
-                    + $"{Quoted.Path(folders[twin])}, so each of its prompts would count twice; expected other texts");
+                    + $"{Quoted.Path(folders[twin])}, so each of its prompts would count twice; "
+                    + "expected other texts");
         }
         return all;
     }

@@ -165,7 +165,8 @@ sealed class AttributeCommand
             + $"{found.Completeness.Difference:0.0000}; error {found.Completeness.Error:0.0000}");
         if (found.Agreement is { } agreement)
             run.Line($"agreement     correlation {agreement.Pearson:0.000}, of ranks "
-                + $"{agreement.Spearman:0.000}; {agreement.Overlap:0 %} of the {agreement.Top} largest nodes");
+                + $"{agreement.Spearman:0.000}; {agreement.Overlap:0 %} of the {agreement.Top} "
+                + "largest nodes");
         run.Line($"circuit       {circuit.Edges.Count} of {circuit.Of} edges, {circuit.Nodes.Count} nodes: "
             + $"{circuit.Value:0.0000}, faithfulness {circuit.Faithfulness:0.0 %}"
             + (circuit.Low is { } low ? $" ({low:0.0 %} to {circuit.High:0.0 %})" : ""));

@@ -103,7 +103,8 @@ sealed class LensEvalCommand
             Invocation.Row(table, [$"{layer.Layer}", $"{layer.Score.Kl:0.000}",
                 $"{layer.LogitLens?.Kl:0.000}", $"{layer.Normalized?.Kl:0.000}",
                 .. found.Jacobian is { } jacobian ? (string[])[$"{jacobian[i].Score.Kl:0.000}"] : [],
-                $"{layer.Score.Top1:P1}", $"{layer.Score.Top5:P1}", .. other ? (string[])[$"{layer.Score.TopK:P1}"] : [],
+                $"{layer.Score.Top1:P1}", $"{layer.Score.Top5:P1}",
+                .. other ? (string[])[$"{layer.Score.TopK:P1}"] : [],
                 $"{layer.Score.Entropy:0.000}",
                 .. found.ReadsHeads
                     ? (string[])[Closest(found.Heads.Where(h => h.Layer == layer.Layer))] : []]);
@@ -125,7 +126,8 @@ sealed class LensEvalCommand
             "called by", "responsible", "beside", "other", "difference", "95 %", "lowers more");
         foreach ((string by, LensAblationOutcome? outcome) in new[]
             {
-                ("lens", removed.Lens), ("logit lens", removed.LogitLens), ("Jacobian lens", removed.Jacobian),
+                ("lens", removed.Lens), ("logit lens", removed.LogitLens),
+                ("Jacobian lens", removed.Jacobian),
             })
             if (outcome is not null)
                 foreach ((string beside, LensAblationContrast? contrast) in new[]
