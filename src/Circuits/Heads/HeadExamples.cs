@@ -18,7 +18,7 @@ public sealed record HeadExample(
 /// <param name="capacity">Number of windows that are kept.</param>
 sealed class HeadExamples(int capacity)
 {
-    readonly List<HeadExample> _all = new(capacity + 1);
+    readonly List<HeadExample> _all = [];
 
     /// <summary>The kept examples, largest norm first; equal ones in the order of the text.</summary>
     internal IReadOnlyList<HeadExample> All => _all;

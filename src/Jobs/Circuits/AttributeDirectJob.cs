@@ -69,6 +69,15 @@ public static class AttributeDirectJob
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(context);
         ContrastData data = (options.Contrast with { CleanIsEnough = true }).Read(context);
+        foreach ((string option, string? value) in ((string, string?)[])
+            [(nameof(ContrastRequest.Corrupt), options.Contrast.Corrupt),
+            (nameof(ContrastRequest.CorruptIds), options.Contrast.CorruptIds)])
+            if (value is not null)
+                throw new UserException($"{Field.Of(option)} says nothing about the parts of one logit; "
+                    + "leave it out");
+        MetricKind kind = data.HaveWrong() ? MetricKind.LogitDifference : MetricKind.LogProbability;
+        foreach (ContrastPair pair in data.Pairs)
+            AttributeOptions.CheckAnswers(pair, kind, data.Config);
         (int, int)? neurons = Neurons(options, data);
         if (options.Out is { } place)
             OutputFile.Require(place);

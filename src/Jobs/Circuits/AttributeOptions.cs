@@ -64,8 +64,7 @@ public sealed record AttributeOptions
             throw new UserException($"{Field.Of(nameof(Edges))} and {Field.Of(nameof(Threshold))}; expected "
                 + "one of them");
         MetricKind kind = Metric is { } named ? MetricWords.Parse(named, nameof(Metric))
-            : data.Pairs.All(p => p.Wrong is not null) ? MetricKind.LogitDifference
-            : MetricKind.LogProbability;
+            : data.HaveWrong() ? MetricKind.LogitDifference : MetricKind.LogProbability;
         foreach (ContrastPair pair in data.Pairs)
             CheckPair(pair, kind, data.Config);
         CheckEnding(EdgesOut, nameof(EdgesOut), ".csv", ".jsonl");
@@ -81,6 +80,13 @@ public sealed record AttributeOptions
         if (pair.RequireAligned().AsSpan().SequenceEqual(pair.Clean))
             throw new UserException($"{pair.Place}: the clean and the corrupted prompt are the same tokens; "
                 + "expected prompts that differ");
+        CheckAnswers(pair, kind, config);
+    }
+
+    /// <summary>Checks the answers of a pair against a metric and the vocabulary.</summary>
+    /// <exception cref="UserException">One is missing or outside, or both are the same token.</exception>
+    internal static void CheckAnswers(ContrastPair pair, MetricKind kind, ModelConfig config)
+    {
         try
         {
             new AnswerMetric(kind, pair.Answer, pair.Wrong).Validate(config.VocabSize);

@@ -115,7 +115,9 @@ public sealed record ContrastRequest
         return ids is [var one] ? one : throw new UserException($"{place} is {Quoted.Name(word)}, which is "
             + $"{Counted.Of(ids.Length, "token")} ("
             + string.Join(' ', ids.Take(8).Select(i => i.ToString(CultureInfo.InvariantCulture)))
-            + (ids.Length > 8 ? " ..." : "") + "); expected a word of one token, or its id");
+            + (ids.Length > 8 ? " ..." : "") + "); expected a word of one token"
+            + (int.TryParse(word, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out _)
+                ? "; an id has an option of its own" : ", or its id"));
     }
 
     static UserException Missing(string option, string idsOption) => new(
@@ -135,6 +137,17 @@ public sealed record ContrastRequest
 public sealed record ContrastData(string Folder, string? File, ModelConfig Config,
     ByteBpeTokenizer? Tokenizer, int? Bos, IReadOnlyList<ContrastPair> Pairs)
 {
+    /// <summary>Whether the pairs have wrong answers, all of them or none.</summary>
+    /// <exception cref="UserException">Some have one and some have none; the message names the first
+    /// without.</exception>
+    internal bool HaveWrong()
+    {
+        ContrastPair? without = Pairs.FirstOrDefault(pair => pair.Wrong is null);
+        return without is null || (Pairs.All(pair => pair.Wrong is null) ? false
+            : throw new UserException($"{without.Place}: it has no wrong answer, and other pairs have one; "
+                + "expected one in every pair or in none, so that one thing is measured"));
+    }
+
     /// <summary>Returns a token as the piece that every verb prints; its id without a tokenizer.</summary>
     public string Piece(int id) => new LensText(Tokenizer).Of(id);
 }

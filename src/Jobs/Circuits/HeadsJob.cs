@@ -117,8 +117,9 @@ public static class HeadsJob
             return null;
         LensSource source = LensOwner.Find(options.Lens, options.LensOf, options.Model, config, hash);
         return source.ReadsHeads ? source : throw new UserException(
-            $"{Quoted.Path(options.Lens)}: a tuned lens reads the residual stream, not heads; expected a "
-            + "lens of heads, or logit");
+            $"{Quoted.Path(options.Lens)}: a {LensText.Word(source.Options.Kind)} lens"
+            + (source.Options.Kind == LensKind.Jacobian ? " at resid_post" : "")
+            + " reads the residual stream, not heads; expected a lens of heads, or logit");
     }
 
     static HeadSurvey Survey(LanguageModel model, HeadsText text, HeadsOptions options, JobContext context)

@@ -78,7 +78,7 @@ sealed class PairScores(CircuitGraph graph, IReadOnlyList<PairScore> pairs)
     {
         if (pairs[0].Patched is null)
             return null;
-        var found = Circuits.Agreement.Of(
+        var found = EffectAgreement.Of(
             Mean(p => p.Attribution.Nodes)[1..], Mean(p => p.Patched!)[1..], top);
         return new AgreementResult(found.Pearson, found.Spearman, found.Top, found.Overlap);
     }

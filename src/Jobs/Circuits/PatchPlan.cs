@@ -33,8 +33,8 @@ sealed record PatchPlan(ContrastData Data, PatchCorruption Corruption, PatchDire
             CleanIsEnough = PatchCorruption.IsDrawn(options),
         }).Read(context);
         PatchCorruption corruption = PatchCorruption.Read(options, data);
-        MetricKind kind = asked ?? (data.Pairs.All(pair => pair.Wrong is not null)
-            ? MetricKind.LogitDifference : MetricKind.LogProbability);
+        MetricKind kind = asked
+            ?? (data.HaveWrong() ? MetricKind.LogitDifference : MetricKind.LogProbability);
         (PatchGrid? grid, PathGrid? paths) = options.From is null && options.To is null
             ? (GridOf(options, data.Config), (PathGrid?)null) : (null, PathPlan.Read(options, data.Config));
         if (options.FromEnd && grid is not { HasPositions: true })
@@ -84,6 +84,9 @@ sealed record PatchPlan(ContrastData Data, PatchCorruption Corruption, PatchDire
             {
                 MetricOf(pair).Validate(Data.Config.VocabSize);
                 Corruption.Validate(pair);
+                if (Corruption.IsGiven && pair.Corrupt!.AsSpan().SequenceEqual(pair.Clean))
+                    throw new UserException($"{pair.Place}: the clean and the corrupted prompt are the same "
+                        + "tokens; expected prompts that differ");
                 if (Paths is not null && Corruption.HasOtherPositions)
                     throw new UserException("paths need prompts of one length, each position with itself; "
                         + $"leave {Field.Of(nameof(PatchOptions.Align))} out");

@@ -192,7 +192,23 @@ public static class PublishedJacobian
             throw new UserException(
                 $"{Quoted.Path(path)}: {Quoted.Name(entry.FullName)} is cut short", e);
         }
-        return bytes;
+        // Entries that are stored and not compressed are read without a check: a flipped bit of a matrix
+        // would be another matrix.
+        return Crc32(bytes) == entry.Crc32 ? bytes : throw new UserException(
+            $"{Quoted.Path(path)}: {Quoted.Name(entry.FullName)} is damaged, its checksum differs");
+    }
+
+    // The checksum of zip files (ISO 3309), bit by bit.
+    static uint Crc32(ReadOnlySpan<byte> bytes)
+    {
+        uint crc = uint.MaxValue;
+        foreach (byte value in bytes)
+        {
+            crc ^= value;
+            for (int bit = 0; bit < 8; bit++)
+                crc = (crc >> 1) ^ ((crc & 1) == 0 ? 0 : 0xEDB88320u);
+        }
+        return ~crc;
     }
 
     // A list of a pickle may hold itself.

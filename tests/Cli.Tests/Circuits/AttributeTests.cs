@@ -116,6 +116,21 @@ public sealed class AttributeTests
         Assert.That((double)direct["sum"]!, Is.EqualTo((double)direct["logit"]!).Within(1e-6));
     }
 
+    // One wrong answer that is missing would make another thing of the whole file.
+    [Test]
+    public void All_pairs_have_a_wrong_answer_or_none()
+    {
+        using var folder = new TemporaryFolder();
+        string pairs = folder.Write("p.jsonl", """
+            {"clean": [5,6], "corrupt": [5,3], "answer": 11, "wrong": 12}
+            {"clean": [5,7], "corrupt": [5,4], "answer": 13}
+            """);
+        foreach (string[] verb in (string[][])[["attribute"], ["attribute", "--direct"], ["patch"]])
+            Assert.That(Headtap.Refused([.. verb, "--model", TinyModel.Folder, "--pairs", pairs]),
+                Does.Contain("line 2: it has no wrong answer"), string.Join(' ', verb));
+        Headtap.Done("patch", "--model", TinyModel.Folder, "--pairs", pairs, "--metric", "logprob");
+    }
+
     static IEnumerable<TestCaseData> Wrong()
     {
         TestCaseData Case(string said, params string[] line) => new(line, said);
@@ -145,6 +160,11 @@ public sealed class AttributeTests
         yield return Case("--ids and --clean-ids name the same", [.. s_direct, "--ids", "1", "--clean-ids",
             "1"]);
         yield return Case("neither --clean nor --clean-ids", s_direct);
+        yield return Case("--corrupt-ids says nothing about", ["--direct", "--ids", "1,2", "--answer-id", "4",
+            "--corrupt-ids", "1,3"]);
+        yield return Case("both token 4", ["--direct", "--ids", "1,2", "--answer-id", "4", "--wrong-id",
+            "4"]);
+        yield return Case("an id has an option of its own", ["--direct", "--ids", "1,2", "--answer", "179"]);
         yield return Case("answer token 280", ["--direct", "--ids", "1", "--answer-id", "280"]);
     }
 

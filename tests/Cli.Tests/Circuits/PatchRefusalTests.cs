@@ -61,6 +61,8 @@ public sealed class PatchRefusalTests
             Does.Contain("line 1: a logit difference needs two tokens"));
         Assert.That(Headtap.Refused(Bare("--clean-ids", "1,2", "--corrupt-ids", "1,3", "--answer",
             "Zyzzyva")), Does.Contain("--answer is \"Zyzzyva\", which is").And.Contain("one token"));
+        Assert.That(Headtap.Refused(Bare("--clean-ids", "1,2", "--corrupt-ids", "1,2", "--answer-id", "3")),
+            Does.Contain("the same tokens"));
         Assert.That(Headtap.Refused(Bare("--clean-ids", "1,2", "--answer-id", "3")),
             Does.Contain("neither --corrupt nor --corrupt-ids"));
         Assert.That(Headtap.Refused(Bare("--clean-ids", "1,2", "--answer-id", "3", "--resample",

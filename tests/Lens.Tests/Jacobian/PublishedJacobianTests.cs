@@ -4,6 +4,7 @@ using System.Text;
 using HeadTap.Kernels.Tests;
 using HeadTap.Models;
 using HeadTap.Models.Tests;
+using HeadTap.Runtime;
 
 namespace HeadTap.Lens.Tests;
 
@@ -46,6 +47,22 @@ public sealed class PublishedJacobianTests : IDisposable
         Assert.That(read.Steps, Is.EqualTo((int[])[5, 5]));
         Assert.That((string?)read.Training!["provenance"]!["program"], Is.EqualTo("headtap"));
         Assert.That((string?)read.Training["sha256"], Is.EqualTo(FileHash.Sha256(_folder["a.pt"])));
+    }
+
+    [Test]
+    public void A_flipped_bit_of_a_matrix_is_refused()
+    {
+        using var test = new TestModel("cpu512", Config);
+        string folder = JacobianFiles.Write(test, _folder["lens"], JacobianSite.ResidPost, [0, 1]);
+        using (LensSet lens = LensFolder.Load(test.Model, Hash, folder, null, 1))
+            PublishedJacobian.Write(lens, LensFolder.ReadFacts(folder), _folder["a.pt"]);
+        byte[] bytes = File.ReadAllBytes(_folder["a.pt"]);
+        byte[] matrix = MemoryMarshal.AsBytes<Half>(
+            [.. JacobianFiles.Matrix(test, 1).Select(v => (Half)v)]).ToArray();
+        bytes[bytes.AsSpan().IndexOf(matrix) + 7] ^= 4;
+        File.WriteAllBytes(_folder["b.pt"], bytes);
+        Assert.That(() => PublishedJacobian.Read(test.Model, Hash, _folder["b.pt"]),
+            Throws.TypeOf<UserException>().With.Message.Contains("data/1").And.Message.Contains("checksum"));
     }
 
     // The bytes that Python's pickler makes of such a file: objects are remembered and named again.

@@ -83,6 +83,9 @@ sealed class HeadsCommand
         HeadColumn? by = sort is null ? null : HeadColumns.Find(sort) ?? throw new UserException(
             $"--sort is {Quoted.Name(sort)}; expected "
             + string.Join(", ", HeadColumns.All.Select(c => c.Label.Contains(' ') ? c.Name : c.Label)));
+        if (by?.Name.StartsWith("ablation", StringComparison.Ordinal) == true && options.AblationWindows == 0)
+            throw new UserException("--sort is ablation, and --ablation-windows 0 ablates no head; expected "
+                + "another column, or windows");
         HeadsResult result = run.RunJob(context => HeadsJob.Run(options, context));
         if (run.Json)
             run.WriteJson(result.Heads, HeadsJson.Default.IReadOnlyListHeadResult);

@@ -215,6 +215,11 @@ public sealed class HeadsTests
         Assert.That(Headtap.Done(Line("--batch", s_folder["once.json"])).Out, Does.Not.Contain("induction"));
     }
 
+    [Test]
+    public void More_examples_than_windows_are_those_that_there_are()
+        => Assert.That(Heads("--random-tokens", "3", "--sequences", "2", "--ablation-windows", "0",
+            "--examples", "2000000000"), Has.Count.EqualTo(8));
+
     static IEnumerable<TestCaseData> Wrong()
     {
         TestCaseData Case(string said, string more) => new(said,
@@ -236,6 +241,8 @@ public sealed class HeadsTests
         yield return Case("--top is 281", "--random-tokens 3 --top 281");
         yield return Case("--sort is \"beauty\"; expected previous, induction",
             "--random-tokens 3 --sort beauty");
+        yield return Case("--ablation-windows 0 ablates no head",
+            "--random-tokens 3 --sort ablation --ablation-windows 0");
         yield return Case("the lens was made for a model with hash 000000000000",
             "--random-tokens 3 --lens FOLDER/other");
         yield return Case("a tuned lens reads the residual stream, not heads",
