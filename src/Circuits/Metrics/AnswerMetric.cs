@@ -43,7 +43,7 @@ public sealed record AnswerMetric(MetricKind Kind, int Answer, int? Wrong = null
             MetricKind.LogitDifference => (double)logits[Answer] - logits[Wrong!.Value],
             MetricKind.LogProbability => logits[Answer] - LogSumExp.Of(logits),
             MetricKind.Divergence => DivergenceFrom(CleanLogits!, logits),
-            _ => RankOf(logits, Answer),
+            _ => LogitRank.Of(logits, Answer),
         };
     }
 
@@ -112,14 +112,5 @@ public sealed record AnswerMetric(MetricKind Kind, int Answer, int? Wrong = null
             sum += Math.Exp(logP) * (logP - (logits[v] - logSum));
         }
         return sum;
-    }
-
-    static int RankOf(ReadOnlySpan<float> logits, int answer)
-    {
-        int rank = 1;
-        for (int v = 0; v < logits.Length; v++)
-            if (logits[v] > logits[answer] || (logits[v] == logits[answer] && v < answer))
-                rank++;
-        return rank;
     }
 }

@@ -48,50 +48,15 @@ public sealed record PromptView(IReadOnlyList<int> Tokens, IReadOnlyList<float[]
         IReadOnlyList<IReadOnlyList<StreamReading>> readings =
             StreamTrajectory.Of(model, [.. streams.Select(At)], top);
         float[][] z = [.. Each(SiteKind.Z).Select(At)], v = [.. Each(SiteKind.V).Select(At)];
-        double[][][] grams = [.. Enumerable.Range(0, config.Layers).Select(l => Grams(model, l))];
+        var norms = new ResultNorms(model);
         return new PromptView([.. prompt], [.. Each(SiteKind.Pattern).Select(At)], z,
-            [.. z.Select((rows, l) => Norms(rows, grams[l]))],
-            [.. v.Select((rows, l) => Norms(rows, grams[l]))],
+            [.. z.Select((rows, l) => Norms(norms, l, rows, config))],
+            [.. v.Select((rows, l) => Norms(norms, l, rows, config))],
             ComponentContributions.Read(model, session.Recordings, chosen(readings[^1])), readings);
     }
 
-    // [H] of [D, D]: W_O^h W_O^h^T, so that |x W_O^h|^2 = x G x^T without a vector of the stream's width.
-    static double[][] Grams(LanguageModel model, int layer)
-    {
-        int C = model.Config.Width, H = model.Config.Heads, D = C / H;
-        float[] weight = model.Weights.Layers[layer].ProjWeight.ToArray();
-        var grams = new double[H][];
-        Parallel.For(0, H, new ParallelOptions { MaxDegreeOfParallelism = ComputeDevice.HostThreadCount },
-            h =>
-            {
-                double[] gram = grams[h] = new double[D * D];
-                for (int i = 0; i < D; i++)
-                    for (int j = 0; j <= i; j++)
-                    {
-                        double sum = 0;
-                        for (int c = 0; c < C; c++)
-                            sum += (double)weight[(h * D + i) * C + c] * weight[(h * D + j) * C + c];
-                        gram[i * D + j] = gram[j * D + i] = sum;
-                    }
-            });
-        return grams;
-    }
-
     // [T, H] from rows [T, H, D].
-    static float[] Norms(float[] rows, double[][] grams)
-    {
-        int H = grams.Length, D = (int)Math.Sqrt(grams[0].Length), T = rows.Length / (H * D);
-        float[] norms = new float[T * H];
-        for (int i = 0; i < norms.Length; i++)
-        {
-            ReadOnlySpan<float> x = rows.AsSpan(i * D, D);
-            double[] gram = grams[i % H];
-            double sum = 0;
-            for (int d = 0; d < D; d++)
-                for (int e = 0; e < D; e++)
-                    sum += x[d] * gram[d * D + e] * x[e];
-            norms[i] = (float)Math.Sqrt(Math.Max(sum, 0)); // rounding may take it below 0
-        }
-        return norms;
-    }
+    static float[] Norms(ResultNorms norms, int layer, float[] rows, ModelConfig config)
+        => [.. Enumerable.Range(0, rows.Length / config.HeadWidth).Select(i => (float)norms.Of(layer,
+            i % config.Heads, rows.AsSpan(i * config.HeadWidth, config.HeadWidth)))];
 }

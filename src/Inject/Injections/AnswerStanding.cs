@@ -28,11 +28,7 @@ public sealed record AnswerStanding(double Probability, int Rank, double Surpris
                 throw new UserException(
                     "the logits are not finite: the edited pass overflows float32");
         double logSum = LogSumExp.Of(logits), surprisal = logSum - logits[answer];
-        int rank = 1;
-        for (int v = 0; v < logits.Length; v++)
-            if (logits[v] > logits[answer] || (logits[v] == logits[answer] && v < answer))
-                rank++;
-        return new(Math.Exp(-surprisal), rank, surprisal,
+        return new(Math.Exp(-surprisal), LogitRank.Of(logits, answer), surprisal,
             [.. LargestLogits.Of(logits, top)
                 .Select(t => new TokenChance(t.Token, Math.Exp(t.Logit - logSum)))]);
     }

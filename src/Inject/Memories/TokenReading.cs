@@ -60,16 +60,7 @@ public sealed class TokenReading
         .Select(v => new TokenLogit(v, Logits(vector)[v]))];
 
     /// <summary>Returns the rank of a token, 1 for the largest logit.</summary>
-    public int Rank(int vector, int token)
-    {
-        ReadOnlySpan<float> logits = Logits(vector);
-        float own = logits[token];
-        int rank = 1;
-        for (int v = 0; v < logits.Length; v++)
-            if (logits[v] > own || (logits[v] == own && v < token))
-                rank++;
-        return rank;
-    }
+    public int Rank(int vector, int token) => LogitRank.Of(Logits(vector), token);
 
     /// <summary>Returns the logits of a vector, [V].</summary>
     public ReadOnlySpan<float> Logits(int vector) => _logits.AsSpan(vector * _vocabulary, _vocabulary);

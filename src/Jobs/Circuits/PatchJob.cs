@@ -71,7 +71,7 @@ public static class PatchJob
             plan.Grid is { } grid ? PatchWords.Of(grid.Kind) : "path",
             plan.Grid is { } cells ? PatchWords.Of(cells.Axis)
                 : options.From is "heads" ? "head" : options.From is "mlps" ? "layer" : "set",
-            PatchWords.Of(plan.Kind), PatchWords.Of(plan.Direction), plan.Corruption.Name,
+            MetricWords.Of(plan.Kind), PatchWords.Of(plan.Direction), plan.Corruption.Name,
             plan.Corruption.Samples, summary.Pairs, summary.Clean, summary.Corrupt,
             [.. summary.Effects.Select(PatchCellResult.Of)])
         {
@@ -103,7 +103,7 @@ public static class PatchJob
             ["wrong"] = file ? null : only.Wrong,
             ["at"] = options.At,
             ["by"] = options.By,
-            ["metric"] = PatchWords.Of(plan.Kind),
+            ["metric"] = MetricWords.Of(plan.Kind),
             ["direction"] = options.Direction,
             ["layers"] = options.Layers,
             ["positions"] = options.Positions,

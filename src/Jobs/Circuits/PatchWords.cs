@@ -46,8 +46,6 @@ static class PatchWords
 
     internal static MetricKind Metric(string word) => Of("Metric", word, s_metrics);
 
-    internal static string Of(MetricKind kind) => s_metrics.Single(s => s.Kind == kind).Word;
-
     internal static PatchDirection Direction(string word) => Of("Direction", word,
         [("denoise", PatchDirection.Denoise), ("noise", PatchDirection.Noise)]);
 

@@ -156,19 +156,11 @@ public static class UnlearnMeasureJob
     static RecitedAfter[] Compressed(LanguageModel model, IReadOnlyList<PlantedSequence> sequences,
         MemorisationOptions recital, Memorisation before, WeightCompression[] compressions,
         JobContext context)
-    {
-        var weights = WeightSnapshot.Of(model);
-        return [.. compressions.Select(compression =>
-        {
-            context.Cancel.ThrowIfCancellationRequested();
-            compression.Apply(model);
-            var found = Memorisation.Measure(model, sequences, recital);
-            weights.Restore(model);
-            return new RecitedAfter(compression.Name, found.Strict, found.Loose, found.MeanSimilarity,
-                found.Correct,
-                found.Recitals.Zip(before.Recitals).Count(r => r.First.Memorised && !r.Second.Memorised));
-        })];
-    }
+        => [.. WeightCompression.Measure(model, compressions, sequences, recital, context.Cancel)
+            .Zip(compressions, (found, compression) => new RecitedAfter(compression.Name, found.Strict,
+                found.Loose, found.MeanSimilarity, found.Correct,
+                found.Recitals.Zip(before.Recitals)
+                    .Count(r => r.First.Memorised && !r.Second.Memorised)))];
 
     // The token that begins a text is not counted, whether the call or the row put it there.
     static int Given(PlantedSequence asked, MemorisationOptions options, int? begin)

@@ -71,7 +71,7 @@ public static class StreamTrajectory
     static StreamReading Read(ReadOnlySpan<float> logits, ReadOnlySpan<float> own, int top)
     {
         double logSum = LogSumExp.Of(logits), ownSum = LogSumExp.Of(own), entropy = 0, divergence = 0;
-        int best = 0, rank = 1;
+        int best = 0;
         for (int v = 0; v < logits.Length; v++)
         {
             double logP = logits[v] - logSum, logOwn = own[v] - ownSum;
@@ -80,11 +80,9 @@ public static class StreamTrajectory
             if (own[v] > own[best])
                 best = v;
         }
-        for (int v = 0; v < logits.Length; v++)
-            if (logits[v] > logits[best] || (logits[v] == logits[best] && v < best))
-                rank++;
         return new StreamReading([.. LargestLogits.Of(logits, top)
-            .Select(t => (t.Token, Math.Exp(t.Logit - logSum)))], entropy, divergence, rank);
+            .Select(t => (t.Token, Math.Exp(t.Logit - logSum)))], entropy, divergence,
+            LogitRank.Of(logits, best));
     }
 
     // Room for the logits of some rows.

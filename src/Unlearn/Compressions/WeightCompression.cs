@@ -48,6 +48,30 @@ public abstract record WeightCompression
             }
     }
 
+    /// <summary>Measures what a model recites under each compression, every time from the weights as they
+    /// are; afterwards they are the same bits.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="compressions">Compressions to try.</param>
+    /// <param name="asked">Sequences to ask for.</param>
+    /// <param name="options">Options of the measure.</param>
+    /// <param name="cancel">Stops between two compressions.</param>
+    /// <returns>One measure a compression, in order.</returns>
+    public static IReadOnlyList<Memorisation> Measure(LanguageModel model,
+        IReadOnlyList<WeightCompression> compressions, IReadOnlyList<PlantedSequence> asked,
+        MemorisationOptions options, CancellationToken cancel = default)
+    {
+        ArgumentNullException.ThrowIfNull(compressions);
+        var weights = WeightSnapshot.Of(model);
+        return [.. compressions.Select(compression =>
+        {
+            cancel.ThrowIfCancellationRequested();
+            compression.Apply(model);
+            var found = Memorisation.Measure(model, asked, options);
+            weights.Restore(model);
+            return found;
+        })];
+    }
+
     /// <summary>Compresses one matrix in place.</summary>
     /// <param name="weights">[inputs, outputs], row-major.</param>
     /// <param name="outputs">Number of outputs.</param>

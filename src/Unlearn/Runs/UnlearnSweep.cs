@@ -161,20 +161,11 @@ public sealed class UnlearnSweep(SweepPlan plan, IReadOnlyList<string> checkpoin
         }
     }
 
-    // Each from the edited weights.
     IReadOnlyList<CompressedRecall>? Compressed(LanguageModel model)
-    {
-        if (compressions is not { Count: > 0 })
-            return null;
-        var edited = WeightSnapshot.Of(model);
-        return [.. compressions.Select(compression =>
-        {
-            compression.Apply(model);
-            var found = Memorisation.Measure(model, data.Asked, data.Recital);
-            edited.Restore(model);
-            return new CompressedRecall(compression.Name, found.Strict, found.Loose, found.MeanSimilarity);
-        })];
-    }
+        => compressions is not { Count: > 0 } ? null
+            : [.. WeightCompression.Measure(model, compressions, data.Asked, data.Recital)
+                .Zip(compressions, (found, compression) => new CompressedRecall(
+                    compression.Name, found.Strict, found.Loose, found.MeanSimilarity))];
 
     SweepMeasures Measure(LanguageModel model)
         => SweepMeasures.Of(model, Memorisation.Measure(model, data.Asked, data.Recital), data);
