@@ -1,3 +1,5 @@
+using HeadTap.Models;
+
 namespace HeadTap.Circuits;
 
 /// <summary>How well estimated effects agree with true ones.</summary>
@@ -17,36 +19,11 @@ public sealed record EffectAgreement(double Pearson, double Spearman, int Top, d
         if (estimated.Count != measured.Count || top < 1 || top > measured.Count)
             throw new ArgumentException(
                 $"{estimated.Count} and {measured.Count} effects, of which {top} are to be compared.");
-        return new EffectAgreement(Correlation(estimated, measured),
-            Correlation(Ranks(estimated), Ranks(measured)), top,
+        return new EffectAgreement(Correlation.Pearson(estimated, measured),
+            Correlation.Spearman(estimated, measured), top,
             (double)Largest(estimated, top).Intersect(Largest(measured, top)).Count() / top);
     }
 
     static IEnumerable<int> Largest(IReadOnlyList<double> values, int count)
         => Enumerable.Range(0, values.Count).OrderByDescending(i => Math.Abs(values[i])).Take(count);
-
-    static double Correlation(IReadOnlyList<double> x, IReadOnlyList<double> y)
-    {
-        double meanX = x.Average(), meanY = y.Average(), xy = 0, xx = 0, yy = 0;
-        for (int i = 0; i < x.Count; i++)
-        {
-            (double a, double b) = (x[i] - meanX, y[i] - meanY);
-            (xy, xx, yy) = (xy + a * b, xx + a * a, yy + b * b);
-        }
-        return xx > 0 && yy > 0 ? xy / Math.Sqrt(xx * yy) : double.NaN;
-    }
-
-    static double[] Ranks(IReadOnlyList<double> values)
-    {
-        int[] order = [.. Enumerable.Range(0, values.Count).OrderBy(i => values[i])];
-        double[] ranks = new double[order.Length];
-        for (int first = 0, end; first < order.Length; first = end)
-        {
-            for (end = first + 1; end < order.Length && values[order[end]] == values[order[first]];)
-                end++;
-            for (int i = first; i < end; i++)
-                ranks[order[i]] = (first + end - 1) / 2.0;
-        }
-        return ranks;
-    }
 }

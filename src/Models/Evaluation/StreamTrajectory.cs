@@ -9,7 +9,46 @@ namespace HeadTap.Models;
 /// <param name="Divergence">KL(model's own distribution || layer's), nats; 0 behind the last block.</param>
 /// <param name="Rank">Rank, from 1, that the layer gives the model's own most probable token.</param>
 public sealed record StreamReading(
-    IReadOnlyList<(int Token, double Probability)> Top, double Entropy, double Divergence, int Rank);
+    IReadOnlyList<(int Token, double Probability)> Top, double Entropy, double Divergence, int Rank)
+{
+    /// <summary>Reads logits of a layer beside the model's own.</summary>
+    /// <param name="logits">[n V]: logits of the layer, by the logit lens or a learned one.</param>
+    /// <param name="own">[n V]: logits of the model.</param>
+    /// <param name="vocabulary">V.</param>
+    /// <param name="top">Number of tokens to list; 1 to V.</param>
+    /// <returns>[n]; rows are independent, so the bits do not depend on the number of threads.</returns>
+    public static StreamReading[] Of(float[] logits, float[] own, int vocabulary, int top)
+    {
+        ArgumentNullException.ThrowIfNull(logits);
+        ArgumentNullException.ThrowIfNull(own);
+        if (logits.Length != own.Length || logits.Length % vocabulary != 0)
+            throw new ArgumentException($"{logits.Length} logits beside {own.Length}, rows of {vocabulary}.");
+        var readings = new StreamReading[logits.Length / vocabulary];
+        Parallel.For(0, readings.Length, new ParallelOptions
+        {
+            MaxDegreeOfParallelism = ComputeDevice.HostThreadCount,
+        }, i => readings[i] = Read(logits.AsSpan(i * vocabulary, vocabulary),
+            own.AsSpan(i * vocabulary, vocabulary), top));
+        return readings;
+    }
+
+    static StreamReading Read(ReadOnlySpan<float> logits, ReadOnlySpan<float> own, int top)
+    {
+        double logSum = LogSumExp.Of(logits), ownSum = LogSumExp.Of(own), entropy = 0, divergence = 0;
+        int best = 0;
+        for (int v = 0; v < logits.Length; v++)
+        {
+            double logP = logits[v] - logSum, logOwn = own[v] - ownSum;
+            entropy -= Math.Exp(logP) * logP;
+            divergence += Math.Exp(logOwn) * (logOwn - logP);
+            if (own[v] > own[best])
+                best = v;
+        }
+        return new StreamReading([.. LargestLogits.Of(logits, top)
+            .Select(t => (t.Token, Math.Exp(t.Logit - logSum)))], entropy, divergence,
+            LogitRank.Of(logits, best));
+    }
+}
 
 /// <summary>
 /// How the prediction forms: the residual stream before each block and behind the last one, read through the
@@ -26,6 +65,27 @@ public static class StreamTrajectory
         ArgumentNullException.ThrowIfNull(config);
         return [.. Enumerable.Range(0, config.Layers).Select(l => new Site(SiteKind.ResidPre, l)),
             new Site(SiteKind.ResidPost, config.Layers - 1)];
+    }
+
+    /// <summary>Runs a prompt and reads its streams.</summary>
+    /// <param name="model">The model; attached edits apply.</param>
+    /// <param name="prompt">[T]: token ids.</param>
+    /// <param name="top">Number of tokens to list; 1 to V.</param>
+    /// <returns>[L + 1][T].</returns>
+    /// <exception cref="UserException">The prompt does not fit the model, or the pass does not fit the
+    /// device.</exception>
+    public static IReadOnlyList<IReadOnlyList<StreamReading>> OfPrompt(
+        LanguageModel model, IReadOnlyList<int> prompt, int top)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(prompt);
+        IReadOnlyList<Site> sites = Sites(model.Config);
+        using var session = new ModelSession(model, new SessionOptions
+        {
+            MaxTokens = Math.Max(1, prompt.Count), Logits = LogitsAt.None, Record = sites,
+        });
+        session.Forward(new SequenceBatch([prompt]));
+        return Of(model, [.. sites.Select(site => session.Recordings[site].ToArray())], top);
     }
 
     /// <summary>Reads the streams of one prompt.</summary>
@@ -55,34 +115,10 @@ public static class StreamTrajectory
             for (int l = 0; l < streams.Count; l++)
             {
                 float[] logits = l == streams.Count - 1 ? own : page.Logits(streams[l], first, n);
-                int layer = l, at = first;
-                // Rows are independent, so the results have the same bits as in a loop.
-                Parallel.For(0, n, new ParallelOptions
-                {
-                    MaxDegreeOfParallelism = ComputeDevice.HostThreadCount,
-                }, i => readings[layer][at + i] = Read(Row(logits, i), Row(own, i), top));
+                StreamReading.Of(logits, own, config.VocabSize, top).CopyTo(readings[l], first);
             }
         }
         return readings;
-
-        ReadOnlySpan<float> Row(float[] all, int i) => all.AsSpan(i * config.VocabSize, config.VocabSize);
-    }
-
-    static StreamReading Read(ReadOnlySpan<float> logits, ReadOnlySpan<float> own, int top)
-    {
-        double logSum = LogSumExp.Of(logits), ownSum = LogSumExp.Of(own), entropy = 0, divergence = 0;
-        int best = 0;
-        for (int v = 0; v < logits.Length; v++)
-        {
-            double logP = logits[v] - logSum, logOwn = own[v] - ownSum;
-            entropy -= Math.Exp(logP) * logP;
-            divergence += Math.Exp(logOwn) * (logOwn - logP);
-            if (own[v] > own[best])
-                best = v;
-        }
-        return new StreamReading([.. LargestLogits.Of(logits, top)
-            .Select(t => (t.Token, Math.Exp(t.Logit - logSum)))], entropy, divergence,
-            LogitRank.Of(logits, best));
     }
 
     // Room for the logits of some rows.
