@@ -22,9 +22,6 @@ public sealed record AblationOptions
     public int BatchRows { get; init; } = 8;
 }
 
-/// <summary>The place of a head in a model; layer and head count from 0.</summary>
-public readonly record struct HeadPlace(int Layer, int Head);
-
 /// <summary>Compares removing the responsible head with removing another head, over prompts.</summary>
 /// <param name="OtherChange">Mean change of log p(answer) when the other head is removed, nats.</param>
 /// <param name="Difference">Mean over prompts of the responsible head's change minus the other head's change,
@@ -83,10 +80,14 @@ public static class AblationCheck
         LensReadings read = LensReadings.OfLastTokens(model, source,
             new LensRequest(layers, [.. Enumerable.Range(0, H)], Top: 1), prompts);
         int[] answers = [.. read.Model.Select(words => words[0].Id)];
-        using var removal = new Removal(model, prompts, answers, options);
-        double[] before = removal.LogP(null);
+        using var removal = new HeadRemoval(model, prompts.Max(p => p.Count), new HeadRemovalOptions
+        {
+            ToMean = options.ToMean, Rows = Math.Min(options.BatchRows, prompts.Length),
+        });
+        double[] LogP(IReadOnlyList<HeadPlace>? removed) => removal.LogP(prompts, answers, removed);
+        double[] before = LogP(null);
         AblationOutcome Of(IReadOnlyList<LayerReading> by)
-            => Outcome(Responsible(by, prompts.Length), layers, H, removal, before, options);
+            => Outcome(Responsible(by, prompts.Length), layers, H, LogP, before, options);
         return new(prompts.Length, Of(read.Learned), source.IsBaseline ? null : Of(read.Baseline));
     }
 
@@ -109,11 +110,11 @@ public static class AblationCheck
                 h.Words[i].CenteredLogit)))
             .MaxBy(h => h.CenteredLogit).Place)]; // ties go to the first head
 
-    static AblationOutcome Outcome(HeadPlace[] responsible, IReadOnlyList<int> layers, int H, Removal removal,
-        double[] before, AblationOptions options)
+    static AblationOutcome Outcome(HeadPlace[] responsible, IReadOnlyList<int> layers, int H,
+        Func<IReadOnlyList<HeadPlace>?, double[]> logP, double[] before, AblationOptions options)
     {
         double[] Change(IReadOnlyList<HeadPlace> heads)
-            => [.. removal.LogP(heads).Zip(before, (after, was) => after - was)];
+            => [.. logP(heads).Zip(before, (after, was) => after - was)];
         HeadPlace[] all =
             [.. layers.SelectMany(l => Enumerable.Range(0, H).Select(h => new HeadPlace(l, h)))];
         HeadPlace[] Others(ulong stream, Func<HeadPlace, HeadPlace, bool> may) => [.. responsible.Select(
@@ -137,48 +138,5 @@ public static class AblationCheck
         return new(other.Average(), difference.Average(),
             Bootstrap.Of(own.Length, drawn => drawn.Average(i => difference[i]), random),
             difference.Average(d => d < 0 ? 1.0 : 0));
-    }
-
-    // Runs the same prompts repeatedly, each with its own head removed.
-    sealed class Removal(
-        LanguageModel model, IReadOnlyList<int>[] prompts, int[] answers,
-            AblationOptions options) : IDisposable
-    {
-        readonly ModelSession _session = new(model, new SessionOptions
-        {
-            MaxRows = Math.Min(options.BatchRows, prompts.Length),
-            MaxTokens = prompts.Max(p => p.Count),
-            Logits = LogitsAt.Last,
-        });
-
-        /// <summary>Returns log p(answer) per prompt; null removes nothing.</summary>
-        internal double[] LogP(IReadOnlyList<HeadPlace>? removed)
-        {
-            var found = new List<double>(prompts.Length);
-            int V = model.Config.VocabSize;
-            foreach (IReadOnlyList<int>[] rows in prompts.Chunk(options.BatchRows))
-            {
-                int first = found.Count;
-                using IDisposable edits = model.Attach(removed is null ? []
-                    : rows.Select((_, b) => Remove(removed[first + b], b)));
-                _session.Forward(new SequenceBatch(rows));
-                float[] logits = _session.Logits.ToArray();
-                for (int b = 0; b < rows.Length; b++)
-                {
-                    ReadOnlySpan<float> row = logits.AsSpan(b * V, V);
-                    found.Add(row[answers[first + b]] - LogSumExp.Of(row));
-                }
-            }
-            return [.. found];
-        }
-
-        public void Dispose() => _session.Dispose();
-
-        Edit Remove(HeadPlace head, int row) => new()
-        {
-            Site = Site.Result(head.Layer),
-            Operation = options.ToMean ? EditOperation.Mean : EditOperation.Zero,
-            Head = head.Head, Rows = [row],
-        };
     }
 }

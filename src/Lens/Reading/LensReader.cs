@@ -91,6 +91,33 @@ public static class LensReader
         return new(lens.Layer, whole, [.. ofHead.Select((words, i) => new HeadReading(heads[i], words))]);
     }
 
+    /// <summary>
+    /// Measures the distribution of one layer's lens at each gathered position, beside the model's own.
+    /// </summary>
+    /// <param name="lens">The layer's lens; what it makes of the whole layer is measured.</param>
+    /// <param name="at">Gathered positions with the activations that the lens reads.</param>
+    /// <param name="top">Number of tokens to list; 1 to V.</param>
+    /// <returns>[n]</returns>
+    public static IReadOnlyList<StreamReading> Stream(LayerLens lens, LensActivations at, int top)
+    {
+        ArgumentNullException.ThrowIfNull(lens);
+        ArgumentNullException.ThrowIfNull(at);
+        ModelConfig config = lens.Model.Config;
+        lens.Prepare(PositionsAtOnce(config));
+        using var page = new Page(lens.Model, lens.FeatureWidth, top);
+        VocabularyMap head = LensActivations.ModelHead(lens.Model);
+        var readings = new List<StreamReading>(at.Count);
+        foreach ((int first, int n) in Chunks(at, config))
+        {
+            float[] own = page.Logits(head, at.Normalized.SliceRows(first, n)).ToArray();
+            Tensor x = page.Features(n, lens.FeatureWidth);
+            lens.Features(at.Of(lens.Layer, first, n), x);
+            readings.AddRange(StreamReading.Of(
+                page.Logits(lens.Map, x).ToArray(), own, config.VocabSize, top));
+        }
+        return readings;
+    }
+
     static IEnumerable<(int First, int Count)> Chunks(LensActivations at, ModelConfig config)
     {
         int size = PositionsAtOnce(config);

@@ -9,7 +9,19 @@ namespace HeadTap.Lens;
 /// <param name="Top">Number of tokens to list; 1 to V.</param>
 /// <param name="WithBaseline">Whether the untrained lens is also read.</param>
 public sealed record LensRequest(
-    IReadOnlyList<int> Layers, IReadOnlyList<int> Heads, int Top, bool WithBaseline = true);
+    IReadOnlyList<int> Layers, IReadOnlyList<int> Heads, int Top, bool WithBaseline = true)
+{
+    /// <summary>
+    /// [n]: the token at each position whose <see cref="LensWords.CenteredLogit"/> is read; null for the
+    /// model's own most probable ones.
+    /// </summary>
+    public IReadOnlyList<int>? Favoured { get; init; }
+
+    /// <summary>
+    /// Whether the distribution of a lens that reads the stream is also measured at each position.
+    /// </summary>
+    public bool WithStream { get; init; }
+}
 
 /// <summary>
 /// Readings of a lens at positions of texts, with the model's own next tokens and the untrained lens for
@@ -23,6 +35,12 @@ public sealed record LensReadings(IReadOnlyList<IReadOnlyList<ModelToken>> Model
     IReadOnlyList<LayerReading> Learned, IReadOnlyList<LayerReading> Baseline)
 {
     const int RowsInPass = 16;
+
+    /// <summary>
+    /// [layers][n]: the stream read by the lens, beside the model's own distribution; empty for a lens that
+    /// does not read it, or if not requested.
+    /// </summary>
+    public IReadOnlyList<IReadOnlyList<StreamReading>> Stream { get; init; } = [];
 
     /// <summary>
     /// Finds the head whose lens favours the model's own next token most at a position
@@ -89,23 +107,26 @@ public sealed record LensReadings(IReadOnlyList<IReadOnlyList<ModelToken>> Model
         Action<double>? progress)
     {
         IReadOnlyList<IReadOnlyList<ModelToken>> own = LensReader.Model(model, at, request.Top);
-        int[] first = [.. own.Select(words => words[0].Id)];
+        IReadOnlyList<int> favoured = request.Favoured ?? [.. own.Select(words => words[0].Id)];
         int positions = LensReader.PositionsAtOnce(model.Config);
         IReadOnlyList<LayerReading> Read(LensSet lens) => [.. lens.Layers
-            .Select(layer => LensReader.Layer(lens[layer], at, request.Heads, first, request.Top))];
+            .Select(layer => LensReader.Layer(lens[layer], at, request.Heads, favoured, request.Top))];
         var learned = new List<LayerReading>();
+        var stream = new List<IReadOnlyList<StreamReading>>();
         foreach (int layer in request.Layers) // one by one: a head lens of GPT-2 small has 1.9 GB per layer
         {
             using LensSet lens = source.Load(model, [layer], positions);
             learned.AddRange(Read(lens));
+            if (request.WithStream && source.ReadsStream)
+                stream.Add(LensReader.Stream(lens[layer], at, request.Top));
             progress?.Invoke((double)learned.Count / request.Layers.Count);
         }
         if (!request.WithBaseline)
-            return new(own, learned, []);
+            return new(own, learned, []) { Stream = stream };
         if (source.IsBaseline)
             return new(own, learned, learned);
         using LensSet untrained =
             LensSet.Initial(model, source.Baseline, request.Layers, positions);
-        return new(own, learned, Read(untrained));
+        return new(own, learned, Read(untrained)) { Stream = stream };
     }
 }

@@ -37,6 +37,73 @@ public sealed class LensReaderTests
         Assert.That(found.Baseline, Is.SameAs(found.Learned));
     }
 
+    // A tuned lens that was not trained is the logit lens before its layer.
+    [Test]
+    public void The_stream_by_an_untrained_tuned_lens_is_the_logit_lens_of_the_trajectory()
+    {
+        using ComputeDevice device = ComputeDevice.OpenHost();
+        using LanguageModel model = Random(device);
+        using var lens = LensSet.Initial(model, new() { Kind = LensKind.Tuned }, [0, 1], 5);
+        using var at = new LensActivations(model, [0, 1], [LensKind.Tuned], 1, 8, 8);
+        at.Add(new SequenceBatch([Prompt]), [.. Enumerable.Range(0, 8)]);
+        IReadOnlyList<IReadOnlyList<StreamReading>> expected = StreamTrajectory.OfPrompt(model, Prompt, 3);
+        for (int l = 0; l < 2; l++)
+        {
+            IReadOnlyList<StreamReading> found = LensReader.Stream(lens[l], at, 3);
+            Assert.That(found.Select(r => r.Rank), Is.EqualTo(expected[l].Select(r => r.Rank)));
+            Assert.That(found.SelectMany(r => r.Top.Select(t => t.Token)),
+                Is.EqualTo(expected[l].SelectMany(r => r.Top.Select(t => t.Token))));
+            for (int t = 0; t < 8; t++)
+            {
+                Assert.That(found[t].Entropy, Is.EqualTo(expected[l][t].Entropy).Within(1e-5));
+                Assert.That(found[t].Divergence, Is.EqualTo(expected[l][t].Divergence).Within(1e-5));
+            }
+        }
+    }
+
+    [Test]
+    public void The_stream_by_a_trained_lens_has_the_measures_of_its_logits()
+    {
+        using ComputeDevice device = ComputeDevice.OpenHost();
+        using LanguageModel model = Random(device);
+        using LensSet lens = Trained(model, LensKind.Tuned);
+        using LensActivations at = At(model, LensKind.Tuned);
+        IReadOnlyList<StreamReading> found = LensReader.Stream(lens[Layer], at, 3);
+        LayerReading words = LensReader.Layer(lens[Layer], at, [], new int[Prompt.Length], V);
+        IReadOnlyList<IReadOnlyList<ModelToken>> own = LensReader.Model(model, at, V);
+        for (int t = 0; t < Prompt.Length; t++)
+        {
+            double[] logits = [.. Logits(words.Whole[t])];
+            double sum = Math.Log(logits.Sum(Math.Exp));
+            double[] p = [.. logits.Select(l => Math.Exp(l - sum))];
+            Assert.That(found[t].Top[0].Token, Is.EqualTo(Array.IndexOf(p, p.Max())));
+            Assert.That(found[t].Top[0].Probability, Is.EqualTo(p.Max()).Within(1e-12));
+            Assert.That(found[t].Entropy, Is.EqualTo(-p.Sum(x => x * Math.Log(x))).Within(1e-10));
+            Assert.That(found[t].Rank, Is.EqualTo(1 + logits.Count(l => l > logits[own[t][0].Id])));
+            Assert.That(found[t].Divergence, Is.EqualTo(own[t].Sum(
+                m => m.Probability * (Math.Log(m.Probability) - Math.Log(p[m.Id])))).Within(1e-10));
+        }
+    }
+
+    [Test]
+    public void Favours_are_of_the_tokens_that_are_asked_for()
+    {
+        using ComputeDevice device = ComputeDevice.OpenHost();
+        using LanguageModel model = Random(device);
+        LensSource logit = LensSource.Find("logit", Config, "hash");
+        int[] favoured = [0, 36];
+        LensReadings found = LensReadings.OfPrompt(model, logit,
+            new LensRequest([Layer], [1, 3], V) { Favoured = favoured, WithStream = true }, Prompt, [4, 7]);
+        foreach (HeadReading head in found.Learned[0].Heads)
+            for (int i = 0; i < 2; i++)
+            {
+                float[] logits = Logits(head.Words[i]);
+                Assert.That(head.Words[i].CenteredLogit,
+                    Is.EqualTo(logits[favoured[i]] - logits.Average()).Within(1e-5));
+            }
+        Assert.That(found.Stream, Is.Empty, "the logit lens of heads does not read the stream");
+    }
+
     [TestCase(LensKind.Head), TestCase(LensKind.Thin), TestCase(LensKind.LowRank), TestCase(LensKind.Shared)]
     public void Heads_add_up_to_the_layer(LensKind kind)
     {
