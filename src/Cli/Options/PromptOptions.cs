@@ -67,4 +67,11 @@ sealed class PromptOptions(bool lines = false, EnsembleOptions? ensemble = null)
     {
         Description = "a model folder as Hugging Face keeps it", HelpName = "DIR", Required = required,
     };
+
+    internal static Option<string?> OtherOption()
+        => new PathOption<string?>("--other", PathUse.Reads)
+    {
+        Description = "a second model of the same shape, beside the first, such as its edited child",
+        HelpName = "DIR",
+    };
 }

@@ -1,5 +1,6 @@
 using HeadTap.Circuits;
 using HeadTap.Lens;
+using HeadTap.Models;
 
 namespace HeadTap.Jobs;
 
@@ -8,12 +9,21 @@ namespace HeadTap.Jobs;
 /// <param name="ModelHash">Hash of the model's folder.</param>
 /// <param name="View">What the pass showed.</param>
 /// <param name="Words">Readings of the lenses.</param>
-sealed record ShownRun(string Title, string ModelHash, PromptView View, IReadOnlyList<ShownWords> Words);
+sealed record ShownRun(string Title, string ModelHash, PromptView View, IReadOnlyList<ShownWords> Words)
+{
+    /// <summary>What the stream says, by the logit lens and then by each lens that reads it.</summary>
+    internal IReadOnlyList<StreamGrid> Grids => [StreamGrid.Of(View.Stream), .. Words
+        .Where(w => w.Stream.Count > 0).Select(w => StreamGrid.Of(w.Name, w.Lens,
+            [.. w.Layers.Select(l => l.Layer)], w.Stream, View.Stream[^1]))];
+}
 
 /// <summary>What a lens reads at every position.</summary>
 /// <param name="Name">Name of the lens on the page.</param>
+/// <param name="Lens">Options of the lens.</param>
 /// <param name="Layers">Readings by layer.</param>
-sealed record ShownWords(string Name, IReadOnlyList<LayerReading> Layers);
+/// <param name="Stream">[layers][T]: readings of the stream; empty for a lens that does not read it.</param>
+sealed record ShownWords(string Name, LensOptions Lens, IReadOnlyList<LayerReading> Layers,
+    IReadOnlyList<IReadOnlyList<StreamReading>> Stream);
 
 /// <summary>What the page of <see cref="ViewJob"/> shows.</summary>
 /// <param name="Prompt">The prompts.</param>

@@ -26,7 +26,8 @@ static class ViewData
         {
             long T = row.Length;
             return heads * T * (T + 1) / 2 + T * config.Layers * config.Width + heads * T * 8
-                + 4 * lenses * (heads + config.Layers) * T * top + 16 * heads * T;
+                + 4 * lenses * (heads + config.Layers) * T * top + 16 * heads * T
+                + 36 * lenses * (config.Layers + 1) * T; // grids of the stream
         }) * 4 / 3;
         if (bytes > LargestPage)
             throw new UserException($"the page of {Counted.Of(rows.Max(r => r.Length), "token")} would have "
@@ -96,19 +97,10 @@ static class ViewData
             ["contribution_scale"] = scale,
             ["next"] = List(view.Stream[^1], r => List(r.Top, t =>
                 new JsonArray(id(t.Token), Math.Round(t.Probability, 4)))),
-            ["stream"] = List(view.Stream, layer => List(layer, r => Reading(r, id))),
+            ["grids"] = List(run.Grids, grid => grid.Data(id)),
             ["words"] = List(run.Words, w => Words(w, config.Heads, top, word)),
         };
     }
-
-    // [three tokens, probability of the first, entropy, rank, KL]
-    static JsonArray Reading(StreamReading reading, Func<int, int> id) =>
-    [
-        .. Enumerable.Range(0, 3).Select(i =>
-            (JsonNode)id(reading.Top[Math.Min(i, reading.Top.Count - 1)].Token)),
-        Math.Round(reading.Top[0].Probability, 4), Math.Round(reading.Entropy, 3), reading.Rank,
-        Math.Round(reading.Divergence, 3),
-    ];
 
     // [L H] of the lower triangle, row by row.
     static byte[] Patterns(PromptView view, int H)

@@ -104,7 +104,10 @@ public static class ViewJob
         RequireRuns(options, rows.Length);
         int[] chosen = Chosen(options, prompt, context);
         string[] folders = options.Other is { } other ? [prompt.Folder, other] : [prompt.Folder];
-        var lenses = folders.Select(folder => ViewLenses.Find(options, folder, prompt.Config)).ToArray();
+        ModelConfig[] configs = [prompt.Config,
+            .. folders[1..].Select(folder => OtherModel.Require(prompt.Folder, prompt.Config, folder))];
+        var lenses = folders.Zip(configs, (folder, config) => ViewLenses.Find(options, folder, config))
+            .ToArray();
         ViewData.RequireSize(prompt.Config, rows, folders.Length, lenses[0].Count, options.Top);
         IReadOnlyList<Edit> edits = prompt.ReadEdits(options.Edit, context);
         OutputFile.Require(options.Out);
@@ -167,8 +170,7 @@ public static class ViewJob
     }
 
     static string Title(ViewOptions options, string folder, int run)
-        => options.Other is null ? $"prompt {run + 1}" : Path.GetFileName(Path.TrimEndingDirectorySeparator(
-            Path.GetFullPath(folder)));
+        => options.Other is null ? $"prompt {run + 1}" : OtherModel.NameOf(folder);
 
     static Manifest Made(ViewOptions options, ShownPrompts shown, string[] folders,
         IReadOnlyList<Edit> edits, ComputeDevice device)

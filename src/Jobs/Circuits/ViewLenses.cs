@@ -8,21 +8,17 @@ namespace HeadTap.Jobs;
 static class ViewLenses
 {
     /// <summary>Finds the lenses and checks that they were made for the model.</summary>
+    /// <param name="options">The call.</param>
+    /// <param name="folder">Folder of the model.</param>
+    /// <param name="config">Its config.</param>
     /// <exception cref="UserException">One is missing or made for another model.</exception>
     internal static IReadOnlyList<LensPlaces> Find(ViewOptions options, string folder, ModelConfig config)
-    {
-        ModelConfig own = ModelFolder.ReadConfig(folder);
-        if (own.VocabSize != config.VocabSize || own.Layers != config.Layers || own.Heads != config.Heads
-            || own.Width != config.Width)
-            throw new UserException($"{Quoted.Path(folder)} has {own.Layers} layers of {own.Heads} heads, "
-                + $"width {own.Width} and vocabulary {own.VocabSize}; the first model has {config.Layers} of "
-                + $"{config.Heads}, {config.Width} and {config.VocabSize}: expected two of one shape");
-        return [.. options.Lenses.Append(LensSource.Logit).Distinct().Select(lens => new LensPlaceRequest
+        => [.. options.Lenses.Append(LensSource.Logit).Distinct().Select(lens => new LensPlaceRequest
         {
-            Lens = lens, LensOf = lens == LensSource.Logit ? LensOwner.Self : options.LensOf,
+            Lens = lens, LensOf = lens == LensSource.Logit ? LensOwner.Self
+                : folder == options.Other ? OtherModel.LensOf(lens, folder) : options.LensOf,
             Top = options.Top,
-        }.Read(folder, own))];
-    }
+        }.Read(folder, config))];
 
     /// <summary>Reads every lens at every position of a prompt.</summary>
     /// <exception cref="UserException">A lens is damaged or does not fit the device.</exception>
@@ -34,13 +30,10 @@ static class ViewLenses
         foreach (LensPlaces lens in lenses)
         {
             context.Cancel.ThrowIfCancellationRequested();
-            words.Add(new ShownWords(NameOf(lens), LensReadings.OfPrompt(model, lens.Source,
-                lens.Request with { WithBaseline = false }, prompt, positions).Learned));
+            LensReadings read = LensReadings.OfPrompt(model, lens.Source,
+                lens.Request with { WithBaseline = false, WithStream = true }, prompt, positions);
+            words.Add(new ShownWords(lens.Title, lens.Source.Options, read.Learned, read.Stream));
         }
         return words;
     }
-
-    static string NameOf(LensPlaces lens) => lens.Source.IsBaseline ? "logit lens"
-        : $"{LensText.Word(lens.Source.Options.Kind)} lens {Path.GetFileName(
-            Path.TrimEndingDirectorySeparator(Path.GetFullPath(lens.Name)))}";
 }

@@ -17,8 +17,9 @@ static class ViewReport
         report.Paragraph("Where each head looks, what it writes in words, what every part of the model adds "
             + "to a token's logit, and how the prediction forms along the residual stream. Choose a position "
             + "and a head by a click or with the keys that the end of this part lists.");
-        report.Widget(Asset("view.css"), Asset("view.html"), Asset("view.js") + Asset("view-words.js"),
-            ViewData.Of(shown));
+        report.Widget(PageAsset.Read("view.css") + PageAsset.Read("stream-grid.css"),
+            PageAsset.Read("view.html"), PageAsset.Read("view.js") + PageAsset.Read("stream-grid.js")
+                + PageAsset.Read("view-words.js"), ViewData.Of(shown));
         foreach (ShownRun run in shown.Runs)
             AddTables(report, run, shown, text);
         report.Heading("How it was made");
@@ -52,13 +53,5 @@ static class ViewReport
         report.Table(["part", "adds#"], parts.OrderByDescending(p => Math.Abs(p.Value)).Take(Listed)
             .Select(p => (IReadOnlyList<string>)[ShownPrompts.NameOf(p.Part),
                 $"{p.Value:+0.00;-0.00;0.00}"]));
-    }
-
-    // The scripts lie beside this file and are resources of the assembly.
-    static string Asset(string name)
-    {
-        using Stream stream = typeof(ViewReport).Assembly.GetManifestResourceStream($"view/{name}")!;
-        using var reader = new StreamReader(stream);
-        return reader.ReadToEnd().ReplaceLineEndings("\n");
     }
 }

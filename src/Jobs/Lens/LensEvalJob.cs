@@ -57,11 +57,15 @@ public sealed record LensEvalOptions
     /// <summary>JSON file of edits to apply while the model runs; null for none.</summary>
     public string? Edit { get; init; }
 
-    internal bool ToMean() => AblationTo switch
+    internal bool ToMean() => IsToMean(AblationTo);
+
+    /// <summary>Whether the word of <see cref="AblationTo"/> is mean.</summary>
+    /// <exception cref="UserException">It is neither zero nor mean.</exception>
+    internal static bool IsToMean(string word) => word switch
     {
         "zero" => false,
         "mean" => true,
-        _ => throw new UserException($"{Field.Of(nameof(AblationTo))} is {Quoted.Name(AblationTo)}; expected "
+        _ => throw new UserException($"{Field.Of(nameof(AblationTo))} is {Quoted.Name(word)}; expected "
             + "zero or mean"),
     };
 

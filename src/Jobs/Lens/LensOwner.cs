@@ -16,8 +16,10 @@ static class LensOwner
     /// <summary>The option of a child's manifest that holds the child's own hash.</summary>
     internal const string ChildHash = "child_hash";
 
+    /// <summary>The word for a lens that was made for the model's parent.</summary>
+    internal const string Parents = "parent";
+
     const string ChildWeights = "child_weights";
-    const string Parent = "parent";
 
     /// <summary>Finds a lens and checks that it was made for the model, or for its parent.</summary>
     /// <param name="lens">Folder of a lens, or logit.</param>
@@ -30,15 +32,15 @@ static class LensOwner
     internal static LensSource Find(
         string lens, string lensOf, string folder, ModelConfig config, string modelHash)
     {
-        if (lensOf is not (Self or Parent))
+        if (lensOf is not (Self or Parents))
             throw new UserException($"{Field.Of(nameof(LensPlaceRequest.LensOf))} is {Quoted.Name(lensOf)}; "
-                + $"expected {Self} or {Parent}");
-        if (lens == LensSource.Logit && lensOf == Parent)
+                + $"expected {Self} or {Parents}");
+        if (lens == LensSource.Logit && lensOf == Parents)
             throw new UserException($"the logit lens belongs to no model; leave "
                 + $"{Field.Of(nameof(LensPlaceRequest.LensOf))} out");
         if (lens == LensSource.Logit)
             return LensSource.Find(lens, config, modelHash);
-        if (lensOf == Parent)
+        if (lensOf == Parents)
         {
             (string? parent, string? why) = ParentHash(folder, modelHash);
             return LensSource.Find(lens, config, parent ?? throw new UserException(
@@ -49,8 +51,18 @@ static class LensOwner
         if (madeFor != modelHash && madeFor == ParentHash(folder, modelHash).Parent)
             throw new UserException($"{Quoted.Path(lens)}: the lens was made for the model that "
                 + $"{Quoted.Path(folder)} was made from; {Field.Of(nameof(LensPlaceRequest.LensOf))} "
-                + $"{Parent} reads the child with it");
+                + $"{Parents} reads the child with it");
         return LensSource.Find(lens, config, modelHash);
+    }
+
+    /// <summary>Whether a lens was made for the model that a folder's manifest proves to be its
+    /// parent.</summary>
+    internal static bool IsParents(string lens, string folder)
+    {
+        if (lens == LensSource.Logit)
+            return false;
+        (string madeFor, string own) = (LensFolder.ReadFacts(lens).ModelHash, ModelFolder.Hash(folder));
+        return madeFor != own && madeFor == ParentHash(folder, own).Parent;
     }
 
     /// <summary>Writes into the options of a child's manifest what proves later that it is this

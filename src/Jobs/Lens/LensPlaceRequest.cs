@@ -70,4 +70,8 @@ public sealed record LensPlaces(string Name, LensSource Source, string ModelHash
 {
     /// <summary>A description of the lens in one line.</summary>
     public string Text => LensText.Line(Source, Name);
+
+    /// <summary>Its name on a page: kind and folder.</summary>
+    internal string Title => Source.IsBaseline ? "logit lens"
+        : $"{LensText.Word(Source.Options.Kind)} lens {OtherModel.NameOf(Name)}";
 }

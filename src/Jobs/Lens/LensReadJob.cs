@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Text.Json.Nodes;
-using System.Text.Json.Serialization;
 using HeadTap.Lens;
 using HeadTap.Models;
 using HeadTap.Runtime;
@@ -22,8 +20,27 @@ public sealed record LensReadOptions
     /// <summary>Position from 0, or last; negative numbers count from the end, -1 is the last.</summary>
     public string Position { get; init; } = "last";
 
+    /// <summary>Whether each head is also removed, to see what the model loses.</summary>
+    public bool Ablation { get; init; }
+
+    /// <summary>
+    /// Replacement of a removed head's results: zero, or mean for their mean over the prompt; null for zero.
+    /// </summary>
+    public string? AblationTo { get; init; }
+
+    /// <summary>Whether the stream is also read layer by position; a page always shows it.</summary>
+    public bool Grid { get; init; }
+
+    /// <summary>Folder of a second model that reads the same prompts; null for none.</summary>
+    public string? Other { get; init; }
+
     /// <summary>File of an HTML page with all positions; null for none.</summary>
     public string? Out { get; init; }
+
+    internal bool ToMean()
+        => Ablation || AblationTo is null ? LensEvalOptions.IsToMean(AblationTo ?? "zero")
+            : throw new UserException($"{Field.Of(nameof(AblationTo))} says nothing without "
+                + $"{Field.Of(nameof(Ablation))}; leave it out");
 
     internal int PositionOf(int length)
     {
@@ -35,48 +52,6 @@ public sealed record LensReadOptions
             : throw new UserException($"{Field.Of(nameof(Position))} is {Quoted.Name(Position)}; expected "
             + $"last, 0 to {length - 1}, or -1 to -{length} from the end");
     }
-}
-
-/// <summary>The reading of a layer or head at the position.</summary>
-/// <param name="Layer">Layer, from 0.</param>
-/// <param name="Head">Head, from 0; null for the whole layer, or for the residual stream if the lens reads
-/// that.</param>
-/// <param name="Favour">Lens logit of the model's own next token minus the mean over the vocabulary.</param>
-/// <param name="Top">Tokens with the largest logits of the lens.</param>
-/// <param name="LogitLens">Tokens with the largest logits of the logit lens.</param>
-public sealed record LensReadPlace(int Layer,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? Head, double Favour,
-    IReadOnlyList<LensTokenResult> Top, IReadOnlyList<LensTokenResult> LogitLens);
-
-/// <summary>The reading of a prompt through a lens.</summary>
-/// <param name="ModelHash">Hash of the model's folder.</param>
-/// <param name="Lens">Kind of the lens.</param>
-/// <param name="Tokens">Token ids of the prompt, [T].</param>
-/// <param name="Texts">Tokens of the prompt as text, [T].</param>
-/// <param name="Position">Position that was read, from 0.</param>
-/// <param name="Model">Most probable next tokens of the model at the position.</param>
-/// <param name="Layers">Readings by layer.</param>
-/// <param name="Heads">Readings by layer and head; empty for a lens that reads no heads.</param>
-public sealed record LensReadResult(string ModelHash, string Lens, IReadOnlyList<int> Tokens,
-    IReadOnlyList<string> Texts, int Position, IReadOnlyList<ModelTokenResult> Model,
-    IReadOnlyList<LensReadPlace> Layers, IReadOnlyList<LensReadPlace> Heads)
-{
-    /// <summary>Token id before each prompt; null for none.</summary>
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public int? Bos { get; init; }
-
-    /// <summary>A description of the lens in one line.</summary>
-    [JsonIgnore]
-    public string LensLine { get; init; } = "";
-
-    /// <summary>Whether <see cref="Layers"/> are readings of the residual stream, not of the heads'
-    /// sum.</summary>
-    [JsonIgnore]
-    public bool ReadsStream { get; init; }
-
-    /// <summary>Whether the lens is the logit lens itself.</summary>
-    [JsonIgnore]
-    public bool IsLogitLens { get; init; }
 }
 
 /// <summary>Reads the output of each head at a position of a prompt as tokens.</summary>
@@ -100,7 +75,15 @@ public static class LensReadJob
         int[][] rows = [.. Enumerable.Range(0, prompt.Rows.B).Select(b => prompt.Rows.Row(b).ToArray())];
         foreach (int[] row in rows)
             options.PositionOf(row.Length);
-        LensPlaces places = options.Places.Read(prompt.Folder, prompt.Config);
+        bool toMean = options.ToMean();
+        string[] folders = options.Other is { } other ? [prompt.Folder, other] : [prompt.Folder];
+        LensPlaces[] places = [.. folders.Select((folder, m) => m == 0
+            ? options.Places.Read(folder, prompt.Config)
+            : (options.Places with { LensOf = OtherModel.LensOf(options.Places.Lens, folder) })
+                .Read(folder, OtherModel.Require(prompt.Folder, prompt.Config, folder)))];
+        if (options.Ablation && !places[0].Source.ReadsHeads)
+            throw new UserException("this lens reads the residual stream, not heads; leave "
+                + $"{Field.Of(nameof(options.Ablation))} out");
         IReadOnlyList<Edit> edits = prompt.ReadEdits(options.Edit, context);
         string? page = options.Out;
         if (page is not null && rows.Length > 1)
@@ -109,84 +92,80 @@ public static class LensReadJob
         if (page is not null)
             OutputFile.Require(page);
         using ComputeDevice device = context.OpenDevice();
-        using LoadedModel loaded = LoadedModel.Open(context, device, prompt.Folder);
-        using IDisposable attached = prompt.Attach(loaded.Model, edits, context);
-        var results = new List<LensReadResult>();
-        foreach (int[] tokens in rows)
-            results.Add(Read(options, context, device, loaded.Model, prompt, places, edits, tokens));
-        return results;
-    }
-
-    static LensReadResult Read(LensReadOptions options, JobContext context, ComputeDevice device,
-        LanguageModel model, Prompt prompt, LensPlaces places, IReadOnlyList<Edit> edits, int[] tokens)
-    {
-        string? page = options.Out;
-        int position = options.PositionOf(tokens.Length);
-        int[] positions = page is null ? [position] : [.. Enumerable.Range(0, tokens.Length)];
-        LensReadings readings = LensReadings.OfPrompt(model, places.Source, places.Request, tokens,
-            positions, share => context.Report("reading", share));
-        var found = new LensReadFindings(
-            places, new LensText(prompt.Tokenizer), tokens, position, positions, readings);
+        var found = new LensReadFindings[folders.Length][];
+        foreach ((int m, string folder) in folders.Index())
+        {
+            using LoadedModel loaded = LoadedModel.Open(context, device, folder);
+            using IDisposable attached = prompt.Attach(loaded.Model, edits, context);
+            var reader = new Reader(options, context, loaded.Model, prompt, places[m])
+            {
+                ToMean = toMean, Title = OtherModel.NameOf(folder),
+            };
+            found[m] = [.. rows.Select((tokens, i) => reader.Read(tokens, m == 0 ? null : found[0][i]))];
+        }
+        if (folders.Length > 1)
+            found[0] = [.. found[0].Zip(found[1], (one, two) => one with { Other = two })];
         if (page is not null)
         {
-            LensReadReport.Make(found, device).Save(page);
-            Manifest made = found.Made(prompt.Bos, device);
+            LensReadReport.Make(found[0][0], device).Save(page);
+            Manifest made = found[0][0].Made(prompt.Bos, device);
             if (edits.Count > 0)
                 made.Options["edit"] = EditSpec.ToJson(edits);
             made.WriteBeside(page);
         }
-        return found.Result() with { Bos = prompt.Bos };
+        return [.. found[0].Select(one => one.Result() with { Bos = prompt.Bos })];
     }
-}
 
-/// <summary>A prompt read through a lens, as its page shows it.</summary>
-/// <param name="Places">Lens, layers, heads and number of tokens.</param>
-/// <param name="Text">Text of tokens.</param>
-/// <param name="Tokens">Token ids of the prompt.</param>
-/// <param name="Position">Requested position, from 0.</param>
-/// <param name="Positions">Positions that were read.</param>
-/// <param name="Readings">Readings at these positions.</param>
-sealed record LensReadFindings(LensPlaces Places, LensText Text, IReadOnlyList<int> Tokens, int Position,
-    IReadOnlyList<int> Positions, LensReadings Readings)
-{
-    /// <summary>The readings of each layer, with those of the baseline.</summary>
-    internal IEnumerable<(LayerReading Learned, LayerReading Baseline)> Layers
-        => Readings.Learned.Zip(Readings.Baseline);
-
-    /// <summary>The model's most probable next tokens at the position.</summary>
-    internal IReadOnlyList<ModelToken> Own => At(Readings.Model);
-
-    /// <summary>Returns the value of the requested position from values of all positions read.</summary>
-    internal T At<T>(IReadOnlyList<T> values) => values[Positions.Count == 1 ? 0 : Position];
-
-    /// <summary>Makes the manifest of the findings.</summary>
-    internal Manifest Made(int? bos, ComputeDevice device) => new()
+    // Reads prompts in one model.
+    sealed class Reader(
+        LensReadOptions options, JobContext context, LanguageModel model, Prompt prompt, LensPlaces places)
     {
-        Command = "lens read",
-        Options = new JsonObject
+        internal required bool ToMean { get; init; }
+
+        internal required string Title { get; init; }
+
+        /// <summary>Reads a prompt; favours and effects are of the first model's tokens.</summary>
+        internal LensReadFindings Read(int[] tokens, LensReadFindings? first)
         {
-            ["lens"] = Places.Name, ["tokens"] = Numbers(Tokens), ["bos"] = bos, ["position"] = Position,
-            ["layers"] = Numbers(Places.Request.Layers), ["heads"] = Numbers(Places.Request.Heads),
-            ["top"] = Places.Request.Top,
-        },
-        ModelHash = Places.ModelHash,
-        Device = device.Name,
-        Precision = device.Precision.ManifestName(),
-    };
+            int position = options.PositionOf(tokens.Length);
+            bool grid = options.Grid || options.Out is not null;
+            int[] positions = grid ? [.. Enumerable.Range(0, tokens.Length)] : [position];
+            IReadOnlyList<int>? favoured = first?.Readings.Model.Select(words => words[0].Id).ToArray();
+            LensReadings readings = LensReadings.OfPrompt(model, places.Source,
+                places.Request with { Favoured = favoured, WithStream = grid }, tokens, positions,
+                share => context.Report("reading", share));
+            return new LensReadFindings(
+                places, new LensText(prompt.Tokenizer), tokens, position, positions, readings)
+            {
+                Title = Title, ToMean = ToMean, Grids = grid ? Grids(tokens, readings) : [],
+                Effects = options.Ablation ? Effects(tokens, positions,
+                    favoured ?? [.. readings.Model.Select(words => words[0].Id)]) : null,
+            };
+        }
 
-    /// <summary>Makes the result for the requested position.</summary>
-    internal LensReadResult Result() => new(Places.ModelHash, LensText.Word(Places.Source.Options.Kind),
-        Tokens, [.. Tokens.Select(Text.Of)], Position, Text.Tokens(Own),
-        [.. Layers.Select(l => Place(l.Learned.Layer, null, l.Learned.Whole, l.Baseline.Whole))],
-        [.. Layers.SelectMany(l => l.Learned.Heads.Zip(l.Baseline.Heads,
-            (own, plain) => Place(l.Learned.Layer, own.Head, own.Words, plain.Words)))])
-    {
-        LensLine = Places.Text, IsLogitLens = Places.Source.IsBaseline,
-        ReadsStream = Places.Source.ReadsStream,
-    };
+        IReadOnlyList<StreamGrid> Grids(int[] tokens, LensReadings readings)
+        {
+            IReadOnlyList<IReadOnlyList<StreamReading>> trajectory = StreamTrajectory.OfPrompt(
+                model, tokens, Math.Min(StreamGrid.Tokens, model.Config.VocabSize));
+            StreamGrid logit = StreamGrid.Of(trajectory);
+            return readings.Stream.Count == 0 ? [logit] : [StreamGrid.Of(places.Title,
+                places.Source.Options, places.Request.Layers, readings.Stream, trajectory[^1]), logit];
+        }
 
-    static JsonArray Numbers(IEnumerable<int> numbers) => [.. numbers.Select(n => (JsonNode)n)];
-
-    LensReadPlace Place(int layer, int? head, IReadOnlyList<LensWords> words, IReadOnlyList<LensWords> plain)
-        => new(layer, head, At(words).CenteredLogit, Text.Tokens(At(words)), Text.Tokens(At(plain)));
+        Dictionary<HeadPlace, double[]> Effects(int[] tokens, int[] positions, IReadOnlyList<int> favoured)
+        {
+            HeadPlace[] heads = [.. places.Request.Layers.SelectMany(
+                l => places.Request.Heads.Select(h => new HeadPlace(l, h)))];
+            using var removal = new HeadRemoval(model, tokens.Length, new HeadRemovalOptions
+            {
+                ToMean = ToMean, LastOnly = positions is [var only] && only == tokens.Length - 1,
+            });
+            double[][] changes = removal.Changes(tokens, positions, favoured, heads, share =>
+            {
+                context.Cancel.ThrowIfCancellationRequested();
+                context.Report("removing heads", share);
+            });
+            return heads.Zip(changes).ToDictionary();
+        }
+    }
 }

@@ -20,29 +20,86 @@ static class LensReadReport
         report.Paragraph($"The model's next token at each position of a prompt, and the tokens that "
             + (heads ? "each head points at there" : $"the stream {Side(places)} each layer points at there")
             + ". Choose a position by a click or with the arrow keys; rest on a cell for its tokens.");
-        report.Widget(Style, Markup, Script, Data(found));
+        report.Widget(PageAsset.Read("lens-read.css") + PageAsset.Read("stream-grid.css"),
+            PageAsset.Read("lens-read.html"),
+            PageAsset.Read("lens-read.js") + PageAsset.Read("stream-grid.js") + "start();\n", Data(found));
         report.Paragraph("A cell shows the token with the largest lens logit, and the favour: the lens logit "
-            + "of the model's own next token less the mean over the vocabulary. Orange cells favour that "
+            + $"of {Whose(found)} own next token less the mean over the vocabulary. Orange cells favour that "
             + "token, blue ones are against it, stronger the larger at this position."
             + (!heads ? "" : places.Source.ReadsStream
                 ? " \"stream\" is the residual stream after the layer's attention."
                 : " \"all\" is what the lens makes of all heads of the layer together."));
-        report.Heading($"Position {found.Position}, after \"{found.Text.Of(found.Tokens[found.Position])}\"");
-        report.Table(["the model's next token", "probability#", "logit#"], found.Own.Select(t =>
-            (IReadOnlyList<string>)[found.Text.Visible(t.Id), $"{t.Probability:P2}", $"{t.Logit:0.00}"]));
-        report.Table(["place", "favour#", .. both ? (string[])["the lens"] : [], "logit lens"],
-            found.Layers.SelectMany(l => Rows(l.Learned, l.Baseline, found, both)));
+        if (found.Effects is not null)
+            report.Paragraph("The effect is the change of log p of that token, in nats, when the head's "
+                + $"results become {(found.ToMean ? "their mean over the prompt" : "zero")} at every "
+                + "position: below 0 where the model needs the head. A favour says what a lens reads in a "
+                + "head; the effect says what the model loses.");
+        AddPosition(report, found, both);
+        if (found.Other is not null)
+            AddChanges(report, found);
         report.Heading("How it was made");
         report.Table(["", ""],
         [
             ["lens", places.Text],
             ["model", $"hash {places.ModelHash}"],
+            .. found.Other is { } other
+                ? (IReadOnlyList<string>[])[["other model", $"hash {other.Places.ModelHash}"]] : [],
             ["device", $"{device.Name}: {device.Entry.Description}"],
             ["precision", device.Precision.ManifestName()],
             ["version", new Manifest { Command = "" }.CodeVersion],
         ]);
         return report;
     }
+
+    static string Whose(LensReadFindings found)
+        => found.Other is null ? "the model's" : "the first model's";
+
+    static void AddPosition(HtmlReport report, LensReadFindings found, bool both)
+    {
+        report.Heading($"Position {found.Position}, after \"{found.Text.Of(found.Tokens[found.Position])}\"");
+        report.Table(["the model's next token", "probability#", "logit#"], found.Own.Select(t =>
+            (IReadOnlyList<string>)[found.Text.Visible(t.Id), $"{t.Probability:P2}", $"{t.Logit:0.00}"]));
+        report.Table(["place", "favour#", .. found.Effects is null ? (string[])[] : ["effect#"],
+                .. both ? (string[])["the lens"] : [], "logit lens"],
+            found.Layers.SelectMany(l => Rows(l.Learned, l.Baseline, found, both)));
+        if (found.Ablation is { } ablation)
+            report.Paragraph("Rank correlation, over the heads, of the favour and of how far log p falls "
+                + $"without the head: {NumberText.Of(ablation.RankCorrelation, Signed)}"
+                + (both ? $"; by the logit lens {NumberText.Of(ablation.LogitLens, Signed)}." : "."));
+    }
+
+    static void AddChanges(HtmlReport report, LensReadFindings found)
+    {
+        LensReadResult result = found.Result();
+        bool heads = found.Places.Source.ReadsHeads, removed = found.Effects is not null;
+        IReadOnlyList<LensReadPlace> first = heads ? result.Heads : result.Layers;
+        IReadOnlyList<LensReadPlace> second = heads ? result.Other!.Heads : result.Other!.Layers;
+        report.Heading("What changed");
+        report.Paragraph($"{found.Other!.Title} less {found.Title} at position {found.Position}, the largest "
+            + $"change of the {(removed ? "effect" : "favour")} first.");
+        report.Table(["place", $"favour, {found.Title}#", $"favour, {found.Other.Title}#", "change#",
+            .. removed ? (string[])[$"effect, {found.Title}#", $"effect, {found.Other.Title}#", "change#"] : [],
+            found.Title, found.Other.Title],
+            result.Other.Changes.Select(c =>
+            {
+                LensReadPlace a = first.Single(Same), b = second.Single(Same);
+                return (IReadOnlyList<string>)[c.Head is { } h ? $"{c.Layer}.{h}" : $"layer {c.Layer}",
+                    Two(a.Favour), Two(b.Favour), Two(c.Favour),
+                    .. removed ? (string[])[Three(a.Effect), Three(b.Effect), Three(c.Effect)] : [],
+                    Words(a), Words(b)];
+
+                bool Same(LensReadPlace p) => p.Layer == c.Layer && p.Head == c.Head;
+            }));
+
+        static string Words(LensReadPlace place)
+            => string.Join(' ', place.Top.Select(t => VisibleText.Of(t.Text)));
+    }
+
+    const string Signed = "+0.00;-0.00;0.00";
+
+    static string Two(double value) => NumberText.Of(value, Signed);
+
+    static string Three(double? value) => NumberText.Of(value!.Value, "+0.000;-0.000;0.000");
 
     static string Side(LensPlaces places)
         => places.Source.Options.Kind == LensKind.Tuned ? "before" : "after";
@@ -51,11 +108,15 @@ static class LensReadReport
         LayerReading learned, LayerReading baseline, LensReadFindings found, bool both)
     {
         foreach ((HeadReading head, HeadReading plain) in learned.Heads.Zip(baseline.Heads))
-            yield return Row($"{learned.Layer}.{head.Head}", head.Words, plain.Words);
-        yield return Row($"layer {learned.Layer}", learned.Whole, baseline.Whole);
+            yield return Row($"{learned.Layer}.{head.Head}", head.Words, plain.Words, found.Effects is null
+                ? null : found.At(found.Effects[new(learned.Layer, head.Head)]));
+        yield return Row($"layer {learned.Layer}", learned.Whole, baseline.Whole, null);
 
-        string[] Row(string place, IReadOnlyList<LensWords> words, IReadOnlyList<LensWords> plain) =>
-            [place, $"{found.At(words).CenteredLogit:+0.00;-0.00;0.00}", found.Text.List(found.At(words).Top),
+        string[] Row(string place, IReadOnlyList<LensWords> words, IReadOnlyList<LensWords> plain,
+            double? effect) =>
+            [place, Two(found.At(words).CenteredLogit),
+                .. found.Effects is null ? (string[])[] : [effect is null ? "" : Three(effect)],
+                found.Text.List(found.At(words).Top),
                 .. both ? (string[])[found.Text.List(found.At(plain).Top)] : []];
     }
 
@@ -64,151 +125,50 @@ static class LensReadReport
     static JsonObject Data(LensReadFindings found)
     {
         var names = new SortedDictionary<int, string>();
-        bool both = !found.Places.Source.IsBaseline;
-        JsonArray List<T>(IEnumerable<T> of, Func<T, JsonNode> node) => new([.. of.Select(node)]);
-        JsonNode Id(int id)
+        int Id(int id)
         {
             names.TryAdd(id, found.Text.Visible(id));
             return id;
         }
-        JsonNode Logit(LensToken t) => Math.Round(t.Logit, 2);
-        JsonNode Cell((LensWords Own, LensWords Plain) words) => new JsonArray([
-            Math.Round(words.Own.CenteredLogit, 2),
-            List(words.Own.Top, t => Id(t.Id)), List(words.Own.Top, Logit),
-            .. both ? (JsonNode[])[List(words.Plain.Top, t => Id(t.Id)), List(words.Plain.Top, Logit)] : []]);
-        JsonNode Place(IReadOnlyList<LensWords> own, IReadOnlyList<LensWords> plain)
-            => List(own.Zip(plain), Cell);
-        var data = new JsonObject
-        {
-            ["tokens"] = List(found.Tokens, t => found.Text.Visible(t)),
-            ["start"] = found.Position,
-            ["layers"] = List(found.Places.Request.Layers, l => l),
-            ["columns"] = List<string>(found.Places.Source.ReadsHeads
-                ? [.. found.Places.Request.Heads.Select(h => $"head {h}"),
-                    found.Places.Source.ReadsStream ? "stream" : "all"] : ["stream"],
-                c => c),
-            ["model"] = List(found.Readings.Model, words
-                => List(words, t => new JsonArray(Id(t.Id), Math.Round(t.Probability, 4)))),
-            ["cells"] = List(found.Layers, l => List(l.Learned.Heads.Zip(l.Baseline.Heads)
-                .Select(h => (h.First.Words, h.Second.Words))
-                .Append((l.Learned.Whole, l.Baseline.Whole)), h => Place(h.Item1, h.Item2))),
-        };
+        JsonObject data = Model(found, Id);
+        data["tokens"] = List(found.Tokens, t => Id(t));
+        data["start"] = found.Position;
+        data["layers"] = List(found.Places.Request.Layers, l => l);
+        data["columns"] = List<string>(found.Places.Source.ReadsHeads
+            ? [.. found.Places.Request.Heads.Select(h => $"head {h}"),
+                found.Places.Source.ReadsStream ? "stream" : "all"] : ["stream"], c => c);
+        if (found.Other is { } other)
+            data["other"] = Model(other, Id);
         data["names"] = new JsonObject(names.Select(n =>
             KeyValuePair.Create($"{n.Key}", (JsonNode?)n.Value)));
         return data;
     }
 
-    const string Markup = """
-        <div class="prompt" role="listbox" aria-label="positions of the prompt"></div>
-        <div class="own"></div>
-        <div class="scroll"><table class="grid"></table></div>
-        <p class="key"></p>
-        <div class="tip" hidden></div>
-        <noscript><p>The grid needs JavaScript; the tables below do not.</p></noscript>
-        """;
-
-    const string Style = """
-        .widget{--up:217 115 13;--down:47 111 222}
-        @media (prefers-color-scheme:dark){.widget{--up:242 153 74;--down:91 155 255}}
-        .widget button{font:inherit;color:inherit;background:var(--soft);border:1px solid var(--line);
-        border-radius:5px;padding:.15rem .4rem;margin:0 .25rem .35rem 0;cursor:pointer}
-        .widget button[aria-selected=true]{background:var(--ink);color:var(--ground)}
-        .own{margin:.4rem 0 .7rem;min-height:1.6rem}.own b{margin-right:.2rem}
-        .own span{margin-right:1.1rem;white-space:nowrap}.own i{font-style:normal;opacity:.7}
-        .scroll{overflow-x:auto}
-        .grid{display:table;font-size:.8rem;border-collapse:separate;border-spacing:2px}
-        .grid th{font-weight:400;opacity:.75;border:0;padding:.1rem .4rem;white-space:nowrap;
-        text-align:center;vertical-align:middle}
-        .grid td{border:0;border-radius:4px;padding:.2rem .35rem;min-width:4.6rem;max-width:7.5rem;
-        text-align:center;cursor:default}.grid td:last-child{border-left:6px solid var(--ground)}
-        .grid td:hover,.grid td:focus{outline:2px solid var(--ink)}
-        .grid b{display:block;font-weight:500;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
-        .grid i{font-style:normal;opacity:.75;font-variant-numeric:tabular-nums}
-        .widget~table{margin:.8rem 0}
-        .tip{position:fixed;z-index:2;background:var(--ground);border:1px solid var(--line);border-radius:6px;
-        box-shadow:0 3px 14px rgb(0 0 0/.25);padding:.5rem .8rem;font-size:.85rem;pointer-events:none}
-        .tip p{margin:0 0 .3rem}.tip table{display:table}.tip td,.tip th{padding:.1rem .9rem .1rem 0}
-        .tip th{font-weight:600}
-        """;
-
-    const string Script = """
-        const find = name => root.querySelector('.' + name);
-        const make = (tag, text, parent) => {
-          const e = document.createElement(tag);
-          if (text !== undefined) e.textContent = text;
-          if (parent) parent.append(e);
-          return e;
+    static JsonObject Model(LensReadFindings found, Func<int, int> id)
+    {
+        bool both = !found.Places.Source.IsBaseline;
+        JsonNode Id(LensToken t) => id(t.Id);
+        JsonNode Logit(LensToken t) => Math.Round(t.Logit, 2);
+        JsonNode Cell((LensWords Own, LensWords Plain) words) => new JsonArray([
+            Math.Round(words.Own.CenteredLogit, 2), List(words.Own.Top, Id), List(words.Own.Top, Logit),
+            .. both ? (JsonNode[])[List(words.Plain.Top, Id), List(words.Plain.Top, Logit)] : []]);
+        JsonNode Place(IReadOnlyList<LensWords> own, IReadOnlyList<LensWords> plain)
+            => List(own.Zip(plain), Cell);
+        var data = new JsonObject
+        {
+            ["title"] = found.Title,
+            ["model"] = List(found.Readings.Model, words
+                => List(words, t => new JsonArray(id(t.Id), Math.Round(t.Probability, 4)))),
+            ["cells"] = List(found.Layers, l => List(l.Learned.Heads.Zip(l.Baseline.Heads)
+                .Select(h => (h.First.Words, h.Second.Words))
+                .Append((l.Learned.Whole, l.Baseline.Whole)), h => Place(h.Item1, h.Item2))),
+            ["grids"] = List(found.Grids, grid => grid.Data(id)),
         };
-        const signed = x => Math.abs(x) < 0.005 ? '0.00' : (x > 0 ? '+' : '') + x.toFixed(2);
-        const tip = find('tip');
-        // One scale for all positions, so that they can be compared.
-        const largest = data.cells.flat(2).reduce((most, c) => Math.max(most, Math.abs(c[0])), 1e-9);
-        find('key').textContent = 'full colour: favour +' + largest.toFixed(2) + ' or -' + largest.toFixed(2);
+        if (found.Effects is { } effects) // [layers][heads][positions]
+            data["effects"] = List(found.Readings.Learned, l => List(l.Heads, h
+                => List(effects[new(l.Layer, h.Head)], e => Math.Round(e, 4))));
+        return data;
+    }
 
-        function show(cell, title, at) {
-          tip.replaceChildren();
-          make('p', title + ', favour ' + signed(cell[0]), tip);
-          const table = make('table', undefined, tip), top = make('tr', undefined, table);
-          const two = cell.length > 3;
-          make('th', two ? 'the lens' : 'logit lens', top).colSpan = 2;
-          if (two) make('th', 'logit lens', top).colSpan = 2;
-          cell[1].forEach((id, k) => {
-            const row = make('tr', undefined, table);
-            make('td', data.names[id], row);
-            make('td', signed(cell[2][k]), row).className = 'n';
-            if (!two) return;
-            make('td', data.names[cell[3][k]], row);
-            make('td', signed(cell[4][k]), row).className = 'n';
-          });
-          tip.hidden = false;
-          const box = at.getBoundingClientRect();
-          tip.style.left = Math.max(4, Math.min(box.left, innerWidth - tip.offsetWidth - 8)) + 'px';
-          const below = box.bottom + 6;
-          tip.style.top = (below + tip.offsetHeight < innerHeight ? below
-            : Math.max(4, box.top - tip.offsetHeight - 6)) + 'px';
-        }
-
-        function draw(p) {
-          tip.hidden = true;
-          chips.forEach((c, t) => { c.ariaSelected = t === p; c.tabIndex = t === p ? 0 : -1; });
-          const own = find('own');
-          own.replaceChildren(document.createTextNode('next token: '));
-          data.model[p].forEach(([id, share]) => {
-            const word = make('span', undefined, own);
-            make('b', data.names[id], word);
-            make('i', (100 * share).toFixed(1) + ' %', word);
-          });
-          const grid = find('grid');
-          grid.replaceChildren();
-          const head = make('tr', undefined, grid);
-          ['', ...data.columns].forEach(text => make('th', text, head));
-          data.layers.forEach((layer, l) => {
-            const row = make('tr', undefined, grid);
-            make('th', 'layer ' + layer, row);
-            data.columns.forEach((column, h) => {
-              const cell = data.cells[l][h][p], td = make('td', undefined, row);
-              make('b', data.names[cell[1][0]], td);
-              make('i', signed(cell[0]), td);
-              td.tabIndex = 0;
-              td.style.background = `rgb(var(--${cell[0] < 0 ? 'down' : 'up'}) / ${
-                (0.05 + 0.75 * Math.abs(cell[0]) / largest).toFixed(3)})`;
-              td.onmouseenter = td.onfocus = () => show(cell, `layer ${layer}, ${column}`, td);
-              td.onmouseleave = td.onblur = () => { tip.hidden = true; };
-            });
-          });
-        }
-
-        const chips = data.tokens.map((text, t) => {
-          const chip = make('button', text, find('prompt'));
-          chip.title = 'position ' + t;
-          chip.setAttribute('role', 'option');
-          chip.onclick = () => draw(t);
-          chip.onkeydown = e => {
-            const to = t + (e.key === 'ArrowRight') - (e.key === 'ArrowLeft');
-            if (to !== t && chips[to]) { draw(to); chips[to].focus(); }
-          };
-          return chip;
-        });
-        draw(data.start);
-        """;
+    static JsonArray List<T>(IEnumerable<T> of, Func<T, JsonNode> node) => new([.. of.Select(node)]);
 }

@@ -1,6 +1,8 @@
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using HeadTap.Lens;
+using HeadTap.Models;
+using HeadTap.Runtime;
 
 namespace HeadTap.Cli.Tests;
 
@@ -117,7 +119,143 @@ public sealed partial class LensReadTests
             "--out", page);
         string html = File.ReadAllText(page), data = Data().Match(html).Groups["json"].Value;
         Assert.That(data, Does.Not.Contain('<').And.Not.Contain('>'));
-        Assert.That(JsonNode.Parse(data)!["tokens"]![0]!.ToString(), Does.StartWith("<"));
+        JsonNode all = JsonNode.Parse(data)!;
+        Assert.That(all["names"]![all["tokens"]![0]!.ToString()]!.ToString(), Does.StartWith("<"));
+    }
+
+    // The head with its rows of W_O set to zero writes nothing, so a model with such weights is the removal.
+    [Test]
+    public void An_effect_is_what_a_model_without_the_head_loses()
+    {
+        JsonNode json = Headtap.Done(Line(s_head, "--ablation", "--json")).Json;
+        Assert.That((string?)json["ablation"]!["to"], Is.EqualTo("zero"));
+        int token = (int)json["model"]![0]!["id"]!;
+        double logP = Math.Log((double)json["model"]![0]!["p"]!);
+        foreach ((int layer, int head) in (ReadOnlySpan<(int, int)>)[(0, 2), (1, 3)])
+        {
+            string without = WithoutHead(layer, head);
+            JsonNode gone = Headtap.Done("lens", "read", "--model", without, "--ids", "5,6,7,8", "--lens",
+                "logit", "--top", "280", "--json").Json;
+            double after = gone["model"]!.AsArray().Single(t => (int)t!["id"]! == token)!["p"]!
+                .GetValue<double>();
+            JsonNode place = json["heads"]!.AsArray().Single(h
+                => (int)h!["layer"]! == layer && (int)h["head"]! == head)!;
+            Assert.That((double)place["effect"]!, Is.EqualTo(Math.Log(after) - logP).Within(2e-5));
+        }
+        double[] favours = [.. json["heads"]!.AsArray().Select(h => (double)h!["favour"]!)];
+        double[] falls = [.. json["heads"]!.AsArray().Select(h => -(double)h!["effect"]!)];
+        Assert.That((double)json["ablation"]!["rank_correlation"]!,
+            Is.EqualTo(Correlation.Spearman(favours, falls)).Within(1e-12));
+        Assert.That(json["layers"]![0]!.AsObject().ContainsKey("effect"), Is.False);
+    }
+
+    [Test]
+    public void The_terminal_and_the_page_have_effects_beside_favours()
+    {
+        string page = s_folder["effects.html"];
+        string[] call = Line(s_head, "--ablation", "--ablation-to", "mean", "--position", "1");
+        JsonNode json = Headtap.Done([.. call, "--out", page, "--json"]).Json;
+        JsonNode data = JsonNode.Parse(Data().Match(File.ReadAllText(page)).Groups["json"].Value)!;
+        foreach (JsonNode? head in json["heads"]!.AsArray())
+            Assert.That((double)data["effects"]![(int)head!["layer"]!]![(int)head["head"]!]![1]!,
+                Is.EqualTo((double)head["effect"]!).Within(5.1e-5));
+        Assert.That(File.ReadAllText(page), Does.Contain("their mean over the prompt")
+            .And.Contain("Rank correlation"));
+        string text = Headtap.Done(call).Out;
+        Assert.That(text, Does.Contain("effect").And.Contain("rank correlation of favour and fall of log p"));
+        JsonNode last = Headtap.Done([.. Line(s_head, "--ablation"), "--json"]).Json;
+        Assert.That((string?)last["ablation"]!["to"], Is.EqualTo("zero"));
+    }
+
+    [Test]
+    public void The_grid_has_a_row_a_layer_and_ends_with_the_model()
+    {
+        JsonNode json = Headtap.Done(Line(s_tuned, "--grid", "--json")).Json;
+        JsonArray grids = json["grid"]!.AsArray();
+        Assert.That(grids.Select(g => ((string?)g!["lens"])!.Split(' ')[0]),
+            Is.EqualTo(new[] { "tuned", "logit" }));
+        foreach (JsonNode? grid in grids)
+        {
+            Assert.That(grid!["rows"]!.AsArray().Select(r => (string?)r!["place"]),
+                Is.EqualTo(new[] { "before 0", "before 1", "end" }));
+            JsonNode end = grid["rows"]![2]!["cells"]![3]!;
+            Assert.That((int)end["id"]!, Is.EqualTo((int)json["model"]![0]!["id"]!));
+            Assert.That((double)end["p"]!, Is.EqualTo((double)json["model"]![0]!["p"]!).Within(1e-6));
+            Assert.That(((int)end["rank"]!, (double)end["kl"]!), Is.EqualTo((1, 0.0)));
+        }
+        JsonNode cell = grids[0]!["rows"]![1]!["cells"]![3]!;
+        Assert.That((int)cell["id"]!, Is.EqualTo((int)json["layers"]![1]!["top"]![0]!["id"]!));
+        Assert.That(Headtap.Done(Line("logit", "--json")).Json.AsObject().ContainsKey("grid"), Is.False);
+        Assert.That(Headtap.Done(Line("logit", "--grid")).Out, Does.Contain("before 1").And.Contain("end"));
+    }
+
+    [Test]
+    public void A_second_model_stands_beside_the_first_and_what_changed_is_said()
+    {
+        string other = WithoutHead(1, 3), page = s_folder["two.html"];
+        JsonNode json = Headtap.Done(
+            Line("logit", "--other", other, "--ablation", "--out", page, "--json")).Json;
+        JsonNode second = json["other"]!;
+        Assert.That((string?)second["model_hash"], Is.EqualTo(ModelFolder.Hash(other)));
+        JsonNode alone = Headtap.Done("lens", "read", "--model", other, "--ids", "5,6,7,8", "--lens", "logit",
+            "--json").Json;
+        Assert.That(second["model"]!.ToJsonString(), Is.EqualTo(alone["model"]!.ToJsonString()));
+        JsonNode[] changes = [.. second["changes"]!.AsArray().Select(c => c!)];
+        Assert.That(changes, Has.Length.EqualTo(8));
+        Assert.That(changes.Select(c => Math.Abs((double)c["effect"]!)), Is.Ordered.Descending);
+        foreach (JsonNode change in changes)
+        {
+            bool Same(JsonNode? h) => (int)h!["layer"]! == (int)change["layer"]!
+                && (int)h["head"]! == (int)change["head"]!;
+            JsonNode a = json["heads"]!.AsArray().Single(Same)!;
+            JsonNode b = second["heads"]!.AsArray().Single(Same)!;
+            foreach (string number in (string[])["favour", "effect"])
+                Assert.That((double)change[number]!,
+                    Is.EqualTo((double)b[number]! - (double)a[number]!).Within(1e-12));
+        }
+        // What the head wrote is gone, and removing it again changes nothing.
+        JsonNode gone = second["heads"]!.AsArray().Single(h => (int)h!["layer"]! == 1
+            && (int)h["head"]! == 3)!;
+        Assert.That((double)gone["effect"]!, Is.Zero.Within(1e-6));
+        JsonNode data = JsonNode.Parse(Data().Match(File.ReadAllText(page)).Groups["json"].Value)!;
+        Assert.That((string?)data["other"]!["title"], Is.EqualTo(Path.GetFileName(other)));
+        Assert.That(Headtap.Done(Line("logit", "--other", other)).Out, Does.Contain("changed"));
+    }
+
+    [Test]
+    public void What_cannot_be_compared_or_removed_is_one_line()
+    {
+        Assert.That(Headtap.Refused(Line(s_tuned, "--ablation")), Does.Contain("leave --ablation out"));
+        Assert.That(Headtap.Refused(Line(s_head, "--ablation-to", "mean")),
+            Does.Contain("--ablation-to says nothing without --ablation"));
+        Assert.That(Headtap.Refused(Line(s_head, "--ablation", "--ablation-to", "one")),
+            Does.Contain("zero or mean"));
+        string other = WithoutHead(0, 1);
+        Assert.That(Headtap.Refused(Line(s_head, "--other", other)),
+            Does.Contain("expected the model it was made for"));
+        string tokens = WithoutHead(1, 0), vocabulary = Path.Combine(tokens, "vocab.json");
+        JsonObject words = JsonNode.Parse(File.ReadAllText(vocabulary))!.AsObject();
+        (words["a"], words["b"]) = ((int)words["b"]!, (int)words["a"]!);
+        File.WriteAllText(vocabulary, words.ToJsonString());
+        Assert.That(Headtap.Refused(Line("logit", "--other", tokens)),
+            Does.Contain("has other tokens").And.Contain("can stand side by side"));
+    }
+
+    // The tiny model with one head's rows of W_O set to zero.
+    static string WithoutHead(int layer, int head)
+    {
+        string folder = s_folder[$"without-{layer}-{head}"];
+        if (Directory.Exists(folder))
+            return folder;
+        using ComputeDevice device = ComputeDevice.OpenHost();
+        using LanguageModel model = LanguageModel.Load(device, TinyModel.Folder);
+        Tensor writes = model.Weights.Layers[layer].ProjWeight;
+        float[] values = writes.ToArray();
+        int C = model.Config.Width, D = model.Config.HeadWidth;
+        values.AsSpan(head * D * C, D * C).Clear();
+        writes.Upload(values);
+        model.Save(folder, TinyModel.Folder);
+        return folder;
     }
 
     [Test]

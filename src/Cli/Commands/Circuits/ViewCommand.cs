@@ -6,11 +6,7 @@ namespace HeadTap.Cli;
 sealed class ViewCommand
 {
     readonly PromptOptions _prompt = new(lines: true);
-    readonly Option<string?> _other = new PathOption<string?>("--other", PathUse.Reads)
-    {
-        Description = "a second model of the same shape, beside the first, such as its edited child",
-        HelpName = "DIR",
-    };
+    readonly Option<string?> _other = PromptOptions.OtherOption();
     readonly Option<string[]> _lenses = new PathOption<string[]>("--lens", PathUse.Reads)
     {
         Description = "a folder that lens train wrote, for words beside the logit lens; may be repeated",

@@ -41,10 +41,17 @@ sealed class LensEvalCommand
     readonly Option<int> _top = GlobalOptions.Number("--top", 5, "k of a further top-k agreement");
     readonly Option<int> _ablation = GlobalOptions.Number("--ablation", 0,
         "prompts, from the first, whose responsible head is removed; 0 for none");
-    readonly Option<string> _removal = Word("--ablation-to", "zero", "zero|mean",
-        "what a removed head's results become: zero, or their mean over the prompt");
+    readonly Option<string> _removal = Word("--ablation-to", "zero", "zero|mean", RemovalHelp);
+
+    const string RemovalHelp = "what a removed head's results become: zero, or their mean over the prompt";
 
     internal static Command Create(GlobalOptions global) => new LensEvalCommand().Make(global);
+
+    /// <summary>The option of verbs in which removing heads is itself an option.</summary>
+    internal static Option<string?> RemovalOption() => new("--ablation-to")
+    {
+        Description = RemovalHelp + "; zero unless given", HelpName = "zero|mean",
+    };
 
     static Option<string> Word(string name, string absent, string help, string description) => new(name)
     {

@@ -67,39 +67,15 @@ function drawParts() {
     + ': ' + sums.map(x => signed(x)).join(' and ') + ', the sum of all parts';
 }
 
-const measures = {
-  p: [r => r[3], 1, x => (100 * x).toFixed(1) + ' %', 'probability of the shown token'],
-  e: [r => r[4], 0, x => x.toFixed(2) + ' nats', 'entropy'],
-  r: [r => Math.log(r[5]), 0, x => 'rank ' + Math.round(Math.exp(x)), 'rank of the final token'],
-  k: [r => r[6], 0, x => x.toFixed(2) + ' nats', 'KL from the final distribution'],
-};
-
 function drawStream() {
-  const place = find('stream'), [value, top, text, what] = measures[state.m];
+  const place = find('stream'), grids = runs.map(run => run.grids[state.g]);
   place.replaceChildren();
-  const most = top || Math.max(...runs.flatMap(r => r.stream.flat().map(value)), 1e-9);
-  for (const run of runs) {
+  const most = fullColour(grids, state.m);
+  runs.forEach((run, i) => {
     const box = make('div', undefined, place, 'run');
     if (runs.length > 1) make('h4', run.title, box);
-    const table = make('table', undefined, make('div', undefined, box, 'scroll'), 'grid');
-    for (let l = run.stream.length - 1; l >= 0; l--) {
-      const tr = make('tr', undefined, table);
-      make('th', l === run.stream.length - 1 ? 'end' : 'before ' + l, tr);
-      run.stream[l].forEach((reading, t) => {
-        const td = make('td', name(reading[0]), tr), x = value(reading);
-        td.style.background = `rgb(var(--up) / ${(0.85 * Math.min(1, x / most)).toFixed(3)})`;
-        td.title = `${name(reading[0])} ${(100 * reading[3]).toFixed(1)} %, then ${name(reading[1])}, `
-          + `${name(reading[2])}; entropy ${reading[4].toFixed(2)} nats, final token at rank ${reading[5]}, `
-          + `KL ${reading[6].toFixed(2)} nats`;
-        if (t === state.t) td.className = 'on';
-        td.onclick = () => set({ t });
-      });
-    }
-    const last = make('tr', undefined, table);
-    make('th', '', last);
-    run.tokens.forEach((id, t) => { make('th', name(id), last).title = 'position ' + t; });
-    make('p', `full colour: ${what} ${text(most)}`, box).className = 'keys';
-  }
+    streamGrid(box, grids[i], run.tokens, name, state.m, most, state.t, t => set({ t }));
+  });
 }
 
 function drawChange() {
@@ -138,6 +114,7 @@ function draw() {
   find('head').value = `${state.l}.${state.h}`;
   for (const key of ['kind', 'avg', 'a', 'b']) find(key).value = state[key];
   find('measure').value = state.m;
+  find('read-by').value = state.g;
   drawMaps(); drawHead(); drawWords(); drawParts(); drawStream(); drawChange();
 }
 
@@ -152,6 +129,8 @@ find('head').onchange = e => {
 };
 for (const key of ['kind', 'avg']) find(key).onchange = e => set({ [key]: e.target.value });
 for (const key of ['a', 'b']) find(key).onchange = e => set({ [key]: Number(e.target.value) });
+runs[0].grids.forEach((grid, g) => { make('option', grid.lens, find('read-by')).value = g; });
+find('read-by').onchange = e => set({ g: Number(e.target.value) });
 find('measure').onchange = e => set({ m: e.target.value });
 addEventListener('keydown', e => {
   if (e.ctrlKey || e.metaKey || e.altKey || /^(SELECT|INPUT|TEXTAREA)$/.test(e.target.tagName)) return;
@@ -160,6 +139,8 @@ addEventListener('keydown', e => {
     ArrowLeft: () => ({ t: state.t - 1 }), ArrowRight: () => ({ t: state.t + 1 }),
     ArrowUp: () => ({ l: state.l - 1 }), ArrowDown: () => ({ l: state.l + 1 }),
     ',': () => ({ h: state.h - 1 }), '.': () => ({ h: state.h + 1 }),
+    g: () => ({ g: (state.g + 1) % runs[0].grids.length }),
+    m: () => ({ m: 'perk'['perk'.indexOf(state.m) + 1] ?? 'p' }),
     v: () => ({ kind: state.kind === 'p' ? 'w' : 'p' }), a: () => ({ avg: next[state.avg] }),
   };
   if (!moves[e.key]) return;

@@ -33,9 +33,9 @@ const runs = data.runs.map(run => {
 });
 const { L, H } = data, longest = Math.max(...runs.map(r => r.T));
 
-const state = { t: runs[0].T - 1, l: data.layer, h: data.head, kind: 'p', avg: '', a: 0, b: -1, m: 'p' };
+const state = { t: runs[0].T - 1, l: data.layer, h: data.head, kind: 'p', avg: '', a: 0, b: -1, m: 'p', g: 0 };
 const limits = { t: [0, longest - 1], l: [0, L - 1], h: [0, H - 1],
-  a: [0, data.chosen.length - 1], b: [-1, data.chosen.length - 1] };
+  a: [0, data.chosen.length - 1], b: [-1, data.chosen.length - 1], g: [0, runs[0].grids.length - 1] };
 if (data.wrong !== undefined) state.b = data.wrong;
 function clamp() {
   for (const [key, [low, high]] of Object.entries(limits))
