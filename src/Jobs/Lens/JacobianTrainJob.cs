@@ -107,7 +107,9 @@ static class JacobianTrainJob
         [
             (nameof(options.Rank), options.Rank != usual.Rank),
             (nameof(options.Init), options.Init != usual.Init || options.InitLens is not null),
-            (nameof(options.Bias), options.Bias != usual.Bias),
+            (nameof(options.Bias), options.Bias is not null),
+            (nameof(options.Ablation), options.Ablation is not null),
+            (nameof(options.AblationShare), options.AblationShare is not null),
             (nameof(options.Steps), options.Steps != usual.Steps),
             (nameof(options.Accumulation), options.Accumulation != usual.Accumulation),
             (nameof(options.LearningRate), options.LearningRate != usual.LearningRate),

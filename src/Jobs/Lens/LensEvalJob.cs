@@ -45,6 +45,12 @@ public sealed record LensEvalOptions
     public int Ablation { get; init; }
 
     /// <summary>
+    /// Number of prompts, from the first, of which every head is removed alone, to compare its effect with
+    /// what lenses say; 0 for none.
+    /// </summary>
+    public int Agreement { get; init; }
+
+    /// <summary>
     /// Replacement of a removed head's results: zero, or mean for their mean over the prompt.
     /// </summary>
     public string AblationTo { get; init; } = "zero";
@@ -143,6 +149,9 @@ public static class LensEvalJob
         if (options.Ablation < 0)
             throw new UserException($"{Field.Of(nameof(options.Ablation))} is {options.Ablation}; expected "
                 + "how many prompts, or 0");
+        if (options.Agreement < 0)
+            throw new UserException($"{Field.Of(nameof(options.Agreement))} is {options.Agreement}; expected "
+                + "how many prompts, or 0");
         var measured = new LensEvaluationOptions
         {
             Positions = PositionChoice.Parse(options.Positions), Seed = context.Seed, Top = options.Top,
@@ -155,7 +164,7 @@ public static class LensEvalJob
             ModelFolder.Hash(options.Model));
         int[] layers = options.LayersOf(source);
         LensSource? beside = options.Beside(config, layers);
-        if (ablation.Prompts > 0)
+        if (ablation.Prompts > 0 || options.Agreement > 0)
             AblationCheck.RequireUsable(source, layers, config.Heads);
         ModelText text = ModelText.Open(options.Model, config, options.Rules, context);
         IReadOnlyList<int[]> rows = options.Rows(text);
@@ -174,6 +183,10 @@ public static class LensEvalJob
             LensEvalResult.Of(source, options.Lens, measured, found, ablation, removed) with
         {
             Bos = text.Bos,
+            Agreement = options.Agreement > 0 ? LensAgreement.Of(AgreementCheck.Run(loaded.Model,
+                [.. Compared(source, beside, config, options)], layers, rows,
+                ablation with { Prompts = options.Agreement },
+                share => context.Report("removing every head", share))) : null,
         };
         if (beside is null)
             return result;
@@ -182,5 +195,17 @@ public static class LensEvalJob
                 share => context.Report("evaluating the Jacobian lens", share)),
             ablation.Prompts > 0 && beside.ReadsHeads
                 ? AblationCheck.Run(loaded.Model, beside, layers, rows, ablation) : null);
+    }
+
+    // The lens, the Jacobian lens beside it and the logit lens, as far as they read heads.
+    static IEnumerable<(string By, LensSource Source)> Compared(
+        LensSource source, LensSource? beside, ModelConfig config, LensEvalOptions options)
+    {
+        yield return ("lens", source);
+        if (beside is { ReadsHeads: true })
+            yield return ("Jacobian lens", beside);
+        if (!source.IsBaseline)
+            yield return ("logit lens",
+                LensSource.Find(LensSource.Logit, config, ModelFolder.Hash(options.Model)));
     }
 }

@@ -59,6 +59,25 @@ public sealed record LensAblation(
     public LensAblationOutcome? Jacobian { get; init; }
 }
 
+/// <summary>Agreement of what a lens says about heads with the effects of removing them.</summary>
+/// <param name="By">Name of the lens, or direct attribution.</param>
+/// <param name="Rank">Correlation of ranks over all pairs of prompt and head; NaN if one of the two does not
+/// vary.</param>
+/// <param name="Low">Lower end of its 95 % interval.</param>
+/// <param name="High">Upper end of its 95 % interval.</param>
+/// <param name="ByPrompt">Mean over prompts of the correlation over a prompt's heads.</param>
+/// <param name="ByPromptLow">Lower end of its 95 % interval.</param>
+/// <param name="ByPromptHigh">Upper end of its 95 % interval.</param>
+/// <param name="Change">Mean change of log p(answer) when the head that is favoured most is removed,
+/// nats.</param>
+public sealed record LensAgreement(string By, double Rank, double Low, double High, double ByPrompt,
+    double ByPromptLow, double ByPromptHigh, double Change)
+{
+    internal static IReadOnlyList<LensAgreement> Of(IReadOnlyList<FavourAgreement> found)
+        => [.. found.Select(a => new LensAgreement(a.By, a.Rank, a.RankInterval.Low, a.RankInterval.High,
+            a.ByPrompt, a.ByPromptInterval.Low, a.ByPromptInterval.High, a.Change))];
+}
+
 /// <summary>How close a lens comes to the model.</summary>
 /// <param name="Lens">Kind of the lens.</param>
 /// <param name="Rows">Number of rows that were read.</param>
@@ -81,6 +100,13 @@ public sealed record LensEvalResult(string Lens, int Rows, long Positions, strin
     /// <summary>Scores of the Jacobian lens beside the lens, by layer; null without one.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<LensEvalPlace>? Jacobian { get; init; }
+
+    /// <summary>
+    /// Agreement of each lens and of direct attribution with the effects of removing heads; null if it was
+    /// not measured.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<LensAgreement>? Agreement { get; init; }
 
     /// <summary>A description of the lens in one line.</summary>
     [JsonIgnore]

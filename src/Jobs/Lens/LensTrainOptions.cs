@@ -35,14 +35,29 @@ public sealed record LensTrainOptions
     /// </summary>
     public string? InitLens { get; init; }
 
-    /// <summary>First bias of each head: b_U (per-head) or b_U / H (divided).</summary>
-    public string Bias { get; init; } = "per-head";
+    /// <summary>
+    /// First bias of each head: b_U (per-head) or b_U / H (divided), or none, which <see cref="Ablation"/>
+    /// takes; null for none with it and per-head without it.
+    /// </summary>
+    public string? Bias { get; init; }
 
     /// <summary>
     /// Positions of a row to train on: last (without padding), all, or a number of them drawn at random; null
     /// for last. Of the kind jacobian: published (16 to T - 2) or all; null for published.
     /// </summary>
     public string? Positions { get; init; }
+
+    /// <summary>
+    /// What removed heads' z becomes, for lenses that learn what the removal changes: zero, or mean for its
+    /// mean over the row. Null for lenses that match the model's prediction by the sum over heads.
+    /// </summary>
+    public string? Ablation { get; init; }
+
+    /// <summary>
+    /// Probability of removal for each further head beside the one that is drawn for a row; null for
+    /// <see cref="DefaultAblationShare"/>.
+    /// </summary>
+    public double? AblationShare { get; init; }
 
     /// <summary>Options of the kind jacobian.</summary>
     public JacobianRequest Jacobian { get; init; } = new();
@@ -156,12 +171,13 @@ public sealed record LensTrainOptions
             InitialLens = InitLens,
             InitialHash = InitLens is null ? null
                 : FileHash.Sha256(Path.Combine(InitLens, LensFolder.WeightsFile)),
-            Bias = Bias switch
+            Bias = (Bias ?? (Ablation is null ? "per-head" : "none")) switch
             {
                 "per-head" => LensBias.PerHead,
                 "divided" => LensBias.Divided,
-                _ => throw new UserException($"{Field.Of(nameof(Bias))} is {Quoted.Name(Bias)}; expected "
-                    + "per-head or divided"),
+                "none" => LensBias.None,
+                _ => throw new UserException($"{Field.Of(nameof(Bias))} is {Quoted.Name(Bias!)}; expected "
+                    + "per-head, divided or none"),
             },
         };
         lens.RequireFits(config);
@@ -193,6 +209,7 @@ public sealed record LensTrainOptions
         Accumulation = Accumulation,
         TokensPerRow = TokensPerRow,
         Positions = PositionChoice.Parse(Positions ?? "last"),
+        Ablation = TrainingAblation(),
         Optimizer = new AdamWOptions
         {
             LearningRate = LearningRate, Beta1 = Beta1, Beta2 = Beta2, Epsilon = Epsilon,
@@ -230,4 +247,18 @@ public sealed record LensTrainOptions
         Seed = seed,
         Bos = bos,
     }).Validated(config);
+
+    /// <summary>Probability of further removals unless another one is given.</summary>
+    public const double DefaultAblationShare = 0.1;
+
+    TrainingAblation? TrainingAblation() => Ablation switch
+    {
+        null when AblationShare is not null => throw new UserException(
+            $"{Field.Of(nameof(AblationShare))} belongs to {Field.Of(nameof(Ablation))}; leave it out"),
+        null => null,
+        "zero" => new(false, AblationShare ?? DefaultAblationShare),
+        "mean" => new(true, AblationShare ?? DefaultAblationShare),
+        _ => throw new UserException(
+            $"{Field.Of(nameof(Ablation))} is {Quoted.Name(Ablation)}; expected zero or mean"),
+    };
 }

@@ -91,8 +91,10 @@ public readonly record struct MatMulShape(
     /// <param name="K">Width of x.</param>
     /// <param name="termStride">Floats in the weight from one k to the next.</param>
     /// <param name="tokenStride">Floats in the weight from one token to the next.</param>
-    public static MatMulShape VocabularyColumns(int rows, int N, int K, long termStride, long tokenStride)
-        => new(rows, N, K, K, 1, termStride, tokenStride, N, 0);
+    /// <param name="accumulate">Adds into the logits.</param>
+    public static MatMulShape VocabularyColumns(
+        int rows, int N, int K, long termStride, long tokenStride, bool accumulate = false)
+        => new(rows, N, K, K, 1, termStride, tokenStride, N, accumulate ? 1 : 0);
 
     /// <summary>
     /// The gradient of <see cref="VocabularyColumns"/> by x: dLogits[rows, N] times those tokens of the

@@ -126,7 +126,12 @@ sealed class LensInitialValues
 
     float[] SumOfBiases(LayerLens lens)
     {
-        int times = _options.Bias == LensBias.PerHead ? lens.BiasesInSum : 1;
+        int times = _options.Bias switch
+        {
+            LensBias.PerHead => lens.BiasesInSum,
+            LensBias.None => 0,
+            _ => 1,
+        };
         return Array.ConvertAll(_bias, b => times * b);
     }
 

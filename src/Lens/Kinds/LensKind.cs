@@ -76,6 +76,9 @@ public enum LensBias
 
     /// <summary>b_U / H for each head, so the sum begins with b_U.</summary>
     Divided,
+
+    /// <summary>Zero, and not trained: the lens is linear.</summary>
+    None,
 }
 
 /// <summary>Options that define an untrained lens.</summary>

@@ -12,6 +12,7 @@ sealed class LayerTraining
     readonly List<(Tensor Value, Tensor Gradient, Tensor M, Tensor V, bool Decays)> _inner = [];
     readonly List<(string Name, Tensor Tensor)> _innerState = [];
     LensInputs? _at;
+    LensFit _fit = null!;
     double _squaredNorm;
     float _gradientScale = 1;
 
@@ -58,19 +59,19 @@ sealed class LayerTraining
     internal IEnumerable<(string Name, IndexTensor Tensor)> IndexState => _update?.IndexState ?? [];
 
     /// <summary>Computes the features of a batch.</summary>
-    /// <param name="at">Activations that the lens reads.</param>
+    /// <param name="fit">What the lens reads and must match.</param>
     /// <param name="prepareFor">Largest number of positions if parameters have changed since the last call;
     /// null if not.</param>
-    internal void Begin(LensInputs at, int? prepareFor)
+    internal void Begin(LensFit fit, int? prepareFor)
     {
-        _at = at;
+        (_fit, _at) = (fit, fit.Inputs(Lens.Layer));
         _gradientScale = 1;
         if (prepareFor is { } positions)
             Lens.Prepare(positions);
-        Lens.Features(at, X);
+        Lens.Features(_at, X);
     }
 
-    internal KlTerm LossTerm() => new(X, Lens.Map, Losses, null)
+    internal KlTerm LossTerm() => _fit.Term(X, Lens.Map, Losses, null) with
     {
         LossesKnown = () => MeanLoss = LensLogits.Require(Lens.Model, Mean()),
     };
@@ -79,21 +80,21 @@ sealed class LayerTraining
     internal KlTerm NormTerm(int step)
     {
         _squaredNorm = 0;
-        return new(X, Lens.Map, Losses, (first, dLogits) =>
+        return _fit.Term(X, Lens.Map, Losses, (first, dLogits) =>
         {
             AddFeatureGradient(first, dLogits);
             _squaredNorm += _update?.SquaredNorm(X, first, dLogits) ?? 0;
-        }) { LossesKnown = () => RequireFinite(step) };
+        }) with { LossesKnown = () => RequireFinite(step) };
     }
 
     /// <summary>
     /// Returns the term that steps the matrix to the vocabulary, block by block of its gradient.
     /// </summary>
-    internal KlTerm StepTerm(AdamWStep step) => new(X, Lens.Map, Losses, (first, dLogits) =>
+    internal KlTerm StepTerm(AdamWStep step) => _fit.Term(X, Lens.Map, Losses, (first, dLogits) =>
     {
         AddFeatureGradient(first, dLogits); // before the step changes the weights that it reads
         _update?.Step(X, first, dLogits, step with { GradientScale = _gradientScale });
-    }) { LossesKnown = () => RequireFinite(step.Step) };
+    }) with { LossesKnown = () => RequireFinite(step.Step) };
 
     /// <summary>Scales the gradient so that its norm is at most <paramref name="most"/>.</summary>
     internal void Clip(float most)

@@ -51,6 +51,7 @@ public sealed record LensPlan(IReadOnlyList<IReadOnlyList<int>> Groups, MemoryPl
             .Add("moments, features and scratch",
                 LensSet.TrainingFloats(model, lens, options, together))
             .Add("activations", LensActivations.Floats(model, group, [lens.Kind], options.BatchRows, T,
-                positions));
+                positions) + (options.Ablation is null ? 0
+                    : RemovalBatch.Floats(model, group, lens.Kind, options)));
     }
 }

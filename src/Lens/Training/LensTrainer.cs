@@ -20,7 +20,7 @@ public sealed class LensTrainer : IDisposable
 {
     readonly LensTrainingOptions _options;
     readonly DocumentRows _rows;
-    readonly LensActivations _activations;
+    readonly ILensBatch _batch;
     readonly TensorArena _arena;
     readonly VocabularyKl _kl;
     readonly List<LayerTraining> _layers = [];
@@ -37,6 +37,7 @@ public sealed class LensTrainer : IDisposable
         ArgumentNullException.ThrowIfNull(options);
         if (lens.Options.Kind is LensKind.Logit or LensKind.Jacobian)
             throw new UserException("a logit lens or a Jacobian lens has nothing to train");
+        RequireAblation(lens, options);
         (Lens, _options, _rows) = (lens, options, rows);
         LanguageModel model = lens.Model;
         int positions = options.PositionsAtOnce(model.Config);
@@ -47,8 +48,10 @@ public sealed class LensTrainer : IDisposable
                 lens.Layers.Count);
             foreach (int layer in lens.Layers)
                 _layers.Add(new LayerTraining(lens[layer], options.Moments, _arena, block, positions));
-            _activations = new LensActivations(model, lens.Layers, [lens.Options.Kind], options.BatchRows,
-                options.TokensAtOnce(model.Config), positions);
+            _batch = options.Ablation is not null
+                ? new RemovalBatch(model, lens.Layers, lens.Options.Kind, options)
+                : new PredictionBatch(new LensActivations(model, lens.Layers, [lens.Options.Kind],
+                    options.BatchRows, options.TokensAtOnce(model.Config), positions));
         }
         catch
         {
@@ -88,36 +91,36 @@ public sealed class LensTrainer : IDisposable
     /// changed.</exception>
     public LensStep Next()
     {
-        _activations.Clear();
+        _batch.Clear();
         for (int i = 0; i < _options.Accumulation; i++)
-        {
-            SequenceBatch rows = _rows.Next(_options.BatchRows);
-            _activations.Add(rows,
-                _options.Positions.Of(rows, _options.Seed, (long)Step * _options.Accumulation + i));
-        }
-        int n = _activations.Count;
+            Add(_rows.Next(_options.BatchRows), (long)Step * _options.Accumulation + i,
+                Step + (long)i * _options.BatchRows);
         float rate = _options.Schedule.Rate(Step + 1, _options.Steps, _options.Optimizer.LearningRate);
         AdamWOptions adam = _options.Optimizer;
         var step = new AdamWStep(rate, adam.Beta1, adam.Beta2, adam.Epsilon, adam.WeightDecay, Step + 1);
-        LayerTraining[] active = [.. _layers.Where(l => !l.Done)];
-        foreach (LayerTraining layer in active)
-            layer.Begin(_activations.Of(layer.Lens.Layer), _activations.Capacity);
-        if (_options.Clip > 0)
+        foreach (LensFit fit in _batch.Fits([.. _layers.Where(l => !l.Done).Select(l => l.Lens.Layer)]))
         {
-            _kl.Run(_activations.Target, [.. active.Select(l => l.NormTerm(Step + 1))], 1f / n);
-            foreach (LayerTraining layer in active)
-                layer.Clip(_options.Clip);
+            LayerTraining[] layers = Of(fit);
+            foreach (LayerTraining layer in layers)
+                layer.Begin(fit, _batch.Capacity);
+            if (_options.Clip > 0)
+            {
+                _kl.Run(fit.Target, [.. layers.Select(l => l.NormTerm(Step + 1))], 1f / fit.Count);
+                foreach (LayerTraining layer in layers)
+                    layer.Clip(_options.Clip);
+            }
+            _kl.Run(fit.Target, [.. layers.Select(l => l.StepTerm(step))], 1f / fit.Count);
+            foreach (LayerTraining layer in layers)
+                layer.StepInner(step);
         }
-        _kl.Run(_activations.Target, [.. active.Select(l => l.StepTerm(step))], 1f / n);
-        foreach (LayerTraining layer in active)
-            layer.StepInner(step);
         Step++;
-        return new LensStep(Step, [.. _layers.Select(l => l.Done ? double.NaN : l.MeanLoss)], rate, n);
+        return new LensStep(Step, [.. _layers.Select(l => l.Done ? double.NaN : l.MeanLoss)], rate,
+            _batch.Count);
     }
 
     /// <summary>
     /// Returns the mean KL of each layer on other rows, nats, at positions chosen by the training options.
-    /// Parameters and the place in the training texts are not changed.
+    /// Parameters and the place in the training texts are not changed. Heads are removed as in training.
     /// </summary>
     /// <param name="texts">Rows to evaluate.</param>
     /// <param name="rowLimit">Largest number of rows.</param>
@@ -125,13 +128,14 @@ public sealed class LensTrainer : IDisposable
     {
         ArgumentNullException.ThrowIfNull(texts);
         foreach (LayerTraining layer in _layers)
-            layer.Lens.Prepare(_activations.Capacity);
-        return MeanOver(texts, rowLimit, () =>
+            layer.Lens.Prepare(_batch.Capacity);
+        return MeanOver(texts, rowLimit, fit =>
         {
-            foreach (LayerTraining layer in _layers)
-                layer.Begin(_activations.Of(layer.Lens.Layer), null);
-            _kl.Run(_activations.Target, [.. _layers.Select(l => l.LossTerm())], 1f);
-            return _layers.Select(l => l.MeanLoss);
+            LayerTraining[] layers = Of(fit);
+            foreach (LayerTraining layer in layers)
+                layer.Begin(fit, null);
+            _kl.Run(fit.Target, [.. layers.Select(l => l.LossTerm())], 1f);
+            return layers.Select(l => l.MeanLoss);
         });
     }
 
@@ -146,7 +150,7 @@ public sealed class LensTrainer : IDisposable
     {
         ArgumentNullException.ThrowIfNull(texts);
         LanguageModel model = Lens.Model;
-        int positions = _activations.Capacity;
+        int positions = _batch.Capacity;
         using LensSet untrained =
             LensSet.Initial(model, Lens.Options.Untrained, Lens.Layers, positions);
         int width = untrained[Lens.Layers[0]].FeatureWidth;
@@ -154,39 +158,68 @@ public sealed class LensTrainer : IDisposable
         Tensor features = arena.Cut("features", positions, width), losses = arena.Cut("losses", positions);
         foreach (int layer in Lens.Layers)
             untrained[layer].Prepare(positions);
-        return MeanOver(texts, rowLimit, () => [.. Lens.Layers.Select(layer =>
+        return MeanOver(texts, rowLimit, fit => fit.Layers.Select(layer =>
         {
-            int n = _activations.Count;
-            Tensor x = features.SliceRows(0, n), kl = losses.Slice(losses.Name, 0, n);
-            untrained[layer].Features(_activations.Of(layer), x);
-            _kl.Run(_activations.Target, [new KlTerm(x, untrained[layer].Map, kl, null)], 1f);
+            Tensor x = features.SliceRows(0, fit.Count), kl = losses.Slice(losses.Name, 0, fit.Count);
+            untrained[layer].Features(fit.Inputs(layer), x);
+            _kl.Run(fit.Target, [fit.Term(x, untrained[layer].Map, kl, null)], 1f);
             return LensLogits.Require(model, kl.ToArray().Average(loss => (double)loss));
-        })]);
+        }));
     }
 
+    LayerTraining[] Of(LensFit fit)
+        => [.. fit.Layers.Select(layer => _layers.First(l => l.Lens.Layer == layer))];
+
+    void Add(SequenceBatch rows, long pass, long firstRow)
+        => _batch.Add(rows, _options.Positions.Of(rows, _options.Seed, pass), pass, firstRow);
+
     // Mean over batches, weighted by their number of positions.
-    double[] MeanOver(DocumentRows texts, int rowLimit, Func<IEnumerable<double>> layers)
+    double[] MeanOver(DocumentRows texts, int rowLimit, Func<LensFit, IEnumerable<double>> losses)
     {
-        double[] sums = new double[_layers.Count];
-        long positions = 0, batch = 0;
+        var sums = Lens.Layers.ToDictionary(layer => layer, _ => (Sum: 0.0, Positions: 0L));
+        long batch = 0, row = 0;
         foreach (SequenceBatch rows in texts.InOrder(_options.BatchRows, rowLimit))
         {
-            _activations.Clear();
-            // Negative numbers are not used by training steps, so positions are drawn independently of
-            // training.
-            _activations.Add(rows, _options.Positions.Of(rows, _options.Seed, -1 - batch++));
-            positions += _activations.Count;
-            int i = 0;
-            foreach (double mean in layers())
-                sums[i++] += mean * _activations.Count;
+            _batch.Clear();
+            // Negative numbers are not used by training steps, so positions and heads are drawn independently
+            // of training.
+            Add(rows, -1 - batch++, row);
+            row += rows.B;
+            foreach (LensFit fit in _batch.Fits(Lens.Layers))
+                foreach ((int layer, double mean) in fit.Layers.Zip(losses(fit)))
+                    sums[layer] = (sums[layer].Sum + mean * fit.Count, sums[layer].Positions + fit.Count);
         }
-        return [.. sums.Select(sum => sum / positions)];
+        return [.. Lens.Layers.Select(layer => sums[layer].Positions > 0
+            ? sums[layer].Sum / sums[layer].Positions
+            : throw new UserException($"the held-out texts have {Counted.Of(row, "row")}; "
+                + $"{Field.Of(nameof(_options.Ablation))} needs one for each of the "
+                + $"{Counted.Of(Lens.Model.Config.Layers, "layer")}"))];
+    }
+
+    // Heads share no bias: nothing says whose it would be, and without the head it is gone too.
+    static void RequireAblation(LensSet lens, LensTrainingOptions options)
+    {
+        LensOptions kind = lens.Options;
+        if (options.Ablation is null != kind.Bias is not LensBias.None)
+            throw new UserException($"{Field.Of(nameof(kind.Bias))} none and "
+                + $"{Field.Of(nameof(options.Ablation))} belong together");
+        if (options.Ablation is null)
+            return;
+        if (!kind.ReadsHeads || kind.Kind == LensKind.Residual)
+            throw new UserException($"{Field.Of(nameof(options.Ablation))} is for lenses that read heads "
+                + "alone; this kind reads the stream");
+        int rows = options.BatchRows * options.Accumulation, L = lens.Model.Config.Layers;
+        if (rows < L)
+            throw new UserException($"a step has {Counted.Of(rows, "row")}; "
+                + $"{Field.Of(nameof(options.Ablation))} needs one for each of the "
+                + $"{Counted.Of(L, "layer")}: a larger {Field.Of(nameof(options.BatchRows))} or "
+                + $"{Field.Of(nameof(options.Accumulation))}");
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        _activations.Dispose();
+        _batch.Dispose();
         _arena.Dispose();
     }
 

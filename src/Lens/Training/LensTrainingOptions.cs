@@ -27,6 +27,12 @@ public sealed record LensTrainingOptions
     /// </summary>
     public PositionChoice Positions { get; init; } = PositionChoice.Last;
 
+    /// <summary>
+    /// Removal of heads whose effect the lenses learn; null to match the model's prediction by the sum over
+    /// heads, as in the reference.
+    /// </summary>
+    public TrainingAblation? Ablation { get; init; }
+
     /// <summary>Options of AdamW; the reference has no weight decay.</summary>
     public AdamWOptions Optimizer { get; init; } =
         new() { LearningRate = 1e-3f, Beta1 = 0.9f, Beta2 = 0.999f, WeightDecay = 0 };
@@ -76,7 +82,15 @@ public sealed record LensTrainingOptions
     public int LayersAtOnce { get; init; }
 
     /// <summary>Returns all options that determine the result, for manifests and checkpoints.</summary>
-    public JsonObject ToJson() => new()
+    public JsonObject ToJson()
+    {
+        JsonObject options = Common();
+        if (Ablation is { } ablation) // absent in folders that were made without
+            (options["ablation"], options["ablation_share"]) = (ablation.Word, ablation.Share);
+        return options;
+    }
+
+    JsonObject Common() => new()
     {
         ["steps"] = Steps,
         ["batch_rows"] = BatchRows,
@@ -119,6 +133,9 @@ public sealed record LensTrainingOptions
         RequireLeast(nameof(CheckpointEvery), CheckpointEvery, 0);
         RequireLeast(nameof(ValidationRows), ValidationRows, 1);
         RequireLeast(nameof(LayersAtOnce), LayersAtOnce, 0);
+        if (Ablation is { Share: not (>= 0 and < 1) } ablation)
+            throw new UserException($"{Field.Of("AblationShare")} is {ablation.Share}; expected 0 "
+                + "to below 1");
         RequireLeast(nameof(Schedule.WarmupSteps), Schedule.WarmupSteps, 0);
         if (!(ValidationShare is null or (>= 0 and < 1)))
             throw new UserException($"{Field.Of(nameof(ValidationShare))} is {ValidationShare}; expected 0 "

@@ -19,6 +19,7 @@ sealed class VocabularyUpdate
     readonly VocabularyMoments _moments;
     readonly Tensor _gradient, _biasGradient, _logits, _biasM, _biasV;
     readonly int _blockTokens;
+    readonly bool _trainsBias;
 
     /// <param name="lens">Lens whose <see cref="LayerLens.Vocabulary"/> is trained.</param>
     /// <param name="storage">Storage of the moments.</param>
@@ -29,6 +30,7 @@ sealed class VocabularyUpdate
         _lens = lens;
         (Tensor weight, Tensor bias) = lens.Vocabulary!.Value;
         _blockTokens = block.Tokens;
+        _trainsBias = lens.Options.Bias != LensBias.None;
         (_gradient, _biasGradient, _logits) = (block.Gradient, block.BiasGradient, block.Logits);
         _moments = VocabularyMoments.Cut(arena, lens.Model.Ops, storage, weight, _blockTokens);
         _biasM = arena.Cut("m of bias", (int)bias.Length);
@@ -74,6 +76,8 @@ sealed class VocabularyUpdate
             (Tensor weight, Tensor bias) = _lens.Vocabulary!.Value;
             int tokens = gradient.Rows;
             _moments.Step(weight.SliceRows(token, tokens), gradient, token, step);
+            if (!_trainsBias)
+                return;
             // Each of the H equal biases takes the step of a single bias; biases do not decay.
             _lens.Ops.AdamW(biasGradient, bias.Slice("bias", token, tokens),
                 _biasM.Slice("m", token, tokens), _biasV.Slice("v", token, tokens),
@@ -86,7 +90,7 @@ sealed class VocabularyUpdate
         double sum = 0;
         InBlocks(x, first, dLogits, (_, gradient, biasGradient) => sum +=
             Math.Pow(_lens.Ops.Norm(gradient), 2)
-            + _lens.BiasesInSum * Math.Pow(_lens.Ops.Norm(biasGradient), 2));
+            + (_trainsBias ? _lens.BiasesInSum : 0) * Math.Pow(_lens.Ops.Norm(biasGradient), 2));
         return sum;
     }
 

@@ -95,6 +95,28 @@ public class VocabularyKlTests
     }
 
     [TestCaseSource(typeof(TestDevice), nameof(TestDevice.QuickWidths))]
+    public void A_map_without_bias_can_add_to_the_logits_of_another(string device)
+    {
+        using var run = new Run(device);
+        var below = new TargetLogits.Mapped(run.X(1), run.Map(1));
+        float[] logits = Sum<float>();
+        double[] exact = Sum<double>(), target = Wide(run.Target);
+        (float[] Losses, float[] Gradient)[] held = run.Go(run.Held, [2], V, below: below),
+            chunks = run.Go(run.Held, [2], 0, below: below);
+        Assert.That(chunks[0].Losses, Is.EqualTo(held[0].Losses));
+        Assert.That(chunks[0].Gradient, Is.EqualTo(held[0].Gradient));
+        Agreement.AtMostTwiceFloat32("losses", KlDivergenceReference.Forward(target, exact, Rows),
+            KlDivergenceReference.Forward(run.Target, logits, Rows), held[0].Losses);
+        Agreement.AtMostTwiceFloat32("dLogits", KlDivergenceReference.Backward(target, exact, Rows, Scale),
+            KlDivergenceReference.Backward(run.Target, logits, Rows, Scale), held[0].Gradient);
+        Assert.That(() => run.Go(run.Held, [0], V, below: below),
+            Throws.ArgumentException.With.Message.Contains("no bias"));
+
+        T[] Sum<T>() where T : System.Numerics.IFloatingPointIeee754<T>
+            => [.. run.PlainLogits<T>(1).Zip(run.PlainLogits<T>(2), (a, b) => a + b)];
+    }
+
+    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.QuickWidths))]
     public void Part_of_a_map_is_a_map(string device)
     {
         using var run = new Run(device);
@@ -178,7 +200,8 @@ public class VocabularyKlTests
         /// <summary>Losses, and the gradient of the logits put together from its chunks; NaN where none
         /// came.</summary>
         public (float[] Losses, float[] Gradient)[] Go(
-            TargetLogits target, int[] maps, int vocabulary, Func<int, bool>? wanted = null)
+            TargetLogits target, int[] maps, int vocabulary, Func<int, bool>? wanted = null,
+            TargetLogits.Mapped? below = null)
         {
             var kl = new VocabularyKl(Ops, Arena, Rows, Chunk, maps.Length, vocabulary);
             float[][] gradients = [.. maps.Select(_ => Enumerable.Repeat(float.NaN, Rows * V).ToArray())];
@@ -190,7 +213,7 @@ public class VocabularyKlTests
                     for (int r = 0; r < Rows; r++)
                         piece.AsSpan(r * n, n).CopyTo(gradients[i].AsSpan(r * V + first));
                     Ops.Fill(dLogits, float.NaN); // it may be overwritten
-                }))];
+                }) { Base = below })];
             kl.Run(target, terms, Scale);
             return [.. terms.Zip(gradients, (t, g) => (t.Losses.ToArray(), g))];
         }

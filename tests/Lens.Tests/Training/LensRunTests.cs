@@ -202,6 +202,7 @@ public class LensRunTests
             ["Accumulation"] = plain with { Accumulation = 3 },
             ["TokensPerRow"] = plain with { TokensPerRow = 4 },
             ["Positions"] = plain with { Positions = PositionChoice.Last },
+            ["Ablation"] = plain with { Ablation = new TrainingAblation(ToMean: true, 0.2) },
             ["Optimizer"] = plain with { Optimizer = plain.Optimizer with { Beta1 = 0.5f } },
             ["Schedule"] = plain with { Schedule = plain.Schedule with { WarmupSteps = 3 } },
             ["Clip"] = plain with { Clip = 2 },
@@ -219,6 +220,11 @@ public class LensRunTests
             Is.EquivalentTo(typeof(LensTrainingOptions).GetProperties().Select(p => p.Name)));
         foreach ((string name, LensTrainingOptions other) in others)
             Assert.That($"{other.ToJson()}", Is.Not.EqualTo($"{plain.ToJson()}"), name);
+        LensTrainingOptions ablated = others["Ablation"];
+        foreach (TrainingAblation other in
+            (TrainingAblation[])[new(ToMean: false, 0.2), new(ToMean: true, 0.3)])
+            Assert.That($"{(ablated with { Ablation = other }).ToJson()}",
+                Is.Not.EqualTo($"{ablated.ToJson()}"));
     }
 
     [Test]

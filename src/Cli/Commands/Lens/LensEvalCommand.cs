@@ -41,6 +41,9 @@ sealed class LensEvalCommand
     readonly Option<int> _top = GlobalOptions.Number("--top", 5, "k of a further top-k agreement");
     readonly Option<int> _ablation = GlobalOptions.Number("--ablation", 0,
         "prompts, from the first, whose responsible head is removed; 0 for none");
+    readonly Option<int> _agreement = GlobalOptions.Number("--agreement", 0,
+        "prompts, from the first, of which every head is removed alone: rank correlation of its effect with "
+        + "what each lens says; 0 for none");
     readonly Option<string> _removal = Word("--ablation-to", "zero", "zero|mean", RemovalHelp);
 
     const string RemovalHelp = "what a removed head's results become: zero, or their mean over the prompt";
@@ -63,7 +66,7 @@ sealed class LensEvalCommand
         var command = new Command("eval", "KL, agreement and entropy of lenses and of each head, beside the "
             + "logit lens; whether the heads they call responsible are");
         foreach (Option option in (Option[])[_model, _lens, _lensOf, _jacobian, _batch, _file, _edit, _layers,
-            _positions, _top, _ablation, _removal])
+            _positions, _top, _ablation, _agreement, _removal])
             command.Options.Add(option);
         _rules.AddTo(command);
         command.SetAction(parsed => Run(global.Of(parsed), parsed));
@@ -86,6 +89,7 @@ sealed class LensEvalCommand
             Positions = parsed.GetValue(_positions)!,
             Top = parsed.GetValue(_top),
             Ablation = parsed.GetValue(_ablation),
+            Agreement = parsed.GetValue(_agreement),
             AblationTo = parsed.GetValue(_removal)!,
         };
         LensEvalResult found = run.RunJob(context => LensEvalJob.Run(options, context));
@@ -118,6 +122,8 @@ sealed class LensEvalCommand
         run.Draw(table);
         if (found.Ablation is { } removed)
             Print(run, removed);
+        if (found.Agreement is { } agreement)
+            Print(run, agreement);
         run.Remark("KL(model || lens) in nats; top-k: share of positions where the model's most probable "
             + "token is among the lens' k most probable");
     }
@@ -142,8 +148,23 @@ sealed class LensEvalCommand
                     if (contrast is { } c)
                         Invocation.Row(table, by, $"{outcome.Change:0.000}", beside, $"{c.Change:0.000}",
                             $"{c.Difference:0.000}",
-                            $"{NumberText.Of(c.Low, "0.000")} to {NumberText.Of(c.High, "0.000")}",
+                            Range(c.Low, c.High),
                             $"{c.LowersMore:P0}");
         run.Draw(table);
     }
+
+    static void Print(Invocation run, IReadOnlyList<LensAgreement> agreement)
+    {
+        run.Line("favour of each head beside the effect of its removal: correlation of ranks");
+        Table table = Invocation.Table(
+            "said by", "all heads", "95 %", "heads of a prompt", "95 %", "its first, removed");
+        foreach (LensAgreement a in agreement)
+            Invocation.Row(table, a.By, NumberText.Of(a.Rank, "0.000"), Range(a.Low, a.High),
+                NumberText.Of(a.ByPrompt, "0.000"), Range(a.ByPromptLow, a.ByPromptHigh),
+                $"{a.Change:0.000}");
+        run.Draw(table);
+    }
+
+    static string Range(double low, double high)
+        => $"{NumberText.Of(low, "0.000")} to {NumberText.Of(high, "0.000")}";
 }

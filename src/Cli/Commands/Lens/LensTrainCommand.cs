@@ -21,12 +21,28 @@ sealed class LensTrainCommand
         Description = "of --init jacobian: a Jacobian lens, at resid_mid, or at resid_post for --kind tuned",
         HelpName = "LENSDIR",
     };
-    readonly Option<string> _bias =
-        Word("--bias", "per-head", "each head's bias begins as b_U (per-head) or as b_U / H (divided)");
+    readonly Option<string?> _bias = new("--bias")
+    {
+        Description = "each head's bias begins as b_U (per-head; unless given) or as b_U / H (divided), or "
+            + "heads have none, as with --ablation",
+        HelpName = "per-head|divided|none",
+    };
     readonly Option<string?> _positions = new("--positions")
     {
         Description = "positions of a row that are matched: last (real; unless given), all, or a number of "
             + "them drawn at random; of --kind jacobian: published (16 to T - 2; unless given) or all",
+    };
+    readonly Option<string?> _ablation = new("--ablation")
+    {
+        Description = "train lenses of heads to say what the removal of a head changes, in place of what the "
+            + "sum of heads predicts: z of removed heads becomes zero, or its mean over the row",
+        HelpName = "zero|mean",
+    };
+    readonly Option<double?> _ablationShare = new("--ablation-share")
+    {
+        Description = "of --ablation: probability of removal for each further head of the layer, beside the "
+            + $"one that is drawn for a row; {LensTrainOptions.DefaultAblationShare} unless given",
+        HelpName = "N",
     };
     readonly Option<string?> _sites = new("--sites")
     {
@@ -103,7 +119,7 @@ sealed class LensTrainCommand
         command.Options.Add(_model);
         _texts.AddTo(command);
         foreach (Option option in (Option[])[_layers, _kind, _rank, _init, _initLens, _bias, _positions,
-            _sites, _prompts, _tolerance, _steps,
+            _ablation, _ablationShare, _sites, _prompts, _tolerance, _steps,
             _batchRows, _accumulation, _tokens, _rate, _beta1, _beta2, _epsilon, _decay, _schedule, _warmup,
             _minimumRate, _clip, _moments, _validation, _validationRows, _every, _patience, _gain,
             _checkpoint, _together, _out, _resume, _plan, _memory])
@@ -121,8 +137,10 @@ sealed class LensTrainCommand
         Rank = parsed.GetValue(_rank),
         Init = parsed.GetValue(_init)!,
         InitLens = parsed.GetValue(_initLens),
-        Bias = parsed.GetValue(_bias)!,
+        Bias = parsed.GetValue(_bias),
         Positions = parsed.GetValue(_positions),
+        Ablation = parsed.GetValue(_ablation),
+        AblationShare = parsed.GetValue(_ablationShare),
         Jacobian = new JacobianRequest
         {
             Sites = parsed.GetValue(_sites), Prompts = parsed.GetValue(_prompts),

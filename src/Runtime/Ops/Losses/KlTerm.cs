@@ -15,4 +15,8 @@ public sealed record KlTerm(Tensor X, VocabularyMap Map, Tensor Losses, Action<i
     /// <summary>Called when <see cref="Losses"/> are whole, before the first gradient is handed out; an
     /// exception from it leaves the weights as they were.</summary>
     public Action? LossesKnown { get; init; }
+
+    /// <summary>Logits that x W is added to; null for none. The map has no bias then. No gradient of them is
+    /// made.</summary>
+    public TargetLogits.Mapped? Base { get; init; }
 }

@@ -152,7 +152,13 @@ public sealed class VocabularyKl
 
     Tensor Logits(KlTerm term, int first, Tensor into)
     {
-        term.Map.Logits(ops, term.X, first, into);
+        if (term.Base is not { } below)
+        {
+            term.Map.Logits(ops, term.X, first, into);
+            return into;
+        }
+        below.Map.Logits(ops, below.X, first, into);
+        term.Map.AddLogits(ops, term.X, first, into);
         return into;
     }
 
@@ -181,5 +187,6 @@ public sealed class VocabularyKl
             throw new ArgumentException(
                 $"{term.X} has more than the {Rows} rows that scratch memory was cut for.");
         target.Check(rows, V);
+        term.Base?.Check(rows, V);
     }
 }

@@ -36,6 +36,14 @@ public sealed record VocabularyMap(Tensor Weight, Tensor? Bias, bool Transposed)
     /// <param name="logits">[rows, n]</param>
     /// <exception cref="ArgumentException">A shape does not fit.</exception>
     public void Logits(Ops ops, Tensor x, int first, Tensor logits)
+        => Logits(ops, x, first, logits, accumulate: false);
+
+    /// <summary>Adds columns [first, first + n) of x W into logits [rows, n].</summary>
+    /// <exception cref="ArgumentException">A shape does not fit, or the map has a bias.</exception>
+    internal void AddLogits(Ops ops, Tensor x, int first, Tensor logits)
+        => Logits(ops, x, first, logits, accumulate: true);
+
+    void Logits(Ops ops, Tensor x, int first, Tensor logits, bool accumulate)
     {
         ArgumentNullException.ThrowIfNull(ops);
         ArgumentNullException.ThrowIfNull(x);
@@ -43,8 +51,10 @@ public sealed record VocabularyMap(Tensor Weight, Tensor? Bias, bool Transposed)
         if (x.Columns != Width || x.Rows != logits.Rows || first < 0 || first > VocabSize - logits.Columns)
             throw new ArgumentException(
                 $"{logits}, tokens from {first} on, must be some of {x} times {Weight}.");
+        if (accumulate && Bias is not null)
+            throw new ArgumentException("A map that adds to logits has no bias.");
         ops.Product(x, From(Weight, first), Bias?.Slice("bias", first, logits.Columns), logits,
-            MatMulShape.VocabularyColumns(x.Rows, logits.Columns, Width, KStep, TokenStep));
+            MatMulShape.VocabularyColumns(x.Rows, logits.Columns, Width, KStep, TokenStep, accumulate));
     }
 
     /// <summary>Writes <c>dX = dLogits W^T</c> for the first chunk, adds it for the others.</summary>
