@@ -17,7 +17,7 @@ public sealed record LensTrainOptions
     /// <summary>Layers: all, or numbers from 0 separated by commas.</summary>
     public string Layers { get; init; } = "all";
 
-    /// <summary>Kind of lens: head, thin, low-rank, shared, residual, tuned or jacobian.</summary>
+    /// <summary>Kind of lens: head, thin, low-rank, shared, residual, tuned, effect or jacobian.</summary>
     public string Kind { get; init; } = "head";
 
     /// <summary>Rank of the kind low-rank.</summary>
@@ -49,7 +49,8 @@ public sealed record LensTrainOptions
 
     /// <summary>
     /// What removed heads' z becomes, for lenses that learn what the removal changes: zero, or mean for its
-    /// mean over the row. Null for lenses that match the model's prediction by the sum over heads.
+    /// mean over the row. Null for zero of the kind effect, and for lenses of other kinds, which then match
+    /// the model's prediction by the sum over heads.
     /// </summary>
     public string? Ablation { get; init; }
 
@@ -155,8 +156,9 @@ public sealed record LensTrainOptions
                 "shared" => LensKind.Shared,
                 "residual" => LensKind.Residual,
                 "tuned" => LensKind.Tuned,
+                "effect" => LensKind.Effect,
                 _ => throw new UserException($"{Field.Of(nameof(Kind))} is {Quoted.Name(Kind)}; expected "
-                    + "head, thin, low-rank, shared, residual, tuned or jacobian"),
+                    + "head, thin, low-rank, shared, residual, tuned, effect or jacobian"),
             },
             Rank = Rank,
             Initial = Init switch
@@ -171,7 +173,7 @@ public sealed record LensTrainOptions
             InitialLens = InitLens,
             InitialHash = InitLens is null ? null
                 : FileHash.Sha256(Path.Combine(InitLens, LensFolder.WeightsFile)),
-            Bias = (Bias ?? (Ablation is null ? "per-head" : "none")) switch
+            Bias = (Bias ?? (Removal is null ? "per-head" : "none")) switch
             {
                 "per-head" => LensBias.PerHead,
                 "divided" => LensBias.Divided,
@@ -251,7 +253,9 @@ public sealed record LensTrainOptions
     /// <summary>Probability of further removals unless another one is given.</summary>
     public const double DefaultAblationShare = 0.1;
 
-    TrainingAblation? TrainingAblation() => Ablation switch
+    string? Removal => Ablation ?? (Kind == "effect" ? "zero" : null);
+
+    TrainingAblation? TrainingAblation() => Removal switch
     {
         null when AblationShare is not null => throw new UserException(
             $"{Field.Of(nameof(AblationShare))} belongs to {Field.Of(nameof(Ablation))}; leave it out"),
@@ -259,6 +263,6 @@ public sealed record LensTrainOptions
         "zero" => new(false, AblationShare ?? DefaultAblationShare),
         "mean" => new(true, AblationShare ?? DefaultAblationShare),
         _ => throw new UserException(
-            $"{Field.Of(nameof(Ablation))} is {Quoted.Name(Ablation)}; expected zero or mean"),
+            $"{Field.Of(nameof(Ablation))} is {Quoted.Name(Ablation!)}; expected zero or mean"),
     };
 }

@@ -47,6 +47,11 @@ sealed class LensInitialValues
                 WriteTuned(lens);
             return;
         }
+        if (lens is EffectLens)
+        {
+            WriteEffect(lens);
+            return;
+        }
         int V = _model.Config.VocabSize, C = _model.Config.Width, H = _model.Config.Heads;
         Tensor? weight = lens.Parameters.FirstOrDefault(p => p.Name == "weight")?.Value;
         float[] first = WeightOf(lens.Layer);
@@ -108,6 +113,23 @@ sealed class LensInitialValues
         for (int c = 0; c < C; c++)
             weight[c * (C + 1)] -= 1f;
         lens.Parameters.Single(p => p.Name == "weight").Value.Upload(weight);
+    }
+
+    // K = W_O, direct logit attribution, or W_O J^T, or zero.
+    void WriteEffect(LayerLens lens)
+    {
+        Tensor weight = lens.Parameters.Single(p => p.Name == "weight").Value;
+        if (_options.Initial == LensInitial.Zero)
+            return;
+        if (_options.Initial != LensInitial.Jacobian)
+        {
+            _model.Ops.Copy(lens.Block.ProjWeight, weight);
+            return;
+        }
+        int C = _model.Config.Width;
+        using var arena = new TensorArena(_model.Device, (long)C * C + 64, Purpose);
+        _model.Ops.MatMulTransposed(lens.Block.ProjWeight,
+            arena.Upload("J", Jacobian(lens.Layer, JacobianSite.ResidMid), C, C), weight);
     }
 
     float[] Jacobian(int layer, JacobianSite site)

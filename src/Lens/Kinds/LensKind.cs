@@ -43,6 +43,12 @@ public enum LensKind
     /// </summary>
     Jacobian,
 
+    /// <summary>
+    /// A map from each head's z to the last residual stream, [D, C] per head, followed by the model's final
+    /// LayerNorm and unembedding, trained to say what the removal of the head changes.
+    /// </summary>
+    Effect,
+
     /// <summary>The logit lens: heads' results times the model's unembedding; nothing is learned.</summary>
     Logit,
 }
@@ -126,7 +132,8 @@ public sealed record LensOptions
     [JsonIgnore]
     public LensOptions Untrained => new()
     {
-        Kind = Kind is LensKind.Tuned or LensKind.Residual or LensKind.Jacobian ? Kind : LensKind.Logit,
+        Kind = Kind is LensKind.Tuned or LensKind.Residual or LensKind.Jacobian or LensKind.Effect ? Kind
+            : LensKind.Logit,
         Site = Site,
     };
 

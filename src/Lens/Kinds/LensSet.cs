@@ -141,6 +141,7 @@ public sealed class LensSet : IDisposable
             LensKind.Residual => new ResidualLens(model, options, layer, arena, positions),
             LensKind.Tuned => new TunedLens(model, options, layer, arena, positions),
             LensKind.Jacobian => new JacobianLens(model, options, layer, arena, positions),
+            LensKind.Effect => new EffectLens(model, options, layer, arena, positions),
             _ => new UnembeddingLens(model, options, layer, arena.Cut("W_U", model.Config.VocabSize,
                 model.Config.Width), arena.Cut("b_U", model.Config.VocabSize)),
         };

@@ -31,14 +31,14 @@ public sealed class LensActivations : IDisposable
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(layers);
         (_model, Capacity) = (model, positions);
-        _sites = SitesOf(layers, kinds);
+        _sites = SitesOf(model.Config, layers, kinds);
         _arena = new TensorArena(model.Device,
             TensorArena.Measure(model.Device, a => Cut(a, _sites, positions, model.Config.Width)),
             "what lenses look at");
         (_target, _ids, _gathered) = Cut(_arena, _sites, positions, model.Config.Width);
         try
         {
-            _session = new ModelSession(model, Options(layers, kinds, maxRows, maxTokens));
+            _session = new ModelSession(model, Options(_sites, maxRows, maxTokens));
         }
         catch
         {
@@ -72,8 +72,9 @@ public sealed class LensActivations : IDisposable
         int maxRows, int maxTokens, int positions)
     {
         ArgumentNullException.ThrowIfNull(model);
-        return (SitesOf(layers, kinds).Length + 1L) * positions * model.Config.Width + positions
-            + ModelSession.Floats(model, Options(layers, kinds, maxRows, maxTokens));
+        Site[] sites = SitesOf(model.Config, layers, kinds);
+        return (sites.Length + 1L) * positions * model.Config.Width + positions
+            + ModelSession.Floats(model, Options(sites, maxRows, maxTokens));
     }
 
     /// <summary>Discards the gathered positions.</summary>
@@ -104,10 +105,14 @@ public sealed class LensActivations : IDisposable
     /// </summary>
     public LensInputs Of(int layer, int first, int count)
     {
-        Tensor? At(SiteKind kind) => _gathered.TryGetValue(new Site(kind, layer), out Tensor? t)
+        Tensor? AtSite(Site site) => _gathered.TryGetValue(site, out Tensor? t)
             ? t.SliceRows(first, count) : null;
+        Tensor? At(SiteKind kind) => AtSite(new Site(kind, layer));
         return new LensInputs(At(SiteKind.Z) ?? throw new ArgumentException($"layer {layer} is not read."),
-            At(SiteKind.ResidPre), At(SiteKind.ResidMid)) { Post = At(SiteKind.ResidPost) };
+            At(SiteKind.ResidPre), At(SiteKind.ResidMid))
+        {
+            Post = At(SiteKind.ResidPost), Last = AtSite(LastStream(_model.Config)),
+        };
     }
 
     /// <summary>Returns what the lens of a layer reads at all gathered positions.</summary>
@@ -140,14 +145,16 @@ public sealed class LensActivations : IDisposable
             arena.CutIndices("chosen positions", positions),
             sites.ToDictionary(s => s, s => arena.Cut($"{s} at chosen positions", positions, C)));
 
-    static Site[] SitesOf(IReadOnlyList<int> layers, IReadOnlyList<LensKind> kinds)
-        => [.. layers.SelectMany(l => kinds.SelectMany(LensInputs.Sites).Distinct()
-            .Select(kind => new Site(kind, l)))];
+    static Site[] SitesOf(ModelConfig config, IReadOnlyList<int> layers, IReadOnlyList<LensKind> kinds)
+        => [.. layers.SelectMany(l => kinds.SelectMany(LensInputs.Sites).Select(kind => new Site(kind, l)))
+            .Concat(kinds.Contains(LensKind.Effect) ? [LastStream(config)] : []).Distinct()];
+
+    static Site LastStream(ModelConfig config) => new(SiteKind.ResidPost, config.Layers - 1);
 
     static SessionOptions Options(
-        IReadOnlyList<int> layers, IReadOnlyList<LensKind> kinds, int maxRows, int maxTokens) => new()
+        IReadOnlyList<Site> sites, int maxRows, int maxTokens) => new()
     {
         MaxRows = maxRows, MaxTokens = maxTokens,
-        Record = [.. SitesOf(layers, kinds), new Site(SiteKind.LnFinalNormalized)],
+        Record = [.. sites, new Site(SiteKind.LnFinalNormalized)],
     };
 }

@@ -13,6 +13,12 @@ public sealed record LensInputs(Tensor Z, Tensor? Before, Tensor? After)
     /// <summary>[n, C]: hook_resid_post, the stream out of the layer; null if no lens reads it.</summary>
     public Tensor? Post { get; init; }
 
+    /// <summary>[n, C]: hook_resid_post of the last layer; null if no lens reads it.</summary>
+    public Tensor? Last { get; init; }
+
+    /// <summary>Whether <see cref="Z"/> is a change of z that the removal of heads made.</summary>
+    public bool IsChange { get; init; }
+
     /// <summary>Number of positions, n.</summary>
     public int Count => Z.Rows;
 

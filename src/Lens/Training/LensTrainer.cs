@@ -203,6 +203,9 @@ public sealed class LensTrainer : IDisposable
         if (options.Ablation is null != kind.Bias is not LensBias.None)
             throw new UserException($"{Field.Of(nameof(kind.Bias))} none and "
                 + $"{Field.Of(nameof(options.Ablation))} belong together");
+        if (options.Ablation is null && kind.Kind == LensKind.Effect)
+            throw new UserException(
+                $"a lens of effects needs {Field.Of(nameof(options.Ablation))}: zero or mean");
         if (options.Ablation is null)
             return;
         if (!kind.ReadsHeads || kind.Kind == LensKind.Residual)

@@ -11,6 +11,7 @@ sealed class RemovalBatch : ILensBatch
 {
     readonly LanguageModel _model;
     readonly TrainingAblation _ablation;
+    readonly bool _movesStream;
     readonly ulong _seed;
     readonly LensActivations _whole, _without;
     readonly TensorArena _arena;
@@ -24,6 +25,7 @@ sealed class RemovalBatch : ILensBatch
         LensTrainingOptions options)
     {
         (_model, _ablation, _seed) = (model, options.Ablation!, options.Seed);
+        _movesStream = kind == LensKind.Effect;
         int positions = options.PositionsAtOnce(model.Config);
         LensActivations Activations() => new(model, layers, [kind], options.BatchRows,
             options.TokensAtOnce(model.Config), positions);
@@ -93,10 +95,13 @@ sealed class RemovalBatch : ILensBatch
             Tensor difference = Gathered(_without.Of(layer).Z, _difference);
             _model.Ops.Axpy(Gathered(_whole.Of(layer).Z, _z), difference, -1f);
             VocabularyMap head = LensActivations.ModelHead(_model);
-            var inputs = new LensInputs(difference, null, null);
-            yield return new LensFit([layer], n,
-                new TargetLogits.Mapped(Gathered(_without.Normalized, _target), head),
-                new TargetLogits.Mapped(Gathered(_whole.Normalized, _base), head), _ => inputs);
+            var target = new TargetLogits.Mapped(Gathered(_without.Normalized, _target), head);
+            var inputs = new LensInputs(difference, null, null)
+            {
+                IsChange = true, Last = _movesStream ? Gathered(_whole.Of(layer).Last!, _base) : null,
+            };
+            yield return new LensFit([layer], n, target, _movesStream ? null
+                : new TargetLogits.Mapped(Gathered(_whole.Normalized, _base), head), _ => inputs);
         }
     }
 
@@ -112,7 +117,7 @@ sealed class RemovalBatch : ILensBatch
         int C = _model.Config.Width;
         _difference = arena.Cut("what removal changes in z", positions, C);
         _z = arena.Cut("z of the whole model", positions, C);
-        _base = arena.Cut("last normalized stream of the whole model", positions, C);
+        _base = arena.Cut("last stream of the whole model", positions, C);
         _target = arena.Cut("last normalized stream without the heads", positions, C);
         _ids = arena.CutIndices("positions of a layer", positions);
     }

@@ -8,8 +8,9 @@ public class LensKindTests
 {
     const float Scale = 0.25f;
 
-    // A Jacobian lens is not trained: JacobianLensTests.
-    static readonly LensKind[] Kinds = [.. Enum.GetValues<LensKind>().Where(k => k != LensKind.Jacobian)];
+    // A Jacobian lens is not trained (JacobianLensTests), a lens of effects reads changes (EffectLensTests).
+    static readonly LensKind[] Kinds =
+        [.. Enum.GetValues<LensKind>().Where(k => k is not (LensKind.Jacobian or LensKind.Effect))];
 
     // Fewer and more positions than a head is wide (5): a head lens then goes another way.
     static readonly int[] Positions = [3, 11];

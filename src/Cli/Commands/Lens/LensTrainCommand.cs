@@ -11,7 +11,8 @@ sealed class LensTrainCommand
     readonly LensTextOptions _texts = new();
     readonly Option<string> _layers = Word("--layers", "all", "all, or layers with commas between");
     readonly Option<string> _kind =
-        Word("--kind", "head", "head, thin, low-rank, shared, residual, tuned or jacobian; docs/lens.md");
+        Word("--kind", "head", "head, thin, low-rank, shared, residual, tuned, effect or jacobian; "
+            + "docs/lens.md");
     readonly Option<int> _rank = GlobalOptions.Number("--rank", 64, "of --kind low-rank");
     readonly Option<string> _init =
         Word("--init", "folded", "folded (W_U with the final LayerNorm), raw (W_U as it is), zero or "
@@ -35,7 +36,8 @@ sealed class LensTrainCommand
     readonly Option<string?> _ablation = new("--ablation")
     {
         Description = "train lenses of heads to say what the removal of a head changes, in place of what the "
-            + "sum of heads predicts: z of removed heads becomes zero, or its mean over the row",
+            + "sum of heads predicts: z of removed heads becomes zero, or its mean over the row; zero unless "
+            + "given for --kind effect",
         HelpName = "zero|mean",
     };
     readonly Option<double?> _ablationShare = new("--ablation-share")
