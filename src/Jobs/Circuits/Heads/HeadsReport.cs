@@ -19,7 +19,9 @@ static class HeadsReport
             + (result.AblationWindows == 0 ? "" : " Ablation is the loss with the head's z at its mean over "
                 + $"the text, minus the loss as it is, on {Counted.Of(result.AblationWindows, "window")}; "
                 + "with a 95 % interval from a bootstrap over windows. Above 0 the head helps.")
-            + (result.LensLine is null ? "" : $" Words are read by {result.LensLine}, at the examples."));
+            + (result.LensLine is null ? "" : $" Words are read by {result.LensLine}, at the examples.")
+            + (result.Models is not { } shown ? ""
+                : $" An arrow leads from {shown.First} to {shown.Second}."));
         report.Widget(HeadsReportScript.Style, HeadsReportScript.Markup, HeadsReportScript.Script,
             Data(result, columns));
         if (result.Models is { } models)
