@@ -114,6 +114,8 @@ public sealed class ViewTests
         Assert.That(Titles(0).Count(t => t.EndsWith("no value", StringComparison.Ordinal)), Is.EqualTo(6),
             "keys behind the query");
         Assert.That(Titles(0)[0], Does.EndWith(": 1.00"));
+        Assert.That(Titles(0)[12..].Sum(t => double.Parse(t.Split(": ")[^1])), Is.EqualTo(1).Within(0.021),
+            "what the last token looks at");
         // Layer by head, bias and mlp: what the JSON has.
         for (int run = 0; run < 2; run++)
         {
