@@ -162,6 +162,24 @@ sealed class ModelText
     public IReadOnlyList<int[]> Batch(string path)
         => TokenRowsFile.Read(path, Tokenizer is null ? null : text => Tokenizer.Encode(text));
 
+    /// <summary>Refuses rows of a file that do not fit the model, and names the first such row.</summary>
+    /// <exception cref="UserException">A row is longer than the context, or has a token outside the
+    /// vocabulary.</exception>
+    public void RequireFit(string path, IReadOnlyList<IReadOnlyList<int>> rows)
+    {
+        foreach ((int at, IReadOnlyList<int> row) in rows.Index())
+        {
+            string place = $"{Quoted.Path(path)}: row {at}";
+            if (row.Count > Config.ContextLength)
+                throw new UserException($"{place} has {row.Count} tokens; the model's context ends at "
+                    + $"{Config.ContextLength}");
+            foreach (int id in row)
+                if (id < 0 || id >= Config.VocabSize)
+                    throw new UserException($"{place} has token id {id}; the model's vocabulary is 0 to "
+                        + $"{Config.VocabSize - 1}");
+        }
+    }
+
     /// <summary>Reads a file of sequences.</summary>
     /// <exception cref="UserException">The file cannot be read or has another form.</exception>
     public IReadOnlyList<Unlearn.PlantedSequence> Sequences(string path)

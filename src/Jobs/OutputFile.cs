@@ -15,6 +15,21 @@ public static class OutputFile
         AtomicFile.RequireWritable(Manifest.PathFor(path));
     }
 
+    /// <summary>Refuses an output whose name says another format than the one that is written.</summary>
+    /// <param name="path">The output; null for none.</param>
+    /// <param name="option">Name of its option.</param>
+    /// <param name="endings">Endings in small letters, with the dot.</param>
+    /// <exception cref="UserException">It has none of the endings.</exception>
+    internal static void RequireEnding(string? path, string option, params ReadOnlySpan<string> endings)
+    {
+        if (path is null)
+            return;
+        string ending = Path.GetExtension(path).ToLowerInvariant();
+        if (!endings.Contains(ending))
+            throw new UserException($"{Field.Of(option)} is {Quoted.Path(path)}; expected a name that ends "
+                + "in " + string.Join(" or ", endings.ToArray()));
+    }
+
     /// <summary>Makes the manifest of an output of one model.</summary>
     /// <param name="command">Verb of the command.</param>
     /// <param name="options">Values of all options.</param>

@@ -30,7 +30,7 @@ public static partial class SvgChart
         ArgumentNullException.ThrowIfNull(value);
         ArgumentNullException.ThrowIfNull(axes);
         double largest = scale ?? Largest(rows.Count, columns.Count, value);
-        string[] names = [.. columns.Select(Cut)];
+        string[] names = [.. columns.Select(c => Cut(c, LongestName))];
         int longest = names.Select(n => n.Length).DefaultIfEmpty(0).Max() * LetterWidth;
         int left = Math.Max(Left, 16 + LetterWidth * rows.Select(r => r.Length).DefaultIfEmpty(0).Max());
         int top = Top + AxisName + (int)(longest * Slant), bottom = top + rows.Count * SquareSize;
@@ -61,8 +61,6 @@ public static partial class SvgChart
         AppendKey(svg, left, bottom + Key - 8, largest, below, format);
         return svg.Append("</svg>").ToString();
     }
-
-    static string Cut(string name) => name.Length <= LongestName ? name : name[..(LongestName - 1)] + "…";
 
     static void AppendSquare(StringBuilder svg, int x, int y, double v, double largest, string name)
     {

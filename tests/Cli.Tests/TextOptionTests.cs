@@ -10,12 +10,12 @@ public sealed class TextOptionTests
     // What texts, or sequences and pairs made of texts, come by.
     static readonly string[] Sources = ["--text", "--text-file", "--prompts", "--batch", "--explicit",
         "--obscure", "--from", "--into", "--pairs", "--data", "--sequences", "--forget", "--keep", "--asked",
-        "--test", "--memory", "--answer"];
+        "--test", "--memory", "--answer", "--resample"];
 
-    static readonly string[] Files = ["--text-file", "--sequences", "--forget"];
+    static readonly string[] Files = ["--text-file", "--sequences", "--forget", "--resample"];
 
     // A sequence is no line of plain text.
-    static readonly string[] PlainFiles = ["--text-file"];
+    static readonly string[] PlainFiles = ["--text-file", "--resample"];
 
     // Options of these names that hold no text.
     static readonly (string Verb, string Option, string Reason)[] NoText =

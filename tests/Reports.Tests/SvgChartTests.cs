@@ -64,6 +64,20 @@ public sealed class SvgChartTests
     }
 
     [Test]
+    public void A_map_of_words_has_their_values_as_colours()
+    {
+        string map = SvgChart.TokenMap("t", ["end", "before 0"], ["The", "<a long token>"],
+            (r, c) => ($"w{r}{c}&", r == 1 && c == 0 ? double.NaN : c * 0.5), "0 %", new("position", ""), 1);
+        XElement[] cells = [.. Elements(map, "rect")];
+        Assert.That(cells.Select(s => s.Value), Is.EqualTo((string[])["end, The: w00&, 0 %",
+            "end, <a long token>: w01&, 50 %", "before 0, The: w10&", "before 0, <a long token>: w11&, 50 %"]));
+        Assert.That(cells.Select(s => $"{s.Attribute("class")!.Value} {s.Attribute("fill-opacity")!.Value}"),
+            Is.EqualTo((string[])["up 0.06", "up 0.46", "plain 0", "up 0.46"]));
+        Assert.That(Elements(map, "text").Select(e => e.Value), Is.SupersetOf((string[])["position", "The",
+            "<a long …", "w00&", "before 0", "100 %"]));
+    }
+
+    [Test]
     public void Axes_have_names_where_they_are_given()
     {
         string map = SvgChart.HeatMap("m", ["r"], ["a"], (_, _) => 1, axes: new("head", "layer"));

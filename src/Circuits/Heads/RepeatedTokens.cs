@@ -9,6 +9,8 @@ namespace HeadTap.Circuits;
 /// </summary>
 public static class RepeatedTokens
 {
+    const int MostTokens = 1 << 26; // 256 MiB of ids; a run over them takes days
+
     /// <summary>Draws windows; a seed gives the same ones on every machine.</summary>
     /// <param name="config">Sizes of the model.</param>
     /// <param name="length">Number of tokens of r, each another one; at least 1.</param>
@@ -32,6 +34,10 @@ public static class RepeatedTokens
                 + $"{ids.Length}");
         if (sequences < 1)
             throw new UserException($"{sequences} sequences of random tokens; expected at least 1");
+        int tokens = 2 * length + before;
+        if (sequences > MostTokens / tokens)
+            throw new UserException($"{sequences} sequences of {Counted.Of(tokens, "token")}; expected at "
+                + $"most {MostTokens / tokens}, which all windows at once have room for");
         return [.. Enumerable.Range(0, sequences).Select(i =>
         {
             int[] drawn = [.. ids];

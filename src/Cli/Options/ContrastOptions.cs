@@ -7,7 +7,8 @@ namespace HeadTap.Cli;
 /// <c>--answer</c>, <c>--wrong</c> as text or as ids, or <c>--pairs</c>.
 /// </summary>
 /// <param name="cleanIsEnough">Whether a pair needs no corrupted prompt.</param>
-sealed class ContrastOptions(bool cleanIsEnough = false)
+/// <param name="files">Whether the verb also reads files of texts.</param>
+sealed class ContrastOptions(bool cleanIsEnough = false, bool files = false)
 {
     readonly Option<string> _model = PromptOptions.ModelOption(required: true);
     readonly Option<string?> _clean = Text("--clean", "the prompt that the model answers right");
@@ -25,7 +26,7 @@ sealed class ContrastOptions(bool cleanIsEnough = false)
             + "\"wrong\": ...}; prompts as texts or lists of ids",
         HelpName = "F.jsonl",
     };
-    readonly TextRuleOptions _rules = new("prompt", files: false);
+    readonly TextRuleOptions _rules = new("prompt", files);
 
     /// <summary>Adds the options to a verb.</summary>
     public void AddTo(Command command)

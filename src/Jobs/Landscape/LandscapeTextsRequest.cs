@@ -40,8 +40,8 @@ public sealed record LandscapeTextsRequest
             throw new UserException($"{Field.Of(nameof(Context))} is {Context}; expected 1 to "
                 + $"{config.ContextLength}, the model's, or 0 for it");
         ModelText text = ModelText.Open(model, config, Text.Rules, context);
-        return new(TextOrBatchRequest.Rows(text, config, Text.TextFile, Text.Batch)!,
-            TextOrBatchRequest.Rows(text, config, TestTextFile, TestBatch), text.Bos);
+        return new(TextOrBatchRequest.Rows(text, Text.TextFile, Text.Batch)!,
+            TextOrBatchRequest.Rows(text, TestTextFile, TestBatch), text.Bos);
     }
 
     /// <summary>Adds to a manifest's options what decides the rows.</summary>

@@ -29,7 +29,7 @@ public sealed record TextOrBatchRequest
     {
         Require();
         ModelConfig config = ModelFolder.ReadConfig(folder);
-        return Rows(ModelText.Open(folder, config, Rules, context), config, TextFile, Batch)!;
+        return Rows(ModelText.Open(folder, config, Rules, context), TextFile, Batch)!;
     }
 
     /// <summary>Refuses no texts, two kinds of them, and rules that no file obeys.</summary>
@@ -46,7 +46,7 @@ public sealed record TextOrBatchRequest
     /// <summary>Reads a file of texts or a batch; null where neither is given.</summary>
     /// <exception cref="UserException">The file cannot be read, a row does not fit the model, or there is
     /// nothing to predict.</exception>
-    internal static int[][]? Rows(ModelText text, ModelConfig config, string? file, string? batch)
+    internal static int[][]? Rows(ModelText text, string? file, string? batch)
     {
         if (file is null && batch is null)
             return null;
@@ -55,7 +55,7 @@ public sealed record TextOrBatchRequest
         text.RemarkWithout(rows);
         rows = [.. rows.Select(text.Row)];
         if (batch is not null)
-            new SequenceBatch(rows).Validate(config);
+            text.RequireFit(batch, rows);
         return rows.Any(r => r.Length > 1) ? rows : throw new UserException(
             $"{Quoted.Path(file ?? batch!)}: no text has two tokens, so there is nothing to predict; "
             + "expected a longer text");

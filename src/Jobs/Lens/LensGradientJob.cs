@@ -86,7 +86,7 @@ public static class LensGradientJob
         if (options.Strongest < 0)
             throw new UserException($"{Field.Of(nameof(options.Strongest))} is {options.Strongest}; "
                 + "expected 1 or more, or 0 for all");
-        int[] tokens = prompt.Rows.Row(0).ToArray(), targets = Targets(options, prompt, context);
+        int[] tokens = prompt.Rows.Row(0).ToArray(), targets = Targets(options, prompt);
         if (options.Out is { } place)
             OutputFile.Require(place);
         using ComputeDevice device = context.OpenDevice();
@@ -112,9 +112,9 @@ public static class LensGradientJob
     }
 
     // [T]: the next tokens of the prompt, or the answer behind its last token alone.
-    static int[] Targets(LensGradientOptions options, Prompt prompt, JobContext context)
+    static int[] Targets(LensGradientOptions options, Prompt prompt)
     {
-        var text = ModelText.Open(prompt.Folder, prompt.Config, options.Prompt.Rules, context);
+        ModelText text = prompt.Texts;
         int? answer = ContrastRequest.Token(text, nameof(options.Answer), options.Answer,
             nameof(options.AnswerId), options.AnswerId);
         int[] targets = prompt.Rows.NextTokens();

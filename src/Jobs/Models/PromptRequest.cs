@@ -60,7 +60,10 @@ public sealed record PromptRequest
         text.RemarkWithout(rows);
         var sequences = new SequenceBatch([.. rows.Select(text.Row)]);
         sequences.Validate(config);
-        return new Prompt(Model, config, text.Tokenizer, sequences, text.Bos) { Begin = text.Begin };
+        return new Prompt(Model, config, text.Tokenizer, sequences, text.Bos)
+        {
+            Begin = text.Begin, Texts = text,
+        };
     }
 }
 
@@ -75,6 +78,9 @@ public sealed record Prompt(
 {
     /// <summary>Token id that begins a text where a method needs one; null for none.</summary>
     public int? Begin { get; init; }
+
+    /// <summary>What reads further texts of the call; opened once, so a remark comes once.</summary>
+    internal ModelText Texts { get; init; } = null!;
 
     /// <summary>Returns a token as the piece that every verb prints; its id without a tokenizer.</summary>
     public string Piece(int id) => new LensText(Tokenizer).Of(id);

@@ -134,6 +134,7 @@ public sealed class AttributeTests
     static IEnumerable<TestCaseData> Wrong()
     {
         TestCaseData Case(string said, params string[] line) => new(line, said);
+        yield return Case("--ids: \"\" is not a token id", ["--direct", "--ids", "5,", "--answer-id", "3"]);
         yield return Case("2 tokens and the corrupted one 3", ["--clean-ids", "1,2",
             "--corrupt-ids", "1,2,3", "--answer-id", "4"]);
         yield return Case("the same tokens", ["--clean-ids", "1,2", "--corrupt-ids", "1,2",

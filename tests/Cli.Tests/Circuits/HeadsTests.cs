@@ -159,6 +159,57 @@ public sealed class HeadsTests
     }
 
     [Test]
+    public void A_second_model_looks_at_the_same_windows_and_what_changed_comes_first()
+    {
+        string other = s_folder["second"];
+        using (ComputeDevice device = ComputeDevice.OpenHost())
+        {
+            using var model = new LanguageModel(device, TinyModel.Config);
+            model.Initialize(6);
+            model.Save(other, TinyModel.Folder);
+        }
+        string page = s_folder["changes.html"], csv = s_folder["changes.csv"];
+        string[] text = ["--text-file", s_text, "--lens", "logit"];
+        JsonArray both = Headtap.Done(Line([.. text, "--other", other, "--out", page, "--csv", csv,
+            "--json"])).Json.AsArray();
+        JsonArray first = Heads(text);
+        JsonArray second = Headtap.Done(["heads", "--model", other, .. text, "--json"]).Json.AsArray();
+        for (int i = 0; i < 8; i++)
+        {
+            foreach (string name in Scores.Split(' ').Append("ablation_effect"))
+            {
+                Assert.That((double)both[i]![name]!, Is.EqualTo((double)first[i]![name]!), name);
+                Assert.That((double)both[i]!["other"]![name]!, Is.EqualTo((double)second[i]![name]!), name);
+            }
+            Assert.That(both[i]!["other"]!["words"]!.ToJsonString(),
+                Is.EqualTo(second[i]!["words"]!.ToJsonString()));
+            JsonNode most = both[i]!["changed_most"]!;
+            double[] changes = [.. Scores.Split(' ').Where(s => s.EndsWith("score", StringComparison.Ordinal)
+                || s.EndsWith("share", StringComparison.Ordinal))
+                .Select(s => (double)second[i]![s]! - (double)first[i]![s]!)];
+            Assert.That((double)most["value"]!, Is.EqualTo(changes.MaxBy(Math.Abs)).Within(1e-12));
+            Assert.That((double)most["value"]!, Is.EqualTo((double)second[i]![(string)most["score"]!]!
+                - (double)first[i]![(string)most["score"]!]!).Within(1e-12));
+        }
+        double Change(string head)
+        {
+            int at = int.Parse(head[..1]) * 4 + int.Parse(head[2..]);
+            return (double)second[at]!["ablation_effect"]! - (double)first[at]!["ablation_effect"]!;
+        }
+        string[] Order(params string[] more) => [.. Headtap.Done(Line(
+            ["--text-file", s_text, "--other", other, .. more])).Out.Split('\n').Select(l => l.Trim())
+            .Where(l => l.Length > 3 && l[1] == '.' && char.IsDigit(l[0])).Select(l => l.Split(' ')[0])];
+        string[] sorted = Order();
+        Assert.That(sorted, Has.Length.EqualTo(8));
+        Assert.That(sorted.Select(h => Math.Abs(Change(h))), Is.Ordered.Descending);
+        Assert.That(Order("--sort", "entropy"), Is.Not.EqualTo(sorted));
+        Assert.That(File.ReadAllText(page), Does.Contain("What changed").And.Contain("change of ablation"));
+        string[] lines = File.ReadAllLines(csv);
+        Assert.That(lines[0], Does.EndWith("other_ablation_low,other_ablation_high"));
+        Assert.That(lines.Select(l => l.Count(c => c == ',')).Distinct().Count(), Is.EqualTo(1));
+    }
+
+    [Test]
     public void The_folder_of_HeadVis_has_what_its_viewer_reads()
     {
         string folder = s_folder["headvis"];
@@ -249,7 +300,17 @@ public sealed class HeadsTests
             "--random-tokens 3 --lens FOLDER/tuned");
         yield return Case("--lens-of says nothing without --lens", "--random-tokens 3 --lens-of parent");
         yield return Case("exists; expected the name of a new folder", "--random-tokens 3 --headvis FOLDER");
-        yield return Case("vocabulary is 0 to 279", "--batch FOLDER/beyond.json");
+        yield return Case("beyond.json: row 0 has token id 280; the model's vocabulary is 0 to 279",
+            "--batch FOLDER/beyond.json");
+        yield return Case("long.json: row 1 has 25 tokens", "--batch FOLDER/long.json");
+        yield return Case("2000000000 sequences of 7 tokens; expected at most 9586980",
+            "--random-tokens 3 --sequences 2000000000 --bos");
+        yield return Case("expected a name that ends in .npy", "--random-tokens 3 --composition FOLDER/c.npz");
+        yield return Case("inside the folder of --headvis",
+            "--random-tokens 3 --headvis FOLDER/vis --out FOLDER/vis/page.html");
+        yield return Case("inside the folder of --headvis",
+            "--random-tokens 3 --headvis FOLDER/vis --composition FOLDER/vis/data/c.npy");
+        yield return Case("5 heads", "--random-tokens 3 --other FOLDER/wide");
         yield return Case("--lines", "--random-tokens 3 --lines");
     }
 
@@ -260,6 +321,13 @@ public sealed class HeadsTests
         folder.Write("short.txt", "a");
         folder.Write("text.txt", "the capital of the country");
         folder.Write("beyond.json", "[[1, 280]]");
+        folder.Write("long.json", $"[[1, 2], [{string.Join(',', Enumerable.Range(1, 25))}]]");
+        if (more.Contains("FOLDER/wide"))
+        {
+            using ComputeDevice device = ComputeDevice.OpenHost();
+            using var wide = new LanguageModel(device, TinyModel.Config with { Heads = 5 });
+            wide.Save(folder["wide"], TinyModel.Folder);
+        }
         if (more.Contains("FOLDER/tuned"))
             TinyLenses.Write(folder, "tuned", new() { Kind = LensKind.Tuned }, [0, 1]);
         if (more.Contains("FOLDER/other"))

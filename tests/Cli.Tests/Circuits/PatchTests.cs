@@ -162,6 +162,26 @@ public sealed class PatchTests
     }
 
     [Test]
+    public void A_file_to_draw_from_has_a_prompt_a_line_where_that_is_said()
+    {
+        using var folder = new TemporaryFolder();
+        string file = folder.Write("rows.txt", "the city\na city\n");
+        string[] Call(string clean, params string[] more) => ["patch", "--model", TinyModel.Folder, "--clean",
+            clean, "--answer-id", "11", "--at", "resid_pre", "--json", .. more];
+        Headtap lines = Headtap.Done(Call("the city", "--resample",
+            folder.Write("lines.txt", "the city\nthe capital\nthe city is\nthe country\na capital of the\n"),
+            "--lines", "--samples", "1"));
+        Assert.That(lines.Error, Does.Contain("5 prompts, one a line"));
+        Assert.That(Headtap.Done(Call("a city\nthe city\n", "--resample", file)).Error,
+            Does.Contain("one prompt of 2 lines").And.Contain("--lines makes each line a prompt"));
+        Assert.That(Headtap.Refused(Call("the city", "--corrupt", "a city", "--lines")),
+            Does.Contain("--lines without --resample"));
+        string rows = folder.Write("rows.jsonl", """{"said": "a city\nthe city\n"}""");
+        Assert.That(Headtap.Done(Call("the city\na city\n", "--resample", rows, "--fields", "said")).Out,
+            Is.Not.Empty);
+    }
+
+    [Test]
     public void Files_are_a_page_a_figure_and_a_table_with_manifests()
     {
         using var folder = new TemporaryFolder();

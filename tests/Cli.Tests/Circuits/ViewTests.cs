@@ -1,5 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Xml.Linq;
+using HeadTap.Lens;
 using HeadTap.Models;
 using HeadTap.Runtime;
 
@@ -90,6 +92,81 @@ public sealed class ViewTests
         string page = File.ReadAllText(s_folder["a.html"]);
         Assert.That(File.ReadAllText(s_folder["b.html"]), Is.EqualTo(page));
         Assert.That(page, Does.Not.Contain("</script><b>"));
+    }
+
+    [Test]
+    public void Figures_are_the_parts_of_the_page()
+    {
+        string svg = s_folder["figure.svg"];
+        JsonNode json = Headtap.Done("view", "--model", TinyModel.Folder, "--other", s_folder["other"],
+            "--ids", "5,6,7,8", "--answer-id", "9", "--wrong-id", "11", "--out", s_folder["figures.html"],
+            "--svg", svg, "--json").Json;
+        string[] names = ["figure.attention.svg", "figure.parts.svg", "figure.stream.svg",
+            "figure.2.attention.svg", "figure.2.parts.svg", "figure.2.stream.svg"];
+        Assert.That(json["figures"]!.AsArray().Select(f => Path.GetFileName((string)f!)), Is.EqualTo(names));
+        Assert.That(File.Exists(svg), Is.False);
+        XElement[] figures = [.. names.Select(name => XDocument.Parse(File.ReadAllText(s_folder[name]))
+            .Root!)];
+        Assert.That(names.All(name => File.Exists(Manifest.PathFor(s_folder[name]))), Is.True);
+        string[] Titles(int figure) => [.. figures[figure].Descendants()
+            .Where(e => e.Name.LocalName == "title").Select(e => e.Value)];
+        Assert.That(Titles(0), Has.Length.EqualTo(16));
+        Assert.That(Titles(0).Count(t => t.EndsWith("no value", StringComparison.Ordinal)), Is.EqualTo(6),
+            "keys behind the query");
+        Assert.That(Titles(0)[0], Does.EndWith(": 1.00"));
+        Assert.That(Titles(0)[12..].Sum(t => double.Parse(t.Split(": ")[^1])), Is.EqualTo(1).Within(0.021),
+            "what the last token looks at");
+        // Layer by head, bias and mlp: what the JSON has.
+        for (int run = 0; run < 2; run++)
+        {
+            JsonArray parts = json["runs"]![run]!["parts"]!.AsArray();
+            JsonNode head = parts.Single(p => (string)p!["part"]! == "1.2")!;
+            double value = (double)head["values"]![0]! - (double)head["values"]![1]!;
+            Assert.That(Titles(3 * run + 1).Single(t => t.StartsWith("layer 1, 2:", StringComparison.Ordinal)),
+                Is.EqualTo($"layer 1, 2: {value:+0.00;-0.00;0.00}"));
+        }
+        Assert.That(Titles(2), Has.Length.EqualTo(12));
+        string word = VisibleText.Of((string)json["runs"]![0]!["next"]![0]!["text"]!);
+        Assert.That(Titles(2)[3], Does.StartWith("end, ").And.Contain($": {word}, "));
+        Assert.That(Headtap.Refused("view", "--model", TinyModel.Folder, "--ids", "5", "--out",
+            s_folder["never.html"], "--svg", s_folder["figure.png"]), Does.Contain("ends in .svg"));
+        Assert.That(File.Exists(s_folder["never.html"]), Is.False);
+    }
+
+    [Test]
+    public void A_lens_of_the_stream_has_a_grid_of_its_own()
+    {
+        string lens = TinyLenses.Write(s_folder, "tuned", new() { Kind = LensKind.Tuned }, [1]);
+        string page = s_folder["grid.html"];
+        Headtap.Done("view", "--model", TinyModel.Folder, "--ids", "5,6,7,8", "--lens", lens, "--out", page);
+        JsonArray grids = Data(page)["runs"]![0]!["grids"]!.AsArray();
+        Assert.That(grids.Select(g => (string)g!["lens"]!), Is.EqualTo((string[])["logit lens",
+            "tuned lens tuned"]));
+        Assert.That(grids[1]!["places"]!.Deserialize<string[]>(), Is.EqualTo((string[])["before 1", "end"]));
+        JsonNode read = Headtap.Done("lens", "read", "--model", TinyModel.Folder, "--ids", "5,6,7,8",
+            "--lens", lens, "--grid", "--json").Json;
+        for (int t = 0; t < 4; t++)
+        {
+            JsonNode shown = grids[1]!["cells"]![0]![t]!;
+            JsonNode cell = read["grid"]![0]!["rows"]![0]!["cells"]![t]!;
+            Assert.That((int)shown[0]!, Is.EqualTo((int)cell["id"]!));
+            Assert.That((int)shown[5]!, Is.EqualTo((int)cell["rank"]!));
+            Assert.That((double)shown[4]!, Is.EqualTo((double)cell["entropy"]!).Within(0.00051));
+        }
+    }
+
+    // The tokenizer and the config name two tokens that begin a text.
+    [TestCase("view", "--out"), TestCase("lens gradient", "--out")]
+    public void A_remark_on_the_tokenizer_comes_once(string verb, string output)
+    {
+        string folder = s_folder["disagree"];
+        Directory.CreateDirectory(folder);
+        foreach (string file in Directory.GetFiles(TinyModel.Folder))
+            File.Copy(file, Path.Combine(folder, Path.GetFileName(file)), overwrite: true);
+        File.WriteAllText(Path.Combine(folder, "generation_config.json"), "{\"bos_token_id\": 5}");
+        Headtap run = Headtap.Done([.. verb.Split(' '), "--model", folder, "--text", "the city", "--bos",
+            "--answer-id", "9", output, s_folder["remark.html"]]);
+        Assert.That(run.Error.Split("is taken"), Has.Length.EqualTo(2));
     }
 
     [TestCase("--batch THREE", "3 prompts; expected one, or two")]

@@ -222,6 +222,28 @@ public sealed partial class LensReadTests
         Assert.That(Headtap.Done(Line("logit", "--other", other)).Out, Does.Contain("changed"));
     }
 
+    // A learned lens belongs to the parent; the child's manifest says so, without an option.
+    [Test]
+    public void A_proven_child_is_read_with_its_parents_lens()
+    {
+        string child = WithoutHead(0, 0);
+        var options = new JsonObject();
+        LensOwner.Record(options, child);
+        new Manifest
+        {
+            Command = "test", Options = options, ModelHash = ModelFolder.Hash(TinyModel.Folder),
+        }.WriteBeside(child);
+        JsonNode json = Headtap.Done(Line(s_head, "--other", child, "--json")).Json;
+        JsonNode alone = Headtap.Done("lens", "read", "--model", child, "--ids", "5,6,7,8", "--lens", s_head,
+            "--lens-of", "parent", "--json").Json;
+        string[] Words(JsonNode run)
+            => [.. run["heads"]!.AsArray().Select(h => h!["top"]!.ToJsonString())];
+        Assert.That(Words(json["other"]!), Is.EqualTo(Words(alone)));
+        JsonNode back = Headtap.Done("lens", "read", "--model", child, "--ids", "5,6,7,8", "--lens", s_head,
+            "--lens-of", "parent", "--other", TinyModel.Folder, "--json").Json;
+        Assert.That(Words(back["other"]!), Is.EqualTo(Words(json)));
+    }
+
     [Test]
     public void What_cannot_be_compared_or_removed_is_one_line()
     {

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using HeadTap.Models;
 using HeadTap.Runtime;
 using Spectre.Console;
 
@@ -76,6 +77,8 @@ sealed class AttributeCommand
     ContrastRequest Contrast(ParseResult parsed)
     {
         ContrastRequest request = _contrast.Read(parsed);
+        if (parsed.GetValue(_ids) is { } ids)
+            TokenRowsFile.ParseIds(ids, "Ids"); // so that an error names this option
         foreach ((string alias, string? value, string option, string? other) in
             ((string, string?, string, string?)[])
             [("--text", parsed.GetValue(_text), "--clean", request.Clean),

@@ -21,6 +21,7 @@ sealed class HeadsCommand
         "windows, drawn from all, on which each head is replaced by its mean; 0 ablates none");
     readonly Option<int> _examples = GlobalOptions.Number("--examples", 5,
         "windows in which a head writes most, kept for each head");
+    readonly Option<string?> _other = PromptOptions.OtherOption();
     readonly Option<string?> _lens = new PathOption<string?>("--lens", PathUse.Reads)
     {
         Description = "reads these examples as words: a folder that lens train wrote, or logit",
@@ -57,8 +58,8 @@ sealed class HeadsCommand
             _model,
         };
         _text.AddTo(command);
-        foreach (Option option in (Option[])[_random, _sequences, _context, _ablation, _examples, _lens,
-            _lensOf, _top, _raw, _sort, _out, _csv, _composition, _headvis])
+        foreach (Option option in (Option[])[_random, _sequences, _context, _ablation, _examples, _other,
+            _lens, _lensOf, _top, _raw, _sort, _out, _csv, _composition, _headvis])
             command.Options.Add(option);
         command.SetAction(parsed => Run(global.Of(parsed), Options(parsed), parsed.GetValue(_sort)));
         return command;
@@ -73,6 +74,7 @@ sealed class HeadsCommand
             Sequences = parsed.GetValue(_sequences), Context = parsed.GetValue(_context),
         },
         AblationWindows = parsed.GetValue(_ablation), Examples = parsed.GetValue(_examples),
+        Other = parsed.GetValue(_other),
         Lens = parsed.GetValue(_lens), LensOf = parsed.GetValue(_lensOf)!, Top = parsed.GetValue(_top),
         RawWeights = parsed.GetValue(_raw), Composition = parsed.GetValue(_composition),
         Out = parsed.GetValue(_out), Csv = parsed.GetValue(_csv), Headvis = parsed.GetValue(_headvis),
@@ -89,6 +91,8 @@ sealed class HeadsCommand
         HeadsResult result = run.RunJob(context => HeadsJob.Run(options, context));
         if (run.Json)
             run.WriteJson(result.Heads, HeadsJson.Default.IReadOnlyListHeadResult);
+        else if (result.Models is not null)
+            PrintChanges(run, result, by ?? HeadChanges.Usual(result));
         else
             Print(run, result, by);
         foreach (string? written in new[] { options.Out, options.Csv, options.Composition, options.Headvis })
@@ -97,7 +101,7 @@ sealed class HeadsCommand
         return ExitCode.Done;
     }
 
-    static void Print(Invocation run, HeadsResult result, HeadColumn? by)
+    static void PrintTop(Invocation run, HeadsResult result)
     {
         run.Line($"text      {VisibleText.Line(result.TextName)}: {Counted.Of(result.Windows, "window")}, "
             + Counted.Of(result.Tokens, "token"));
@@ -106,6 +110,31 @@ sealed class HeadsCommand
                 + Counted.Of(result.AblationWindows, "window"));
         if (result.LensLine is not null)
             run.Line($"words     {result.LensLine}");
+    }
+
+    static void PrintChanges(Invocation run, HeadsResult result, HeadColumn? by)
+    {
+        PrintTop(run, result);
+        run.Line($"models    {result.Models!.Value.First}, and {result.Models.Value.Second} as the other");
+        bool words = result.LensLine is not null;
+        Table table = Invocation.Table(["head", .. by is null ? (string[])[]
+            : [by.Label, "other's", "change"], "changed most",
+            .. words ? (string[])["words", "other's"] : []]);
+        foreach (TableColumn column in table.Columns.Skip(by is null ? 1 : 4))
+            column.LeftAligned();
+        foreach (HeadResult h in HeadChanges.Sorted(result.Heads, by))
+            Invocation.Row(table, [$"{h.Layer}.{h.Head}", .. by is null ? (string[])[]
+                : [by.Text(h), by.Text(h.Other!), HeadChanges.Of(by).Text(h)], HeadChanges.Text(h),
+                .. words ? (string[])[Words(h), Words(h.Other!)] : []]);
+        run.Draw(table);
+    }
+
+    static string Words(HeadResult head)
+        => string.Join(' ', head.Words?.Select(w => VisibleText.Of(w.Text)) ?? []);
+
+    static void Print(Invocation run, HeadsResult result, HeadColumn? by)
+    {
+        PrintTop(run, result);
         HeadColumn[] columns = [.. HeadColumns.All
             .Where(c => c == by || (!c.Name.EndsWith("share", StringComparison.Ordinal)
                 && c.Name is not "qk_distance_variance" and not "prefix_matching_score"))
@@ -119,8 +148,7 @@ sealed class HeadsCommand
         foreach (HeadResult h in by is null ? result.Heads : HeadColumns.Sorted(result.Heads, by))
             Invocation.Row(table, [$"{h.Layer}.{h.Head}", .. columns.Select(c => c.Text(h)),
                 .. interval ? (string[])[$"{Signed(h.AblationLow)} to {Signed(h.AblationHigh)}"] : [],
-                .. words ? (string[])[string.Join(' ', h.Words?.Select(w => VisibleText.Of(w.Text)) ?? [])]
-                    : []]);
+                .. words ? (string[])[Words(h)] : []]);
         run.Draw(table);
         foreach (IGrouping<CompositionKind, Composition> kind in result.Compositions.GroupBy(c => c.Kind))
             run.Line($"{kind.Key} composition  " + string.Join("  ", kind.Take(5).Select(c =>

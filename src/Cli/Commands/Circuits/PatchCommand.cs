@@ -10,7 +10,7 @@ sealed class PatchCommand
 {
     const int Listed = 20;
 
-    readonly ContrastOptions _contrast = new();
+    readonly ContrastOptions _contrast = new(files: true);
     readonly Option<string> _at = new("--at")
     {
         Description = "the site: resid_pre, resid_mid, resid_post, attn_out, mlp_out, z, result, pattern, q, "

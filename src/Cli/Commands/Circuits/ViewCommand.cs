@@ -37,6 +37,13 @@ sealed class ViewCommand
         Description = "the page", HelpName = "PAGE.html", Required = true,
     };
 
+    readonly Option<string?> _svg = new PathOption<string?>("--svg", PathUse.WritesFile)
+    {
+        Description = "figures: F.attention.svg, F.parts.svg and F.stream.svg, and F.2.attention.svg and so "
+            + "on of a second prompt or model",
+        HelpName = "F.svg",
+    };
+
     internal static Command Create(GlobalOptions global) => new ViewCommand().Make(global);
 
     Command Make(GlobalOptions global)
@@ -45,7 +52,7 @@ sealed class ViewCommand
             + "what they write, what adds to a token's logit, how the prediction forms");
         _prompt.AddTo(command);
         foreach (Option option in (Option[])[_other, _lenses, _lensOf, _answer, _answerId, _wrong, _wrongId,
-            _top, _edit, _out])
+            _top, _edit, _out, _svg])
             command.Options.Add(option);
         command.SetAction(parsed => Run(global.Of(parsed), new ViewOptions
         {
@@ -60,6 +67,7 @@ sealed class ViewCommand
             Top = parsed.GetValue(_top),
             Edit = parsed.GetValue(_edit),
             Out = parsed.GetValue(_out)!,
+            Svg = parsed.GetValue(_svg),
         }));
         return command;
     }
@@ -71,6 +79,8 @@ sealed class ViewCommand
             run.WriteJson(result, CircuitJobsJson.Default.ViewResult);
         else
             run.Line($"written: {result.Out}, {result.Bytes / 1e6:0.00} MB");
+        foreach (string figure in result.Figures ?? [])
+            run.Remark($"written: {figure}");
         return ExitCode.Done;
     }
 }

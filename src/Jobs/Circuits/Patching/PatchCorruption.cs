@@ -54,7 +54,7 @@ sealed class PatchCorruption
         if (options.Resample is not { } file)
             return new(options.Align is { } align ? PatchWords.Pairs(nameof(options.Align), align) : null,
                 null, null, "", 1);
-        ModelText text = ModelText.Open(data.Folder, data.Config, options.Contrast.Rules, null);
+        ModelText text = data.Texts;
         IReadOnlyList<int[]> rows = Path.GetExtension(file) == ".json"
             ? [.. text.Batch(file).Select(text.Row)] : [.. text.Prompts(file).Select(text.Row)];
         foreach ((int at, int[] row) in rows.Index())
@@ -107,6 +107,7 @@ sealed class PatchCorruption
     static void Require(PatchOptions options)
     {
         ContrastRequest asked = options.Contrast;
+        asked.Rules.RequireObeyed(options.Resample, nameof(options.Resample));
         string? drawn = options.NoisePositions is not null ? nameof(options.NoisePositions)
             : options.Resample is not null ? nameof(options.Resample) : null;
         string? corrupt = asked.Corrupt is not null ? nameof(asked.Corrupt)

@@ -45,6 +45,12 @@ public sealed record ViewOptions
 
     /// <summary>File of the HTML page.</summary>
     public required string Out { get; init; }
+
+    /// <summary>
+    /// Name that the files of figures begin with: F.svg stands for F.attention.svg, F.parts.svg and
+    /// F.stream.svg; null for none.
+    /// </summary>
+    public string? Svg { get; init; }
 }
 
 /// <summary>What a part of the model adds to the logits of the chosen tokens at the last position.</summary>
@@ -84,6 +90,10 @@ public sealed record ViewResult(IReadOnlyList<int> Chosen, IReadOnlyList<string>
     /// <summary>Token id before each prompt; null for none.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public int? Bos { get; init; }
+
+    /// <summary>Files of the figures; null for none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<string>? Figures { get; init; }
 }
 
 /// <summary>Shows one prompt, or two side by side, or one in two models, as a page.</summary>
@@ -102,7 +112,7 @@ public static class ViewJob
         Prompt prompt = options.Prompt.Read(context);
         int[][] rows = [.. Enumerable.Range(0, prompt.Rows.B).Select(b => prompt.Rows.Row(b).ToArray())];
         RequireRuns(options, rows.Length);
-        int[] chosen = Chosen(options, prompt, context);
+        int[] chosen = Chosen(options, prompt);
         string[] folders = options.Other is { } other ? [prompt.Folder, other] : [prompt.Folder];
         ModelConfig[] configs = [prompt.Config,
             .. folders[1..].Select(folder => OtherModel.Require(prompt.Folder, prompt.Config, folder))];
@@ -110,7 +120,11 @@ public static class ViewJob
             .ToArray();
         ViewData.RequireSize(prompt.Config, rows, folders.Length, lenses[0].Count, options.Top);
         IReadOnlyList<Edit> edits = prompt.ReadEdits(options.Edit, context);
-        OutputFile.Require(options.Out);
+        OutputFile.RequireEnding(options.Svg, nameof(options.Svg), ".svg");
+        IReadOnlyList<string> figures = options.Svg is null ? []
+            : ViewFigures.Files(options.Svg, folders.Length * rows.Length);
+        foreach (string file in figures.Prepend(options.Out))
+            OutputFile.Require(file);
         using ComputeDevice device = context.OpenDevice();
         var runs = new List<ShownRun>();
         foreach ((int m, string folder) in folders.Index())
@@ -133,8 +147,12 @@ public static class ViewJob
             Wrong = options.Wrong is not null || options.WrongId is not null,
         };
         ViewReport.Make(shown, device).Save(options.Out);
-        Made(options, shown, folders, edits, device).WriteBeside(options.Out);
-        return Result(options.Out, shown);
+        foreach ((string file, string figure) in figures.Zip(new ViewFigures(shown).All()))
+            AtomicFile.WriteText(file, figure);
+        Manifest made = Made(options, shown, folders, edits, device);
+        foreach (string file in figures.Prepend(options.Out))
+            made.WriteBeside(file);
+        return Result(options.Out, shown) with { Figures = figures.Count == 0 ? null : figures };
     }
 
     static void RequireRuns(ViewOptions options, int prompts)
@@ -148,9 +166,9 @@ public static class ViewJob
             throw new UserException($"{Field.Of(nameof(options.Top))} is {options.Top}; expected 1 or more");
     }
 
-    static int[] Chosen(ViewOptions options, Prompt prompt, JobContext context)
+    static int[] Chosen(ViewOptions options, Prompt prompt)
     {
-        ModelText text = ModelText.Open(prompt.Folder, prompt.Config, options.Prompt.Rules, context);
+        ModelText text = prompt.Texts;
         int? answer = ContrastRequest.Token(text, nameof(options.Answer), options.Answer,
             nameof(options.AnswerId), options.AnswerId);
         int? wrong = ContrastRequest.Token(text, nameof(options.Wrong), options.Wrong,

@@ -76,6 +76,15 @@ public sealed record HeadResult
     /// <summary>Places where it writes most, most first.</summary>
     public IReadOnlyList<HeadExampleResult> Examples { get; init; } = [];
 
+    /// <summary>The same head of a second model, without its examples and composition; null without
+    /// one.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public HeadResult? Other { get; init; }
+
+    /// <summary>Of the scores of attention the one that differs most there.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public HeadChange? ChangedMost { get; init; }
+
     internal static HeadResult Of(HeadScores s, HeadEffect? effect) => new()
     {
         Layer = s.Layer, Head = s.Head, SelfAttentionScore = s.SelfAttentionScore,
@@ -148,6 +157,9 @@ public sealed record HeadsResult(IReadOnlyList<HeadResult> Heads)
 
     /// <summary>The lens in one line; null without one.</summary>
     public string? LensLine { get; init; }
+
+    /// <summary>Names of the two models; null for one model.</summary>
+    public (string First, string Second)? Models { get; init; }
 
     /// <summary>Number of windows on which heads were ablated; 0 for none.</summary>
     public int AblationWindows { get; init; }

@@ -69,7 +69,7 @@ public sealed record HeadsTextRequest
         ModelText text = ModelText.Open(folder, config, Text.Rules, context);
         string file = Text.TextFile ?? Text.Batch!;
         DocumentSource source = Text.TextFile is not null ? text.Source([file])
-            : DocumentSource.FromIds(Rows(text, config), Quoted.Path(file));
+            : DocumentSource.FromIds(Rows(text), Quoted.Path(file));
         int longest = Text.Batch is not null ? config.ContextLength
             : Context != 0 ? Context : Math.Min(LongestUnlessSaid, config.ContextLength);
         IEnumerable<int[]> windows = Windows(source, config.VocabSize, longest, text.Bos);
@@ -85,10 +85,10 @@ public sealed record HeadsTextRequest
             + "needs one that looks and one before it; expected a longer text");
     }
 
-    IReadOnlyList<int[]> Rows(ModelText text, ModelConfig config)
+    IReadOnlyList<int[]> Rows(ModelText text)
     {
         IReadOnlyList<int[]> rows = text.Batch(Text.Batch!);
-        new SequenceBatch([.. rows.Select(row => (IReadOnlyList<int>)text.Row(row))]).Validate(config);
+        text.RequireFit(Text.Batch!, [.. rows.Select(text.Row)]);
         return rows;
     }
 

@@ -21,6 +21,9 @@ public sealed record HeadsOptions
     /// <summary>Examples of each head: windows in which it writes most.</summary>
     public int Examples { get; init; } = 5;
 
+    /// <summary>Folder of a second model that looks at the same windows; null for none.</summary>
+    public string? Other { get; init; }
+
     /// <summary>Folder of a lens, or logit, that reads the examples as words; null for no words.</summary>
     public string? Lens { get; init; }
 
@@ -58,10 +61,24 @@ public sealed record HeadsOptions
 
     internal void RequirePlaces()
     {
+        OutputFile.RequireEnding(Composition, nameof(Composition), ".npy");
+        RequireOutside();
         foreach (string file in new[] { Composition, Out, Csv }.OfType<string>())
             OutputFile.Require(file);
-        if (Headvis is not null)
-            AtomicFolder.RequireNew(Headvis);
+    }
+
+    void RequireOutside()
+    {
+        if (Headvis is not { } folder)
+            return;
+        AtomicFolder.RequireNew(folder);
+        string place = RealPath.Of(folder) + Path.DirectorySeparatorChar;
+        foreach ((string option, string? file) in ((string, string?)[])
+            [(nameof(Composition), Composition), (nameof(Out), Out), (nameof(Csv), Csv)])
+            if (file is not null && RealPath.Of(file).StartsWith(place, StringComparison.Ordinal))
+                throw new UserException($"{Field.Of(option)} is {Quoted.Path(file)}, inside the folder of "
+                    + $"{Field.Of(nameof(Headvis))}, which holds what its viewer reads alone; expected "
+                    + "another place");
     }
 
     static void Least(string option, int value, int least)
@@ -88,34 +105,60 @@ public static class HeadsJob
         ArgumentNullException.ThrowIfNull(context);
         ModelConfig config = ModelFolder.ReadConfig(options.Model);
         options.RequireNumbers(config);
-        string hash = ModelFolder.Hash(options.Model);
-        LensSource? lens = FindLens(options, config, hash);
+        LensSource? lens = FindLens(options, options.LensOf, options.Model, config);
+        LensSource? othersLens = null;
+        if (options.Other is { } other)
+        {
+            ModelConfig otherConfig = OtherModel.Require(options.Model, config, other);
+            othersLens = FindLens(options, options.Lens is null ? LensOwner.Self
+                : OtherModel.LensOf(options.Lens, other), other, otherConfig);
+        }
         HeadsText text = options.Text.Read(options.Model, config, context);
         options.RequirePlaces();
         using ComputeDevice device = context.OpenDevice();
+        HeadsFindings? second = null;
+        if (options.Other is not null)
+            using (LoadedModel loadedOther = LoadedModel.Open(context, device, options.Other))
+                second = Look(options, options.Other, othersLens, text, loadedOther.Model, context);
         using LoadedModel loaded = LoadedModel.Open(context, device, options.Model);
-        LanguageModel model = loaded.Model;
-        var found = new HeadsFindings(options, text, hash, Survey(model, text, options, context),
+        HeadsFindings found = Look(options, options.Model, lens, text, loaded.Model, context) with
+        {
+            OtherHash = second?.ModelHash,
+        };
+        if (found.Survey.RepeatedTokens == 0)
+            context.Say("no token comes twice in a window, so induction and duplicate scores are left out");
+        HeadsResult result = found.Result();
+        if (second is not null)
+            result = HeadChanges.Beside(result, second.Result()) with
+            {
+                Models = (OtherModel.NameOf(options.Model), OtherModel.NameOf(options.Other!)),
+            };
+        Write(found, result, loaded.Model, context);
+        return result;
+    }
+
+    static HeadsFindings Look(HeadsOptions options, string folder, LensSource? lens, HeadsText text,
+        LanguageModel model, JobContext context)
+    {
+        var found = new HeadsFindings(options, text, ModelFolder.Hash(folder),
+            Survey(model, text, options, context),
             CompositionScores.Of(model, !options.RawWeights, share => context.Report("composing", share)))
         {
             Lens = lens is null ? null : LensText.Line(lens, options.Lens!),
         };
-        if (found.Survey.RepeatedTokens == 0)
-            context.Say("no token comes twice in a window, so induction and duplicate scores are left out");
         if (options.AblationWindows > 0)
             found = found with { Effects = Ablate(model, found, context) };
-        if (lens is not null)
-            found = found with { Words = HeadWords.Read(model, lens, found.Survey, options.Top, context) };
-        HeadsResult result = found.Result();
-        Write(found, result, model, context);
-        return result;
+        return lens is null ? found : found with
+        {
+            Words = HeadWords.Read(model, lens, found.Survey, options.Top, context),
+        };
     }
 
-    static LensSource? FindLens(HeadsOptions options, ModelConfig config, string hash)
+    static LensSource? FindLens(HeadsOptions options, string lensOf, string folder, ModelConfig config)
     {
         if (options.Lens is null)
             return null;
-        LensSource source = LensOwner.Find(options.Lens, options.LensOf, options.Model, config, hash);
+        LensSource source = LensOwner.Find(options.Lens, lensOf, folder, config, ModelFolder.Hash(folder));
         return source.ReadsHeads ? source : throw new UserException(
             $"{Quoted.Path(options.Lens)}: a {LensText.Word(source.Options.Kind)} lens"
             + (source.Options.Kind == LensKind.Jacobian ? " at resid_post" : "")
@@ -182,6 +225,9 @@ sealed record HeadsFindings(
     /// <summary>The lens in one line; null for none.</summary>
     internal string? Lens { get; init; }
 
+    /// <summary>Hash of the second model; null for none.</summary>
+    internal string? OtherHash { get; init; }
+
     /// <summary>[L H]: effects of ablation; null where none was asked for.</summary>
     internal IReadOnlyList<HeadEffect>? Effects { get; init; }
 
@@ -192,7 +238,7 @@ sealed record HeadsFindings(
     internal Manifest Made(ComputeDevice device, ulong seed)
     {
         HeadsTextRequest text = Options.Text;
-        return OutputFile.ManifestOf("heads", new JsonObject
+        var options = new JsonObject
         {
             ["text_file"] = text.Text.TextFile, ["batch"] = text.Text.Batch,
             ["random_tokens"] = text.RandomTokens, ["sequences"] = text.Sequences,
@@ -201,7 +247,13 @@ sealed record HeadsFindings(
             ["ablation_windows"] = Options.AblationWindows, ["examples"] = Options.Examples,
             ["lens"] = Options.Lens, ["lens_of"] = Options.LensOf, ["top"] = Options.Top,
             ["raw_weights"] = Options.RawWeights,
-        }, Options.Model, device) with { Seed = seed, DataHash = Text.Hash };
+        };
+        if (OtherHash is not null)
+            options["other"] = OtherHash;
+        return OutputFile.ManifestOf("heads", options, Options.Model, device) with
+        {
+            Seed = seed, DataHash = Text.Hash,
+        };
     }
 
     /// <summary>Makes the result.</summary>

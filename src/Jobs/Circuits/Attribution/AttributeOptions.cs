@@ -67,8 +67,8 @@ public sealed record AttributeOptions
             : data.HaveWrong() ? MetricKind.LogitDifference : MetricKind.LogProbability;
         foreach (ContrastPair pair in data.Pairs)
             CheckPair(pair, kind, data.Config);
-        CheckEnding(EdgesOut, nameof(EdgesOut), ".csv", ".jsonl");
-        CheckEnding(Svg, nameof(Svg), ".svg");
+        OutputFile.RequireEnding(EdgesOut, nameof(EdgesOut), ".csv", ".jsonl");
+        OutputFile.RequireEnding(Svg, nameof(Svg), ".svg");
         foreach (string? output in (string?[])[Out, Svg, EdgesOut])
             if (output is not null)
                 OutputFile.Require(output);
@@ -95,16 +95,6 @@ public sealed record AttributeOptions
         {
             throw new UserException($"{pair.Place}: {e.Message}", e);
         }
-    }
-
-    static void CheckEnding(string? path, string option, params ReadOnlySpan<string> endings)
-    {
-        if (path is null)
-            return;
-        string ending = Path.GetExtension(path).ToLowerInvariant();
-        if (!endings.Contains(ending))
-            throw new UserException($"{Field.Of(option)} is {Quoted.Path(path)}; expected a name that ends "
-                + "in " + string.Join(" or ", endings.ToArray()));
     }
 
     static void Require<T>(bool holds, string option, T value, string expected)

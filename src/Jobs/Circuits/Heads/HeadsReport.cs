@@ -19,12 +19,16 @@ static class HeadsReport
             + (result.AblationWindows == 0 ? "" : " Ablation is the loss with the head's z at its mean over "
                 + $"the text, minus the loss as it is, on {Counted.Of(result.AblationWindows, "window")}; "
                 + "with a 95 % interval from a bootstrap over windows. Above 0 the head helps.")
-            + (result.LensLine is null ? "" : $" Words are read by {result.LensLine}, at the examples."));
+            + (result.LensLine is null ? "" : $" Words are read by {result.LensLine}, at the examples.")
+            + (result.Models is not { } shown ? ""
+                : $" An arrow leads from {shown.First} to {shown.Second}."));
         report.Widget(HeadsReportScript.Style, HeadsReportScript.Markup, HeadsReportScript.Script,
             Data(result, columns));
+        if (result.Models is { } models)
+            AddChanges(report, result, models);
         if (result.Compositions.Count > 0)
             AddCompositions(report, result, found.Options.RawWeights);
-        report.Heading("All heads");
+        report.Heading(result.Models is { } m ? $"All heads of {m.First}" : "All heads");
         report.Table(["head", .. columns.Select(c => c.Label + "#")], result.Heads.Select(h =>
             (IReadOnlyList<string>)[$"{h.Layer}.{h.Head}", .. columns.Select(c => c.Text(h))]));
         report.Details("What the columns are", part => part.Table(["column", "name in files", "meaning"],
@@ -33,11 +37,32 @@ static class HeadsReport
         report.Table(["", ""],
         [
             ["model", $"hash {found.ModelHash}"],
+            .. found.OtherHash is { } other ? (IReadOnlyList<string>[])[["other model", $"hash {other}"]] : [],
             ["device", $"{device.Name}: {device.Entry.Description}"],
             ["precision", device.Precision.ManifestName()],
             ["version", new Manifest { Command = "" }.CodeVersion],
         ]);
         return report;
+    }
+
+    static void AddChanges(HtmlReport report, HeadsResult result, (string First, string Second) models)
+    {
+        HeadColumn? by = HeadChanges.Usual(result);
+        HeadColumn? change = by is null ? null : HeadChanges.Of(by);
+        bool words = result.LensLine is not null;
+        report.Heading("What changed");
+        report.Paragraph($"{models.Second} beside {models.First}, on the same windows; the largest change of "
+            + (by is null ? "a score of attention first." : "the ablation effect first."));
+        report.Table(["head", .. by is null ? (string[])[]
+                : [$"{by.Label}, {models.First}#", $"{by.Label}, {models.Second}#", "change#"],
+                "score of attention that changed most",
+                .. words ? (string[])[$"words, {models.First}", $"words, {models.Second}"] : []],
+            HeadChanges.Sorted(result.Heads, by).Select(h => (IReadOnlyList<string>)[$"{h.Layer}.{h.Head}",
+                .. by is null ? (string[])[] : [by.Text(h), by.Text(h.Other!), change!.Text(h)],
+                HeadChanges.Text(h), .. words ? (string[])[Words(h), Words(h.Other!)] : []]));
+
+        static string Words(HeadResult head)
+            => string.Join(' ', head.Words?.Select(w => VisibleText.Of(w.Text)) ?? []);
     }
 
     static void AddCompositions(HtmlReport report, HeadsResult result, bool raw)
@@ -52,15 +77,33 @@ static class HeadsReport
                 c.Score.ToString("0.000", CultureInfo.InvariantCulture)]));
     }
 
-    static JsonObject Data(HeadsResult result, HeadColumn[] columns) => new()
+    static JsonObject Data(HeadsResult result, HeadColumn[] plain)
     {
-        ["columns"] = Array(columns, c => new JsonObject
+        bool both = result.Models is not null;
+        HeadColumn[] columns = [.. plain, .. both ? plain.Select(HeadChanges.Of) : []];
+        return new()
+        {
+            ["columns"] = Array(columns.Index(), c => Column(c.Item, c.Index >= plain.Length, result)),
+            ["heads"] = Array(result.Heads, h => Head(h, columns, plain)),
+        };
+    }
+
+    static JsonObject Column(HeadColumn c, bool change, HeadsResult result)
+    {
+        var node = new JsonObject
         {
             ["label"] = c.Label, ["meaning"] = c.Meaning,
             ["share"] = c.Format == "0.000",
             ["most"] = Number(result.Heads.Max(h => Math.Abs(Known(c.Of(h))))),
-        }),
-        ["heads"] = Array(result.Heads, h => new JsonObject
+        };
+        if (change)
+            node["change"] = true;
+        return node;
+    }
+
+    static JsonObject Head(HeadResult h, HeadColumn[] columns, HeadColumn[] plain)
+    {
+        var node = new JsonObject
         {
             ["l"] = h.Layer, ["h"] = h.Head,
             ["v"] = Array(columns, c => Number(c.Of(h))), ["t"] = Array(columns, c => c.Text(h)),
@@ -70,8 +113,15 @@ static class HeadsReport
             ["c"] = Array(h.Composition, c => $"{c.Layer}.{c.Head} as {c.Kind} "
                 + c.Score.ToString("0.00", CultureInfo.InvariantCulture)),
             ["e"] = Array(h.Examples, Example),
-        }),
-    };
+        };
+        if (h.Other is { } other)
+            node["o"] = new JsonObject
+            {
+                ["t"] = Array(plain, c => c.Text(other)),
+                ["w"] = other.Words is null ? null : Array(other.Words, w => VisibleText.Of(w.Text)),
+            };
+        return node;
+    }
 
     // A token, with the attention that it gets; keys further back than what is shown come by themselves.
     static JsonObject Example(HeadExampleResult e)

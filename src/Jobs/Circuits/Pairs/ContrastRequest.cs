@@ -71,7 +71,7 @@ public sealed record ContrastRequest
         foreach (ContrastPair pair in pairs)
             pair.Validate(config);
         text.RemarkWithout(pairs.Select(pair => pair.Clean));
-        return new ContrastData(Model, Pairs, config, text.Tokenizer, text.Bos, pairs);
+        return new ContrastData(Model, Pairs, config, text.Tokenizer, text.Bos, pairs) { Texts = text };
     }
 
     ContrastPair OnePair(ModelText text)
@@ -137,6 +137,9 @@ public sealed record ContrastRequest
 public sealed record ContrastData(string Folder, string? File, ModelConfig Config,
     ByteBpeTokenizer? Tokenizer, int? Bos, IReadOnlyList<ContrastPair> Pairs)
 {
+    /// <summary>What reads further texts of the call; opened once, so a remark comes once.</summary>
+    internal ModelText Texts { get; init; } = null!;
+
     /// <summary>Whether the pairs have wrong answers, all of them or none.</summary>
     /// <exception cref="UserException">Some have one and some have none; the message names the first
     /// without.</exception>

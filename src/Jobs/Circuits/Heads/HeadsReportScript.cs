@@ -57,14 +57,14 @@ static class HeadsReportScript
         function bars(card, head, on) {
           const box = make('div', undefined, card, 'bars');
           data.columns.forEach((c, i) => {
-            if (head.v[i] === null) return;
+            if (head.v[i] === null || (c.change && i !== on)) return;
             const name = make('span', c.label, box, i === on ? 'on' : '');
             name.title = c.meaning;
             const bar = make('i', undefined, box);
             const whole = c.share ? 1 : c.most || 1;
             bar.style.width = Math.min(100, 100 * Math.abs(head.v[i]) / whole) + '%';
             if (head.v[i] < 0) bar.style.background = 'rgb(var(--up)/.75)';
-            make('b', head.t[i], box);
+            make('b', head.t[i] + (head.o && !c.change ? ' \u2192 ' + head.o.t[i] : ''), box);
           });
         }
 
@@ -94,6 +94,7 @@ static class HeadsReportScript
           if (head.a) make('span', 'ablation ' + head.a.map(v => v.toFixed(4)).join(' to '), title);
           bars(card, head, on);
           if (head.w) make('p', head.w.join(' '), card);
+          if (head.o?.w) make('p', '\u2192 ' + head.o.w.join(' '), card);
           if (head.c.length) make('p', 'reads ' + head.c.join(', '), card, 'soft');
           if (head.e.length) {
             const part = make('details', undefined, card);
@@ -105,12 +106,16 @@ static class HeadsReportScript
           return card;
         }
 
+        // A change counts by its size, whatever its sign.
+        const size = (v, i) => data.columns[i].change ? Math.abs(v) : v;
+
         function show() {
           const on = +by.value, bound = least.value === '' ? null : +least.value;
           least.disabled = on < 0;
           const some = data.heads.filter(h => (layer.value === '' || h.l === +layer.value)
-            && (on < 0 || bound === null || (h.v[on] !== null && h.v[on] >= bound)));
-          const value = h => h.v[on] ?? -1e300; // heads without one last; equal ones stay by layer
+            && (on < 0 || bound === null || (h.v[on] !== null && size(h.v[on], on) >= bound)));
+          // Heads without one last; equal ones stay by layer.
+          const value = h => h.v[on] === null ? -1e300 : size(h.v[on], on);
           if (on >= 0) some.sort((a, b) => value(b) - value(a));
           cards.replaceChildren(...some.map(h => draw(h, on)));
           find('say').textContent = some.length + ' of ' + data.heads.length + ' heads'

@@ -62,18 +62,26 @@ public static class HeadColumns
         return double.IsNaN(value) ? "-" : value.ToString(column.Format, CultureInfo.InvariantCulture);
     }
 
-    /// <summary>The CSV file: a row for each head, all digits, empty fields for no number.</summary>
+    /// <summary>The CSV file: a row for each head, all digits, empty fields for no number; of a second model
+    /// as many columns again.</summary>
     internal static string Csv(HeadsResult result)
     {
         bool ablated = result.Heads.Any(h => h.AblationEffect is not null);
         HeadColumn[] columns = [.. All.Where(c => ablated || c.Name != "ablation_effect")];
-        var csv = new StringBuilder($"layer,head,{string.Join(',', columns.Select(c => c.Name))}"
-            + (ablated ? ",ablation_low,ablation_high\n" : "\n"));
+        string[] names = [.. columns.Select(c => c.Name),
+            .. ablated ? (string[])["ablation_low", "ablation_high"] : []];
+        bool both = result.Models is not null;
+        var csv = new StringBuilder("layer,head,").AppendJoin(',', names);
+        if (both)
+            csv.Append(',').AppendJoin(',', names.Select(name => "other_" + name));
+        csv.Append('\n');
         foreach (HeadResult h in result.Heads)
-            csv.AppendJoin(',', [$"{h.Layer}", $"{h.Head}", .. columns.Select(c => Digits(c.Of(h))),
-                .. ablated ? (string[])[Digits(h.AblationLow!.Value), Digits(h.AblationHigh!.Value)] : []])
+            csv.AppendJoin(',', [$"{h.Layer}", $"{h.Head}", .. Fields(h), .. both ? Fields(h.Other!) : []])
                 .Append('\n');
         return csv.ToString();
+
+        IEnumerable<string> Fields(HeadResult h) => [.. columns.Select(c => Digits(c.Of(h))),
+            .. ablated ? (string[])[Digits(h.AblationLow!.Value), Digits(h.AblationHigh!.Value)] : []];
     }
 
     static string Digits(double value)
