@@ -37,6 +37,16 @@ static class Comparison
             PlaneComparison.Run(device, repeats);
             return 0;
         }
+        if (work == "patch")
+        {
+            PatchComparison.Run(device, repeats);
+            return 0;
+        }
+        if (work == "jacobian")
+        {
+            JacobianComparison.Run(device, repeats);
+            return 0;
+        }
         if (work == "sweep")
         {
             SweepComparison.Run(device, repeats);

@@ -42,19 +42,32 @@ sealed class TorchGpt2
     /// </summary>
     public Tensor Forward(Tensor ids, bool logits, Heads heads = Heads.None, List<Tensor>? results = null)
     {
+        Tensor x = Norm(Streams(ids, heads, results, null), "ln_f");
+        return logits ? x.matmul(_p["wte.weight"].t()) : x;
+    }
+
+    /// <summary>
+    /// The stream after the last block, [B, T, C], and the stream after the attention of every block into a
+    /// list.
+    /// </summary>
+    public Tensor LastStream(Tensor ids, List<Tensor> afterAttention)
+        => Streams(ids, Heads.None, null, afterAttention);
+
+    Tensor Streams(Tensor ids, Heads heads, List<Tensor>? results, List<Tensor>? afterAttention)
+    {
         long T = ids.shape[1];
         Tensor x = _p["wte.weight"].index_select(0, ids.flatten()).reshape(ids.shape[0], T, _config.Width)
             + _p["wpe.weight"].narrow(0, 0, T);
         for (int l = 0; l < _config.Layers; l++)
         {
             x = x + Attention(Norm(x, $"h.{l}.ln_1"), l, heads, results);
+            afterAttention?.Add(x);
             Tensor wide = Linear(Norm(x, $"h.{l}.ln_2"), $"h.{l}.mlp.c_fc");
             Tensor hidden = _config.Activation == Activation.Relu ? F.relu(wide)
                 : F.gelu(wide, TorchSharp.Modules.GELU.Approximate.tanh);
             x = x + Linear(hidden, $"h.{l}.mlp.c_proj");
         }
-        x = Norm(x, "ln_f");
-        return logits ? x.matmul(_p["wte.weight"].t()) : x;
+        return x;
     }
 
     Tensor Attention(Tensor x, int l, Heads heads, List<Tensor>? results)

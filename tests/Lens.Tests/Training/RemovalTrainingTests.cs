@@ -152,6 +152,9 @@ public sealed class RemovalTrainingTests
         IReadOnlyList<Edit> alone = (ablation with { Share = 0 }).Edits(most, 5, 7, 4),
             many = ablation.Edits(most, 5, 7, 4);
         Assert.That(alone.Sum(e => e.Rows!.Count), Is.EqualTo(400), "one head a row");
+        Assert.That(alone.Select(e => e.Operation), Is.All.EqualTo(EditOperation.Zero));
+        Assert.That((ablation with { ToMean = true }).Edits(most, 5, 7, 4).Select(e => e.Operation),
+            Is.All.EqualTo(EditOperation.Mean));
         Assert.That(alone, Has.Count.EqualTo(5));
         Assert.That(alone.Select(e => e.Rows!.Count), Is.All.GreaterThan(40));
         Assert.That(many.Sum(e => e.Rows!.Count), Is.EqualTo(400 * (1 + 4 * 0.4)).Within(80));
