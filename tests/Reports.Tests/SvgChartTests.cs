@@ -70,7 +70,8 @@ public sealed class SvgChartTests
             (r, c) => ($"w{r}{c}&", r == 1 && c == 0 ? double.NaN : c * 0.5), "0 %", new("position", ""), 1);
         XElement[] cells = [.. Elements(map, "rect")];
         Assert.That(cells.Select(s => s.Value), Is.EqualTo((string[])["end, The: w00&, 0 %",
-            "end, <a long token>: w01&, 50 %", "before 0, The: w10&", "before 0, <a long token>: w11&, 50 %"]));
+            "end, <a long token>: w01&, 50 %", "before 0, The: w10&",
+            "before 0, <a long token>: w11&, 50 %"]));
         Assert.That(cells.Select(s => $"{s.Attribute("class")!.Value} {s.Attribute("fill-opacity")!.Value}"),
             Is.EqualTo((string[])["up 0.06", "up 0.46", "plain 0", "up 0.46"]));
         Assert.That(Elements(map, "text").Select(e => e.Value), Is.SupersetOf((string[])["position", "The",

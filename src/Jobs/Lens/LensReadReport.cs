@@ -78,7 +78,8 @@ static class LensReadReport
         report.Paragraph($"{found.Other!.Title} less {found.Title} at position {found.Position}, the largest "
             + $"change of the {(removed ? "effect" : "favour")} first.");
         report.Table(["place", $"favour, {found.Title}#", $"favour, {found.Other.Title}#", "change#",
-            .. removed ? (string[])[$"effect, {found.Title}#", $"effect, {found.Other.Title}#", "change#"] : [],
+            .. removed
+                ? (string[])[$"effect, {found.Title}#", $"effect, {found.Other.Title}#", "change#"] : [],
             found.Title, found.Other.Title],
             result.Other.Changes.Select(c =>
             {

@@ -27,9 +27,9 @@ public sealed record HeadRemovalOptions
 /// their mean over the prompt, at every position of the prompt.
 /// </summary>
 /// <remarks>
-/// Each row of a pass has its own head removed. On the host a change has the same bits for any number of rows,
-/// because the rows of a pass are heads of one layer: a layer whose results are edited adds them head by head
-/// in every row.
+/// Each row of a pass has its own head removed. On the host a change has the same bits for any number of
+/// rows, because the rows of a pass are heads of one layer: a layer whose results are edited adds them head
+/// by head in every row.
 /// </remarks>
 public sealed class HeadRemoval : IDisposable
 {

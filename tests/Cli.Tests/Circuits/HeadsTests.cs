@@ -305,7 +305,8 @@ public sealed class HeadsTests
         yield return Case("long.json: row 1 has 25 tokens", "--batch FOLDER/long.json");
         yield return Case("2000000000 sequences of 7 tokens; expected at most 9586980",
             "--random-tokens 3 --sequences 2000000000 --bos");
-        yield return Case("expected a name that ends in .npy", "--random-tokens 3 --composition FOLDER/c.npz");
+        yield return Case("expected a name that ends in .npy",
+            "--random-tokens 3 --composition FOLDER/c.npz");
         yield return Case("inside the folder of --headvis",
             "--random-tokens 3 --headvis FOLDER/vis --out FOLDER/vis/page.html");
         yield return Case("inside the folder of --headvis",

@@ -122,7 +122,8 @@ public sealed class ViewTests
             JsonArray parts = json["runs"]![run]!["parts"]!.AsArray();
             JsonNode head = parts.Single(p => (string)p!["part"]! == "1.2")!;
             double value = (double)head["values"]![0]! - (double)head["values"]![1]!;
-            Assert.That(Titles(3 * run + 1).Single(t => t.StartsWith("layer 1, 2:", StringComparison.Ordinal)),
+            Assert.That(Titles(3 * run + 1).Single(
+                    t => t.StartsWith("layer 1, 2:", StringComparison.Ordinal)),
                 Is.EqualTo($"layer 1, 2: {value:+0.00;-0.00;0.00}"));
         }
         Assert.That(Titles(2), Has.Length.EqualTo(12));

@@ -2,7 +2,6 @@ using System.Numerics;
 using HeadTap.Models;
 using HeadTap.Models.Tests;
 using HeadTap.Reference;
-using HeadTap.Runtime;
 
 namespace HeadTap.Lens.Tests;
 

@@ -37,7 +37,8 @@ static class HeadsReport
         report.Table(["", ""],
         [
             ["model", $"hash {found.ModelHash}"],
-            .. found.OtherHash is { } other ? (IReadOnlyList<string>[])[["other model", $"hash {other}"]] : [],
+            .. found.OtherHash is { } other
+                ? (IReadOnlyList<string>[])[["other model", $"hash {other}"]] : [],
             ["device", $"{device.Name}: {device.Entry.Description}"],
             ["precision", device.Precision.ManifestName()],
             ["version", new Manifest { Command = "" }.CodeVersion],

@@ -1,5 +1,4 @@
 using HeadTap.Circuits;
-using HeadTap.Models;
 using HeadTap.Reports;
 
 namespace HeadTap.Jobs;
