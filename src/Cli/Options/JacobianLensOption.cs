@@ -10,4 +10,11 @@ static class JacobianLensOption
     {
         Description = "a folder of a Jacobian lens, for --encoder jacobian", HelpName = "LENSDIR",
     };
+
+    /// <summary>Returns <c>--encoder</c> of the verbs that read what attention writes as tokens.</summary>
+    /// <param name="description">What the encoder does in the verb.</param>
+    internal static Option<string> Encoder(string description) => new("--encoder")
+    {
+        Description = "unembed or jacobian: " + description, DefaultValueFactory = _ => "unembed",
+    };
 }

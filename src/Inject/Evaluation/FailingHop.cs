@@ -27,7 +27,10 @@ public enum SuggestedMemory
     /// <summary>The layer's attention output for the bridge: <see cref="MemoryEncoder.Layer"/>.</summary>
     BridgeLayer,
 
-    /// <summary>The unembedding of the bridge, which is the paper's memory.</summary>
+    /// <summary>
+    /// The unembedding of the bridge, which is the paper's memory; with a Jacobian lens its direction there,
+    /// as for the other kinds that are made of tokens.
+    /// </summary>
     Bridge,
 
     /// <summary>The unembedding of the tokens whose logits the difference raises most.</summary>
@@ -50,6 +53,11 @@ public enum SuggestedMemory
 public sealed record Suggestion(SuggestedMemory Kind, int Layer, float Tau, IReadOnlyList<int> Tokens,
     float[] Vector, double Divergence, AnswerStanding Answer)
 {
+    /// <summary>
+    /// Folder of the Jacobian lens that the kinds made of tokens are directions of; null for the unembedding.
+    /// </summary>
+    public string? Lens { get; init; }
+
     /// <summary>Returns the name of a kind in options and results.</summary>
     public static string Word(SuggestedMemory kind) => kind switch
     {
@@ -72,6 +80,7 @@ public sealed record Suggestion(SuggestedMemory Kind, int Layer, float Tau, IRea
         Positions = EditPositions.Last,
         Steps = [0], // measured at the prompt; generated positions are not edited
         Value = Kind is SuggestedMemory.Difference or SuggestedMemory.BridgeLayer
-            ? EditValue.Numbers(Vector) : EditValue.Unembed([.. Tokens]),
+            ? EditValue.Numbers(Vector)
+            : Lens is { } lens ? EditValue.Jacobian(lens, [.. Tokens]) : EditValue.Unembed([.. Tokens]),
     };
 }

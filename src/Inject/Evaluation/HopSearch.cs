@@ -19,16 +19,20 @@ public sealed class HopSearch
     readonly double[] _entropy; // [pairs]: sum p ln p
     readonly (double Divergence, AnswerStanding Answer)[] _before;
     readonly bool[] _sameNext;
+    readonly string? _lens;
 
     /// <summary>Runs both prompts of each pair.</summary>
     /// <param name="model">The model; no edits may be attached.</param>
     /// <param name="pairs">Pairs to search; V doubles are stored for each.</param>
-    /// <exception cref="UserException">A prompt does not fit the model.</exception>
-    public HopSearch(LanguageModel model, IReadOnlyList<EncodedPair> pairs)
+    /// <param name="lens">Folder of a Jacobian lens at resid_mid: tokens are read with it, and their
+    /// memories are its directions. Null for the unembedding.</param>
+    /// <exception cref="UserException">A prompt does not fit the model, or the lens does not.</exception>
+    public HopSearch(LanguageModel model, IReadOnlyList<EncodedPair> pairs, string? lens = null)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(pairs);
-        _model = model;
+        (_model, _lens) = (model, lens);
+        Jacobians = lens is null ? null : StreamJacobian.OfAttention(lens, model.Config);
         _rows = new RowInjections(model, pairs) { Positions = _ => EditPositions.Last };
         Single = AttentionWrites.Of(model, [.. pairs.Select(p => p.Explicit)]);
         Multi = AttentionWrites.Of(model, [.. pairs.Select(p => p.Obscure)]);
@@ -50,6 +54,9 @@ public sealed class HopSearch
                 == TensorPrimitives.IndexOfMax<double>(_target[pair]);
         });
     }
+
+    /// <summary>[L]: matrices of the Jacobian lens; null without one.</summary>
+    internal IReadOnlyList<StreamJacobian>? Jacobians { get; }
 
     /// <summary>[pairs]: attention output for the single-hop prompts.</summary>
     public IReadOnlyList<AttentionWrites> Single { get; }
@@ -101,7 +108,7 @@ public sealed class HopSearch
             float[][] taus = [.. taken.Select((pair, i) => Taus(kind, pair, same.Key, vectors[i]))];
             for (int i = 0; i < taken.Length; i++)
                 found[taken[i]] = new(kind, same.Key, 0f, tokens[i], vectors[i], _before[taken[i]].Divergence,
-                    _before[taken[i]].Answer);
+                    _before[taken[i]].Answer) { Lens = _lens };
             Run(Of(taken), same.Key, taus.Max(t => t.Length),
                 (i, t) => t < taus[i].Length ? Array.ConvertAll(vectors[i], v => taus[i][t] * v) : null,
                 (i, t, trial) =>
@@ -146,7 +153,8 @@ public sealed class HopSearch
             return [.. taken.Select(pair => _rows.Pairs[pair].Memory)];
         bool missing = kind == SuggestedMemory.DifferenceTokens;
         TokenReading reading = TokenReading.Of(_model, [.. taken.SelectMany(pair => missing
-            ? Missing(pair, layer) : Single[pair].Layer(layer, _model.Config).ToArray())], count, !missing);
+            ? Missing(pair, layer) : Single[pair].Layer(layer, _model.Config).ToArray())], count, !missing,
+            Jacobians?[layer]);
         return [.. taken.Select((_, i) => (int[])[.. reading.Top(i).Select(t => t.Token)])];
     }
 
@@ -154,8 +162,10 @@ public sealed class HopSearch
     {
         SuggestedMemory.Difference => Missing(pair, layer),
         SuggestedMemory.BridgeLayer => LayerEncoding.Of(_model, tokens, layer),
-        _ => new Memory(tokens, layer, 1f).Vector(_model),
+        _ => Direction(new Memory(tokens, 0, 1f).Vector(_model), layer),
     };
+
+    float[] Direction(float[] unembedding, int layer) => Jacobians?[layer].Back(unembedding) ?? unembedding;
 
     // A difference is the missing vector itself, so tau is 1. Other kinds try the projection of the missing
     // vector onto m, and several fractions of the missing vector's length.

@@ -19,17 +19,18 @@ public sealed record PairComparison(
     /// <param name="bridge">Token ids of a space and the bridge entity; empty for none.</param>
     /// <param name="answer">First token id of a space and the answer; null for none.</param>
     /// <param name="top">Number of tokens to list per place; 1 to V.</param>
+    /// <param name="jacobians">[L]: Jacobian lenses to read with; null for the unembedding alone.</param>
     /// <exception cref="UserException">A prompt does not fit the model.</exception>
-    public static PairComparison Of(
-        LanguageModel model, int[] single, int[] multi, IReadOnlyList<int> bridge, int? answer, int top)
+    public static PairComparison Of(LanguageModel model, int[] single, int[] multi,
+        IReadOnlyList<int> bridge, int? answer, int top, IReadOnlyList<StreamJacobian>? jacobians = null)
     {
         IReadOnlyList<AttentionWrites> writes = AttentionWrites.Of(model, [single, multi]);
-        return Of(model, writes[0], writes[1], bridge, answer, top);
+        return Of(model, writes[0], writes[1], bridge, answer, top, jacobians);
     }
 
     /// <summary>Compares the attention outputs of two prompts.</summary>
     public static PairComparison Of(LanguageModel model, AttentionWrites single, AttentionWrites multi,
-        IReadOnlyList<int> bridge, int? answer, int top)
+        IReadOnlyList<int> bridge, int? answer, int top, IReadOnlyList<StreamJacobian>? jacobians = null)
     {
         ArgumentNullException.ThrowIfNull(model);
         ModelConfig config = model.Config;
@@ -41,7 +42,7 @@ public sealed record PairComparison(
             for (int place = 0; place <= config.Heads; place++)
                 foreach (AttentionWrites writes in (AttentionWrites[])[single, multi])
                     vectors.AddRange(Vector(writes, l, place, config));
-            TokenReading reading = TokenReading.Of(model, [.. vectors], top);
+            TokenReading reading = TokenReading.Of(model, [.. vectors], top, jacobian: jacobians?[l]);
             for (int place = 0; place <= config.Heads; place++)
             {
                 ReadOnlySpan<float> a = Vector(single, l, place, config), b = Vector(multi, l, place, config);

@@ -35,17 +35,19 @@ public sealed record SuggestionEvaluation(SweepCell Cell, IReadOnlyList<FailingH
     /// <param name="seed">Seed for the random layers and the bootstrap.</param>
     /// <param name="progress">Callback that gets the name of the current step and the share done, 0 to
     /// 1.</param>
+    /// <param name="lens">Folder of a Jacobian lens, as for <see cref="HopSearch"/>; null for none.</param>
     public static SuggestionEvaluation Run(LanguageModel model, IReadOnlyList<EncodedPair> validation,
         IReadOnlyList<EncodedPair> test, IReadOnlyList<float> taus, int count, ulong seed,
-        Action<string, double>? progress = null)
+        Action<string, double>? progress = null, string? lens = null)
     {
         ArgumentNullException.ThrowIfNull(test);
         FixedCells chosen = FixedCells.Run(
-            model, validation, taus, s => progress?.Invoke("validation", s / 3));
-        FixedCells cells = FixedCells.Run(model, test, taus, s => progress?.Invoke("test", (1 + s) / 3));
+            model, validation, taus, s => progress?.Invoke("validation", s / 3), lens);
+        FixedCells cells = FixedCells.Run(
+            model, test, taus, s => progress?.Invoke("test", (1 + s) / 3), lens);
         SweepCell cell = chosen.Cells[chosen.Best];
         progress?.Invoke("failing hops", 2.0 / 3);
-        var search = new HopSearch(model, test);
+        var search = new HopSearch(model, test, lens);
         IReadOnlyList<FailingHop> hops = search.Find();
         int[] failing = [.. hops.Select(h => h.Layer)], compared = Compared(model, search, test);
         var random = new SeededRandom(seed, LayerStream);
@@ -86,7 +88,8 @@ public sealed record SuggestionEvaluation(SweepCell Cell, IReadOnlyList<FailingH
     // weak: the difference gives a mean p of 54 to 63 % in these layers, and 89 % in the layer of the search.
     static int[] Compared(LanguageModel model, HopSearch search, IReadOnlyList<EncodedPair> pairs)
         => [.. pairs.Select((pair, i) => PairComparison.Of(model, search.Single[i], search.Multi[i],
-            pair.Memory, null, Math.Min(20, model.Config.VocabSize)).Layers.MinBy(p => p.Jaccard)!.Layer)];
+            pair.Memory, null, Math.Min(20, model.Config.VocabSize), search.Jacobians)
+            .Layers.MinBy(p => p.Jaccard)!.Layer)];
 
     // Pairs about one entity are not independent, so the bootstrap draws entities, each with all its pairs.
     sealed class Summary(IReadOnlyList<EncodedPair> pairs, IReadOnlyList<AnswerStanding> before, ulong seed)

@@ -10,7 +10,7 @@ public readonly record struct TokenLogit(int Token, float Logit);
 
 /// <summary>
 /// Reads vectors of the model's width as tokens: <c>x W_U + b_U</c>, without a LayerNorm, as the paper reads
-/// the results of heads (arXiv 2309.05605, section 3).
+/// the results of heads (arXiv 2309.05605, section 3); with a Jacobian lens <c>x J^T W_U + b_U</c>.
 /// </summary>
 /// <remarks>In lists and ranks, ties of logits go to the lower id.</remarks>
 public sealed class TokenReading
@@ -27,8 +27,10 @@ public sealed class TokenReading
     /// <param name="vectors">[n, C]: vectors to read; n · V logits are stored.</param>
     /// <param name="top">Number of tokens to list per vector; 1 to V.</param>
     /// <param name="bias">Whether b_U is added; leave it out for a difference of two vectors.</param>
+    /// <param name="jacobian">The lens of the stream that the vectors are added to; null for none.</param>
     /// <exception cref="UserException">A logit is not finite.</exception>
-    public static TokenReading Of(LanguageModel model, float[] vectors, int top, bool bias = true)
+    public static TokenReading Of(LanguageModel model, float[] vectors, int top, bool bias = true,
+        StreamJacobian? jacobian = null)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(vectors);
@@ -40,7 +42,8 @@ public sealed class TokenReading
             a.Cut("largest logits", n, top);
             a.CutIndices("their tokens", n, top);
         }), "what attention writes, read as tokens");
-        Tensor x = arena.Upload("vectors", vectors, n, C), y = arena.Cut("logits", n, V);
+        Tensor x = arena.Upload("vectors", jacobian?.Forward(vectors) ?? vectors, n, C);
+        Tensor y = arena.Cut("logits", n, V);
         Tensor values = arena.Cut("largest logits", n, top);
         IndexTensor tokens = arena.CutIndices("their tokens", n, top);
         model.Ops.MatMulTransposed(x, model.Weights.Head, y);

@@ -17,17 +17,19 @@ sealed record FixedCells(IReadOnlyList<SweepCell> Cells, AnswerStanding[][] Afte
     /// <param name="pairs">Pairs with their memories.</param>
     /// <param name="taus">Magnitudes of the memories.</param>
     /// <param name="progress">Callback that gets the share done, 0 to 1.</param>
+    /// <param name="lens">Folder of a Jacobian lens, whose directions take the place of the unembedding; null
+    /// for none.</param>
     public static FixedCells Run(LanguageModel model, IReadOnlyList<EncodedPair> pairs,
         IReadOnlyList<float> taus,
-        Action<double>? progress = null)
+        Action<double>? progress = null, string? lens = null)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(taus);
         var cells = new List<SweepCell>();
         var after = new List<AnswerStanding[]>();
         // The layer encoder needs a begin-of-text token.
-        MemoryEncoder[] encoders = model.BeginOfText is null ? [MemoryEncoder.Unembed]
-            : [MemoryEncoder.Unembed, MemoryEncoder.Layer];
+        MemoryEncoder tokens = lens is null ? MemoryEncoder.Unembed : MemoryEncoder.Jacobian;
+        MemoryEncoder[] encoders = model.BeginOfText is null ? [tokens] : [tokens, MemoryEncoder.Layer];
         MemoryPositions[] places = [MemoryPositions.All, MemoryPositions.Last];
         int total = encoders.Length * places.Length * model.Config.Layers * taus.Count;
         foreach (MemoryEncoder encoder in encoders)
@@ -37,7 +39,7 @@ sealed record FixedCells(IReadOnlyList<SweepCell> Cells, AnswerStanding[][] Afte
                 {
                     Positions = pair => pair.PositionsOf(positions)!,
                 };
-                var vectors = new MemoryVectors(rows, encoder);
+                var vectors = new MemoryVectors(rows, encoder, lens);
                 for (int l = 0; l < model.Config.Layers; l++)
                 {
                     int layer = l;

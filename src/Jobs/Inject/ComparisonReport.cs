@@ -32,7 +32,9 @@ public static class ComparisonReport
             + $"The entity between the hops is \"{pair.Bridge}\"."
             + (shown.HasAnswer ? $" The answer is \"{pair.Answer}\"." : ""));
         report.Paragraph("Each layer's attention output and each head's part of it at the last position, "
-            + "read as tokens with the unembedding and its bias, without a LayerNorm. Lists are the "
+            + "read as tokens with the "
+            + (shown.Jacobian ? "Jacobian lens of the layer, the " : "")
+            + "unembedding and its bias, without a LayerNorm. Lists are the "
             + $"{shown.Found.Layers[0].Explicit.Top.Count} largest logits of each.");
         AddLines(report, shown);
         AddMaps(report, shown);

@@ -66,7 +66,7 @@ public sealed record GridRequest
         options["taus"] = List(grid.Taus);
         options["encoders"] = List(grid.Encoders.Select(SweptCell.Word));
         if (grid.Lens is { } lens)
-            options["lens"] = FileHash.Sha256(Path.Combine(lens, JacobianValue.WeightsFile));
+            options["lens"] = FileHash.Sha256(Path.Combine(lens, StreamJacobian.WeightsFile));
         options["positions"] = List(grid.Positions.Select(SweptCell.Word));
         options["site"] = SiteNames.Of(grid.Target);
         options["head"] = grid.Head;

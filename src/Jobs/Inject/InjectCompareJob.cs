@@ -17,6 +17,12 @@ public sealed record InjectCompareOptions
     /// <summary>Number of tokens of each list that are compared; at least 1.</summary>
     public int Top { get; init; } = 20;
 
+    /// <summary>How vectors are read as tokens: unembed, or jacobian with <see cref="Lens"/>.</summary>
+    public string Encoder { get; init; } = "unembed";
+
+    /// <summary>Folder of a Jacobian lens at resid_mid; null without it.</summary>
+    public string? Lens { get; init; }
+
     /// <summary>Weights: raw, or transformer-lens (LayerNorm folded, centred; the paper's).</summary>
     public string Weights { get; init; } = "raw";
 
@@ -32,7 +38,11 @@ public sealed record InjectCompareOptions
 /// <param name="Text">Function that returns a token as text.</param>
 /// <param name="HasAnswer">Whether an answer was named.</param>
 public sealed record ShownComparison(
-    EncodedPair Pair, PairComparison Found, Func<int, string> Text, bool HasAnswer);
+    EncodedPair Pair, PairComparison Found, Func<int, string> Text, bool HasAnswer)
+{
+    /// <summary>Whether a Jacobian lens reads the vectors.</summary>
+    public bool Jacobian { get; init; }
+}
 
 /// <summary>A token that an attention output favours.</summary>
 /// <param name="Id">Token id.</param>
@@ -80,6 +90,9 @@ public sealed record InjectCompareResult(string Explicit, string Obscure, string
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public int? BosToken { get; init; }
 
+    /// <summary>How vectors were read as tokens: unembed or jacobian.</summary>
+    public string Encoder { get; init; } = "unembed";
+
     /// <summary>The comparison for tables.</summary>
     [JsonIgnore]
     public ShownComparison? Shown { get; init; }
@@ -97,6 +110,7 @@ public static class InjectCompareJob
         bool processed = InjectionWords.Processed(options.Weights);
         ModelConfig config = ModelFolder.ReadConfig(options.Model);
         int top = options.Top;
+        MemoryEncoder encoder = InjectionWords.TokenEncoder(options.Encoder);
         if (top < 1 || top > config.VocabSize)
             throw new UserException($"{Field.Of(nameof(options.Top))} is {top}; expected 1 to "
                 + $"{config.VocabSize}");
@@ -106,21 +120,27 @@ public static class InjectCompareJob
             ?? throw new UserException($"no prompts; expected {Field.Of(nameof(PairPromptRequest.Explicit))} "
             + $"and {Field.Of(nameof(PairPromptRequest.Obscure))}");
         bool hasAnswer = options.Pair.Answer is not null;
+        JacobianDirections.Require(options.Lens, [encoder], (options.Model, config, processed),
+            Enumerable.Range(0, config.Layers), SiteKind.AttnOut);
         if (options.Report is { } place)
             AtomicFile.RequireWritable(place);
         using ComputeDevice device = context.OpenDevice();
         using LoadedModel loaded = LoadedModel.Open(context, device, options.Model, processed);
         PairComparison found = PairComparison.Of(loaded.Model, pair.Explicit, pair.Obscure, pair.Memory,
-            hasAnswer ? pair.Answer : null, top);
+            hasAnswer ? pair.Answer : null, top,
+            options.Lens is { } lens ? StreamJacobian.OfAttention(lens, config) : null);
         var shown = new ShownComparison(
-            pair, found, id => VisibleText.Of(tokenizer.TokenText(id)), hasAnswer);
+            pair, found, id => VisibleText.Of(tokenizer.TokenText(id)), hasAnswer)
+        {
+            Jacobian = encoder == MemoryEncoder.Jacobian,
+        };
         if (options.Report is { } page)
             ComparisonReport.Save(page, shown);
         return new InjectCompareResult(pair.Pair.Explicit, pair.Pair.Obscure, pair.Pair.Bridge, pair.Memory,
             hasAnswer ? pair.Answer : null, options.Weights, text.Bos is not null, top,
             [.. found.Layers.Select(p => Place(p, shown))], [.. found.Heads.Select(p => Place(p, shown))])
         {
-            BosToken = text.Bos, Shown = shown,
+            BosToken = text.Bos, Encoder = options.Encoder, Shown = shown,
         };
     }
 

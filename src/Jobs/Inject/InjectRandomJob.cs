@@ -175,7 +175,7 @@ public static class InjectRandomJob
         json["placement"] = options.Placement;
         json["encoder"] = options.Encoder;
         if (options.Lens is { } lens)
-            json["lens"] = FileHash.Sha256(Path.Combine(lens, JacobianValue.WeightsFile));
+            json["lens"] = FileHash.Sha256(Path.Combine(lens, StreamJacobian.WeightsFile));
         json["words"] = options.Words;
         json["words_hash"] = options.Words is { } file ? FileHash.Sha256(file) : null;
         json["count"] = options.Count;

@@ -166,7 +166,7 @@ public static class InjectRunJob
             ["answer_id"] = answer,
             ["layers"] = new JsonArray([.. memories.Select(m => (JsonNode)m.Layer)]),
             ["tau"] = options.Tau, ["relative"] = options.Relative, ["encoder"] = options.Lens is { } lens
-                ? $"{options.Encoder} {FileHash.Sha256(Path.Combine(lens, JacobianValue.WeightsFile))}"
+                ? $"{options.Encoder} {FileHash.Sha256(Path.Combine(lens, StreamJacobian.WeightsFile))}"
                 : options.Encoder,
             ["weights"] = options.Weights, ["site"] = options.Site, ["head"] = options.Head,
             ["position"] = options.Position,

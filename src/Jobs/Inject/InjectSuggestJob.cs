@@ -42,6 +42,12 @@ public sealed record InjectSuggestOptions
     /// <summary>Number of tokens of difference-tokens and explicit-tokens; at least 1.</summary>
     public int Count { get; init; } = 20;
 
+    /// <summary>How memories are made of tokens, and tokens are read: unembed or jacobian.</summary>
+    public string Encoder { get; init; } = "unembed";
+
+    /// <summary>Folder of the Jacobian lens of the encoder jacobian, at resid_mid; null without it.</summary>
+    public string? Lens { get; init; }
+
     /// <summary>Weights: raw, or transformer-lens (LayerNorm folded, centred; the paper's).</summary>
     public string Weights { get; init; } = "raw";
 
@@ -118,6 +124,8 @@ public sealed record InjectSuggestOptions
         ["split"] = Split,
         ["memory"] = Memory ?? "auto",
         ["count"] = Count,
+        ["encoder"] = Encoder,
+        ["lens"] = Lens is { } lens ? FileHash.Sha256(Path.Combine(lens, StreamJacobian.WeightsFile)) : null,
         ["weights"] = Weights,
         ["bos"] = Pair.Rules.Bos || Pair.Rules.BosToken is not null,
         ["bos_token"] = bosToken,
@@ -141,6 +149,7 @@ public static class InjectSuggestJob
         string folder = options.Model;
         SuggestedMemory? memory = options.Kind();
         bool processed = InjectionWords.Processed(options.Weights);
+        MemoryEncoder encoder = InjectionWords.TokenEncoder(options.Encoder);
         ModelConfig config = ModelFolder.ReadConfig(folder);
         if (options.Count < 1 || options.Count > config.VocabSize)
             throw new UserException($"{Field.Of(nameof(options.Count))} is {options.Count}; expected 1 to "
@@ -152,6 +161,8 @@ public static class InjectSuggestJob
         config = config with { BosToken = read.Begin };
         EncodedPair? pair = options.Pair.Read(read);
         options.RequireOneSource(pair is not null);
+        JacobianDirections.Require(options.Lens, [encoder], (folder, config, processed),
+            Enumerable.Range(0, config.Layers), SiteKind.AttnOut);
         EncodedPair[] pairs = pair is not null ? [pair] : ReadData(options, read, context);
         (EncodedPair[] Validation, EncodedPair[] Test)? parts = !options.Evaluate ? null
             : (Part(pairs, AtlasPairs.Validation), Part(pairs, AtlasPairs.Test));
@@ -166,12 +177,12 @@ public static class InjectSuggestJob
             {
                 Evaluation = SuggestionEvaluationResult.Of(SuggestionEvaluation.Run(loaded.Model, validation,
                     test, taus, options.Count, context.Seed,
-                    (what, share) => context.Report("evaluating", share, what)),
+                    (what, share) => context.Report("evaluating", share, what), options.Lens),
                     validation.Length, test.Length) with { Bos = read.Bos },
             };
         bool hasBridge = pair is null || options.HasBridge;
         List<SuggestedPair> found = Search(context, loaded.Model, pairs,
-            options.Kinds(hasBridge, config, memory), memory, options.Count);
+            options.Kinds(hasBridge, config, memory), memory, options);
         var text = new SuggestionText(tokenizer, hasBridge, pair is null || options.HasAnswer, read.Bos);
         if (pair is not null)
         {
@@ -202,16 +213,17 @@ public static class InjectSuggestJob
     };
 
     static List<SuggestedPair> Search(JobContext context, LanguageModel model, EncodedPair[] pairs,
-        SuggestedMemory[] kinds, SuggestedMemory? memory, int count)
+        SuggestedMemory[] kinds, SuggestedMemory? memory,
+        InjectSuggestOptions options)
     {
         var found = new List<SuggestedPair>();
         foreach (EncodedPair[] some in pairs.Chunk(PairsAtOnce))
         {
             context.Cancel.ThrowIfCancellationRequested();
-            var search = new HopSearch(model, some);
+            var search = new HopSearch(model, some, options.Lens);
             IReadOnlyList<FailingHop> hops = search.Find();
             int[] layers = [.. hops.Select(h => h.Layer)];
-            IReadOnlyList<Suggestion>[] all = [.. kinds.Select(k => search.Suggest(k, layers, count))];
+            IReadOnlyList<Suggestion>[] all = [.. kinds.Select(k => search.Suggest(k, layers, options.Count))];
             for (int i = 0; i < some.Length; i++)
             {
                 Suggestion[] each = [.. all.Select(kind => kind[i])];

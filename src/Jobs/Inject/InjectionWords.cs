@@ -24,6 +24,15 @@ static class InjectionWords
             + "embed, layer or jacobian"),
     };
 
+    /// <summary>Returns the encoder of tokens where no other kind can be chosen.</summary>
+    internal static MemoryEncoder TokenEncoder(string word) => word switch
+    {
+        "unembed" => MemoryEncoder.Unembed,
+        "jacobian" => MemoryEncoder.Jacobian,
+        _ => throw new UserException(
+            $"{Field.Of("Encoder")} is {Quoted.Name(word)}; expected unembed or jacobian"),
+    };
+
     /// <summary>Returns whether the weights are rewritten as TransformerLens does.</summary>
     internal static bool Processed(string word) => word switch
     {

@@ -147,6 +147,61 @@ public sealed class LensJacobianTests
     }
 
     [Test]
+    public void Prompts_are_compared_and_memories_suggested_with_it()
+    {
+        using TemporaryFolder folder = Batch();
+        Fit(folder, "mid", "resid_mid");
+        Fit(folder, "post", "resid_post");
+        string[] pair = ["--model", TinyModel.Folder, "--explicit", "the capital of the city is", "--obscure",
+            "the capital of the country of the north is", "--bridge", "city"];
+        string[] with = ["--encoder", "jacobian", "--lens", folder["mid"]];
+        JsonNode Compared(params string[] more)
+            => Headtap.Done(["inject", "compare", .. pair, "--json", .. more]).Json;
+        JsonNode plain = Compared(), read = Compared(with);
+        Assert.That((string?)read["encoder"], Is.EqualTo("jacobian"));
+        Assert.That((string?)plain["encoder"], Is.EqualTo("unembed"));
+        Assert.That(read["layers"]![0]!["explicit"]!["top"]!.ToJsonString(),
+            Is.Not.EqualTo(plain["layers"]![0]!["explicit"]!["top"]!.ToJsonString()));
+        Assert.That((double)read["layers"]![0]!["cosine"]!,
+            Is.EqualTo((double)plain["layers"]![0]!["cosine"]!));
+        Headtap.Done(["inject", "compare", .. pair, .. with, "--report", folder["page.html"]]);
+        Assert.That(File.ReadAllText(folder["page.html"]), Does.Contain("Jacobian lens of the layer"));
+
+        JsonNode suggested = Headtap.Done(["inject", "suggest", .. pair, .. with, "--memory",
+            "explicit-tokens", "--count", "3", "--edit-out", folder["spec.json"], "--json"]).Json;
+        JsonNode edit = JsonNode.Parse(File.ReadAllText(folder["spec.json"]))!["edits"]![0]!;
+        Assert.That(edit["value"]!["jacobian"]!["tokens"]!.ToJsonString(), Is.EqualTo(
+            suggested["memories"]!.AsArray().Single(m => (string)m!["memory"]! == "explicit-tokens")!
+                ["token_ids"]!.ToJsonString()));
+        JsonNode made = JsonNode.Parse(File.ReadAllText(folder["spec.json.manifest.json"]))!["options"]!;
+        Assert.That((string?)made["encoder"], Is.EqualTo("jacobian"));
+        Assert.That((string?)made["lens"], Has.Length.EqualTo(64));
+
+        string part = folder["part"], other = folder["other"];
+        Directory.CreateDirectory(part);
+        foreach (string verb in (string[])["compare", "suggest"])
+        {
+            string Refused(params string[] more) => Headtap.Refused(["inject", verb, .. pair, .. more]);
+            Assert.That(Refused("--encoder", "jacobian"), Does.Contain("needs --lens"), verb);
+            Assert.That(Refused("--lens", folder["mid"]), Does.Contain("--encoder jacobian"), verb);
+            Assert.That(Refused("--encoder", "layer"), Does.Contain("unembed or jacobian"), verb);
+            Assert.That(Refused("--encoder", "jacobian", "--lens", part),
+                Does.Contain("lens.safetensors"), verb);
+            Assert.That(Refused("--encoder", "jacobian", "--lens", folder["post"]),
+                Does.Contain("reads resid_post"), verb);
+            Assert.That(Refused([.. with, "--weights", "transformer-lens"]),
+                Does.Contain("raw weights"), verb);
+        }
+        OfAnotherModel(folder["mid"], other);
+        Assert.That(Headtap.Refused(["inject", "compare", .. pair, "--encoder", "jacobian", "--lens", other]),
+            Does.Contain("expected the model it was made for"));
+        Fit(folder, "one", "resid_mid", "--layers", "1");
+        Assert.That(Headtap.Refused(["inject", "suggest", .. pair, "--encoder", "jacobian", "--lens",
+            folder["one"], "--edit-out", folder["none.json"]]), Does.Contain("no layer 0"));
+        Assert.That(File.Exists(folder["none.json"]), Is.False);
+    }
+
+    [Test]
     public void Learned_lenses_begin_from_it()
     {
         using TemporaryFolder folder = Batch();
@@ -204,6 +259,17 @@ public sealed class LensJacobianTests
         if (more is ["--batch", var batch])
             (call[call.IndexOf("--batch") + 1], more) = (batch, []);
         return Headtap.Done([.. call, .. more]);
+    }
+
+    // The lens as it is, with another model's hash in its facts.
+    static void OfAnotherModel(string lens, string to)
+    {
+        Directory.CreateDirectory(to);
+        byte[] file = File.ReadAllBytes(Path.Combine(lens, "lens.safetensors"));
+        string hash = ModelFolder.Hash(TinyModel.Folder);
+        int at = file.AsSpan().IndexOf(System.Text.Encoding.ASCII.GetBytes(hash));
+        file.AsSpan(at, hash.Length).Fill((byte)'0');
+        File.WriteAllBytes(Path.Combine(to, "lens.safetensors"), file);
     }
 
     static string[] Names(TemporaryFolder folder, string name)

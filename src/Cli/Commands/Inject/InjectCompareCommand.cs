@@ -15,6 +15,8 @@ sealed class InjectCompareCommand
     readonly Option<string> _model = PromptOptions.ModelOption(required: true);
     readonly PairPromptOptions _pair = new(required: true);
     readonly Option<int> _top = GlobalOptions.Number("--top", 20, "tokens of each list that are compared");
+    readonly Option<string> _encoder = JacobianLensOption.Encoder("how vectors are read as tokens");
+    readonly Option<string?> _lens = JacobianLensOption.Create();
     readonly Option<string> _weights = InjectCommand.WeightsOption();
     readonly Option<string?> _report = new PathOption<string?>("--report", PathUse.WritesFile)
     {
@@ -30,7 +32,7 @@ sealed class InjectCompareCommand
             "What attention writes, by layer and head, when a prompt names the entity and when it goes "
             + "round it")
         {
-            _model, _top, _weights, _report,
+            _model, _top, _encoder, _lens, _weights, _report,
         };
         _pair.AddTo(command);
         command.SetAction(parsed => Run(global.Of(parsed), parsed));
@@ -44,6 +46,8 @@ sealed class InjectCompareCommand
             Model = parsed.GetValue(_model)!,
             Pair = _pair.Read(parsed),
             Top = parsed.GetValue(_top),
+            Encoder = parsed.GetValue(_encoder)!,
+            Lens = parsed.GetValue(_lens),
             Weights = parsed.GetValue(_weights)!,
             Report = parsed.GetValue(_report),
         };

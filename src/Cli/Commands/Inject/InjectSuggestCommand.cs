@@ -39,6 +39,9 @@ sealed class InjectSuggestCommand
     };
     readonly Option<int> _count = GlobalOptions.Number("--count", 20,
         "tokens of difference-tokens and explicit-tokens");
+    readonly Option<string> _encoder = JacobianLensOption.Encoder(
+        "how memories are made of tokens, and tokens are read");
+    readonly Option<string?> _lens = JacobianLensOption.Create();
     readonly Option<string> _weights = InjectCommand.WeightsOption();
     readonly Option<string?> _editOut = new PathOption<string?>("--edit-out", PathUse.WritesFile)
     {
@@ -59,7 +62,7 @@ sealed class InjectSuggestCommand
         command.Options.Add(_model);
         _pair.AddTo(command);
         foreach (Option option in (Option[])
-            [_data, _split, _evaluate, _taus, _memory, _count, _weights, _editOut, _out])
+            [_data, _split, _evaluate, _taus, _memory, _count, _encoder, _lens, _weights, _editOut, _out])
             command.Options.Add(option);
         command.SetAction(parsed => Run(global.Of(parsed), parsed));
         return command;
@@ -78,6 +81,8 @@ sealed class InjectSuggestCommand
             Tau = Given(_taus) ? parsed.GetValue(_taus) : null,
             Memory = Given(_memory) ? parsed.GetValue(_memory) : null,
             Count = parsed.GetValue(_count),
+            Encoder = parsed.GetValue(_encoder)!,
+            Lens = parsed.GetValue(_lens),
             Weights = parsed.GetValue(_weights)!,
             EditOut = parsed.GetValue(_editOut),
             Out = parsed.GetValue(_out),
