@@ -1,4 +1,3 @@
-using HeadTap.Runtime;
 
 namespace HeadTap.Models;
 
