@@ -39,7 +39,8 @@ static class BridgeHeads
             EncodedPair clean = right[i];
             // The first one behind it in the list, so that every country is a corrupted one about as often.
             EncodedPair? corrupt = Enumerable.Range(1, right.Length - 1)
-                .Select(step => right[(i + step) % right.Length]).FirstOrDefault(other => Match(clean, other));
+                .Select(step => right[(i + step) % right.Length])
+                .FirstOrDefault(other => Match(clean, other));
             if (corrupt is null || Text(pairs, clean) is not { } answer
                 || Text(pairs, corrupt) is not { } wrong || !seen.Add(clean.Pair.Explicit))
                 continue;
@@ -56,8 +57,8 @@ static class BridgeHeads
     /// <summary>Ablates every head to its mean over the clean prompts, and compares the measures.</summary>
     /// <param name="pairs">The model and its pairs.</param>
     /// <param name="file">The pairs that <see cref="Write"/> wrote.</param>
-    /// <param name="folder">Folder with denoise.json and noise.json of patch, attribute.json and ablation.json
-    /// of the verbs.</param>
+    /// <param name="folder">Folder with denoise.json and noise.json of patch, attribute.json and
+    /// ablation.json of the verbs.</param>
     internal static BridgeHeadsResult Run(HopPairs pairs, string file, string folder)
     {
         ModelConfig config = pairs.Model.Config;
@@ -65,7 +66,8 @@ static class BridgeHeads
         {
             JsonNode pair = JsonNode.Parse(line)!;
             int Token(string name) => pairs.Tokenizer.Encode(" " + (string)pair[name]!)[0];
-            return ((int[])[pairs.Model.BeginOfText!.Value, .. pairs.Tokenizer.Encode((string)pair["clean"]!)],
+            return ((int[])[pairs.Model.BeginOfText!.Value,
+                .. pairs.Tokenizer.Encode((string)pair["clean"]!)],
                 Token("answer"), Token("wrong"));
         })];
         double[] ablated = Ablated(pairs.Model, rows);
@@ -74,7 +76,8 @@ static class BridgeHeads
             JsonNode json = JsonNode.Parse(File.ReadAllText(Path.Combine(folder, name)))!;
             double[] scores = new double[config.Layers * config.Heads];
             foreach (JsonNode? cell in list(json).Where(c => c!["head"] is not null))
-                scores[(int)cell!["layer"]! * config.Heads + (int)cell["head"]!] = sign * (double)cell[value]!;
+                scores[(int)cell!["layer"]! * config.Heads + (int)cell["head"]!]
+                    = sign * (double)cell[value]!;
             return scores;
         }
         (string Name, double[] Scores)[] measures =
@@ -150,7 +153,8 @@ static class BridgeHeads
             using (model.Attach(new Edit
             {
                 Site = sites[layer], Operation = EditOperation.Replace, Head = head,
-                Value = EditValue.Numbers([.. sums[layer].Skip(head * D).Take(D).Select(v => (float)(v / tokens))]),
+                Value = EditValue.Numbers(
+                    [.. sums[layer].Skip(head * D).Take(D).Select(v => (float)(v / tokens))]),
             }))
                 return whole - Pass(false);
         })];

@@ -6,7 +6,8 @@ namespace HeadTap.TwoHop;
 /// <summary>A number with the ends of its 95 % interval.</summary>
 sealed record HopEstimate(double Value, double Low, double High)
 {
-    public override string ToString() => FormattableString.Invariant($"{Value:0.0} ({Low:0.0} to {High:0.0})");
+    public override string ToString()
+        => FormattableString.Invariant($"{Value:0.0} ({Low:0.0} to {High:0.0})");
 }
 
 /// <summary>What a way to change the run does to the answers.</summary>
@@ -34,7 +35,8 @@ sealed class HopEstimates(HopPart part, ulong seed)
     internal HopEstimate Of(Func<int[], double> statistic)
     {
         Interval interval = Bootstrap.Of(_countries.Length,
-            drawn => statistic([.. drawn.SelectMany(c => _countries[c])]), new SeededRandom(seed, 1), Resamples);
+            drawn => statistic([.. drawn.SelectMany(c => _countries[c])]), new SeededRandom(seed, 1),
+            Resamples);
         return new(statistic([.. Enumerable.Range(0, part.Count)]), interval.Low, interval.High);
     }
 

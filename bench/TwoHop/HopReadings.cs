@@ -73,7 +73,8 @@ static class HopReadings
                     return tokens[i].Select(t => LogitRank.Of(logits, t)).ToArray();
                 }).ToArray())];
                 foreach (bool right in (bool[])[true, false])
-                    found.Add(Table(all, lens, position, right, [.. places.Select(p => p.Name)], ranks, seed));
+                    found.Add(Table(
+                        all, lens, position, right, [.. places.Select(p => p.Name)], ranks, seed));
             }
         return found;
     }
@@ -117,7 +118,8 @@ static class HopReadings
         HopEstimate Place(int which) => estimates.Mean(
             i => First(i, which, 5), i => In(i) && First(i, which, 5) < int.MaxValue);
         return new(lens, position, right ? "right" : "wrong", Enumerable.Range(0, all.Count).Count(In),
-            [.. Enumerable.Range(0, places.Length).Select(Reading)], [Order(1), Order(5)], Place(0), Place(1));
+            [.. Enumerable.Range(0, places.Length).Select(Reading)], [Order(1), Order(5)], Place(0),
+            Place(1));
     }
 }
 

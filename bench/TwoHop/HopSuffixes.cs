@@ -26,7 +26,8 @@ sealed class HopSuffixes : IDisposable
         _whole = new ModelSession(model, new SessionOptions
         {
             MaxTokens = longest, Logits = LogitsAt.None,
-            Record = [.. Enumerable.Range(0, model.Config.Layers).SelectMany(l => (Site[])[Site.K(l), Site.V(l)])],
+            Record = [.. Enumerable.Range(0, model.Config.Layers)
+                .SelectMany(l => (Site[])[Site.K(l), Site.V(l)])],
         });
         _rest = new SuffixSession(model, longest, RowsInPass, RowsInPass * longest);
     }

@@ -3,7 +3,8 @@ using System.Globalization;
 namespace HeadTap.TwoHop;
 
 /// <summary>Everything of part inject.</summary>
-sealed record HopInjections(int ChosenOn, int MeasuredOn, IReadOnlyList<InjectionRow> Added, BackPatchingRow BackPatching);
+sealed record HopInjections(int ChosenOn, int MeasuredOn, IReadOnlyList<InjectionRow> Added,
+    BackPatchingRow BackPatching);
 
 /// <summary>Tables in Markdown, as docs/inject.md and docs/heads.md have them.</summary>
 static class HopTables
@@ -13,11 +14,12 @@ static class HopTables
         Row("added", "cell", "memory", "mean p", "repaired", "lost", "over another's");
         Row("---", "---", "---", "---", "---", "---", "---");
         foreach (InjectionRow row in result.Added)
-            Three(row.Source, $"{row.Detail}{(row.Detail is null ? "" : "; ")}{row.Positions}, layer {row.Layer}, "
+            Three(row.Source,
+                $"{row.Detail}{(row.Detail is null ? "" : "; ")}{row.Positions}, layer {row.Layer}, "
                 + string.Create(CultureInfo.InvariantCulture, $"{row.Tau}"), row.Own, row.Other, row.Random);
         BackPatchingRow back = result.BackPatching;
-        Three("back-patching", $"behind {back.From} to before {back.Into}, {back.Positions}", back.Own, back.Other,
-            back.Random);
+        Three("back-patching", $"behind {back.From} to before {back.Into}, {back.Positions}",
+            back.Own, back.Other, back.Random);
         Console.WriteLine();
         Console.WriteLine($"back-patching, some cell repairs: own {back.AnyCell[0]}, another country's "
             + $"{back.AnyCell[1]}, random {back.AnyCell[2]}");
@@ -28,7 +30,8 @@ static class HopTables
         foreach (HopTable table in tables)
         {
             Console.WriteLine($"{table.Lens}, {table.Position}, {table.Answers} ({table.Pairs} pairs)");
-            Row("place", "rank of bridge", "answer", "another country", "bridge first, %", "answer", "another",
+            Row("place", "rank of bridge", "answer", "another country", "bridge first, %", "answer",
+                "another",
                 "bridge in five, %", "answer", "another");
             Row([.. Enumerable.Repeat("---", 10)]);
             foreach (HopReading reading in table.Readings)
@@ -38,7 +41,8 @@ static class HopTables
                 Console.WriteLine($"rank {order.Rank}: bridge before answer {order.BridgeFirst}, same place "
                     + $"{order.SamePlace}, answer before bridge {order.AnswerFirst}, answer alone "
                     + $"{order.AnswerAlone}, bridge alone {order.BridgeAlone}, neither {order.Neither}");
-            Console.WriteLine($"mean place of rank 5: bridge {table.BridgePlace}, answer {table.AnswerPlace}");
+            Console.WriteLine(
+                $"mean place of rank 5: bridge {table.BridgePlace}, answer {table.AnswerPlace}");
             Console.WriteLine();
         }
     }
@@ -63,7 +67,8 @@ static class HopTables
     {
         foreach ((string memory, HopOutcome outcome) in ((string, HopOutcome)[])
             [("own", own), ("another country's", other), ("random direction", random)])
-            Row(memory == "own" ? name : "", memory == "own" ? cell : "", memory, $"{outcome.MeanProbability}",
+            Row(memory == "own" ? name : "", memory == "own" ? cell : "", memory,
+                $"{outcome.MeanProbability}",
                 $"{outcome.Repaired}", $"{outcome.Lost}", $"{outcome.OverOther}");
     }
 

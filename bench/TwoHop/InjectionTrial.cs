@@ -49,7 +49,8 @@ static class InjectionTrial
                 }
             }
         var measured = new List<InjectionRow>();
-        foreach (IGrouping<string, int> same in Enumerable.Range(0, sources.Count).GroupBy(s => sources[s].Name))
+        foreach (IGrouping<string, int> same in Enumerable.Range(0, sources.Count)
+            .GroupBy(s => sources[s].Name))
         {
             say($"measuring: {same.Key}");
             (int Source, int Place, int Layer, int Tau) best = (

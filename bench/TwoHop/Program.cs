@@ -1,7 +1,7 @@
 // Two-hop questions of the atlas that no text told (docs/inject.md, docs/heads.md):
 //   dotnet run -c Release --project bench/TwoHop -- FOLDER PART [--every N,M]
-// PART is pairs (writes FOLDER/heads.jsonl for patch and attribute), inject, layers or heads; bench/TwoHop/run makes
-// what FOLDER needs and calls all of them. The result is FOLDER/PART.json. Every N-th validation pair
+// PART is pairs (writes FOLDER/heads.jsonl for patch and attribute), inject, layers or heads; bench/TwoHop/run
+// makes what FOLDER needs and calls all of them. The result is FOLDER/PART.json. Every N-th validation pair
 // and every M-th test pair are taken (1,1).
 using System.Text.Json;
 using HeadTap.Jobs;
@@ -18,7 +18,8 @@ const string Atlas = "weights/atlas";
 var context = new JobContext { DeviceName = "cpu", Remark = Console.Error.WriteLine };
 using ComputeDevice device = context.OpenDevice();
 using LoadedModel loaded = LoadedModel.Open(context, device, Atlas);
-HopPairs pairs = HopPairs.Open(loaded.Model, Atlas, Path.Combine(folder, "pairs.jsonl"), (every[0], every[1]), context);
+HopPairs pairs = HopPairs.Open(
+    loaded.Model, Atlas, Path.Combine(folder, "pairs.jsonl"), (every[0], every[1]), context);
 Console.Error.WriteLine($"{pairs.Validation.Count} validation pairs, {pairs.Test.Count} test pairs, "
     + $"{pairs.Test.Before.Count(b => b.Rank == 1)} of them answered right, mean p "
     + $"{100 * pairs.Test.Before.Average(b => b.Probability):0.0} %");
@@ -32,7 +33,8 @@ switch (what)
     case "inject":
         List<InjectionRow> rows = InjectionTrial.Run(
             pairs, MemorySources.All(pairs, mid, Path.Combine(Atlas, "lens")), Seed, Say);
-        var result = new HopInjections(pairs.Validation.Count, pairs.Test.Count, rows, BackPatching.Run(pairs, Seed, Say));
+        var result = new HopInjections(
+            pairs.Validation.Count, pairs.Test.Count, rows, BackPatching.Run(pairs, Seed, Say));
         HopTables.Print(result);
         Save(result);
         break;
