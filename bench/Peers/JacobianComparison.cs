@@ -7,9 +7,9 @@ using TorchSharp;
 namespace HeadTap.Peers;
 
 /// <summary>
-/// A fit of Jacobian lenses to one prompt beside PyTorch doing what the published code does: the prompt 8 times
-/// in a batch, one forward pass, and a backward pass for every 8 output dimensions whose graph is kept. Both
-/// are compared first: rows of the matrices agree.
+/// A fit of Jacobian lenses to one prompt beside PyTorch doing what the published code does: the prompt 8
+/// times in a batch, one forward pass, and a backward pass for every 8 output dimensions whose graph is kept.
+/// Both are compared first: rows of the matrices agree.
 /// </summary>
 static class JacobianComparison
 {

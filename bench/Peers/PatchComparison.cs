@@ -7,9 +7,9 @@ using TorchSharp;
 namespace HeadTap.Peers;
 
 /// <summary>
-/// Activation patching of one pair of prompts beside PyTorch in two ways: a whole forward pass for every cell,
-/// as TransformerLens runs it, and the cells of a layer as rows of one whole pass. PyTorch is spared the
-/// patches.
+/// Activation patching of one pair of prompts beside PyTorch in two ways: a whole forward pass for every
+/// cell, as TransformerLens runs it, and the cells of a layer as rows of one whole pass. PyTorch is spared
+/// the patches.
 /// </summary>
 static class PatchComparison
 {

@@ -1,8 +1,6 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using HeadTap.Inject;
 using HeadTap.Models;
-using HeadTap.Runtime;
 
 namespace HeadTap.TwoHop;
 

@@ -1,7 +1,6 @@
 using HeadTap.Inject;
 using HeadTap.Jobs;
 using HeadTap.Models;
-using HeadTap.Runtime;
 
 namespace HeadTap.TwoHop;
 

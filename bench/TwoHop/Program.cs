@@ -1,8 +1,8 @@
 // Two-hop questions of the atlas that no text told (docs/inject.md, docs/heads.md):
 //   dotnet run -c Release --project bench/TwoHop -- FOLDER PART [--every N,M]
-// PART is pairs (writes FOLDER/heads.jsonl for patch and attribute), inject, layers or heads; bench/TwoHop/run
-// makes what FOLDER needs and calls all of them. The result is FOLDER/PART.json. Every N-th validation pair
-// and every M-th test pair are taken (1,1).
+// PART is pairs (writes FOLDER/heads.jsonl for patch and attribute), inject, layers or heads;
+// bench/TwoHop/run makes what FOLDER needs and calls all of them. The result is FOLDER/PART.json. Every N-th
+// validation pair and every M-th test pair are taken (1,1).
 using System.Text.Json;
 using HeadTap.Jobs;
 using HeadTap.Models;

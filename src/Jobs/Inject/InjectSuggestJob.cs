@@ -223,7 +223,8 @@ public static class InjectSuggestJob
             var search = new HopSearch(model, some, options.Lens);
             IReadOnlyList<FailingHop> hops = search.Find();
             int[] layers = [.. hops.Select(h => h.Layer)];
-            IReadOnlyList<Suggestion>[] all = [.. kinds.Select(k => search.Suggest(k, layers, options.Count))];
+            IReadOnlyList<Suggestion>[] all =
+                [.. kinds.Select(k => search.Suggest(k, layers, options.Count))];
             for (int i = 0; i < some.Length; i++)
             {
                 Suggestion[] each = [.. all.Select(kind => kind[i])];

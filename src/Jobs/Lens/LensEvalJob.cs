@@ -172,8 +172,8 @@ public static class LensEvalJob
         IReadOnlyList<Edit> edits = JobEdits.Read(options.Edit, options.Model, config, text.Tokenizer,
             context, [.. rows.Select(r => r.Length)]);
         if (source.Facts?.Training?["ablation"] is not null)
-            context.Remark?.Invoke("this lens says what the removal of a head changes; the sum of its heads is "
-                + "no prediction, so its KL from the model says little");
+            context.Remark?.Invoke("this lens says what the removal of a head changes; the sum of its heads "
+                + "is no prediction, so its KL from the model says little");
         int[]? unigram = source.IsBaseline ? null : LensFolder.Unigram(options.Lens);
         using ComputeDevice device = context.OpenDevice();
         using LoadedModel loaded = LoadedModel.Open(context, device, options.Model);

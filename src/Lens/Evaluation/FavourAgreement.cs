@@ -2,7 +2,9 @@ using HeadTap.Models;
 
 namespace HeadTap.Lens;
 
-/// <summary>What a lens or another attribution says about every head at the last position of prompts.</summary>
+/// <summary>
+/// What a lens or another attribution says about every head at the last position of prompts.
+/// </summary>
 /// <param name="By">Name of the lens or attribution.</param>
 /// <param name="Of">[prompts][heads]: how much each head favours the prompt's answer; larger is more.</param>
 public sealed record HeadFavours(string By, IReadOnlyList<double[]> Of);

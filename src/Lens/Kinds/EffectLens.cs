@@ -10,9 +10,9 @@ namespace HeadTap.Lens;
 /// (<see cref="TrainingAblation"/>); h_L is the last stream of the whole model.
 /// </summary>
 /// <remarks>
-/// Read, a head has <c>logits_h = W_U (gain * (z_h K_h - mean) / s)</c>, s the scale of h_L, as in direct logit
-/// attribution. With K = W_O it is direct logit attribution, with K = W_O J^T a Jacobian lens of the heads. It
-/// has C² parameters a layer, and every token shares them.
+/// Read, a head has <c>logits_h = W_U (gain * (z_h K_h - mean) / s)</c>, s the scale of h_L, as in direct
+/// logit attribution. With K = W_O it is direct logit attribution, with K = W_O J^T a Jacobian lens of the
+/// heads. It has C² parameters a layer, and every token shares them.
 /// </remarks>
 sealed class EffectLens : LayerLens
 {

@@ -3,12 +3,12 @@ using HeadTap.Models;
 namespace HeadTap.Lens;
 
 /// <summary>
-/// Removal of heads that lenses are trained to predict. Without it a lens matches the model's prediction by the
-/// sum over a layer's heads, and many ways to share that sum fit equally well: a head that knows the answer gets
-/// a share although nothing reads what it writes. With it the model runs twice, whole and without some heads of
-/// one layer, and the lenses of these heads must explain the difference:
-/// <c>KL(p_without || softmax(logits_whole + Σ_h Δz_h B_h))</c>, Δz = z_without - z_whole. So z_h B_h is the best
-/// affine guess of what the removal of head h takes away from the logits.
+/// Removal of heads that lenses are trained to predict. Without it a lens matches the model's prediction by
+/// the sum over a layer's heads, and many ways to share that sum fit equally well: a head that knows the
+/// answer gets a share although nothing reads what it writes. With it the model runs twice, whole and without
+/// some heads of one layer, and the lenses of these heads must explain the difference:
+/// <c>KL(p_without || softmax(logits_whole + Σ_h Δz_h B_h))</c>, Δz = z_without - z_whole. So z_h B_h is the
+/// best linear guess of what the removal of head h takes away from the logits.
 /// </summary>
 /// <remarks>
 /// Row r of a step belongs to layer (r + step) mod L. One of the layer's heads is drawn and removed, and each

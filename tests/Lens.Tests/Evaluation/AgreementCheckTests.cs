@@ -1,6 +1,5 @@
 using HeadTap.Models;
 using HeadTap.Models.Tests;
-using HeadTap.Runtime;
 
 namespace HeadTap.Lens.Tests;
 

@@ -181,7 +181,8 @@ public sealed class EffectLensTests
                     double[] y = [.. h.Select((v, c) => (v - mean) / s * gain[c] + shift[c])];
                     double[] guess = LogSoftmax(Enumerable.Range(0, V).Select(v => (bias?[v] ?? 0)
                         + Enumerable.Range(0, C).Sum(c => y[c] * head[v * C + c])));
-                    double[] target = LogSoftmax(Enumerable.Range(0, V).Select(v => (double)without[i * V + v]));
+                    double[] target =
+                        LogSoftmax(Enumerable.Range(0, V).Select(v => (double)without[i * V + v]));
                     sum += target.Zip(guess, (a, g) => Math.Exp(a) * (a - g)).Sum();
                     positions++;
                 }
