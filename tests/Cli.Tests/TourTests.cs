@@ -33,8 +33,9 @@ public sealed class TourTests
         JsonNode json = Headtap.Done("tour", "--model", folder["m"], "--out",
             folder["again.html"], "--json").Json;
         Assert.That(json["merging"], Is.Null);
+        Assert.That(json["patching"], Is.Null, "it answers nothing right");
         VerbJsonTests.Same(json, "model model_hash device share_right injection secrets_extracted forgetting "
-            + "report merging", ModelJobsJson.Default.TourResult);
+            + "report merging patching", ModelJobsJson.Default.TourResult);
         JsonNode injection = json["injection"]!;
         VerbJsonTests.Same(injection, "prompt answer memory layer tau probability_before probability_after "
             + "restored edit", ModelJobsJson.Default.TourInjection);
@@ -73,9 +74,33 @@ public sealed class TourTests
         Assert.That((double)json["injection"]!["probability_after"]!,
             Is.GreaterThan((double)json["injection"]!["probability_before"]!));
         RequireMerging(json["merging"]!);
+        RequirePatching(json["patching"]!);
         string page = File.ReadAllText(folder["tour.html"]);
         Assert.That(page, Does.Contain("Merging two edits").And.Contain("Loss between the two edits")
             .And.Contain("In the merge both codes are forgotten").And.Not.Contain("<script"));
+    }
+
+    static void RequirePatching(JsonNode patching)
+    {
+        VerbJsonTests.Same(patching, "clean corrupt answer wrong before after heads",
+            ModelJobsJson.Default.TourPatching);
+        Assert.That((double)patching["before"]!, Is.LessThan(0));
+        Assert.That((double)patching["after"]!, Is.GreaterThan(0));
+        JsonArray heads = patching["heads"]!.AsArray();
+        Assert.That(heads, Has.Count.EqualTo(30));
+        // The verb measures the same pair.
+        JsonNode verb = Headtap.Done("patch", "--model", Path.Combine(AppContext.BaseDirectory, "weights", "atlas"), "--bos", "--clean",
+            (string)patching["clean"]!, "--corrupt", (string)patching["corrupt"]!, "--answer",
+            (string)patching["answer"]!, "--wrong", (string)patching["wrong"]!, "--at", "z", "--metric",
+            "logit-diff", "--json").Json;
+        double clean = (double)verb["clean"]!, corrupt = (double)verb["corrupt"]!;
+        Assert.That((double)patching["before"]!, Is.EqualTo(corrupt).Within(1e-9));
+        foreach ((JsonNode? head, JsonNode? cell) in heads.Zip(verb["cells"]!.AsArray()))
+        {
+            Assert.That((int)head!["head"]!, Is.EqualTo((int)cell!["head"]!));
+            Assert.That((double)head["share"]!,
+                Is.EqualTo(((double)cell["value"]! - corrupt) / (clean - corrupt)).Within(1e-9));
+        }
     }
 
     static void RequireMerging(JsonNode merging)

@@ -7,6 +7,7 @@ public sealed class SampleTests
 {
     [TestCase("Tap", "next token:", "without head 3.2:", "|dQkv of block 0| =")]
     [TestCase("Lens", "trained: True", "1.5 writes")]
+    [TestCase("Circuits", "yen minus baht: ", "  layer 0, position 4: 13.63", "  layer 0, head 0: 7.29")]
     [TestCase("Inject", "p of \"Brunei dollar\": 14.3 % without the memory")]
     [TestCase("Unlearn", "before:  CD43-WFV8", "the same bits: True")]
     [TestCase("Align", "scrambled: loss ", "aligned: loss ", "barrier 0.000 nats")]

@@ -18,7 +18,7 @@ static class TourCommand
             Description = "the report", HelpName = "F.html", DefaultValueFactory = _ => "headtap-tour.html",
         };
         var command = new Command("tour",
-            "Ask the shipped model, look into its heads, inject a memory, make it forget a code, merge two "
+            "Ask the shipped model, look into its heads and patch them, inject a memory, make it forget a code, merge two "
             + "edits, and write a report (start here)")
         {
             model, output,
@@ -48,17 +48,22 @@ static class TourCommand
         run.Line($"device   {found.DeviceText}");
         PrintQuestions(run, found.Kinds);
         PrintHeads(run, found.Heads!);
+        Indented(run, "patch    ", found.Patching?.Lines());
         PrintInjection(run, found.Injection);
         run.Line($"secrets  {found.Secrets.Count(s => s.Extracted)} of {found.Secrets.Count} planted codes "
             + "come out word for word");
-        string head = "forget   ";
-        foreach (string line in found.Forgetting?.Lines() ?? [])
+        Indented(run, "forget   ", found.Forgetting?.Lines());
+        PrintMerging(run, found.Merging);
+        run.Line($"report   {found.Report}");
+    }
+
+    static void Indented(Invocation run, string head, IReadOnlyList<string>? lines)
+    {
+        foreach (string line in lines ?? [])
         {
             run.Line(head + line);
             head = "         ";
         }
-        PrintMerging(run, found.Merging);
-        run.Line($"report   {found.Report}");
     }
 
     static void PrintQuestions(Invocation run, IReadOnlyList<TourKind> kinds)
@@ -78,12 +83,13 @@ static class TourCommand
     static void PrintHeads(Invocation run, TourHeads heads)
     {
         run.Line($"heads    what each adds at the end of \"{heads.Prompt}\" (right:{heads.Answer})");
-        Table table = Invocation.Table("head", "toward the answer", "points at", "says, by the learned lens");
-        table.Columns[2].LeftAligned();
+        Table table = Invocation.Table(
+            "head", "toward the answer", "removed", "points at", "says, by the learned lens");
         table.Columns[3].LeftAligned();
+        table.Columns[4].LeftAligned();
         foreach (TourHead h in heads.All)
-            Invocation.Row(table, $"{h.Layer}.{h.Head}", $"{h.Toward:+0.00;-0.00;0.00}", h.Top,
-                h.Learned ?? "no lens is there");
+            Invocation.Row(table, $"{h.Layer}.{h.Head}", $"{h.Toward:+0.00;-0.00;0.00}",
+                $"{h.Removed:+0.00;-0.00;0.00}", h.Top, h.Learned ?? "no lens is there");
         run.Draw(table);
     }
 

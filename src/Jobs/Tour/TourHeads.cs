@@ -22,6 +22,11 @@ public sealed record TourHeads(string Prompt, string Answer, int Layers, int Hea
         ByteBpeTokenizer tokenizer, TourQuestion question)
     {
         var direct = DirectLogitAttribution.Read(model, question.Tokens);
+        HeadPlace[] places = [.. Enumerable.Range(0, model.Config.Layers).SelectMany(
+            l => Enumerable.Range(0, model.Config.Heads).Select(h => new HeadPlace(l, h)))];
+        using var removal = new HeadRemoval(model, question.Tokens.Length, new HeadRemovalOptions());
+        double[][] changes = removal.Changes(
+            question.Tokens, [question.Tokens.Length - 1], [question.Answer[0]], places);
         var learned = TourLens.Read(model, folder, modelHash, tokenizer, question);
         int L = model.Config.Layers, H = model.Config.Heads;
         return new TourHeads(question.Ask.Prompt, question.Ask.Answer, L, H,
@@ -32,7 +37,7 @@ public sealed record TourHeads(string Prompt, string Answer, int Layers, int Hea
                select new TourHead(layer, head, direct.Toward(layer, head, question.Answer[0]),
                    string.Join("  ",
                        direct.Top(layer, head, TopTokens).Select(t => Word(tokenizer, t.Token))),
-                   learned?.Top(layer, head)),
+                   learned?.Top(layer, head), changes[layer * H + head][0]),
         ]);
     }
 
@@ -49,4 +54,7 @@ public sealed record TourHeads(string Prompt, string Answer, int Layers, int Hea
 /// <param name="Top">Tokens that it raises most.</param>
 /// <param name="Learned">Tokens with its largest lens logits; empty for a layer without a lens, null if the
 /// model's folder has no lens.</param>
-public sealed record TourHead(int Layer, int Head, float Toward, string Top, string? Learned);
+/// <param name="Removed">Change of log p of the right answer's first token without the head (zero ablation),
+/// nats.</param>
+public sealed record TourHead(
+    int Layer, int Head, float Toward, string Top, string? Learned, double Removed);

@@ -18,8 +18,8 @@ public sealed record TourOptions
 }
 
 /// <summary>
-/// Shows all experiments on the shipped model: asks questions, reads the heads, injects a memory, makes it
-/// forget a code, merges two such edits, and writes a page.
+/// Shows all experiments on the shipped model: asks questions, reads and patches the heads, injects a memory,
+/// makes it forget a code, merges two such edits, and writes a page.
 /// </summary>
 public static class TourJob
 {
@@ -50,6 +50,7 @@ public static class TourJob
         cancel.ThrowIfCancellationRequested();
         string hash = ModelFolder.Hash(folder);
         var heads = TourHeads.Read(model, folder, hash, tokenizer, questions.ForLens);
+        var patching = TourPatching.Find(model, questions);
         TourInjection injection = TourInjectionSearch.Find(model, tokenizer, corpus, questions, cancel);
         Extraction extraction = questions.Secrets(corpus);
         cancel.ThrowIfCancellationRequested();
@@ -64,6 +65,7 @@ public static class TourJob
             Kinds = kinds,
             Heads = heads,
             Merging = merging,
+            Patching = patching,
             Secrets = [.. corpus.Secrets.Zip(extraction.Extracted,
                 (secret, found) => new TourSecret(secret.Prompt, secret.Code, found))],
         };

@@ -20,6 +20,9 @@ public sealed record TourResult(string Model, string ModelHash, string Device,
     /// <summary>Merge of two edits; null if the model recites fewer than two codes.</summary>
     public TourMerging? Merging { get; init; }
 
+    /// <summary>Patch of every head; null if the model knows too little for one.</summary>
+    public TourPatching? Patching { get; init; }
+
     /// <summary>The name and description of the device.</summary>
     [JsonIgnore]
     public string DeviceText { get; init; } = "";
