@@ -89,7 +89,8 @@ public sealed class TourTests
         JsonArray heads = patching["heads"]!.AsArray();
         Assert.That(heads, Has.Count.EqualTo(30));
         // The verb measures the same pair.
-        JsonNode verb = Headtap.Done("patch", "--model", Path.Combine(AppContext.BaseDirectory, "weights", "atlas"), "--bos", "--clean",
+        JsonNode verb = Headtap.Done("patch", "--model",
+            Path.Combine(AppContext.BaseDirectory, "weights", "atlas"), "--bos", "--clean",
             (string)patching["clean"]!, "--corrupt", (string)patching["corrupt"]!, "--answer",
             (string)patching["answer"]!, "--wrong", (string)patching["wrong"]!, "--at", "z", "--metric",
             "logit-diff", "--json").Json;

@@ -18,8 +18,8 @@ static class TourCommand
             Description = "the report", HelpName = "F.html", DefaultValueFactory = _ => "headtap-tour.html",
         };
         var command = new Command("tour",
-            "Ask the shipped model, look into its heads and patch them, inject a memory, make it forget a code, merge two "
-            + "edits, and write a report (start here)")
+            "Ask the shipped model, look into its heads and patch them, inject a memory, make it forget a "
+            + "code, merge two edits, and write a report (start here)")
         {
             model, output,
         };

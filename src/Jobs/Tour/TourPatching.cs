@@ -12,8 +12,8 @@ namespace HeadTap.Jobs;
 /// <param name="Corrupt">Question whose run is patched.</param>
 /// <param name="Answer">Right answer of the first, with the space before it.</param>
 /// <param name="Wrong">Right answer of the second.</param>
-/// <param name="Before">Logit of <paramref name="Answer"/> minus that of <paramref name="Wrong"/> in the second
-/// run, first tokens.</param>
+/// <param name="Before">Logit of <paramref name="Answer"/> minus that of <paramref name="Wrong"/> in the
+/// second run, first tokens.</param>
 /// <param name="After">The same in the first run.</param>
 /// <param name="Heads">Heads by layer and head.</param>
 public sealed record TourPatching(string Clean, string Corrupt, string Answer, string Wrong, double Before,
@@ -40,8 +40,9 @@ public sealed record TourPatching(string Clean, string Corrupt, string Answer, s
                 corrupt.Answer[0])),
             new AnswerMetric(MetricKind.LogitDifference, clean.Answer[0], corrupt.Answer[0]));
         return new TourPatching(clean.Ask.Prompt, corrupt.Ask.Prompt, clean.Ask.Answer, corrupt.Ask.Answer,
-            found.Corrupt, found.Clean, [.. found.Cells.Zip(found.Values, (cell, value) => new TourPatchedHead(
-                cell.Layer, cell.Head!.Value, (value - found.Corrupt) / (found.Clean - found.Corrupt)))]);
+            found.Corrupt, found.Clean, [.. found.Cells.Zip(found.Values, (cell, value)
+                => new TourPatchedHead(cell.Layer, cell.Head!.Value,
+                    (value - found.Corrupt) / (found.Clean - found.Corrupt)))]);
     }
 
     /// <summary>What was patched, and the heads that move the answer most, in three lines.</summary>

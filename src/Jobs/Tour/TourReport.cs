@@ -61,12 +61,12 @@ static class TourReport
             report.Paragraph("Beside it what each head says by its learned lens: an affine map of what the "
                 + "head writes, learned so that the maps of a layer's heads together say what the model says "
                 + $"({kind} lens, `headtap lens train`; more with `headtap lens read`).");
-        report.Paragraph("What a head says is not what it does. The column \"removed\" is the change of the log "
-            + "probability of the answer without the head.");
+        report.Paragraph("What a head says is not what it does. The column \"removed\" is the change of the "
+            + "log probability of the answer without the head.");
         report.Table(["head", "toward the answer#", "removed#", "points at", "says, by the learned lens"],
             heads.All.Select(h => (IReadOnlyList<string>)
-                [$"{h.Layer}.{h.Head}", $"{h.Toward:+0.00;-0.00;0.00}", $"{h.Removed:+0.00;-0.00;0.00}", h.Top,
-                h.Learned ?? ""]));
+                [$"{h.Layer}.{h.Head}", $"{h.Toward:+0.00;-0.00;0.00}", $"{h.Removed:+0.00;-0.00;0.00}",
+                h.Top, h.Learned ?? ""]));
     }
 
     static void AddPatching(HtmlReport report, TourPatching? patching, TourHeads? heads)
@@ -81,8 +81,8 @@ static class TourReport
                 [.. Enumerable.Range(0, heads.HeadsPerLayer).Select(h => $"{h}")],
                 (l, h) => patching.Heads[l * heads.HeadsPerLayer + h].Share, axes: new("head", "layer")),
             "Activation patching of z, one head at a time: 0 does nothing, 1 does all.");
-        report.Paragraph("Other sites, positions, paths and circuits: headtap patch, attribute, heads and view, "
-            + "docs/heads.md.");
+        report.Paragraph("Other sites, positions, paths and circuits: headtap patch, attribute, heads and "
+            + "view, docs/heads.md.");
     }
 
     static void AddInjection(HtmlReport report, TourResult found)
