@@ -18,6 +18,9 @@ public sealed record ContrastPair(int[] Clean, int[]? Corrupt, int Answer, int? 
     /// <summary>Where it was found, for messages: "pairs.jsonl line 3".</summary>
     public string Place { get; init; } = "the pair";
 
+    /// <summary>Which positions of the prompts belong together; null where each belongs to itself.</summary>
+    public PositionPairs? Align { get; init; }
+
     /// <summary>Checks the tokens against a model.</summary>
     /// <exception cref="UserException">A prompt is empty or too long, or a token is outside the
     /// vocabulary.</exception>
@@ -34,11 +37,14 @@ public sealed record ContrastPair(int[] Clean, int[]? Corrupt, int Answer, int? 
     }
 
     /// <summary>Returns the corrupted prompt, which has one token for each of the clean prompt.</summary>
-    /// <exception cref="UserException">There is none, or it has another length.</exception>
+    /// <exception cref="UserException">There is none, it has another length, or positions belong together by
+    /// hand.</exception>
     public int[] RequireAligned()
     {
         if (Corrupt is null)
             throw new UserException($"{Place} has no corrupted prompt");
+        if (Align is not null)
+            throw new UserException($"{Place}: positions must match one by one here; leave align out");
         return Corrupt.Length == Clean.Length ? Corrupt : throw new UserException(
             $"{Place}: the clean prompt has {Counted.Of(Clean.Length, "token")} and the corrupted one "
             + $"{Corrupt.Length}; expected one length, because positions must match");

@@ -152,6 +152,10 @@ public static class LensEvalJob
         if (options.Agreement < 0)
             throw new UserException($"{Field.Of(nameof(options.Agreement))} is {options.Agreement}; expected "
                 + "how many prompts, or 0");
+        if (options.ToMean() && options.Ablation == 0 && options.Agreement == 0)
+            throw new UserException($"{Field.Of(nameof(options.AblationTo))} says nothing without "
+                + $"{Field.Of(nameof(options.Ablation))} or {Field.Of(nameof(options.Agreement))}; leave it "
+                + "out");
         var measured = new LensEvaluationOptions
         {
             Positions = PositionChoice.Parse(options.Positions), Seed = context.Seed, Top = options.Top,
@@ -171,7 +175,7 @@ public static class LensEvalJob
         LensEvaluation.Usable(rows);
         IReadOnlyList<Edit> edits = JobEdits.Read(options.Edit, options.Model, config, text.Tokenizer,
             context, [.. rows.Select(r => r.Length)]);
-        if (source.Facts?.Training?["ablation"] is not null)
+        if (source.LearnsRemovals)
             context.Remark?.Invoke("this lens says what the removal of a head changes; the sum of its heads "
                 + "is no prediction, so its KL from the model says little");
         int[]? unigram = source.IsBaseline ? null : LensFolder.Unigram(options.Lens);
@@ -189,7 +193,8 @@ public static class LensEvalJob
             Agreement = options.Agreement > 0 ? LensAgreement.Of(AgreementCheck.Run(loaded.Model,
                 [.. Compared(source, beside, config, options)], layers, rows,
                 ablation with { Prompts = options.Agreement },
-                share => context.Report("removing every head", share))) : null,
+                share => context.Report("removing every head", share)),
+                ablation with { Prompts = options.Agreement }, LensEvaluation.Usable(rows).Length) : null,
         };
         if (beside is null)
             return result;

@@ -61,6 +61,8 @@ public sealed record LensAblation(
 
 /// <summary>Agreement of what a lens says about heads with the effects of removing them.</summary>
 /// <param name="By">Name of the lens, or direct attribution.</param>
+/// <param name="Prompts">Number of prompts.</param>
+/// <param name="To">Replacement of a removed head's results: zero or mean.</param>
 /// <param name="Rank">Correlation of ranks over all pairs of prompt and head; NaN if one of the two does not
 /// vary.</param>
 /// <param name="Low">Lower end of its 95 % interval.</param>
@@ -70,12 +72,14 @@ public sealed record LensAblation(
 /// <param name="ByPromptHigh">Upper end of its 95 % interval.</param>
 /// <param name="Change">Mean change of log p(answer) when the head that is favoured most is removed,
 /// nats.</param>
-public sealed record LensAgreement(string By, double Rank, double Low, double High, double ByPrompt,
-    double ByPromptLow, double ByPromptHigh, double Change)
+public sealed record LensAgreement(string By, int Prompts, string To, double Rank, double Low, double High,
+    double ByPrompt, double ByPromptLow, double ByPromptHigh, double Change)
 {
-    internal static IReadOnlyList<LensAgreement> Of(IReadOnlyList<FavourAgreement> found)
-        => [.. found.Select(a => new LensAgreement(a.By, a.Rank, a.RankInterval.Low, a.RankInterval.High,
-            a.ByPrompt, a.ByPromptInterval.Low, a.ByPromptInterval.High, a.Change))];
+    internal static IReadOnlyList<LensAgreement> Of(
+        IReadOnlyList<FavourAgreement> found, AblationOptions options, int rows)
+        => [.. found.Select(a => new LensAgreement(a.By, Math.Min(options.Prompts, rows),
+            options.ToMean ? "mean" : "zero", a.Rank, a.RankInterval.Low, a.RankInterval.High, a.ByPrompt,
+            a.ByPromptInterval.Low, a.ByPromptInterval.High, a.Change))];
 }
 
 /// <summary>How close a lens comes to the model.</summary>

@@ -122,7 +122,7 @@ public sealed record LensTrainOptions
     public int Patience { get; init; } = 5;
 
     /// <summary>Smallest improvement that counts as a gain, nats.</summary>
-    public double MinimumGain { get; init; } = 1e-4;
+    public double? MinimumGain { get; init; }
 
     /// <summary>Number of steps between checkpoints; 0 for one at the end.</summary>
     public int CheckpointEvery { get; init; } = 500;
@@ -243,7 +243,7 @@ public sealed record LensTrainOptions
         ValidationRows = ValidationRows,
         EvaluateEvery = EvaluateEvery,
         Patience = Patience,
-        MinimumGain = MinimumGain,
+        MinimumGain = MinimumGain ?? (Removal is null ? 1e-4 : 0), // effects are small
         CheckpointEvery = CheckpointEvery,
         LayersAtOnce = LayersAtOnce,
         Seed = seed,

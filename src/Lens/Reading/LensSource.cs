@@ -33,6 +33,12 @@ public sealed class LensSource
     /// <summary>Metadata from the folder; null for the logit lens.</summary>
     public LensMetadata? Facts { get; }
 
+    /// <summary>
+    /// Whether the lens was trained on what the removal of heads changes, so the sum of its heads predicts
+    /// nothing.
+    /// </summary>
+    public bool LearnsRemovals => Facts?.Training?["ablation"] is not null;
+
     /// <summary>Whether the lens gives logits for single heads.</summary>
     public bool ReadsHeads => Options.ReadsHeads;
 

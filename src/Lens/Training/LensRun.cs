@@ -72,6 +72,7 @@ public sealed class LensRun
     {
         (_model, _modelHash, _lens, _folder, _run) = (model, modelHash, lens, folder, run);
         _options = options.Validated(model.Config);
+        _options.RequireFits(lens, model.Config);
         double share = options.ValidationShare ?? (texts.Count >= FewestDocuments ? 0.05 : 0);
         (_train, _validation) = share > 0 ? texts.Split(share, options.Seed) : (texts, null);
         _plan = LensPlan.Make(model, lens, layers, options);

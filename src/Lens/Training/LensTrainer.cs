@@ -37,7 +37,7 @@ public sealed class LensTrainer : IDisposable
         ArgumentNullException.ThrowIfNull(options);
         if (lens.Options.Kind is LensKind.Logit or LensKind.Jacobian)
             throw new UserException("a logit lens or a Jacobian lens has nothing to train");
-        RequireAblation(lens, options);
+        options.RequireFits(lens.Options, lens.Model.Config);
         (Lens, _options, _rows) = (lens, options, rows);
         LanguageModel model = lens.Model;
         int positions = options.PositionsAtOnce(model.Config);
@@ -194,29 +194,6 @@ public sealed class LensTrainer : IDisposable
             : throw new UserException($"the held-out texts have {Counted.Of(row, "row")}; "
                 + $"{Field.Of(nameof(_options.Ablation))} needs one for each of the "
                 + $"{Counted.Of(Lens.Model.Config.Layers, "layer")}"))];
-    }
-
-    // Heads share no bias: nothing says whose it would be, and without the head it is gone too.
-    static void RequireAblation(LensSet lens, LensTrainingOptions options)
-    {
-        LensOptions kind = lens.Options;
-        if (options.Ablation is null != kind.Bias is not LensBias.None)
-            throw new UserException($"{Field.Of(nameof(kind.Bias))} none and "
-                + $"{Field.Of(nameof(options.Ablation))} belong together");
-        if (options.Ablation is null && kind.Kind == LensKind.Effect)
-            throw new UserException(
-                $"a lens of effects needs {Field.Of(nameof(options.Ablation))}: zero or mean");
-        if (options.Ablation is null)
-            return;
-        if (!kind.ReadsHeads || kind.Kind == LensKind.Residual)
-            throw new UserException($"{Field.Of(nameof(options.Ablation))} is for lenses that read heads "
-                + "alone; this kind reads the stream");
-        int rows = options.BatchRows * options.Accumulation, L = lens.Model.Config.Layers;
-        if (rows < L)
-            throw new UserException($"a step has {Counted.Of(rows, "row")}; "
-                + $"{Field.Of(nameof(options.Ablation))} needs one for each of the "
-                + $"{Counted.Of(L, "layer")}: a larger {Field.Of(nameof(options.BatchRows))} or "
-                + $"{Field.Of(nameof(options.Accumulation))}");
     }
 
     /// <inheritdoc/>

@@ -147,6 +147,39 @@ public sealed record LensTrainingOptions
         return Optimizer.Problem() is { } problem ? throw new UserException(Field.First(problem)) : this;
     }
 
+    /// <summary>Checks that lenses can be trained so: on removals or on the sum over heads.</summary>
+    /// <param name="lens">Kind and first values of the lenses.</param>
+    /// <param name="config">Configuration of the model.</param>
+    /// <exception cref="UserException">The kind or its biases do not fit, or a step has too few
+    /// rows.</exception>
+    public void RequireFits(LensOptions lens, ModelConfig config)
+    {
+        ArgumentNullException.ThrowIfNull(lens);
+        ArgumentNullException.ThrowIfNull(config);
+        string kind = $"{Field.Of(nameof(lens.Kind))} {lens.Kind.ToString().ToLowerInvariant()}",
+            ablation = Field.Of(nameof(Ablation)), bias = Field.Of(nameof(lens.Bias));
+        if (Ablation is null)
+        {
+            if (lens.Kind == LensKind.Effect)
+                throw new UserException($"{kind} needs {ablation} zero or mean");
+            if (lens.Bias == LensBias.None)
+                throw new UserException($"{bias} none belongs to {ablation}; expected per-head or divided");
+            return;
+        }
+        if (!lens.ReadsHeads || lens.Kind == LensKind.Residual)
+            throw new UserException($"{kind} reads the stream; {ablation} is for head, thin, low-rank, "
+                + "shared and effect");
+        // Heads share no bias: nothing says whose it would be, and without the head it is gone too.
+        if (lens.Bias != LensBias.None)
+            throw new UserException(
+                $"lenses that are trained with {ablation} have no biases; leave {bias} out");
+        int rows = BatchRows * Accumulation;
+        if (rows < config.Layers)
+            throw new UserException($"a step has {Counted.Of(rows, "row")}; {ablation} needs one for each of "
+                + $"the model's {Counted.Of(config.Layers, "layer")}: a larger "
+                + $"{Field.Of(nameof(BatchRows))} or {Field.Of(nameof(Accumulation))}");
+    }
+
     /// <summary>Returns T, the largest number of tokens of a row.</summary>
     internal int TokensAtOnce(ModelConfig config) => TokensPerRow == 0 ? config.ContextLength : TokensPerRow;
 

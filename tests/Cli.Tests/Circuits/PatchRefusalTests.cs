@@ -59,6 +59,18 @@ public sealed class PatchRefusalTests
         Assert.That(Headtap.Refused(Bare("--pairs", folder.Write("q.jsonl",
                 """{"clean": [5,6], "corrupt": [5,3], "answer": 11}"""), "--metric", "logit-diff")),
             Does.Contain("line 1: a logit difference needs two tokens"));
+        foreach ((string align, string said) in ((string, string)[])[
+            ("\"0,1\"", "line 1: align is \"0,1\"; expected pairs"), ("[0]", "line 1: align has"),
+            ("\"0-3\"", "line 1: position 3 is outside the corrupted prompt")])
+            Assert.That(Headtap.Refused(Bare("--pairs", folder.Write("a.jsonl",
+                $$"""{"clean": [5,6], "corrupt": [5,3,7], "answer": 11, "align": {{align}}}"""))),
+                Does.Contain(said));
+        string aligned = folder.Write("b.jsonl",
+            """{"clean": [5,6], "corrupt": [5,3], "answer": 11, "align": "0-0"}""");
+        Assert.That(Headtap.Refused(Bare("--pairs", aligned, "--noise-positions", "1")),
+            Does.Contain("line 1: align belongs to a corrupted prompt"));
+        Assert.That(Headtap.Refused("attribute", "--model", TinyModel.Folder, "--pairs", aligned),
+            Does.Contain("line 1: positions must match one by one"));
         Assert.That(Headtap.Refused(Bare("--clean-ids", "1,2", "--corrupt-ids", "1,3", "--answer",
             "Zyzzyva")), Does.Contain("--answer is \"Zyzzyva\", which is").And.Contain("one token"));
         Assert.That(Headtap.Refused(Bare("--clean-ids", "1,2", "--corrupt-ids", "1,2", "--answer-id", "3")),

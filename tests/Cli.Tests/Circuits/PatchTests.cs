@@ -141,6 +141,30 @@ public sealed class PatchTests
     }
 
     [Test]
+    public void Each_pair_of_a_file_may_align_its_positions()
+    {
+        using var folder = new TemporaryFolder();
+        double[] Single(string clean, string corrupt, string align) => Values(Headtap.Done(
+            Bare("--clean-ids", clean, "--corrupt-ids", corrupt, "--answer-id", "11", "--at", "z", "--align",
+                align, "--json")).Json);
+        string pairs = folder.Write("p.jsonl", """
+            {"clean": [5,6,7,8], "corrupt": [5,7], "answer": 11, "align": "0-0,2-1"}
+            {"clean": [9,3], "corrupt": [9,4,1], "answer": 11, "align": "1-2"}
+            """);
+        double[] first = Single("5,6,7,8", "5,7", "0-0,2-1"), second = Single("9,3", "9,4,1", "1-2");
+        Assert.That(Values(Headtap.Done(Bare("--pairs", pairs, "--at", "z", "--json")).Json),
+            Is.EqualTo(first.Zip(second, (a, b) => (a + b) / 2)).Within(1e-12));
+        string same = folder.Write("s.jsonl", """
+            {"clean": [5,6,7], "corrupt": [5,7], "answer": 11, "align": "0-0,2-1"}
+            {"clean": [9,3,2], "corrupt": [9,4], "answer": 11, "align": "1-1"}
+            """);
+        Assert.That(Headtap.Refused(Bare("--pairs", same)),
+            Does.Contain("line 1 and").And.Contain("line 2 align other positions"));
+        Assert.That(Headtap.Done(Bare("--pairs", same, "--from-end", "--json")).Json["cells"]!.AsArray()
+            .Select(c => (int)c!["position"]!), Is.EqualTo((int[])[-1, -1]));
+    }
+
+    [Test]
     public void Drawn_corruptions_are_averaged_and_seeded()
     {
         using var folder = new TemporaryFolder();

@@ -134,7 +134,7 @@ public sealed class EffectLensTests
         using LensSet lens = LensSet.Initial(test.Model, Kind() with { Bias = LensBias.Divided }, [1], 54);
         UserException e = Assert.Throws<UserException>(() => new LensTrainer(lens,
             Training(0.01f) with { Ablation = null }, Rows(test.Model)).Dispose())!;
-        Assert.That(Field.Plain(e.Message), Does.Contain("needs Ablation"));
+        Assert.That(Field.Plain(e.Message), Does.Contain("effect needs Ablation zero or mean"));
     }
 
     static LensSet Moved(LanguageModel model)

@@ -176,8 +176,8 @@ public sealed class RemovalTrainingTests
         }
         Refused("reads the stream", s_thin with { Kind = LensKind.Tuned }, Still);
         Refused("reads the stream", s_thin with { Kind = LensKind.Residual }, Still);
-        Refused("Bias none and Ablation belong together", s_thin, Still with { Ablation = null });
-        Refused("Bias none and Ablation belong together", s_thin with { Bias = LensBias.Divided }, Still);
+        Refused("Bias none belongs to Ablation", s_thin, Still with { Ablation = null });
+        Refused("have no biases; leave Bias out", s_thin with { Bias = LensBias.Divided }, Still);
         Refused("a step has 1 row", s_thin, Still with { BatchRows = 1, Accumulation = 1 });
         foreach (double share in (double[])[-0.1, 1, double.NaN])
             Refused("AblationShare is", s_thin, Still with { Ablation = new(false, share) });

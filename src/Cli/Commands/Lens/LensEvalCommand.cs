@@ -155,16 +155,21 @@ sealed class LensEvalCommand
 
     static void Print(Invocation run, IReadOnlyList<LensAgreement> agreement)
     {
-        run.Line("favour of each head beside the effect of its removal: correlation of ranks");
+        run.Line("favour of each head beside the effect of its removal (its results become "
+            + $"{(agreement[0].To == "mean" ? "their mean" : "zero")}): correlation of ranks, "
+            + Counted.Of(agreement[0].Prompts, "prompt"));
         Table table = Invocation.Table(
             "said by", "all heads", "95 %", "heads of a prompt", "95 %", "its first, removed");
         foreach (LensAgreement a in agreement)
-            Invocation.Row(table, a.By, NumberText.Of(a.Rank, "0.000"), Range(a.Low, a.High),
-                NumberText.Of(a.ByPrompt, "0.000"), Range(a.ByPromptLow, a.ByPromptHigh),
+            Invocation.Row(table, a.By, Known(a.Rank), Range(a.Low, a.High), Known(a.ByPrompt),
+                Range(a.ByPromptLow, a.ByPromptHigh),
                 $"{a.Change:0.000}");
         run.Draw(table);
     }
 
+    // One prompt has no interval, and heads of one size have no order.
     static string Range(double low, double high)
-        => $"{NumberText.Of(low, "0.000")} to {NumberText.Of(high, "0.000")}";
+        => double.IsNaN(low) ? "none" : $"{Known(low)} to {Known(high)}";
+
+    static string Known(double value) => double.IsNaN(value) ? "none" : NumberText.Of(value, "0.000");
 }

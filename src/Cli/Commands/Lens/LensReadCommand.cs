@@ -97,8 +97,12 @@ sealed class LensReadCommand
         if (found.Other is not null)
             PrintChanges(run, found);
         if (options.Grid)
-            foreach (LensGrid grid in found.Grid!.Concat(found.Other?.Grid ?? []))
-                PrintGrid(run, grid, found.Texts);
+        {
+            foreach (LensGrid grid in found.Grid!)
+                PrintGrid(run, grid.Lens, grid, found.Texts);
+            foreach (LensGrid grid in found.Other?.Grid ?? [])
+                PrintGrid(run, $"{grid.Lens}, other model", grid, found.Texts);
+        }
     }
 
     static void PrintLayer(Invocation run, LensReadResult found, LensReadPlace whole)
@@ -121,8 +125,9 @@ sealed class LensReadCommand
     }
 
     static string Agreement(LensReadAblation ablation, bool isLogitLens)
-        => $"rank correlation of favour and fall of log p: {LensWriting.Favour(ablation.RankCorrelation)}"
-            + (isLogitLens ? "" : $", by the logit lens {LensWriting.Favour(ablation.LogitLens)}");
+        => "rank correlation of favour and fall of log p: "
+            + LensWriting.Correlation(ablation.RankCorrelation)
+            + (isLogitLens ? "" : $", by the logit lens {LensWriting.Correlation(ablation.LogitLens)}");
 
     static void PrintChanges(Invocation run, LensReadResult found)
     {
@@ -149,10 +154,10 @@ sealed class LensReadCommand
         run.Draw(table);
     }
 
-    static void PrintGrid(Invocation run, LensGrid grid, IReadOnlyList<string> texts)
+    static void PrintGrid(Invocation run, string name, LensGrid grid, IReadOnlyList<string> texts)
     {
         Table table = Invocation.Table(
-            [grid.Lens, .. texts.Select((text, t) => $"{t} {VisibleText.Of(text)}")]);
+            [name, .. texts.Select((text, t) => $"{t} {VisibleText.Of(text)}")]);
         foreach (TableColumn column in table.Columns.Skip(1))
             column.LeftAligned();
         foreach (LensGridRow row in grid.Rows)

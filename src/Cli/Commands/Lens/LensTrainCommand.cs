@@ -85,7 +85,10 @@ sealed class LensTrainCommand
     readonly Option<int> _every = GlobalOptions.Number("--evaluate-every", 100, "steps between evaluations");
     readonly Option<int> _patience = GlobalOptions.Number("--patience", 5,
         "evaluations without a gain after which a layer is done; 0 never");
-    readonly Option<double> _gain = GlobalOptions.Number("--minimum-gain", 1e-4, "nats that count as a gain");
+    readonly Option<double?> _gain = new("--minimum-gain")
+    {
+        Description = "nats that count as a gain; 1e-4 unless given, and 0 with --ablation", HelpName = "N",
+    };
     readonly Option<int> _checkpoint =
         GlobalOptions.Number("--checkpoint-every", 500, "steps; 0 for the end alone");
     readonly Option<int> _together =

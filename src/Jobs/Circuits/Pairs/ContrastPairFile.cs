@@ -7,13 +7,14 @@ namespace HeadTap.Jobs;
 
 /// <summary>
 /// A .jsonl file of pairs, one a line: <c>{"clean": "…", "corrupt": "…", "answer": " x", "wrong": " y"}</c>,
-/// prompts as text or as lists of token ids, answers as text or as a token id.
+/// prompts as text or as lists of token ids, answers as text or as a token id. <c>"align": "0-0,2-1"</c> says
+/// which position of the clean prompt belongs to which of the corrupted one.
 /// </summary>
 static class ContrastPairFile
 {
     const int MostTokens = 1 << 20;
 
-    static readonly string[] s_fields = ["clean", "corrupt", "answer", "wrong"];
+    static readonly string[] s_fields = ["clean", "corrupt", "answer", "wrong", "align"];
 
     /// <summary>Reads the pairs.</summary>
     /// <exception cref="UserException">The file cannot be read, or a line is no pair; the message names
@@ -49,7 +50,7 @@ static class ContrastPairFile
                 Prompt(row, "corrupt", place, text)
                     ?? (cleanIsEnough ? null : throw Without("corrupt", place)),
                 Token(row, "answer", place, text) ?? throw Without("answer", place),
-                Token(row, "wrong", place, text)) { Place = place };
+                Token(row, "wrong", place, text)) { Place = place, Align = Align(row, place) };
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException) // or half a surrogate pair
         {
@@ -78,6 +79,15 @@ static class ContrastPairFile
             ? ContrastRequest.SingleToken(text, value.GetString()!, $"{place}: {field}")
             : value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int token) ? token
                 : throw Wrong(field, value, place, "text or a token id");
+    }
+
+    static PositionPairs? Align(JsonElement row, string place)
+    {
+        if (!row.TryGetProperty("align", out JsonElement value) || value.ValueKind == JsonValueKind.Null)
+            return null;
+        return value.ValueKind == JsonValueKind.String
+            ? PatchWords.Pairs($"{place}: align", value.GetString()!)
+            : throw Wrong("align", value, place, "positions like \"0-0,2-1\"");
     }
 
     static UserException Without(string field, string place) => new(

@@ -30,12 +30,12 @@ sealed class PatchCorruption
     /// <summary>Corrupted runs of a pair, at most.</summary>
     internal int Samples => _samples;
 
-    /// <summary>Whether positions belong together by hand.</summary>
-    internal bool HasOtherPositions => _align is not null;
+    /// <summary>Whether positions of a pair belong together by hand.</summary>
+    internal bool HasOtherPositions(ContrastPair pair) => (_align ?? pair.Align) is not null;
 
     /// <summary>The pairs of positions of a pair.</summary>
     internal PositionPairs PositionsOf(ContrastPair pair)
-        => _align ?? PositionPairs.Same(pair.Clean.Length);
+        => _align ?? pair.Align ?? PositionPairs.Same(pair.Clean.Length);
 
     /// <summary>Whether options ask for a way that needs no corrupted prompt.</summary>
     internal static bool IsDrawn(PatchOptions options)
@@ -52,7 +52,8 @@ sealed class PatchCorruption
                 PatchWords.Numbers(nameof(options.NoisePositions), positions, negative: true),
                 options.NoiseScale ?? UsualScale), null, "", samples);
         if (options.Resample is not { } file)
-            return new(options.Align is { } align ? PatchWords.Pairs(nameof(options.Align), align) : null,
+            return new(options.Align is { } align
+                ? PatchWords.Pairs(Field.Of(nameof(options.Align)), align) : null,
                 null, null, "", 1);
         ModelText text = data.Texts;
         IReadOnlyList<int[]> rows = Path.GetExtension(file) == ".json"
@@ -67,12 +68,15 @@ sealed class PatchCorruption
     /// <exception cref="UserException">Lengths or positions do not fit.</exception>
     internal void Validate(ContrastPair pair)
     {
+        if (!IsGiven && pair.Align is not null)
+            throw new UserException($"{pair.Place}: align belongs to a corrupted prompt, and this one is "
+                + "drawn; leave it out");
         if (_noise is not null)
             _noise.Validate(pair.Clean.Length);
         else if (_rows is not null)
             Drawn(pair, new SeededRandom(0));
-        else if (_align is not null)
-            _align.Validate(pair.Clean.Length, pair.Corrupt!.Length);
+        else if ((_align ?? pair.Align) is { } align)
+            align.Validate(pair.Clean.Length, pair.Corrupt!.Length);
         else if (pair.Corrupt!.Length != pair.Clean.Length)
             throw new UserException($"{pair.Place}: the clean prompt has "
                 + $"{Counted.Of(pair.Clean.Length, "token")} and the corrupted one {pair.Corrupt.Length}; "
@@ -95,7 +99,7 @@ sealed class PatchCorruption
             return [.. Drawn(pair, random).Select(row
                 => new PatchContrast(clean, new PatchInput(row), same))];
         if (_noise is null)
-            return [new PatchContrast(clean, new PatchInput(pair.Corrupt!), _align ?? same)];
+            return [new PatchContrast(clean, new PatchInput(pair.Corrupt!), PositionsOf(pair))];
         double deviation = _deviation ??= EmbeddingNoise.DeviationOf(model);
         return [.. Enumerable.Range(0, _samples).Select(_ => new PatchContrast(clean,
             _noise.Corrupt(pair.Clean, model.Config.Width, deviation, random), same))];
@@ -120,7 +124,7 @@ sealed class PatchCorruption
             throw Both(drawn, nameof(options.Align));
         if (asked.Pairs is not null && options.Align is not null)
             throw new UserException($"{Field.Of(nameof(options.Align))} and {Field.Of(nameof(asked.Pairs))}; "
-                + "expected one pair, because pairs of positions belong to one");
+                + "expected one pair, or the field align in the file");
         if (drawn is null && options.Samples is not null)
             throw new UserException($"{Field.Of(nameof(options.Samples))} without "
                 + $"{Field.Of(nameof(options.NoisePositions))} or {Field.Of(nameof(options.Resample))}; a "

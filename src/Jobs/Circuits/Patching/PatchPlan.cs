@@ -87,7 +87,7 @@ sealed record PatchPlan(ContrastData Data, PatchCorruption Corruption, PatchDire
                 if (Corruption.IsGiven && pair.Corrupt!.AsSpan().SequenceEqual(pair.Clean))
                     throw new UserException($"{pair.Place}: the clean and the corrupted prompt are the same "
                         + "tokens; expected prompts that differ");
-                if (Paths is not null && Corruption.HasOtherPositions)
+                if (Paths is not null && Corruption.HasOtherPositions(pair))
                     throw new UserException("paths need prompts of one length, each position with itself; "
                         + $"leave {Field.Of(nameof(PatchOptions.Align))} out");
                 Grid?.ValidateFor(Corruption.PositionsOf(pair), Direction, pair.Clean.Length,
@@ -100,10 +100,20 @@ sealed record PatchPlan(ContrastData Data, PatchCorruption Corruption, PatchDire
             }
         }
         ContrastPair first = Data.Pairs[0];
-        if (Grid is { HasPositions: true } && !fromEnd
-            && Data.Pairs.FirstOrDefault(pair => pair.Clean.Length != first.Clean.Length) is { } other)
+        if (Grid is not { HasPositions: true } || fromEnd)
+            return;
+        if (Data.Pairs.FirstOrDefault(pair => pair.Clean.Length != first.Clean.Length) is { } other)
             throw new UserException($"{first.Place} has {Counted.Of(first.Clean.Length, "token")} and "
                 + $"{other.Place} {other.Clean.Length}; expected one length for cells by position, "
                 + $"{Field.Of(nameof(PatchOptions.FromEnd))}, or cells by layer or head");
+        int[] places = Patched(first);
+        if (Data.Pairs.FirstOrDefault(pair => !Patched(pair).AsSpan().SequenceEqual(places)) is { } another)
+            throw new UserException($"{first.Place} and {another.Place} align other positions; expected the "
+                + $"same ones for cells by position, {Field.Of(nameof(PatchOptions.FromEnd))}, or cells by "
+                + "layer or head");
     }
+
+    // Positions of the run that is patched, ascending.
+    int[] Patched(ContrastPair pair) => [.. Corruption.PositionsOf(pair).Pairs
+        .Select(p => Direction == PatchDirection.Denoise ? p.Corrupt : p.Clean).Order()];
 }

@@ -72,10 +72,10 @@ static class PatchWords
     }
 
     /// <summary>Parses pairs of positions, clean-corrupt: <c>0-0,1-2</c>.</summary>
-    internal static PositionPairs Pairs(string option, string text) => new([.. text.Split(',').Select(part =>
+    internal static PositionPairs Pairs(string place, string text) => new([.. text.Split(',').Select(part =>
         part.Split('-') is [var clean, var corrupt] && Whole(clean, out int from)
             && Whole(corrupt, out int to) ? (from, to) : throw new UserException(
-                $"{Field.Of(option)} is {Quoted.Name(text)}; expected pairs of positions, clean-corrupt, "
+                $"{place} is {Quoted.Name(text)}; expected pairs of positions, clean-corrupt, "
                 + "like 0-0,1-2"))]);
 
     static bool Whole(string text, out int number)
