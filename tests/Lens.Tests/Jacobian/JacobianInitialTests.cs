@@ -53,6 +53,25 @@ public sealed class JacobianInitialTests
         BadInput.Refused(() => Values(test, LensKind.Head, lens, 0), "does not read resid_mid");
     }
 
+    [Test]
+    public void A_lens_of_effects_begins_with_the_projection_behind_the_Jacobian()
+    {
+        using var test = new TestModel("cpu512");
+        using var folder = new TemporaryFolder();
+        string lens = JacobianFiles.Write(test, folder["lens"], JacobianSite.ResidMid, [0, 1]);
+        float[] J = JacobianFiles.Matrix(test, 1), weight = Values(test, LensKind.Effect, lens, 1)[0],
+            projection = test.Model.Weights.Layers[1].ProjWeight.ToArray();
+        Assert.That(Values(test, LensKind.Effect, null, 1)[0], Is.EqualTo(projection));
+        for (int j = 0; j < 20; j++)
+            for (int c = 0; c < 20; c++)
+            {
+                double[] terms = [.. Enumerable.Range(0, 20)
+                    .Select(i => (double)projection[j * 20 + i] * J[c * 20 + i])];
+                Assert.That(weight[j * 20 + c],
+                    Is.EqualTo(terms.Sum()).Within(20 * 1.2e-7 * terms.Sum(Math.Abs)));
+            }
+    }
+
     static float[][] Values(TestModel test, LensKind kind, string? lens, int layer)
     {
         using LensSet set = LensSet.Initial(test.Model, new()

@@ -53,6 +53,14 @@ public sealed class EffectLensTests
     }
 
     [Test]
+    public void Zero_is_no_effect()
+    {
+        using var test = new TestModel("cpu512");
+        using LensSet lens = LensSet.Initial(test.Model, Kind(LensInitial.Zero), [1], 4);
+        Assert.That(lens[1].Parameters.Single().Value.ToArray(), Is.All.Zero);
+    }
+
+    [Test]
     public void The_loss_is_that_of_the_textbook([Values] bool toMean)
     {
         using var test = new TestModel("cpu512");
