@@ -13,7 +13,7 @@ public sealed class AttentionPackedOneCase : OpCase<AttentionPackedReference>
 
     public override IReadOnlyList<Type> Kernels => [typeof(AttentionPackedKernels)];
 
-    public override string Formula => "the same, each token alone";
+    public override string Formula => "`AttentionPacked`, each token alone";
 
     public override string ShapesText => "qkv [N,3C], caches [S,H,capacity,D] ² → [N,C]";
 
