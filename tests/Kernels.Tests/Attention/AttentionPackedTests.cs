@@ -83,7 +83,7 @@ public class AttentionPackedTests
         foreach (Run each in (Run[])[run, roomy])
             each.Write([.. lengths.SelectMany((n, text) => Enumerable.Range(0, n).Select(t => (text, t)))]);
         List<(int, int)> tokens =
-            [(1, 127), (1, 128), (1, 129), (0, 0), (-1, 0), (2, 3), (0, 7), (0, 8), (1, 126)];
+            [(1, 127), (1, 128), (1, 126), (1, 130), (0, 0), (-1, 0), (2, 3), (0, 7), (0, 8), (0, 3)];
         foreach (bool one in (bool[])[false, true])
         {
             float[] together = run.Attend(tokens, one);
