@@ -71,13 +71,18 @@ public sealed record AttentionPackedReference(
     /// <summary>The index of a head's first column at a position of a cache row.</summary>
     public int Place(int row, int head, int position) => ((row * H + head) * Capacity + position) * D;
 
-    /// <summary>A cache's floats: <paramref name="values"/> where a token looks, NaN everywhere else.</summary>
+    /// <summary>
+    /// A cache's floats: <paramref name="values"/> where a token looks, NaN everywhere else.
+    /// </summary>
     public float[] Seen(float[] values)
     {
         float[] cache = [.. Enumerable.Repeat(float.NaN, S * Capacity * C)];
         foreach ((int row, int first, int count) in Runs.Where(run => run.First >= 0))
             for (int h = 0; h < H; h++)
-                values.AsSpan(Place(row, h, 0), (first + count) * D).CopyTo(cache.AsSpan(Place(row, h, 0)));
+            {
+                int at = Place(row, h, 0);
+                values.AsSpan(at, (first + count) * D).CopyTo(cache.AsSpan(at));
+            }
         return cache;
     }
 }

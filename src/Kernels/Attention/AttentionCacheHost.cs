@@ -51,7 +51,8 @@ public static unsafe class AttentionCacheHost
             new Heads(qkv, positions, kCache, null, null, pattern, H, D, capacity, scale));
 
     /// <summary>
-    /// Writes p = exp(s - max s), where s = scale * &lt;q, k[j]&gt;, and returns the sum of p; 0 without keys.
+    /// Writes p = exp(s - max s), where s = scale * &lt;q, k[j]&gt;, and returns the sum of p; 0 without
+    /// keys.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static float Weights<TWidth, TVector>(

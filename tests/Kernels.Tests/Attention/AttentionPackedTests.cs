@@ -268,10 +268,11 @@ public class AttentionPackedTests
         public float[] Attend(List<(int Text, int Position)> tokens, bool one)
             => With(tokens, (qkv, rows, positions, z) =>
             {
+                int N = tokens.Count;
                 if (one)
-                    _ops.AttentionPackedOne(qkv, rows, positions, _k, _v, z, tokens.Count, S, _shape.H, Scale);
+                    _ops.AttentionPackedOne(qkv, rows, positions, _k, _v, z, N, S, _shape.H, Scale);
                 else
-                    _ops.AttentionPacked(qkv, rows, positions, _k, _v, z, tokens.Count, S, _shape.H, Scale);
+                    _ops.AttentionPacked(qkv, rows, positions, _k, _v, z, N, S, _shape.H, Scale);
             });
 
         /// <summary>Stores one token at a place as it is given, and attends.</summary>
@@ -333,7 +334,8 @@ public class AttentionPackedTests
             => [.. values.ToArray().Select(BitConverter.SingleToInt32Bits)];
 
         ReadOnlySpan<float> Of((int Text, int Position) token)
-            => _qkv.AsSpan((Math.Max(token.Text, 0) * _shape.T + token.Position) * 3 * _shape.C, 3 * _shape.C);
+            => _qkv.AsSpan(
+                (Math.Max(token.Text, 0) * _shape.T + token.Position) * 3 * _shape.C, 3 * _shape.C);
 
         float[] With(
             List<(int Text, int Position)> tokens, Action<Tensor, IndexTensor, IndexTensor, Tensor> body)
@@ -346,9 +348,10 @@ public class AttentionPackedTests
             for (int n = 0; n < N; n++)
                 Of(tokens[n]).CopyTo(qkv.AsSpan(n * 3 * C));
             Tensor z = arena.Upload("z", AttentionRun.Garbage(N * C), N, C);
-            body(arena.Upload("qkv", qkv, N, 3 * C),
-                arena.UploadIndices("rows", [.. tokens.Select(t => t.Text < 0 ? 99 : _rows[t.Text])], N),
-                arena.UploadIndices("positions", [.. tokens.Select(t => t.Text < 0 ? -1 : t.Position)], N), z);
+            int[] rows = [.. tokens.Select(t => t.Text < 0 ? 99 : _rows[t.Text])];
+            int[] positions = [.. tokens.Select(t => t.Text < 0 ? -1 : t.Position)];
+            body(arena.Upload("qkv", qkv, N, 3 * C), arena.UploadIndices("rows", rows, N),
+                arena.UploadIndices("positions", positions, N), z);
             return z.ToArray();
         }
     }

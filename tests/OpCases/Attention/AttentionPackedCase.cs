@@ -19,10 +19,11 @@ public sealed class AttentionPackedCase : OpCase<AttentionPackedReference>
 
     public override string ShapesText => "qkv [N,3C], caches [S,H,capacity,D] ² → [N,C]";
 
-    public override string Grid => "group of 128 per (n, h), chunks of 128 keys / (run of tokens of a row, h)";
+    public override string Grid =>
+        "group of 128 per (n, h), chunks of 128 keys / (run of tokens of a row, h)";
 
-    public override string ExactnessText => "2x; a token's bits do not depend on the others; on the host those "
-        + "of `Attention`";
+    public override string ExactnessText =>
+        "2x; a token's bits do not depend on the others; on the host those of `Attention`";
 
     public override string? Tests => "AttentionPackedTests";
 
@@ -74,7 +75,8 @@ public sealed class AttentionPackedCase : OpCase<AttentionPackedReference>
     protected override string Text(AttentionPackedReference s) => TextOf(s);
 
     internal static Cost BytesOf(AttentionPackedReference s)
-        => new(8.0 * s.C * s.Runs.Sum(run => run.First < 0 ? 0 : run.First + run.Count) + 8.0 * s.N * s.C, "8·keys·C + 8·N·C");
+        => new(8.0 * s.C * (s.N + s.Runs.Where(run => run.First >= 0).Sum(run => run.First + run.Count)),
+            "8·keys·C + 8·N·C");
 
     internal static Cost FlopsOf(AttentionPackedReference s)
         => new(4.0 * s.C * s.Positions.Sum(position => position + 1.0), "4·keys·C·N");

@@ -19,8 +19,8 @@ public sealed class AttentionPackedOneCase : OpCase<AttentionPackedReference>
 
     public override string Grid => "group of 128 per (n, h), chunks of 128 keys / some heads";
 
-    public override string ExactnessText => "2x; a token's bits do not depend on the others; on the host those "
-        + "of `AttentionCached`";
+    public override string ExactnessText =>
+        "2x; a token's bits do not depend on the others; on the host those of `AttentionCached`";
 
     public override string? Tests => "AttentionPackedTests";
 
