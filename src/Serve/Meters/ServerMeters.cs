@@ -34,7 +34,8 @@ public sealed class ServerMeters : IDisposable
         Exporter = new PrometheusText(_meter);
         RequestsRunning = Gauge<long>("num_requests_running", "Requests in model execution.");
         RequestsWaiting = Gauge<long>("num_requests_waiting", "Requests waiting to be processed.");
-        KvCacheUsage = Gauge<double>("kv_cache_usage_perc", "Share of the key and value cache in use, 0 to 1.");
+        KvCacheUsage =
+            Gauge<double>("kv_cache_usage_perc", "Share of the key and value cache in use, 0 to 1.");
         PromptTokens = Counter("prompt_tokens", "Prompt tokens processed.");
         GenerationTokens = Counter("generation_tokens", "Tokens generated.");
         RequestSuccess = Counter("request_success", "Requests that ended, by finished_reason.");
@@ -58,8 +59,9 @@ public sealed class ServerMeters : IDisposable
         ParamsMaxTokens =
             Histogram("request_params_max_tokens", "The parameter max_tokens of requests.", s_tokens);
         HttpRequests = Counter("http_requests", "Requests by handler, method and status class.");
-        HttpDuration =
-            Histogram("http_request_duration_seconds", "Time of a request, by handler and method.", s_seconds);
+        HttpDuration = Histogram(
+            "http_request_duration_seconds", "Time of a request, by handler and method.", s_seconds);
+        KeyRequests = Counter("http_requests_by_key", "Requests by the hash of the key's name.");
         Connections = Gauge<long>("http_connections", "Connections that are open.");
         Refused = Counter("http_connections_refused", "Connections refused because there were too many.");
     }
@@ -130,6 +132,8 @@ public sealed class ServerMeters : IDisposable
     internal Counter<long> HttpRequests { get; }
 
     internal Histogram<double> HttpDuration { get; }
+
+    internal Counter<long> KeyRequests { get; }
 
     internal Gauge<long> Connections { get; }
 

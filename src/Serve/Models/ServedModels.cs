@@ -5,7 +5,11 @@ namespace HeadTap.Serve;
 /// <summary>A model that can be asked.</summary>
 /// <param name="Card">What the server tells of it.</param>
 /// <param name="Tokenizer">Cuts texts; null if the model's folder has none.</param>
-public sealed record ServedModel(ModelCard Card, ByteBpeTokenizer? Tokenizer);
+public sealed record ServedModel(ModelCard Card, ByteBpeTokenizer? Tokenizer)
+{
+    /// <summary>The model's folder, for jobs; null if jobs may not name it.</summary>
+    public string? Folder { get; init; }
+}
 
 /// <summary>
 /// The models of a server: those that are named when it starts, each there once it is loaded. The server is

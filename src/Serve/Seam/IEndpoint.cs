@@ -38,6 +38,9 @@ public interface IEndpoint
     /// <summary>Method of HTTP, POST or GET.</summary>
     string Method => "POST";
 
+    /// <summary>Whether it answers without a key.</summary>
+    bool IsPublic => false;
+
     /// <summary>Answers a request; called from many threads at once.</summary>
     /// <exception cref="ApiError">The request cannot be answered.</exception>
     /// <exception cref="Runtime.UserException">The request is wrong.</exception>
