@@ -38,9 +38,10 @@ public sealed class HeadTapServer : IAsyncDisposable
     /// <param name="meters">The counters; null for new ones.</param>
     /// <param name="files">The store of files; null for one in the options' folder, if they name
     /// one.</param>
+    /// <param name="verbs">The verbs of jobs; null for a server without jobs.</param>
     /// <exception cref="UserException">The address cannot be had, or an option is wrong.</exception>
     public static async Task<HeadTapServer> Start(ServerOptions options, IReadOnlyList<IEndpoint> endpoints,
-        ServedModels models, ServerMeters? meters = null, FileStore? files = null)
+        ServedModels models, ServerMeters? meters = null, FileStore? files = null, IJobVerbs? verbs = null)
     {
         ArgumentNullException.ThrowIfNull(options);
         RequireKeys(options);
@@ -55,7 +56,13 @@ public sealed class HeadTapServer : IAsyncDisposable
         try
         {
             var budgets = new KeyBudgets(options, TimeProvider.System);
-            IReadOnlyList<Route> routes = server.Routes(options, endpoints, models, meters, files, keys, budgets);
+            List<Route> routes =
+            [
+                .. new HostRoutes(models, meters, () => server._stopping).All(),
+                .. new TokenRoutes(models).All(),
+                .. endpoints.Select(e => RouteOf(e, budgets)),
+                .. server.DataRoutes(options, endpoints, models, files, keys, verbs),
+            ];
             var handler = new RequestHandler(
                 options, routes, keys, budgets, meters, audit, log, server._ended.Token);
             app.Run(handler.Handle);
@@ -80,7 +87,7 @@ public sealed class HeadTapServer : IAsyncDisposable
         foreach (IAsyncDisposable worker in _workers)
             await worker.DisposeAsync();
         using var hard = new CancellationTokenSource(grace + s_last);
-        await using (CancellationTokenSourceLater(_ended, grace))
+        await using (CancelLater(_ended, grace))
             await _app.StopAsync(hard.Token);
         await _ended.CancelAsync();
     }
@@ -95,7 +102,7 @@ public sealed class HeadTapServer : IAsyncDisposable
         _ended.Dispose();
     }
 
-    static Timer CancellationTokenSourceLater(CancellationTokenSource source, TimeSpan after)
+    static Timer CancelLater(CancellationTokenSource source, TimeSpan after)
         => new(_ => source.Cancel(), null, after, Timeout.InfiniteTimeSpan);
 
     static void RequireKeys(ServerOptions options)
@@ -128,20 +135,23 @@ public sealed class HeadTapServer : IAsyncDisposable
         return builder.Build();
     }
 
-    IReadOnlyList<Route> Routes(ServerOptions options, IReadOnlyList<IEndpoint> endpoints, ServedModels models,
-        ServerMeters meters, FileStore? files, KeyRing? keys, KeyBudgets budgets)
+    IEnumerable<Route> DataRoutes(ServerOptions options, IReadOnlyList<IEndpoint> endpoints,
+        ServedModels models, FileStore? files, KeyRing? keys, IJobVerbs? verbs)
     {
-        if (options.DataFolder is { } data)
-            files ??= FileStore.Open(data, options.MaxFileBytes, options.MaxKeyBytes);
-        List<Route> routes =
-        [
-            .. new HostRoutes(models, meters, () => _stopping).All(),
-            .. new TokenRoutes(models).All(),
-            .. endpoints.Select(e => RouteOf(e, budgets)),
-        ];
-        if (files is not null)
-            routes.AddRange(new FileRoutes(files, options).All());
-        return routes;
+        if (options.DataFolder is not { } data)
+            return [];
+        Action<string> log = options.Log ?? (_ => { });
+        files ??= FileStore.Open(data, options.MaxFileBytes, options.MaxKeyBytes);
+        var runner = new BatchRunner(files, endpoints, options.MaxJsonDepth, options.BatchWidth, log);
+        var batches = new BatchStore(data, files, runner, endpoints, name => keys is not null
+            ? keys.ByName(name) : name == Caller.Anonymous.Name ? Caller.Anonymous : null, log);
+        _workers.Add(batches);
+        IEnumerable<Route> routes = new FileRoutes(files, options).All().Concat(batches.Routes());
+        if (verbs is null || options.JobProgram.Count == 0)
+            return routes;
+        var jobs = new JobStore(options, models, files, verbs, log);
+        _workers.Add(jobs);
+        return routes.Concat(jobs.Routes());
     }
 
     static Route RouteOf(IEndpoint endpoint, KeyBudgets budgets) => new(endpoint.Method, endpoint.Path,

@@ -44,13 +44,14 @@ sealed class ReplyWriter(ServerOptions options, Action<string> log)
         await WriteJson(call, new JsonReply(error.Status, error.ToJson()), ready);
     }
 
+    // By the client's token alone: that the server stops is itself an answer.
     static async Task WriteJson(Call call, JsonReply json, Action ready)
     {
         // Before the status: a number that JSON does not have is an error of its own.
         byte[] bytes = JsonText.Bytes(json.Body);
         Start(call, json.Status, "application/json; charset=utf-8", json.Headers, ready);
         call.Http.Response.ContentLength = bytes.Length;
-        await call.Http.Response.Body.WriteAsync(bytes, call.Aborted);
+        await call.Http.Response.Body.WriteAsync(bytes, call.Http.RequestAborted);
     }
 
     async Task WriteEvents(Call call, EventsReply reply, Action ready)
@@ -68,7 +69,7 @@ sealed class ReplyWriter(ServerOptions options, Action<string> log)
             for (; any; any = await events.MoveNextAsync())
                 await Send(call, Frame(events.Current));
         }
-        catch (Exception e) when (e is not OperationCanceledException || !call.Aborted.IsCancellationRequested)
+        catch (Exception e) when (!call.Http.RequestAborted.IsCancellationRequested)
         {
             ApiError error = RequestHandler.ToError(e, call, log);
             await Send(call, Frame(Encoding.UTF8.GetString(JsonText.Bytes(error.ToJson()))));
@@ -83,14 +84,14 @@ sealed class ReplyWriter(ServerOptions options, Action<string> log)
 
     async Task Send(Call call, byte[] frame)
     {
-        using var stall = CancellationTokenSource.CreateLinkedTokenSource(call.Aborted);
+        using var stall = CancellationTokenSource.CreateLinkedTokenSource(call.Http.RequestAborted);
         stall.CancelAfter(options.StallTimeout);
         try
         {
             await call.Http.Response.Body.WriteAsync(frame, stall.Token);
             await call.Http.Response.Body.FlushAsync(stall.Token);
         }
-        catch (OperationCanceledException) when (!call.Aborted.IsCancellationRequested)
+        catch (OperationCanceledException) when (!call.Http.RequestAborted.IsCancellationRequested)
         {
             log($"{call.Id}: the client does not read its events; the connection is closed");
             call.Http.Abort();

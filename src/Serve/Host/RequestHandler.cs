@@ -20,6 +20,7 @@ sealed class RequestHandler(
 {
     const int LongestId = 128;
     const int MostBodies = 256 << 20; // bytes of all bodies at once
+    const int FramingBytes = 1 << 16; // Kestrel counts the lengths of chunks as the body's
 
     readonly ReplyWriter _writer = new(options, log);
     long _bodies;
@@ -169,7 +170,7 @@ sealed class RequestHandler(
         HttpRequest request = call.Http.Request;
         RequireJson(request.ContentType);
         if (call.Http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
-            size.MaxRequestBodySize = options.MaxBodyBytes;
+            size.MaxRequestBodySize = options.MaxBodyBytes + FramingBytes;
         using var stream = new MemoryStream((int)Math.Min(request.ContentLength ?? 4096, 1 << 20));
         byte[] buffer = new byte[1 << 14];
         for (int read; (read = await request.Body.ReadAsync(buffer, call.Aborted)) > 0;)

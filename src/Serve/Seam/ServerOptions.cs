@@ -67,6 +67,9 @@ public sealed record ServerOptions
     /// <summary>Whether the audit log has the bodies of requests too.</summary>
     public bool LogPrompts { get; init; }
 
+    /// <summary>Lines of a batch that are asked at once.</summary>
+    public int BatchWidth { get; init; } = 8;
+
     /// <summary>Program and first arguments that run a verb, for jobs: <c>dotnet headtap.dll</c>. Empty for
     /// a server without jobs.</summary>
     public IReadOnlyList<string> JobProgram { get; init; } = [];
