@@ -83,12 +83,15 @@ public sealed class HeadTapServer : IAsyncDisposable
         _stopping = true;
         if (Interlocked.Exchange(ref _stopped, 1) != 0)
             return;
-        // Jobs and batches first: they go on at the next start, requests do not.
-        foreach (IAsyncDisposable worker in _workers)
-            await worker.DisposeAsync();
         using var hard = new CancellationTokenSource(grace + s_last);
         await using (CancelLater(_ended, grace))
-            await _app.StopAsync(hard.Token);
+        {
+            Task stopped = _app.StopAsync(hard.Token);
+            // Jobs and batches go on at the next start, so they stop where they are.
+            foreach (IAsyncDisposable worker in _workers)
+                await worker.DisposeAsync();
+            await stopped;
+        }
         await _ended.CancelAsync();
     }
 
