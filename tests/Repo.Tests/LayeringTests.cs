@@ -3,8 +3,8 @@ using System.Xml.Linq;
 namespace HeadTap.Repo.Tests;
 
 /// <summary>
-/// Kernels ← Runtime ← Models ← { Lens, Inject, Unlearn, Merge, Circuits } ← Jobs ← Cli; Atlas on Models;
-/// Reports alone.
+/// Kernels ← Runtime ← Models ← { Lens, Inject, Unlearn, Merge, Circuits } ← Jobs ← Serve ← Cli; Atlas on
+/// Models; Reports alone.
 /// </summary>
 public class LayeringTests
 {
@@ -22,8 +22,9 @@ public class LayeringTests
         ["Circuits"] = ["Models", "Runtime"],
         ["Jobs"] = ["Atlas", "Circuits", "Inject", "Lens", "Merge", "Models", "Reports", "Runtime",
             "Unlearn"],
+        ["Serve"] = ["Jobs", "Models", "Runtime"],
         ["Cli"] = ["Atlas", "Circuits", "Inject", "Jobs", "Lens", "Merge", "Models", "Reports", "Runtime",
-            "Unlearn"],
+            "Serve", "Unlearn"],
     };
 
     [TestCaseSource(nameof(Projects))]
@@ -45,7 +46,7 @@ public class LayeringTests
     }
 
     [TestCase("Models"), TestCase("Atlas"), TestCase("Lens"), TestCase("Inject"), TestCase("Unlearn"),
-        TestCase("Merge"), TestCase("Circuits"), TestCase("Jobs"), TestCase("Cli")]
+        TestCase("Merge"), TestCase("Circuits"), TestCase("Jobs"), TestCase("Serve"), TestCase("Cli")]
     public void Kernels_cannot_be_touched_from_above_Runtime(string project)
     {
         Assert.That((string?)Load(project).Descendants("DisableTransitiveProjectReferences").Single(),

@@ -21,6 +21,9 @@ interface IPathOption
     /// <summary>What the verb does with it.</summary>
     PathUse Use { get; }
 
+    /// <summary>Whether one value may hold several paths with commas between them.</summary>
+    bool HasCommas { get; }
+
     /// <summary>Returns the paths of a parsed command line; none if the option was left out.</summary>
     IEnumerable<string> Paths(ParseResult parsed);
 
@@ -40,8 +43,11 @@ sealed class PathOption<T>(string name, PathUse use) : Option<T>(name), IPathOpt
     /// <inheritdoc/>
     public PathUse Use => use;
 
-    /// <summary>Whether one value may hold several paths with commas between them.</summary>
+    /// <inheritdoc/>
     public bool HasCommas { get; init; }
+
+    /// <summary>Returns the path in a value that has more than it; null for values that are paths.</summary>
+    public Func<string, string>? PathIn { get; init; }
 
     /// <summary>Reads which other files a file names; null for a file that names none.</summary>
     public Func<string, IEnumerable<string>>? Further { get; init; }
@@ -58,7 +64,8 @@ sealed class PathOption<T>(string name, PathUse use) : Option<T>(name), IPathOpt
             IEnumerable<string> several => several,
             _ => [],
         };
-        return HasCommas ? given.SelectMany(text => text.Split(',')) : given;
+        IEnumerable<string> paths = HasCommas ? given.SelectMany(text => text.Split(',')) : given;
+        return PathIn is null ? paths : paths.Select(PathIn);
     }
 
     /// <inheritdoc/>

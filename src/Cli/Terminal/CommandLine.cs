@@ -83,6 +83,7 @@ static partial class CommandLine
             VerifyCommand.Create(global),
             ProfileCommand.Create(global),
             WeightsCommand.Create(global),
+            ServeCommand.Create(global),
         };
         root.Options.OfType<VersionOption>().Single().Action = new VersionAction(terminal);
         global.AddTo(root);
@@ -110,7 +111,8 @@ static partial class CommandLine
         return ExitCode.UserError;
     }
 
-    static string Sentence(ParseResult parsed)
+    /// <summary>What is wrong with a command line that cannot be parsed, in one line.</summary>
+    internal static string Sentence(ParseResult parsed)
     {
         string verb = string.Concat(Verbs(parsed.CommandResult.Command).Reverse().Select(v => v + " "));
         // What is not known comes first: "--modle is not known" says more than "--model is missing".

@@ -1,0 +1,102 @@
+using System.Net;
+using HeadTap.Models;
+using HeadTap.Runtime;
+
+namespace HeadTap.Serve;
+
+/// <summary>Options of <see cref="ServeJob"/>.</summary>
+public sealed record ServeOptions
+{
+    /// <summary>The models, each <c>NAME=DIR</c> or a folder that gives its own name.</summary>
+    public required IReadOnlyList<string> Model { get; init; }
+
+    /// <summary>Address, perhaps with a port.</summary>
+    public string Listen { get; init; } = "127.0.0.1:8080";
+
+    /// <summary>Port in place of the address's; 0 for any free one.</summary>
+    public int? Port { get; init; }
+
+    /// <summary>All else.</summary>
+    public ServerOptions Server { get; init; } = new();
+}
+
+/// <summary>Serves models over HTTP until it is cancelled.</summary>
+public static class ServeJob
+{
+    const int UsualPort = 8080;
+
+    /// <summary>Serves. Returns once it was cancelled and the running requests have ended.</summary>
+    /// <param name="options">What is served and how.</param>
+    /// <param name="context">Device, remarks, cancellation.</param>
+    /// <param name="verbs">The verbs of jobs; null for none.</param>
+    /// <param name="listening">Gets the address once the server listens.</param>
+    /// <exception cref="UserException">An option is wrong, the address is taken, or a model cannot be
+    /// read.</exception>
+    public static async Task Run(
+        ServeOptions options, JobContext context, IJobVerbs? verbs, Action<Uri> listening)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(context);
+        ArgumentNullException.ThrowIfNull(listening);
+        (string Name, string Folder)[] folders = [.. options.Model.Select(Split)];
+        if (folders.Length == 0)
+            throw new UserException($"{Field.Of(nameof(options.Model))} is missing; expected a folder");
+        if (folders.GroupBy(f => f.Name).FirstOrDefault(g => g.Count() > 1) is { } twice)
+            throw new UserException($"two models are named {Quoted.Name(twice.Key)}; expected NAME=DIR with "
+                + "another name");
+        foreach ((string _, string folder) in folders)
+            ModelFolder.Check(folder);
+        var models = new ServedModels(folders.Select(f => f.Name));
+        using var meters = new ServerMeters();
+        await using HeadTapServer server = await HeadTapServer.Start(options.Server with
+        {
+            Listen = AddressOf(options.Listen, options.Port),
+            Log = line => context.Remark?.Invoke(line),
+        }, [], models, meters, verbs: verbs);
+        listening(server.Address);
+        foreach ((string name, string folder) in folders)
+            models.Add(await Task.Run(() => ModelFacts.Read(name, folder, context), context.Cancel));
+        await Cancelled(context.Cancel);
+        // Requests that still run are work that must not be lost.
+        using UnfinishedWork.Part part = UnfinishedWork.Begin();
+        await server.Stop(options.Server.Grace);
+    }
+
+    /// <summary>A model's name and folder: <c>NAME=DIR</c>, or a folder whose last part is the
+    /// name.</summary>
+    public static (string Name, string Folder) Split(string model)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        int at = model.IndexOf('=', StringComparison.Ordinal);
+        if (at > 0 && model.AsSpan(0, at).IndexOfAny('/', '\\') < 0)
+            return (model[..at], model[(at + 1)..]);
+        return (Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(model))), model);
+    }
+
+    /// <summary>The address of <c>127.0.0.1</c>, <c>127.0.0.1:8080</c>, <c>[::1]:8080</c> or
+    /// <c>localhost:8080</c>.</summary>
+    /// <exception cref="UserException">It is none.</exception>
+    internal static IPEndPoint AddressOf(string text, int? port)
+    {
+        if (port is < 0 or > 65535)
+            throw new UserException($"{Field.Of("Port")} is {port}; expected 0 to 65535");
+        bool local = text == "localhost" || text.StartsWith("localhost:", StringComparison.Ordinal);
+        string numbers = local ? "127.0.0.1" + text["localhost".Length..] : text;
+        // "8080" alone would be the address 0.0.31.144.
+        if (numbers.IndexOfAny(['.', ':']) < 0 || !IPEndPoint.TryParse(numbers, out IPEndPoint? address))
+            throw new UserException($"{Field.Of("Listen")} is {Quoted.Name(text)}; expected an address such "
+                + "as 127.0.0.1:8080 or [::1]:8080");
+        bool named = numbers.EndsWith($":{address.Port}", StringComparison.Ordinal)
+            && (address.AddressFamily != System.Net.Sockets.AddressFamily.InterNetworkV6
+                || numbers.Contains("]:", StringComparison.Ordinal));
+        address.Port = port ?? (named ? address.Port : UsualPort);
+        return address;
+    }
+
+    static async Task Cancelled(CancellationToken cancel)
+    {
+        var source = new TaskCompletionSource();
+        await using CancellationTokenRegistration asked = cancel.Register(source.SetResult);
+        await source.Task;
+    }
+}
