@@ -36,7 +36,11 @@ public static class AttributeJob
         AttributeResult result = new(ModelFolder.Hash(data.Folder), MetricWords.Of(kind), options.IgSteps,
             data.Pairs.Count, scores.Mean(p => p.Attribution.Clean), scores.Mean(p => p.Attribution.Corrupt),
             scores.Nodes(context.Seed), scores.Completeness(), scores.Agreement(options.Top),
-            scores.Circuit(circuit, edges, values, context.Seed)) { Bos = data.Bos };
+            scores.Circuit(circuit, edges, values, context.Seed))
+        {
+            Positions = options.ByPosition ? scores.Positions(data, options.FromEnd, context.Seed) : null,
+            Bos = data.Bos,
+        };
         Write(options, data, result, scores.Graph, edges, device);
         return result;
     }
@@ -48,7 +52,8 @@ public static class AttributeJob
         {
             ["pairs"] = data.File, ["metric"] = result.Metric, ["ig_steps"] = options.IgSteps,
             ["edges"] = options.Threshold is null ? options.Edges ?? DefaultEdges : (int?)null,
-            ["threshold"] = options.Threshold, ["agreement"] = options.Agreement, ["bos"] = data.Bos,
+            ["threshold"] = options.Threshold, ["agreement"] = options.Agreement, ["by"] = options.By,
+            ["from_end"] = options.FromEnd, ["bos"] = data.Bos,
             ["prompts"] = data.File is not null ? null : new JsonObject
             {
                 ["clean"] = Numbers(data.Pairs[0].Clean), ["corrupt"] = Numbers(data.Pairs[0].Corrupt!),

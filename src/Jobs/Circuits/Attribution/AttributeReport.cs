@@ -28,6 +28,8 @@ static class AttributeReport
         page.Details("Its edges, largest effect first", inside => inside.Table(["edge", "effect#"],
             circuit.Edges.Select(e => (IReadOnlyList<string>)[e.Name, Signed(e.Effect)])));
         Nodes(page, found, data, top);
+        if (found.Positions is { } positions)
+            PositionPicture.AddTo(page, positions);
         Method(page, found);
         return page;
     }

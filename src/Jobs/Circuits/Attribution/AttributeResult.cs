@@ -77,6 +77,10 @@ public sealed record AttributeResult(string ModelHash, string Metric, int IgStep
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] AgreementResult? Agreement,
     CircuitResult Circuit)
 {
+    /// <summary>Effects by position; null where they were not asked for.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public PositionEffectsResult? Positions { get; init; }
+
     /// <summary>Token id before each prompt; null for none.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public int? Bos { get; init; }
