@@ -114,6 +114,33 @@ public sealed class AttributeTests
             .Zip(Values(other["nodes"]!, "effect"), (a, b) => (a + b) / 2)).Within(1e-15));
         Assert.That(Values(mean["nodes"]!, "low"), Is.EqualTo(Values(one["nodes"]!, "effect")
             .Zip(Values(other["nodes"]!, "effect"), Math.Min)).Within(1e-15));
+        string csv = folder["e.csv"], lines = folder["e.jsonl"];
+        string[] all = ["--threshold", "1e-300", "--ig-steps", "0"];
+        JsonNode edges = Json(["--pairs", pairs, .. all, "--edges-out", csv])["circuit"]!["edges"]!;
+        Json(["--pairs", pairs, .. all, "--edges-out", lines]);
+        JsonNode ofOther = Json(["--clean-ids", "1,2", "--corrupt-ids", "1,3", "--answer-id", "21",
+            "--wrong-id", "31", .. all]);
+        static string Name(JsonNode edge) => $"{edge["from"]} {edge["to"]} {edge["input"]}";
+        static Dictionary<string, double> Effects(JsonNode json) => json["circuit"]!["edges"]!.AsArray()
+            .ToDictionary(e => Name(e!), e => (double)e!["effect"]!);
+        Dictionary<string, double> first = Effects(one), second = Effects(ofOther);
+        Assert.That(first["input m0 "], Is.Not.EqualTo(second["input m0 "]), "a positive control");
+        foreach (JsonNode? edge in edges.AsArray())
+        {
+            double a = first.GetValueOrDefault(Name(edge!)), b = second.GetValueOrDefault(Name(edge!));
+            Assert.That((double)edge!["effect"]!, Is.EqualTo((a + b) / 2).Within(1e-15), Name(edge));
+            Assert.That((double)edge["low"]!, Is.EqualTo(Math.Min(a, b)), Name(edge));
+            Assert.That((double)edge["high"]!, Is.EqualTo(Math.Max(a, b)), Name(edge));
+        }
+        Assert.That(one["circuit"]!["edges"]![0]!.AsObject().ContainsKey("low"), Is.False, "of one pair");
+        string[][] rows = [.. File.ReadAllLines(csv).Select(line => line.Split(','))];
+        Assert.That(rows[0], Is.EqualTo((string[])["from", "to", "input", "effect", "low", "high"]));
+        string[] fields = ["effect", "low", "high"];
+        JsonNode[] parsed = [.. File.ReadLines(lines).Select(l => JsonNode.Parse(l)!)];
+        foreach ((int at, string field) in fields.Index())
+            Assert.That(rows.Skip(1).Select(r => double.Parse(r[3 + at], CultureInfo.InvariantCulture)),
+                Is.EqualTo(parsed.Select(l => (double)l[field]!)), field);
+        Assert.That(Headtap.Done(Line("--pairs", pairs)).Out, Does.Contain("from").And.Contain("to"));
         JsonNode direct = Json("--direct", "--pairs", pairs);
         Assert.That((double)direct["sum"]!, Is.EqualTo((double)direct["logit"]!).Within(1e-6));
     }

@@ -44,8 +44,8 @@ sealed class AttributeCommand
     };
     readonly Option<string?> _by = new("--by")
     {
-        Description = "what effects are listed by: node, or position for those of each position too (layers x "
-            + "positions, heads x positions)",
+        Description = "what effects are listed by: node, or position for those of each position too "
+            + "(layers x positions, heads x positions)",
         HelpName = "node|position",
     };
     readonly Option<bool> _fromEnd = new("--from-end")
@@ -184,20 +184,24 @@ sealed class AttributeCommand
         run.Line($"circuit       {circuit.Edges.Count} of {circuit.Of} edges, {circuit.Nodes.Count} nodes: "
             + $"{circuit.Value:0.0000}, faithfulness {circuit.Faithfulness:0.0 %}"
             + (circuit.Low is { } low ? $" ({low:0.0 %} to {circuit.High:0.0 %})" : ""));
-        bool patched = found.Agreement is not null;
-        Table nodes = Invocation.Table(["node", "effect", .. patched ? (string[])["patched"] : []]);
+        bool patched = found.Agreement is not null, spread = found.Pairs > 1;
+        Table nodes = Invocation.Table(["node", "effect", .. spread ? (string[])["from", "to"] : [],
+            .. patched ? (string[])["patched"] : []]);
         foreach (NodeEffectResult node in found.Nodes.Skip(1).OrderByDescending(n => Math.Abs(n.Effect))
             .Take(top))
-            Invocation.Row(nodes, [node.Node, Signed(node.Effect),
+            Invocation.Row(nodes, [node.Node, Signed(node.Effect), .. Ends(node.Low, node.High),
                 .. patched ? (string[])[Signed(node.Patched!.Value)] : []]);
         run.Draw(nodes);
-        Table edges = Invocation.Table("edge", "effect");
+        Table edges = Invocation.Table(["edge", "effect", .. spread ? (string[])["from", "to"] : []]);
         foreach (EdgeEffectResult edge in circuit.Edges.Take(top))
-            Invocation.Row(edges, [edge.Name, Signed(edge.Effect)]);
+            Invocation.Row(edges, [edge.Name, Signed(edge.Effect), .. Ends(edge.Low, edge.High)]);
         run.Draw(edges);
         if (found.Positions is { } positions)
             Print(run, positions, top);
     }
+
+    static string[] Ends(double? low, double? high)
+        => low is { } from && high is { } to ? [Signed(from), Signed(to)] : [];
 
     // The stream by layer and position, and the nodes whose output at one position matters most.
     static void Print(Invocation run, PositionEffectsResult found, int top)
@@ -207,11 +211,12 @@ sealed class AttributeCommand
         foreach (IGrouping<int, StreamPositionResult> layer in found.Streams.GroupBy(s => s.Layer))
             Invocation.Row(streams, [$"layer {layer.Key}", .. layer.Select(s => Signed(s.Effect))]);
         run.Draw(streams);
-        Table nodes = Invocation.Table("node", "position", "effect");
+        Table nodes = Invocation.Table(["node", "position", "effect",
+            .. found.Texts is null ? (string[])["from", "to"] : []]);
         foreach (NodePositionResult node in found.Nodes.Where(n => n.Layer is not null)
             .OrderByDescending(n => Math.Abs(n.Effect)).Take(top))
-            Invocation.Row(nodes, node.Node, PositionName.Of(node.Position, found.Texts),
-                Signed(node.Effect));
+            Invocation.Row(nodes, [node.Node, PositionName.Of(node.Position, found.Texts),
+                Signed(node.Effect), .. Ends(node.Low, node.High)]);
         run.Draw(nodes);
     }
 

@@ -16,6 +16,8 @@ sealed class PairScores(CircuitGraph graph, IReadOnlyList<PairScore> pairs)
 
     internal CircuitGraph Graph => graph;
 
+    internal int Pairs => pairs.Count;
+
     /// <summary>Runs the pairs one after the other.</summary>
     internal static PairScores Of(LanguageModel model, PairRunner runner, IReadOnlyList<ContrastPair> pairs,
         MetricKind kind, AttributeOptions options, JobContext context)
@@ -119,14 +121,16 @@ sealed class PairScores(CircuitGraph graph, IReadOnlyList<PairScore> pairs)
         Interval? spread = Spread(Share, seed, graph.Writers.Count);
         return new CircuitResult(
             [.. circuit.Edges.OrderByDescending(e => Math.Abs(edges[e]))
-                .Select(e => Edge(graph, e, edges[e]))],
+                .Select(e => Edge(e, seed))],
             [.. circuit.Nodes.Select(n => n.Name)], graph.Edges, values.Average(),
             Share([.. Enumerable.Range(0, values.Length)]), spread?.Low, spread?.High);
     }
 
-    internal static EdgeEffectResult Edge(CircuitGraph graph, int edge, double effect)
+    /// <summary>The effect of an edge, with its interval over pairs.</summary>
+    internal EdgeEffectResult Edge(int edge, ulong seed)
     {
         (int writer, int reader) = graph.EndsOf(edge);
+        (double effect, Interval? spread) = MeanOf([.. pairs.Select(p => p.Attribution.Edges[edge])], seed);
         return new EdgeEffectResult(graph.Writers[writer].Name, graph.Readers[reader].Node.Name,
             graph.Readers[reader].Input switch
             {
@@ -134,7 +138,7 @@ sealed class PairScores(CircuitGraph graph, IReadOnlyList<PairScore> pairs)
                 ReaderInput.K => "k",
                 ReaderInput.V => "v",
                 _ => null,
-            }, effect);
+            }, effect, spread?.Low, spread?.High);
     }
 
     static int? LayerOf(CircuitNode node) => node.Kind == NodeKind.Input ? null : node.Layer;

@@ -11,7 +11,8 @@ static class PositionPicture
     {
         page.Heading("By position");
         page.Paragraph("The same effects, position by position: how much the metric would rise if the clean "
-            + "values took the place of the corrupted ones there alone. Those of a node add up to its effect.");
+            + "values took the place of the corrupted ones there alone. Those of a node add up to its "
+            + "effect.");
         page.Figure(Map("Effect of the stream into each block", "layer",
             found.Streams.Select(s => ($"layer {s.Layer}", s.Position, s.Effect)), found.Texts),
             "All that was written into the stream before the block, together.");

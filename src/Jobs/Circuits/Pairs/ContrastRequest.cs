@@ -157,7 +157,7 @@ public sealed record ContrastData(string Folder, string? File, ModelConfig Confi
     internal MetricKind UsualMetric()
         => HaveWrong() ? MetricKind.LogitDifference : MetricKind.LogProbability;
 
-    /// <summary>Checks that the clean prompts have one length, as means over pairs by position need it.</summary>
+    /// <summary>Checks that the clean prompts have one length, as means by position need it.</summary>
     /// <param name="fromEnd">Option that counts positions from the end.</param>
     /// <param name="without">What needs no positions.</param>
     /// <exception cref="UserException">Two differ in length.</exception>
