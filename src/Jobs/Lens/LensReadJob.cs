@@ -87,7 +87,7 @@ public static class LensReadJob
         if (places[0].Source.LearnsRemovals)
             context.Remark?.Invoke("this lens says what the removal of a head changes; the sum of its heads "
                 + "is no prediction");
-        IReadOnlyList<Edit> edits = prompt.ReadEdits(options.Edit, context);
+        IReadOnlyList<Edit> edits = prompt.ReadEdits(options.Edit, context, oneByOne: true);
         string? page = options.Out;
         if (page is not null && rows.Length > 1)
             throw new UserException($"{rows.Length} prompts; expected one for the page of "

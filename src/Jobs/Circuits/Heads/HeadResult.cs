@@ -81,7 +81,8 @@ public sealed record HeadResult
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public HeadResult? Other { get; init; }
 
-    /// <summary>Of the scores of attention the one that differs most there.</summary>
+    /// <summary>Of the scores of attention the one that differs most there; null where none
+    /// differs.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public HeadChange? ChangedMost { get; init; }
 
