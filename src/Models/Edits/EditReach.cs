@@ -33,8 +33,8 @@ public static class EditReach
         ArgumentNullException.ThrowIfNull(edits);
         foreach (Edit edit in edits)
             if (edit.Rows is not null && lengths.Count > 1)
-                throw edit.Wrong($"rows are those of one batch, and here each of {lengths.Count} prompts runs "
-                    + "by itself; leave rows out, or give one prompt");
+                throw edit.Wrong($"rows are those of one batch, and here each of {lengths.Count} prompts "
+                    + "runs by itself; leave rows out, or give one prompt");
         Require(edits, lengths);
     }
 
