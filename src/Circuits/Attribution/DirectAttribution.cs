@@ -95,12 +95,14 @@ public sealed record DirectAttribution(double Logit, IReadOnlyList<LogitPart> Pa
                 new(LogitPartKind.Embed, null, null, FrozenHead.Product(At(Site.Embed), direction)),
             };
             if (model.Config.Architecture.Has(Role.PositionEmbedding))
-                parts.Add(new(LogitPartKind.PosEmbed, null, null, FrozenHead.Product(At(Site.PosEmbed), direction)));
+                parts.Add(new(LogitPartKind.PosEmbed, null, null,
+                    FrozenHead.Product(At(Site.PosEmbed), direction)));
             for (int l = 0; l < model.Config.Layers; l++)
             {
                 float[] heads = At(Site.Result(l));
                 for (int h = 0; h < H; h++)
-                    parts.Add(new(LogitPartKind.Head, l, h, FrozenHead.Product(heads.AsSpan(h * C, C), direction)));
+                    parts.Add(new(LogitPartKind.Head, l, h,
+                        FrozenHead.Product(heads.AsSpan(h * C, C), direction)));
                 parts.Add(new(LogitPartKind.AttnBias, l, null,
                     FrozenHead.Product(_weights.Layers[l].ProjBias.ToArray(), direction)));
                 double bias = FrozenHead.Product(_weights.Layers[l].MlpOutBias.ToArray(), direction);
@@ -121,7 +123,8 @@ public sealed record DirectAttribution(double Logit, IReadOnlyList<LogitPart> Pa
         IEnumerable<LogitPart> Neurons(int l, int count, double written, double[] direction)
         {
             float[] post = At(Site.MlpPost(l)), matrix = _weights.Layers[l].MlpOutWeight.ToArray();
-            double[] values = [.. post.Select((a, i) => a * FrozenHead.Product(matrix.AsSpan(i * C, C), direction))];
+            double[] values = [.. post.Select((a, i)
+                => a * FrozenHead.Product(matrix.AsSpan(i * C, C), direction))];
             int[] largest = [.. Enumerable.Range(0, values.Length)
                 .OrderByDescending(i => Math.Abs(values[i])).Take(count)];
             foreach (int i in largest)

@@ -12,8 +12,8 @@ public static class AgreementCheck
 {
     /// <summary>Runs the check on prompts.</summary>
     /// <param name="model">Model that runs the prompts.</param>
-    /// <param name="lenses">Names and sources of lenses that read heads, one or more; direct logit attribution is always
-    /// compared too.</param>
+    /// <param name="lenses">Names and sources of lenses that read heads, one or more; direct logit
+    /// attribution is always compared too.</param>
     /// <param name="layers">Layers whose heads are compared; every lens must have them.</param>
     /// <param name="rows">Token ids of the prompts; empty rows are left out.</param>
     /// <param name="options">Number of prompts, kind of removal and seed.</param>

@@ -42,7 +42,8 @@ public sealed class FrozenHead
         => _model.Weights.HeadBias is { } bias ? Difference(bias, 1, token, less)[0] : 0;
 
     /// <summary>
-    /// [C]: <c>d - mean d</c> for <c>d = g * w</c>: the product with a summand, divided by s, is what it adds.
+    /// [C]: <c>d - mean d</c> for <c>d = g * w</c>. Its product with a summand, divided by s, is what that
+    /// adds.
     /// </summary>
     /// <param name="unembedding">[C]: w, such as <see cref="Unembedding"/>.</param>
     public double[] Direction(IReadOnlyList<double> unembedding)

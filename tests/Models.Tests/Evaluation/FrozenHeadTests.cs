@@ -15,7 +15,8 @@ public sealed class FrozenHeadTests
     {
         var model = new LanguageModel(device, s_config with { TiedHead = false, HeadBias = headBias });
         foreach (ParameterSlice slice in model.Parameters.Slices)
-            model.Set[slice.Name].Upload(Numbers.Normal((int)slice.Offset + 1, (int)slice.Length, 0.3f, 0.7f));
+            model.Set[slice.Name].Upload(
+                Numbers.Normal((int)slice.Offset + 1, (int)slice.Length, 0.3f, 0.7f));
         return model;
     }
 
