@@ -85,6 +85,7 @@ static partial class CommandLine
             LandscapeCommand.Create(global),
             VerifyCommand.Create(global),
             ProfileCommand.Create(global),
+            ReplayCommand.Create(global),
             WeightsCommand.Create(global),
             ServeCommand.Create(global),
         };
