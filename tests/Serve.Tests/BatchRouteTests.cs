@@ -33,7 +33,8 @@ public sealed class BatchRouteTests
         Assert.That((string)last["response"]!["body"]!["echo"]!["prompt"]!, Is.EqualTo("zwölf"));
         Assert.That(last["error"], Is.Null);
         JsonNode[] errors = await Lines(server, batch["error_file_id"]!);
-        Assert.That(errors.Select(l => (int)l["line"]!).Order(), Is.EqualTo((int[])[2, 3, 5, 6, 7, 8, 9, 10, 11]));
+        Assert.That(errors.Select(l => (int)l["line"]!).Order(),
+            Is.EqualTo((int[])[2, 3, 5, 6, 7, 8, 9, 10, 11]));
         JsonNode user = errors.Single(l => (string?)l["custom_id"] == "b");
         Assert.That((int)user["response"]!["status_code"]!, Is.EqualTo(400));
         Assert.That((string)errors.Single(l => (int)l["line"]! == 5)["error"]!["message"]!,
@@ -46,7 +47,7 @@ public sealed class BatchRouteTests
     {
         using var folder = new ScratchFolder();
         var seen = new System.Collections.Concurrent.ConcurrentBag<int>();
-        string id, input = string.Join('\n', Enumerable.Range(0, 40).Select(i => Line($"c{i}", $$"""{"i":{{i}}}""")));
+        string id, input = Numbers(40);
         EchoEndpoint slow = new()
         {
             Before = async request =>
@@ -99,7 +100,7 @@ public sealed class BatchRouteTests
         };
         await using RunningServer server = await Start(folder, echo);
         string id = await Create(server,
-            string.Join('\n', Enumerable.Range(0, 10).Select(i => Line($"c{i}", $$"""{"i":{{i}}}"""))));
+            Numbers(10));
         await RunningServer.Until(() => answered == 3, "three lines");
         JsonNode asked = await RunningServer.Json(
             await server.Send(HttpMethod.Post, $"/v1/batches/{id}/cancel", null));
@@ -132,7 +133,7 @@ public sealed class BatchRouteTests
     {
         using var folder = new ScratchFolder();
         await using RunningServer server = await Start(folder, new EchoEndpoint());
-        string file = (string)(await RunningServer.Json(await FileRouteTests.Upload(server, "\n\n"u8.ToArray())))["id"]!;
+        string file = await FileRouteTests.IdOf(server, "\n\n"u8.ToArray());
         foreach ((string body, int status) in new[]
         {
             ("{}", 400), ($$"""{"endpoint":"/v1/chat","input_file_id":"{{file}}"}""", 400),
@@ -179,13 +180,15 @@ public sealed class BatchRouteTests
     static string Line(string id, string body)
         => $$"""{"custom_id":"{{id}}","method":"POST","url":"/v1/completions","body":{{body}}}""";
 
+    static string Numbers(int count) => string.Join('\n',
+        Enumerable.Range(0, count).Select(i => Line($"c{i}", $$"""{"i":{{i}}}""")));
+
     static Task<RunningServer> Start(ScratchFolder folder, IEndpoint endpoint)
         => RunningServer.Start(new ServerOptions { DataFolder = folder.Path }, null, endpoint);
 
     static async Task<string> Create(RunningServer server, string input)
     {
-        string file = (string)(await RunningServer.Json(
-            await FileRouteTests.Upload(server, Encoding.UTF8.GetBytes(input))))["id"]!;
+        string file = await FileRouteTests.IdOf(server, Encoding.UTF8.GetBytes(input));
         JsonNode batch = await RunningServer.Json(await server.Post("/v1/batches",
             $$"""{"endpoint":"/v1/completions","input_file_id":"{{file}}","completion_window":"24h"}"""));
         Assert.That(batch["owner"], Is.Null);
@@ -210,7 +213,7 @@ public sealed class BatchRouteTests
     static async Task<JsonNode[]> Lines(RunningServer server, JsonNode file)
     {
         using HttpResponseMessage content = await server.Get($"/v1/files/{(string)file!}/content");
-        return [.. (await content.Content.ReadAsStringAsync()).Split('\n', StringSplitOptions.RemoveEmptyEntries)
-            .Select(l => JsonNode.Parse(l)!)];
+        string text = await content.Content.ReadAsStringAsync();
+        return [.. text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => JsonNode.Parse(l)!)];
     }
 }

@@ -79,19 +79,20 @@ public sealed class FileRouteTests
             Assert.That((string)error["code"]!, Is.EqualTo((string)missing["code"]!));
         }
         await RunningServer.Error(await server.Send(HttpMethod.Delete, $"/v1/files/{id}", null, ben), 404);
-        Assert.That((await RunningServer.Json(await server.Get("/v1/files", ben)))["data"]!.AsArray(), Is.Empty);
+        JsonNode list = await RunningServer.Json(await server.Get("/v1/files", ben));
+        Assert.That(list["data"]!.AsArray(), Is.Empty);
         using HttpResponseMessage own = await server.Get($"/v1/files/{id}/content");
         Assert.That(await own.Content.ReadAsStringAsync(), Is.EqualTo("abc"));
     }
 
     [TestCase("../keys.json"), TestCase("..%2Fkeys.json"), TestCase("%2e%2e%2f%2e%2e%2fetc%2fpasswd"),
-        TestCase("file-../../../../../../../etc/passwd"), TestCase("file-%00"), TestCase("."), TestCase("%5c")]
+        TestCase("file-../../../../../../../etc/passwd"), TestCase("file-%00"), TestCase("."),
+        TestCase("%5c")]
     public async Task No_id_leads_out_of_the_store(string id)
     {
         using var folder = new ScratchFolder();
         await File.WriteAllTextAsync(folder.At("keys.json"), "secret");
         await using RunningServer server = await Start(folder);
-        using System.Net.Sockets.Socket raw = await server.Connect();
         foreach (string path in new[] { $"/v1/files/{id}/content", $"/v1/files/{id}" })
         {
             using System.Net.Sockets.Socket socket = await server.Connect();
@@ -172,6 +173,9 @@ public sealed class FileRouteTests
         await RunningServer.Error(await server.Get("/v1/files?limit=0"), 400);
         await RunningServer.Error(await server.Get("/v1/files?after=file-x"), 400);
     }
+
+    internal static async Task<string> IdOf(RunningServer server, byte[] content)
+        => (string)(await RunningServer.Json(await Upload(server, content)))["id"]!;
 
     internal static Task<HttpResponseMessage> Upload(
         RunningServer server, byte[] content, string name = "in.jsonl", string? key = null)

@@ -28,18 +28,20 @@ public sealed class JobRouteTests
     {
         using var folder = new ScratchFolder();
         await using RunningServer server = await Start(folder);
-        JsonNode job = await Over(server, await Create(server, """{"verb":"toy run","options":{"do":"work"}}"""));
+        JsonNode job = await Run(server, "work");
         Assert.That((string)job["state"]!, Is.EqualTo("completed"), job.ToJsonString());
         Assert.That((int)job["exit_code"]!, Is.Zero);
         Assert.That((string)job["log_tail"]!, Is.EqualTo("toy run --do=work --json\n"));
-        Assert.That(job.AsObject().Select(f => f.Key), Does.Not.Contain("arguments").And.Not.Contain("owner"));
+        Assert.That(job.AsObject().Select(f => f.Key),
+            Does.Not.Contain("arguments").And.Not.Contain("owner"));
         string path = $"/v1/headtap/jobs/{(string)job["id"]!}/artefacts";
         JsonNode list = await RunningServer.Json(await server.Get(path));
         Assert.That(list["data"]!.ToJsonString(), Is.EqualTo(
             """[{"path":"out/file.txt","bytes":5},{"path":"result.json","bytes":14}]"""));
         using HttpResponseMessage file = await server.Get(path + "/out/file.txt");
         Assert.That(await file.Content.ReadAsStringAsync(), Is.EqualTo("made\n"));
-        foreach (string wrong in new[] { "/out/link", "/..%2fjob.json", "/out/..%2f..%2fjob.json", "/none", "/out" })
+        foreach (string wrong in
+            new[] { "/out/link", "/..%2fjob.json", "/out/..%2f..%2fjob.json", "/none", "/out" })
         {
             using HttpResponseMessage refused = await server.Get(path + wrong);
             Assert.That((int)refused.StatusCode, Is.EqualTo(400).Or.EqualTo(404), wrong);
@@ -52,10 +54,10 @@ public sealed class JobRouteTests
     {
         using var folder = new ScratchFolder();
         await using RunningServer server = await Start(folder);
-        JsonNode job = await Over(server, await Create(server, """{"verb":"toy run","options":{"do":"fail"}}"""));
+        JsonNode job = await Run(server, "fail");
         Assert.That((string)job["state"]!, Is.EqualTo("failed"));
         Assert.That((string)job["error"]!, Is.EqualTo("--do is fail; expected better"));
-        job = await Over(server, await Create(server, """{"verb":"toy run","options":{"do":"defect"}}"""));
+        job = await Run(server, "defect");
         Assert.That((string)job["error"]!, Is.EqualTo("the verb ended with exit code 1"));
     }
 
@@ -123,7 +125,7 @@ public sealed class JobRouteTests
         using var folder = new ScratchFolder();
         Environment.SetEnvironmentVariable("HEADTAP_TEST_SECRET", "hush");
         await using RunningServer server = await Start(folder);
-        JsonNode job = await Over(server, await Create(server, """{"verb":"toy run","options":{"do":"env"}}"""));
+        JsonNode job = await Run(server, "env");
         using HttpResponseMessage result =
             await server.Get($"/v1/headtap/jobs/{(string)job["id"]!}/artefacts/result.json");
         Assert.That(await result.Content.ReadAsStringAsync(),
@@ -136,8 +138,9 @@ public sealed class JobRouteTests
         using var folder = new ScratchFolder();
         await using RunningServer server = await Start(folder);
         const string wait = """{"verb":"toy run","options":{"do":"wait"}}""";
-        string one = await Create(server, wait), two = await Create(server, wait), three = await Create(server, wait);
-        await RunningServer.Until(() => File.Exists(folder.At("data", "jobs", one, "work", "count")), "the job");
+        string one = await Create(server, wait), two = await Create(server, wait);
+        string three = await Create(server, wait);
+        await RunningServer.Until(() => File.Exists(Count(one)), "the job");
         JsonNode last = await RunningServer.Json(await server.Get($"/v1/headtap/jobs/{three}"));
         Assert.That((string)last["state"]!, Is.EqualTo("queued"));
         Assert.That((int)last["position"]!, Is.EqualTo(2));
@@ -151,9 +154,11 @@ public sealed class JobRouteTests
         Assert.That((int)first["exit_code"]!, Is.EqualTo(130));
         Assert.That(File.Exists(folder.At("data", "jobs", one, "work", "saved")), "it could save");
         Assert.That(File.Exists(folder.At("data", "jobs", two, "work", "count")), Is.False);
-        await RunningServer.Until(() => File.Exists(folder.At("data", "jobs", three, "work", "count")), "the third");
+        await RunningServer.Until(() => File.Exists(Count(three)), "the third");
         await RunningServer.Json(await server.Send(HttpMethod.Delete, $"/v1/headtap/jobs/{one}", null));
         Assert.That(Directory.Exists(folder.At("data", "jobs", one)), Is.False);
+
+        string Count(string id) => folder.At("data", "jobs", id, "work", "count");
     }
 
     [Test]
@@ -189,7 +194,8 @@ public sealed class JobRouteTests
             await RunningServer.Error(await server.Get($"/v1/headtap/jobs/{id}{path}", ben), 404);
             await RunningServer.Error(await server.Get($"/v1/headtap/jobs/{id}{path}", eve), 403);
         }
-        await RunningServer.Error(await server.Send(HttpMethod.Delete, $"/v1/headtap/jobs/{id}", null, ben), 404);
+        await RunningServer.Error(
+            await server.Send(HttpMethod.Delete, $"/v1/headtap/jobs/{id}", null, ben), 404);
         await RunningServer.Error(await server.Post("/v1/headtap/jobs",
             $$$"""{"verb":"toy run","options":{"in":"{{{id}}}/out/file.txt"}}""", ben), 404);
         Assert.That((await RunningServer.Json(await server.Get("/v1/headtap/jobs", ben)))["data"]!.AsArray(),
@@ -209,6 +215,9 @@ public sealed class JobRouteTests
 
     static async Task<string> Create(RunningServer server, string body)
         => (string)(await RunningServer.Json(await server.Post("/v1/headtap/jobs", body)))["id"]!;
+
+    static async Task<JsonNode> Run(RunningServer server, string what)
+        => await Over(server, await Create(server, $$$"""{"verb":"toy run","options":{"do":"{{{what}}}"}}"""));
 
     static async Task<JsonNode> Over(RunningServer server, string id)
     {

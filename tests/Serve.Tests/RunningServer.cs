@@ -115,7 +115,8 @@ sealed class RunningServer : IAsyncDisposable
         Assert.That((int)response.StatusCode, Is.EqualTo(status), text);
         JsonObject error = JsonNode.Parse(text)!["error"]!.AsObject();
         Assert.That(error.Select(e => e.Key), Is.EqualTo((string[])["message", "type", "param", "code"]));
-        Assert.That((string)error["message"]!, Is.Not.Empty.And.Not.Contains("\n").And.Not.Contains("   at "));
+        Assert.That((string)error["message"]!,
+            Is.Not.Empty.And.Not.Contains("\n").And.Not.Contains("   at "));
         return error;
     }
 
