@@ -217,7 +217,8 @@ public sealed class JobRouteTests
         => (string)(await RunningServer.Json(await server.Post("/v1/headtap/jobs", body)))["id"]!;
 
     static async Task<JsonNode> Run(RunningServer server, string what)
-        => await Over(server, await Create(server, $$$"""{"verb":"toy run","options":{"do":"{{{what}}}"}}"""));
+        => await Over(server,
+            await Create(server, $$$"""{"verb":"toy run","options":{"do":"{{{what}}}"}}"""));
 
     static async Task<JsonNode> Over(RunningServer server, string id)
     {
