@@ -11,12 +11,6 @@ namespace HeadTap.Bench;
 /// </summary>
 static class PatchBench
 {
-    static readonly (SiteKind Kind, PatchAxis Axis)[] s_grids =
-    [
-        (SiteKind.ResidPre, PatchAxis.Position), (SiteKind.AttnOut, PatchAxis.Position),
-        (SiteKind.Z, PatchAxis.Head),
-    ];
-
     const int Taken = 16;
 
     internal static int Run(string deviceName, int repeats)
@@ -30,8 +24,8 @@ static class PatchBench
         Console.WriteLine($"GPT-2 small's sizes, {HostThreadCount} threads, one pair, median of {repeats}");
         Console.WriteLine($"{"cells",-24} {"tokens",6} {"number",6} {"batched ms",10} {"one by one",11} "
             + $"{"times",6} {"arithmetic",10}");
-        foreach (int tokens in (int[])[16, 32])
-            foreach ((SiteKind kind, PatchAxis axis) in s_grids)
+        foreach (int tokens in PatchWork.Lengths)
+            foreach ((SiteKind kind, PatchAxis axis) in PatchWork.Grids)
                 Compare(model, kind, axis, tokens, repeats);
         return 0;
     }
@@ -41,12 +35,10 @@ static class PatchBench
     // One by one, some cells are run, spread over the layers, and their time counts for all.
     static void Compare(LanguageModel model, SiteKind kind, PatchAxis axis, int tokens, int repeats)
     {
-        int L = model.Config.Layers, V = model.Config.VocabSize;
-        var grid = new PatchGrid { Kind = kind, Axis = axis, Layers = [.. Enumerable.Range(0, L)] };
-        int[] clean = [.. Enumerable.Range(0, tokens).Select(i => 37 * i % V)];
-        int[] corrupt = [.. clean.Select((id, t) => t % 5 == 1 ? id + 1 : id)];
-        var metric = new AnswerMetric(MetricKind.LogitDifference, 11, 12);
-        var contrast = PatchContrast.Of(new ContrastPair(clean, corrupt, 11, 12));
+        PatchGrid grid = PatchWork.Grid(model.Config, kind, axis);
+        ContrastPair pair = PatchWork.Pair(model.Config, tokens);
+        AnswerMetric metric = PatchWork.Metric;
+        var contrast = PatchContrast.Of(pair);
         using var sweep = new PatchSweep(model, grid, tokens);
         using var session = new ModelSession(model, new SessionOptions
         {
@@ -56,7 +48,7 @@ static class PatchBench
         {
             MaxTokens = tokens, Record = [.. grid.Layers.Select(l => new Site(kind, l))],
         });
-        recording.Forward(new SequenceBatch([clean]));
+        recording.Forward(new SequenceBatch([pair.Clean]));
         Recording[] values = [.. grid.Layers.Select(l => recording.Recordings[new Site(kind, l)])];
         List<double> fast = [], slow = [];
         int number = 0;
@@ -71,7 +63,7 @@ static class PatchBench
             for (int i = r % (number / Taken); i < number; i += number / Taken, taken++)
             {
                 using (model.Attach(EditOf(kind, found.Cells[i], values)))
-                    session.Forward(new SequenceBatch([corrupt]));
+                    session.Forward(new SequenceBatch([pair.Corrupt!]));
                 double alone = metric.Value(session.Logits.ToArray());
                 if (alone != found.Values[i])
                     throw new InvalidOperationException($"{found.Cells[i]}: {alone}, {found.Values[i]}");

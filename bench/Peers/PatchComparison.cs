@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using HeadTap.Bench;
 using HeadTap.Circuits;
 using HeadTap.Models;
 using HeadTap.Runtime;
@@ -23,31 +24,27 @@ static class PatchComparison
         var peer = new TorchGpt2(model);
         Console.WriteLine($"{"cells, GPT-2 small",-24} {"tokens",6} {"cells",6} {"HeadTap ms",11} "
             + $"{"cell by cell",13} {"ratio",6} {"by layer",11} {"ratio",6}  spreads");
-        foreach (int tokens in (int[])[16, 32])
-            foreach ((SiteKind kind, PatchAxis axis) in ((SiteKind, PatchAxis)[])[
-                (SiteKind.ResidPre, PatchAxis.Position), (SiteKind.AttnOut, PatchAxis.Position),
-                (SiteKind.Z, PatchAxis.Head)])
+        foreach (int tokens in PatchWork.Lengths)
+            foreach ((SiteKind kind, PatchAxis axis) in PatchWork.Grids)
                 Compare(model, peer, kind, axis, tokens, repeats);
     }
 
     static void Compare(
         LanguageModel model, TorchGpt2 peer, SiteKind kind, PatchAxis axis, int tokens, int repeats)
     {
-        int L = model.Config.Layers, V = model.Config.VocabSize;
-        var grid = new PatchGrid { Kind = kind, Axis = axis, Layers = [.. Enumerable.Range(0, L)] };
-        int[] clean = [.. Enumerable.Range(0, tokens).Select(i => 37 * i % V)];
-        int[] corrupt = [.. clean.Select((id, t) => t % 5 == 1 ? id + 1 : id)];
-        var metric = new AnswerMetric(MetricKind.LogitDifference, 11, 12);
-        var contrast = PatchContrast.Of(new ContrastPair(clean, corrupt, 11, 12));
+        int L = model.Config.Layers;
+        PatchGrid grid = PatchWork.Grid(model.Config, kind, axis);
+        ContrastPair pair = PatchWork.Pair(model.Config, tokens);
+        var contrast = PatchContrast.Of(pair);
         using var sweep = new PatchSweep(model, grid, tokens);
         int each = axis == PatchAxis.Head ? model.Config.Heads : tokens, cells = L * each;
-        using torch.Tensor one = torch.tensor([.. corrupt.Select(t => (long)t)]).reshape(1, tokens),
+        using torch.Tensor one = torch.tensor([.. pair.Corrupt!.Select(t => (long)t)]).reshape(1, tokens),
             rows = one.repeat(each, 1);
         var (ours, alone, together) = (new double[repeats], new double[repeats], new double[repeats]);
         for (int r = -1; r < repeats; r++)
         {
             Thread.Sleep(20); // PyTorch's workers spin for a while after their last product
-            double mine = Time(() => sweep.Run(contrast, metric));
+            double mine = Time(() => sweep.Run(contrast, PatchWork.Metric));
             double single = Time(() => Passes(peer, one, cells / CellsSkipped)) * CellsSkipped;
             double layers = Time(() => Passes(peer, rows, L / LayersSkipped)) * LayersSkipped;
             if (r >= 0) // the first warms up

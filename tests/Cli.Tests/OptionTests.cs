@@ -24,6 +24,25 @@ public sealed class OptionTests
             Generate("--top-p", "0.9", "--seed", "4")));
     }
 
+    // An option that takes a word took the name of the next option for it.
+    [TestCase("--bos", "lens", "train", "--model", "M", "--ablation", "--bos", "--out", "never")]
+    [TestCase("--out", "lens", "train", "--model", "M", "--ablation", "--out", "never")]
+    [TestCase("--seed", "lens", "eval", "--model", "M", "--lens", "--seed", "1")]
+    [TestCase("--json", "patch", "--model", "M", "--at", "--json")]
+    [TestCase("--by", "attribute", "--clean", "a", "--metric", "--by", "position")]
+    public void A_value_that_was_left_out_is_missed(string next, params string[] line)
+        => Assert.That(Headtap.Refused(line), Does.EndWith($" has no value, and {next} is the next option; "
+            + $"expected a value, or {line[Array.IndexOf(line, next) - 1]}={next} if it is meant as one\n"));
+
+    [Test]
+    public void A_value_may_look_like_an_option()
+    {
+        string Ids(params string[] text) => Headtap.Done(["tokenize", "--model", TinyModel.Folder, "--json",
+            .. text]).Json["pieces"]!.AsArray().Aggregate("", (all, piece) => all + (string)piece!);
+        Assert.That(Ids("--text=--bos"), Is.EqualTo("--bos"));
+        Assert.That(Ids("--text", "--strange"), Is.EqualTo("--strange"), "no option of this verb");
+    }
+
     [Test]
     public void A_sweep_injects_at_every_position_unless_told_otherwise()
     {

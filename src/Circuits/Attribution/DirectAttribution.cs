@@ -5,16 +5,9 @@ namespace HeadTap.Circuits;
 
 /// <summary>
 /// Direct logit attribution: a logit after a prompt as the sum of what embedding, heads, feed-forward blocks
-/// and biases add to it (nostalgebraist 2020; Elhage et al. 2021, "A mathematical framework for transformer
-/// circuits").
+/// and biases add to it, with the final LayerNorm's scale frozen (<see cref="FrozenHead"/>). Nothing is
+/// centred over the vocabulary, so the parts sum to the logit.
 /// </summary>
-/// <remarks>
-/// With the final LayerNorm's scale s frozen, the logit is linear in the stream x = sum of r:
-/// <c>logit[v] = sum_r ((r - mean r) / s * g) w_v + b w_v + b_U[v]</c>, w_v the unembedding of v, g and b
-/// gain and shift of the final LayerNorm. Because <c>&lt;r - mean r, d&gt; = &lt;r, d - mean d&gt;</c>, each
-/// part is one product with one direction. Sums are float64; nothing is centred over the vocabulary, so the
-/// parts sum to the logit.
-/// </remarks>
 /// <param name="Logit">The model's own logit of the answer, less that of the wrong answer if there is
 /// one.</param>
 /// <param name="Parts">Summands, in the order of the forward pass.</param>
@@ -90,37 +83,39 @@ public sealed record DirectAttribution(double Logit, IReadOnlyList<LogitPart> Pa
     sealed class Splitting(LanguageModel model, ModelSession session, int position, int answer, int? wrong)
     {
         readonly NamedWeights<Tensor> _weights = model.Weights;
+        readonly FrozenHead _head = new(model);
         readonly int C = model.Config.Width, H = model.Config.Heads;
 
         internal IReadOnlyList<LogitPart> Parts((int Layer, int Count)? neurons)
         {
-            double[] unembed = Unembedding(); // [C]
+            double[] unembed = _head.Unembedding(answer, wrong); // [C]
             double[] direction = Direction(unembed);
             var parts = new List<LogitPart>
             {
-                new(LogitPartKind.Embed, null, null, Dot(At(Site.Embed), direction)),
+                new(LogitPartKind.Embed, null, null, FrozenHead.Product(At(Site.Embed), direction)),
             };
             if (model.Config.Architecture.Has(Role.PositionEmbedding))
-                parts.Add(new(LogitPartKind.PosEmbed, null, null, Dot(At(Site.PosEmbed), direction)));
+                parts.Add(new(LogitPartKind.PosEmbed, null, null,
+                    FrozenHead.Product(At(Site.PosEmbed), direction)));
             for (int l = 0; l < model.Config.Layers; l++)
             {
                 float[] heads = At(Site.Result(l));
                 for (int h = 0; h < H; h++)
-                    parts.Add(new(LogitPartKind.Head, l, h, Dot(heads.AsSpan(h * C, C), direction)));
+                    parts.Add(new(LogitPartKind.Head, l, h,
+                        FrozenHead.Product(heads.AsSpan(h * C, C), direction)));
                 parts.Add(new(LogitPartKind.AttnBias, l, null,
-                    Dot(_weights.Layers[l].ProjBias.ToArray(), direction)));
-                double bias = Dot(_weights.Layers[l].MlpOutBias.ToArray(), direction);
-                double written = Dot(At(Site.MlpOut(l)), direction) - bias;
+                    FrozenHead.Product(_weights.Layers[l].ProjBias.ToArray(), direction)));
+                double bias = FrozenHead.Product(_weights.Layers[l].MlpOutBias.ToArray(), direction);
+                double written = FrozenHead.Product(At(Site.MlpOut(l)), direction) - bias;
                 if (neurons?.Layer == l)
                     parts.AddRange(Neurons(l, neurons.Value.Count, written, direction));
                 else
                     parts.Add(new(LogitPartKind.Mlp, l, null, written));
                 parts.Add(new(LogitPartKind.MlpBias, l, null, bias));
             }
-            parts.Add(new(LogitPartKind.FinalNormBias, null, null,
-                Dot(_weights.FinalNormBias.ToArray(), unembed)));
-            if (_weights.HeadBias is { } headBias)
-                parts.Add(new(LogitPartKind.UnembedBias, null, null, Difference(headBias, 1)[0]));
+            parts.Add(new(LogitPartKind.FinalNormBias, null, null, _head.Shift(unembed)));
+            if (_weights.HeadBias is not null)
+                parts.Add(new(LogitPartKind.UnembedBias, null, null, _head.Bias(answer, wrong)));
             return parts;
         }
 
@@ -128,7 +123,8 @@ public sealed record DirectAttribution(double Logit, IReadOnlyList<LogitPart> Pa
         IEnumerable<LogitPart> Neurons(int l, int count, double written, double[] direction)
         {
             float[] post = At(Site.MlpPost(l)), matrix = _weights.Layers[l].MlpOutWeight.ToArray();
-            double[] values = [.. post.Select((a, i) => a * Dot(matrix.AsSpan(i * C, C), direction))];
+            double[] values = [.. post.Select((a, i)
+                => a * FrozenHead.Product(matrix.AsSpan(i * C, C), direction))];
             int[] largest = [.. Enumerable.Range(0, values.Length)
                 .OrderByDescending(i => Math.Abs(values[i])).Take(count)];
             foreach (int i in largest)
@@ -138,24 +134,11 @@ public sealed record DirectAttribution(double Logit, IReadOnlyList<LogitPart> Pa
                     written - largest.Sum(i => values[i]));
         }
 
-        double[] Unembedding() => Difference(_weights.Head, C);
-
-        // The answer's row of a table less the wrong answer's.
-        double[] Difference(Tensor table, int width)
+        // By which a summand's product is what it adds.
+        double[] Direction(double[] unembedding)
         {
-            float[] right = table.Slice("answer", (long)answer * width, width).ToArray();
-            float[]? other = wrong is { } w ? table.Slice("wrong", (long)w * width, width).ToArray() : null;
-            return [.. right.Select((v, c) => v - (double)(other?[c] ?? 0))];
-        }
-
-        // (d - mean d) / s for d = g * unembedding.
-        double[] Direction(double[] unembed)
-        {
-            float[] gain = _weights.FinalNormWeight.ToArray();
             double scale = session.Recordings[Site.LnFinalScale].ToArray()[position];
-            double[] d = [.. unembed.Select((u, c) => u * gain[c])];
-            double mean = d.Average();
-            return [.. d.Select(v => (v - mean) / scale)];
+            return [.. _head.Direction(unembedding).Select(v => v / scale)];
         }
 
         float[] At(Site site)
@@ -164,13 +147,5 @@ public sealed record DirectAttribution(double Logit, IReadOnlyList<LogitPart> Pa
             int width = all.Length / (position + 1); // the position is the last
             return all[(position * width)..];
         }
-    }
-
-    static double Dot(ReadOnlySpan<float> r, double[] direction)
-    {
-        double sum = 0;
-        for (int c = 0; c < direction.Length; c++)
-            sum += r[c] * direction[c];
-        return sum;
     }
 }

@@ -8,7 +8,8 @@ namespace HeadTap.Circuits;
 /// pass in place of one pass for each edge.
 /// </summary>
 /// <remarks>
-/// Node u: <c>(a_clean[u] - a_corrupt[u]) . d metric / d a[u]</c> (Nanda 2023). Edge u to v:
+/// Node u: <c>(a_clean[u] - a_corrupt[u]) . d metric / d a[u]</c> (Nanda 2023), a sum over positions whose
+/// summands are the effects by position; the stream into a block likewise. Edge u to v:
 /// <c>(a_clean[u] - a_corrupt[u]) . d metric / d (stream as v alone reads it)</c> (EAP: Syed et al. 2023,
 /// arXiv 2310.10348), the readers of a head being its queries, keys and values. With 0 steps gradients are
 /// those of the corrupted run. With M steps they are means over M runs whose embeddings lie on the line from
@@ -67,17 +68,25 @@ public sealed class EdgeAttribution : IDisposable
     public PairAttribution Of(PairRun run, CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(run);
-        double[] nodes = new double[_graph.Writers.Count], edges = new double[_graph.Edges];
+        double[] edges = new double[_graph.Edges];
+        double[][] nodes = Empty(_graph.Writers.Count), streams = Empty(_model.Config.Layers);
         using var readers = new ReaderGradients(_model, _graph, run, _rows);
         foreach (double[] points in _points.Chunk(_rows))
         {
             cancel.ThrowIfCancellationRequested();
             Descend(run, points);
-            AddNodes(run, points.Length, nodes);
+            AddEffects(run, points.Length, nodes, streams);
             readers.AddTo(edges, _session, points.Length);
         }
-        return new PairAttribution([.. nodes.Select(v => v / _points.Length)],
-            [.. edges.Select(v => v / _points.Length)], run.Clean, run.Corrupt);
+        nodes = [.. nodes.Select(Mean)];
+        return new PairAttribution([.. nodes.Select(effects => effects.Sum())], Mean(edges), run.Clean,
+            run.Corrupt)
+        {
+            NodesByPosition = nodes, StreamsByPosition = [.. streams.Select(Mean)],
+        };
+
+        double[][] Empty(int rows) => [.. Enumerable.Range(0, rows).Select(_ => new double[run.Length])];
+        double[] Mean(double[] sums) => [.. sums.Select(v => v / _points.Length)];
     }
 
     /// <inheritdoc/>
@@ -107,28 +116,36 @@ public sealed class EdgeAttribution : IDisposable
         _gradient.Descend(_session, rows, run.Metric);
     }
 
-    // All heads of a block write into the stream after its attention, so they share its gradient.
-    void AddNodes(PairRun run, int rows, double[] nodes)
+    // All heads of a block write into the stream after its attention, so they share its gradient; the stream
+    // into a block has that of the block below's writers.
+    void AddEffects(PairRun run, int rows, double[][] nodes, double[][] streams)
     {
-        Add(Site.Embed, [0]);
-        for (int l = 0; l < _model.Config.Layers; l++)
+        int L = _model.Config.Layers;
+        Add(Site.Embed, Node(0), Stream(0));
+        for (int l = 0; l < L; l++)
         {
             Add(Site.ResidMid(l), [.. Enumerable.Range(0, _model.Config.Heads)
-                .Select(h => _graph.HeadWriter(l, h))]);
-            Add(Site.ResidPost(l), [_graph.MlpWriter(l)]);
+                .Select(h => Node(_graph.HeadWriter(l, h)))]);
+            Add(Site.ResidPost(l), [Node(_graph.MlpWriter(l)), .. l + 1 < L ? [Stream(l + 1)]
+                : ((float[], double[])[])[]]);
         }
 
-        void Add(Site stream, int[] writers)
+        (float[], double[]) Node(int writer) => (run.Differences[writer], nodes[writer]);
+
+        (float[], double[]) Stream(int layer) => (run.StreamDifferences[layer], streams[layer]);
+
+        void Add(Site site, params ReadOnlySpan<(float[] Change, double[] Effects)> parts)
         {
-            float[] gradient = _session.SiteGradients[stream].ToArray();
-            int size = gradient.Length / rows;
-            foreach (int writer in writers)
+            float[] gradient = _session.SiteGradients[site].ToArray();
+            int size = gradient.Length / rows, C = _model.Config.Width;
+            foreach ((float[] change, double[] effects) in parts)
                 for (int b = 0; b < rows; b++)
-                    nodes[writer] += Dot(run.Differences[writer], gradient.AsSpan(b * size, size));
+                    for (int t = 0; t < effects.Length; t++)
+                        effects[t] += Dot(change.AsSpan(t * C, C), gradient.AsSpan(b * size + t * C, C));
         }
     }
 
-    static double Dot(float[] a, ReadOnlySpan<float> b)
+    static double Dot(ReadOnlySpan<float> a, ReadOnlySpan<float> b)
     {
         double sum = 0;
         for (int i = 0; i < a.Length; i++)

@@ -32,6 +32,9 @@ public sealed class PairRun
     /// <summary>[L][T C]: the corrupted run's stream into each block.</summary>
     internal float[][] StreamPre { get; init; } = [];
 
+    /// <summary>[L][T C]: the clean run's stream into each block less the corrupted one's.</summary>
+    internal float[][] StreamDifferences { get; init; } = [];
+
     /// <summary>[L][T C]: the corrupted run's stream after each block's attention.</summary>
     internal float[][] StreamMid { get; init; } = [];
 

@@ -51,8 +51,9 @@ public sealed class PairRunner : IDisposable
         return new PairRun(pair, metric, metric.Value(logits.AsSpan(0, V)), metric.Value(logits.AsSpan(V)))
         {
             Corrupted = [.. written.Select(w => w.corrupted)],
-            Differences = [.. written.Select(w => w.clean.Zip(w.corrupted, (a, b) => a - b).ToArray())],
+            Differences = [.. written.Select(Difference)],
             StreamPre = [.. Enumerable.Range(0, L).Select(l => Rows(Site.ResidPre(l)).Corrupt)],
+            StreamDifferences = [.. Enumerable.Range(0, L).Select(l => Difference(Rows(Site.ResidPre(l))))],
             StreamMid = [.. Enumerable.Range(0, L).Select(l => Rows(Site.ResidMid(l)).Corrupt)],
             StreamEnd = Rows(Site.ResidPost(L - 1)).Corrupt,
             CleanZ = [.. Enumerable.Range(0, L).Select(l => Rows(Site.Z(l)).Clean)],
@@ -62,6 +63,9 @@ public sealed class PairRunner : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _session.Dispose();
+
+    static float[] Difference((float[] Clean, float[] Corrupt) rows)
+        => [.. rows.Clean.Zip(rows.Corrupt, (a, b) => a - b)];
 
     // [T C] of both runs for each writer.
     IEnumerable<(float[] Clean, float[] Corrupt)> Written(int T)

@@ -10,7 +10,7 @@ namespace HeadTap.Circuits;
 /// <see cref="QkDistanceVariance"/> and <see cref="InductionScore"/>. The shares are those of
 /// TransformerLens' head detector: the part of all attention that lies where a head of that kind would look.
 /// </remarks>
-public sealed record HeadScores
+public record HeadScores
 {
     /// <summary>Layer, from 0.</summary>
     public required int Layer { get; init; }

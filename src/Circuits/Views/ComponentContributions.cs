@@ -35,11 +35,8 @@ public readonly record struct Component(ComponentKind Kind, int Layer = 0, int H
 /// What every component adds to the logits of chosen tokens, at every position of a prompt.
 /// </summary>
 /// <remarks>
-/// For a frozen scale s of the final LayerNorm the logit is linear in the stream x:
-/// <c>logit[k] = sum_c (x[c] - mean x) / s g[c] U[k, c] + b . U[k] = x . w_k + const</c> with
-/// <c>w_k = (u - mean u) / s, u[c] = g[c] U[k, c]</c>. x is the sum of what the components write, so their
-/// contributions add up to the logit (Elhage et al. 2021, "A Mathematical Framework for Transformer
-/// Circuits").
+/// The stream is the sum of what the components write, and with the scale of the final LayerNorm frozen a
+/// logit is linear in it (<see cref="FrozenHead"/>), so their contributions add up to the logit.
 /// </remarks>
 /// <param name="Components">[P]: the summands, in the order of a forward pass.</param>
 /// <param name="Tokens">[K]: the chosen tokens.</param>
@@ -92,7 +89,10 @@ public sealed record ComponentContributions(
         IReadOnlyList<Component> components = Of(config);
         float[] scale = recorded[new Site(SiteKind.LnFinalScale)].ToArray();
         int T = scale.Length, P = components.Count, K = tokens.Count, C = config.Width;
-        (double[][] directions, double[] constants) = Directions(model, tokens);
+        var head = new FrozenHead(model);
+        double[][] unembeddings = [.. tokens.Select(token => head.Unembedding(token))];
+        double[][] directions = [.. unembeddings.Select(head.Direction)];
+        double[] constants = [.. tokens.Select((token, k) => head.Shift(unembeddings[k]) + head.Bias(token))];
         var values = new double[T * P * K];
         for (int p = 0; p < P; p++)
         {
@@ -105,31 +105,9 @@ public sealed record ComponentContributions(
             (float[] rows, double[][] along, int width, int first, int stride) =
                 Summand(model, recorded, part, directions);
             Each(T, K, (t, k) => values[(t * P + p) * K + k] =
-                Dot(rows.AsSpan(t * stride + first, width), along[k]) / scale[t]);
+                FrozenHead.Product(rows.AsSpan(t * stride + first, width), along[k]) / scale[t]);
         }
         return new ComponentContributions(components, tokens, values);
-    }
-
-    // [K] of [C]: g U[k] less its mean, so that the LayerNorm's own centring is in it; and b . U[k].
-    static (double[][] Directions, double[] Constants) Directions(
-        LanguageModel model, IReadOnlyList<int> tokens)
-    {
-        int C = model.Config.Width;
-        float[] gain = model.Weights.FinalNormWeight.ToArray();
-        float[] shift = model.Weights.FinalNormBias.ToArray();
-        float[]? headBias = model.Weights.HeadBias?.ToArray();
-        var directions = new double[tokens.Count][];
-        var constants = new double[tokens.Count];
-        for (int k = 0; k < tokens.Count; k++)
-        {
-            float[] row = new float[C];
-            model.Weights.Head.SliceRows(tokens[k], 1).Download(row);
-            double[] u = [.. row.Select((x, c) => (double)x * gain[c])];
-            double mean = u.Average();
-            directions[k] = [.. u.Select(x => x - mean)];
-            constants[k] = Dot(row, [.. shift.Select(x => (double)x)]) + (headBias?[tokens[k]] ?? 0);
-        }
-        return (directions, constants);
     }
 
     // The recorded rows that hold a component's output, and the directions to take their products with. A
@@ -143,7 +121,7 @@ public sealed record ComponentContributions(
             float[] projection = new float[D * C];
             model.Weights.Layers[part.Layer].ProjWeight.SliceRows(part.Head * D, D).Download(projection);
             double[][] through = [.. directions.Select(w => (double[])[.. Enumerable.Range(0, D)
-                .Select(d => Dot(projection.AsSpan(d * C, C), w))])];
+                .Select(d => FrozenHead.Product(projection.AsSpan(d * C, C), w))])];
             return (recorded[new Site(SiteKind.Z, part.Layer)].ToArray(), through, D, part.Head * D, C);
         }
         if (part.Kind == ComponentKind.AttentionBias)
@@ -162,13 +140,5 @@ public sealed record ComponentContributions(
         for (int t = 0; t < T; t++)
             for (int k = 0; k < K; k++)
                 run(t, k);
-    }
-
-    static double Dot(ReadOnlySpan<float> x, double[] w)
-    {
-        double sum = 0;
-        for (int i = 0; i < x.Length; i++)
-            sum += x[i] * w[i];
-        return sum;
     }
 }

@@ -67,6 +67,18 @@ sealed class ServeCommand
     readonly Option<int> _jobs =
         GlobalOptions.Number("--jobs", 1, "jobs that run at once; 0 for a server without jobs");
 
+    readonly Option<int> _texts =
+        GlobalOptions.Number("--texts", 16, "texts that a model continues at once");
+
+    readonly Option<int> _passTokens = GlobalOptions.Number(
+        "--pass-tokens", 256, "tokens of a pass; a longer prompt is read in pieces");
+
+    readonly Option<int> _queue =
+        GlobalOptions.Number("--queue", 256, "requests that may wait for a model; more are told 429");
+
+    readonly Option<int> _prefix = GlobalOptions.Number(
+        "--prefix-mib", 256, "memory for beginnings of prompts that may come again, in MiB; 0 for none");
+
     internal static Command Create(GlobalOptions global) => new ServeCommand().Of(global);
 
     Command Of(GlobalOptions global)
@@ -74,7 +86,7 @@ sealed class ServeCommand
         var command = new Command("serve", "Serve models over HTTP, until it is told to stop")
         {
             _model, _listen, _port, _ready, _keys, _data, _audit, _logPrompts, _requests, _tokens,
-            _connections, _body, _grace, _jobs,
+            _connections, _body, _grace, _jobs, _texts, _passTokens, _queue, _prefix,
         };
         command.Subcommands.Add(ServeKeyCommand.Create(global));
         command.SetAction(parsed => Run(global.Of(parsed), parsed));
@@ -89,6 +101,13 @@ sealed class ServeCommand
             Model = parsed.GetValue(_model)!,
             Listen = parsed.GetValue(_listen)!,
             Port = parsed.GetValue(_port),
+            Sizes = new WorkerOptions
+            {
+                Rows = Bounded(parsed, _texts, 1, 1024),
+                PassTokens = Bounded(parsed, _passTokens, 1, 65536),
+                MostWaiting = Bounded(parsed, _queue, 1, 1_000_000),
+                PrefixBytes = (long)Bounded(parsed, _prefix, 0, 1 << 20) << 20,
+            },
             Server = new ServerOptions
             {
                 ReadyFile = parsed.GetValue(_ready),

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using System.CommandLine.Parsing;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using HeadTap.Runtime;
@@ -20,6 +21,8 @@ static partial class CommandLine
         RootCommand root = Root(terminal, cancel);
         // No response files: an argument that begins with @ is plain text.
         ParseResult parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        if (Swallowed(args, parsed) is { } lost)
+            return Refuse(terminal, lost);
         if (parsed.Errors.Count > 0)
             return Refuse(terminal, Sentence(parsed));
         if (PathCheck.Wrong(parsed) is { } wrong)
@@ -82,6 +85,7 @@ static partial class CommandLine
             LandscapeCommand.Create(global),
             VerifyCommand.Create(global),
             ProfileCommand.Create(global),
+            ReplayCommand.Create(global),
             WeightsCommand.Create(global),
             ServeCommand.Create(global),
         };
@@ -122,6 +126,20 @@ static partial class CommandLine
         string hint = error is null ? "" : NearestName.Hint(unknown!, Known(parsed.CommandResult.Command,
             unknown!.StartsWith('-')));
         return $"{Plain((error ?? parsed.Errors[0].Message).TrimEnd('.'))}{hint}; see headtap {verb}--help";
+    }
+
+    // The parser takes "--ablation --out" as the value "--out" of --ablation.
+    static string? Swallowed(IReadOnlyList<string> args, ParseResult parsed)
+    {
+        HashSet<string> known = [.. Known(parsed.CommandResult.Command, true)];
+        string[] takers = [.. parsed.CommandResult.Children.OfType<OptionResult>()
+            .Where(o => o.Tokens.Any(t => known.Contains(t.Value)) && o.IdentifierToken is not null)
+            .Select(o => o.IdentifierToken!.Value)];
+        for (int i = 0; i + 1 < args.Count && args[i] != "--"; i++)
+            if (takers.Contains(args[i]) && known.Contains(args[i + 1]))
+                return $"{args[i]} has no value, and {args[i + 1]} is the next option; expected a value, or "
+                    + $"{args[i]}={args[i + 1]} if it is meant as one";
+        return null;
     }
 
     // The parser names types of C#: as expected type 'System.Nullable`1[System.UInt64]'.

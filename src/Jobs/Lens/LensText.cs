@@ -44,6 +44,17 @@ public sealed class LensText(ByteBpeTokenizer? tokenizer)
     internal static string Line(LensSource source, string name) => source.Facts is { } facts
         ? $"{Kind(facts.Lens)}, {name}" : "the model's own unembedding (logit lens)";
 
+    /// <summary>Says of a lens that learned removals what it is no prediction of.</summary>
+    /// <param name="source">Source of the lens; nothing is said of others.</param>
+    /// <param name="context">Gets the remark.</param>
+    /// <param name="so">What follows for this verb; empty for nothing.</param>
+    internal static void RemarkOnRemovals(LensSource source, JobContext context, string so = "")
+    {
+        if (source.LearnsRemovals)
+            context.Remark?.Invoke("this lens says what the removal of a head changes; the sum of its heads "
+                + $"is no prediction{so}");
+    }
+
     /// <summary>Returns a kind's name in options.</summary>
     internal static string Word(LensKind kind)
         => kind == LensKind.LowRank ? "low-rank" : kind.ToString().ToLowerInvariant();

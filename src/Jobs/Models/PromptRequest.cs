@@ -92,15 +92,19 @@ public sealed record Prompt(
     /// or step that this pass has not is an error.</param>
     /// <param name="processed">Whether the job runs weights rewritten as TransformerLens does; null for a job
     /// that has no such option.</param>
+    /// <param name="oneByOne">Whether each prompt runs by itself, so that no edit can name rows.</param>
     /// <exception cref="UserException">The file cannot be read, or an edit does not fit the prompts or the
     /// model.</exception>
     public IReadOnlyList<Edit> ReadEdits(
-        string? file, JobContext? context = null, bool generates = false, bool? processed = null)
+        string? file, JobContext? context = null, bool generates = false, bool? processed = null,
+        bool oneByOne = false)
     {
         IReadOnlyList<Edit> edits = JobEdits.Read(file, Folder, Config, Tokenizer, context, processed);
         foreach (Edit edit in edits)
             edit.ValidateRows(Rows.B);
-        if (!generates)
+        if (oneByOne)
+            EditReach.RequireOneByOne(edits, Rows.Lengths);
+        else if (!generates)
             EditReach.Require(edits, Rows.Lengths);
         return edits;
     }

@@ -1,5 +1,7 @@
 // Key/value cache on the host; formulas and shapes as in AttentionCacheKernels.
 
+using System.Runtime.CompilerServices;
+
 namespace HeadTap.Kernels;
 
 /// <summary>Key/value cache on the host: fill it, append to it, attend over it.</summary>
@@ -48,8 +50,39 @@ public static unsafe class AttentionCacheHost
         => HostSimd.Ranges((long)B * H, HeadsPerItem(positions, B, D),
             new Heads(qkv, positions, kCache, null, null, pattern, H, D, capacity, scale));
 
+    /// <summary>
+    /// Writes p = exp(s - max s), where s = scale * &lt;q, k[j]&gt;, and returns the sum of p; 0 without
+    /// keys.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static float Weights<TWidth, TVector>(
+        float* q, float* k, float* p, int keys, int D, float scale)
+        where TVector : struct
+        where TWidth : struct, ISimd<TVector>
+    {
+        if (keys <= 0)
+            return 0f;
+        for (int j = 0; j < keys; j++)
+            p[j] = scale * HostRows.Dot<TWidth, TVector>(q, k + (long)j * D, D);
+        return HostRows.Exp<TWidth, TVector>(p, HostRows.Max<TWidth, TVector>(p, keys), p, keys);
+    }
+
+    /// <summary>Writes the mean of the values, weighted by p, whose sum is given; zeros without
+    /// keys.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static void Mix<TWidth, TVector>(float* p, float sum, float* v, float* to, int keys, int D)
+        where TVector : struct
+        where TWidth : struct, ISimd<TVector>
+    {
+        new Span<float>(to, D).Clear();
+        for (int j = 0; j < keys; j++)
+            HostRows.AddScaled<TWidth, TVector>(p[j], v + (long)j * D, to, D);
+        if (keys > 0)
+            HostRows.Scale<TWidth, TVector>(1f / sum, to, D);
+    }
+
     // Handing one head over a few keys to another thread costs more than computing it.
-    static long HeadsPerItem(int* positions, int B, int D)
+    internal static long HeadsPerItem(int* positions, int B, int D)
     {
         long keys = 1;
         for (int b = 0; b < B; b++)
@@ -57,7 +90,7 @@ public static unsafe class AttentionCacheHost
         return Math.Max(1, FloatsPerItem / (keys * D));
     }
 
-    static void CopyToken(float* k, float* toK, float* toV, int C, int D)
+    internal static void CopyToken(float* k, float* toK, float* toV, int C, int D)
     {
         new Span<float>(k, D).CopyTo(new Span<float>(toK, D));
         new Span<float>(k + C, D).CopyTo(new Span<float>(toV, D));
@@ -77,13 +110,7 @@ public static unsafe class AttentionCacheHost
                 float* q = qkv + item / H * 3 * H * D + item % H * D;
                 float* k = kCache + item * capacity * D;
                 float* p = pattern == null ? HostScratch.Floats(0, capacity) : pattern + item * capacity;
-                float sum = 0f;
-                if (keys > 0)
-                {
-                    for (int j = 0; j < keys; j++)
-                        p[j] = scale * HostRows.Dot<TWidth, TVector>(q, k + (long)j * D, D);
-                    sum = HostRows.Exp<TWidth, TVector>(p, HostRows.Max<TWidth, TVector>(p, keys), p, keys);
-                }
+                float sum = Weights<TWidth, TVector>(q, k, p, keys, D, scale);
                 if (pattern != null)
                 {
                     int real = Math.Max(keys, 0);
@@ -91,12 +118,8 @@ public static unsafe class AttentionCacheHost
                     new Span<float>(p + real, capacity - real).Clear();
                     continue;
                 }
-                float* to = z + item * D;
-                new Span<float>(to, D).Clear();
-                for (int j = 0; j < keys; j++)
-                    HostRows.AddScaled<TWidth, TVector>(p[j], vCache + (item * capacity + j) * D, to, D);
-                if (keys > 0)
-                    HostRows.Scale<TWidth, TVector>(1f / sum, to, D);
+                float* v = vCache + item * capacity * D;
+                Mix<TWidth, TVector>(p, sum, v, z + item * D, keys, D);
             }
         }
     }

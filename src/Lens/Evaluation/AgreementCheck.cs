@@ -12,8 +12,8 @@ public static class AgreementCheck
 {
     /// <summary>Runs the check on prompts.</summary>
     /// <param name="model">Model that runs the prompts.</param>
-    /// <param name="lenses">Names and sources of lenses that read heads; direct logit attribution is always
-    /// compared too.</param>
+    /// <param name="lenses">Names and sources of lenses that read heads, one or more; direct logit
+    /// attribution is always compared too.</param>
     /// <param name="layers">Layers whose heads are compared; every lens must have them.</param>
     /// <param name="rows">Token ids of the prompts; empty rows are left out.</param>
     /// <param name="options">Number of prompts, kind of removal and seed.</param>
@@ -35,16 +35,15 @@ public static class AgreementCheck
         IReadOnlyList<int>[] prompts = [.. LensEvaluation.Usable(rows).Take(options.Prompts)];
         HeadPlace[] heads = [.. layers.SelectMany(l => Enumerable.Range(0, H)
             .Select(h => new HeadPlace(l, h)))];
-        int[] answers = [];
+        IReadOnlyList<LensReadings> readings = LensReadings.OfLastTokens(model,
+            [.. lenses.Select(lens => lens.Source)],
+            new LensRequest(layers, [.. Enumerable.Range(0, H)], Top: 1, WithBaseline: false), prompts);
+        int[] answers = [.. readings[0].Model.Select(words => words[0].Id)];
         var favours = new List<HeadFavours>();
-        foreach ((string by, LensSource source) in lenses)
-        {
-            LensReadings read = LensReadings.OfLastTokens(model, source,
-                new LensRequest(layers, [.. Enumerable.Range(0, H)], Top: 1, WithBaseline: false), prompts);
-            answers = [.. read.Model.Select(words => words[0].Id)];
+        foreach (((string by, _), LensReadings read) in lenses.Zip(readings))
             favours.Add(new(by, [.. prompts.Select((_, p) => (double[])[.. read.Learned
                 .SelectMany(l => l.Heads.Select(h => (double)h.Words[p].CenteredLogit))])]));
-        }
+        // By a pass of its own: one that records results adds the heads in another order.
         favours.Add(new("direct attribution", [.. prompts.Select((prompt, p) =>
         {
             DirectLogitAttribution direct = DirectLogitAttribution.Read(model, prompt);

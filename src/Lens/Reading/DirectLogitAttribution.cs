@@ -5,14 +5,9 @@ namespace HeadTap.Lens;
 
 /// <summary>
 /// Reads what each attention head writes at a prompt's last position with the model's own unembedding. The
-/// result shows which tokens a head makes more likely (nostalgebraist 2020; per head as in Elhage et al.
-/// 2021).
+/// result shows which tokens a head makes more likely, with the final LayerNorm's scale frozen
+/// (<see cref="FrozenHead"/>).
 /// </summary>
-/// <remarks>
-/// For a fixed scale s the final LayerNorm is linear: <c>logits = ((x - mean x) / s · g + b) W_U</c>, with s
-/// the root of the variance plus epsilon of the whole stream at that position. x is a sum, so a summand r
-/// adds <c>((r - mean r) / s · g) W_U</c>. The contributions of all summands and of b add up to the logits.
-/// </remarks>
 public sealed class DirectLogitAttribution
 {
     readonly float[] _logits; // [L H, V], each row minus its mean over V
@@ -56,16 +51,7 @@ public sealed class DirectLogitAttribution
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(summands);
         int C = model.Config.Width, V = model.Config.VocabSize, n = summands.Length / C;
-        float[] gain = model.Weights.FinalNormWeight.ToArray(), normalized = new float[summands.Length];
-        for (int i = 0; i < n; i++)
-        {
-            double mean = 0;
-            for (int c = 0; c < C; c++)
-                mean += summands[i * C + c];
-            mean /= C;
-            for (int c = 0; c < C; c++)
-                normalized[i * C + c] = (float)((summands[i * C + c] - mean) / scale * gain[c]);
-        }
+        float[] normalized = new FrozenHead(model).Normalized(summands, scale);
         using var arena = new TensorArena(model.Device,
             TensorArena.Measure(model.Device, a => { a.Cut("summands", n, C); a.Cut("logits", n, V); }),
             "the lens");

@@ -64,9 +64,10 @@ public sealed record LensReadings(IReadOnlyList<IReadOnlyList<ModelToken>> Model
         IReadOnlyList<int> prompt, IReadOnlyList<int> positions, Action<double>? progress = null)
     {
         ArgumentNullException.ThrowIfNull(prompt);
+        ArgumentNullException.ThrowIfNull(source);
         ArgumentNullException.ThrowIfNull(positions);
         using LensActivations at = Room(
-            model, source, request, 1, Math.Max(1, prompt.Count), positions.Count);
+            model, [source], request, 1, Math.Max(1, prompt.Count), positions.Count);
         at.Add(new SequenceBatch([prompt]), [.. positions]);
         return Of(model, source, request, at, progress);
     }
@@ -81,25 +82,41 @@ public sealed record LensReadings(IReadOnlyList<IReadOnlyList<ModelToken>> Model
     /// device.</exception>
     public static LensReadings OfLastTokens(LanguageModel model, LensSource source, LensRequest request,
         IReadOnlyList<IReadOnlyList<int>> prompts, Action<double>? progress = null)
+        => OfLastTokens(model, [source], request, prompts, progress)[0];
+
+    /// <summary>Reads several lenses at the last position of each prompt; the prompts run once.</summary>
+    /// <param name="model">Model that runs the prompts.</param>
+    /// <param name="sources">Sources of the model's lenses.</param>
+    /// <param name="request">Layers, heads and number of tokens.</param>
+    /// <param name="prompts">Token ids per prompt; they include BOS if it is wanted.</param>
+    /// <param name="progress">Callback that gets the share done, 0 to 1.</param>
+    /// <returns>One reading per lens, with the bits of a call for it alone.</returns>
+    /// <exception cref="UserException">A prompt does not fit the model, or a lens does not fit the
+    /// device.</exception>
+    public static IReadOnlyList<LensReadings> OfLastTokens(LanguageModel model,
+        IReadOnlyList<LensSource> sources, LensRequest request, IReadOnlyList<IReadOnlyList<int>> prompts,
+        Action<double>? progress = null)
     {
+        ArgumentNullException.ThrowIfNull(sources);
         ArgumentNullException.ThrowIfNull(prompts);
         int longest = prompts.Max(p => p.Count);
-        using LensActivations at = Room(model, source, request,
+        using LensActivations at = Room(model, sources, request,
             Math.Min(RowsInPass, prompts.Count), Math.Max(1, longest), prompts.Count);
         foreach (IReadOnlyList<int>[] some in prompts.Chunk(RowsInPass))
         {
             var rows = new SequenceBatch(some);
             at.Add(rows, [.. rows.Lengths.Select((length, b) => b * rows.T + length - 1)]);
         }
-        return Of(model, source, request, at, progress);
+        return [.. sources.Select((source, i) => Of(model, source, request, at,
+            progress is null ? null : share => progress((i + share) / sources.Count)))];
     }
 
-    static LensActivations Room(LanguageModel model, LensSource source, LensRequest request,
+    static LensActivations Room(LanguageModel model, IReadOnlyList<LensSource> sources, LensRequest request,
         int rows, int tokens, int positions)
     {
-        ArgumentNullException.ThrowIfNull(source);
         ArgumentNullException.ThrowIfNull(request);
-        return new LensActivations(model, request.Layers, [source.Options.Kind, source.Baseline.Kind],
+        return new LensActivations(model, request.Layers,
+            [.. sources.SelectMany(s => (LensKind[])[s.Options.Kind, s.Baseline.Kind]).Distinct()],
             rows, tokens, positions);
     }
 

@@ -172,7 +172,9 @@ public sealed class LensRun
                 each * (_options.Steps - step.Step), kl));
         }
         bool complete = trainer.Step >= _options.Steps || progress.AllDone;
-        IReadOnlySet<int> unseen = progress.WithoutEvaluation(layers);
+        // Without a step no evaluation came yet; the lens as it begins has one too.
+        IReadOnlySet<int> unseen = _options.Steps == 0 && _validation is not null
+            ? progress.Take(Evaluate(trainer, rows), 0) : progress.WithoutEvaluation(layers);
         Save(lens, progress, unseen, complete, !complete || _validation is null ? null
             : trainer.EvaluateLogitLens(Validation(rows), _options.ValidationRows));
         if (complete)

@@ -24,7 +24,7 @@ sealed class CompiledEdits : IDisposable
     {
         BatchShape shape = batch;
         foreach (Edit edit in model.Edits) // those of another step too: a wrong row is told at once
-            edit.ValidateRows(batch.B);
+            edit.ValidateRows(batch.Texts);
         Edit[] edits = [.. model.Edits.Where(e => shape.HasAny(e.Steps))];
         return edits.Length == 0 ? null : new CompiledEdits(model, batch, edits, storing);
     }
@@ -155,7 +155,7 @@ sealed class CompiledEdits : IDisposable
         var rows = new List<EditRow>();
         for (int b = 0; b < _batch.B; b++)
         {
-            if (edit.Rows is { } only && !only.Contains(b))
+            if (edit.Rows is { } only && !only.Contains(_batch.TextOf(b)))
                 continue;
             for (int h = 0; h < (layout.HeadsInRows ? layout.Heads : 1); h++)
                 for (int position = _batch.FirstPosition(b); position < _batch.Length(b); position++)

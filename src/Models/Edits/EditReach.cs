@@ -22,6 +22,22 @@ public static class EditReach
                 throw edit.Wrong(what);
     }
 
+    /// <summary>Refuses edits of prompts that run one by one, as <see cref="Require"/> does those of one
+    /// pass.</summary>
+    /// <param name="edits">The edits.</param>
+    /// <param name="lengths">The tokens of each prompt.</param>
+    /// <exception cref="UserException">An edit names rows beside several prompts, lists a position that no
+    /// prompt has, or a step that is never reached.</exception>
+    public static void RequireOneByOne(IEnumerable<Edit> edits, IReadOnlyList<int> lengths)
+    {
+        ArgumentNullException.ThrowIfNull(edits);
+        foreach (Edit edit in edits)
+            if (edit.Rows is not null && lengths.Count > 1)
+                throw edit.Wrong($"rows are those of one batch, and here each of {lengths.Count} prompts "
+                    + "runs by itself; leave rows out, or give one prompt");
+        Require(edits, lengths);
+    }
+
     /// <summary>Refuses edits that would change nothing in any of many passes.</summary>
     /// <param name="edits">The edits.</param>
     /// <param name="lengths">The tokens of each row of all passes.</param>

@@ -43,14 +43,19 @@ public static class EditSpec
     /// <param name="source">Where it came from; begins each message.</param>
     /// <param name="folder">Where other files are looked for; null for the current folder.</param>
     /// <param name="encode">Makes ids of texts; null refuses them.</param>
+    /// <param name="locate">Says where a file is that the spec names, or throws; null looks in
+    /// <paramref name="folder"/>.</param>
     public static IReadOnlyList<Edit> Parse(JsonElement json, string source, string? folder = null,
-        Func<string, int[]>? encode = null)
+        Func<string, int[]>? encode = null, Func<string, string>? locate = null)
     {
         RequireOnly(json, source, "edits");
         if (!json.TryGetProperty("edits", out JsonElement list) || list.ValueKind != JsonValueKind.Array)
             throw Wrong(source, "\"edits\" is missing; expected a list of edits");
         return [.. list.EnumerateArray().Select(
-            (e, i) => One(e, new EditSpecValues($"{source}: edit {i}", folder, encode)))];
+            (e, i) => One(e, new EditSpecValues($"{source}: edit {i}", folder, encode)
+            {
+                Locate = locate,
+            }))];
     }
 
     /// <summary>Writes a spec file.</summary>

@@ -10,6 +10,10 @@ namespace HeadTap.Models;
 /// <param name="Encode">Makes ids of texts; null refuses them.</param>
 readonly record struct EditSpecValues(string Source, string? Folder, Func<string, int[]>? Encode)
 {
+    /// <summary>Says where a file is that the spec names, or refuses it; null looks in
+    /// <see cref="Folder"/>.</summary>
+    internal Func<string, string>? Locate { get; init; }
+
     const string Forms = "a number, a list of numbers, {\"unembed\": tokens}, {\"embed\": tokens}, "
         + "{\"jacobian\": lens and tokens}, {\"mean_of\": data set}, or file and tensor";
 
@@ -128,7 +132,7 @@ readonly record struct EditSpecValues(string Source, string? Folder, Func<string
     {
         if (file.Contains('\0') || file.Length == 0)
             throw Wrong($"file {Quoted.Name(file)} has a character that no path has, or is empty");
-        return Folder is null ? file : Path.Combine(Folder, file);
+        return Locate is not null ? Locate(file) : Folder is null ? file : Path.Combine(Folder, file);
     }
 
     // Ids, a text, or texts.

@@ -107,7 +107,7 @@ public static class StreamTrajectory
         var readings = new StreamReading[streams.Count][];
         for (int l = 0; l < streams.Count; l++)
             readings[l] = new StreamReading[T];
-        using var page = new Page(model, Math.Min(RowsAtOnce, T));
+        using var page = new LogitLensRows(model, Math.Min(RowsAtOnce, T));
         for (int first = 0; first < T; first += RowsAtOnce)
         {
             int n = Math.Min(RowsAtOnce, T - first);
@@ -119,50 +119,5 @@ public static class StreamTrajectory
             }
         }
         return readings;
-    }
-
-    // Room for the logits of some rows.
-    sealed class Page : IDisposable
-    {
-        readonly LanguageModel _model;
-        readonly TensorArena _arena;
-        readonly Tensor _x, _y, _mean, _rstd, _logits;
-
-        internal Page(LanguageModel model, int rows)
-        {
-            _model = model;
-            int C = model.Config.Width, V = model.Config.VocabSize;
-            _arena = new TensorArena(model.Device, TensorArena.Measure(model.Device, a =>
-            {
-                a.Cut("stream", rows, C);
-                a.Cut("normalised", rows, C);
-                a.Cut("mean", rows);
-                a.Cut("rstd", rows);
-                a.Cut("logits", rows, V);
-            }), "the logit lens");
-            (_x, _y) = (_arena.Cut("stream", rows, C), _arena.Cut("normalised", rows, C));
-            (_mean, _rstd) = (_arena.Cut("mean", rows), _arena.Cut("rstd", rows));
-            _logits = _arena.Cut("logits", rows, V);
-        }
-
-        internal float[] Logits(float[] stream, int first, int n)
-        {
-            int C = _model.Config.Width;
-            Tensor x = _x.SliceRows(0, n), y = _y.SliceRows(0, n), logits = _logits.SliceRows(0, n);
-            x.Upload(stream.AsSpan(first * C, n * C));
-            _model.Ops.LayerNorm(x, _model.Weights.FinalNormWeight, _model.Weights.FinalNormBias, y,
-                _mean.Slice("mean", 0, n), _rstd.Slice("rstd", 0, n), _model.Config.LayerNormEpsilon);
-            _model.Ops.MatMulTransposed(y, _model.Weights.Head, logits);
-            float[] values = logits.ToArray();
-            if (_model.Weights.HeadBias is { } headBias)
-            {
-                float[] bias = headBias.ToArray();
-                for (int i = 0; i < values.Length; i++)
-                    values[i] += bias[i % bias.Length];
-            }
-            return values;
-        }
-
-        public void Dispose() => _arena.Dispose();
     }
 }

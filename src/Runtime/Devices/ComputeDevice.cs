@@ -86,6 +86,9 @@ public sealed class ComputeDevice : IDisposable
         set => HostThreads.Count = value;
     }
 
+    /// <summary>Bits of the vectors that host bodies use; results on the host depend on it.</summary>
+    public static int HostVectorBits => HostSimd.Width;
+
     /// <summary>
     /// Opens <c>auto</c>, <c>cpu</c>, <c>simulator</c>, <c>opencl</c>, <c>opencl:1</c>, <c>cuda</c>,
     /// <c>cuda:1</c>, <c>ptx</c>, <c>ptx:sm_90</c> …

@@ -16,6 +16,9 @@ public sealed record ServeOptions
     /// <summary>Port in place of the address's; 0 for any free one.</summary>
     public int? Port { get; init; }
 
+    /// <summary>What each model's thread makes room for.</summary>
+    public WorkerOptions Sizes { get; init; } = new();
+
     /// <summary>All else.</summary>
     public ServerOptions Server { get; init; } = new();
 }
@@ -38,24 +41,16 @@ public static class ServeJob
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(context);
         ArgumentNullException.ThrowIfNull(listening);
-        (string Name, string Folder)[] folders = [.. options.Model.Select(Split)];
-        if (folders.Length == 0)
-            throw new UserException($"{Field.Of(nameof(options.Model))} is missing; expected a folder");
-        if (folders.GroupBy(f => f.Name).FirstOrDefault(g => g.Count() > 1) is { } twice)
-            throw new UserException($"two models are named {Quoted.Name(twice.Key)}; expected NAME=DIR with "
-                + "another name");
-        foreach ((string _, string folder) in folders)
-            ModelFolder.Check(folder);
-        var models = new ServedModels(folders.Select(f => f.Name));
-        using var meters = new ServerMeters();
-        await using HeadTapServer server = await HeadTapServer.Start(options.Server with
+        await using ModelServer server = await ModelServer.Start(options.Server with
         {
-            Listen = AddressOf(options.Listen, options.Port),
+            Listen = AddressOf(options.Listen, options.Port), ReadyFile = null,
             Log = line => context.Remark?.Invoke(line),
-        }, [], models, meters, verbs: verbs);
+        }, [.. options.Model.Select(Split)], options.Sizes, context, verbs);
         listening(server.Address);
-        foreach ((string name, string folder) in folders)
-            models.Add(await Task.Run(() => ModelFacts.Read(name, folder, context), context.Cancel));
+        // The file says that requests are answered, not only that the port is open.
+        await server.Loading.WaitAsync(context.Cancel);
+        if (options.Server.ReadyFile is { } ready)
+            AtomicFile.WriteText(ready, server.Address.GetLeftPart(UriPartial.Authority) + "\n");
         await Cancelled(context.Cancel);
         // Requests that still run are work that must not be lost.
         using UnfinishedWork.Part part = UnfinishedWork.Begin();
@@ -64,13 +59,14 @@ public static class ServeJob
 
     /// <summary>A model's name and folder: <c>NAME=DIR</c>, or a folder whose last part is the
     /// name.</summary>
-    public static (string Name, string Folder) Split(string model)
+    public static NamedFolder Split(string model)
     {
         ArgumentNullException.ThrowIfNull(model);
         int at = model.IndexOf('=', StringComparison.Ordinal);
         if (at > 0 && model.AsSpan(0, at).IndexOfAny('/', '\\') < 0)
-            return (model[..at], model[(at + 1)..]);
-        return (Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(model))), model);
+            return new NamedFolder(model[..at], model[(at + 1)..]);
+        return new NamedFolder(
+            Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(model))), model);
     }
 
     /// <summary>The address of <c>127.0.0.1</c>, <c>127.0.0.1:8080</c>, <c>[::1]:8080</c> or

@@ -12,6 +12,11 @@ public sealed class AttributeTests
 
     static readonly string[] s_direct = ["--direct", "--answer-id", "20"];
 
+    const string TwoPairs = """
+        {"clean": [5,6,7,8], "corrupt": [5,9,7,8], "answer": 20, "wrong": 30}
+        {"clean": [1,2], "corrupt": [1,3], "answer": 21, "wrong": 31}
+        """;
+
     static string[] Line(params string[] options) => ["attribute", "--model", TinyModel.Folder, .. options];
 
     static JsonNode Json(params string[] options) => Headtap.Done([.. Line(options), "--json"]).Json;
@@ -47,8 +52,8 @@ public sealed class AttributeTests
         VerbJsonTests.Same(Json([.. s_direct, "--ids", "5,6", "--wrong-id", "30", "--bos"]),
             "model_hash pairs answer wrong logit sum parts bos",
             AttributeJobsJson.Default.AttributeDirectResult);
-        VerbJsonTests.Same(Json([.. s_pair, "--agreement", "--bos"]), "model_hash metric ig_steps pairs "
-            + "clean corrupt nodes completeness agreement circuit bos",
+        VerbJsonTests.Same(Json([.. s_pair, "--agreement", "--by", "position", "--bos"]), "model_hash metric "
+            + "ig_steps pairs clean corrupt nodes completeness agreement circuit positions bos",
             AttributeJobsJson.Default.AttributeResult);
     }
 
@@ -100,10 +105,7 @@ public sealed class AttributeTests
         JsonNode one = Json([.. s_pair, "--threshold", "1e-300", "--ig-steps", "0"]);
         Assert.That((double)one["circuit"]!["faithfulness"]!, Is.EqualTo(1).Within(1e-3));
         using var folder = new TemporaryFolder();
-        string pairs = folder.Write("pairs.jsonl", """
-            {"clean": [5,6,7,8], "corrupt": [5,9,7,8], "answer": 20, "wrong": 30}
-            {"clean": [1,2], "corrupt": [1,3], "answer": 21, "wrong": 31}
-            """);
+        string pairs = folder.Write("pairs.jsonl", TwoPairs);
         JsonNode other = Json("--clean-ids", "1,2", "--corrupt-ids", "1,3", "--answer-id", "21", "--wrong-id",
             "31", "--ig-steps", "0");
         JsonNode mean = Json("--pairs", pairs, "--ig-steps", "0");
@@ -112,8 +114,92 @@ public sealed class AttributeTests
             .Zip(Values(other["nodes"]!, "effect"), (a, b) => (a + b) / 2)).Within(1e-15));
         Assert.That(Values(mean["nodes"]!, "low"), Is.EqualTo(Values(one["nodes"]!, "effect")
             .Zip(Values(other["nodes"]!, "effect"), Math.Min)).Within(1e-15));
+        string csv = folder["e.csv"], lines = folder["e.jsonl"];
+        string[] all = ["--threshold", "1e-300", "--ig-steps", "0"];
+        JsonNode edges = Json(["--pairs", pairs, .. all, "--edges-out", csv])["circuit"]!["edges"]!;
+        Json(["--pairs", pairs, .. all, "--edges-out", lines]);
+        JsonNode ofOther = Json(["--clean-ids", "1,2", "--corrupt-ids", "1,3", "--answer-id", "21",
+            "--wrong-id", "31", .. all]);
+        static string Name(JsonNode edge) => $"{edge["from"]} {edge["to"]} {edge["input"]}";
+        static Dictionary<string, double> Effects(JsonNode json) => json["circuit"]!["edges"]!.AsArray()
+            .ToDictionary(e => Name(e!), e => (double)e!["effect"]!);
+        Dictionary<string, double> first = Effects(one), second = Effects(ofOther);
+        Assert.That(first["input m0 "], Is.Not.EqualTo(second["input m0 "]), "a positive control");
+        foreach (JsonNode? edge in edges.AsArray())
+        {
+            double a = first.GetValueOrDefault(Name(edge!)), b = second.GetValueOrDefault(Name(edge!));
+            Assert.That((double)edge!["effect"]!, Is.EqualTo((a + b) / 2).Within(1e-15), Name(edge));
+            Assert.That((double)edge["low"]!, Is.EqualTo(Math.Min(a, b)), Name(edge));
+            Assert.That((double)edge["high"]!, Is.EqualTo(Math.Max(a, b)), Name(edge));
+        }
+        Assert.That(one["circuit"]!["edges"]![0]!.AsObject().ContainsKey("low"), Is.False, "of one pair");
+        string[][] rows = [.. File.ReadAllLines(csv).Select(line => line.Split(','))];
+        Assert.That(rows[0], Is.EqualTo((string[])["from", "to", "input", "effect", "low", "high"]));
+        string[] fields = ["effect", "low", "high"];
+        JsonNode[] parsed = [.. File.ReadLines(lines).Select(l => JsonNode.Parse(l)!)];
+        foreach ((int at, string field) in fields.Index())
+            Assert.That(rows.Skip(1).Select(r => double.Parse(r[3 + at], CultureInfo.InvariantCulture)),
+                Is.EqualTo(parsed.Select(l => (double)l[field]!)), field);
+        Assert.That(Headtap.Done(Line("--pairs", pairs)).Out, Does.Contain("from").And.Contain("to"));
         JsonNode direct = Json("--direct", "--pairs", pairs);
         Assert.That((double)direct["sum"]!, Is.EqualTo((double)direct["logit"]!).Within(1e-6));
+    }
+
+    [Test]
+    public void By_position_it_agrees_with_patching_cell_by_cell()
+    {
+        JsonNode json = Json([.. s_pair, "--by", "position", "--ig-steps", "20"]), found = json["positions"]!;
+        Assert.That(found["tokens"]!.ToJsonString(), Is.EqualTo("[5,9,7,8]"));
+        JsonNode[] nodes = [.. found["nodes"]!.AsArray()!], streams = [.. found["streams"]!.AsArray()!];
+        foreach (JsonNode? node in json["nodes"]!.AsArray())
+            Assert.That(nodes.Where(n => (string)n["node"]! == (string)node!["node"]!)
+                .Sum(n => (double)n["effect"]!), Is.EqualTo((double)node!["effect"]!).Within(1e-15));
+        Compare("resid_pre", "position", streams);
+        Compare("mlp_out", "position", [.. nodes.Where(n => ((string)n["node"]!)[0] == 'm')]);
+        Compare("z", "head-position", [.. nodes.Where(n => n["head"] is not null)]);
+
+        void Compare(string at, string by, JsonNode[] cells)
+        {
+            JsonNode patched = Headtap.Done(["patch", "--model", TinyModel.Folder, .. s_pair, "--at", at,
+                "--by", by, "--json"]).Json;
+            static string Place(JsonNode cell) => $"{cell["layer"]} {cell["head"]} {cell["position"]}";
+            Dictionary<string, double> effects = patched["cells"]!.AsArray().ToDictionary(c => Place(c!),
+                c => (double)c!["value"]! - (double)patched["corrupt"]!);
+            Assert.That(cells.Select(Place), Is.EquivalentTo(effects.Keys), at);
+            Assert.That(Correlation.Pearson([.. cells.Select(c => (double)c["effect"]!)],
+                [.. cells.Select(c => effects[Place(c)])]), Is.GreaterThan(0.95), at);
+        }
+    }
+
+    [Test]
+    public void Positions_of_several_pairs_are_counted_from_the_end()
+    {
+        using var folder = new TemporaryFolder();
+        string pairs = folder.Write("pairs.jsonl", TwoPairs), page = folder["p.html"];
+        Assert.That(Headtap.Refused(Line("--pairs", pairs, "--by", "position")),
+            Does.Contain("has 4 tokens and").And.Contain("--from-end, or effects by node"));
+        JsonNode mean = Json("--pairs", pairs, "--by", "position", "--from-end", "--out", page)["positions"]!;
+        JsonNode one = Json([.. s_pair, "--by", "position"])["positions"]!;
+        JsonNode other = Json("--clean-ids", "1,2", "--corrupt-ids", "1,3", "--answer-id", "21", "--wrong-id",
+            "31", "--by", "position")["positions"]!;
+        foreach (string list in (string[])["nodes", "streams"])
+        {
+            JsonNode[] cells = [.. mean[list]!.AsArray()!];
+            Assert.That(cells.Select(c => (int)c["position"]!).Distinct(), Is.EqualTo((int[])[-2, -1]));
+            double[] first = Values(one[list]!, "effect"), second = Values(other[list]!, "effect");
+            Assert.That(cells, Has.Length.EqualTo(second.Length));
+            for (int i = 0; i < cells.Length; i++)
+            {
+                (double a, double b) = (first[i / 2 * 4 + 2 + i % 2], second[i]);
+                Assert.That((double)cells[i]["effect"]!, Is.EqualTo((a + b) / 2).Within(1e-15));
+                Assert.That((double)cells[i]["low"]!, Is.EqualTo(Math.Min(a, b)));
+                Assert.That((double)cells[i]["high"]!, Is.EqualTo(Math.Max(a, b)));
+            }
+        }
+        Assert.That(mean["tokens"], Is.Null);
+        foreach (string title in (string[])["Effect of the stream into each block", "Effect of each head",
+            "Effect of each feed-forward block"])
+            Assert.That(File.ReadAllText(page), Does.Contain(title));
     }
 
     // One wrong answer that is missing would make another thing of the whole file.
@@ -151,6 +237,9 @@ public sealed class AttributeTests
         yield return Case("--edges and --threshold", [.. s_pair, "--edges", "5", "--threshold", "1"]);
         yield return Case("--threshold is 0", [.. s_pair, "--threshold", "0"]);
         yield return Case("--ig-steps is -1", [.. s_pair, "--ig-steps", "-1"]);
+        yield return Case("--by is \"head\"; expected node or position", [.. s_pair, "--by", "head"]);
+        yield return Case("--from-end without --by position", [.. s_pair, "--from-end"]);
+        yield return Case("--by says nothing with --direct", [.. s_direct, "--ids", "1", "--by", "position"]);
         yield return Case("--top is 11", [.. s_pair, "--top", "11"]);
         yield return Case("ends in .csv or .jsonl", [.. s_pair, "--edges-out", "edges.txt"]);
         yield return Case("ends in .svg", [.. s_pair, "--svg", "graph.png"]);
@@ -188,5 +277,8 @@ public sealed class AttributeTests
         string edges = Headtap.Done(Line([.. s_pair, "--agreement", "--top", "3", "--metric", "kl"])).Out;
         foreach (string word in (string[])["metric        kl", "faithfulness", "patched"])
             Assert.That(edges, Does.Contain(word));
+        Assert.That(edges, Does.Not.Contain("stream"));
+        string places = Headtap.Done(Line([.. s_pair, "--by", "position", "--top", "3"])).Out;
+        Assert.That(places, Does.Contain("stream").And.Contain("layer 1").And.Contain("position"));
     }
 }

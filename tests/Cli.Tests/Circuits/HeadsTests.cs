@@ -210,6 +210,18 @@ public sealed class HeadsTests
     }
 
     [Test]
+    public void Where_nothing_changed_no_score_is_named()
+    {
+        string[] same = Line("--text-file", s_text, "--other", TinyModel.Folder);
+        foreach (JsonNode? head in Headtap.Done([.. same, "--json"]).Json.AsArray())
+        {
+            Assert.That(head!["other"], Is.Not.Null);
+            Assert.That(head["changed_most"], Is.Null);
+        }
+        Assert.That(Headtap.Done(same).Out.Split("nothing"), Has.Length.EqualTo(1 + 8));
+    }
+
+    [Test]
     public void The_folder_of_HeadVis_has_what_its_viewer_reads()
     {
         string folder = s_folder["headvis"];

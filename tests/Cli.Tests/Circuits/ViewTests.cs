@@ -101,6 +101,10 @@ public sealed class ViewTests
         JsonNode json = Headtap.Done("view", "--model", TinyModel.Folder, "--other", s_folder["other"],
             "--ids", "5,6,7,8", "--answer-id", "9", "--wrong-id", "11", "--out", s_folder["figures.html"],
             "--svg", svg, "--json").Json;
+        Headtap plain = Headtap.Done("view", "--model", TinyModel.Folder, "--ids", "5,6", "--answer-id", "9",
+            "--out", s_folder["plain.html"], "--svg", s_folder["plain.svg"]);
+        foreach (string name in (string[])["plain.attention.svg", "plain.parts.svg", "plain.stream.svg"])
+            Assert.That(plain.Error, Does.Contain($"written: {s_folder[name]}"));
         string[] names = ["figure.attention.svg", "figure.parts.svg", "figure.stream.svg",
             "figure.2.attention.svg", "figure.2.parts.svg", "figure.2.stream.svg"];
         Assert.That(json["figures"]!.AsArray().Select(f => Path.GetFileName((string)f!)), Is.EqualTo(names));
@@ -131,6 +135,11 @@ public sealed class ViewTests
         Assert.That(Titles(2)[3], Does.StartWith("end, ").And.Contain($": {word}, "));
         Assert.That(Headtap.Refused("view", "--model", TinyModel.Folder, "--ids", "5", "--out",
             s_folder["never.html"], "--svg", s_folder["figure.png"]), Does.Contain("ends in .svg"));
+        string edit = s_folder.Write("row.json",
+            """{"edits":[{"site":"blocks.0.hook_mlp_out","op":"zero","rows":[0]}]}"""),
+            two = s_folder.Write("both.json", "[[5,6],[5,7]]");
+        Assert.That(Headtap.Refused("view", "--model", TinyModel.Folder, "--batch", two, "--edit", edit,
+            "--out", s_folder["never.html"]), Does.Contain("each of 2 prompts runs by itself"));
         Assert.That(File.Exists(s_folder["never.html"]), Is.False);
     }
 

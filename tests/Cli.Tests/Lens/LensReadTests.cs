@@ -50,6 +50,23 @@ public sealed partial class LensReadTests
         Assert.That(json["layers"]!.AsArray(), Has.Count.EqualTo(1));
     }
 
+    // Each prompt is a pass of its own, whose only row is row 0.
+    [Test]
+    public void An_edit_of_rows_is_for_one_prompt()
+    {
+        using var folder = new TemporaryFolder();
+        string edit = folder.Write("e.json",
+            """{"edits":[{"site":"blocks.0.hook_mlp_out","op":"zero","rows":[1]}]}"""),
+            zero = folder.Write("z.json",
+            """{"edits":[{"site":"blocks.0.hook_mlp_out","op":"zero","rows":[0]}]}"""),
+            two = folder.Write("two.json", "[[5,6],[5,7]]");
+        string[] call = ["lens", "read", "--model", TinyModel.Folder, "--lens", "logit", "--batch", two];
+        Assert.That(Headtap.Refused([.. call, "--edit", edit]),
+            Does.Contain("each of 2 prompts runs by itself; leave rows out, or give one prompt"));
+        Assert.That(Headtap.Done(Line("logit", "--edit", zero, "--json")).Out,
+            Is.Not.EqualTo(Headtap.Done(Line("logit", "--json")).Out));
+    }
+
     [Test]
     public void The_logit_lens_stands_beside_every_lens_and_is_the_same()
     {

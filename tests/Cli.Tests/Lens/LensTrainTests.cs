@@ -106,6 +106,25 @@ public sealed class LensTrainTests
         Assert.That(folder.Entries(), Is.EqualTo(before));
     }
 
+    [TestCase("thin"), TestCase("head"), TestCase("jacobian")]
+    public void Only_one_kind_has_a_rank(string kind)
+    {
+        using var folder = Texts();
+        string[] before = folder.Entries();
+        Assert.That(Headtap.Refused(Line(folder, "lens", "--kind", kind, "--rank", "64")),
+            Does.Contain("--rank belongs to ").Or.Contain("--rank says nothing"));
+        Assert.That(folder.Entries(), Is.EqualTo(before));
+    }
+
+    [Test]
+    public void No_steps_print_the_loss_of_the_lens_as_it_begins()
+    {
+        using var folder = Texts();
+        JsonNode json = Train(folder, "lens", [.. s_small[2..], "--steps", "0", "--json"]).Json;
+        foreach (JsonNode? layer in json["layers"]!.AsArray())
+            Assert.That((double)layer!["validation_kl"]!, Is.GreaterThan(0));
+    }
+
     [Test]
     public void Another_text_is_named()
     {

@@ -16,6 +16,7 @@ public class OclgrindTests
         ("Activate", "GeluExact of 129 +- 6"), ("Activate", "Relu of 129 +- 6"),
         ("Attention", "B=1 T=34 H=1 D=66"), ("AttentionBackward", "B=1 T=34 H=1 D=66"),
         ("AttentionCached", "B=3 keys=130 H=1 D=6 of 140"), ("AttentionEdited", "B=1 T=34 H=2 D=66"),
+        ("AttentionPacked", "N=4 S=3 keys=130 H=1 D=6"),
         ("CrossEntropy", "3 x 7"), ("KlDivergence", "3 x 7"), ("LinearCombination", "129, 3 terms"),
         ("MatMulTransposedActivateBackward", "1 x 1 x 1, Relu"), ("ScaleRows", "7 x 14"),
         ("Sgd", "37, momentum 0, dampening 0, decay 0.1, Nesterov False"), ("Supermask", "2 of 7, Normal"),

@@ -77,6 +77,34 @@ public sealed class AgreementCheckTests
         }
     }
 
+    // Lenses that read other streams share one pass of the prompts.
+    [Test]
+    public void Lenses_read_together_say_what_each_says_alone()
+    {
+        using var test = new TestModel("cpu512");
+        LanguageModel model = test.Model;
+        using TemporaryFolder thin = new(), residual = new(), head = new();
+        LensSource[] sources = [LensEvaluationTests.Source(model, thin, LensKind.Thin),
+            LensEvaluationTests.Source(model, residual, LensKind.Residual),
+            LensEvaluationTests.Source(model, head, LensKind.Head),
+            LensSource.Find(LensSource.Logit, model.Config, "")];
+        int[][] prompts = [Rows[0], Rows[1], Rows[3]];
+        var request = new LensRequest([0, 1], [1, 2], Top: 3);
+        IReadOnlyList<LensReadings> together = LensReadings.OfLastTokens(model, sources, request, prompts);
+        foreach ((LensSource source, LensReadings read) in sources.Zip(together))
+        {
+            LensReadings alone = LensReadings.OfLastTokens(model, source, request, prompts);
+            Assert.That(Said(read), Is.EqualTo(Said(alone)), $"{source.Options.Kind}");
+        }
+        Assert.That(Said(together[0]), Is.Not.EqualTo(Said(together[2])), "a positive control");
+
+        static double[] Said(LensReadings read) =>
+            [.. read.Model.SelectMany(w => w).Select(t => t.Probability),
+            .. read.Learned.Concat(read.Baseline).SelectMany(l => l.Heads.SelectMany(h => h.Words)
+                .Concat(l.Whole)).SelectMany(w => w.Top.Select(t => (double)t.Logit)
+                    .Append(w.CenteredLogit))];
+    }
+
     static double LogP(LanguageModel model, int[] prompt, int token, IReadOnlyList<Edit> edits)
     {
         using var session = new ModelSession(model, new SessionOptions

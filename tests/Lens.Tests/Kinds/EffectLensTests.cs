@@ -1,6 +1,7 @@
 using HeadTap.Kernels.Tests;
 using HeadTap.Models;
 using HeadTap.Models.Tests;
+using HeadTap.Reference;
 using HeadTap.Runtime;
 
 namespace HeadTap.Lens.Tests;
@@ -174,9 +175,11 @@ public sealed class EffectLensTests
         {
             SequenceBatch rows = texts.Next(3);
             int[] layers = [.. Enumerable.Range(0, 3).Select(b => (3 * pass + b) % L)];
-            (float[] whole, float[] own, float[] stream) = Run(rows, []);
-            (float[] without, float[] left, _) =
-                Run(rows, options.Ablation!.Edits(layers, config.Heads, options.Seed, pass));
+            (_, float[][] plain) = EditedRun.Of(model, rows, [], z, last);
+            (float[] own, float[] stream) = (plain[0], plain[1]);
+            (float[] without, float[][] edited) = EditedRun.Of(model, rows,
+                options.Ablation!.Edits(layers, config.Heads, options.Seed, pass), z);
+            float[] left = edited[0];
             for (int b = 0; b < 3; b++)
                 for (int t = 0; t < rows.Lengths[b] && layers[b] == layer; t++)
                 {
@@ -187,34 +190,16 @@ public sealed class EffectLensTests
                     double mean = h.Average(),
                         s = Math.Sqrt(h.Average(v => (v - mean) * (v - mean)) + config.LayerNormEpsilon);
                     double[] y = [.. h.Select((v, c) => (v - mean) / s * gain[c] + shift[c])];
-                    double[] guess = LogSoftmax(Enumerable.Range(0, V).Select(v => (bias?[v] ?? 0)
-                        + Enumerable.Range(0, C).Sum(c => y[c] * head[v * C + c])));
-                    double[] target =
-                        LogSoftmax(Enumerable.Range(0, V).Select(v => (double)without[i * V + v]));
+                    double[] guess = CrossEntropyReference.LogSoftmax<double>([.. Enumerable.Range(0, V)
+                        .Select(v => (bias?[v] ?? 0)
+                            + Enumerable.Range(0, C).Sum(c => y[c] * head[v * C + c]))]);
+                    double[] target = CrossEntropyReference.LogSoftmax<double>(
+                        [.. without.Skip(i * V).Take(V).Select(x => (double)x)]);
                     sum += target.Zip(guess, (a, g) => Math.Exp(a) * (a - g)).Sum();
                     positions++;
                 }
         }
         return sum / positions;
-
-        (float[] Logits, float[] Z, float[] Last) Run(SequenceBatch rows, IReadOnlyList<Edit> edits)
-        {
-            using var session = new ModelSession(model, new SessionOptions
-            {
-                MaxRows = rows.B, MaxTokens = rows.T, Logits = LogitsAt.All, Record = [z, last],
-            });
-            using IDisposable scope = model.Attach(edits);
-            session.Forward(rows);
-            return (session.Logits.ToArray(), session.Recordings[z].ToArray(),
-                session.Recordings[last].ToArray());
-        }
-    }
-
-    static double[] LogSoftmax(IEnumerable<double> logits)
-    {
-        double[] all = [.. logits];
-        double most = all.Max(), sum = most + Math.Log(all.Sum(x => Math.Exp(x - most)));
-        return [.. all.Select(x => x - sum)];
     }
 
     static DocumentRows Rows(LanguageModel model) => new(

@@ -50,6 +50,27 @@ public class LensRunTests
     }
 
     [Test]
+    public void No_steps_have_the_loss_of_the_lens_as_it_begins([Values(1, 2)] int layersAtOnce)
+    {
+        LensTrainingOptions options = Options(0) with { ValidationShare = 0.2, LayersAtOnce = layersAtOnce };
+        LensMetadata facts = Run("a", LensKind.Thin, options).Facts!;
+        using LanguageModel model = Model();
+        using LensSet made = LensSet.Initial(model, Kind(LensKind.Thin), [0, 2],
+            options.PositionsAtOnce(model.Config));
+        (DocumentSource train, DocumentSource held) = Texts().Split(0.2, options.Seed);
+        var rows = new RowOptions(options.TokensAtOnce(model.Config), null);
+        using var trainer = new LensTrainer(made, options, new DocumentRows(train, model.Config, rows, 1));
+        IReadOnlyList<double> expected = trainer.Evaluate(
+            new DocumentRows(held, model.Config, rows, options.Seed), options.ValidationRows);
+        Assert.That(facts.ValidationKl!.Select(k => k!.Value), Is.EqualTo(expected).And.All.GreaterThan(0));
+        Assert.That(facts.Steps, Is.All.EqualTo(0));
+        using LensSet read = LensFolder.Load(model, "hash", At("a"), null, 4);
+        foreach (int layer in (int[])[0, 2])
+            foreach ((LensParameter r, LensParameter m) in read[layer].Parameters.Zip(made[layer].Parameters))
+                Assert.That(r.Value.ToArray(), Is.EqualTo(m.Value.ToArray()), $"{layer} {r.Name}");
+    }
+
+    [Test]
     public void Stopped_and_resumed_it_reaches_the_same_bits(
         [Values(LensKind.Head, LensKind.LowRank, LensKind.Tuned)] LensKind kind,
         [Values] MomentStorage moments,

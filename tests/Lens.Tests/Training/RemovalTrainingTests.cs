@@ -1,6 +1,7 @@
 using HeadTap.Kernels.Tests;
 using HeadTap.Models;
 using HeadTap.Models.Tests;
+using HeadTap.Reference;
 using HeadTap.Runtime;
 
 namespace HeadTap.Lens.Tests;
@@ -200,32 +201,19 @@ public sealed class RemovalTrainingTests
     {
         int V = model.Config.VocabSize, C = model.Config.Width, first = row * rows.T;
         var site = new Site(SiteKind.Z, lens.Layer);
-        (float[] Logits, float[] Z) Run(IReadOnlyList<Edit> attached)
-        {
-            using var session = new ModelSession(model, new SessionOptions
-            {
-                MaxRows = rows.B, MaxTokens = rows.T, Logits = LogitsAt.All, Record = [site],
-            });
-            using IDisposable scope = model.Attach(attached);
-            session.Forward(rows);
-            return (session.Logits.ToArray(), session.Recordings[site].ToArray());
-        }
-        ((float[] whole, float[] z), (float[] without, float[] left)) = (Run([]), Run(edits));
+        ((float[] whole, float[][] own), (float[] without, float[][] edited)) =
+            (EditedRun.Of(model, rows, [], site), EditedRun.Of(model, rows, edits, site));
+        (float[] z, float[] left) = (own[0], edited[0]);
         float[] b = lens.Parameters[0].Value.ToArray();
         return [.. Enumerable.Range(first, rows.Lengths[row]).Select(i =>
         {
-            double[] target = LogSoftmax(Enumerable.Range(0, V).Select(v => (double)without[i * V + v]));
-            double[] guess = LogSoftmax(Enumerable.Range(0, V).Select(v => whole[i * V + v]
-                + Enumerable.Range(0, C).Sum(c => ((double)left[i * C + c] - z[i * C + c]) * b[v * C + c])));
+            double[] target = CrossEntropyReference.LogSoftmax<double>(
+                [.. without.Skip(i * V).Take(V).Select(x => (double)x)]);
+            double[] guess = CrossEntropyReference.LogSoftmax<double>([.. Enumerable.Range(0, V).Select(v
+                => whole[i * V + v] + Enumerable.Range(0, C).Sum(c
+                    => ((double)left[i * C + c] - z[i * C + c]) * b[v * C + c]))]);
             return target.Zip(guess, (t, g) => Math.Exp(t) * (t - g)).Sum();
         })];
-    }
-
-    static double[] LogSoftmax(IEnumerable<double> logits)
-    {
-        double[] all = [.. logits];
-        double most = all.Max(), sum = most + Math.Log(all.Sum(x => Math.Exp(x - most)));
-        return [.. all.Select(x => x - sum)];
     }
 
     static DocumentRows Rows(LanguageModel model, int[][] documents)

@@ -42,6 +42,16 @@ sealed class AttributeCommand
     {
         Description = "also patch every node, and say how well the estimates agree",
     };
+    readonly Option<string?> _by = new("--by")
+    {
+        Description = "what effects are listed by: node, or position for those of each position too "
+            + "(layers x positions, heads x positions)",
+        HelpName = "node|position",
+    };
+    readonly Option<bool> _fromEnd = new("--from-end")
+    {
+        Description = "with --by position: count positions from the end, for pairs of different length",
+    };
     readonly Option<int> _top = GlobalOptions.Number("--top", 10, "largest parts, nodes and edges shown");
     readonly Option<int?> _rows = GlobalOptions.OptionalNumber<int>("--batch-rows",
         "most rows of a pass; 0 takes as many as 1,024 tokens hold");
@@ -67,7 +77,7 @@ sealed class AttributeCommand
             + "circuit");
         _contrast.AddTo(command);
         foreach (Option option in (Option[])[_text, _ids, _direct, _neurons, _metric, _steps, _edges,
-            _threshold, _agreement, _top, _rows, _out, _svg, _edgesOut])
+            _threshold, _agreement, _by, _fromEnd, _top, _rows, _out, _svg, _edgesOut])
             command.Options.Add(option);
         command.SetAction(parsed => parsed.GetValue(_direct)
             ? Direct(global.Of(parsed), parsed) : Edges(global.Of(parsed), parsed));
@@ -101,8 +111,8 @@ sealed class AttributeCommand
 
     int Direct(Invocation run, ParseResult parsed)
     {
-        Refuse(parsed, "with --direct", _metric, _steps, _edges, _threshold, _agreement, _rows, _svg,
-            _edgesOut);
+        Refuse(parsed, "with --direct", _metric, _steps, _edges, _threshold, _agreement, _by, _fromEnd,
+            _rows, _svg, _edgesOut);
         var options = new AttributeDirectOptions
         {
             Contrast = Contrast(parsed), Neurons = parsed.GetValue(_neurons), Top = parsed.GetValue(_top),
@@ -124,7 +134,8 @@ sealed class AttributeCommand
             Contrast = Contrast(parsed), Metric = parsed.GetValue(_metric),
             IgSteps = parsed.GetValue(_steps) ?? 5, Edges = parsed.GetValue(_edges),
             Threshold = parsed.GetValue(_threshold), Agreement = parsed.GetValue(_agreement),
-            Top = parsed.GetValue(_top), BatchRows = parsed.GetValue(_rows) ?? 0,
+            By = parsed.GetValue(_by), FromEnd = parsed.GetValue(_fromEnd), Top = parsed.GetValue(_top),
+            BatchRows = parsed.GetValue(_rows) ?? 0,
             Out = parsed.GetValue(_out), Svg = parsed.GetValue(_svg), EdgesOut = parsed.GetValue(_edgesOut),
         };
         AttributeResult found = run.RunJob(context => AttributeJob.Run(options, context));
@@ -173,17 +184,40 @@ sealed class AttributeCommand
         run.Line($"circuit       {circuit.Edges.Count} of {circuit.Of} edges, {circuit.Nodes.Count} nodes: "
             + $"{circuit.Value:0.0000}, faithfulness {circuit.Faithfulness:0.0 %}"
             + (circuit.Low is { } low ? $" ({low:0.0 %} to {circuit.High:0.0 %})" : ""));
-        bool patched = found.Agreement is not null;
-        Table nodes = Invocation.Table(["node", "effect", .. patched ? (string[])["patched"] : []]);
+        bool patched = found.Agreement is not null, spread = found.Pairs > 1;
+        Table nodes = Invocation.Table(["node", "effect", .. spread ? (string[])["from", "to"] : [],
+            .. patched ? (string[])["patched"] : []]);
         foreach (NodeEffectResult node in found.Nodes.Skip(1).OrderByDescending(n => Math.Abs(n.Effect))
             .Take(top))
-            Invocation.Row(nodes, [node.Node, Signed(node.Effect),
+            Invocation.Row(nodes, [node.Node, Signed(node.Effect), .. Ends(node.Low, node.High),
                 .. patched ? (string[])[Signed(node.Patched!.Value)] : []]);
         run.Draw(nodes);
-        Table edges = Invocation.Table("edge", "effect");
+        Table edges = Invocation.Table(["edge", "effect", .. spread ? (string[])["from", "to"] : []]);
         foreach (EdgeEffectResult edge in circuit.Edges.Take(top))
-            Invocation.Row(edges, [edge.Name, Signed(edge.Effect)]);
+            Invocation.Row(edges, [edge.Name, Signed(edge.Effect), .. Ends(edge.Low, edge.High)]);
         run.Draw(edges);
+        if (found.Positions is { } positions)
+            Print(run, positions, top);
+    }
+
+    static string[] Ends(double? low, double? high)
+        => low is { } from && high is { } to ? [Signed(from), Signed(to)] : [];
+
+    // The stream by layer and position, and the nodes whose output at one position matters most.
+    static void Print(Invocation run, PositionEffectsResult found, int top)
+    {
+        int[] columns = [.. found.Streams.Select(s => s.Position).Distinct()];
+        Table streams = Invocation.Table(["stream", .. columns.Select(p => PositionName.Of(p, found.Texts))]);
+        foreach (IGrouping<int, StreamPositionResult> layer in found.Streams.GroupBy(s => s.Layer))
+            Invocation.Row(streams, [$"layer {layer.Key}", .. layer.Select(s => Signed(s.Effect))]);
+        run.Draw(streams);
+        Table nodes = Invocation.Table(["node", "position", "effect",
+            .. found.Texts is null ? (string[])["from", "to"] : []]);
+        foreach (NodePositionResult node in found.Nodes.Where(n => n.Layer is not null)
+            .OrderByDescending(n => Math.Abs(n.Effect)).Take(top))
+            Invocation.Row(nodes, [node.Node, PositionName.Of(node.Position, found.Texts),
+                Signed(node.Effect), .. Ends(node.Low, node.High)]);
+        run.Draw(nodes);
     }
 
     static string Signed(double value) => $"{value:+0.0000;-0.0000;0.0000}";

@@ -131,8 +131,7 @@ sealed class PatchCommand
         static int? Column(PatchCellResult cell) => cell.Position ?? cell.Head;
         int?[] columns = [.. result.Cells.Select(Column).Distinct().Order()];
         Table table = Invocation.Table([result.Metric, .. columns.Select(c => c is not { } at ? "all"
-            : result.By == "head" ? $"head {at}" : result.Texts is { } texts
-                ? $"{at} {VisibleText.Of(texts[at < 0 ? at + texts.Count : at])}" : $"{at}")]);
+            : result.By == "head" ? $"head {at}" : PositionName.Of(at, result.Texts))]);
         foreach (IGrouping<int, PatchCellResult> layer in result.Cells.GroupBy(cell => cell.Layer))
             Invocation.Row(table, [$"layer {layer.Key}", .. columns.Select(column
                 => layer.FirstOrDefault(cell => Column(cell) == column) is { } cell ? Number(cell.Value)

@@ -13,7 +13,8 @@ sealed class LensTrainCommand
     readonly Option<string> _kind =
         Word("--kind", "head", "head, thin, low-rank, shared, residual, tuned, effect or jacobian; "
             + "docs/lens.md");
-    readonly Option<int> _rank = GlobalOptions.Number("--rank", 64, "of --kind low-rank");
+    readonly Option<int?> _rank = GlobalOptions.OptionalNumber<int>("--rank",
+        $"of --kind low-rank; {LensTrainOptions.DefaultRank} unless given");
     readonly Option<string> _init =
         Word("--init", "folded", "folded (W_U with the final LayerNorm), raw (W_U as it is), zero or "
             + "jacobian");

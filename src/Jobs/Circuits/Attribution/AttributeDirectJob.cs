@@ -75,7 +75,7 @@ public static class AttributeDirectJob
             if (value is not null)
                 throw new UserException($"{Field.Of(option)} says nothing about the parts of one logit; "
                     + "leave it out");
-        MetricKind kind = data.HaveWrong() ? MetricKind.LogitDifference : MetricKind.LogProbability;
+        MetricKind kind = data.UsualMetric();
         foreach (ContrastPair pair in data.Pairs)
             AttributeOptions.CheckAnswers(pair, kind, data.Config);
         (int, int)? neurons = Neurons(options, data);

@@ -36,19 +36,24 @@ public static class AttributeJob
         AttributeResult result = new(ModelFolder.Hash(data.Folder), MetricWords.Of(kind), options.IgSteps,
             data.Pairs.Count, scores.Mean(p => p.Attribution.Clean), scores.Mean(p => p.Attribution.Corrupt),
             scores.Nodes(context.Seed), scores.Completeness(), scores.Agreement(options.Top),
-            scores.Circuit(circuit, edges, values, context.Seed)) { Bos = data.Bos };
-        Write(options, data, result, scores.Graph, edges, device);
+            scores.Circuit(circuit, edges, values, context.Seed))
+        {
+            Positions = options.ByPosition ? scores.Positions(data, options.FromEnd, context.Seed) : null,
+            Bos = data.Bos,
+        };
+        Write(options, data, result, scores, device, context);
         return result;
     }
 
     static void Write(AttributeOptions options, ContrastData data, AttributeResult result,
-        CircuitGraph graph, double[] edges, ComputeDevice device)
+        PairScores scores, ComputeDevice device, JobContext context)
     {
         Manifest made = OutputFile.ManifestOf("attribute", new JsonObject
         {
             ["pairs"] = data.File, ["metric"] = result.Metric, ["ig_steps"] = options.IgSteps,
             ["edges"] = options.Threshold is null ? options.Edges ?? DefaultEdges : (int?)null,
-            ["threshold"] = options.Threshold, ["agreement"] = options.Agreement, ["bos"] = data.Bos,
+            ["threshold"] = options.Threshold, ["agreement"] = options.Agreement, ["by"] = options.By,
+            ["from_end"] = options.FromEnd, ["bos"] = data.Bos,
             ["prompts"] = data.File is not null ? null : new JsonObject
             {
                 ["clean"] = Numbers(data.Pairs[0].Clean), ["corrupt"] = Numbers(data.Pairs[0].Corrupt!),
@@ -57,7 +62,7 @@ public static class AttributeJob
         }, data.Folder, device);
         if (options.EdgesOut is { } file)
         {
-            AtomicFile.WriteText(file, Lines(file, graph, edges));
+            AtomicFile.WriteText(file, Lines(file, scores, context));
             made.WriteBeside(file);
         }
         if (options.Svg is { } svg)
@@ -73,20 +78,36 @@ public static class AttributeJob
 
     static JsonArray Numbers(int[] ids) => [.. ids.Select(id => (JsonNode)id)];
 
-    static string Lines(string path, CircuitGraph graph, double[] edges)
+    // A line for each edge; ends of intervals only where there are several pairs.
+    static string Lines(string path, PairScores scores, JobContext context)
     {
         bool csv = path.EndsWith(".csv", StringComparison.OrdinalIgnoreCase);
-        IEnumerable<string> lines = edges.Select((effect, e) =>
+        int edges = scores.Graph.Edges;
+        string[] lines = new string[edges];
+        for (int e = 0; e < edges; e++)
         {
-            EdgeEffectResult edge = PairScores.Edge(graph, e, effect);
-            return csv
-                ? string.Create(CultureInfo.InvariantCulture,
-                    $"{edge.From},{edge.To},{edge.Input},{effect:R}")
-                : new JsonObject
-                {
-                    ["from"] = edge.From, ["to"] = edge.To, ["input"] = edge.Input, ["effect"] = effect,
-                }.ToJsonString();
-        });
-        return string.Join('\n', csv ? lines.Prepend("from,to,input,effect") : lines) + "\n";
+            if (e % 256 == 0)
+                context.Report("writing edges", (double)e / edges);
+            EdgeEffectResult edge = scores.Edge(e, context.Seed);
+            lines[e] = csv ? Fields(edge) : Json(edge).ToJsonString();
+        }
+        string names = "from,to,input,effect" + (scores.Pairs > 1 ? ",low,high" : "");
+        return string.Join('\n', csv ? lines.Prepend(names) : lines) + "\n";
+    }
+
+    static string Fields(EdgeEffectResult edge)
+        => string.Create(CultureInfo.InvariantCulture, $"{edge.From},{edge.To},{edge.Input},{edge.Effect:R}")
+            + (edge.Low is { } low
+                ? string.Create(CultureInfo.InvariantCulture, $",{low:R},{edge.High:R}") : "");
+
+    static JsonObject Json(EdgeEffectResult edge)
+    {
+        var line = new JsonObject
+        {
+            ["from"] = edge.From, ["to"] = edge.To, ["input"] = edge.Input, ["effect"] = edge.Effect,
+        };
+        if (edge.Low is { } low)
+            (line["low"], line["high"]) = (low, edge.High);
+        return line;
     }
 }

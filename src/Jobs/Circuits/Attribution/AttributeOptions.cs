@@ -33,6 +33,14 @@ public sealed record AttributeOptions
     /// <summary>Whether nodes are also patched one by one, to see how well the estimates agree.</summary>
     public bool Agreement { get; init; }
 
+    /// <summary>What effects are listed by: node, or position for those of each position too; null for
+    /// node.</summary>
+    public string? By { get; init; }
+
+    /// <summary>Whether positions are counted from the end, -1 the last; those that not every pair has are
+    /// left out.</summary>
+    public bool FromEnd { get; init; }
+
     /// <summary>Number of largest effects that the agreement compares and the page shows.</summary>
     public int Top { get; init; } = 10;
 
@@ -47,6 +55,9 @@ public sealed record AttributeOptions
 
     /// <summary>File of the effects of all edges, .csv or .jsonl; null for none.</summary>
     public string? EdgesOut { get; init; }
+
+    /// <summary>Whether effects of each position are wanted.</summary>
+    internal bool ByPosition => By == "position";
 
     /// <summary>Checks everything that can be checked before the weights are read.</summary>
     /// <exception cref="UserException">An option does not fit the pairs or the model.</exception>
@@ -63,10 +74,15 @@ public sealed record AttributeOptions
         if (Edges is not null && Threshold is not null)
             throw new UserException($"{Field.Of(nameof(Edges))} and {Field.Of(nameof(Threshold))}; expected "
                 + "one of them");
-        MetricKind kind = Metric is { } named ? MetricWords.Parse(named, nameof(Metric))
-            : data.HaveWrong() ? MetricKind.LogitDifference : MetricKind.LogProbability;
+        Require(By is null or "node" or "position", nameof(By), Quoted.Name(By ?? ""), "node or position");
+        if (FromEnd && !ByPosition)
+            throw new UserException($"{Field.Of(nameof(FromEnd))} without {Field.Of(nameof(By))} position; "
+                + "leave it out");
+        MetricKind kind = Metric is { } named ? MetricWords.Parse(named, nameof(Metric)) : data.UsualMetric();
         foreach (ContrastPair pair in data.Pairs)
             CheckPair(pair, kind, data.Config);
+        if (ByPosition && !FromEnd)
+            data.RequireOneLength(nameof(FromEnd), "effects by node");
         OutputFile.RequireEnding(EdgesOut, nameof(EdgesOut), ".csv", ".jsonl");
         OutputFile.RequireEnding(Svg, nameof(Svg), ".svg");
         foreach (string? output in (string?[])[Out, Svg, EdgesOut])

@@ -25,9 +25,14 @@ static class AttributeReport
         page.Paragraph($"With only these {circuit.Edges.Count} of {circuit.Of} edges carrying clean values "
             + $"the metric is {circuit.Value:0.000}: a faithfulness of {Percent(circuit.Faithfulness)}"
             + (circuit.Low is { } low ? $" ({Percent(low)} to {Percent(circuit.High!.Value)})" : "") + ".");
-        page.Details("Its edges, largest effect first", inside => inside.Table(["edge", "effect#"],
-            circuit.Edges.Select(e => (IReadOnlyList<string>)[e.Name, Signed(e.Effect)])));
+        bool spread = found.Pairs > 1;
+        page.Details("Its edges, largest effect first", inside => inside.Table(
+            ["edge", "effect#", .. spread ? (string[])["from#", "to#"] : []],
+            circuit.Edges.Select(e => (IReadOnlyList<string>)[e.Name, Signed(e.Effect),
+                .. spread ? (string[])[Signed(e.Low!.Value), Signed(e.High!.Value)] : []])));
         Nodes(page, found, data, top);
+        if (found.Positions is { } positions)
+            PositionPicture.AddTo(page, positions);
         Method(page, found);
         return page;
     }

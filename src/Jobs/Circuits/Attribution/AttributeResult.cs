@@ -23,8 +23,12 @@ public sealed record NodeEffectResult(string Node,
 /// <param name="To">Node that reads.</param>
 /// <param name="Input">q, k or v of a head; null for other nodes.</param>
 /// <param name="Effect">Estimated change of the metric; the mean over pairs.</param>
+/// <param name="Low">Lower end of the mean's interval, 95 %; null for one pair.</param>
+/// <param name="High">Upper end of it.</param>
 public sealed record EdgeEffectResult(string From, string To,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Input, double Effect)
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Input, double Effect,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? Low,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? High)
 {
     /// <summary>The name of the edge: a0.h3-&gt;a2.h1&lt;k&gt;.</summary>
     [JsonIgnore]
@@ -77,6 +81,10 @@ public sealed record AttributeResult(string ModelHash, string Metric, int IgStep
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] AgreementResult? Agreement,
     CircuitResult Circuit)
 {
+    /// <summary>Effects by position; null where they were not asked for.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public PositionEffectsResult? Positions { get; init; }
+
     /// <summary>Token id before each prompt; null for none.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public int? Bos { get; init; }

@@ -12,7 +12,11 @@ sealed record PairScore(PairAttribution Attribution, double[]? Patched);
 /// pairs.</summary>
 sealed class PairScores(CircuitGraph graph, IReadOnlyList<PairScore> pairs)
 {
+    const int PairedStream = 0x65646765; // apart from those of nodes and of the circuit
+
     internal CircuitGraph Graph => graph;
+
+    internal int Pairs => pairs.Count;
 
     /// <summary>Runs the pairs one after the other.</summary>
     internal static PairScores Of(LanguageModel model, PairRunner runner, IReadOnlyList<ContrastPair> pairs,
@@ -63,10 +67,33 @@ sealed class PairScores(CircuitGraph graph, IReadOnlyList<PairScore> pairs)
         return [.. graph.Writers.Select((node, u) =>
         {
             Interval? spread = Spread(drawn => drawn.Average(i => pairs[i].Attribution.Nodes[u]), seed, u);
-            return new NodeEffectResult(node.Name, node.Kind == NodeKind.Input ? null : node.Layer,
-                node.Kind == NodeKind.Head ? node.Head : null, effects[u], spread?.Low, spread?.High,
-                patched?[u]);
+            return new NodeEffectResult(node.Name, LayerOf(node), HeadOf(node), effects[u], spread?.Low,
+                spread?.High, patched?[u]);
         })];
+    }
+
+    /// <summary>Effects by position; positions that not every pair has are left out.</summary>
+    internal PositionEffectsResult Positions(ContrastData data, bool fromEnd, ulong seed)
+    {
+        int T = pairs.Min(p => p.Attribution.StreamsByPosition[0].Length);
+        int[] positions = [.. Enumerable.Range(fromEnd ? -T : 0, T)];
+        int[]? tokens = pairs.Count > 1 ? null : data.Pairs[0].Corrupt;
+        return new PositionEffectsResult(tokens, tokens?.Select(data.Piece).ToArray(),
+            [.. Enumerable.Range(0, data.Config.Layers).SelectMany(l => positions.Select(t =>
+            {
+                (double mean, Interval? spread) = Of(p => p.StreamsByPosition[l], t);
+                return new StreamPositionResult(l, t, mean, spread?.Low, spread?.High);
+            }))],
+            [.. graph.Writers.SelectMany((node, u) => positions.Select(t =>
+            {
+                (double mean, Interval? spread) = Of(p => p.NodesByPosition[u], t);
+                return new NodePositionResult(node.Name, LayerOf(node), HeadOf(node), t, mean, spread?.Low,
+                    spread?.High);
+            }))]);
+
+        (double, Interval?) Of(Func<PairAttribution, double[]> row, int position)
+            => MeanOf([.. pairs.Select(p => row(p.Attribution))
+                .Select(effects => effects[position < 0 ? position + effects.Length : position])], seed);
     }
 
     internal CompletenessResult Completeness() => new(Mean(p => p.Attribution.Nodes[0]),
@@ -94,14 +121,16 @@ sealed class PairScores(CircuitGraph graph, IReadOnlyList<PairScore> pairs)
         Interval? spread = Spread(Share, seed, graph.Writers.Count);
         return new CircuitResult(
             [.. circuit.Edges.OrderByDescending(e => Math.Abs(edges[e]))
-                .Select(e => Edge(graph, e, edges[e]))],
+                .Select(e => Edge(e, seed))],
             [.. circuit.Nodes.Select(n => n.Name)], graph.Edges, values.Average(),
             Share([.. Enumerable.Range(0, values.Length)]), spread?.Low, spread?.High);
     }
 
-    internal static EdgeEffectResult Edge(CircuitGraph graph, int edge, double effect)
+    /// <summary>The effect of an edge, with its interval over pairs.</summary>
+    internal EdgeEffectResult Edge(int edge, ulong seed)
     {
         (int writer, int reader) = graph.EndsOf(edge);
+        (double effect, Interval? spread) = MeanOf([.. pairs.Select(p => p.Attribution.Edges[edge])], seed);
         return new EdgeEffectResult(graph.Writers[writer].Name, graph.Readers[reader].Node.Name,
             graph.Readers[reader].Input switch
             {
@@ -109,8 +138,16 @@ sealed class PairScores(CircuitGraph graph, IReadOnlyList<PairScore> pairs)
                 ReaderInput.K => "k",
                 ReaderInput.V => "v",
                 _ => null,
-            }, effect);
+            }, effect, spread?.Low, spread?.High);
     }
+
+    static int? LayerOf(CircuitNode node) => node.Kind == NodeKind.Input ? null : node.Layer;
+
+    static int? HeadOf(CircuitNode node) => node.Kind == NodeKind.Head ? node.Head : null;
+
+    // Every edge and every cell is drawn with the same pairs, so they stay paired.
+    (double Mean, Interval? Spread) MeanOf(double[] values, ulong seed)
+        => (values.Average(), Spread(drawn => drawn.Average(i => values[i]), seed, PairedStream));
 
     Interval? Spread(Func<int[], double> statistic, ulong seed, int stream) => pairs.Count < 2 ? null
         : Bootstrap.Of(pairs.Count, statistic, new SeededRandom(seed, (ulong)stream));

@@ -35,15 +35,16 @@ public static class HeadChanges
 
     /// <summary>
     /// Of the scores that are parts of a head's attention, 0 to 1, the one that differs most; of equals the
-    /// first in the order of tables. Null where no text gives any.
+    /// first in the order of tables. Null where none differs, or no text gives any.
     /// </summary>
     public static HeadChange? Most(HeadResult head)
     {
         ArgumentNullException.ThrowIfNull(head);
-        HeadChange[] known = [.. HeadColumns.All.Where(c => c.Format == "0.000")
-            .Select(c => new HeadChange(c.Name, Of(c).Of(head))).Where(c => !double.IsNaN(c.Value))];
-        return known.Length == 0 ? null : known.MaxBy(c => Math.Abs(c.Value));
+        return Known(head).Where(c => c.Value != 0).MaxBy(c => Math.Abs(c.Value));
     }
+
+    static IEnumerable<HeadChange> Known(HeadResult head) => HeadColumns.All.Where(c => c.Format == "0.000")
+        .Select(c => new HeadChange(c.Name, Of(c).Of(head))).Where(c => !double.IsNaN(c.Value));
 
     /// <summary>Heads with the largest change of either sign first; equal ones by layer.</summary>
     /// <param name="heads">Heads by layer.</param>
@@ -51,7 +52,8 @@ public static class HeadChanges
     public static IReadOnlyList<HeadResult> Sorted(IReadOnlyList<HeadResult> heads, HeadColumn? by)
     {
         ArgumentNullException.ThrowIfNull(heads);
-        double Change(HeadResult head) => by is null ? Most(head)?.Value ?? double.NaN : Of(by).Of(head);
+        double Change(HeadResult head)
+            => by is not null ? Of(by).Of(head) : Most(head)?.Value ?? (Known(head).Any() ? 0 : double.NaN);
         return [.. heads.OrderByDescending(h => double.IsNaN(Change(h)) ? -1 : Math.Abs(Change(h)))];
     }
 
@@ -60,7 +62,7 @@ public static class HeadChanges
     {
         ArgumentNullException.ThrowIfNull(head);
         if (head.ChangedMost is not { } most || HeadColumns.Find(most.Score) is not { } column)
-            return "-";
+            return Known(head).Any() ? "nothing" : "-";
         if (Math.Abs(most.Value) < Seen)
             return "nothing";
         return $"{column.Label} {column.Text(head)} to {column.Text(head.Other!)}";

@@ -1,99 +1,65 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text.Json.Serialization;
 using HeadTap.Circuits;
 using HeadTap.Lens;
 
 namespace HeadTap.Jobs;
 
-/// <summary>One head. Scores are those of <see cref="HeadScores"/>; null in JSON where the text can give
-/// none.</summary>
-public sealed record HeadResult
+/// <summary>One head: its scores, which are null in JSON where the text can give none, and what else is
+/// known of it.</summary>
+public sealed record HeadResult : HeadScores
 {
-    /// <summary>Layer, from 0.</summary>
-    public required int Layer { get; init; }
-
-    /// <summary>Head, from 0.</summary>
-    public required int Head { get; init; }
-
-    /// <inheritdoc cref="HeadScores.SelfAttentionScore"/>
-    public required double SelfAttentionScore { get; init; }
-
-    /// <inheritdoc cref="HeadScores.PrevTokenScore"/>
-    public required double PrevTokenScore { get; init; }
-
-    /// <inheritdoc cref="HeadScores.PatternEntropy"/>
-    public required double PatternEntropy { get; init; }
-
-    /// <inheritdoc cref="HeadScores.QkDistance"/>
-    public required double QkDistance { get; init; }
-
-    /// <inheritdoc cref="HeadScores.QkDistanceVariance"/>
-    public required double QkDistanceVariance { get; init; }
-
-    /// <inheritdoc cref="HeadScores.InductionScore"/>
-    public required double InductionScore { get; init; }
-
-    /// <inheritdoc cref="HeadScores.PrefixMatchingScore"/>
-    public required double PrefixMatchingScore { get; init; }
-
-    /// <inheritdoc cref="HeadScores.DuplicateTokenScore"/>
-    public required double DuplicateTokenScore { get; init; }
-
-    /// <inheritdoc cref="HeadScores.BeginOfTextScore"/>
-    public required double BeginOfTextScore { get; init; }
-
-    /// <inheritdoc cref="HeadScores.PreviousTokenShare"/>
-    public required double PreviousTokenShare { get; init; }
-
-    /// <inheritdoc cref="HeadScores.DuplicateTokenShare"/>
-    public required double DuplicateTokenShare { get; init; }
-
-    /// <inheritdoc cref="HeadScores.InductionShare"/>
-    public required double InductionShare { get; init; }
-
-    /// <inheritdoc cref="HeadScores.ResultNorm"/>
-    public required double ResultNorm { get; init; }
+    /// <summary>A head of which only the scores are known.</summary>
+    /// <param name="scores">Its scores.</param>
+    [SetsRequiredMembers]
+    internal HeadResult(HeadScores scores) : base(scores)
+    {
+    }
 
     /// <inheritdoc cref="HeadEffect.Effect"/>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    [JsonPropertyOrder(1)]
     public double? AblationEffect { get; init; }
 
     /// <summary>Lower end of its 95 % interval; NaN with one window.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    [JsonPropertyOrder(1)]
     public double? AblationLow { get; init; }
 
     /// <summary>Upper end of its 95 % interval.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    [JsonPropertyOrder(1)]
     public double? AblationHigh { get; init; }
 
     /// <summary>Words by the lens that most examples have; null without a lens, or if it has not the
     /// layer.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    [JsonPropertyOrder(1)]
     public IReadOnlyList<HeadWord>? Words { get; init; }
 
     /// <summary>The earlier heads that it can read most, three of each kind.</summary>
+    [JsonPropertyOrder(1)]
     public IReadOnlyList<ComposedHead> Composition { get; init; } = [];
 
     /// <summary>Places where it writes most, most first.</summary>
+    [JsonPropertyOrder(1)]
     public IReadOnlyList<HeadExampleResult> Examples { get; init; } = [];
 
     /// <summary>The same head of a second model, without its examples and composition; null without
     /// one.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    [JsonPropertyOrder(1)]
     public HeadResult? Other { get; init; }
 
-    /// <summary>Of the scores of attention the one that differs most there.</summary>
+    /// <summary>Of the scores of attention the one that differs most there; null where none
+    /// differs.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    [JsonPropertyOrder(1)]
     public HeadChange? ChangedMost { get; init; }
 
-    internal static HeadResult Of(HeadScores s, HeadEffect? effect) => new()
+    internal static HeadResult Of(HeadScores scores, HeadEffect? effect) => new(scores)
     {
-        Layer = s.Layer, Head = s.Head, SelfAttentionScore = s.SelfAttentionScore,
-        PrevTokenScore = s.PrevTokenScore, PatternEntropy = s.PatternEntropy, QkDistance = s.QkDistance,
-        QkDistanceVariance = s.QkDistanceVariance, InductionScore = s.InductionScore,
-        PrefixMatchingScore = s.PrefixMatchingScore, DuplicateTokenScore = s.DuplicateTokenScore,
-        BeginOfTextScore = s.BeginOfTextScore, PreviousTokenShare = s.PreviousTokenShare,
-        DuplicateTokenShare = s.DuplicateTokenShare, InductionShare = s.InductionShare,
-        ResultNorm = s.ResultNorm, AblationEffect = effect?.Effect, AblationLow = effect?.Interval.Low,
+        AblationEffect = effect?.Effect, AblationLow = effect?.Interval.Low,
         AblationHigh = effect?.Interval.High,
     };
 }

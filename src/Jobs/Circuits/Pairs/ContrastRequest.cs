@@ -151,6 +151,25 @@ public sealed record ContrastData(string Folder, string? File, ModelConfig Confi
                 + "expected one in every pair or in none, so that one thing is measured"));
     }
 
+    /// <summary>The metric where none is named: the logit difference where the pairs have wrong answers, else
+    /// the log-probability.</summary>
+    /// <exception cref="UserException">Some pairs have a wrong answer and some have none.</exception>
+    internal MetricKind UsualMetric()
+        => HaveWrong() ? MetricKind.LogitDifference : MetricKind.LogProbability;
+
+    /// <summary>Checks that the clean prompts have one length, as means by position need it.</summary>
+    /// <param name="fromEnd">Option that counts positions from the end.</param>
+    /// <param name="without">What needs no positions.</param>
+    /// <exception cref="UserException">Two differ in length.</exception>
+    internal void RequireOneLength(string fromEnd, string without)
+    {
+        ContrastPair first = Pairs[0];
+        if (Pairs.FirstOrDefault(pair => pair.Clean.Length != first.Clean.Length) is { } other)
+            throw new UserException($"{first.Place} has {Counted.Of(first.Clean.Length, "token")} and "
+                + $"{other.Place} {other.Clean.Length}; expected one length for cells by position, "
+                + $"{Field.Of(fromEnd)}, or {without}");
+    }
+
     /// <summary>Returns a token as the piece that every verb prints; its id without a tokenizer.</summary>
     public string Piece(int id) => new LensText(Tokenizer).Of(id);
 }

@@ -28,7 +28,7 @@ public static class PatchJob
         PatchSummary summary = PatchSummary.Of(
             Patch(plan, options, context, loaded.Model), plan.Direction, options.FromEnd, context.Seed);
         PatchResult result = Result(plan, options, summary);
-        PatchPicture picture = new(plan.Data, result);
+        PatchPicture picture = new(result);
         if (options.Out is { } page)
             PatchReport.Make(plan, result, picture, device).Save(page);
         if (options.Svg is { } figure)

@@ -3,9 +3,8 @@ using HeadTap.Reports;
 namespace HeadTap.Jobs;
 
 /// <summary>The map of a patching result, and the names of its rows and columns.</summary>
-/// <param name="data">Model and pairs.</param>
 /// <param name="result">The result.</param>
-sealed class PatchPicture(ContrastData data, PatchResult result)
+sealed class PatchPicture(PatchResult result)
 {
     /// <summary>How numbers of the metric are written.</summary>
     internal string Format => result.Metric == "rank" ? "0.#" : "0.000";
@@ -14,10 +13,7 @@ sealed class PatchPicture(ContrastData data, PatchResult result)
     internal string Shows => $"change of {result.Metric} from {Of(result.Base)}";
 
     /// <summary>Names a position: its number, and its token where one pair was run.</summary>
-    internal string Position(int position) => result.Tokens is { } tokens
-        ? $"{position} "
-            + VisibleText.Of(data.Piece(tokens[position < 0 ? position + tokens.Count : position]))
-        : $"{position}";
+    internal string Position(int position) => PositionName.Of(position, result.Texts);
 
     /// <summary>Names a cell.</summary>
     internal string Name(PatchCellResult cell)

@@ -33,8 +33,7 @@ sealed record PatchPlan(ContrastData Data, PatchCorruption Corruption, PatchDire
             CleanIsEnough = PatchCorruption.IsDrawn(options),
         }).Read(context);
         PatchCorruption corruption = PatchCorruption.Read(options, data);
-        MetricKind kind = asked
-            ?? (data.HaveWrong() ? MetricKind.LogitDifference : MetricKind.LogProbability);
+        MetricKind kind = asked ?? data.UsualMetric();
         (PatchGrid? grid, PathGrid? paths) = options.From is null && options.To is null
             ? (GridOf(options, data.Config), (PathGrid?)null) : (null, PathPlan.Read(options, data.Config));
         if (options.FromEnd && grid is not { HasPositions: true })
@@ -102,10 +101,7 @@ sealed record PatchPlan(ContrastData Data, PatchCorruption Corruption, PatchDire
         ContrastPair first = Data.Pairs[0];
         if (Grid is not { HasPositions: true } || fromEnd)
             return;
-        if (Data.Pairs.FirstOrDefault(pair => pair.Clean.Length != first.Clean.Length) is { } other)
-            throw new UserException($"{first.Place} has {Counted.Of(first.Clean.Length, "token")} and "
-                + $"{other.Place} {other.Clean.Length}; expected one length for cells by position, "
-                + $"{Field.Of(nameof(PatchOptions.FromEnd))}, or cells by layer or head");
+        Data.RequireOneLength(nameof(PatchOptions.FromEnd), "cells by layer or head");
         int[] places = Patched(first);
         if (Data.Pairs.FirstOrDefault(pair => !Patched(pair).AsSpan().SequenceEqual(places)) is { } another)
             throw new UserException($"{first.Place} and {another.Place} align other positions; expected the "

@@ -119,7 +119,7 @@ public static class ViewJob
         var lenses = folders.Zip(configs, (folder, config) => ViewLenses.Find(options, folder, config))
             .ToArray();
         ViewData.RequireSize(prompt.Config, rows, folders.Length, lenses[0].Count, options.Top);
-        IReadOnlyList<Edit> edits = prompt.ReadEdits(options.Edit, context);
+        IReadOnlyList<Edit> edits = prompt.ReadEdits(options.Edit, context, oneByOne: true);
         OutputFile.RequireEnding(options.Svg, nameof(options.Svg), ".svg");
         IReadOnlyList<string> figures = options.Svg is null ? []
             : ViewFigures.Files(options.Svg, folders.Length * rows.Length);

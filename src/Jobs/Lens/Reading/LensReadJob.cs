@@ -84,10 +84,8 @@ public static class LensReadJob
         if (options.Ablation && !places[0].Source.ReadsHeads)
             throw new UserException("this lens reads the residual stream, not heads; leave "
                 + $"{Field.Of(nameof(options.Ablation))} out");
-        if (places[0].Source.LearnsRemovals)
-            context.Remark?.Invoke("this lens says what the removal of a head changes; the sum of its heads "
-                + "is no prediction");
-        IReadOnlyList<Edit> edits = prompt.ReadEdits(options.Edit, context);
+        LensText.RemarkOnRemovals(places[0].Source, context);
+        IReadOnlyList<Edit> edits = prompt.ReadEdits(options.Edit, context, oneByOne: true);
         string? page = options.Out;
         if (page is not null && rows.Length > 1)
             throw new UserException($"{rows.Length} prompts; expected one for the page of "

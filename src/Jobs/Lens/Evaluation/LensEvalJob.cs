@@ -164,20 +164,19 @@ public static class LensEvalJob
         {
             Prompts = options.Ablation, Seed = context.Seed, ToMean = options.ToMean(),
         };
+        AblationOptions agreement = ablation with { Prompts = options.Agreement };
         LensSource source = LensOwner.Find(options.Lens, options.LensOf, options.Model, config,
             ModelFolder.Hash(options.Model));
         int[] layers = options.LayersOf(source);
         LensSource? beside = options.Beside(config, layers);
-        if (ablation.Prompts > 0 || options.Agreement > 0)
+        if (ablation.Prompts > 0 || agreement.Prompts > 0)
             AblationCheck.RequireUsable(source, layers, config.Heads);
         ModelText text = ModelText.Open(options.Model, config, options.Rules, context);
         IReadOnlyList<int[]> rows = options.Rows(text);
-        LensEvaluation.Usable(rows);
+        int usable = LensEvaluation.Usable(rows).Length;
         IReadOnlyList<Edit> edits = JobEdits.Read(options.Edit, options.Model, config, text.Tokenizer,
             context, [.. rows.Select(r => r.Length)]);
-        if (source.LearnsRemovals)
-            context.Remark?.Invoke("this lens says what the removal of a head changes; the sum of its heads "
-                + "is no prediction, so its KL from the model says little");
+        LensText.RemarkOnRemovals(source, context, ", so its KL from the model says little");
         int[]? unigram = source.IsBaseline ? null : LensFolder.Unigram(options.Lens);
         using ComputeDevice device = context.OpenDevice();
         using LoadedModel loaded = LoadedModel.Open(context, device, options.Model);
@@ -190,11 +189,9 @@ public static class LensEvalJob
             LensEvalResult.Of(source, options.Lens, measured, found, ablation, removed) with
         {
             Bos = text.Bos,
-            Agreement = options.Agreement > 0 ? LensAgreement.Of(AgreementCheck.Run(loaded.Model,
-                [.. Compared(source, beside, config, options)], layers, rows,
-                ablation with { Prompts = options.Agreement },
-                share => context.Report("removing every head", share)),
-                ablation with { Prompts = options.Agreement }, LensEvaluation.Usable(rows).Length) : null,
+            Agreement = agreement.Prompts > 0 ? LensAgreement.Of(AgreementCheck.Run(loaded.Model,
+                [.. Compared(source, beside, config, options)], layers, rows, agreement,
+                share => context.Report("removing every head", share)), agreement, usable) : null,
         };
         if (beside is null)
             return result;

@@ -105,7 +105,7 @@ static class JacobianTrainJob
         var usual = new LensTrainOptions { Model = options.Model };
         (string Name, bool Given)[] foreign =
         [
-            (nameof(options.Rank), options.Rank != usual.Rank),
+            (nameof(options.Rank), options.Rank is not null),
             (nameof(options.Init), options.Init != usual.Init || options.InitLens is not null),
             (nameof(options.Bias), options.Bias is not null),
             (nameof(options.Ablation), options.Ablation is not null),

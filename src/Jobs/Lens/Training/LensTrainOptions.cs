@@ -20,8 +20,8 @@ public sealed record LensTrainOptions
     /// <summary>Kind of lens: head, thin, low-rank, shared, residual, tuned, effect or jacobian.</summary>
     public string Kind { get; init; } = "head";
 
-    /// <summary>Rank of the kind low-rank.</summary>
-    public int Rank { get; init; } = 64;
+    /// <summary>Rank of the kind low-rank, which alone has one; null for <see cref="DefaultRank"/>.</summary>
+    public int? Rank { get; init; }
 
     /// <summary>
     /// First values: folded (W_U with the final LayerNorm), raw (W_U as it is), zero, or jacobian (W_U J of
@@ -160,7 +160,7 @@ public sealed record LensTrainOptions
                 _ => throw new UserException($"{Field.Of(nameof(Kind))} is {Quoted.Name(Kind)}; expected "
                     + "head, thin, low-rank, shared, residual, tuned, effect or jacobian"),
             },
-            Rank = Rank,
+            Rank = Rank ?? DefaultRank,
             Initial = Init switch
             {
                 "folded" => LensInitial.Folded,
@@ -182,6 +182,9 @@ public sealed record LensTrainOptions
                     + "per-head, divided or none"),
             },
         };
+        if (Rank is not null && lens.Kind != LensKind.LowRank)
+            throw new UserException($"{Field.Of(nameof(Rank))} belongs to {Field.Of(nameof(Kind))} low-rank; "
+                + "leave it out");
         lens.RequireFits(config);
         JacobianInitial.Require(this, lens, config);
         return lens;
@@ -249,6 +252,9 @@ public sealed record LensTrainOptions
         Seed = seed,
         Bos = bos,
     }).Validated(config);
+
+    /// <summary>Rank of the kind low-rank unless another one is given.</summary>
+    public const int DefaultRank = 64;
 
     /// <summary>Probability of further removals unless another one is given.</summary>
     public const double DefaultAblationShare = 0.1;

@@ -1,0 +1,49 @@
+using System.CommandLine;
+
+namespace HeadTap.Cli;
+
+/// <summary><c>replay</c>: makes a server's reply again.</summary>
+static class ReplayCommand
+{
+    internal static Command Create(GlobalOptions global)
+    {
+        var file = new Argument<string>("file")
+        {
+            Description = "a reply of /v1/headtap/run, or its replay record", HelpName = "FILE.json",
+        };
+        Option<string> model = PromptOptions.ModelOption(required: true);
+        Option<string?> files = new PathOption<string?>("--files", PathUse.Reads)
+        {
+            Description = "the folder with the files that edits name, each under its id", HelpName = "DIR",
+        };
+        Option<string?> output = new PathOption<string?>("--out", PathUse.WritesFile)
+        {
+            Description = "a file for the reply", HelpName = "F.json",
+        };
+        var command = new Command("replay", "Make a server's reply again, and compare it byte for byte")
+        {
+            file, model, files, output,
+        };
+        command.SetAction(parsed => Run(global.Of(parsed), new ReplayOptions
+        {
+            File = parsed.GetValue(file)!, Model = parsed.GetValue(model)!, Files = parsed.GetValue(files),
+            Out = parsed.GetValue(output),
+        }));
+        return command;
+    }
+
+    static int Run(Invocation run, ReplayOptions options)
+    {
+        ReplayResult result = run.RunJob(context => ReplayJob.Run(options, context));
+        if (run.Json)
+            run.WriteJson(result, ServingJson.Default.ReplayResult);
+        else
+            run.Line(result.SameBytes switch
+            {
+                true => $"the same bytes; request {result.RequestSha256}",
+                false => $"differs {result.Difference}; request {result.RequestSha256}",
+                null => $"done; the file has no reply to compare; request {result.RequestSha256}",
+            });
+        return result.SameBytes == false ? ExitCode.Defect : ExitCode.Done;
+    }
+}

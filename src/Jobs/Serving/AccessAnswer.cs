@@ -1,0 +1,100 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using HeadTap.Models;
+
+namespace HeadTap.Jobs;
+
+/// <summary>The answer to an <see cref="AccessCall"/>, and what it takes to make it again.</summary>
+/// <param name="Call">The request.</param>
+/// <param name="Results">One for each input.</param>
+public sealed record AccessAnswer(AccessCall Call, IReadOnlyList<AccessResult> Results)
+{
+    /// <summary>Asks a model's thread for all that a request wants.</summary>
+    /// <param name="worker">The model's thread.</param>
+    /// <param name="call">The request.</param>
+    /// <param name="ticket">Whose it is.</param>
+    /// <exception cref="QueueFullException">Too many wait.</exception>
+    /// <exception cref="Runtime.UserException">A pass failed.</exception>
+    public static async Task<AccessAnswer> Of(ModelWorker worker, AccessCall call, WorkTicket ticket)
+    {
+        ArgumentNullException.ThrowIfNull(worker);
+        ArgumentNullException.ThrowIfNull(call);
+        ReadPass? read = call.NeedsPass ? new ReadPass(call) : null;
+        GradientPass? gradient = call.Request.Gradient is null ? null : new GradientPass(call);
+        var texts = new List<Task<SequenceResult>>();
+        if (read is not null)
+            worker.Run(read, ticket);
+        if (gradient is not null)
+            worker.Run(gradient, ticket);
+        if (call.Request.Generation is { } generation)
+            for (int i = 0; i < call.Rows.Count; i++)
+                texts.Add(worker.Generate(new TextSequence
+                {
+                    Prompt = call.Rows[i], MaxTokens = generation.MaxTokens,
+                    Sampling = generation.Sampling, Seed = generation.Seed, Stream = (ulong)i,
+                    Edits = [.. call.EditsOf(i)],
+                    Salt = call.Edits.Count == 0 ? ticket.Tenant
+                        : $"{ticket.Tenant}\n{call.Rows[i].Length}\n{i}\n{call.Canonical["edits"]}",
+                }, ticket));
+        AccessResult[] results = [.. read is not null ? await read.Done.ConfigureAwait(false)
+            : call.Rows.Select(_ => new AccessResult())];
+        if (gradient is not null)
+            foreach ((AccessResult result, AccessResult found) in
+                results.Zip(await gradient.Done.ConfigureAwait(false)))
+            {
+                result.GradientOf = found.GradientOf;
+                foreach ((string at, AccessTensor tensor) in found.Gradients)
+                    result.Gradients[at] = tensor;
+            }
+        for (int i = 0; i < texts.Count; i++)
+            results[i].Continuation = await texts[i].ConfigureAwait(false);
+        return new AccessAnswer(call, results);
+    }
+
+    /// <summary>The record by which the answer can be made again.</summary>
+    public JsonObject Replay() => new()
+    {
+        ["request"] = Call.Canonical.DeepClone(),
+        ["request_sha256"] = Call.Hash,
+        ["weights_sha256"] = Call.Model.Hash,
+        ["code_version"] = CodeVersion,
+        ["device"] = Call.Model.Device,
+        ["precision"] = Call.Model.Precision,
+    };
+
+    /// <summary>This program's version.</summary>
+    public static string CodeVersion { get; } = new Manifest { Command = "serve" }.CodeVersion;
+
+    /// <summary>The JSON of the answer.</summary>
+    public byte[] ToJson()
+    {
+        using var stream = new MemoryStream();
+        using (var json = new Utf8JsonWriter(stream))
+        {
+            json.WriteStartObject();
+            json.WriteString("model"u8, Call.Request.Model);
+            json.WriteStartArray("results"u8);
+            foreach (AccessResult result in Results)
+                result.Write(json, Call.Model.Tokenizer, Call.Request.Base64);
+            json.WriteEndArray();
+            json.WritePropertyName("replay"u8);
+            Replay().WriteTo(json);
+            json.WriteEndObject();
+        }
+        return stream.ToArray();
+    }
+
+    /// <summary>Writes the tensors as a safetensors file: <c>0.blocks.0.attn.hook_z</c>, the input's number
+    /// first, with the replay record as metadata.</summary>
+    /// <param name="path">The file.</param>
+    /// <exception cref="Runtime.UserException">It cannot be written.</exception>
+    public void Save(string path)
+    {
+        var writer = new SafetensorsWriter();
+        writer.Metadata["replay"] = Replay().ToJsonString();
+        for (int i = 0; i < Results.Count; i++)
+            foreach ((string name, AccessTensor tensor) in Results[i].Tensors())
+                writer.Add($"{i}.{name}", tensor.Shape, tensor.Values);
+        writer.Save(path);
+    }
+}

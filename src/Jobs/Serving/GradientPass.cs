@@ -1,0 +1,67 @@
+using HeadTap.Models;
+
+namespace HeadTap.Jobs;
+
+/// <summary>A forward and a backward pass for each of a request's inputs, as the verb grad runs them.</summary>
+sealed class GradientPass(AccessCall call) : PassWork
+{
+    readonly TaskCompletionSource<IReadOnlyList<AccessResult>> _done =
+        new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    internal Task<IReadOnlyList<AccessResult>> Done => _done.Task;
+
+    // A backward pass has twice the products of a forward pass.
+    public override double TokenLayers => 3.0 * call.Tokens * call.Model.Config.Layers;
+
+    public override bool Joins(IReadOnlyList<PassWork> others) => false;
+
+    public override void Run(ResidentModel model, IReadOnlyList<PassWork> together)
+    {
+        LanguageModel m = model.Model;
+        AccessGradient gradient = call.Request.Gradient!;
+        var results = new List<AccessResult>();
+        using var gradients = ParameterGradients.Create(m, gradient.Parameters.ToHashSet());
+        using var session = new ModelSession(m, new SessionOptions
+        {
+            MaxTokens = call.Rows.Max(r => r.Length), Backward = true, RecordGradients = call.GradientSites,
+        });
+        for (int i = 0; i < call.Rows.Count; i++)
+        {
+            var rows = new SequenceBatch([call.Rows[i]]);
+            var result = new AccessResult();
+            gradients.Clear(m.Ops);
+            using (m.Attach(call.EditsOf(i)))
+                result.GradientOf = Value(session, rows, gradients);
+            foreach (Site site in call.GradientSites)
+            {
+                Recording recorded = session.SiteGradients[site];
+                result.Gradients[site.Name] = new AccessTensor(recorded.Shape[1..], recorded.ToArray());
+            }
+            foreach (string name in gradient.Parameters)
+            {
+                ParameterSlice slice = m.Parameters.Slices.First(s => s.Name == name);
+                result.Gradients[name] = new AccessTensor([.. slice.Shape], gradients.Set[name].ToArray());
+            }
+            results.Add(result);
+        }
+        _done.TrySetResult(results);
+    }
+
+    public override void Fail(Exception reason)
+    {
+        if (reason is OperationCanceledException)
+            _done.TrySetCanceled();
+        else
+            _done.TrySetException(reason);
+    }
+
+    double Value(ModelSession session, SequenceBatch rows, ParameterGradients gradients)
+    {
+        if (call.Metric is { } metric)
+            return session.ForwardBackward(rows, metric.AtLastTokens(rows, []), gradients);
+        int[] targets = rows.NextTokens();
+        (double sum, int count) = session.ForwardBackward(
+            rows, targets, gradients, 1f / targets.Count(t => t >= 0));
+        return sum / count;
+    }
+}

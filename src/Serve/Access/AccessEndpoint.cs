@@ -1,0 +1,101 @@
+using System.Text.Json.Nodes;
+using HeadTap.Models;
+
+namespace HeadTap.Serve;
+
+/// <summary>
+/// <c>POST /v1/headtap/run</c>: reads, edits and gradients of a model's inner values, and continuations with
+/// edits. The reply has what it takes to make it again.
+/// </summary>
+/// <param name="workers">The models.</param>
+/// <param name="locate">Says where a file of a caller is, by the caller and the file's id.</param>
+public sealed class AccessEndpoint(ModelWorkers workers, Func<Caller, string, string> locate) : IEndpoint
+{
+    /// <inheritdoc/>
+    public string Path => "/v1/headtap/run";
+
+    /// <inheritdoc/>
+    public Right Right => Right.Reads;
+
+    /// <summary>Most bytes of a reply's numbers.</summary>
+    public long MostReplyBytes { get; init; } = 1L << 30;
+
+    /// <inheritdoc/>
+    public Task<Reply> Answer(EndpointRequest request) => ModelWorkers.Guard(() => AnswerGuarded(request));
+
+    async Task<Reply> AnswerGuarded(EndpointRequest request)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        AccessRequest asked = AccessRequest.Parse(request.Body);
+        ModelWorker worker = workers.Of(asked.Model);
+        if (asked.Edits is not null)
+            request.Caller.Require(Right.Edits);
+        AccessCall call = AccessCall.Of(asked, worker.Model, file => locate(request.Caller, file));
+        AccessCost cost = AccessCost.Of(call);
+        if (asked.DryRun)
+            return new JsonReply(200, cost.ToJson(worker.Waiting));
+        cost.Require(MostReplyBytes);
+        AccessAnswer answer = await AccessAnswer.Of(worker, call, workers.Ticket(request, request.Aborted))
+            .ConfigureAwait(false);
+        request.Charge(call.Tokens);
+        (string, string)[] headers = [("ETag", $"\"{call.Hash}-{worker.Model.Hash[..16]}\"")];
+        if (request.Accept.Contains("application/octet-stream", StringComparison.OrdinalIgnoreCase))
+            return new BytesReply(200, "application/octet-stream",
+                (stream, cancel) => WriteTensors(answer, stream, cancel), headers);
+        byte[] json = answer.ToJson();
+        return new BytesReply(200, "application/json; charset=utf-8",
+            (stream, cancel) => stream.WriteAsync(json, cancel).AsTask(),
+            [.. headers, ("Content-Length", $"{json.Length}")]);
+    }
+
+    static async Task WriteTensors(AccessAnswer answer, Stream stream, CancellationToken cancel)
+    {
+        string path = System.IO.Path.GetTempFileName();
+        try
+        {
+            answer.Save(path);
+            await using FileStream file = File.OpenRead(path);
+            await file.CopyToAsync(stream, cancel).ConfigureAwait(false);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+}
+
+/// <summary><c>GET /v1/headtap/sites?model=NAME</c>: the places that can be read and edited.</summary>
+/// <param name="workers">The models.</param>
+public sealed class SitesEndpoint(ModelWorkers workers) : IEndpoint
+{
+    /// <inheritdoc/>
+    public string Path => "/v1/headtap/sites";
+
+    /// <inheritdoc/>
+    public Right Right => Right.Reads;
+
+    /// <inheritdoc/>
+    public string Method => "GET";
+
+    /// <inheritdoc/>
+    public Task<Reply> Answer(EndpointRequest request) => ModelWorkers.Guard(() =>
+    {
+        ModelWorker worker = workers.Of(request.Query.GetValueOrDefault("model"));
+        ModelConfig config = worker.Model.Config;
+        return Task.FromResult<Reply>(new JsonReply(200, new JsonObject
+        {
+            ["model"] = worker.Model.Name,
+            ["sites"] = new JsonArray([.. Site.All(config).Select(site => (JsonNode)new JsonObject
+            {
+                ["name"] = site.Name,
+                ["shape"] = SiteFacts.Shape(site.Kind, config),
+                ["bytes_per_token"] = SiteFacts.FloatsPerToken(site.Kind, config) is { } n
+                    ? n * sizeof(float) : null,
+                ["edit"] = SiteFacts.CanEdit(site.Kind),
+                ["gradient"] = SiteFacts.CanEdit(site.Kind),
+                ["edit_while_generating"] = SiteFacts.CanEdit(site.Kind)
+                    && site.Kind is not (SiteKind.Scores or SiteKind.Pattern),
+            })]),
+        }));
+    });
+}
