@@ -32,7 +32,7 @@ sealed class EchoEndpoint(string path = "/v1/completions", Right right = Right.Q
             case "user":
                 throw new UserException($"{Field.Of("Prompt")} is empty; expected a text");
             case "defect":
-                throw new InvalidOperationException("a secret of the server: " + Environment.CurrentDirectory);
+                throw new InvalidOperationException("a secret: " + Environment.CurrentDirectory);
             case "busy":
                 throw ApiError.TooMany("the queue is full: 4 of 4", TimeSpan.FromSeconds(2.2));
             case "hopeless":
@@ -89,8 +89,8 @@ sealed class EchoEndpoint(string path = "/v1/completions", Right right = Right.Q
             await body.WriteAsync(block, cancel);
     }
 
-    async IAsyncEnumerable<string> Stream(
-        EndpointRequest request, int n, string? fail, [EnumeratorCancellation] CancellationToken cancel = default)
+    async IAsyncEnumerable<string> Stream(EndpointRequest request, int n, string? fail,
+        [EnumeratorCancellation] CancellationToken cancel = default)
     {
         if (fail == "first")
             throw new ApiError(503, "no room", retryAfter: TimeSpan.FromSeconds(1));

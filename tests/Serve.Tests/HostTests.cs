@@ -104,7 +104,8 @@ public sealed class HostTests
         await using RunningServer server =
             await RunningServer.Start(new ServerOptions { MaxBodyBytes = 1000 }, null, echo);
         string least = "{\"a\":\"" + new string('x', 1000 - 8) + "\"}", more = least.Replace("xx", "xxx");
-        foreach ((string body, int status) in new[] { (least, 200), (least.Insert(6, "x"), 413), (more, 413) })
+        foreach ((string body, int status) in
+            new[] { (least, 200), (least.Insert(6, "x"), 413), (more, 413) })
         {
             using var request = new HttpRequestMessage(HttpMethod.Post, Path)
             {
@@ -262,7 +263,8 @@ public sealed class HostTests
         await RunningServer.Until(() => echo.Answered == 1, "the request");
         Task stop = server.Server.Stop(TimeSpan.FromSeconds(20));
         await Task.Delay(100);
-        Assert.That(async () => await server.Connect(), Throws.InstanceOf<System.Net.Sockets.SocketException>());
+        Assert.That(async () => await server.Connect(),
+            Throws.InstanceOf<System.Net.Sockets.SocketException>());
         Assert.That(stop.IsCompleted, Is.False);
         release.SetResult();
         await RunningServer.Json(await running);

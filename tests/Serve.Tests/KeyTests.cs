@@ -59,7 +59,8 @@ public sealed class KeyTests
         string reads = KeyFile.Add(file, "ben", [Right.Reads]);
         var echo = new EchoEndpoint();
         await using RunningServer server = await RunningServer.Start(
-            new ServerOptions { KeysFile = file }, null, echo, new EchoEndpoint("/v1/headtap/run", Right.Reads));
+            new ServerOptions { KeysFile = file }, null, echo,
+            new EchoEndpoint("/v1/headtap/run", Right.Reads));
         Assert.That((string)(await RunningServer.Json(await server.Post(Path, "{}", query)))["caller"]!,
             Is.EqualTo("anna"));
         await RunningServer.Error(await server.Post(Path, "{}", reads), 403);
@@ -77,7 +78,8 @@ public sealed class KeyTests
         var echo = new EchoEndpoint();
         await using RunningServer server =
             await RunningServer.Start(new ServerOptions { KeysFile = file }, null, echo);
-        foreach (string wrong in new[] { "x", key[..^1], key + "A", key.ToUpperInvariant(), "", key + " " + key })
+        foreach (string wrong in
+            new[] { "x", key[..^1], key + "A", key.ToUpperInvariant(), "", key + " " + key })
         {
             JsonNode error = await RunningServer.Error(await server.Post(Path, "{}", wrong), 401);
             Assert.That((string)error["code"]!, Is.EqualTo("invalid_api_key"));

@@ -35,17 +35,22 @@ sealed class RunningServer : IAsyncDisposable
     public static Task<RunningServer> Start(params IEndpoint[] endpoints)
         => Start(new ServerOptions(), null, endpoints);
 
-    public static async Task<RunningServer> Start(
+    public static Task<RunningServer> Start(
         ServerOptions options, string? key, params IEndpoint[] endpoints)
+        => Start(options, key, null, null, endpoints);
+
+    /// <summary>With jobs, and a folder that they may read the model from.</summary>
+    public static async Task<RunningServer> Start(ServerOptions options, string? key, IJobVerbs? verbs,
+        string? folder, params IEndpoint[] endpoints)
     {
         var log = new ConcurrentQueue<string>();
         var meters = new ServerMeters();
         var models = new ServedModels(["toy"]);
-        models.Add(new ServedModel(Card, Tokenizer));
+        models.Add(new ServedModel(Card, Tokenizer) { Folder = folder });
         HeadTapServer server = await HeadTapServer.Start(options with
         {
             Listen = new IPEndPoint(IPAddress.Loopback, 0), Log = log.Enqueue,
-        }, endpoints, models, meters);
+        }, endpoints, models, meters, verbs: verbs);
         return new RunningServer(server, meters, log, key);
     }
 
@@ -110,7 +115,8 @@ sealed class RunningServer : IAsyncDisposable
         Assert.That((int)response.StatusCode, Is.EqualTo(status), text);
         JsonObject error = JsonNode.Parse(text)!["error"]!.AsObject();
         Assert.That(error.Select(e => e.Key), Is.EqualTo((string[])["message", "type", "param", "code"]));
-        Assert.That((string)error["message"]!, Is.Not.Empty.And.Not.Contains("\n").And.Not.Contains("   at "));
+        Assert.That((string)error["message"]!,
+            Is.Not.Empty.And.Not.Contains("\n").And.Not.Contains("   at "));
         return error;
     }
 

@@ -86,7 +86,7 @@ sealed class Invocation
     public TResult RunJob<TResult>(Func<JobContext, TResult> job)
     {
         if (!ShowsProgress)
-            return job(ProgressFile.OfProcess() is { } file ? Context with { Progress = file.Write } : Context);
+            return job(Context with { Progress = ProgressFile.OfProcess() is { } file ? file.Write : null });
         var bars = new Dictionary<string, ProgressTask>();
         IAnsiConsole error = _terminal.RichError();
         return Bars(error).Start(console => job(Context with

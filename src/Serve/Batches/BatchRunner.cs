@@ -149,7 +149,8 @@ sealed class BatchRunner(
 #pragma warning restore CA1031
             {
                 log($"{id}: {e}");
-                return (500, new ApiError(500, $"the server failed; its log has the reason under {id}").ToJson());
+                return (500, new ApiError(
+                    500, $"the server failed; its log has the reason under the request id {id}").ToJson());
             }
     }
 
@@ -159,7 +160,8 @@ sealed class BatchRunner(
         if (!cancelled)
             batch.Set("finalizing");
         string? output = await Store("output"), errors = await Store("errors");
-        batch.Set(cancelled ? "cancelled" : "completed", ("output_file_id", output), ("error_file_id", errors));
+        batch.Set(cancelled ? "cancelled" : "completed",
+            ("output_file_id", output), ("error_file_id", errors));
 
         async Task<string?> Store(string name)
         {
@@ -172,14 +174,17 @@ sealed class BatchRunner(
         }
     }
 
-    static void Fail(Batch batch, string code, string message) => batch.Set("failed", ("errors", new JsonObject
+    static void Fail(Batch batch, string code, string message)
     {
-        ["object"] = "list",
-        ["data"] = new JsonArray(new JsonObject
+        var error = new JsonObject
         {
             ["code"] = code, ["message"] = message, ["line"] = null, ["param"] = null,
-        }),
-    }));
+        };
+        batch.Set("failed", ("errors", new JsonObject
+        {
+            ["object"] = "list", ["data"] = new JsonArray(error),
+        }));
+    }
 
     static int CountLines(string input)
     {

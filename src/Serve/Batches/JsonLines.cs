@@ -1,6 +1,6 @@
 namespace HeadTap.Serve;
 
-/// <summary>Cuts a stream into lines of bytes, as they are: line ends of <c>\n</c>, none of them kept.</summary>
+/// <summary>Cuts a stream into lines of bytes: they end in <c>\n</c>, which is not kept.</summary>
 static class JsonLines
 {
     /// <summary>The lines; what follows the last line end is one too, unless it is empty.</summary>

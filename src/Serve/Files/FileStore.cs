@@ -93,8 +93,9 @@ public sealed class FileStore
         ArgumentNullException.ThrowIfNull(caller);
         ArgumentNullException.ThrowIfNull(id);
         // Another key's file and none at all are answered alike.
-        return RandomId.IsOne(id, IdPrefix) && _files.TryGetValue(id, out (string Owner, StoredFile File) file)
-            && file.Owner == caller.Name ? file.File
+        return RandomId.IsOne(id, IdPrefix)
+            && _files.TryGetValue(id, out (string Owner, StoredFile File) file) && file.Owner == caller.Name
+            ? file.File
             : throw new ApiError(404, $"there is no file {Quoted.Name(id)}", param: "file_id",
                 code: "file_not_found");
     }
@@ -131,8 +132,10 @@ public sealed class FileStore
         Directory.CreateDirectory(folder);
         try
         {
-            (string name, string purpose, long bytes, string hash) = await WriteContent(caller, folder, write);
-            var file = new StoredFile(id, bytes, DateTimeOffset.UtcNow.ToUnixTimeSeconds(), name, purpose, hash);
+            (string name, string purpose, long bytes, string hash) =
+                await WriteContent(caller, folder, write);
+            long now = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
+            var file = new StoredFile(id, bytes, now, name, purpose, hash);
             JsonObject about = file.ToJson();
             about["owner"] = caller.Name;
             AtomicFile.WriteText(Path.Combine(folder, About), about.ToJsonString(JsonText.Indented) + "\n");

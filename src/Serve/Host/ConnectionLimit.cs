@@ -10,7 +10,7 @@ namespace HeadTap.Serve;
 /// </summary>
 sealed class ConnectionLimit(ServerOptions options, ServerMeters meters)
 {
-    // Refused ones that still wait for their reply to be read; beyond that they are closed at once.
+    // Refused ones that are kept until their reply is read; more are closed once it is sent.
     const int MostRefused = 256;
 
     static readonly TimeSpan s_linger = TimeSpan.FromSeconds(1);
@@ -56,12 +56,13 @@ sealed class ConnectionLimit(ServerOptions options, ServerMeters meters)
 
     async Task Refuse(ConnectionContext connection)
     {
+        bool waits = Interlocked.Increment(ref _refused) <= MostRefused;
         try
         {
-            if (Interlocked.Increment(ref _refused) > MostRefused)
-                return;
             await connection.Transport.Output.WriteAsync(s_refusal);
             await connection.Transport.Output.CompleteAsync();
+            if (!waits)
+                return;
             // A close with unread bytes would take the reply back on its way.
             using var late = new CancellationTokenSource(s_linger);
             while (true)

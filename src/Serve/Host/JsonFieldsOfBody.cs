@@ -22,12 +22,13 @@ sealed class JsonFieldsOfBody(JsonElement body)
 
     /// <summary>True or false.</summary>
     /// <exception cref="ApiError">400: it is neither.</exception>
-    internal bool Flag(string name, bool absent) => Get(name) is not { } value ? absent : value.ValueKind switch
-    {
-        JsonValueKind.True => true,
-        JsonValueKind.False => false,
-        _ => throw Wrong(name, value, "true or false"),
-    };
+    internal bool Flag(string name, bool absent) => Get(name) is not { } value ? absent
+        : value.ValueKind switch
+        {
+            JsonValueKind.True => true,
+            JsonValueKind.False => false,
+            _ => throw Wrong(name, value, "true or false"),
+        };
 
     /// <summary>Any value; null if it is absent or null.</summary>
     internal JsonElement? Get(string name)

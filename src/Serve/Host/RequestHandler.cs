@@ -204,7 +204,7 @@ sealed class RequestHandler(
     {
         try
         {
-            await ReplyWriter.WriteError(call, error, () => AddHeaders(call, began));
+            await _writer.WriteError(call, error, () => AddHeaders(call, began));
         }
         catch (Exception e) when (e is OperationCanceledException or IOException)
         {

@@ -119,9 +119,9 @@ sealed class JobArguments(ServedModels models, FileStore files, Func<Caller, str
     internal static string Inside(string name, string folder, string text)
     {
         string path = Path.GetFullPath(Path.Combine(folder, text));
-        return !Path.IsPathRooted(text) && !text.Contains('\0') && text.Length > 0 && IsIn(path, folder) ? path
-            : throw ApiError.BadRequest($"\"{name}\" is {Quoted.Name(text)}; expected the name of a model, "
-                + "the id of a file, or a path in the job's folder", name);
+        return !Path.IsPathRooted(text) && !text.Contains('\0') && text.Length > 0 && IsIn(path, folder)
+            ? path : throw ApiError.BadRequest($"\"{name}\" is {Quoted.Name(text)}; expected the name of "
+                + "a model, the id of a file, or a path in the job's folder", name);
     }
 
     /// <summary>Whether a path is a folder or lies in it, whatever links say.</summary>

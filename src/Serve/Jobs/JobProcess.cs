@@ -75,9 +75,18 @@ static partial class JobProcess
         }
     }
 
-    // Milliseconds since 1970; some systems tell it in hundredths only.
+    // Hundredths of a second since 1970, as some systems tell it; 0 for one that has ended already.
     static long StartOf(Process process)
-        => new DateTimeOffset(process.StartTime.ToUniversalTime()).ToUnixTimeMilliseconds() / 10;
+    {
+        try
+        {
+            return new DateTimeOffset(process.StartTime.ToUniversalTime()).ToUnixTimeMilliseconds() / 10;
+        }
+        catch (InvalidOperationException)
+        {
+            return 0;
+        }
+    }
 
     static async Task Copy(Stream from, FileStream to, long most)
     {

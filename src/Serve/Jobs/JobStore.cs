@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.ComponentModel;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using HeadTap.Models;
@@ -147,8 +146,10 @@ sealed class JobStore : IAsyncDisposable
                 File.Copy(from, to);
             }
             foreach (string path in _verbs.Check(arguments))
-                if (!resolver.Folders.Append(work).Any(f => JobArguments.IsIn(Path.GetFullPath(path, work), f)))
-                    throw ApiError.BadRequest("a file of the job names a place outside its folder", "options");
+                if (!resolver.Folders.Append(work).Any(
+                    f => JobArguments.IsIn(Path.GetFullPath(path, work), f)))
+                    throw ApiError.BadRequest(
+                        "a file of the job names a place outside its folder", "options");
             return ServedJob.Create(folder, id, caller, Interlocked.Increment(ref _sequence), verb.Name,
                 JsonNode.Parse(options.GetRawText())!, [.. arguments, "--json"]);
         }
@@ -237,7 +238,8 @@ sealed class JobStore : IAsyncDisposable
         string path = JobArguments.Inside("path", job.Work, text);
         var file = new FileInfo(path);
         if (!file.Exists || file.LinkTarget is not null)
-            throw new ApiError(404, $"the job has no artefact {Quoted.Name(text)}", code: "artefact_not_found");
+            throw new ApiError(404, $"the job has no artefact {Quoted.Name(text)}",
+                code: "artefact_not_found");
         await FileRoutes.SendFile(call, path, file.Name, $"{file.LastWriteTimeUtc.Ticks:x}-{file.Length:x}",
             file.LastWriteTimeUtc);
         return null;
@@ -285,10 +287,24 @@ sealed class JobStore : IAsyncDisposable
             else
                 job.End(code == 0 ? "completed" : "failed", code, code == 0 ? null : ErrorOf(job, code));
         }
-        catch (Exception e) when (e is Win32Exception or IOException or UserException)
+#pragma warning disable CA1031 // one job's defect is not the next one's
+        catch (Exception e)
+#pragma warning restore CA1031
         {
             _log($"{job.Id}: {e}");
+            TryFail(job);
+        }
+    }
+
+    void TryFail(ServedJob job)
+    {
+        try
+        {
             job.End("failed", null, "the server could not run the program");
+        }
+        catch (UserException e)
+        {
+            _log($"{job.Id}: {e.Message}");
         }
     }
 
@@ -297,6 +313,7 @@ sealed class JobStore : IAsyncDisposable
     {
         string last = job.Tail().TrimEnd().Split('\n')[^1];
         return code == 2 && last.StartsWith("headtap: ", StringComparison.Ordinal)
-            ? last["headtap: ".Length..].Replace(job.Work + "/", "") : $"the verb ended with exit code {code}";
+            ? last["headtap: ".Length..].Replace(job.Work + "/", "")
+            : $"the verb ended with exit code {code}";
     }
 }

@@ -47,15 +47,15 @@ public sealed record ServerOptions
     /// <summary>How long a connection may stay without a request.</summary>
     public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromMinutes(2);
 
-    /// <summary>Slowest body that is waited for, and slowest reader of a reply that is kept, in bytes a
-    /// second. Event streams have a limit of their own, <see cref="StallTimeout"/>.</summary>
+    /// <summary>Slowest body that is waited for, and slowest reader of a file that is kept, in bytes a
+    /// second. Other replies have a limit of their own, <see cref="StallTimeout"/>.</summary>
     public double MinBytesPerSecond { get; init; } = 240;
 
-    /// <summary>How long a body or a reply may be slower than <see cref="MinBytesPerSecond"/>; more than a
+    /// <summary>How long a body or a file may be slower than <see cref="MinBytesPerSecond"/>; more than a
     /// second.</summary>
     public TimeSpan SlowGrace { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>How long one event may take to be read by its client.</summary>
+    /// <summary>How long a client may take to read one block of a reply (64 KiB) or one event.</summary>
     public TimeSpan StallTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>How long running requests may take to end when the server stops.</summary>
