@@ -51,8 +51,11 @@ public sealed class ResidentModel : IDisposable
     /// <summary>Arithmetic of matrix products.</summary>
     public string Precision => _device.Precision.ManifestName();
 
-    /// <summary>Lenses that requests may read through, by name; the logit lens is always there.</summary>
-    public IReadOnlyDictionary<string, LensSource> Lenses => _lenses;
+    /// <summary>Names of the lenses that requests may read through; the logit lens is always there.</summary>
+    public IReadOnlyCollection<string> LensNames => _lenses.Keys;
+
+    /// <summary>The lenses by name.</summary>
+    internal IReadOnlyDictionary<string, LensSource> Lenses => _lenses;
 
     /// <summary>Adds a lens of this model.</summary>
     /// <param name="name">What requests call it.</param>

@@ -38,7 +38,8 @@ public sealed class AccessEndpoint(ModelWorkers workers, Func<Caller, string, st
         cost.Require(MostReplyBytes, MemoryPlan.FreeBytes(worker.Model.Model.Device));
         AccessAnswer answer = await AccessAnswer.Of(worker, call, workers.Ticket(request, request.Aborted))
             .ConfigureAwait(false);
-        request.Charge(call.Tokens);
+        // Tokens weighed by the kind of access: a gradient costs three passes.
+        request.Charge((int)Math.Ceiling(cost.TokenLayers / worker.Model.Config.Layers));
         (string, string)[] headers = [("ETag", $"\"{call.Hash}-{worker.Model.Hash[..16]}\"")];
         if (request.Accept.Contains("application/octet-stream", StringComparison.OrdinalIgnoreCase))
             return new BytesReply(200, "application/octet-stream",
