@@ -13,11 +13,11 @@ static partial class CommandLine
     /// <summary>Runs the command line of the process and returns its exit code.</summary>
     public static int RunProcess(IReadOnlyList<string> args, Terminal terminal, Interrupt interrupt)
         => ArgumentBytes.Wrong(args, ArgumentBytes.OfProcess(args)) is { } wrong ? Refuse(terminal, wrong)
-            : Run(args, terminal, interrupt.Token, interrupt);
+            : Run(args, terminal, interrupt, interrupt.Token);
 
     /// <summary>Runs one command line and returns the exit code.</summary>
-    public static int Run(IReadOnlyList<string> args, Terminal terminal, CancellationToken cancel = default,
-        Interrupt? interrupt = null)
+    public static int Run(IReadOnlyList<string> args, Terminal terminal, Interrupt? interrupt = null,
+        CancellationToken cancel = default)
     {
         RootCommand root = Root(terminal, cancel, interrupt);
         // No response files: an argument that begins with @ is plain text.
