@@ -3,7 +3,9 @@ using System.Text.Json.Nodes;
 namespace HeadTap.Serve;
 
 /// <summary>An error that the client is told as a status and an error object.</summary>
+#pragma warning disable CA1710 // an endpoint throws what the client reads: an error
 public sealed class ApiError : Exception
+#pragma warning restore CA1710
 {
     /// <summary>The type of errors in the request.</summary>
     public const string InvalidRequest = "invalid_request_error";

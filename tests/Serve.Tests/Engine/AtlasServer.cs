@@ -2,7 +2,6 @@ using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
 using HeadTap.Jobs;
-using HeadTap.Models;
 
 namespace HeadTap.Serve.Tests;
 
