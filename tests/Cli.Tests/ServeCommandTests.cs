@@ -74,7 +74,7 @@ public sealed class ServeCommandTests
             Assert.That(verb.Options.Select(o => o.Name), Does.Contain("--seed"), verb.Name);
         }
         Assert.That(() => verbs.Check(["eval", "--modle=x"]),
-            Throws.TypeOf<UserException>().With.Message.Contains("--model"));
+            Throws.TypeOf<UserException>().With.Message.Contains("'--modle=x'"));
         Assert.That(verbs.Check(["eval", $"--model={Atlas}", "--text-file=--model=/x"]),
             Is.EquivalentTo((string[])[Atlas, "--model=/x"]));
         using var folder = new TemporaryFolder();

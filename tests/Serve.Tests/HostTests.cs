@@ -113,6 +113,7 @@ public sealed class HostTests
             };
             request.Headers.TransferEncodingChunked = chunked;
             using HttpResponseMessage response = await server.Client.SendAsync(request);
+            Assert.That(response.Headers.ConnectionClose == true, Is.EqualTo(status == 413));
             if (status == 413)
                 await RunningServer.Error(response, 413);
             else

@@ -202,6 +202,9 @@ sealed class RequestHandler(
 
     async Task TryWriteError(Call call, ApiError error, long began)
     {
+        // What is left of the body is not read, so nothing more can come on this connection.
+        if (error.Status is 408 or 413)
+            call.Http.Response.Headers.Connection = "close";
         try
         {
             await _writer.WriteError(call, error, () => AddHeaders(call, began));

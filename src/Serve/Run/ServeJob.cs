@@ -87,6 +87,8 @@ public static class ServeJob
     public static NamedFolder Split(string model)
     {
         ArgumentNullException.ThrowIfNull(model);
+        if (string.IsNullOrWhiteSpace(model))
+            return new NamedFolder(model, model); // refused as an empty path
         int at = model.IndexOf('=', StringComparison.Ordinal);
         if (at > 0 && model.AsSpan(0, at).IndexOfAny('/', '\\') < 0)
             return new NamedFolder(model[..at], model[(at + 1)..]);
