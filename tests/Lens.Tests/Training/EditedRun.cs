@@ -1,5 +1,4 @@
 using HeadTap.Models;
-using HeadTap.Runtime;
 
 namespace HeadTap.Lens.Tests;
 
