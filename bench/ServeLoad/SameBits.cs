@@ -9,7 +9,8 @@ static class SameBits
 
     internal static async Task<int> Run(Client client, Options options)
     {
-        (string Path, JsonObject Body)[] kinds = [.. Enumerable.Range(0, Kinds).Select(i => Kind(options, i))];
+        (string Path, JsonObject Body)[] kinds = [.. Enumerable.Range(0, Kinds).Select(i => Kind(options,
+            i))];
         string[] alone = new string[Kinds];
         for (int i = 0; i < Kinds; i++)
             alone[i] = Comparable(await client.Post(kinds[i].Path, kinds[i].Body));
@@ -24,7 +25,8 @@ static class SameBits
                     Interlocked.Increment(ref differ);
             }
         }));
-        Console.WriteLine($"{options.Requests} requests of {Kinds} kinds by {options.Clients} clients: {differ} "
+        Console.WriteLine(
+            $"{options.Requests} requests of {Kinds} kinds by {options.Clients} clients: {differ} "
             + "differ from the reply alone");
         return differ == 0 ? 0 : 1;
     }
@@ -47,7 +49,8 @@ static class SameBits
         var run = new JsonObject
         {
             ["model"] = o.Model, ["inputs"] = new JsonArray(new JsonObject { ["ids"] = prompt }),
-            ["reads"] = new JsonArray(new JsonObject { ["site"] = "blocks.*.hook_resid_post", ["reduce"] = "last" }),
+            ["reads"] = new JsonArray(new JsonObject { ["site"] = "blocks.*.hook_resid_post",
+                ["reduce"] = "last" }),
             ["edits"] = edits, ["encoding"] = "base64",
         };
         if (i % 5 == 1)

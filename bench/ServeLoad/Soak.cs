@@ -17,7 +17,8 @@ static class Soak
             var random = new Models.SeededRandom(3, (ulong)c);
             while (Stopwatch.GetElapsedTime(start).TotalSeconds < options.Seconds)
             {
-                JsonObject body = client.Completion(Interlocked.Increment(ref number), 1 + random.Next(options.Tokens));
+                JsonObject body = client.Completion(Interlocked.Increment(ref number), 1
+                    + random.Next(options.Tokens));
                 bool leaves = random.Next(3) == 0;
                 using var gone = new CancellationTokenSource();
                 if (leaves)
@@ -34,7 +35,8 @@ static class Soak
                 {
                     Interlocked.Increment(ref left);
                 }
-                catch (Exception e) when (e is HttpRequestException or InvalidOperationException or IOException)
+                catch (Exception e) when (
+                    e is HttpRequestException or InvalidOperationException or IOException)
                 {
                     Interlocked.Increment(ref lost);
                     Console.Error.WriteLine(e.Message);
@@ -48,7 +50,8 @@ static class Soak
                 memory.Add((Stopwatch.GetElapsedTime(start).TotalMinutes, mib));
         }
         await clients;
-        Console.WriteLine($"{whole} answered, {left} left by their clients, {lost} lost, by {options.Clients} "
+        Console.WriteLine(
+            $"{whole} answered, {left} left by their clients, {lost} lost, by {options.Clients} "
             + $"clients in {options.Seconds:0} s");
         Console.WriteLine("resident MiB by minute: " + string.Join(", ", memory.Select(m =>
             $"{m.Minutes:0.0}: {m.MiB:0}")));
@@ -60,6 +63,7 @@ static class Soak
         string metrics = await client.Get("/metrics");
         string? line = metrics.Split('\n').FirstOrDefault(
             l => l.StartsWith("process_resident_memory_bytes", StringComparison.Ordinal));
-        return line is null ? null : double.Parse(line.Split(' ')[^1], CultureInfo.InvariantCulture) / (1 << 20);
+        return line is null ? null : double.Parse(line.Split(' ')[^1],
+            CultureInfo.InvariantCulture) / (1 << 20);
     }
 }

@@ -10,7 +10,8 @@ static class Throughput
     internal static async Task Run(Client client, Options options)
     {
         await client.Post("/v1/completions", client.Completion(-1)); // warm
-        Console.WriteLine("| clients | tokens/s | of 1 client | first token ms (median, 99 %) | between ms |");
+        Console.WriteLine(
+            "| clients | tokens/s | of 1 client | first token ms (median, 99 %) | between ms |");
         Console.WriteLine("|---|---|---|---|---|");
         double one = 0;
         foreach (int clients in options.Levels)

@@ -22,7 +22,8 @@ public sealed record AccessCost(int Tokens, double TokenLayers, double Flop, lon
         int generated = (call.Request.Generation?.MaxTokens ?? 0) * call.Rows.Count;
         double passes = (call.NeedsPass ? 1 : 0) + (call.Request.Gradient is null ? 0 : 3)
             + (call.Request.Lens is null ? 0 : LensPass.Factor);
-        double units = (call.Tokens * passes + call.Tokens * Math.Sign(generated) + generated) * config.Layers;
+        double units = (call.Tokens * passes + call.Tokens * Math.Sign(generated)
+            + generated) * config.Layers;
         long matrices = model.Parameters.Slices.Where(s => s.Shape.Length == 2).Sum(s => s.Length);
         long head = (long)config.VocabSize * config.Width;
         double flop = 2.0 * (matrices - head) * units / config.Layers
@@ -50,7 +51,8 @@ public sealed record AccessCost(int Tokens, double TokenLayers, double Flop, lon
                 + $"{MemoryPlan.Text(freeBytes)} left; give fewer or shorter inputs, or read fewer sites",
                 "inputs", "does_not_fit");
         if (ReplyBytes > mostReplyBytes)
-            throw new BadRequestException($"the reply would have {MemoryPlan.Text(ReplyBytes)} of numbers, and "
+            throw new BadRequestException(
+                $"the reply would have {MemoryPlan.Text(ReplyBytes)} of numbers, and "
                 + $"this server gives {MemoryPlan.Text(mostReplyBytes)}; read fewer sites, heads or "
                 + "positions, or reduce them", "reads", "reply_too_large");
     }

@@ -2,7 +2,8 @@ using HeadTap.Models;
 
 namespace HeadTap.Jobs;
 
-/// <summary>A forward and a backward pass for each of a request's inputs, as the verb grad runs them.</summary>
+/// <summary>A forward and a backward pass for each of a request's inputs, as the verb grad runs
+/// them.</summary>
 sealed class GradientPass(AccessCall call) : PassWork
 {
     readonly TaskCompletionSource<IReadOnlyList<AccessResult>> _done =

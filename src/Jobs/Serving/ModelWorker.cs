@@ -173,8 +173,10 @@ public sealed class ModelWorker : IDisposable
         {
             edit.Validate(config);
             if (edit.Site.In(config).Any(site => site.Kind is SiteKind.Scores or SiteKind.Pattern))
-                throw new UserException($"edit at {Quoted.Name(edit.Site.Text)}: scores and patterns are edited "
-                    + "in passes over whole texts; ask for reads of the text, or generate on the command line");
+                throw new UserException(
+                    $"edit at {Quoted.Name(edit.Site.Text)}: scores and patterns are edited "
+                    + "in passes over whole texts; ask for reads of the text, or generate on the command "
+                        + "line");
         }
         int most = _batch.MaxTokens - _options.Rows;
         if (s.Edits.Any(e => e.Operation == EditOperation.Mean) && s.Prompt.Length > most)

@@ -52,7 +52,8 @@ public static class ReplayJob
         (JsonElement record, bool isReply) = RecordOf(options.File, document.RootElement);
         string hash = ModelFolder.Hash(options.Model), made = Text(options.File, record, "weights_sha256");
         if (hash != made)
-            throw new UserException($"{Quoted.Path(options.Model)} has the weights {Quoted.Line(hash)}, and the "
+            throw new UserException(
+                $"{Quoted.Path(options.Model)} has the weights {Quoted.Line(hash)}, and the "
                 + $"record was made with {Quoted.Line(made)}; expected the same model");
         AccessAnswer answer = Answer(options, record, context);
         RemarkOn(options.File, record, answer, context);
@@ -73,7 +74,8 @@ public static class ReplayJob
         {
             AccessRequest request = AccessRequest.Parse(canonical);
             using ResidentModel model = ResidentModel.Open(context, options.Model, request.Model);
-            if (request.Lens is { } lens && options.Lens is { } folder && !model.Lenses.ContainsKey(lens.Name))
+            if (request.Lens is { } lens && options.Lens is { } folder
+                && !model.Lenses.ContainsKey(lens.Name))
                 model.AddLens(lens.Name, folder);
             AccessCall call = AccessCall.Of(request, model, id => Locate(options.Files, id));
             using var worker = new ModelWorker(model, new WorkerOptions { PrefixBytes = 0 });
@@ -116,7 +118,8 @@ public static class ReplayJob
             : root.TryGetProperty("replay", out JsonElement inner) && inner.ValueKind == JsonValueKind.Object
             ? (inner, true) : root.TryGetProperty("request", out _) ? (root, false) : throw Wrong(file);
 
-    static UserException Wrong(string file) => new($"{Quoted.Path(file)}: expected a reply of /v1/headtap/run, "
+    static UserException Wrong(string file) =>
+        new($"{Quoted.Path(file)}: expected a reply of /v1/headtap/run, "
         + "or its replay record");
 
     static string Text(string file, JsonElement record, string field)

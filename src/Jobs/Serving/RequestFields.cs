@@ -12,7 +12,8 @@ public readonly record struct RequestFields(JsonElement Json, string Path = "")
     /// <summary>An object in place of any JSON.</summary>
     /// <exception cref="BadRequestException">It is no object.</exception>
     public static RequestFields Of(JsonElement json, string path)
-        => json.ValueKind == JsonValueKind.Object ? new RequestFields(json, path.Length == 0 ? "" : path + ".")
+        => json.ValueKind == JsonValueKind.Object ? new RequestFields(json, path.Length == 0 ? "" : path
+            + ".")
             : throw new BadRequestException($"{(path.Length == 0 ? "the request" : path)} is "
                 + $"{Short(json)}; expected an object", path);
 
@@ -37,7 +38,8 @@ public readonly record struct RequestFields(JsonElement Json, string Path = "")
     /// <exception cref="BadRequestException">It is another value.</exception>
     public int Int(string field, int absent, int least, int most)
         => !TryGet(field, out JsonElement value) ? absent
-            : value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int n) && n >= least && n <= most
+            : value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int n) && n >= least
+                && n <= most
             ? n : throw Bad(field, most == int.MaxValue ? $"a whole number from {least}"
                 : $"a whole number from {least} to {most}");
 

@@ -57,8 +57,8 @@ public sealed record TextSequence
     /// <summary>Texts of one salt may share what was computed for a common beginning.</summary>
     public string Salt { get; init; } = "";
 
-    /// <summary>Gets the prompt's tokens, the first with NaN as log-probability; called once, before the first
-    /// new token, on the model's thread.</summary>
+    /// <summary>Gets the prompt's tokens, the first with NaN as log-probability; called once, before the
+    /// first new token, on the model's thread.</summary>
     public Action<IReadOnlyList<ScoredToken>>? OnPrompt { get; init; }
 
     /// <summary>Gets each new token on the model's thread; returns whether the text ends with it.</summary>

@@ -3,8 +3,8 @@ using HeadTap.Runtime;
 namespace HeadTap.Models;
 
 /// <summary>
-/// Reads rows of a residual stream through the final LayerNorm and the unembedding (logit lens; nostalgebraist
-/// 2020), some rows at a time.
+/// Reads rows of a residual stream through the final LayerNorm and the unembedding (logit lens;
+/// nostalgebraist 2020), some rows at a time.
 /// </summary>
 public sealed class LogitLensRows : IDisposable
 {

@@ -121,7 +121,8 @@ public sealed record CompletionRequest
             .. f.Flag("ignore_eos", false) || model.Tokenizer?.EndOfText is not { } end ? [] : (int[])[end]];
         string[] texts = f.Texts("stop") ?? [];
         if (texts.Length > MostStops || texts.Any(s => s.Length == 0))
-            throw new BadRequestException($"stop has {texts.Length} texts; expected 1 to {MostStops}, none of "
+            throw new BadRequestException(
+                $"stop has {texts.Length} texts; expected 1 to {MostStops}, none of "
                 + "them empty", "stop");
         float temperature = f.Float("temperature", 1, 0, 2), topP = f.Float("top_p", 1, 0, 1);
         if (topP == 0)
@@ -178,7 +179,8 @@ public sealed record CompletionRequest
             Bias = ReadBias(f, model),
             FrequencyPenalty = f.Float("frequency_penalty", 0, -2, 2),
             PresencePenalty = f.Float("presence_penalty", 0, -2, 2),
-            RepetitionPenalty = repetition > 0 ? repetition : throw f.Bad("repetition_penalty", "more than 0"),
+            RepetitionPenalty = repetition > 0 ? repetition : throw f.Bad("repetition_penalty",
+                "more than 0"),
             MinP = f.Float("min_p", 0, 0, 1), Allowed = allowed,
             Stops = stops, MinTokens = f.Int("min_tokens", 0, 0, int.MaxValue),
         };
@@ -193,7 +195,8 @@ public sealed record CompletionRequest
         {
             if (!int.TryParse(p.Name, NumberStyles.None, CultureInfo.InvariantCulture, out int id)
                 || id >= model.Config.VocabSize)
-                throw new BadRequestException($"logit_bias has {Quoted.Name(p.Name)}; expected token ids from 0 "
+                throw new BadRequestException(
+                    $"logit_bias has {Quoted.Name(p.Name)}; expected token ids from 0 "
                     + $"to {model.Config.VocabSize - 1}", "logit_bias");
             bias[id] = given.Float(p.Name, 0, -100, 100);
         }

@@ -47,7 +47,8 @@ public sealed class CompletionsEndpoint(ModelWorkers workers, Func<Caller, strin
             (_request, _worker, _from) = (request, worker, from);
             for (int p = 0; p < request.Prompts.Count; p++)
                 _choices.Add([.. Enumerable.Range(0, request.BestOf).Select(k =>
-                    new CompletionChoice(request, worker.Model, request.Prompts[p], p * request.BestOf + k))]);
+                    new CompletionChoice(request, worker.Model, request.Prompts[p], p * request.BestOf
+                        + k))]);
         }
 
         // changed: told of each choice that has something new, on the model's thread.
@@ -144,7 +145,8 @@ public sealed class CompletionsEndpoint(ModelWorkers workers, Func<Caller, strin
             List<CompletionChoice> chosen = [];
             foreach (CompletionChoice[] choices in _choices)
                 chosen.AddRange(_request.BestOf == _request.Choices ? choices
-                    : choices.OrderByDescending(c => c.MeanScore).ThenBy(c => c.Index).Take(_request.Choices));
+                    : choices.OrderByDescending(c => c.MeanScore).ThenBy(c =>
+                        c.Index).Take(_request.Choices));
             JsonObject json = Frame([.. chosen.Select((c, i) =>
             {
                 JsonObject choice = c.ToJson();

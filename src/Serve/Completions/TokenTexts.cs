@@ -9,7 +9,8 @@ namespace HeadTap.Serve;
 /// <param name="asIds">Whether each is written as <c>token_id:N</c>.</param>
 sealed class TokenTexts(ResidentModel model, bool asIds)
 {
-    /// <summary>A token: its text, or <c>bytes:\xe2\x80</c> where its bytes are no whole characters.</summary>
+    /// <summary>A token: its text, or <c>bytes:\xe2\x80</c> where its bytes are no whole
+    /// characters.</summary>
     internal string Of(int id)
     {
         if (asIds || model.Tokenizer is null)

@@ -7,8 +7,8 @@ using HeadTap.Runtime;
 namespace HeadTap.Serve;
 
 /// <summary>
-/// <c>POST /v1/embeddings</c>: a vector for each text, from any site of the residual stream. The default is the
-/// last token's output of the final LayerNorm.
+/// <c>POST /v1/embeddings</c>: a vector for each text, from any site of the residual stream. The default is
+/// the last token's output of the final LayerNorm.
 /// </summary>
 /// <param name="workers">The models.</param>
 public sealed class EmbeddingsEndpoint(ModelWorkers workers) : IEndpoint

@@ -61,7 +61,8 @@ public sealed class ModelServer : IAsyncDisposable
         IEndpoint[] endpoints =
         [
             new CompletionsEndpoint(workers, Locate), new EmbeddingsEndpoint(workers),
-            new AccessEndpoint(workers, Locate), new SitesEndpoint(workers), new CapabilitiesEndpoint(workers),
+            new AccessEndpoint(workers, Locate), new SitesEndpoint(workers),
+                new CapabilitiesEndpoint(workers),
         ];
         HeadTapServer server = await HeadTapServer.Start(
             options, endpoints, cards, meters, files, verbs).ConfigureAwait(false);

@@ -27,7 +27,8 @@ public sealed class AccessTests
             model.Initialize(8, 0.3f);
             model.Save(Path.Combine(_folder, "model"));
         }
-        _model = ResidentModel.Open(new JobContext { DeviceName = "cpu" }, Path.Combine(_folder, "model"), "m");
+        _model = ResidentModel.Open(new JobContext { DeviceName = "cpu" }, Path.Combine(_folder, "model"),
+            "m");
         _worker = new ModelWorker(_model, new WorkerOptions { Rows = 3 });
     }
 
@@ -80,7 +81,8 @@ public sealed class AccessTests
         string[] requests = [.. Enumerable.Range(0, 12).Select(i => $$"""
             {"model":"m","inputs":[{"ids":[{{i}},{{i + 1}},3]},{"ids":[{{i + 2}}]}],
              "reads":[{"site":"blocks.{{i % 2}}.hook_resid_mid"}],
-             "edits":[{"site":"blocks.0.attn.hook_z","op":"scale","alpha":{{i}},"head":{{i % 3}},"rows":[{{i % 2}}]}],
+             "edits":[{"site":"blocks.0.attn.hook_z","op":"scale","alpha":{{i}},"head":{{i % 3}},
+                       "rows":[{{i % 2}}]}],
              "encoding":"{{(i % 2 == 0 ? "list" : "base64")}}"}
             """)];
         string[] alone = new string[12];
@@ -178,27 +180,38 @@ public sealed class AccessTests
     [TestCase("""{"model":"m","inputs":[{"ids":[1]}],"reed":[]}""", "reed")]
     [TestCase("""{"model":"m","inputs":[{"ids":[1]}],"reads":[{"site":"blocks.9.attn.hook_z"}]}""",
         "reads[0].site")]
-    [TestCase("""{"model":"m","inputs":[{"ids":[1]}],"reads":[{"site":"blocks.0.attn.hook_z","heads":[3]}]}""",
+    [TestCase(
+        """{"model":"m","inputs":[{"ids":[1]}],"reads":[{"site":"blocks.0.attn.hook_z","heads":[3]}]}""",
         "reads[0].heads")]
-    [TestCase("""{"model":"m","inputs":[{"ids":[1]}],"reads":[{"site":"blocks.0.hook_mlp_out","heads":[0]}]}""",
+    [TestCase(
+        """{"model":"m","inputs":[{"ids":[1]}],"reads":[{"site":"blocks.0.hook_mlp_out","heads":[0]}]}""",
         "reads[0].heads")]
-    [TestCase("""{"model":"m","inputs":[{"ids":[1]}],"reads":[{"site":"blocks.0.hook_mlp_out","positions":[1]}]}""",
+    [TestCase(
+        """{"model":"m","inputs":[{"ids":[1]}],"reads":[{"site":"blocks.0.hook_mlp_out","positions":[1]}]}""",
         "reads[0].positions")]
-    [TestCase("""{"model":"m","inputs":[{"ids":[1]}],"reads":[{"site":"blocks.0.attn.hook_z","reduce":"topk:3"}]}""",
+    [TestCase("""{"model":"m","inputs":[{"ids":[1]}],"""
+        + """ "reads":[{"site":"blocks.0.attn.hook_z","reduce":"topk:3"}]}""",
         "reads[0].reduce")]
-    [TestCase("""{"model":"m","inputs":[{"ids":[1]}],"edits":[{"site":"blocks.7.hook_mlp_out","op":"zero"}]}""",
+    [TestCase(
+        """{"model":"m","inputs":[{"ids":[1]}],"edits":[{"site":"blocks.7.hook_mlp_out","op":"zero"}]}""",
         "edits")]
-    [TestCase("""{"model":"m","inputs":[{"ids":[1]}],"edits":[{"site":"blocks.0.hook_mlp_out","op":"zero","positions":[4]}]}""",
+    [TestCase("""{"model":"m","inputs":[{"ids":[1]}],"""
+        + """ "edits":[{"site":"blocks.0.hook_mlp_out","op":"zero","positions":[4]}]}""",
         "edits")]
-    [TestCase("""{"model":"m","inputs":[{"ids":[1]}],"edits":[{"site":"blocks.0.hook_mlp_out","op":"add","value":{"file":"/etc/passwd","tensor":"x"}}]}""",
+    [TestCase("""{"model":"m","inputs":[{"ids":[1]}],"""
+        + """ "edits":[{"site":"blocks.0.hook_mlp_out","op":"add","value":"""
+        + """ {"file":"/etc/passwd","tensor":"x"}}]}""",
         "edits")]
-    [TestCase("""{"model":"m","inputs":[{"ids":[1]}],"edits":[{"site":"blocks.0.hook_mlp_out","op":"add","value":{"mean_of":"/etc/passwd"}}]}""",
+    [TestCase("""{"model":"m","inputs":[{"ids":[1]}],"""
+        + """ "edits":[{"site":"blocks.0.hook_mlp_out","op":"add","value":{"mean_of":"/etc/passwd"}}]}""",
         "edits")]
     [TestCase("""{"model":"m","inputs":[{"ids":[1]}],"grads":{"of":"loss","at":["blocks.0.attn.hook_z"]}}""",
         "grads.of")]
-    [TestCase("""{"model":"m","inputs":[{"ids":[1]}],"grads":{"of":"rank:3","at":["blocks.0.attn.hook_z"]}}""",
+    [TestCase(
+        """{"model":"m","inputs":[{"ids":[1]}],"grads":{"of":"rank:3","at":["blocks.0.attn.hook_z"]}}""",
         "grads.of")]
-    [TestCase("""{"model":"m","inputs":[{"ids":[1]}],"grads":{"of":"logprob:3","at":["blocks.0.ln1.hook_scale"]}}""",
+    [TestCase("""{"model":"m","inputs":[{"ids":[1]}],"""
+        + """ "grads":{"of":"logprob:3","at":["blocks.0.ln1.hook_scale"]}}""",
         "grads.at")]
     [TestCase("""{"model":"m","inputs":[{"ids":[1]}],"grads":{"of":"logprob:3","parameters":["x"]}}""",
         "grads.parameters")]
@@ -228,7 +241,8 @@ public sealed class AccessTests
         Assert.That(() => cost.Require(cost.ReplyBytes, cost.PeakBytes), Throws.Nothing);
         Assert.That(() => cost.Require(cost.ReplyBytes, cost.PeakBytes - 1),
             Throws.InstanceOf<BadRequestException>());
-        Assert.That(() => cost.Require(cost.ReplyBytes - 1, cost.PeakBytes), Throws.InstanceOf<BadRequestException>());
+        Assert.That(() => cost.Require(cost.ReplyBytes - 1, cost.PeakBytes),
+            Throws.InstanceOf<BadRequestException>());
     }
 
     [Test]

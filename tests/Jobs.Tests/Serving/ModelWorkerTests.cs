@@ -38,7 +38,8 @@ public sealed class ModelWorkerTests
     public async Task Greedy_texts_are_those_of_the_generator()
     {
         int[][] prompts = [.. Enumerable.Range(1, 9).Select(i => Tokens((ulong)i, 3 + 7 * i))];
-        int[][] expected = [.. prompts.Select(p => new Generator(_model.Model).Generate(new SequenceBatch([p]),
+        int[][] expected = [.. prompts.Select(p =>
+            new Generator(_model.Model).Generate(new SequenceBatch([p]),
             new GenerationOptions { MaxNewTokens = 7 })[0])];
         using var worker = new ModelWorker(_model, new WorkerOptions { Rows = 4, PassTokens = 16 });
         SequenceResult[] results = await Task.WhenAll(prompts.Select(p => worker.Generate(new TextSequence
@@ -241,8 +242,10 @@ public sealed class ModelWorkerTests
         },
     };
 
-    static string Bits(ScoredToken token) => $"{token.Id} {BitConverter.DoubleToInt64Bits(token.LogProbability)} "
-        + string.Join(',', token.Top.Select(t => $"{t.Id}:{BitConverter.DoubleToInt64Bits(t.LogProbability)}"));
+    static string Bits(ScoredToken token) =>
+        $"{token.Id} {BitConverter.DoubleToInt64Bits(token.LogProbability)} "
+        + string.Join(',', token.Top.Select(t =>
+            $"{t.Id}:{BitConverter.DoubleToInt64Bits(t.LogProbability)}"));
 
     static int[] Tokens(ulong seed, int count)
     {

@@ -42,7 +42,8 @@ public sealed class ContinuousBatchTests
             TextPiece[] pieces = [.. chosen.Select(b =>
             {
                 int n = Math.Min(piece, prompts[b].Length - done[b]);
-                return new TextPiece(rows[b], done[b], prompts[b].AsMemory(done[b], n), prompts[b].Length, 0, n);
+                return new TextPiece(rows[b], done[b], prompts[b].AsMemory(done[b], n), prompts[b].Length, 0,
+                    n);
             })];
             float[] logits = batch.Run(pieces);
             int at = 0;
@@ -74,7 +75,8 @@ public sealed class ContinuousBatchTests
             if (filled < 40)
             {
                 int n = Math.Min(16, 40 - filled);
-                pieces.Add(new TextPiece(0, filled, prompts[1].AsMemory(filled, n), 40, 0, filled + n == 40 ? 1 : 0));
+                pieces.Add(new TextPiece(0, filled, prompts[1].AsMemory(filled, n), 40, 0, filled + n == 40
+                    ? 1 : 0));
                 filled += n;
             }
             else if (step1 < 6)
@@ -101,7 +103,8 @@ public sealed class ContinuousBatchTests
         int[][] prompts = [Tokens(1, 12), Tokens(2, 12)];
         var edit = new Edit
         {
-            Site = new Site(kind, Site.InBlock(kind) ? 1 : 0).Name, Operation = EditOperation.Scale, Alpha = 2.5f,
+            Site = new Site(kind, Site.InBlock(kind) ? 1 : 0).Name, Operation = EditOperation.Scale,
+                Alpha = 2.5f,
             Positions = EditPositions.From(-4),
         };
         float[] plain = WholePass(prompts[1]), edited;
@@ -174,9 +177,11 @@ public sealed class ContinuousBatchTests
             Refused(new TextPiece(0, 0, t.AsMemory(0, 5), 5, 0, 5));
             Refused(new TextPiece(0, 0, t, 12, 0, 1));
             Refused(new TextPiece(0, 1, t.AsMemory(0, 2), 3, 1, 1));
-            Refused(new TextPiece(0, 0, t.AsMemory(0, 3), 3, 0, 1), new TextPiece(0, 3, t.AsMemory(0, 1), 4, 0, 1));
+            Refused(new TextPiece(0, 0, t.AsMemory(0, 3), 3, 0, 1), new TextPiece(0, 3, t.AsMemory(0, 1), 4,
+                0, 1));
             Refused();
-            BadInput.Refused(() => batch.Run([new TextPiece(0, 0, new[] { V }, 1, 0, 1)]), $"{V}", "vocabulary");
+            BadInput.Refused(() => batch.Run([new TextPiece(0, 0, new[] { V }, 1, 0, 1)]), $"{V}",
+                "vocabulary");
         });
 
         void Refused(params TextPiece[] pieces)

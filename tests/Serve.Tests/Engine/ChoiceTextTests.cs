@@ -27,7 +27,8 @@ public sealed class ChoiceTextTests
     [TestCase("SSTSTOP", "STOP", "SST", true)]
     [TestCase("ends in ST", "STOP", "ends in ST", false)]
     [TestCase("x€y", "€", "x", true)]
-    public void A_stop_ends_the_text_wherever_tokens_are_cut(string text, string stop, string expected, bool stops)
+    public void A_stop_ends_the_text_wherever_tokens_are_cut(string text, string stop, string expected,
+        bool stops)
     {
         byte[] bytes = Encoding.UTF8.GetBytes(text);
         for (int step = 1; step <= bytes.Length; step++)

@@ -22,7 +22,8 @@ public sealed class CompletionTests
     public async Task A_greedy_text_is_that_of_generate()
     {
         string expected = Generate("The capital of Japan is", 9);
-        JsonNode json = await Ask("""{"model":"atlas","prompt":"The capital of Japan is","temperature":0,"max_tokens":9}""");
+        JsonNode json = await Ask("""{"model":"atlas","prompt":"The capital of Japan is","""
+            + """ "temperature":0,"max_tokens":9}""");
         Assert.That((string?)json["choices"]![0]!["text"], Is.EqualTo(expected));
         Assert.That((string?)json["choices"]![0]!["finish_reason"], Is.EqualTo("length"));
         Assert.That(json["choices"]![0]!["logprobs"], Is.Null);
@@ -59,7 +60,8 @@ public sealed class CompletionTests
         }
         JsonNode byIds = await Ask(new JsonObject
         {
-            ["model"] = "atlas", ["prompt"] = new JsonArray([.. ids.Select(i => (JsonNode)i)]), ["echo"] = true,
+            ["model"] = "atlas", ["prompt"] = new JsonArray([.. ids.Select(i => (JsonNode)i)]),
+                ["echo"] = true,
             ["max_tokens"] = 0, ["logprobs"] = 1,
         }.ToJsonString());
         Assert.That(byIds["choices"]!.ToJsonString(), Is.EqualTo(json["choices"]!.ToJsonString()));
@@ -69,7 +71,8 @@ public sealed class CompletionTests
     public async Task Echo_with_a_new_token_has_both_and_offsets_go_on()
     {
         JsonNode json = await Ask("""
-            {"model":"atlas","prompt":"The capital of Japan is","echo":true,"max_tokens":2,"temperature":0,"logprobs":0}
+            {"model":"atlas","prompt":"The capital of Japan is","echo":true,"max_tokens":2,"temperature":0,
+             "logprobs":0}
             """);
         JsonNode scores = json["choices"]![0]!["logprobs"]!;
         string text = (string)json["choices"]![0]!["text"]!;
@@ -81,7 +84,8 @@ public sealed class CompletionTests
             """);
         JsonNode bare = without["choices"]![0]!["logprobs"]!;
         Assert.That((int)bare["text_offset"]![1]!, Is.EqualTo((int)scores["text_offset"]![last]!));
-        Assert.That((double)bare["token_logprobs"]![1]!, Is.EqualTo((double)scores["token_logprobs"]![last]!));
+        Assert.That((double)bare["token_logprobs"]![1]!,
+            Is.EqualTo((double)scores["token_logprobs"]![last]!));
         Assert.That(bare["top_logprobs"]![0]!.AsObject(), Has.Count.EqualTo(1), "the chosen token's alone");
     }
 
@@ -105,18 +109,22 @@ public sealed class CompletionTests
         Assert.That(events[^1]["choices"]!.AsArray(), Is.Empty);
         Assert.That((int)events[^1]["usage"]!["completion_tokens"]!,
             Is.EqualTo((int)whole["usage"]!["completion_tokens"]!));
-        Assert.That(events.SkipLast(1).All(e => e.AsObject().ContainsKey("usage") && e["usage"] is null), Is.True);
+        Assert.That(events.SkipLast(1).All(e => e.AsObject().ContainsKey("usage") && e["usage"] is null),
+            Is.True);
         foreach (JsonNode? choice in whole["choices"]!.AsArray())
         {
             JsonNode[] own = [.. events.SelectMany(e => e["choices"]!.AsArray())
                 .Where(c => (int)c!["index"]! == (int)choice!["index"]!).Select(c => c!)];
-            Assert.That(string.Concat(own.Select(c => (string)c["text"]!)), Is.EqualTo((string)choice!["text"]!));
+            Assert.That(string.Concat(own.Select(c => (string)c["text"]!)),
+                Is.EqualTo((string)choice!["text"]!));
             Assert.That((string?)own[^1]["finish_reason"], Is.EqualTo((string?)choice["finish_reason"]));
             Assert.That(own.SkipLast(1).All(c => c["finish_reason"] is null), Is.True);
             if (choice["logprobs"] is { } scores)
-                foreach (string field in (string[])["tokens", "token_logprobs", "top_logprobs", "text_offset"])
+                foreach (string field in (string[])["tokens", "token_logprobs", "top_logprobs",
+                    "text_offset"])
                     Assert.That(new JsonArray([.. own.SelectMany(c => c["logprobs"]![field]!.AsArray())
-                        .Select(v => v?.DeepClone())]).ToJsonString(), Is.EqualTo(scores[field]!.ToJsonString()));
+                        .Select(v => v?.DeepClone())]).ToJsonString(),
+                            Is.EqualTo(scores[field]!.ToJsonString()));
         }
         if (request["stop"] is not null)
             Assert.That((string)whole["choices"]![0]!["text"]!, Does.Not.Contain(". The"));
@@ -125,8 +133,10 @@ public sealed class CompletionTests
     [Test]
     public async Task Best_of_gives_the_likeliest_texts()
     {
-        JsonNode all = await Ask("""{"model":"atlas","prompt":"Once","n":6,"seed":3,"max_tokens":5,"logprobs":0}""");
-        JsonNode best = await Ask("""{"model":"atlas","prompt":"Once","n":2,"best_of":6,"seed":3,"max_tokens":5,"logprobs":0}""");
+        JsonNode all = await Ask("""{"model":"atlas","prompt":"Once","n":6,"seed":3,"max_tokens":5,"""
+            + """ "logprobs":0}""");
+        JsonNode best = await Ask("""{"model":"atlas","prompt":"Once","n":2,"best_of":6,"seed":3,"""
+            + """ "max_tokens":5,"logprobs":0}""");
         string[] expected = [.. all["choices"]!.AsArray()
             .OrderByDescending(c => c!["logprobs"]!["token_logprobs"]!.AsArray().Average(s => (double)s!))
             .Take(2).Select(c => (string)c!["text"]!)];
@@ -137,8 +147,10 @@ public sealed class CompletionTests
     [Test]
     public async Task Edits_change_the_text_of_their_request_alone()
     {
-        const string Prompt = "\"model\":\"atlas\",\"prompt\":\"The capital of Japan is\",\"temperature\":0,\"max_tokens\":6";
-        string edit = $"{{{Prompt},\"headtap\":{{\"edits\":[{{\"site\":\"blocks.2.hook_attn_out\",\"op\":\"add\",\"alpha\":40,\"value\":{{\"unembed\":\" Paris\"}}}}]}}}}";
+        const string Prompt =
+            "\"model\":\"atlas\",\"prompt\":\"The capital of Japan is\",\"temperature\":0,\"max_tokens\":6";
+        string edit = $"{{{Prompt},\"headtap\":{{\"edits\":[{{\"site\":\"blocks.2.hook_attn_out\","
+            + "\"op\":\"add\",\"alpha\":40,\"value\":{\"unembed\":\" Paris\"}}]}}";
         Task<JsonNode>[] all = [Ask($"{{{Prompt}}}"), Ask(edit), Ask($"{{{Prompt}}}"), Ask(edit)];
         JsonNode[] found = await Task.WhenAll(all);
         string[] texts = [.. found.Select(f => (string)f["choices"]![0]!["text"]!)];
@@ -146,7 +158,8 @@ public sealed class CompletionTests
         Assert.That(texts[1], Is.Not.EqualTo(texts[0]));
     }
 
-    [TestCase("""{"prompt":"a"}""", "model", 400), TestCase("""{"model":"none","prompt":"a"}""", "model", 404)]
+    [TestCase("""{"prompt":"a"}""", "model", 400), TestCase("""{"model":"none","prompt":"a"}""",
+        "model", 404)]
     [TestCase("""{"model":"atlas"}""", "prompt", 400), TestCase("""{"model":"atlas","prompt":""}""", "", 200)]
     [TestCase("""{"model":"atlas","prompt":[]}""", "prompt", 400)]
     [TestCase("""{"model":"atlas","prompt":[[]]}""", "prompt", 400)]
@@ -168,13 +181,15 @@ public sealed class CompletionTests
     [TestCase("""{"model":"atlas","prompt":"a","logit_bias":{"1":101}}""", "logit_bias.1", 400)]
     [TestCase("""{"model":"atlas","prompt":"a","stop":["a","b","c","d","e"]}""", "stop", 400)]
     [TestCase("""{"model":"atlas","prompt":"a","stop":""}""", "stop", 400)]
-    [TestCase("""{"model":"atlas","prompt":"a","stream_options":{"include_usage":true}}""", "stream_options", 400)]
+    [TestCase("""{"model":"atlas","prompt":"a","stream_options":{"include_usage":true}}""",
+        "stream_options", 400)]
     [TestCase("""{"model":"atlas","prompt":"a","suffix":"b"}""", "suffix", 400)]
     [TestCase("""{"model":"atlas","prompt":"a","seed":0.5}""", "seed", 400)]
     [TestCase("""{"model":"atlas","prompt":"a","messages":[]}""", "messages", 400)]
     [TestCase("""{"model":"atlas","prompt":"\ud800"}""", null, 400)]
     [TestCase("""{"model":"atlas","prompt":"a","allowed_token_ids":[]}""", "allowed_token_ids", 400)]
-    [TestCase("""{"model":"atlas","prompt":"a","headtap":{"edits":[{"site":"x","op":"zero"}]}}""", "edits", 400)]
+    [TestCase("""{"model":"atlas","prompt":"a","headtap":{"edits":[{"site":"x","op":"zero"}]}}""",
+        "edits", 400)]
     public async Task A_wrong_field_is_named(string json, string? param, int status)
     {
         (int found, string text) = await _server.Post(Path, json);
@@ -226,7 +241,8 @@ public sealed class CompletionTests
         for (int i = 0; i < 200; i++)
         {
             string metrics = await _server.Client.GetStringAsync("/metrics");
-            if (metrics.Contains("finished_reason=\"abort\"") || metrics.Contains("headtap_num_requests_running{model_name=\"atlas\"} 0"))
+            if (metrics.Contains("finished_reason=\"abort\"")
+                || metrics.Contains("headtap_num_requests_running{model_name=\"atlas\"} 0"))
                 break;
             await Task.Delay(50);
         }
