@@ -49,6 +49,12 @@ public sealed record JobContext
     /// </summary>
     public CancellationToken Cancel { get; init; }
 
+    /// <summary>
+    /// Callback after a device was opened, on the thread that opened it: loading a driver may have changed
+    /// what the process does with signals.
+    /// </summary>
+    public Action? DeviceOpened { get; init; }
+
     /// <summary>Makes a remark that names fields of options.</summary>
     internal void Say(string line) => Remark?.Invoke(Named(line));
 
@@ -63,7 +69,12 @@ public sealed record JobContext
     /// <summary>Opens a device by name, with <see cref="Precision"/>.</summary>
     /// <exception cref="UserException">No such device was found, or it does not support the
     /// precision.</exception>
-    public ComputeDevice OpenDevice(string name) => ComputeDevice.Open(name, Precision);
+    public ComputeDevice OpenDevice(string name)
+    {
+        ComputeDevice device = ComputeDevice.Open(name, Precision);
+        DeviceOpened?.Invoke();
+        return device;
+    }
 
     /// <summary>Reports progress, and throws if cancellation was requested.</summary>
     /// <exception cref="OperationCanceledException">The job was cancelled.</exception>

@@ -27,6 +27,7 @@ sealed class Interrupt : IDisposable
     readonly Action<int> _exit;
     readonly Func<bool> _isBusy;
     readonly PosixSignalRegistration[] _signals;
+    PosixSignalRegistration[] _userSignals;
     readonly Lock _lock = new();
     long? _first;
     bool _wasBusy, _again, _byUser;
@@ -42,8 +43,8 @@ sealed class Interrupt : IDisposable
         [
             PosixSignalRegistration.Create(PosixSignal.SIGINT, Ask),
             PosixSignalRegistration.Create(PosixSignal.SIGTERM, Ask),
-            .. s_user.Select(signal => PosixSignalRegistration.Create(signal, Ask)),
         ];
+        _userSignals = Register();
     }
 
     /// <summary>The token that the first signal cancels.</summary>
@@ -67,14 +68,30 @@ sealed class Interrupt : IDisposable
             _again = true;
     }
 
+    /// <summary>Takes SIGUSR1 and SIGUSR2 back from whoever has them now: LLVM, on which OpenCL drivers are
+    /// built, handles SIGUSR1 from when it is loaded.</summary>
+    internal void TakeUserSignals()
+    {
+        lock (_lock)
+        {
+            // The runtime installs a handler for a signal that has no registration, and only then.
+            foreach (PosixSignalRegistration signal in _userSignals)
+                signal.Dispose();
+            _userSignals = Register();
+        }
+    }
+
     public void Dispose()
     {
-        foreach (PosixSignalRegistration signal in _signals)
+        foreach (PosixSignalRegistration signal in _signals.Concat(_userSignals))
             signal.Dispose();
         lock (_lock)
             _grace?.Dispose();
         _source.Dispose();
     }
+
+    PosixSignalRegistration[] Register()
+        => [.. s_user.Select(signal => PosixSignalRegistration.Create(signal, Ask))];
 
     internal void Ask(PosixSignalContext context)
     {

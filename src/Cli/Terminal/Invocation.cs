@@ -87,6 +87,7 @@ sealed class Invocation
     {
         DeviceName = _device, Precision = _precision, GivenSeed = GivenSeed, Remark = Remark,
         Naming = CommandLine.Flag, Cancel = Cancel,
+        DeviceOpened = _interrupt is { } signals ? signals.TakeUserSignals : null,
     };
 
     /// <summary>

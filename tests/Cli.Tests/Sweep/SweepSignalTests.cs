@@ -40,6 +40,18 @@ public sealed class SweepSignalTests
         plan.FinishesAsLocal();
     }
 
+    // PoCL is found on the way to the automatic device, and with it comes LLVM, which takes SIGUSR1.
+    [TestCase("USR1"), TestCase("USR2")]
+    public void A_driver_that_takes_a_signal_does_not_keep_it(string signal)
+    {
+        using Copy plan = new();
+        using Process run = plan.Run("--device", "auto");
+        plan.UntilCells(1);
+        Kill(run, signal);
+        (int code, string output) = Ended(run);
+        Assert.That(code, Is.EqualTo(75), output);
+    }
+
     [Test]
     public void Ctrl_C_ends_with_130()
     {
@@ -107,7 +119,8 @@ public sealed class SweepSignalTests
             ? Directory.GetFiles(_folder["results"], "*.jsonl").Length : 0;
 
         internal Process Run(params string[] options) => TinySweep.Start(
-            ["sweep", "run", "--dir", _folder.Path, "--device", "cpu", "--threads", "2", .. options]);
+            ["sweep", "run", "--dir", _folder.Path, "--threads", "2",
+                .. options.Contains("--device") ? options : [.. options, "--device", "cpu"]]);
 
         internal void UntilCells(int count) => TinySweep.Until(() => Cells >= count, $"{count} cells");
 
