@@ -1,5 +1,4 @@
 using System.CommandLine;
-using HeadTap.Runtime;
 using HeadTap.Serve;
 
 namespace HeadTap.Cli;
