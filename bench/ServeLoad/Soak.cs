@@ -59,7 +59,7 @@ static class Soak
     {
         string metrics = await client.Get("/metrics");
         string? line = metrics.Split('\n').FirstOrDefault(
-            l => l.StartsWith("headtap_process_resident_memory_bytes", StringComparison.Ordinal));
+            l => l.StartsWith("process_resident_memory_bytes", StringComparison.Ordinal));
         return line is null ? null : double.Parse(line.Split(' ')[^1], CultureInfo.InvariantCulture) / (1 << 20);
     }
 }

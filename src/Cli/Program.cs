@@ -1,4 +1,4 @@
 using HeadTap.Cli;
 
 using var interrupt = new Interrupt();
-return CommandLine.RunProcess(args, Terminal.OfProcess(), interrupt.Token);
+return CommandLine.RunProcess(args, Terminal.OfProcess(), interrupt);

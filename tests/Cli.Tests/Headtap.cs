@@ -14,7 +14,7 @@ sealed record Headtap(int Code, string Out, string Error)
     public static Headtap RunUntil(CancellationToken cancel, params string[] args)
     {
         using StringWriter output = new(), error = new();
-        int code = CommandLine.Run(args, new Terminal(output, error, false, false), cancel);
+        int code = CommandLine.Run(args, new Terminal(output, error, false, false), cancel: cancel);
         return new(code, output.ToString(), error.ToString());
     }
 

@@ -32,6 +32,8 @@ public sealed class TextOptionTests
         "inject suggest", "inject sweep", "inject evaluate", "inject random", "unlearn data",
         "unlearn measure", "unlearn run", "unlearn sweep", "unlearn relearn", "merge run", "merge align",
         "landscape line", "landscape plane", "landscape curve", "landscape curvature", "landscape vectors",
+        "sweep plan inject sweep", "sweep plan unlearn sweep", "sweep plan landscape line",
+        "sweep plan landscape plane",
     ];
 
     [Test]

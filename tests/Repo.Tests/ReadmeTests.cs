@@ -27,6 +27,9 @@ public partial class ReadmeTests
 
     static void Run(Scratch work, string arguments)
     {
+        bool serves = arguments.StartsWith("serve ", StringComparison.Ordinal);
+        if (serves)
+            arguments += " --port 0"; // somebody may listen on the usual one
         var start = new ProcessStartInfo("dotnet",
             $"\"{Repository.At("artifacts", "bin", "Cli", "release", "headtap.dll")}\" {arguments}")
         {
@@ -35,6 +38,15 @@ public partial class ReadmeTests
             RedirectStandardError = true,
         };
         using Process process = Process.Start(start)!;
+        if (serves)
+        {
+            Assert.That(process.StandardOutput.ReadLine(), Does.Contain("http://127.0.0.1:"));
+            using Process stop = Process.Start("kill", $"-TERM {process.Id}");
+            stop.WaitForExit();
+            process.WaitForExit();
+            Assert.That(process.ExitCode, Is.Zero, process.StandardError.ReadToEnd());
+            return;
+        }
         Task<string> output = process.StandardOutput.ReadToEndAsync(),
             error = process.StandardError.ReadToEndAsync();
         process.WaitForExit();

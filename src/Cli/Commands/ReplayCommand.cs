@@ -16,17 +16,23 @@ static class ReplayCommand
         {
             Description = "the folder with the files that edits name, each under its id", HelpName = "DIR",
         };
+        Option<string?> lens = new PathOption<string?>("--lens", PathUse.Reads)
+        {
+            Description = "the lens that the request reads through, where that is not the logit lens",
+            HelpName = "DIR",
+        };
         Option<string?> output = new PathOption<string?>("--out", PathUse.WritesFile)
         {
             Description = "a file for the reply", HelpName = "F.json",
         };
         var command = new Command("replay", "Make a server's reply again, and compare it byte for byte")
         {
-            file, model, files, output,
+            file, model, files, lens, output,
         };
         command.SetAction(parsed => Run(global.Of(parsed), new ReplayOptions
         {
             File = parsed.GetValue(file)!, Model = parsed.GetValue(model)!, Files = parsed.GetValue(files),
+            Lens = parsed.GetValue(lens),
             Out = parsed.GetValue(output),
         }));
         return command;

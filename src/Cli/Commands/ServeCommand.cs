@@ -15,6 +15,12 @@ sealed class ServeCommand
         HelpName = "[NAME=]DIR", Required = true, PathIn = text => ServeJob.Split(text).Folder,
     };
 
+    readonly Option<string[]> _lens = new PathOption<string[]>("--lens", PathUse.Reads)
+    {
+        Description = "a lens's folder with the name to ask for it; may be repeated",
+        HelpName = "[MODEL:]NAME=DIR", PathIn = text => text[(text.IndexOf('=', StringComparison.Ordinal) + 1)..],
+    };
+
     readonly Option<string> _listen = new("--listen")
     {
         Description = "address and port; one that other machines reach needs --keys",
@@ -85,7 +91,7 @@ sealed class ServeCommand
     {
         var command = new Command("serve", "Serve models over HTTP, until it is told to stop")
         {
-            _model, _listen, _port, _ready, _keys, _data, _audit, _logPrompts, _requests, _tokens,
+            _model, _lens, _listen, _port, _ready, _keys, _data, _audit, _logPrompts, _requests, _tokens,
             _connections, _body, _grace, _jobs, _texts, _passTokens, _queue, _prefix,
         };
         command.Subcommands.Add(ServeKeyCommand.Create(global));
@@ -99,6 +105,7 @@ sealed class ServeCommand
         var options = new ServeOptions
         {
             Model = parsed.GetValue(_model)!,
+            Lens = parsed.GetValue(_lens) ?? [],
             Listen = parsed.GetValue(_listen)!,
             Port = parsed.GetValue(_port),
             Sizes = new WorkerOptions

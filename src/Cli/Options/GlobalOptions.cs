@@ -7,7 +7,8 @@ using HeadTap.Runtime;
 namespace HeadTap.Cli;
 
 /// <summary>The options that all verbs share.</summary>
-sealed class GlobalOptions(Terminal terminal, CancellationToken cancel)
+sealed class GlobalOptions(
+    Terminal terminal, CancellationToken cancel, Interrupt? interrupt = null)
 {
     readonly Option<string> _device = new("--device")
     {
@@ -50,7 +51,7 @@ sealed class GlobalOptions(Terminal terminal, CancellationToken cancel)
         var run = new Invocation(terminal, parsed.GetValue(_device)!,
             Precisions.Parse(parsed.GetValue(_precision)!),
             parsed.GetResult(_seed) is { Implicit: false } ? parsed.GetValue(_seed) : null,
-            parsed.GetValue(_threads), parsed.GetValue(_json), parsed.GetValue(_quiet), cancel);
+            parsed.GetValue(_threads), parsed.GetValue(_json), parsed.GetValue(_quiet), cancel, interrupt);
         if (parsed.Tokens.Any(t => ArgumentBytes.HasReplacement(t.Value)))
             run.Remark("an argument has the character U+FFFD, which stands in place of bytes that are not "
                 + "UTF-8");

@@ -11,14 +11,15 @@ namespace HeadTap.Cli;
 static partial class CommandLine
 {
     /// <summary>Runs the command line of the process and returns its exit code.</summary>
-    public static int RunProcess(IReadOnlyList<string> args, Terminal terminal, CancellationToken cancel)
+    public static int RunProcess(IReadOnlyList<string> args, Terminal terminal, Interrupt interrupt)
         => ArgumentBytes.Wrong(args, ArgumentBytes.OfProcess(args)) is { } wrong ? Refuse(terminal, wrong)
-            : Run(args, terminal, cancel);
+            : Run(args, terminal, interrupt, interrupt.Token);
 
     /// <summary>Runs one command line and returns the exit code.</summary>
-    public static int Run(IReadOnlyList<string> args, Terminal terminal, CancellationToken cancel = default)
+    public static int Run(IReadOnlyList<string> args, Terminal terminal, Interrupt? interrupt = null,
+        CancellationToken cancel = default)
     {
-        RootCommand root = Root(terminal, cancel);
+        RootCommand root = Root(terminal, cancel, interrupt);
         // No response files: an argument that begins with @ is plain text.
         ParseResult parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (Swallowed(args, parsed) is { } lost)
@@ -48,7 +49,7 @@ static partial class CommandLine
         catch (OperationCanceledException) when (cancel.IsCancellationRequested)
         {
             terminal.Error.WriteLine("headtap: interrupted");
-            return ExitCode.Interrupted;
+            return interrupt?.Code ?? ExitCode.Interrupted;
         }
 #pragma warning disable CA1031 // the one place where a defect ends: stack and exit code 1
         catch (Exception e)
@@ -60,9 +61,10 @@ static partial class CommandLine
     }
 
     /// <summary>Returns the tree of all verbs with their options.</summary>
-    internal static RootCommand Root(Terminal terminal, CancellationToken cancel)
+    internal static RootCommand Root(
+        Terminal terminal, CancellationToken cancel, Interrupt? interrupt = null)
     {
-        var global = new GlobalOptions(terminal, cancel);
+        var global = new GlobalOptions(terminal, cancel, interrupt);
         var root = new RootCommand("Looks into GPT-2 and changes what it finds.\n"
             + "Start with: headtap tour")
         {
@@ -83,6 +85,7 @@ static partial class CommandLine
             UnlearnCommand.Create(global),
             MergeCommand.Create(global),
             LandscapeCommand.Create(global),
+            SweepCommand.Create(global),
             VerifyCommand.Create(global),
             ProfileCommand.Create(global),
             ReplayCommand.Create(global),

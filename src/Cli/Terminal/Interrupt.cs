@@ -4,8 +4,8 @@ using HeadTap.Models;
 namespace HeadTap.Cli;
 
 /// <summary>
-/// Handles SIGINT (Ctrl-C) and SIGTERM: the first signal asks the verb to save and stop, the second ends the
-/// process. A verb that does not hear the first, because it waits for a disk or computes for long, is ended
+/// Handles SIGINT (Ctrl-C), SIGTERM, SIGUSR1 and SIGUSR2: the first signal asks the verb to save and stop, the
+/// second ends the process. A verb that does not hear the first, because it waits for a disk or computes for long, is ended
 /// after <see cref="Grace"/>, unless it has work to save.
 /// </summary>
 sealed class Interrupt : IDisposable
@@ -16,6 +16,10 @@ sealed class Interrupt : IDisposable
     // timeout(1) signals the process and then its group, so one request may arrive twice.
     static readonly TimeSpan s_sameRequest = TimeSpan.FromSeconds(0.5);
 
+    // Schedulers send them some time before a job's end. The runtime has no names for them.
+    static readonly PosixSignal[] s_user = OperatingSystem.IsLinux() ? [(PosixSignal)10, (PosixSignal)12]
+        : OperatingSystem.IsMacOS() ? [(PosixSignal)30, (PosixSignal)31] : [];
+
     readonly CancellationTokenSource _source = new();
     readonly TimeProvider _clock;
     readonly Action<int> _exit;
@@ -23,7 +27,7 @@ sealed class Interrupt : IDisposable
     readonly PosixSignalRegistration[] _signals;
     readonly Lock _lock = new();
     long? _first;
-    bool _wasBusy;
+    bool _wasBusy, _again, _byUser;
     ITimer? _grace;
 
     public Interrupt() : this(TimeProvider.System, Environment.Exit, () => UnfinishedWork.Any) { }
@@ -36,11 +40,30 @@ sealed class Interrupt : IDisposable
         [
             PosixSignalRegistration.Create(PosixSignal.SIGINT, Ask),
             PosixSignalRegistration.Create(PosixSignal.SIGTERM, Ask),
+            .. s_user.Select(signal => PosixSignalRegistration.Create(signal, Ask)),
         ];
     }
 
     /// <summary>The token that the first signal cancels.</summary>
     public CancellationToken Token => _source.Token;
+
+    /// <summary>The exit code of a verb that was stopped.</summary>
+    internal int Code
+    {
+        get
+        {
+            lock (_lock)
+                return _again && !_byUser ? ExitCode.Again : ExitCode.Interrupted;
+        }
+    }
+
+    /// <summary>Says that the same call may go on later, so a scheduler that stops it gets the code for
+    /// that.</summary>
+    internal void CanRunAgain()
+    {
+        lock (_lock)
+            _again = true;
+    }
 
     public void Dispose()
     {
@@ -59,11 +82,12 @@ sealed class Interrupt : IDisposable
             if (_first is not { } first)
             {
                 _first = _clock.GetTimestamp();
+                _byUser = context.Signal == PosixSignal.SIGINT;
                 _wasBusy = _isBusy();
                 _grace = _clock.CreateTimer(_ => EndIfIdle(), null, Grace, Grace);
             }
             else if (_clock.GetElapsedTime(first) > s_sameRequest)
-                _exit(ExitCode.Interrupted);
+                _exit(Code);
         }
         _source.Cancel();
     }
@@ -76,6 +100,6 @@ sealed class Interrupt : IDisposable
         if (wasBusy || _wasBusy)
             return;
         Console.Error.WriteLine("headtap: interrupted");
-        _exit(ExitCode.Interrupted);
+        _exit(Code);
     }
 }

@@ -14,14 +14,15 @@ sealed class Invocation
     readonly Terminal _terminal;
     readonly string _device;
     readonly Precision _precision;
+    readonly Interrupt? _interrupt;
 
     internal Invocation(Terminal terminal, string device, Precision precision, ulong? seed, int threads,
         bool json,
-        bool quiet, CancellationToken cancel)
+        bool quiet, CancellationToken cancel, Interrupt? interrupt = null)
     {
         if (threads is < 0 or > 1024)
             throw new UserException($"--threads is {threads}; expected 1 to 1024, or 0 for all cores");
-        (_terminal, _device, _precision) = (terminal, device, precision);
+        (_terminal, _device, _precision, _interrupt) = (terminal, device, precision, interrupt);
         (Cancel, GivenSeed, Json, Quiet) = (cancel, seed, json, quiet);
         if (threads > 0)
             ComputeDevice.HostThreadCount = threads;
@@ -43,6 +44,14 @@ sealed class Invocation
     public bool ShowsProgress => !Quiet && _terminal.ErrorIsTerminal;
 
     public TextWriter Out => _terminal.Out;
+
+    /// <summary>Says that the verb is one whose call goes on when it is repeated: see
+    /// <see cref="StopCode"/>.</summary>
+    public void CanRunAgain() => _interrupt?.CanRunAgain();
+
+    /// <summary>The exit code of such a verb when it was stopped: <see cref="ExitCode.Again"/>, but for
+    /// Ctrl-C.</summary>
+    public int StopCode => _interrupt?.Code ?? ExitCode.Again;
 
     /// <summary>
     /// Prints a line of the result; on a terminal with control characters as escapes, in a pipe as it is.

@@ -67,9 +67,12 @@ public sealed class InjectionSweep : IDisposable
     /// <param name="pair">Prompts and memory.</param>
     /// <param name="lengthOf">Token ids of another memory; each vector is scaled to the length of that
     /// memory's vector. Null for no scaling.</param>
+    /// <param name="cancel">Token that is looked at before each layer.</param>
     /// <exception cref="UserException">A memory overflows float32, or its vector is zero and cannot be
     /// scaled.</exception>
-    public SweptPair Run(EncodedPair pair, IReadOnlyList<int>? lengthOf = null)
+    /// <exception cref="OperationCanceledException">The sweep was cancelled.</exception>
+    public SweptPair Run(
+        EncodedPair pair, IReadOnlyList<int>? lengthOf = null, CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(pair);
         if (_begun is not { } b || b.Pair.Explicit != pair.Explicit || b.Pair.Obscure != pair.Obscure
@@ -78,7 +81,10 @@ public sealed class InjectionSweep : IDisposable
         var found = new AnswerStanding?[_grid.Cells.Count];
         float[][][] vectors = [.. _grid.Encoders.Select(e => Vectors(e, pair.Memory, lengthOf))];
         for (int l = 0; l < _grid.Layers.Count; l++)
+        {
+            cancel.ThrowIfCancellationRequested();
             RunLayer(pair, l, vectors, found);
+        }
         return new(_begun.Value.Single, _begun.Value.Multi, found);
     }
 

@@ -25,11 +25,12 @@ public sealed class SweepFolder : IDisposable
     };
 
     readonly RunFolder _run;
+    readonly SweepGrid _grid;
     readonly IReadOnlyList<SweepCell> _cells;
     readonly JsonlWriter _promptRows, _cellRows;
 
-    SweepFolder(RunFolder run, IReadOnlyList<SweepCell> cells, JsonlWriter prompts, JsonlWriter cellRows)
-        => (_run, _cells, _promptRows, _cellRows) = (run, cells, prompts, cellRows);
+    SweepFolder(RunFolder run, SweepGrid grid, JsonlWriter prompts, JsonlWriter cellRows)
+        => (_run, _grid, _cells, _promptRows, _cellRows) = (run, grid, grid.Cells, prompts, cellRows);
 
     /// <summary>Path of the folder.</summary>
     public string Path => _run.Path;
@@ -53,12 +54,12 @@ public sealed class SweepFolder : IDisposable
         try
         {
             run.Start(manifest);
-            IReadOnlyList<SweepCell> cells = grid.Cells;
+            int cells = grid.Cells.Count;
             prompts = run.Rows(Prompts);
-            rows = run.Rows(Cells, prompts.Rows * cells.Count);
-            return rows.Rows == prompts.Rows * cells.Count ? new(run, cells, prompts, rows)
+            rows = run.Rows(Cells, prompts.Rows * cells);
+            return rows.Rows == prompts.Rows * cells ? new(run, grid, prompts, rows)
                 : throw new UserException($"{Quoted.Path(path)}: {Cells} has {Counted.Of(rows.Rows, "row")} "
-                    + $"where {Prompts} stands for {prompts.Rows * cells.Count}; expected a new folder");
+                    + $"where {Prompts} stands for {prompts.Rows * cells}; expected a new folder");
         }
         catch
         {
@@ -77,14 +78,32 @@ public sealed class SweepFolder : IDisposable
         => RunFolder.RequirePlace(path, RunFolder.ManifestFile, "a sweep");
 
     /// <summary>Writes the rows of the next pair.</summary>
-    public void Add(EncodedPair pair, SweptPair swept)
+    public void Add(EncodedPair pair, SweptPair swept) => Add(RowsOf(Done, _grid, pair, swept));
+
+    /// <summary>Writes the rows of the next pair, which were made elsewhere.</summary>
+    /// <param name="rows">Rows of <see cref="RowsOf"/> for the pair number <see cref="Done"/>.</param>
+    public void Add(IReadOnlyList<(string File, string Line)> rows)
     {
+        ArgumentNullException.ThrowIfNull(rows);
+        foreach ((string file, string line) in rows)
+            (file == Prompts ? _promptRows : _cellRows).WriteLine(line);
+    }
+
+    /// <summary>Returns the rows of a pair, each with the name of its file; the one that says that the pair
+    /// is done comes last.</summary>
+    /// <param name="index">Number of the pair in the sweep, from 0.</param>
+    /// <param name="grid">Cells of the sweep.</param>
+    /// <param name="pair">The pair.</param>
+    /// <param name="swept">Its results.</param>
+    public static IReadOnlyList<(string File, string Line)> RowsOf(
+        int index, SweepGrid grid, EncodedPair pair, SweptPair swept)
+    {
+        ArgumentNullException.ThrowIfNull(grid);
         ArgumentNullException.ThrowIfNull(pair);
         ArgumentNullException.ThrowIfNull(swept);
-        int index = Done;
-        for (int i = 0; i < _cells.Count; i++)
-            _cellRows.Write(SweptCell.Of(index, _cells[i], swept.Cells[i]));
-        _promptRows.Write(SweptPrompt.Of(index, pair, swept));
+        return [.. grid.Cells.Select((cell, i)
+                => (Cells, JsonlWriter.Line(SweptCell.Of(index, cell, swept.Cells[i])))),
+            (Prompts, JsonlWriter.Line(SweptPrompt.Of(index, pair, swept)))];
     }
 
     /// <summary>Reads all pairs that are done from the files.</summary>

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using HeadTap.Inject;
 using HeadTap.Runtime;
@@ -7,7 +6,7 @@ using HeadTap.Runtime;
 namespace HeadTap.Jobs;
 
 /// <summary>Options of <see cref="InjectSweepJob"/>.</summary>
-public sealed record InjectSweepOptions
+public sealed record InjectSweepOptions : ISweepOptions
 {
     /// <summary>Model and prompt pairs.</summary>
     public required PairRequest Pairs { get; init; }
@@ -20,6 +19,15 @@ public sealed record InjectSweepOptions
 
     /// <summary>Number of pairs that the report shows one by one: those that gain and lose most.</summary>
     public int ReportPrompts { get; init; } = 40;
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public string Verb => "inject sweep";
+
+    /// <inheritdoc/>
+    public ISweepOptions In(string folder) => this with { Out = folder };
+
+    CellSweep ISweepOptions.Read(JobContext context) => InjectSweepCells.Read(this, context);
 }
 
 /// <summary>A cell of a grid and its effect over all pairs.</summary>
@@ -47,7 +55,7 @@ public sealed record CellResult(string Encoder, string Position, int Layer, floa
 public sealed record InjectSweepResult(int Pairs, int Cells,
     [property: JsonPropertyName("p_explicit")] double ExplicitProbability,
     [property: JsonPropertyName("p_obscure")] double ObscureProbability, double ArithmeticSaved,
-    IReadOnlyDictionary<string, CellResult> Best)
+    IReadOnlyDictionary<string, CellResult> Best) : ISweepResult
 {
     /// <summary>Token id before each prompt; null for none.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
@@ -68,62 +76,29 @@ public static class InjectSweepJob
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(context);
-        PairData data = options.Pairs.Read(context);
-        SweepGrid grid = options.Grid.Read(data.Config);
-        (string folder, int drill) = (options.Out, options.ReportPrompts);
-        if (drill < 0)
-            throw new UserException($"{Field.Of(nameof(options.ReportPrompts))} is {drill}; expected 0 or "
-                + "more");
-        data.RequireFor(grid);
+        InjectSweepCells sweep = InjectSweepCells.Read(options, context);
+        string folder = options.Out;
         SweepFolder.RequirePlace(folder);
         using ComputeDevice device = context.OpenDevice();
-        using LoadedModel loaded = data.Open(context, device);
-        using var sweep = new InjectionSweep(loaded.Model, grid, EncodedPair.LongestPrompt(data.Pairs));
+        using ICellWorker worker = sweep.Open(device, context);
         if (!Directory.Exists(folder))
-            sweep.Run(data.Pairs[0]); // reports a magnitude that overflows before writing
-        using SweepFolder results = SweepFolder.Open(folder, grid,
-            data.Manifest("inject sweep", ManifestOptions(options, data, grid), device));
+            worker.Run(0, context.Cancel); // reports a magnitude that overflows before writing
+        using SweepFolder results = sweep.OpenFolder(folder, RunDevice.Of(device));
         var watch = Stopwatch.StartNew();
         int before = results.Done;
-        foreach (EncodedPair pair in data.Pairs.Skip(results.Done))
+        while (results.Done < sweep.Count)
         {
             context.Cancel.ThrowIfCancellationRequested();
-            results.Add(pair, sweep.Run(pair));
-            context.Report("injecting", (double)results.Done / data.Pairs.Count,
-                $"{results.Done} of {data.Pairs.Count}");
+            results.Add(worker.Run(results.Done, context.Cancel));
+            context.Report("injecting", (double)results.Done / sweep.Count,
+                $"{results.Done} of {sweep.Count}");
         }
         TimeSpan time = watch.Elapsed;
-        SweepSummary summary = SweepSummary.Of(grid, results.Read());
-        summary.SaveGrid(Path.Combine(folder, "grid.csv"));
-        SweepCost cost = SweepCost.Of(
-            data.Config, grid, data.Pairs.Select(p => (p.Explicit.Length, p.Obscure.Length)));
-        string page = Path.Combine(folder, "report.html");
-        new SweepReport(summary, cost, Title(data)).Save(page, drill);
-        long cells = (long)(results.Done - before) * grid.Cells.Count;
+        InjectSweepResult result = sweep.Finish(results);
+        long cells = (long)(results.Done - before) * result.Cells;
         context.Remark?.Invoke(cells == 0 ? "complete already; nothing was computed"
             : $"{Counted.Of(cells, "cell")} in {time.TotalSeconds:0.0} s, {cells / time.TotalSeconds:0} a "
-                + $"second; {page}");
-        return new InjectSweepResult(summary.Rows.Count, summary.Cells.Count, summary.ExplicitProbability,
-            summary.Probability, cost.Saved,
-            SweepSummary.Choices.ToDictionary(c => c.Name, c => Cell(summary.Best(c))))
-        {
-            Summary = summary, Bos = data.Bos,
-        };
+                + $"second; {InjectSweepCells.Page(results)}");
+        return result;
     }
-
-    static string Title(PairData data)
-        => $"{Path.GetFileName(Path.TrimEndingDirectorySeparator(data.Folder))} on "
-            + Path.GetFileName(data.File);
-
-    static JsonObject ManifestOptions(InjectSweepOptions options, PairData data, SweepGrid grid)
-    {
-        JsonObject json = options.Pairs.Json();
-        GridRequest.AddTo(json, grid);
-        json["bos_token"] = data.Bos;
-        return json;
-    }
-
-    static CellResult Cell(CellSummary c) => new(SweptCell.Word(c.Cell.Encoder),
-        SweptCell.Word(c.Cell.Positions), c.Cell.Layer, c.Cell.Tau, c.Gain.TrimmedMean, c.Gain.Median,
-        c.Gain.ProbabilityChange, c.Gain.MeanAfter, c.Repaired, c.Broken);
 }

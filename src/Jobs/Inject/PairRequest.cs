@@ -111,13 +111,17 @@ public sealed record PairData(string Folder, string File, ModelConfig Config, By
         => LoadedModel.Open(context, device, Folder, Processed, begin: Config.BosToken);
 
     /// <summary>Makes the manifest of results over these pairs.</summary>
-    internal Manifest Manifest(string command, JsonObject options, ComputeDevice device) => new()
+    internal Manifest Manifest(string command, JsonObject options, ComputeDevice device)
+        => Manifest(command, options, RunDevice.Of(device));
+
+    /// <summary>As above, for results of a device that may be elsewhere.</summary>
+    internal Manifest Manifest(string command, JsonObject options, RunDevice device) => new()
     {
         Command = command,
         Options = options,
         ModelHash = ModelFolder.Hash(Folder),
         DataHash = FileHash.Sha256(File),
         Device = device.Name,
-        Precision = device.Precision.ManifestName(),
+        Precision = device.Precision,
     };
 }

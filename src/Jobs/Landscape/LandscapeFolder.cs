@@ -76,18 +76,26 @@ sealed class LandscapeFolder : IDisposable
         }
     }
 
+    /// <summary>Whether there is a folder.</summary>
+    internal bool IsOnDisk => _run is not null;
+
     /// <summary>A file of the folder.</summary>
     internal string At(string file) => _run!.At(file);
 
     /// <summary>Adds the next value.</summary>
-    /// <param name="place">Its coordinates, by name.</param>
-    /// <param name="value">What was measured; what is not finite becomes NaN, as it is read again.</param>
-    internal void Add(IEnumerable<(string Name, double Value)> place, LandscapeValue value)
+    /// <param name="line">Row of <see cref="Line"/>.</param>
+    /// <exception cref="UserException">It is no row, or the disk is full.</exception>
+    internal void Add(string line)
     {
-        value = new(Finite(value.Loss)!.Value, value.Accuracy, Finite(value.TestLoss), value.TestAccuracy);
-        _values.Add(value);
-        if (_rows is null)
-            return;
+        _values.Add(MeasureFiles.ReadRow<Row>(line, PointsFile).Value);
+        _rows?.WriteLine(line);
+    }
+
+    /// <summary>Returns the row of a value.</summary>
+    /// <param name="place">Its coordinates, by name.</param>
+    /// <param name="value">What was measured; what is not finite becomes null.</param>
+    internal static string Line(IEnumerable<(string Name, double Value)> place, LandscapeValue value)
+    {
         var row = new JsonObject();
         foreach ((string name, double number) in place)
             row[name] = number;
@@ -98,7 +106,7 @@ sealed class LandscapeFolder : IDisposable
             row["test_loss"] = Number(value.TestLoss!.Value);
             row["test_accuracy"] = accuracy;
         }
-        _rows.Write(row);
+        return JsonlWriter.Line(row);
     }
 
     /// <summary>Marks the landscape as complete.</summary>
@@ -110,8 +118,6 @@ sealed class LandscapeFolder : IDisposable
         _rows?.Dispose();
         _run?.Dispose();
     }
-
-    static double? Finite(double? value) => value is { } v && !double.IsFinite(v) ? double.NaN : value;
 
     static JsonValue? Number(double value) => double.IsFinite(value) ? JsonValue.Create(value) : null;
 }

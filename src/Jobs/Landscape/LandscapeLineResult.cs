@@ -4,7 +4,7 @@ using HeadTap.Models;
 namespace HeadTap.Jobs;
 
 /// <summary>Options of <see cref="LandscapeLineJob"/>.</summary>
-public sealed record LandscapeLineOptions
+public sealed record LandscapeLineOptions : ISweepOptions
 {
     /// <summary>Folders of two or more models of one shape; with more, every pair has its line.</summary>
     public required IReadOnlyList<string> Model { get; init; }
@@ -22,6 +22,15 @@ public sealed record LandscapeLineOptions
     /// <summary>Folder of files and a page; the same call continues where it stopped. Null for
     /// none.</summary>
     public string? Out { get; init; }
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public string Verb => "landscape line";
+
+    /// <inheritdoc/>
+    public ISweepOptions In(string folder) => this with { Out = folder };
+
+    CellSweep ISweepOptions.Read(JobContext context) => LandscapeLineCells.Read(this, context);
 }
 
 /// <summary>A point of a line.</summary>
@@ -73,7 +82,7 @@ public sealed record LandscapeCentroid(double Loss, double Accuracy, double Mean
 public sealed record LandscapeLineResult(IReadOnlyList<LandscapeLinePoint> Points, double Barrier,
     double BarrierAlpha,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? TestBarrier,
-    LandscapeCentroid Centroid, IReadOnlyList<string> Models, long Tokens)
+    LandscapeCentroid Centroid, IReadOnlyList<string> Models, long Tokens) : ISweepResult
 {
     /// <summary>Lines of all pairs; null with two models, whose line is above.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]

@@ -4,7 +4,7 @@ using HeadTap.Models;
 namespace HeadTap.Jobs;
 
 /// <summary>Options of <see cref="LandscapePlaneJob"/>.</summary>
-public sealed record LandscapePlaneOptions
+public sealed record LandscapePlaneOptions : ISweepOptions
 {
     /// <summary>Folders: one model for random directions, three whose plane is drawn, or the checkpoints of a
     /// run in their order.</summary>
@@ -30,6 +30,15 @@ public sealed record LandscapePlaneOptions
 
     /// <summary>Folder of the files; the same call continues where it stopped.</summary>
     public required string Out { get; init; }
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public string Verb => "landscape plane";
+
+    /// <inheritdoc/>
+    public ISweepOptions In(string folder) => this with { Out = folder };
+
+    CellSweep ISweepOptions.Read(JobContext context) => LandscapePlaneCells.Read(this, context);
 }
 
 /// <summary>A point of a plane.</summary>
@@ -59,7 +68,7 @@ public sealed record LandscapeMark(string Model, double X, double Y, double Loss
 /// <param name="Page">The page.</param>
 public sealed record LandscapePlaneResult(string Directions, int Size, IReadOnlyList<double> X,
     IReadOnlyList<double> Y, IReadOnlyList<LandscapePlanePoint> Points, IReadOnlyList<LandscapeMark> Models,
-    LandscapePlanePoint? Lowest, long Tokens, string Page)
+    LandscapePlanePoint? Lowest, long Tokens, string Page) : ISweepResult
 {
     /// <summary>Shares of the checkpoints' variance along the two directions; null unless pca.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]

@@ -54,15 +54,27 @@ static class MeasureFiles
         using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
         using var lines = new StreamReader(stream);
         while (lines.ReadLine() is { } line)
-            try
-            {
-                rows.Add(JsonSerializer.Deserialize<T>(line, s_rows) ?? throw new JsonException("no row"));
-            }
-            catch (JsonException e)
-            {
-                throw new UserException($"{Quoted.Path(path)} line {rows.Count + 1}: damaged "
-                    + $"({Quoted.Name(e.Message)}); remove the folder and start again", e);
-            }
+            rows.Add(ReadRow<T>(line, $"{Quoted.Path(path)} line {rows.Count + 1}"));
         return rows;
+    }
+
+    /// <summary>Returns the text of a row, as <see cref="ReadRow"/> reads it.</summary>
+    internal static string RowText<T>(T row) => JsonSerializer.Serialize(row, s_rows);
+
+    /// <summary>Reads a row.</summary>
+    /// <param name="line">Its text.</param>
+    /// <param name="place">Where it stands, for the message.</param>
+    /// <exception cref="UserException">It is damaged.</exception>
+    internal static T ReadRow<T>(string line, string place) where T : class
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<T>(line, s_rows) ?? throw new JsonException("no row");
+        }
+        catch (JsonException e)
+        {
+            throw new UserException($"{place}: damaged ({Quoted.Name(e.Message)}); remove the folder and "
+                + "start again", e);
+        }
     }
 }

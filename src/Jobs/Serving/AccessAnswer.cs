@@ -21,11 +21,14 @@ public sealed record AccessAnswer(AccessCall Call, IReadOnlyList<AccessResult> R
         ArgumentNullException.ThrowIfNull(call);
         ReadPass? read = call.NeedsPass ? new ReadPass(call) : null;
         GradientPass? gradient = call.Request.Gradient is null ? null : new GradientPass(call);
+        LensPass? lens = call.Request.Lens is null ? null : new LensPass(call);
         var texts = new List<Task<SequenceResult>>();
         if (read is not null)
             worker.Run(read, ticket);
         if (gradient is not null)
             worker.Run(gradient, ticket);
+        if (lens is not null)
+            worker.Run(lens, ticket);
         if (call.Request.Generation is { } generation)
             for (int i = 0; i < call.Rows.Count; i++)
                 texts.Add(worker.Generate(new TextSequence
@@ -46,6 +49,10 @@ public sealed record AccessAnswer(AccessCall Call, IReadOnlyList<AccessResult> R
                 foreach ((string at, AccessTensor tensor) in found.Gradients)
                     result.Gradients[at] = tensor;
             }
+        if (lens is not null)
+            foreach ((AccessResult result, LensAnswer found) in
+                results.Zip(await lens.Done.ConfigureAwait(false)))
+                result.Lens = found;
         for (int i = 0; i < texts.Count; i++)
             results[i].Continuation = await texts[i].ConfigureAwait(false);
         return new AccessAnswer(call, results);

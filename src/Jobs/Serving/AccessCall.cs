@@ -70,6 +70,7 @@ public sealed class AccessCall
         for (int i = 0; i < request.Reads.Count; i++)
             foreach (int[] row in rows)
                 request.Reads[i].PositionsOf(row.Length, $"reads[{i}]");
+        request.Lens?.Require(model, rows);
         foreach (string name in request.Gradient?.Parameters ?? [])
             if (!model.Model.Parameters.Slices.Any(s => s.Name == name))
                 throw new BadRequestException($"parameter {Quoted.Name(name)} does not exist",

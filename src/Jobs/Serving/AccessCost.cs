@@ -20,7 +20,8 @@ public sealed record AccessCost(int Tokens, double TokenLayers, double Flop, lon
         ModelConfig config = call.Model.Config;
         LanguageModel model = call.Model.Model;
         int generated = (call.Request.Generation?.MaxTokens ?? 0) * call.Rows.Count;
-        double passes = (call.NeedsPass ? 1 : 0) + (call.Request.Gradient is null ? 0 : 3);
+        double passes = (call.NeedsPass ? 1 : 0) + (call.Request.Gradient is null ? 0 : 3)
+            + (call.Request.Lens is null ? 0 : LensPass.Factor);
         double units = (call.Tokens * passes + call.Tokens * Math.Sign(generated) + generated) * config.Layers;
         long matrices = model.Parameters.Slices.Where(s => s.Shape.Length == 2).Sum(s => s.Length);
         long head = (long)config.VocabSize * config.Width;
@@ -40,9 +41,14 @@ public sealed record AccessCost(int Tokens, double TokenLayers, double Flop, lon
 
     /// <summary>Refuses a request whose plan is too large.</summary>
     /// <param name="mostReplyBytes">Most bytes of a reply's numbers.</param>
+    /// <param name="freeBytes">Bytes that the device has left.</param>
     /// <exception cref="BadRequestException">It is.</exception>
-    public void Require(long mostReplyBytes)
+    public void Require(long mostReplyBytes, long freeBytes)
     {
+        if (PeakBytes > freeBytes)
+            throw new BadRequestException($"the pass needs {MemoryPlan.Text(PeakBytes)}, and the device has "
+                + $"{MemoryPlan.Text(freeBytes)} left; give fewer or shorter inputs, or read fewer sites",
+                "inputs", "does_not_fit");
         if (ReplyBytes > mostReplyBytes)
             throw new BadRequestException($"the reply would have {MemoryPlan.Text(ReplyBytes)} of numbers, and "
                 + $"this server gives {MemoryPlan.Text(mostReplyBytes)}; read fewer sites, heads or "

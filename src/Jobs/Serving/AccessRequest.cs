@@ -36,7 +36,8 @@ public sealed record AccessRequest
     public const int MostInputs = 1024;
 
     static readonly string[] s_fields =
-        ["model", "inputs", "bos", "reads", "edits", "grads", "generate", "logits", "encoding", "dry_run"];
+        ["model", "inputs", "bos", "reads", "edits", "lens", "grads", "generate", "logits",
+            "encoding", "dry_run"];
 
     /// <summary>The model's name.</summary>
     public required string Model { get; init; }
@@ -53,6 +54,9 @@ public sealed record AccessRequest
 
     /// <summary>Edits as in an edit spec; null for none.</summary>
     public JsonElement? Edits { get; init; }
+
+    /// <summary>What to read through a lens; null for nothing.</summary>
+    public AccessLens? Lens { get; init; }
 
     /// <summary>The gradient; null for none.</summary>
     public AccessGradient? Gradient { get; init; }
@@ -82,6 +86,7 @@ public sealed record AccessRequest
             Begin = f.Has("bos") ? f.Flag("bos", false) : null,
             Reads = [.. f.Objects("reads").Select(SiteRead.Parse)],
             Edits = f.TryGet("edits", out JsonElement edits) ? ListOf(f, edits) : null,
+            Lens = f.Object("lens") is { } l ? AccessLens.Parse(l) : null,
             Gradient = f.Object("grads") is { } g ? ParseGradient(g) : null,
             Generation = f.Object("generate") is { } n ? ParseGeneration(n) : null,
             Logits = f.Flag("logits", true),
@@ -115,6 +120,7 @@ public sealed record AccessRequest
                 ["reduce"] = WordOf(r),
             })]),
             ["edits"] = Edits is { } edits ? JsonNode.Parse(edits.GetRawText()) : new JsonArray(),
+            ["lens"] = Lens?.ToJson(),
             ["grads"] = Gradient is not { } g ? null : new JsonObject
             {
                 ["of"] = g.Of, ["at"] = Words(g.At), ["parameters"] = Words(g.Parameters),
@@ -189,7 +195,7 @@ public sealed record AccessRequest
         _ => "none",
     };
 
-    static JsonArray Numbers(IEnumerable<int> numbers) => new([.. numbers.Select(n => (JsonNode)n)]);
+    internal static JsonArray Numbers(IEnumerable<int> numbers) => new([.. numbers.Select(n => (JsonNode)n)]);
 
     static JsonArray Words(IEnumerable<string> words) => new([.. words.Select(w => (JsonNode)w)]);
 }

@@ -24,6 +24,9 @@ public sealed class AccessResult
     /// <summary>[V]: logits after the last token; null if they were not asked for.</summary>
     public float[]? Logits { get; set; }
 
+    /// <summary>What was read through a lens; null if nothing was asked for.</summary>
+    public LensAnswer? Lens { get; set; }
+
     /// <summary>The continuation; null if none was asked for.</summary>
     public SequenceResult? Continuation { get; set; }
 
@@ -57,6 +60,7 @@ public sealed class AccessResult
                 Write(json, (AccessWords)value, tokenizer);
         }
         json.WriteEndObject();
+        Lens?.Write(json, tokenizer);
         if (GradientOf is { } of)
         {
             json.WriteStartObject("grads"u8);

@@ -17,6 +17,10 @@ public sealed record ReplayOptions
     /// <summary>Folder with the files that edits name, each under its id; null for none.</summary>
     public string? Files { get; init; }
 
+    /// <summary>Folder of the lens that the request reads through; null for the logit lens, or
+    /// none.</summary>
+    public string? Lens { get; init; }
+
     /// <summary>File for the reply; null for none.</summary>
     public string? Out { get; init; }
 }
@@ -69,6 +73,8 @@ public static class ReplayJob
         {
             AccessRequest request = AccessRequest.Parse(canonical);
             using ResidentModel model = ResidentModel.Open(context, options.Model, request.Model);
+            if (request.Lens is { } lens && options.Lens is { } folder && !model.Lenses.ContainsKey(lens.Name))
+                model.AddLens(lens.Name, folder);
             AccessCall call = AccessCall.Of(request, model, id => Locate(options.Files, id));
             using var worker = new ModelWorker(model, new WorkerOptions { PrefixBytes = 0 });
             return AccessAnswer.Of(worker, call, new WorkTicket("replay", Cancel: context.Cancel))

@@ -1,3 +1,4 @@
+using HeadTap.Lens;
 using HeadTap.Models;
 using HeadTap.Runtime;
 
@@ -7,6 +8,7 @@ namespace HeadTap.Jobs;
 public sealed class ResidentModel : IDisposable
 {
     readonly ComputeDevice _device;
+    readonly Dictionary<string, LensSource> _lenses = new(StringComparer.Ordinal);
 
     ResidentModel(string name, string folder, ComputeDevice device, LanguageModel model)
     {
@@ -14,6 +16,7 @@ public sealed class ResidentModel : IDisposable
         Hash = ModelFolder.Hash(folder);
         Tokenizer = ByteBpeTokenizer.ExistsIn(folder) ? ByteBpeTokenizer.Load(folder) : null;
         var begin = BeginOfText.Of(folder, model.Config, Tokenizer);
+        _lenses[LensSource.Logit] = LensSource.Find(LensSource.Logit, model.Config, Hash);
         (Begin, ExpectsBegin) = (begin.Token, begin is { IsExpected: true, Token: not null });
     }
 
@@ -47,6 +50,24 @@ public sealed class ResidentModel : IDisposable
 
     /// <summary>Arithmetic of matrix products.</summary>
     public string Precision => _device.Precision.ManifestName();
+
+    /// <summary>Names of the lenses that requests may read through; the logit lens is always there.</summary>
+    public IReadOnlyCollection<string> LensNames => _lenses.Keys;
+
+    /// <summary>The lenses by name.</summary>
+    internal IReadOnlyDictionary<string, LensSource> Lenses => _lenses;
+
+    /// <summary>Adds a lens of this model.</summary>
+    /// <param name="name">What requests call it.</param>
+    /// <param name="folder">Its folder.</param>
+    /// <exception cref="UserException">It is damaged, was made for another model, or the name is
+    /// taken.</exception>
+    public void AddLens(string name, string folder)
+    {
+        LensSource lens = LensSource.Find(folder, Config, Hash);
+        if (!_lenses.TryAdd(name, lens))
+            throw new UserException($"two lenses of {Quoted.Name(Name)} are named {Quoted.Name(name)}");
+    }
 
     /// <summary>Reads a model.</summary>
     /// <param name="context">Device and precision.</param>

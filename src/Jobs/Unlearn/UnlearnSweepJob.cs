@@ -1,13 +1,12 @@
 using System.Diagnostics;
-using System.Text.Json.Nodes;
-using HeadTap.Models;
+using System.Text.Json.Serialization;
 using HeadTap.Runtime;
 using HeadTap.Unlearn;
 
 namespace HeadTap.Jobs;
 
 /// <summary>Options of <see cref="UnlearnSweepJob"/>.</summary>
-public sealed record UnlearnSweepOptions
+public sealed record UnlearnSweepOptions : ISweepOptions
 {
     /// <summary>Folders of models: checkpoints of one model.</summary>
     public required IReadOnlyList<string> Model { get; init; }
@@ -45,6 +44,15 @@ public sealed record UnlearnSweepOptions
 
     /// <summary>Folder of the results; the same call continues where it stopped.</summary>
     public required string Out { get; init; }
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public string Verb => "unlearn sweep";
+
+    /// <inheritdoc/>
+    public ISweepOptions In(string folder) => this with { Out = folder };
+
+    CellSweep ISweepOptions.Read(JobContext context) => UnlearnSweepCells.Read(this, context);
 }
 
 /// <summary>
@@ -59,123 +67,33 @@ public static class UnlearnSweepJob
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(context);
-        string[] models = [.. options.Model];
-        double[] budgets = [.. options.Budgets.Distinct().Order()];
-        ulong[] seeds = options.Seeds is { } given ? [.. given.Distinct()] : [context.Seed];
-        WeightCompression[] compressions =
-            [.. options.After.Select(text => WeightCompression.Parse(text, nameof(options.After)))];
-        IReadOnlyList<UnlearningMethod> methods =
-            Methods(context, options.Methods, options.Sets.Keep is not null);
-        MethodValues.RequireRead(options.MethodOptions, methods);
-        var plan = new SweepPlan(models.Length,
-            [.. methods.Select(m => new SweptMethod(m, MethodValues.Grid(options.MethodOptions, m)))],
-            budgets, seeds);
         UnlearnSweepFolder.RequirePlace(options.Out);
-        ModelConfig config = Shared(context, models);
-        UnlearnData data = options.Sets.Read(context, models[0], config);
-        foreach (UnlearningMethod method in methods)
-            ForgetRequest.WarnIfSameForm(context, data.Form, method);
-        data = WithTests(options, data, models[0], config, context);
-        IReadOnlyList<Func<ComputeDevice>> devices = Devices(context, plan.Jobs.Count, out string device);
-        var made = new JsonObject
-        {
-            ["models"] = Array(models), ["methods"] = Array(methods.Select(m => m.Name)),
-            ["budgets"] = Array(budgets), ["seeds"] = Array(seeds), ["cells"] = plan.Cells,
-            ["tests"] = Array(options.Test),
-        };
-        options.Sets.AddTo(made, data);
-        made["pad_token"] = data.PadToken;
-        if (compressions.Length > 0) // so that sweeps without it, and older ones, go on
-            made["after"] = Array(compressions.Select(c => c.Name));
-        made["grid"] = new JsonArray([.. plan.Jobs.Select(j => j.Options.Json(j.Method))
-            .DistinctBy(o => o.ToJsonString())]);
-        using UnlearnSweepFolder folder = UnlearnSweepFolder.Open(options.Out, new Manifest
-        {
-            Command = "unlearn sweep", Options = made,
-            ModelHash = string.Join(',', models.Select(ModelFolder.Hash)),
-            DataHash = FileHash.Sha256([.. options.Sets.Files, .. options.Test]), Device = device,
-        });
-        int before = folder.Done;
+        UnlearnSweepCells sweep = UnlearnSweepCells.Read(options, context);
+        IReadOnlyList<Func<ComputeDevice>> devices = Devices(context, sweep.Count, out RunDevice device);
+        using UnlearnSweepFolder folder = sweep.OpenFolder(options.Out, device);
+        int before = folder.Done, all = sweep.Rows;
         var watch = Stopwatch.StartNew();
-        new UnlearnSweep(plan, models, data, compressions).Run(folder, devices,
+        sweep.Sweep.Run(folder, devices,
             done => context.Progress?.Invoke(
-                new JobProgress("unlearning", (double)done / plan.Cells, $"{done} of {plan.Cells}")),
+                new JobProgress("unlearning", (double)done / all, $"{done} of {all}")),
             context.Cancel);
-        folder.Finish();
-        if (before == plan.Cells)
+        if (before == all)
             context.Remark?.Invoke("complete already; nothing was computed");
         context.Remark?.Invoke(
-            $"{Counted.Of(plan.Cells - before, "cell")} in {watch.Elapsed.TotalSeconds:0.0} s; "
-                + $"{options.Out}");
-        return UnlearnSweepResult.Of(
-            SweepSelection.Of(UnlearnSweepFolder.Read(options.Out), SelectionRule.Accuracy), models) with
-        {
-            Bos = data.Recital.Bos,
-        };
-    }
-
-    static IReadOnlyList<UnlearningMethod> Methods(
-        JobContext context, IReadOnlyList<string>? names, bool keeps)
-    {
-        if (names is not null)
-            return [.. names.Distinct().Select(MethodCatalog.Named).Select(m =>
-                keeps || !m.NeedsKeep ? m : throw new UserException(
-                    $"{m.Name} needs rows to keep; give some with {Field.Of(nameof(ForgetRequest.Keep))}"))];
-        string[] left = [.. MethodCatalog.All.Where(m => m.NeedsKeep && !keeps).Select(m => m.Name)];
-        if (left.Length > 0)
-            context.Remark?.Invoke($"left out, because there are no rows to keep: {string.Join(", ", left)}");
-        return [.. MethodCatalog.All.Where(m => keeps || !m.NeedsKeep)];
-    }
-
-    // Checks that one set of sequences fits all models.
-    static ModelConfig Shared(JobContext context, string[] models)
-    {
-        ModelConfig[] configs = [.. models.Select(ModelFolder.ReadConfig)];
-        for (int i = 1; i < models.Length; i++)
-            if (configs[i].VocabSize != configs[0].VocabSize
-                || configs[i].ContextLength != configs[0].ContextLength)
-                throw new UserException($"{models[i]} has {configs[i].VocabSize} tokens and a context of "
-                    + $"{configs[i].ContextLength}, {models[0]} {configs[0].VocabSize} and "
-                    + $"{configs[0].ContextLength}; expected checkpoints of one model");
-        foreach (string model in models)
-        {
-            ModelFolder.Check(model);
-            LoadedModel.RemarkOn(context, model);
-        }
-        return configs[0];
-    }
-
-    static UnlearnData WithTests(
-        UnlearnSweepOptions options, UnlearnData data, string model, ModelConfig config, JobContext context)
-    {
-        if (options.PadToken < 0 || options.PadToken >= config.VocabSize)
-            throw new UserException($"{Field.Of(nameof(options.PadToken))} is {options.PadToken}; expected a "
-                + $"token id from 0 to {config.VocabSize - 1}");
-        if (options.Test.Count == 0)
-            return data with { PadToken = options.PadToken };
-        var tests = new List<IReadOnlyList<int[]>>();
-        RecitalRequest recital = options.Sets.Recital;
-        // The token's remarks were made for the sets.
-        ModelText text = ModelText.Open(model, config, recital.Rules, null);
-        foreach (string file in options.Test)
-        {
-            IReadOnlyList<PlantedSequence> sequences = recital.Sequences(file, text, context);
-            UnlearnData.RequireFits(sequences, "test", config.ContextLength);
-            tests.Add(UnlearnData.Rows(sequences));
-        }
-        return data with { Tests = tests, PadToken = options.PadToken };
+            $"{Counted.Of(all - before, "cell")} in {watch.Elapsed.TotalSeconds:0.0} s; {options.Out}");
+        return sweep.Finish(folder);
     }
 
     // One worker per thread of the host, or per named device.
-    static IReadOnlyList<Func<ComputeDevice>> Devices(JobContext context, int jobs, out string names)
+    static IReadOnlyList<Func<ComputeDevice>> Devices(JobContext context, int jobs, out RunDevice device)
     {
         var opened = new List<(string Name, bool Host)>();
         foreach (string name in context.DeviceName.Split(','))
         {
-            using ComputeDevice device = context.OpenDevice(name);
-            opened.Add((device.Name, device.Kind == DeviceKind.Cpu));
+            using ComputeDevice one = context.OpenDevice(name);
+            opened.Add((one.Name, one.Kind == DeviceKind.Cpu));
         }
-        names = string.Join(',', opened.Select(d => d.Name));
+        device = new(string.Join(',', opened.Select(d => d.Name)), context.Precision.ManifestName());
         if (opened is [{ Host: true }])
         {
             int workers = Math.Min(ComputeDevice.HostThreadCount, jobs);
@@ -190,6 +108,4 @@ public static class UnlearnSweepJob
         device.Sharers = sharers;
         return device;
     };
-
-    static JsonArray Array<T>(IEnumerable<T> values) => new([.. values.Select(v => JsonValue.Create(v))]);
 }

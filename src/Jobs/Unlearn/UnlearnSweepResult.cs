@@ -6,7 +6,7 @@ namespace HeadTap.Jobs;
 
 /// <summary>The best setting of each method on each checkpoint.</summary>
 /// <param name="Checkpoints">Best settings by model.</param>
-public sealed record UnlearnSweepResult(IReadOnlyList<SweptCheckpoint> Checkpoints)
+public sealed record UnlearnSweepResult(IReadOnlyList<SweptCheckpoint> Checkpoints) : ISweepResult
 {
     /// <summary>Token id before each sequence; null for none.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]

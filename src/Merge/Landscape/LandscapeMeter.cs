@@ -41,6 +41,22 @@ public sealed class LandscapeMeter : IDisposable
         }
     }
 
+    /// <summary><see cref="Tokens"/> of a meter with these arguments; no weight is read.</summary>
+    /// <param name="config">Config of the model.</param>
+    /// <param name="texts">Token ids.</param>
+    /// <param name="test">Token ids of a second set; null for none.</param>
+    /// <param name="context">Tokens of a window; 0 for the model's context.</param>
+    /// <exception cref="UserException">There is nothing to predict, or a token is outside the
+    /// vocabulary.</exception>
+    public static long CountTokens(
+        ModelConfig config, IReadOnlyList<int[]> texts, IReadOnlyList<int[]>? test = null, int context = 0)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        int window = context == 0 ? config.ContextLength : context;
+        return TextEvaluator.CountTokens(config, texts, window, window)
+            + (test is null ? 0 : TextEvaluator.CountTokens(config, test, window, window));
+    }
+
     /// <summary>Tokens that one measurement predicts, of both sets.</summary>
     public long Tokens => _train.Tokens + (_test?.Tokens ?? 0);
 

@@ -38,6 +38,18 @@ public sealed class TextEvaluator : IDisposable
         }
     }
 
+    /// <summary>Tokens that <see cref="Score"/> of a model without edits would predict; no weight is
+    /// read.</summary>
+    /// <param name="config">Config of the model.</param>
+    /// <param name="documents">Token ids.</param>
+    /// <param name="context">Tokens a window sees, at most the model's context.</param>
+    /// <param name="stride">From one window's start to the next, 1 to <paramref name="context"/>.</param>
+    /// <exception cref="UserException">A number is out of range, a token is, or there is nothing to
+    /// predict.</exception>
+    public static long CountTokens(
+        ModelConfig config, IReadOnlyList<int[]> documents, int context, int stride)
+        => new TextWindows(config, false, documents, context, stride).Tokens;
+
     /// <summary>Tokens that one call of <see cref="Score"/> predicts.</summary>
     public long Tokens => _windows.Tokens;
 

@@ -42,6 +42,51 @@ public static class AtomicFile
     }
 
     /// <summary>
+    /// Writes a file that stays as it is: where one of that name is, it is kept. Several processes, on
+    /// several machines, may write it at once; it is always whole, and the first one's.
+    /// </summary>
+    /// <param name="path">The final name.</param>
+    /// <param name="text">The content.</param>
+    /// <returns>Whether the file is this call's.</returns>
+    /// <exception cref="UserException">The place cannot be written or the disk is full.</exception>
+    public static bool WriteTextOnce(string path, string text)
+    {
+        RequireName(path);
+        byte[] bytes = Encoding.UTF8.GetBytes(text);
+        using UnfinishedWork.Part part = UnfinishedWork.Begin();
+        try
+        {
+            if (File.Exists(path))
+                return false;
+            Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
+            // Each writer has a name of its own: locks do not reach other machines on every file system.
+            string temporary = $"{path}.{Guid.NewGuid():N}.tmp";
+            try
+            {
+                using (var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write))
+                {
+                    stream.Write(bytes);
+                    stream.Flush(flushToDisk: true);
+                }
+                File.Move(temporary, path, overwrite: false);
+                return true;
+            }
+            catch (IOException) when (File.Exists(path))
+            {
+                return false;
+            }
+            finally
+            {
+                File.Delete(temporary);
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
+        {
+            throw Unwritable(path, e);
+        }
+    }
+
+    /// <summary>
     /// Says before a long job whether its output could be written, by the same steps as <see cref="Write"/>
     /// takes; leaves nothing behind, neither file nor folder.
     /// </summary>

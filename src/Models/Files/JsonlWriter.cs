@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using HeadTap.Runtime;
@@ -38,12 +39,19 @@ public sealed class JsonlWriter : IDisposable
 
     /// <summary>Appends a row: a JSON node, a record or an anonymous type; names become snake_case.</summary>
     /// <exception cref="UserException">The disk is full.</exception>
-    public void Write<T>(T row)
+    public void Write<T>(T row) => WriteLine(Line(row));
+
+    /// <summary>The text of a row, as <see cref="Write"/> appends it, without the line end.</summary>
+    public static string Line<T>(T row) => JsonSerializer.Serialize(row, Options);
+
+    /// <summary>Appends a row that is text already: <see cref="Line"/>.</summary>
+    /// <param name="row">JSON on one line, without the line end.</param>
+    /// <exception cref="UserException">The disk is full.</exception>
+    public void WriteLine(string row)
     {
-        byte[] line = [.. JsonSerializer.SerializeToUtf8Bytes(row, Options), (byte)'\n'];
         try
         {
-            _stream.Write(line);
+            _stream.Write(Encoding.UTF8.GetBytes(row + "\n"));
         }
         catch (IOException e)
         {

@@ -32,7 +32,7 @@ sealed class RunLock : IDisposable
             return new(full, made, new FileStream(Path.Combine(full, file), FileMode.OpenOrCreate,
                 FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose));
         }
-        catch (IOException e) when (s_taken.Contains(e.HResult))
+        catch (IOException e) when (IsTaken(e))
         {
             throw new UserException($"{Quoted.Path(folder)}: another process works in it; wait for its end, "
                 + "or choose another folder", e);
@@ -43,6 +43,9 @@ sealed class RunLock : IDisposable
                 + "Choose a writable place with room.", e);
         }
     }
+
+    /// <summary>Whether a file could not be opened because another process has its lock.</summary>
+    internal static bool IsTaken(IOException e) => s_taken.Contains(e.HResult);
 
     /// <summary>Removes the file, and the folder where it was made for this run and stayed empty.</summary>
     public void Dispose()

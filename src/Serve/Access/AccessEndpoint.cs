@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using HeadTap.Models;
+using HeadTap.Runtime;
 
 namespace HeadTap.Serve;
 
@@ -34,10 +35,11 @@ public sealed class AccessEndpoint(ModelWorkers workers, Func<Caller, string, st
         AccessCost cost = AccessCost.Of(call);
         if (asked.DryRun)
             return new JsonReply(200, cost.ToJson(worker.Waiting));
-        cost.Require(MostReplyBytes);
+        cost.Require(MostReplyBytes, MemoryPlan.FreeBytes(worker.Model.Model.Device));
         AccessAnswer answer = await AccessAnswer.Of(worker, call, workers.Ticket(request, request.Aborted))
             .ConfigureAwait(false);
-        request.Charge(call.Tokens);
+        // Tokens weighed by the kind of access: a gradient costs three passes.
+        request.Charge((int)Math.Ceiling(cost.TokenLayers / worker.Model.Config.Layers));
         (string, string)[] headers = [("ETag", $"\"{call.Hash}-{worker.Model.Hash[..16]}\"")];
         if (request.Accept.Contains("application/octet-stream", StringComparison.OrdinalIgnoreCase))
             return new BytesReply(200, "application/octet-stream",

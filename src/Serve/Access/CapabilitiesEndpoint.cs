@@ -27,7 +27,8 @@ public sealed class CapabilitiesEndpoint(ModelWorkers workers) : IEndpoint
                 ["model"] = w.Model.Name, ["weights_sha256"] = w.Model.Hash, ["device"] = w.Model.Device,
                 ["precision"] = w.Model.Precision, ["context"] = w.Capacity, ["texts_at_once"] = w.Rows,
                 ["tokens_of_a_pass"] = w.PassTokens, ["begin_of_text"] = w.Model.Begin,
-                ["begins_texts"] = w.Model.ExpectsBegin, ["tokenizer"] = w.Model.Tokenizer is not null,
+                ["begins_texts"] = w.Model.ExpectsBegin,
+                ["lenses"] = new JsonArray([.. w.Model.LensNames.Select(n => (JsonNode)n)]), ["tokenizer"] = w.Model.Tokenizer is not null,
             })]),
             ["reads"] = new JsonObject
             {
@@ -53,7 +54,7 @@ public sealed class CapabilitiesEndpoint(ModelWorkers workers) : IEndpoint
             ["cost_factors"] = new JsonObject
             {
                 ["unit"] = "tokens times layers", ["completion"] = 1, ["embedding"] = 1, ["read"] = 1,
-                ["gradient"] = 3,
+                ["lens"] = 4, ["gradient"] = 3,
             },
             ["limits"] = new JsonObject
             {

@@ -6,7 +6,11 @@ namespace HeadTap.Serve;
 /// <summary>A model that a server is to hold.</summary>
 /// <param name="Name">What requests call it.</param>
 /// <param name="Folder">Where it lies.</param>
-public sealed record NamedFolder(string Name, string Folder);
+public sealed record NamedFolder(string Name, string Folder)
+{
+    /// <summary>Lenses of the model, by name.</summary>
+    public IReadOnlyList<(string Name, string Folder)> Lenses { get; init; } = [];
+}
 
 /// <summary>A running server with its models: the web host, and a thread for each model.</summary>
 public sealed class ModelServer : IAsyncDisposable
@@ -94,6 +98,8 @@ public sealed class ModelServer : IAsyncDisposable
             ResidentModel model = ResidentModel.Open(context, named.Folder, named.Name);
             try
             {
+                foreach ((string name, string folder) in named.Lenses)
+                    model.AddLens(name, folder);
                 _workers.Add(new ModelWorker(model, sizes, new ModelMeter(_meters, model.Name)));
             }
             catch

@@ -49,7 +49,10 @@ sealed class HostRoutes(ServedModels models, ServerMeters meters, Func<bool> isS
 
     Task<Reply?> Metrics(Call call)
     {
-        byte[] text = Encoding.UTF8.GetBytes(meters.ToText());
+        byte[] text = Encoding.UTF8.GetBytes(meters.ToText()
+            + "# HELP process_resident_memory_bytes Resident memory of the process.\n"
+            + "# TYPE process_resident_memory_bytes gauge\n"
+            + $"process_resident_memory_bytes {Environment.WorkingSet}\n");
         return Task.FromResult<Reply?>(new BytesReply(200, "text/plain; version=0.0.4; charset=utf-8",
             (body, cancel) => body.WriteAsync(text, cancel).AsTask()));
     }

@@ -16,6 +16,10 @@ public sealed record ServeOptions
     /// <summary>Port in place of the address's; 0 for any free one.</summary>
     public int? Port { get; init; }
 
+    /// <summary>Lenses, each <c>NAME=DIR</c>, or <c>MODEL:NAME=DIR</c> where there are several
+    /// models.</summary>
+    public IReadOnlyList<string> Lens { get; init; } = [];
+
     /// <summary>What each model's thread makes room for.</summary>
     public WorkerOptions Sizes { get; init; } = new();
 
@@ -45,7 +49,7 @@ public static class ServeJob
         {
             Listen = AddressOf(options.Listen, options.Port), ReadyFile = null,
             Log = line => context.Remark?.Invoke(line),
-        }, [.. options.Model.Select(Split)], options.Sizes, context, verbs);
+        }, WithLenses([.. options.Model.Select(Split)], options.Lens), options.Sizes, context, verbs);
         listening(server.Address);
         // The file says that requests are answered, not only that the port is open.
         await server.Loading.WaitAsync(context.Cancel);
@@ -55,6 +59,27 @@ public static class ServeJob
         // Requests that still run are work that must not be lost.
         using UnfinishedWork.Part part = UnfinishedWork.Begin();
         await server.Stop(options.Server.Grace);
+    }
+
+    /// <summary>Gives each model its lenses.</summary>
+    /// <exception cref="UserException">A lens has no name or no folder, or names no model.</exception>
+    internal static IReadOnlyList<NamedFolder> WithLenses(
+        IReadOnlyList<NamedFolder> models, IReadOnlyList<string> lenses)
+    {
+        var given = models.Select(m => m with { Lenses = [] }).ToList();
+        foreach (string text in lenses)
+        {
+            int equals = text.IndexOf('=', StringComparison.Ordinal);
+            string place = equals < 0 ? "" : text[..equals], folder = text[(equals + 1)..];
+            int colon = place.LastIndexOf(':');
+            string name = place[(colon + 1)..], model = colon < 0 ? "" : place[..colon];
+            int at = colon >= 0 ? given.FindIndex(m => m.Name == model) : given.Count == 1 ? 0 : -1;
+            if (name.Length == 0 || folder.Length == 0 || at < 0)
+                throw new UserException($"{Field.Of(nameof(ServeOptions.Lens))} is {Quoted.Name(text)}; "
+                    + "expected NAME=DIR for one model, or MODEL:NAME=DIR");
+            given[at] = given[at] with { Lenses = [.. given[at].Lenses, (name, folder)] };
+        }
+        return given;
     }
 
     /// <summary>A model's name and folder: <c>NAME=DIR</c>, or a folder whose last part is the

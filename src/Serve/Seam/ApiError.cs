@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 namespace HeadTap.Serve;
 
 /// <summary>An error that the client is told as a status and an error object.</summary>
-#pragma warning disable CA1710 // an endpoint throws what the client reads: an error
+#pragma warning disable CA1710 // OpenAI's word: the error object that a client gets
 public sealed class ApiError : Exception
 #pragma warning restore CA1710
 {

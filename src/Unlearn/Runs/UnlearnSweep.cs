@@ -82,37 +82,66 @@ public sealed class UnlearnSweep(SweepPlan plan, IReadOnlyList<string> checkpoin
     static IEnumerable<int> Missing(SweepJob job, UnlearnSweepFolder folder)
         => Enumerable.Range(0, job.Budgets.Count).Where(i => !folder.Has(job.FirstCell + i));
 
+    /// <summary>Makes a worker, which has a model of its own. Workers of one sweep measure a checkpoint
+    /// once; each may run in its own thread.</summary>
+    /// <param name="device">Device of the worker, which must live longer.</param>
+    public Worker Open(ComputeDevice device) => new(this, device);
+
     void Work(SweepJob[] open, UnlearnSweepFolder folder, Func<ComputeDevice> opened, Action<int> finished,
         CancellationToken cancel)
     {
         using ComputeDevice device = opened();
-        LanguageModel? model = null;
-        WeightSnapshot? snapshot = null;
-        int loaded = -1;
-        try
+        using Worker worker = Open(device);
+        for (int i; (i = Interlocked.Increment(ref _next)) < open.Length;)
         {
-            for (int i; (i = Interlocked.Increment(ref _next)) < open.Length;)
-            {
-                cancel.ThrowIfCancellationRequested();
-                if (open[i].Checkpoint != loaded)
-                {
-                    model?.Dispose();
-                    model = null;
-                    model = LanguageModel.Load(device, checkpoints[loaded = open[i].Checkpoint]);
-                    snapshot = WeightSnapshot.Of(model);
-                }
-                Job(open[i], model!, snapshot!, folder, cancel);
-                finished(folder.Done);
-            }
-        }
-        finally
-        {
-            model?.Dispose();
+            cancel.ThrowIfCancellationRequested();
+            foreach (SweepRow row in worker.Run(open[i], Missing(open[i], folder), cancel))
+                folder.Add(row);
+            finished(folder.Done);
         }
     }
 
-    void Job(SweepJob job, LanguageModel model, WeightSnapshot snapshot, UnlearnSweepFolder folder,
-        CancellationToken cancel)
+    /// <summary>Runs jobs of a sweep one after the other.</summary>
+    public sealed class Worker : IDisposable
+    {
+        readonly UnlearnSweep _sweep;
+        readonly ComputeDevice _device;
+        LanguageModel? _model;
+        WeightSnapshot? _snapshot;
+        int _loaded = -1;
+
+        internal Worker(UnlearnSweep sweep, ComputeDevice device) => (_sweep, _device) = (sweep, device);
+
+        /// <summary>Runs a job and returns the rows of its budgets, each when it is measured.</summary>
+        /// <param name="job">Job of the plan.</param>
+        /// <param name="cancel">Token that ends the job.</param>
+        /// <exception cref="UserException">The checkpoint cannot be read or measured.</exception>
+        public IEnumerable<SweepRow> Run(SweepJob job, CancellationToken cancel)
+        {
+            ArgumentNullException.ThrowIfNull(job);
+            return Run(job, Enumerable.Range(0, job.Budgets.Count), cancel);
+        }
+
+        internal IEnumerable<SweepRow> Run(SweepJob job, IEnumerable<int> budgets, CancellationToken cancel)
+        {
+            if (job.Checkpoint != _loaded)
+            {
+                _model?.Dispose();
+                (_model, _loaded) = (null, -1);
+                _model = LanguageModel.Load(_device, _sweep.Checkpoint(job.Checkpoint));
+                (_snapshot, _loaded) = (WeightSnapshot.Of(_model), job.Checkpoint);
+            }
+            return _sweep.Job(job, _model!, _snapshot!, budgets, cancel);
+        }
+
+        /// <inheritdoc/>
+        public void Dispose() => _model?.Dispose();
+    }
+
+    string Checkpoint(int index) => checkpoints[index];
+
+    IEnumerable<SweepRow> Job(SweepJob job, LanguageModel model, WeightSnapshot snapshot,
+        IEnumerable<int> budgets, CancellationToken cancel)
     {
         Baseline before = BaselineOf(job.Checkpoint, model);
         var watch = Stopwatch.StartNew();
@@ -130,13 +159,13 @@ public sealed class UnlearnSweep(SweepPlan plan, IReadOnlyList<string> checkpoin
             snapshot.Restore(model);
         }
         double found = watch.Elapsed.TotalSeconds;
-        foreach (int b in Missing(job, folder))
+        foreach (int b in budgets)
         {
             cancel.ThrowIfCancellationRequested();
             SweepRow row = new(job.FirstCell + b, job.Checkpoint, job.Method.Name,
                 job.Options.Json(job.Method),
                 job.Seed, job.Budgets[b], error, before.Measures, null, found, 0, 0, []);
-            folder.Add(finding is null ? row : Applied(row, finding, model, snapshot));
+            yield return finding is null ? row : Applied(row, finding, model, snapshot);
         }
     }
 

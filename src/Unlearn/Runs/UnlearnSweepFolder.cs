@@ -12,7 +12,8 @@ namespace HeadTap.Unlearn;
 /// </summary>
 public sealed class UnlearnSweepFolder : IDisposable
 {
-    const string Cells = "cells.jsonl";
+    /// <summary>The file of the rows.</summary>
+    public const string CellsFile = "cells.jsonl";
 
     static readonly JsonSerializerOptions s_format = new()
     {
@@ -29,6 +30,9 @@ public sealed class UnlearnSweepFolder : IDisposable
 
     UnlearnSweepFolder(RunFolder run, HashSet<int> done, JsonlWriter rows)
         => (_run, _done, _rows) = (run, done, rows);
+
+    /// <summary>Path of the folder.</summary>
+    public string Path => _run.Path;
 
     /// <summary>Number of cells that are done.</summary>
     public int Done
@@ -51,12 +55,12 @@ public sealed class UnlearnSweepFolder : IDisposable
     public static UnlearnSweepFolder Open(string path, Manifest manifest)
     {
         ArgumentNullException.ThrowIfNull(manifest);
-        RunFolder run = RunFolder.Open(path, manifest, RunFolder.ManifestFile, [Cells]);
+        RunFolder run = RunFolder.Open(path, manifest, RunFolder.ManifestFile, [CellsFile]);
         JsonlWriter? rows = null;
         try
         {
             run.Start(manifest);
-            rows = run.Rows(Cells); // first: it removes a line that a kill cut short
+            rows = run.Rows(CellsFile); // first: it removes a line that a kill cut short
             return new(run, [.. Read(path).Select(r => r.Cell)], rows);
         }
         catch
@@ -83,13 +87,23 @@ public sealed class UnlearnSweepFolder : IDisposable
                 _rows.Write(row);
     }
 
+    /// <summary>Adds a cell's row as the text that <see cref="JsonlWriter.Line"/> makes of it.</summary>
+    /// <exception cref="UserException">It is no row.</exception>
+    public void Add(string line)
+    {
+        int cell = RowOf(line, "a row").Cell;
+        lock (_gate)
+            if (_done.Add(cell))
+                _rows.WriteLine(line);
+    }
+
     /// <summary>Sorts the rows into the plan's order after all cells are done.</summary>
     public void Finish()
     {
         _rows.Dispose();
-        string path = _run.At(Cells);
+        string path = _run.At(CellsFile);
         string[] lines = [.. File.ReadLines(path)
-            .OrderBy(line => JsonSerializer.Deserialize<SweepRow>(line, s_format)!.Cell)];
+            .OrderBy(line => RowOf(line, Quoted.Path(path)).Cell)];
         AtomicFile.WriteText(path, new StringBuilder().AppendJoin('\n', lines).Append('\n').ToString());
     }
 
@@ -97,29 +111,32 @@ public sealed class UnlearnSweepFolder : IDisposable
     /// <exception cref="UserException">The folder holds no sweep, or a row is damaged.</exception>
     public static IReadOnlyList<SweepRow> Read(string path)
     {
-        string file = Path.Combine(path, Cells);
+        string file = System.IO.Path.Combine(path, CellsFile);
         if (!File.Exists(file))
-            throw new UserException($"{Quoted.Path(path)}: has no {Cells}; expected the folder of a sweep");
+            throw new UserException($"{Quoted.Path(path)}: has no {CellsFile}; expected the folder of a sweep");
         var rows = new List<SweepRow>();
         using var stream = new StreamReader(InputFile.Open(file, FileShare.ReadWrite));
         for (int number = 1; stream.ReadLine() is { } line; number++)
-            try
-            {
-                rows.Add(JsonSerializer.Deserialize<SweepRow>(line, s_format)
-                    ?? throw new JsonException("no row"));
-            }
-            catch (JsonException e)
-            {
-                throw new UserException(
-                    $"{Quoted.Path(file)} line {number}: damaged ({Quoted.Line(e.Message)})", e);
-            }
+            rows.Add(RowOf(line, $"{Quoted.Path(file)} line {number}"));
         return [.. rows.OrderBy(r => r.Cell)];
+    }
+
+    static SweepRow RowOf(string line, string place)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<SweepRow>(line, s_format) ?? throw new JsonException("no row");
+        }
+        catch (JsonException e)
+        {
+            throw new UserException($"{place}: damaged ({Quoted.Line(e.Message)})", e);
+        }
     }
 
     /// <summary>Reads the manifest of a sweep.</summary>
     /// <exception cref="UserException">The folder holds no sweep.</exception>
     public static Manifest ReadManifest(string path) => Manifest.Read(
-        Path.Combine(path, RunFolder.ManifestFile));
+        System.IO.Path.Combine(path, RunFolder.ManifestFile));
 
     /// <inheritdoc/>
     public void Dispose()

@@ -202,6 +202,11 @@ public sealed class AccessTests
         "grads.at")]
     [TestCase("""{"model":"m","inputs":[{"ids":[1]}],"grads":{"of":"logprob:3","parameters":["x"]}}""",
         "grads.parameters")]
+    [TestCase("""{"model":"m","inputs":[{"ids":[1]}],"lens":{"name":"learned"}}""", "lens.name")]
+    [TestCase("""{"model":"m","inputs":[{"ids":[1]}],"lens":{"layers":[2]}}""", "lens.layers")]
+    [TestCase("""{"model":"m","inputs":[{"ids":[1]}],"lens":{"heads":[3]}}""", "lens.heads")]
+    [TestCase("""{"model":"m","inputs":[{"ids":[1]}],"lens":{"positions":[-2]}}""", "lens.positions")]
+    [TestCase("""{"model":"m","inputs":[{"ids":[1]}],"lens":{"top":0}}""", "lens.top")]
     [TestCase("""{"model":"m","inputs":[{"ids":[1]}],"generate":{"max_tokens":40}}""", "generate.max_tokens")]
     [TestCase("""{"model":"m","inputs":[{"ids":[1]}],"generate":{"max_tokens":4,"top_p":0}}""",
         "generate.top_p")]
@@ -220,7 +225,39 @@ public sealed class AccessTests
         Assert.That(cost.TokenLayers, Is.EqualTo(2.0 * (5 + 15 + 5 + 8)));
         Assert.That(cost.ReplyBytes, Is.EqualTo(4 * (2 * 5 * C + (9 + 4) + 2 * 5 * H + 2 * V + 5 * C)));
         Assert.That(cost.PeakBytes, Is.GreaterThan(0));
-        Assert.That(() => cost.Require(1000), Throws.InstanceOf<BadRequestException>());
+        Assert.That(() => cost.Require(cost.ReplyBytes, cost.PeakBytes), Throws.Nothing);
+        Assert.That(() => cost.Require(cost.ReplyBytes, cost.PeakBytes - 1),
+            Throws.InstanceOf<BadRequestException>());
+        Assert.That(() => cost.Require(cost.ReplyBytes - 1, cost.PeakBytes), Throws.InstanceOf<BadRequestException>());
+    }
+
+    [Test]
+    public async Task A_lens_reads_what_the_verb_reads_with_the_edits_in_force()
+    {
+        AccessAnswer answer = await Ask("""
+            {"model":"m","inputs":[{"ids":[5,6,7,8]},{"ids":[5,6,7,8]}],
+             "edits":[{"site":"blocks.0.attn.hook_z","op":"zero","head":1,"rows":[1]}],
+             "lens":{"layers":[1],"heads":[2,0],"positions":[-1,1],"top":3}}
+            """);
+        for (int i = 0; i < 2; i++)
+        {
+            using IDisposable? edit = i == 0 ? null : _model.Model.Attach(new Edit
+            {
+                Site = "blocks.0.attn.hook_z", Operation = EditOperation.Zero, Head = 1,
+            });
+            Lens.LensReadings expected = Lens.LensReadings.OfPrompt(_model.Model, _model.Lenses["logit"],
+                new Lens.LensRequest([1], [2, 0], 3, WithBaseline: false), [5, 6, 7, 8], [3, 1]);
+            LensAnswer found = answer.Results[i].Lens!;
+            Assert.That(found.Positions, Is.EqualTo((int[])[3, 1]));
+            Assert.That(found.Layers.Single().Heads.Select(h => h.Head), Is.EqualTo((int[])[2, 0]));
+            for (int h = 0; h < 2; h++)
+                for (int n = 0; n < 2; n++)
+                    Assert.That(found.Layers[0].Heads[h].Words[n].Top,
+                        Is.EqualTo(expected.Learned[0].Heads[h].Words[n].Top));
+        }
+        Assert.That(answer.Results[0].Lens!.Layers[0].Whole[0].Top,
+            Is.Not.EqualTo(answer.Results[1].Lens!.Layers[0].Whole[0].Top));
+        Assert.That(Text(answer), Does.Contain("\"lens\":{\"name\":\"logit\",\"positions\":[3,1]"));
     }
 
     static JobContext Context => new() { DeviceName = "cpu" };

@@ -55,9 +55,12 @@ public sealed class ModelWorkerTests
     {
         TextSequence[] texts = [.. Enumerable.Range(0, 12).Select(i => Text(i))];
         List<string>[] alone = [.. texts.Select(_ => new List<string>())];
+        int threads = ComputeDevice.HostThreadCount;
+        ComputeDevice.HostThreadCount = 1;
         foreach ((TextSequence text, List<string> log) in texts.Zip(alone))
             using (var worker = new ModelWorker(_model, new WorkerOptions { Rows = 1, PrefixBytes = 0 }))
                 await worker.Generate(Logged(text, log), new WorkTicket("a"));
+        ComputeDevice.HostThreadCount = Math.Max(2, threads);
         using var shared = new ModelWorker(_model, new WorkerOptions { Rows = 5, PassTokens = 24 });
         for (int round = 0; round < 2; round++)
         {
@@ -68,6 +71,7 @@ public sealed class ModelWorkerTests
             if (round == 1)
                 Assert.That(results.Count(r => r.CachedTokens > 0), Is.GreaterThan(3));
         }
+        ComputeDevice.HostThreadCount = threads;
         Assert.That(alone.Select(a => string.Join(' ', a)).Distinct().Count(), Is.EqualTo(texts.Length));
 
         static TextSequence Text(int i) => new()
@@ -114,29 +118,29 @@ public sealed class ModelWorkerTests
     public async Task Tenants_share_the_model_fairly()
     {
         using var worker = new ModelWorker(_model, new WorkerOptions { Rows = 1, PrefixBytes = 0 });
-        var ended = new List<string>();
+        var begun = new List<string>(); // on the model's thread alone
         using var hold = new ManualResetEventSlim();
-        Task first = Generate("greedy", () => hold.Wait());
-        List<Task> all = [first];
+        List<Task> all = [Generate("greedy")];
         for (int i = 0; i < 6; i++)
             all.Add(Generate("greedy"));
         all.Add(Generate("modest"));
         hold.Set();
         await Task.WhenAll(all);
-        Assert.That(ended.IndexOf("modest"), Is.EqualTo(1), string.Join(' ', ended));
+        Assert.That(begun.IndexOf("modest"), Is.EqualTo(1), string.Join(' ', begun));
 
-        async Task Generate(string tenant, Action? wait = null)
+        Task Generate(string tenant)
         {
-            await worker.Generate(new TextSequence
+            int tokens = 0;
+            return worker.Generate(new TextSequence
             {
                 Prompt = Tokens(1, 20), MaxTokens = 3, OnToken = _ =>
                 {
-                    wait?.Invoke();
+                    hold.Wait();
+                    if (tokens++ == 0)
+                        begun.Add(tenant);
                     return false;
                 },
-            }, new WorkTicket(tenant)).ConfigureAwait(false);
-            lock (ended)
-                ended.Add(tenant);
+            }, new WorkTicket(tenant));
         }
     }
 

@@ -21,9 +21,13 @@ sealed class InjectSweepCommand
     readonly Option<int> _drill = GlobalOptions.Number("--report-prompts", 40,
         "pairs the report shows one by one: those that gain and lose most");
 
-    internal static Command Create(GlobalOptions global) => new InjectSweepCommand().Make(global);
+    internal static Command Create(GlobalOptions global) => new InjectSweepCommand().Make(global, Run);
 
-    Command Make(GlobalOptions global)
+    /// <summary>The same options for <c>sweep plan</c>.</summary>
+    internal static Command CreatePlan(GlobalOptions global)
+        => new InjectSweepCommand().Make(global, SweepPlanCommand.Run);
+
+    Command Make(GlobalOptions global, Func<Invocation, InjectSweepOptions, int> run)
     {
         var command = new Command("sweep",
             "Every pair of a data set at every layer and magnitude: grid, heat maps, each cell");
@@ -31,32 +35,37 @@ sealed class InjectSweepCommand
         _grid.AddTo(command);
         command.Options.Add(_out);
         command.Options.Add(_drill);
-        command.SetAction(parsed => Run(global.Of(parsed), parsed));
-        return command;
-    }
-
-    int Run(Invocation run, ParseResult parsed)
-    {
-        var options = new InjectSweepOptions
+        command.SetAction(parsed => run(global.Of(parsed), new InjectSweepOptions
         {
             Pairs = _pairs.Read(parsed),
             Grid = _grid.Read(parsed),
             Out = parsed.GetValue(_out)!,
             ReportPrompts = parsed.GetValue(_drill),
-        };
+        }));
+        return command;
+    }
+
+    static int Run(Invocation run, InjectSweepOptions options)
+    {
         // The speed is printed after the result, as the last line.
         string? speed = null;
         InjectSweepResult result = run.RunJob(context => InjectSweepJob.Run(options, context with
         {
             Remark = text => speed = text,
         }));
+        Show(run, result);
+        if (speed is not null)
+            run.Remark(speed);
+        return ExitCode.Done;
+    }
+
+    /// <summary>Prints a result.</summary>
+    internal static void Show(Invocation run, InjectSweepResult result)
+    {
         if (run.Json)
             run.WriteJson(result, InjectJobsJson.Default.InjectSweepResult);
         else
             Print(run, result.Summary!);
-        if (speed is not null)
-            run.Remark(speed);
-        return ExitCode.Done;
     }
 
     static void Print(Invocation run, SweepSummary summary)

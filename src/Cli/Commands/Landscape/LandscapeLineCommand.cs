@@ -28,7 +28,12 @@ sealed class LandscapeLineCommand
         Description = "folder for JSONL, CSV, npy, SVG and a page; the same call goes on", HelpName = "DIR",
     };
 
-    internal Command Create(GlobalOptions global)
+    internal Command Create(GlobalOptions global) => Make(global, Run);
+
+    /// <summary>The same options for <c>sweep plan</c>.</summary>
+    internal Command CreatePlan(GlobalOptions global) => Make(global, SweepPlanCommand.Run);
+
+    Command Make(GlobalOptions global, Func<Invocation, LandscapeLineOptions, int> run)
     {
         var command = new Command("line",
             "Loss and accuracy on the straight line between models, and its barrier") { _models };
@@ -36,7 +41,7 @@ sealed class LandscapeLineCommand
         command.Options.Add(_points);
         command.Options.Add(_ensemble);
         command.Options.Add(_out);
-        command.SetAction(parsed => Run(global.Of(parsed), new LandscapeLineOptions
+        command.SetAction(parsed => run(global.Of(parsed), new LandscapeLineOptions
         {
             Model = parsed.GetValue(_models)!, Texts = _texts.Read(parsed), Points = parsed.GetValue(_points),
             Ensemble = EnsembleOptions.Given(parsed, _ensemble), Out = parsed.GetValue(_out),
@@ -46,9 +51,18 @@ sealed class LandscapeLineCommand
 
     static int Run(Invocation run, LandscapeLineOptions options)
     {
-        LandscapeLineResult found = run.RunJob(context => LandscapeLineJob.Run(options, context));
+        Show(run, run.RunJob(context => LandscapeLineJob.Run(options, context)));
+        return ExitCode.Done;
+    }
+
+    /// <summary>Prints a result.</summary>
+    internal static void Show(Invocation run, LandscapeLineResult found)
+    {
         if (run.Json)
-            return run.WriteJson(found, LandscapeJobsJson.Default.LandscapeLineResult);
+        {
+            run.WriteJson(found, LandscapeJobsJson.Default.LandscapeLineResult);
+            return;
+        }
         Table table = new Table().Border(TableBorder.Simple);
         foreach (string column in (string[])["alpha", "loss", "accuracy", .. found.TestBarrier is null
             ? (string[])[] : ["test loss", "test accuracy"]])
@@ -70,6 +84,5 @@ sealed class LandscapeLineCommand
         foreach (LandscapePair pair in (found.Pairs ?? []).Skip(1))
             run.Line($"barrier   {pair.Barrier:0.0000} nats at alpha {pair.BarrierAlpha:0.####} from "
                 + $"{found.Models[pair.From]} to {found.Models[pair.To]}");
-        return ExitCode.Done;
     }
 }

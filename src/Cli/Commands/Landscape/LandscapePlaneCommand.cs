@@ -37,7 +37,12 @@ sealed class LandscapePlaneCommand
         Required = true,
     };
 
-    internal Command Create(GlobalOptions global)
+    internal Command Create(GlobalOptions global) => Make(global, Run);
+
+    /// <summary>The same options for <c>sweep plan</c>.</summary>
+    internal Command CreatePlan(GlobalOptions global) => Make(global, SweepPlanCommand.Run);
+
+    Command Make(GlobalOptions global, Func<Invocation, LandscapePlaneOptions, int> run)
     {
         var command = new Command("plane",
             "Loss and accuracy on a plane: contours and a surface that turns, in a page")
@@ -46,7 +51,7 @@ sealed class LandscapePlaneCommand
         };
         _texts.AddTo(command);
         command.Options.Add(_out);
-        command.SetAction(parsed => Run(global.Of(parsed), new LandscapePlaneOptions
+        command.SetAction(parsed => run(global.Of(parsed), new LandscapePlaneOptions
         {
             Model = parsed.GetValue(_models)!, Directions = parsed.GetValue(_directions)!,
             Size = parsed.GetValue(_size), Range = parsed.GetValue(_range), Texts = _texts.Read(parsed),
@@ -57,9 +62,18 @@ sealed class LandscapePlaneCommand
 
     static int Run(Invocation run, LandscapePlaneOptions options)
     {
-        LandscapePlaneResult found = run.RunJob(context => LandscapePlaneJob.Run(options, context));
+        Show(run, run.RunJob(context => LandscapePlaneJob.Run(options, context)));
+        return ExitCode.Done;
+    }
+
+    /// <summary>Prints a result.</summary>
+    internal static void Show(Invocation run, LandscapePlaneResult found)
+    {
         if (run.Json)
-            return run.WriteJson(found, LandscapeJobsJson.Default.LandscapePlaneResult);
+        {
+            run.WriteJson(found, LandscapeJobsJson.Default.LandscapePlaneResult);
+            return;
+        }
         foreach (LandscapeMark mark in found.Models)
             run.Line($"{mark.Model}  at {mark.X:0.####}, {mark.Y:0.####}  loss {mark.Loss:0.0000}  accuracy "
                 + $"{mark.Accuracy:P2}");
@@ -71,6 +85,5 @@ sealed class LandscapePlaneCommand
             run.Line($"lowest of {Counted.Of(found.Points.Count, "point")}: {low.Loss:0.0000} nats at "
                 + $"{low.X:0.####}, {low.Y:0.####}");
         run.Line(found.Page);
-        return ExitCode.Done;
     }
 }

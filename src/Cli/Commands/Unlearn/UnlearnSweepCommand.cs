@@ -46,14 +46,18 @@ sealed class UnlearnSweepCommand
         Description = "accepted; the same call goes on by itself",
     };
 
-    internal static Command Create(GlobalOptions global) => new UnlearnSweepCommand().Make(global);
+    internal static Command Create(GlobalOptions global) => new UnlearnSweepCommand().Make(global, Run);
+
+    /// <summary>The same options for <c>sweep plan</c>.</summary>
+    internal static Command CreatePlan(GlobalOptions global)
+        => new UnlearnSweepCommand().Make(global, SweepPlanCommand.Run);
 
     static Option<string> Words(string name, string absent, string help, string description) => new(name)
     {
         Description = description, HelpName = help, DefaultValueFactory = _ => absent,
     };
 
-    Command Make(GlobalOptions global)
+    Command Make(GlobalOptions global, Func<Invocation, UnlearnSweepOptions, int> run)
     {
         var command = new Command("sweep",
             "Methods at budgets with options and seeds on checkpoints: every cell measured, in parallel");
@@ -63,14 +67,20 @@ sealed class UnlearnSweepCommand
         foreach (Option option in (Option[])[_tests, _pad, _after, _out, _resume])
             command.Options.Add(option);
         _flags.AddTo(command);
-        command.SetAction(parsed => Run(global.Of(parsed), parsed));
+        command.SetAction(parsed => run(global.Of(parsed), Read(parsed)));
         return command;
     }
 
-    int Run(Invocation run, ParseResult parsed)
+    static int Run(Invocation run, UnlearnSweepOptions options)
+    {
+        UnlearnTable.Print(run, run.RunJob(context => UnlearnSweepJob.Run(options, context)));
+        return ExitCode.Done;
+    }
+
+    UnlearnSweepOptions Read(ParseResult parsed)
     {
         string methods = parsed.GetValue(_methods)!;
-        var options = new UnlearnSweepOptions
+        return new()
         {
             Model = parsed.GetValue(_models)!.Split(','),
             Methods = methods == "all" ? null : methods.Split(','),
@@ -83,8 +93,6 @@ sealed class UnlearnSweepCommand
             MethodOptions = _flags.Read(parsed),
             Out = parsed.GetValue(_out)!,
         };
-        UnlearnTable.Print(run, run.RunJob(context => UnlearnSweepJob.Run(options, context)));
-        return ExitCode.Done;
     }
 
     static ulong Seed(string word)
