@@ -29,7 +29,7 @@ public sealed class AccessTests
         }
         _model = ResidentModel.Open(new JobContext { DeviceName = "cpu" }, Path.Combine(_folder, "model"),
             "m");
-        _worker = new ModelWorker(_model, new WorkerOptions { Rows = 3 });
+        _worker = Begin(_model);
     }
 
     [OneTimeTearDown]
@@ -275,6 +275,8 @@ public sealed class AccessTests
     }
 
     static JobContext Context => new() { DeviceName = "cpu" };
+
+    static ModelWorker Begin(ResidentModel model) => new(model, new WorkerOptions { Rows = 3 });
 
     AccessCall Call(string json)
     {

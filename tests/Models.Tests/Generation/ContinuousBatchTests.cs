@@ -14,11 +14,7 @@ public sealed class ContinuousBatchTests
     public void Make()
     {
         _device = ComputeDevice.OpenHost();
-        _model = new LanguageModel(_device, new ModelConfig
-        {
-            VocabSize = V, ContextLength = Context, Width = 30, Layers = 3, Heads = 3, Inner = 44,
-        });
-        _model.Initialize(5, 0.4f);
+        _model = Random(_device);
     }
 
     [OneTimeTearDown]
@@ -186,6 +182,16 @@ public sealed class ContinuousBatchTests
 
         void Refused(params TextPiece[] pieces)
             => Assert.That(() => batch.Run(pieces), Throws.ArgumentException);
+    }
+
+    static LanguageModel Random(ComputeDevice device)
+    {
+        var model = new LanguageModel(device, new ModelConfig
+        {
+            VocabSize = V, ContextLength = Context, Width = 30, Layers = 3, Heads = 3, Inner = 44,
+        });
+        model.Initialize(5, 0.4f);
+        return model;
     }
 
     static TextPiece Next(int row, int prompt, int[] tokens, int step)
