@@ -18,7 +18,8 @@ sealed class ServeCommand
     readonly Option<string[]> _lens = new PathOption<string[]>("--lens", PathUse.Reads)
     {
         Description = "a lens's folder with the name to ask for it; may be repeated",
-        HelpName = "[MODEL:]NAME=DIR", PathIn = text => text[(text.IndexOf('=', StringComparison.Ordinal) + 1)..],
+        HelpName = "[MODEL:]NAME=DIR",
+        PathIn = text => text[(text.IndexOf('=', StringComparison.Ordinal) + 1)..],
     };
 
     readonly Option<string> _listen = new("--listen")
