@@ -21,8 +21,8 @@ function streamGrid(parent, grid, tokens, word, m, most, chosen, pick) {
       const td = make('td', word(reading[0]), tr), x = value(reading);
       td.style.background = `rgb(var(--up) / ${(0.85 * Math.min(1, x / most)).toFixed(3)})`;
       td.title = `${word(reading[0])} ${(100 * reading[3]).toFixed(1)} %, then ${word(reading[1])}, `
-        + `${word(reading[2])}; entropy ${reading[4].toFixed(2)} nats, final token at rank ${reading[5]}, `
-        + `KL ${reading[6].toFixed(2)} nats`;
+        + word(reading[2]) + (reading.length < 5 ? '' : `; entropy ${reading[4].toFixed(2)} nats, final token `
+        + `at rank ${reading[5]}, KL ${reading[6].toFixed(2)} nats`);
       if (t === chosen) td.className = 'on';
       td.onclick = () => pick(t);
     });

@@ -18,8 +18,8 @@ static class ViewReport
             + "to a token's logit, and how the prediction forms along the residual stream. Choose a position "
             + "and a head by a click or with the keys that the end of this part lists.");
         report.Widget(PageAsset.Read("view.css") + PageAsset.Read("stream-grid.css"),
-            PageAsset.Read("view.html"), PageAsset.Read("view.js") + PageAsset.Read("stream-grid.js")
-                + PageAsset.Read("view-words.js"), ViewData.Of(shown));
+            PageAsset.Read("view.html"), PageAsset.Read("view-parts.js") + PageAsset.Read("view.js")
+                + PageAsset.Read("stream-grid.js") + PageAsset.Read("view-words.js"), ViewData.Of(shown));
         foreach (ShownRun run in shown.Runs)
             AddTables(report, run, shown, text);
         report.Heading("How it was made");

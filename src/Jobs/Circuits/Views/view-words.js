@@ -27,30 +27,6 @@ function drawWords() {
 
 const toward = (run, t, p) => run.part(t, p, state.a) - (state.b < 0 ? 0 : run.part(t, p, state.b));
 
-// Layers from top to bottom; heads, the bias of attention and the feed-forward block from left to right.
-function partsTable(parent, value, digits = 2) {
-  const table = make('table', undefined, make('div', undefined, parent, 'scroll'), 'grid');
-  const top = make('tr', undefined, table);
-  ['', ...Array(H).keys(), 'bias', 'mlp'].forEach(text => make('th', text, top));
-  const cells = [];
-  data.parts.forEach((part, p) => {
-    if (part.layer !== undefined) (cells[part.layer] ??= []).push([part, p, value(p)]);
-  });
-  const most = Math.max(...cells.flat().map(c => Math.abs(c[2] ?? 0)), 1e-9);
-  cells.forEach((row, l) => {
-    const tr = make('tr', undefined, table);
-    make('th', l, tr);
-    for (const [part, , x] of row) {
-      const td = make('td', x === null ? '' : signed(x, digits), tr);
-      if (x !== null) td.style.background = shade(x, most);
-      if (part.head === undefined) continue;
-      td.title = `head ${l}.${part.head}`;
-      if (l === state.l && part.head === state.h) td.className = 'on';
-      td.onclick = () => set({ l, h: part.head, avg: '' });
-    }
-  });
-}
-
 function drawParts() {
   const a = name(data.chosen[state.a]), b = state.b < 0 ? null : name(data.chosen[state.b]);
   const place = find('parts'), sums = [];
