@@ -59,6 +59,7 @@ public sealed class HeadTapServer : IAsyncDisposable
             List<Route> routes =
             [
                 .. new HostRoutes(models, meters, () => server._stopping).All(),
+                .. ExplorerRoutes.All(),
                 .. new TokenRoutes(models).All(),
                 .. endpoints.Select(e => RouteOf(e, budgets)),
                 .. server.DataRoutes(options, endpoints, models, files, keys, verbs),
