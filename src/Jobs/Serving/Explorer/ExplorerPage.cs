@@ -19,8 +19,10 @@ public static class ExplorerPage
 
     /// <summary>The page, always the same.</summary>
     public static string Html { get; } = new HtmlReport("HeadTap explorer")
-        .Widget(PageAsset.Read("view.css") + PageAsset.Read("stream-grid.css") + PageAsset.Read("explorer.css"),
-            PageAsset.Read("explorer.html"), string.Concat(s_scripts.Select(PageAsset.Read)), new JsonObject())
+        .Widget(PageAsset.Read("view.css") + PageAsset.Read("stream-grid.css")
+            + PageAsset.Read("explorer.css"),
+            PageAsset.Read("explorer.html"), string.Concat(s_scripts.Select(PageAsset.Read)),
+                new JsonObject())
         .ToString();
 
     /// <summary>
