@@ -4,8 +4,9 @@ using HeadTap.Models;
 namespace HeadTap.Cli;
 
 /// <summary>
-/// Handles SIGINT (Ctrl-C), SIGTERM, SIGUSR1 and SIGUSR2: the first signal asks the verb to save and stop, the
-/// second ends the process. A verb that does not hear the first, because it waits for a disk or computes for long, is ended
+/// Handles SIGINT (Ctrl-C), SIGTERM, SIGUSR1 and SIGUSR2: the first signal asks the verb to save and stop,
+/// the second ends the process. A verb that does not hear the first, because it waits for a disk or computes
+/// for long, is ended
 /// after <see cref="Grace"/>, unless it has work to save.
 /// </summary>
 sealed class Interrupt : IDisposable

@@ -141,7 +141,8 @@ sealed class LandscapePlaneCells : CellSweep
     {
         if (!LandscapePlaneJob.Directions.Contains(options.Directions))
             throw new UserException($"{Field.Of(nameof(options.Directions))} is "
-                + $"{Quoted.Name(options.Directions)}; expected {string.Join(", ", LandscapePlaneJob.Directions)}");
+                + $"{Quoted.Name(options.Directions)}; expected "
+                + string.Join(", ", LandscapePlaneJob.Directions));
         if (options.Directions == LandscapePlaneJob.Random && options.Model.Count != 1)
             throw new UserException($"{Counted.Of(options.Model.Count, "model")}; expected one, from which "
                 + "the random directions go");

@@ -2,7 +2,7 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Jobs;
 
-/// <summary>The cells of a plan in chunks, which a task of a job array computes one after the other.</summary>
+/// <summary>The cells of a plan in chunks, one for each task of a job array.</summary>
 /// <param name="Cells">Number of cells.</param>
 /// <param name="Size">Cells of a chunk; the last one may have fewer.</param>
 readonly record struct CellChunks(int Cells, int Size)

@@ -47,8 +47,8 @@ public static class SweepRunJob
     {
         var chunks = CellChunks.Of(cells, options.Chunk, nameof(options.Chunk));
         if ((options.Cell is null ? 0 : 1) + (options.Array ? 1 : 0) + (options.Range is null ? 0 : 1) > 1)
-            throw new UserException($"{Field.Of(nameof(options.Cell))}, {Field.Of(nameof(options.Array))} and "
-                + $"{Field.Of(nameof(options.Range))} say which cells; expected one of them");
+            throw new UserException($"{Field.Of(nameof(options.Cell))}, {Field.Of(nameof(options.Array))}, "
+                + $"and {Field.Of(nameof(options.Range))} say which cells; expected one of them");
         if (options.Cell is { } cell)
             return At(cell, Field.Of(nameof(options.Cell)));
         if (options.Range is { } range)

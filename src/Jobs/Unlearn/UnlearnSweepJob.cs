@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Text.Json.Serialization;
-using HeadTap.Models;
 using HeadTap.Runtime;
 using HeadTap.Unlearn;
 

@@ -113,7 +113,8 @@ public sealed class UnlearnSweepFolder : IDisposable
     {
         string file = System.IO.Path.Combine(path, CellsFile);
         if (!File.Exists(file))
-            throw new UserException($"{Quoted.Path(path)}: has no {CellsFile}; expected the folder of a sweep");
+            throw new UserException(
+                $"{Quoted.Path(path)}: has no {CellsFile}; expected the folder of a sweep");
         var rows = new List<SweepRow>();
         using var stream = new StreamReader(InputFile.Open(file, FileShare.ReadWrite));
         for (int number = 1; stream.ReadLine() is { } line; number++)

@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 
 namespace HeadTap.Cli.Tests;
 
-/// <summary>Scripts for engines: those of schedulers run here in a shell that imitates their variables, and the
+/// <summary>Scripts for engines: those of schedulers run here in a shell with their variables, and the
 /// commands inside of the Python programs run as the engines would format them.</summary>
 public sealed partial class SweepScriptTests
 {
@@ -22,7 +22,8 @@ public sealed partial class SweepScriptTests
         }));
         if (engine == "slurm")
             Assert.That(script, Does.Contain("\n#SBATCH --signal=B:USR1@120\n")
-                .And.Contain("\n#SBATCH --open-mode=append\n").And.Contain("\nexec ${HEADTAP:-headtap} sweep"));
+                .And.Contain("\n#SBATCH --open-mode=append\n")
+                .And.Contain("\nexec ${HEADTAP:-headtap} sweep"));
         Assert.That(script, Does.Contain("export DOTNET_BUNDLE_EXTRACT_BASE_DIR="));
         for (int task = 2; task >= 0; task--)
             Assert.That(plan.Shell(script, (variable, $"{task + first}")).Code, Is.Zero);

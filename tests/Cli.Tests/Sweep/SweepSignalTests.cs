@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
-using HeadTap.Models;
 
 namespace HeadTap.Cli.Tests;
 

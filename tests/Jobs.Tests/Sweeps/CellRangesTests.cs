@@ -39,7 +39,8 @@ public sealed class CellRangesTests
     [Test]
     public void A_number_behind_the_last_is_refused()
         => Assert.That(() => CellRanges.Parse("1,6-8", "Range", 8, "8 cells"),
-            Throws.TypeOf<UserException>().With.Message.Contains("Range has 8; expected 0 to 7, for 8 cells"));
+            Throws.TypeOf<UserException>().With.Message
+                .Contains("Range has 8; expected 0 to 7, for 8 cells"));
 
     [TestCase(8, 3), TestCase(8, 1), TestCase(9, 3), TestCase(1, 5), TestCase(7, 100)]
     public void Chunks_have_every_cell_once_and_all_but_the_last_are_full(int cells, int size)
@@ -52,7 +53,8 @@ public sealed class CellRangesTests
         for (int c = 0; c < each.Length; c++)
             foreach (int cell in each[c])
                 Assert.That(chunks.ChunksOf([cell]), Is.EqualTo((int[])[c]));
-        Assert.That(chunks.ChunksOf(Enumerable.Range(0, cells)), Is.EqualTo(Enumerable.Range(0, each.Length)));
+        Assert.That(chunks.ChunksOf(Enumerable.Range(0, cells)),
+            Is.EqualTo(Enumerable.Range(0, each.Length)));
     }
 
     // The first variable that says something decides; SGE and LSF count from 1.

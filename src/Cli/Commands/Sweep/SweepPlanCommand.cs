@@ -7,7 +7,7 @@ namespace HeadTap.Cli;
 static class SweepPlanCommand
 {
     internal static Command Create(GlobalOptions global)
-        => new("plan", "The cells of a verb's sweep as a list that never changes: sweep plan inject sweep ...")
+        => new("plan", "The cells of a verb's sweep as a list that never changes: plan inject sweep ...")
         {
             new Command("inject", "Plan a verb of inject") { InjectSweepCommand.CreatePlan(global) },
             new Command("unlearn", "Plan a verb of unlearn") { UnlearnSweepCommand.CreatePlan(global) },

@@ -10,12 +10,14 @@ static class SweepScriptCommand
         Option<string> dir = SweepCommand.Dir();
         Option<string> engine = new("--for")
         {
-            Description = "the engine that runs the tasks", HelpName = string.Join('|', SweepScriptJob.Engines),
+            Description = "the engine that runs the tasks",
+            HelpName = string.Join('|', SweepScriptJob.Engines),
             Required = true,
         };
         Option<int?> chunk = SweepCommand.Chunk("cells of a task; unless given as few as make 1000 tasks or "
             + "less");
-        var command = new Command("script", "The script that gives the cells to an engine; nothing is submitted")
+        var command = new Command("script",
+            "The script that gives the cells to an engine; nothing is submitted")
         {
             dir, engine, chunk,
         };
