@@ -22,23 +22,16 @@ public sealed record AccessAnswer(AccessCall Call, IReadOnlyList<AccessResult> R
         ReadPass? read = call.NeedsPass ? new ReadPass(call) : null;
         GradientPass? gradient = call.Request.Gradient is null ? null : new GradientPass(call);
         LensPass? lens = call.Request.Lens is null ? null : new LensPass(call);
-        var texts = new List<Task<SequenceResult>>();
+        ticket = ticket with { Request = ticket.Request ?? call };
         if (read is not null)
             worker.Run(read, ticket);
         if (gradient is not null)
             worker.Run(gradient, ticket);
         if (lens is not null)
             worker.Run(lens, ticket);
-        if (call.Request.Generation is { } generation)
-            for (int i = 0; i < call.Rows.Count; i++)
-                texts.Add(worker.Generate(new TextSequence
-                {
-                    Prompt = call.Rows[i], MaxTokens = generation.MaxTokens,
-                    Sampling = generation.Sampling, Seed = generation.Seed, Stream = (ulong)i,
-                    Edits = [.. call.EditsOf(i)],
-                    Salt = call.Edits.Count == 0 ? ticket.Tenant
-                        : $"{ticket.Tenant}\n{call.Rows[i].Length}\n{i}\n{call.Canonical["edits"]}",
-                }, ticket));
+        Task<SequenceResult[]>? texts = call.Request.Generation is not { } generation ? null
+            : worker.GenerateAll([.. call.Rows.Select((row, i) => Text(call, generation, row, i, ticket))],
+                ticket);
         AccessResult[] results = [.. read is not null ? await read.Done.ConfigureAwait(false)
             : call.Rows.Select(_ => new AccessResult())];
         if (gradient is not null)
@@ -53,10 +46,21 @@ public sealed record AccessAnswer(AccessCall Call, IReadOnlyList<AccessResult> R
             foreach ((AccessResult result, LensAnswer found) in
                 results.Zip(await lens.Done.ConfigureAwait(false)))
                 result.Lens = found;
-        for (int i = 0; i < texts.Count; i++)
-            results[i].Continuation = await texts[i].ConfigureAwait(false);
+        if (texts is not null)
+            foreach ((AccessResult result, SequenceResult made) in
+                results.Zip(await texts.ConfigureAwait(false)))
+                result.Continuation = made;
         return new AccessAnswer(call, results);
     }
+
+    static TextSequence Text(
+        AccessCall call, AccessGeneration generation, int[] row, int i, WorkTicket ticket) => new()
+    {
+        Prompt = row, MaxTokens = generation.MaxTokens, Sampling = generation.Sampling,
+        Seed = generation.Seed, Stream = (ulong)i, Edits = [.. call.EditsOf(i)],
+        Salt = call.Edits.Count == 0 ? ticket.Tenant
+            : $"{ticket.Tenant}\n{row.Length}\n{i}\n{call.Canonical["edits"]}",
+    };
 
     /// <summary>The record by which the answer can be made again.</summary>
     public JsonObject Replay() => new()

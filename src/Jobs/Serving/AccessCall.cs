@@ -63,7 +63,10 @@ public sealed class AccessCall
         int[][] rows = [.. request.Inputs.Select((input, i) => Row(input, request, model, i))];
         var call = new AccessCall(request, model, rows)
         {
-            Edits = ReadEdits(request, model, rows, locate),
+            Edits = request.Edits is { } list
+                ? ReadEdits(list, model, [.. rows.Select(r => r.Length)], request.Generation?.MaxTokens,
+                    locate)
+                : [],
             GradientSites = request.Gradient is not { At: var at } ? [] : SitesOf(at, config),
             Metric = request.Gradient is not { Of: not "loss" and var of } ? null : MetricOf(of, model),
         };
@@ -114,11 +117,18 @@ public sealed class AccessCall
         return row;
     }
 
-    static IReadOnlyList<Edit> ReadEdits(AccessRequest request, ResidentModel model,
-        IReadOnlyList<int[]> rows, Func<string, string> locate)
+    /// <summary>Reads the edits of a request.</summary>
+    /// <param name="list">A list of edits, as in a file of edits.</param>
+    /// <param name="model">What is edited.</param>
+    /// <param name="lengths">Tokens of each text; rows of edits are these.</param>
+    /// <param name="generated">New tokens of each; null where nothing is generated.</param>
+    /// <param name="locate">Says where a file is that an edit names, or throws.</param>
+    /// <exception cref="BadRequestException">An edit does not fit, or would change nothing.</exception>
+    public static IReadOnlyList<Edit> ReadEdits(JsonElement list, ResidentModel model,
+        IReadOnlyList<int> lengths, int? generated, Func<string, string> locate)
     {
-        if (request.Edits is not { } list)
-            return [];
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(lengths);
         using JsonDocument spec = JsonDocument.Parse($"{{\"edits\":{list.GetRawText()}}}");
         try
         {
@@ -130,10 +140,11 @@ public sealed class AccessCall
                     throw new UserException("mean_of runs the model over a data set; expected the mean as "
                         + "numbers, or as a tensor of an uploaded file");
                 edit.Validate(model.Config);
-                edit.ValidateRows(rows.Count);
+                edit.ValidateRows(lengths.Count);
             }
-            if (request.Generation is null)
-                EditReach.Require(edits, [.. rows.Select(r => r.Length)]);
+            if (EditReach.MissedBy(edits, lengths,
+                [.. lengths.Select(_ => Math.Max(1, generated ?? 1))]) is [var missed, ..])
+                throw new UserException(missed);
             return edits;
         }
         catch (UserException e)

@@ -34,6 +34,9 @@ public sealed class ModelWorker : IDisposable
     // Logits of this many prompt tokens are held at once: 50257 floats each.
     const int MostLogits = 64;
 
+    // Texts of one request that are queued at once.
+    const int TextsOfRequest = 64;
+
     readonly ResidentModel _model;
     readonly WorkerOptions _options;
     readonly IServingMeter _meter;
@@ -105,11 +108,56 @@ public sealed class ModelWorker : IDisposable
         var text = new RunningText(sequence, ticket);
         lock (_gate)
         {
-            RequireRoom();
+            RequireRoom(ticket);
             _texts.Add(text, ticket, Active());
             Monitor.PulseAll(_gate);
         }
         return text.Done;
+    }
+
+    /// <summary>Continues the prompts of one request, some at a time; if one fails, the others end.</summary>
+    /// <returns>In the order of the sequences.</returns>
+    /// <exception cref="UserException">A text does not fit the model.</exception>
+    /// <exception cref="QueueFullException">Too many requests wait.</exception>
+    /// <exception cref="OperationCanceledException">The ticket was cancelled.</exception>
+    public async Task<SequenceResult[]> GenerateAll(IReadOnlyList<TextSequence> sequences, WorkTicket ticket)
+    {
+        ArgumentNullException.ThrowIfNull(sequences);
+        ArgumentNullException.ThrowIfNull(ticket);
+        using var ends = CancellationTokenSource.CreateLinkedTokenSource(ticket.Cancel);
+        using var room = new SemaphoreSlim(TextsOfRequest);
+        WorkTicket own = ticket with { Cancel = ends.Token, Request = ticket.Request ?? new object() };
+        Exception? reason = null;
+        Task<SequenceResult>[] texts = [.. sequences.Select(One)];
+        try
+        {
+            return await Task.WhenAll(texts).ConfigureAwait(false);
+        }
+        catch when (reason is not null)
+        {
+            // The first failure, and not the cancellations that it caused.
+            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(reason);
+            throw;
+        }
+
+        async Task<SequenceResult> One(TextSequence sequence)
+        {
+            await room.WaitAsync(ends.Token).ConfigureAwait(false);
+            try
+            {
+                return await Generate(sequence, own).ConfigureAwait(false);
+            }
+            catch (Exception e)
+            {
+                Interlocked.CompareExchange(ref reason, e, null);
+                await ends.CancelAsync().ConfigureAwait(false);
+                throw;
+            }
+            finally
+            {
+                room.Release();
+            }
+        }
     }
 
     /// <summary>Runs passes of its own for a request.</summary>
@@ -120,7 +168,7 @@ public sealed class ModelWorker : IDisposable
         ArgumentNullException.ThrowIfNull(ticket);
         lock (_gate)
         {
-            RequireRoom();
+            RequireRoom(ticket);
             work.Arrived = Stopwatch.GetTimestamp();
             _passes.Add(work, ticket, Active());
             Monitor.PulseAll(_gate);
@@ -182,15 +230,18 @@ public sealed class ModelWorker : IDisposable
         if (s.Edits.Any(e => e.Operation == EditOperation.Mean) && s.Prompt.Length > most)
             throw new UserException($"an edit takes the mean over the prompt's tokens, which then run in one "
                 + $"pass; expected a prompt of at most {most} tokens");
-        EditReach.Require([.. s.Edits.Where(e => e.Steps is null)
-            .Select(e => e with { Rows = null })], [s.Prompt.Length + Math.Max(0, s.MaxTokens - 1)]);
     }
 
-    void RequireRoom()
+    void RequireRoom(WorkTicket ticket)
     {
         if (_closed)
             throw new ServerStopsException();
-        int waiting = _texts.Count + _passes.Count;
+        WorkTicket[] all = [.. _texts.Waiting.Select(w => w.Ticket), .. _passes.Waiting.Select(w =>
+            w.Ticket)];
+        if (ticket.Request is { } request && (all.Any(t => ReferenceEquals(t.Request, request))
+            || _running.Exists(r => ReferenceEquals(r.Ticket.Request, request))))
+            return; // it was let in as a whole
+        int waiting = all.Select(t => t.Request ?? t).Distinct(ReferenceEqualityComparer.Instance).Count();
         if (waiting >= _options.MostWaiting)
             throw new QueueFullException(waiting);
     }

@@ -94,6 +94,7 @@ sealed class RunningText(TextSequence sequence, WorkTicket ticket)
     internal void End(FinishReason reason, IServingMeter meter)
     {
         Ended = true;
+        sequence.OnEnd?.Invoke(reason);
         Report(reason == FinishReason.Stop ? "stop" : "length", meter);
         _done.TrySetResult(new SequenceResult(reason, _added, Cached));
     }

@@ -64,6 +64,9 @@ public sealed record TextSequence
     /// <summary>Gets each new token on the model's thread; returns whether the text ends with it.</summary>
     public Func<ScoredToken, bool>? OnToken { get; init; }
 
+    /// <summary>Is told why the text ended, after its last token, on the model's thread.</summary>
+    public Action<FinishReason>? OnEnd { get; init; }
+
     /// <summary>Tokens that the cache must have room for: the last new token never runs.</summary>
     internal int Room => Prompt.Length + Math.Max(0, MaxTokens - 1);
 }

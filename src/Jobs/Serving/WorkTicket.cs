@@ -11,6 +11,11 @@ public sealed record WorkTicket(string Tenant, int Priority = 0, CancellationTok
     /// <summary>When work that has not begun is given up; null for never.</summary>
     public TimeSpan? QueueLimit { get; init; }
 
+    /// <summary>The request that the work is a part of; null if it is all of one. Requests are what a queue
+    /// has
+    /// room for, not their parts.</summary>
+    public object? Request { get; init; }
+
     /// <summary>A tenant's share of the model's time beside those of others.</summary>
     public double Weight { get; init; } = 1;
 }

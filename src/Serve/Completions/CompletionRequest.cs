@@ -127,12 +127,14 @@ public sealed record CompletionRequest
         float temperature = f.Float("temperature", 1, 0, 2), topP = f.Float("top_p", 1, 0, 1);
         if (topP == 0)
             throw f.Bad("top_p", "more than 0 and at most 1");
-        (IReadOnlyList<Edit> edits, string editsText) = ReadEdits(f, model, locate);
+        IReadOnlyList<int[]> prompts = ReadPrompts(f, model,
+            f.Has("add_special_tokens") ? f.Flag("add_special_tokens", false) : null,
+            f.Int("truncate_prompt_tokens", int.MaxValue, 1, int.MaxValue));
+        (IReadOnlyList<Edit> edits, string editsText) = ReadEdits(f, model, prompts, maxTokens, locate);
         var request = new CompletionRequest
         {
             Model = model.Name,
-            Prompts = ReadPrompts(f, model, f.Has("add_special_tokens") ? f.Flag("add_special_tokens", false)
-                : null, f.Int("truncate_prompt_tokens", int.MaxValue, 1, int.MaxValue)),
+            Prompts = prompts,
             Choices = n, BestOf = best, Echo = echo, MaxTokens = maxTokens, Stops = texts, Stream = stream,
             LogProbabilities = f.Has("logprobs") ? f.Int("logprobs", 0, 0, MostTop) : null,
             Sampling = new SamplingOptions(temperature == 0 ? 1 : temperature,
@@ -211,18 +213,22 @@ public sealed record CompletionRequest
             ? unchecked((ulong)seed) : throw f.Bad("seed", "a whole number of 64 bits");
     }
 
-    static (IReadOnlyList<Edit>, string) ReadEdits(
-        RequestFields f, ResidentModel model, Func<string, string> locate)
+    // Each text has the edits for itself, so a list of one text stands for all: an edit has to reach one.
+    static (IReadOnlyList<Edit>, string) ReadEdits(RequestFields f, ResidentModel model,
+        IReadOnlyList<int[]> prompts, int maxTokens, Func<string, string> locate)
     {
         if (f.Object("headtap") is not { } ours)
             return ([], "");
         ours.Only("edits");
         if (!ours.TryGet("edits", out JsonElement list))
             return ([], "");
-        using JsonDocument request = JsonDocument.Parse("{\"model\":\"m\",\"inputs\":[{\"ids\":[0]}],"
-            + $"\"edits\":{list.GetRawText()},\"generate\":{{\"max_tokens\":1}}}}");
-        AccessCall call = AccessCall.Of(AccessRequest.Parse(request.RootElement), model, locate);
-        return (call.Edits, list.GetRawText());
+        IReadOnlyList<Edit> edits = AccessCall.ReadEdits(
+            list, model, [.. prompts.Select(p => p.Length)], maxTokens, locate);
+        return edits.Any(e => e.Rows is not null)
+            ? throw new BadRequestException(
+                "rows: an edit of completions holds for every text; leave rows out",
+                "headtap.edits")
+            : (edits, list.GetRawText());
     }
 
     static void RequireIds(int[]? ids, ResidentModel model, string param)

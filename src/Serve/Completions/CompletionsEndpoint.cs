@@ -54,31 +54,21 @@ public sealed class CompletionsEndpoint(ModelWorkers workers, Func<Caller, strin
         // changed: told of each choice that has something new, on the model's thread.
         internal async Task Run(WorkTicket ticket, Action<CompletionChoice>? changed)
         {
-            using var ends = CancellationTokenSource.CreateLinkedTokenSource(ticket.Cancel);
-            var texts = new List<Task>();
-            try
-            {
-                foreach ((CompletionChoice[] choices, int p) in _choices.Select((c, p) => (c, p)))
-                    for (int k = 0; k < choices.Length; k++)
-                        texts.Add(RunOne(choices[k], p, k, ticket with { Cancel = ends.Token }, changed));
-                await Task.WhenAll(texts).ConfigureAwait(false);
-            }
-            catch
-            {
-                await ends.CancelAsync().ConfigureAwait(false); // the others of this request
-                throw;
-            }
+            TextSequence[] texts = [.. _choices.SelectMany((choices, p) =>
+                choices.Select((choice, k) => TextOf(choice, p * choices.Length + k, changed)))];
+            SequenceResult[] results = await _worker.GenerateAll(texts, ticket).ConfigureAwait(false);
+            // Choices of one prompt share it.
+            _cached = results.Where((_, i) => i % _request.BestOf == 0).Sum(r => r.CachedTokens);
             _from.Charge(PromptTokens + NewTokens);
         }
 
-        async Task RunOne(CompletionChoice choice, int p, int k, WorkTicket ticket,
-            Action<CompletionChoice>? changed)
+        TextSequence TextOf(CompletionChoice choice, int stream, Action<CompletionChoice>? changed)
         {
             bool scores = _request.LogProbabilities is not null;
-            SequenceResult result = await _worker.Generate(new TextSequence
+            return new TextSequence
             {
                 Prompt = choice.Prompt, MaxTokens = _request.MaxTokens, Sampling = _request.Sampling,
-                Rules = _request.Rules, Seed = _request.Seed, Stream = (ulong)(p * _request.BestOf + k),
+                Rules = _request.Rules, Seed = _request.Seed, Stream = (ulong)stream,
                 StopTokens = _request.StopTokens, Edits = _request.Edits,
                 Top = _request.LogProbabilities ?? (_request.BestOf > _request.Choices ? 0 : null),
                 ScoresPrompt = _request.Echo && scores,
@@ -95,10 +85,12 @@ public sealed class CompletionsEndpoint(ModelWorkers workers, Func<Caller, strin
                     changed?.Invoke(choice);
                     return stopped;
                 },
-            }, ticket).ConfigureAwait(false);
-            choice.End(result.Reason);
-            Interlocked.Add(ref _cached, k == 0 ? result.CachedTokens : 0);
-            changed?.Invoke(choice);
+                OnEnd = reason =>
+                {
+                    choice.End(reason);
+                    changed?.Invoke(choice);
+                },
+            };
         }
 
         internal async IAsyncEnumerable<string> Events(ModelWorkers workers, EndpointRequest request,

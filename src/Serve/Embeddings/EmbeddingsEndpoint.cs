@@ -13,7 +13,7 @@ namespace HeadTap.Serve;
 /// <param name="workers">The models.</param>
 public sealed class EmbeddingsEndpoint(ModelWorkers workers) : IEndpoint
 {
-    const int MostInputs = 2048, MostTokens = 300_000;
+    const int MostInputs = 2048, MostTokens = 300_000, RowsOfPass = 32;
 
     /// <inheritdoc/>
     public string Path => "/v1/embeddings";
@@ -48,10 +48,10 @@ public sealed class EmbeddingsEndpoint(ModelWorkers workers) : IEndpoint
         place.Require(worker.Model.Config);
         // Parts of some rows, so that no pass grows with the request.
         var vectors = new List<AccessTensor>();
-        var parts = rows.Chunk(AccessRequest.MostInputs / 32).Select(part =>
-            AccessAnswer.Of(worker, AccessCall.Of(place.Reading(worker.Model.Name, part), worker.Model,
-                file => throw new BadRequestException("no files here", "input")),
-                workers.Ticket(request, request.Aborted))).ToArray();
+        WorkTicket ticket = workers.Ticket(request, request.Aborted) with { Request = request };
+        var parts = rows.Chunk(RowsOfPass).Select(part => AccessAnswer.Of(worker,
+            AccessCall.Of(place.Reading(worker.Model.Name, part), worker.Model,
+                file => throw new BadRequestException("no files here", "input")), ticket)).ToArray();
         foreach (AccessAnswer answer in await Task.WhenAll(parts).ConfigureAwait(false))
             vectors.AddRange(answer.Results.Select(r => (AccessTensor)r.Reads.GetAt(0).Value));
         int tokens = rows.Sum(r => r.Length);

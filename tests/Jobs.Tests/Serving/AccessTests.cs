@@ -220,6 +220,10 @@ public sealed class AccessTests
     [TestCase("""{"model":"m","inputs":[{"ids":[1]}],"lens":{"heads":[3]}}""", "lens.heads")]
     [TestCase("""{"model":"m","inputs":[{"ids":[1]}],"lens":{"positions":[-2]}}""", "lens.positions")]
     [TestCase("""{"model":"m","inputs":[{"ids":[1]}],"lens":{"top":0}}""", "lens.top")]
+    [TestCase("""{"model":"m","inputs":[{"ids":[1]},{"ids":[1,2]}],"generate":{"max_tokens":4},"""
+        + """ "edits":[{"site":"blocks.0.hook_mlp_out","op":"zero","steps":[4]}]}""", "edits")]
+    [TestCase("""{"model":"m","inputs":[{"ids":[1]},{"ids":[1,2]}],"generate":{"max_tokens":4},"""
+        + """ "edits":[{"site":"blocks.0.hook_mlp_out","op":"zero","positions":[5]}]}""", "edits")]
     [TestCase("""{"model":"m","inputs":[{"ids":[1]}],"generate":{"max_tokens":40}}""", "generate.max_tokens")]
     [TestCase("""{"model":"m","inputs":[{"ids":[1]}],"generate":{"max_tokens":4,"top_p":0}}""",
         "generate.top_p")]

@@ -189,6 +189,30 @@ public sealed class ModelWorkerTests
             new SequenceBatch([Tokens(1, 12)]), new GenerationOptions { MaxNewTokens = 5 })[0]));
     }
 
+    // A queue has room for requests; a request of many texts is one.
+    [Test]
+    public async Task A_request_of_many_texts_is_one_and_a_failure_ends_all_of_it()
+    {
+        using var worker = new ModelWorker(_model, new WorkerOptions { Rows = 2, MostWaiting = 1 });
+        TextSequence[] many = [.. Enumerable.Range(0, 150).Select(i => new TextSequence
+        {
+            Prompt = Tokens((ulong)i, 3), MaxTokens = 2, Seed = (ulong)i,
+        })];
+        SequenceResult[] results = await worker.GenerateAll(many, new WorkTicket("a"));
+        Assert.That(results.Select(r => r.Tokens.Count), Is.All.EqualTo(2));
+        var alone = new ModelWorker(_model, new WorkerOptions());
+        using (alone)
+            Assert.That((await alone.Generate(many[77], new WorkTicket("a"))).Tokens,
+                Is.EqualTo(results[77].Tokens));
+        int begun = 0;
+        many[3] = many[3] with { OnToken = _ => throw new InvalidOperationException("this one") };
+        for (int i = 4; i < many.Length; i++)
+            many[i] = many[i] with { OnPrompt = _ => begun++ };
+        Assert.That(Assert.ThrowsAsync<InvalidOperationException>(
+            () => worker.GenerateAll(many, new WorkTicket("a")))!.Message, Is.EqualTo("this one"));
+        Assert.That(begun, Is.LessThan(20));
+    }
+
     [Test]
     public void A_full_queue_and_wrong_texts_are_refused_at_once()
     {
