@@ -241,7 +241,8 @@ public sealed class ModelWorker : IDisposable
         if (ticket.Request is { } request && (all.Any(t => ReferenceEquals(t.Request, request))
             || _running.Exists(r => ReferenceEquals(r.Ticket.Request, request))))
             return; // it was let in as a whole
-        int waiting = all.Select(t => t.Request ?? t).Distinct(ReferenceEqualityComparer.Instance).Count();
+        int waiting = all.Count(t => t.Request is null) + all.Select(t => t.Request).OfType<object>()
+            .Distinct(ReferenceEqualityComparer.Instance).Count();
         if (waiting >= _options.MostWaiting)
             throw new QueueFullException(waiting);
     }
