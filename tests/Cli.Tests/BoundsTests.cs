@@ -49,7 +49,7 @@ public sealed class BoundsTests
     [TestCase("lens read --lens logit --text a --position 1", "--position is \"1\"")]
     [TestCase("lens read --lens logit --text a --position -2", "--position is \"-2\"")]
     [TestCase("lens scan --lens logit --text a --words {words.txt} --top 281", "--top is 281")]
-    [TestCase("lens train --atlas --lines --out {x}", "--atlas is \"--lines\"; expected a whole number")]
+    [TestCase("lens train --atlas --lines --out {x}", "--atlas has no value, and --lines is the next option")]
     [TestCase("lens train --atlas 1 --out {x} --learning-rate x", "is \"x\"; expected a number")]
     [TestCase("lens read --lens logit --lens-of parent --text a", "the logit lens belongs to no")]
     [TestCase("lens train --atlas 1 --out {x} --steps -1", "--steps is -1; expected 0 or more")]
