@@ -51,11 +51,16 @@ public static class ServeJob
             Log = line => context.Remark?.Invoke(line),
         }, WithLenses([.. options.Model.Select(Split)], options.Lens), options.Sizes, context, verbs);
         listening(server.Address);
-        // The file says that requests are answered, not only that the port is open.
-        await server.Loading.WaitAsync(context.Cancel);
-        if (options.Server.ReadyFile is { } ready)
-            AtomicFile.WriteText(ready, server.Address.GetLeftPart(UriPartial.Authority) + "\n");
-        await Cancelled(context.Cancel);
+        Task cancelled = Cancelled(context.Cancel);
+        // A server that is told to stop while it loads stops as any other.
+        if (await Task.WhenAny(server.Loading, cancelled) == server.Loading)
+        {
+            await server.Loading;
+            // The file says that requests are answered, not only that the port is open.
+            if (options.Server.ReadyFile is { } ready)
+                AtomicFile.WriteText(ready, server.Address.GetLeftPart(UriPartial.Authority) + "\n");
+            await cancelled;
+        }
         // Requests that still run are work that must not be lost.
         using UnfinishedWork.Part part = UnfinishedWork.Begin();
         await server.Stop(options.Server.Grace);
