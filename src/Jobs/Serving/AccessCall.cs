@@ -9,11 +9,14 @@ namespace HeadTap.Jobs;
 /// <summary>A request checked against a model: what every pass needs, with names resolved.</summary>
 public sealed class AccessCall
 {
-    AccessCall(AccessRequest request, ResidentModel model, IReadOnlyList<int[]> rows)
+    AccessCall(
+        AccessRequest request, ResidentModel model, IReadOnlyList<int[]> rows, AnswerMetric? metric)
     {
-        (Request, Model, Rows) = (request, model, rows);
+        (Request, Model, Rows, Metric) = (request, model, rows, metric);
         ReadSites = [.. request.Reads.Select((r, i) => r.Sites(model.Config, $"reads[{i}]"))];
         Canonical = request.Canonical(rows);
+        if (metric is not null)
+            Canonical["grads"]!["of"] = MetricWords.Of(metric); // tokens as ids, as the inputs
         Hash = AccessRequest.HashOf(Canonical);
     }
 
@@ -36,7 +39,7 @@ public sealed class AccessCall
     internal IReadOnlyList<Site> GradientSites { get; private init; } = [];
 
     /// <summary>The metric of the gradient; null for the loss.</summary>
-    internal AnswerMetric? Metric { get; private init; }
+    internal AnswerMetric? Metric { get; }
 
     /// <summary><see cref="AccessRequest.Canonical"/>.</summary>
     public JsonObject Canonical { get; }
@@ -61,14 +64,15 @@ public sealed class AccessCall
         ArgumentNullException.ThrowIfNull(model);
         ModelConfig config = model.Config;
         int[][] rows = [.. request.Inputs.Select((input, i) => Row(input, request, model, i))];
-        var call = new AccessCall(request, model, rows)
+        AnswerMetric? metric = request.Gradient is not { Of: not "loss" and var of } ? null : MetricOf(of,
+            model);
+        var call = new AccessCall(request, model, rows, metric)
         {
             Edits = request.Edits is { } list
                 ? ReadEdits(list, model, [.. rows.Select(r => r.Length)], request.Generation?.MaxTokens,
                     locate)
                 : [],
             GradientSites = request.Gradient is not { At: var at } ? [] : SitesOf(at, config),
-            Metric = request.Gradient is not { Of: not "loss" and var of } ? null : MetricOf(of, model),
         };
         for (int i = 0; i < request.Reads.Count; i++)
             foreach (int[] row in rows)
@@ -174,9 +178,10 @@ public sealed class AccessCall
     {
         try
         {
+            // As the verb grad: a word without a space before it is the word in the middle of a text.
             AnswerMetric metric = MetricWords.ParseWithTokens(of, "grads.of", word =>
-                model.Encode(word, begin: false) is [var one] ? one : throw new UserException(
-                    $"{Quoted.Name(word)} is not one token; expected one token, or an id"));
+                ContrastRequest.SingleToken(
+                    ModelText.Open(model.Folder, model.Config, new TextRules(), null), word, "grads.of"));
             metric.Validate(model.Config.VocabSize);
             return metric;
         }

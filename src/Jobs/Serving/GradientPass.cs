@@ -21,7 +21,7 @@ sealed class GradientPass(AccessCall call) : PassWork
         LanguageModel m = model.Model;
         AccessGradient gradient = call.Request.Gradient!;
         var results = new List<AccessResult>();
-        using var gradients = ParameterGradients.Create(m, gradient.Parameters.ToHashSet());
+        using var gradients = ParameterGradients.Create(m, WithPartners(m.Parameters, gradient.Parameters));
         using var session = new ModelSession(m, new SessionOptions
         {
             MaxTokens = call.Rows.Max(r => r.Length), Backward = true, RecordGradients = call.GradientSites,
@@ -54,6 +54,21 @@ sealed class GradientPass(AccessCall call) : PassWork
             _done.TrySetCanceled();
         else
             _done.TrySetException(reason);
+    }
+
+    // A LayerNorm's gain and bias have their gradients from one op.
+    static HashSet<string> WithPartners(ParameterLayout parameters, IReadOnlyList<string> names)
+    {
+        HashSet<string> all = [.. names];
+        foreach (string name in names)
+        {
+            string other = name.EndsWith(".weight", StringComparison.Ordinal) ? name[..^"weight".Length]
+                + "bias"
+                : name.EndsWith(".bias", StringComparison.Ordinal) ? name[..^"bias".Length] + "weight" : name;
+            if (parameters.Slices.Any(s => s.Name == other && s.Shape.Length == 1))
+                all.Add(other);
+        }
+        return all;
     }
 
     double Value(ModelSession session, SequenceBatch rows, ParameterGradients gradients)

@@ -32,6 +32,12 @@ public sealed class AccessEndpoint(ModelWorkers workers, Func<Caller, string, st
         if (asked.Edits is not null)
             request.Caller.Require(Right.Edits);
         AccessCall call = AccessCall.Of(asked, worker.Model, file => locate(request.Caller, file));
+        bool tensors = request.Accept.Contains("application/octet-stream",
+            StringComparison.OrdinalIgnoreCase);
+        if (tensors && (asked.Lens is not null || asked.Generation is not null
+            || asked.Reads.Any(r => r.Reduction == Reduction.Top)))
+            throw new BadRequestException("a file of tensors has no place for topk, lens and generate; leave "
+                + "them out, or accept application/json", "accept");
         AccessCost cost = AccessCost.Of(call);
         if (asked.DryRun)
             return new JsonReply(200, cost.ToJson(worker.Waiting));
@@ -41,7 +47,7 @@ public sealed class AccessEndpoint(ModelWorkers workers, Func<Caller, string, st
         // Tokens weighed by the kind of access: a gradient costs three passes.
         request.Charge((int)Math.Ceiling(cost.TokenLayers / worker.Model.Config.Layers));
         (string, string)[] headers = [("ETag", $"\"{call.Hash}-{worker.Model.Hash[..16]}\"")];
-        if (request.Accept.Contains("application/octet-stream", StringComparison.OrdinalIgnoreCase))
+        if (tensors)
             return new BytesReply(200, "application/octet-stream",
                 (stream, cancel) => WriteTensors(answer, stream, cancel), headers);
         byte[] json = answer.ToJson();
