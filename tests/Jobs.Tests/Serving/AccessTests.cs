@@ -108,7 +108,8 @@ public sealed class AccessTests
                 : GradJob.OfMetric(options with { Of = of }, Context).Value;
             AccessAnswer answer = await Ask("""
                 {"model":"m","inputs":[{"ids":[1,2]},{"ids":[5,6,7,8]}],"grads":{"of":"OF",
-                 "at":["blocks.0.hook_resid_pre","blocks.1.attn.hook_z"],"parameters":["wte.weight","ln_f.weight"]}}
+                 "at":["blocks.0.hook_resid_pre","blocks.1.attn.hook_z"],
+                 "parameters":["wte.weight","ln_f.weight"]}}
                 """.Replace("OF", of));
             Assert.That(answer.Results[1].GradientOf, Is.EqualTo(value));
             using SafetensorsReader reader = SafetensorsReader.Open(trace);

@@ -23,7 +23,8 @@ public sealed class AccessEndpointTests
     {
         JsonNode bare = await Ask("logit-diff:Tokyo,Paris"), spaced = await Ask("logit-diff: Tokyo, Paris");
         Assert.That(bare["results"]!.ToJsonString(), Is.EqualTo(spaced["results"]!.ToJsonString()));
-        int[] ids = [RunningServer.Tokenizer.Encode(" Tokyo")[0], RunningServer.Tokenizer.Encode(" Paris")[0]];
+        int[] ids = [RunningServer.Tokenizer.Encode(" Tokyo")[0],
+            RunningServer.Tokenizer.Encode(" Paris")[0]];
         Assert.That((string?)bare["replay"]!["request"]!["grads"]!["of"],
             Is.EqualTo($"logit-diff:{ids[0]},{ids[1]}"));
         Assert.That((string?)bare["replay"]!["request_sha256"],
