@@ -4,13 +4,8 @@ namespace HeadTap.Jobs;
 
 /// <summary>A forward and a backward pass for each of a request's inputs, as the verb grad runs
 /// them.</summary>
-sealed class GradientPass(AccessCall call) : PassWork
+sealed class GradientPass(AccessCall call) : PassWork<IReadOnlyList<AccessResult>>
 {
-    readonly TaskCompletionSource<IReadOnlyList<AccessResult>> _done =
-        new(TaskCreationOptions.RunContinuationsAsynchronously);
-
-    internal Task<IReadOnlyList<AccessResult>> Done => _done.Task;
-
     // A backward pass has twice the products of a forward pass.
     public override double TokenLayers => 3.0 * call.Tokens * call.Model.Config.Layers;
 
@@ -45,15 +40,7 @@ sealed class GradientPass(AccessCall call) : PassWork
             }
             results.Add(result);
         }
-        _done.TrySetResult(results);
-    }
-
-    public override void Fail(Exception reason)
-    {
-        if (reason is OperationCanceledException)
-            _done.TrySetCanceled();
-        else
-            _done.TrySetException(reason);
+        Finish(results);
     }
 
     // A LayerNorm's gain and bias have their gradients from one op.

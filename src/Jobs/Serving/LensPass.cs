@@ -3,15 +3,10 @@ using HeadTap.Lens;
 namespace HeadTap.Jobs;
 
 /// <summary>Reads a request's inputs through a lens, as the verb lens read does.</summary>
-sealed class LensPass(AccessCall call) : PassWork
+sealed class LensPass(AccessCall call) : PassWork<IReadOnlyList<LensAnswer>>
 {
     /// <summary>What it costs beside a pass: the maps of heads are products with the vocabulary.</summary>
     internal const int Factor = 4;
-
-    readonly TaskCompletionSource<IReadOnlyList<LensAnswer>> _done =
-        new(TaskCreationOptions.RunContinuationsAsynchronously);
-
-    internal Task<IReadOnlyList<LensAnswer>> Done => _done.Task;
 
     public override double TokenLayers => (double)Factor * call.Tokens * call.Model.Config.Layers;
 
@@ -32,14 +27,6 @@ sealed class LensPass(AccessCall call) : PassWork
                 answers.Add(new LensAnswer(asked.Name, positions, LensReadings.OfPrompt(
                     model.Model, lens, request, call.Rows[i], positions).Learned));
         }
-        _done.TrySetResult(answers);
-    }
-
-    public override void Fail(Exception reason)
-    {
-        if (reason is OperationCanceledException)
-            _done.TrySetCanceled();
-        else
-            _done.TrySetException(reason);
+        Finish(answers);
     }
 }

@@ -25,3 +25,24 @@ public abstract class PassWork
     /// <summary>When it came.</summary>
     internal long Arrived { get; set; }
 }
+
+/// <summary>Pass work with one result.</summary>
+abstract class PassWork<TResult> : PassWork
+{
+    readonly TaskCompletionSource<TResult> _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Ends with the result.</summary>
+    internal Task<TResult> Done => _done.Task;
+
+    /// <inheritdoc/>
+    public sealed override void Fail(Exception reason)
+    {
+        if (reason is OperationCanceledException)
+            _done.TrySetCanceled();
+        else
+            _done.TrySetException(reason);
+    }
+
+    /// <summary>Gives the result.</summary>
+    protected void Finish(TResult result) => _done.TrySetResult(result);
+}

@@ -5,7 +5,7 @@ namespace HeadTap.Jobs;
 /// <summary>
 /// A pass that reads sites of a request's inputs. Several requests share a pass; each row has its own edits.
 /// </summary>
-sealed class ReadPass(AccessCall call) : PassWork
+sealed class ReadPass(AccessCall call) : PassWork<IReadOnlyList<AccessResult>>
 {
     // Tokens that passes of several requests have together, and floats that they record: beyond, a pass
     // alone fills the cores, and memory would grow with the queue.
@@ -13,10 +13,6 @@ sealed class ReadPass(AccessCall call) : PassWork
     const long MostFloats = 64L << 20;
 
     readonly AccessCall _call = call;
-    readonly TaskCompletionSource<IReadOnlyList<AccessResult>> _done =
-        new(TaskCreationOptions.RunContinuationsAsynchronously);
-
-    internal Task<IReadOnlyList<AccessResult>> Done => _done.Task;
 
     public override double TokenLayers => (double)_call.Tokens * _call.Model.Config.Layers;
 
@@ -63,16 +59,8 @@ sealed class ReadPass(AccessCall call) : PassWork
             var results = new List<AccessResult>();
             foreach (int[] input in pass._call.Rows)
                 results.Add(pass.Result(values, logits, row++, input.Length));
-            pass._done.TrySetResult(results);
+            pass.Finish(results);
         }
-    }
-
-    public override void Fail(Exception reason)
-    {
-        if (reason is OperationCanceledException)
-            _done.TrySetCanceled();
-        else
-            _done.TrySetException(reason);
     }
 
     int Longest => _call.Rows.Max(r => r.Length);

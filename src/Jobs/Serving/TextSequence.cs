@@ -66,9 +66,6 @@ public sealed record TextSequence
 
     /// <summary>Is told why the text ended, after its last token, on the model's thread.</summary>
     public Action<FinishReason>? OnEnd { get; init; }
-
-    /// <summary>Tokens that the cache must have room for: the last new token never runs.</summary>
-    internal int Room => Prompt.Length + Math.Max(0, MaxTokens - 1);
 }
 
 /// <summary>What became of a text.</summary>
