@@ -1,4 +1,5 @@
 using System.IO.Enumeration;
+using System.Runtime.CompilerServices;
 using HeadTap.Runtime;
 
 namespace HeadTap.Models;
@@ -10,6 +11,8 @@ namespace HeadTap.Models;
 /// <param name="Layer">The block, from 0; 0 for places outside the blocks.</param>
 public readonly partial record struct Site(SiteKind Kind, int Layer = 0) : IComparable<Site>
 {
+    static readonly ConditionalWeakTable<ModelConfig, (Site Site, string Name)[]> s_named = [];
+
     /// <summary>The TransformerLens name.</summary>
     public string Name => InBlock(Kind) ? $"blocks.{Layer}.{SiteNames.Of(Kind)}" : SiteNames.Of(Kind);
 
@@ -45,9 +48,11 @@ public readonly partial record struct Site(SiteKind Kind, int Layer = 0) : IComp
         // A batch may have one edit per row, each with its site: those must not walk through all of them.
         if (SiteNames.TryParse(glob, config.Layers, out Site named) && IsIn(named.Kind, config))
             return [named];
+        // A server asks for globs again and again; the names of a model stay.
+        (Site Site, string Name)[] all = s_named.GetValue(config, c => [.. All(c).Select(s => (s, s.Name))]);
         List<Site> found =
-            [.. All(config)
-                .Where(s => FileSystemName.MatchesSimpleExpression(glob, s.Name, ignoreCase: false))];
+            [.. all.Where(s => FileSystemName.MatchesSimpleExpression(glob, s.Name, ignoreCase: false))
+                .Select(s => s.Site)];
         return found.Count > 0 ? found : throw new UserException(
             $"site {Quoted.Name(pattern)} matches nothing; expected one like blocks.*.attn.hook_z, "
             + $"with blocks 0 to {config.Layers - 1} (docs/sites.md has the list)");
