@@ -84,7 +84,8 @@ sealed class GgufFile
         }
     }
 
-    static long BytesOf(float[] values, TensorType type) => values.LongLength * (type == TensorType.F32 ? 4 : 2);
+    static long BytesOf(float[] values, TensorType type) => values.LongLength * (type == TensorType.F32 ? 4
+        : 2);
 
     static long Padded(long bytes) => (bytes + Alignment - 1) / Alignment * Alignment;
 

@@ -2,8 +2,10 @@ using HeadTap.Gguf;
 using HeadTap.Models;
 using HeadTap.Runtime;
 
-// Gguf MODEL-FOLDER FILE [f32|f16|bf16]: writes a GPT-2 as llama.cpp reads it, so that a bench has it as a peer with
-// the same weights. Matrices have the type, vectors are f32. Benches give token ids, so the tokens have made-up names.
+// Gguf MODEL-FOLDER FILE [f32|f16|bf16]: writes a GPT-2 as llama.cpp reads it, so that a bench has it as a
+// peer with
+// the same weights. Matrices have the type, vectors are f32. Benches give token ids, so the tokens have
+// made-up names.
 if (args.Length is < 2 or > 3)
 {
     Console.Error.WriteLine("expected MODEL-FOLDER FILE [f32|f16|bf16]");
@@ -51,7 +53,8 @@ return 0;
 static string ByteName(int value)
 {
     bool Printable(int b) => b is >= '!' and <= '~' or >= 0xA1 and <= 0xFF and not 0xAD;
-    return ((char)(Printable(value) ? value : 256 + Enumerable.Range(0, value).Count(b => !Printable(b)))).ToString();
+    return ((char)(Printable(value) ? value : 256 + Enumerable.Range(0, value).Count(b =>
+        !Printable(b)))).ToString();
 }
 
 static float[] Turned(float[] values, int rows, int columns)

@@ -30,8 +30,8 @@ sealed partial class Gpt2Pass<TReal>(
     public void Forward()
     {
         TReal[] embed = At("hook_embed", Rows("wte.weight", tokens));
-        TReal[] position = At("hook_pos_embed", Rows("wpe.weight", [.. Enumerable.Range(0, T)]));
-        TReal[] resid = Sum(embed, position);
+        TReal[] resid = !sizes.LearnedPositions ? embed
+            : Sum(embed, At("hook_pos_embed", Rows("wpe.weight", [.. Enumerable.Range(0, T)])));
         for (int l = 0; l < sizes.Layers; l++)
             resid = Block($"blocks.{l}", $"h.{l}", resid);
         At("logits", Head(LayerNorm("ln_final", "ln_f", resid)));
@@ -40,8 +40,10 @@ sealed partial class Gpt2Pass<TReal>(
     TReal[] Block(string site, string p, TReal[] stream)
     {
         TReal[] resid = At($"{site}.hook_resid_pre", stream);
-        TReal[] mid = At($"{site}.hook_resid_mid", Sum(resid, Attention(site, p, resid)));
-        TReal[] x = LayerNorm($"{site}.ln2", $"{p}.ln_2", mid);
+        TReal[] mid = Sum(resid, Attention(site, p, resid));
+        if (!sizes.ParallelResidual)
+            mid = At($"{site}.hook_resid_mid", mid);
+        TReal[] x = LayerNorm($"{site}.ln2", $"{p}.ln_2", sizes.ParallelResidual ? resid : mid);
         TReal[] pre = At($"{site}.mlp.hook_pre", Linear(x, $"{p}.mlp.c_fc", C, sizes.Inner));
         TReal[] post = At($"{site}.mlp.hook_post",
             Array.ConvertAll(pre, u => Gpt2Activation.Value(sizes.Activation, u)));
@@ -56,7 +58,7 @@ sealed partial class Gpt2Pass<TReal>(
         TReal[] q = At($"{site}.attn.hook_q", Third(qkv, 0));
         TReal[] k = At($"{site}.attn.hook_k", Third(qkv, 1));
         TReal[] v = At($"{site}.attn.hook_v", Third(qkv, 2));
-        TReal[] scores = At($"{site}.attn.hook_attn_scores", Scores(q, k, ScoreScale(p)));
+        TReal[] scores = At($"{site}.attn.hook_attn_scores", Scores(Turned(q), Turned(k), ScoreScale(p)));
         TReal[] pattern = At($"{site}.attn.hook_pattern", Softmax(scores));
         TReal[] z = At($"{site}.attn.hook_z", Mix(pattern, v));
         TReal[] result = At($"{site}.attn.hook_result", Result(z, parameters[$"{p}.attn.c_proj.weight"]));
@@ -146,6 +148,24 @@ sealed partial class Gpt2Pass<TReal>(
             for (int c = 0; c < C; c++)
                 third[t * C + c] = qkv[t * 3 * C + which * C + c];
         return third;
+    }
+
+    // Rotary embedding of [T, H, D]; back is its transpose.
+    TReal[] Turned(TReal[] x, bool back = false)
+    {
+        TReal[] y = (TReal[])x.Clone();
+        int half = sizes.RotaryNumbers / 2;
+        for (int t = 0; t < T; t++)
+            for (int h = 0; h < H; h++)
+                for (int i = 0; i < half; i++)
+                {
+                    double angle = t * Math.Exp(-Math.Log(sizes.RotaryBase) * i / half) * (back ? -1 : 1);
+                    (TReal sin, TReal cos) = (TReal.CreateChecked(Math.Sin(angle)),
+                        TReal.CreateChecked(Math.Cos(angle)));
+                    int a = (t * H + h) * D + i, b = a + half;
+                    (y[a], y[b]) = (x[a] * cos - x[b] * sin, x[b] * cos + x[a] * sin);
+                }
+        return y;
     }
 
     TReal[] Scores(TReal[] q, TReal[] k, TReal scale)

@@ -19,7 +19,8 @@ sealed partial class Gpt2Pass<TReal>
         for (int l = last; l >= 0; l--)
             dResid = BlockBackward($"blocks.{l}", $"h.{l}", dResid);
         RowsBackward("wte.weight", tokens, AtBackward("hook_embed", dResid));
-        RowsBackward("wpe.weight", [.. Enumerable.Range(0, T)], AtBackward("hook_pos_embed", dResid));
+        if (sizes.LearnedPositions)
+            RowsBackward("wpe.weight", [.. Enumerable.Range(0, T)], AtBackward("hook_pos_embed", dResid));
     }
 
     TReal[] BlockBackward(string site, string p, TReal[] dStream)
@@ -33,6 +34,12 @@ sealed partial class Gpt2Pass<TReal>
             dWide[i] = dActive[i] * Gpt2Activation.Slope(sizes.Activation, wide[i]);
         TReal[] dX = LinearBackward(Sites[$"{site}.ln2.hook_normalized"], $"{p}.mlp.c_fc", C, sizes.Inner,
             AtBackward($"{site}.mlp.hook_pre", dWide));
+        if (sizes.ParallelResidual)
+        {
+            TReal[] dBoth = Sum(LayerNormBackward($"{site}.ln2", $"{p}.ln_2", $"{site}.hook_resid_pre", dX),
+                AttentionBackward(site, p, dPost));
+            return AtBackward($"{site}.hook_resid_pre", Sum(dPost, dBoth));
+        }
         TReal[] dMid = AtBackward($"{site}.hook_resid_mid",
             Sum(dPost, LayerNormBackward($"{site}.ln2", $"{p}.ln_2", $"{site}.hook_resid_mid", dX)));
         return AtBackward($"{site}.hook_resid_pre", Sum(dMid, AttentionBackward(site, p, dMid)));
@@ -50,10 +57,11 @@ sealed partial class Gpt2Pass<TReal>
         TReal[] dScores = SoftmaxBackward(Computed[$"{site}.attn.hook_pattern"],
             AtBackward($"{site}.attn.hook_pattern", dPattern));
         (TReal[] dQ, TReal[] dK) = ScoresBackward(
-            Sites[$"{site}.attn.hook_q"], Sites[$"{site}.attn.hook_k"],
+            Turned(Sites[$"{site}.attn.hook_q"]), Turned(Sites[$"{site}.attn.hook_k"]),
             AtBackward($"{site}.attn.hook_attn_scores", dScores), ScoreScale(p));
         TReal[] dQkv = SideBySide(
-            AtBackward($"{site}.attn.hook_q", dQ), AtBackward($"{site}.attn.hook_k", dK),
+            AtBackward($"{site}.attn.hook_q", Turned(dQ, back: true)),
+            AtBackward($"{site}.attn.hook_k", Turned(dK, back: true)),
             AtBackward($"{site}.attn.hook_v", dV));
         TReal[] dX = LinearBackward(Sites[$"{site}.ln1.hook_normalized"], $"{p}.attn.c_attn", C, 3 * C, dQkv);
         return LayerNormBackward($"{site}.ln1", $"{p}.ln_1", $"{site}.hook_resid_pre", dX);

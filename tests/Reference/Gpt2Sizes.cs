@@ -18,13 +18,26 @@ public sealed record Gpt2Sizes(int Vocabulary, int Context, int Width, int Layer
     /// <summary>Whether the head has <c>lm_head.bias</c>, as a model with folded LayerNorms does.</summary>
     public bool HeadBias { get; init; }
 
+    /// <summary>Whether <c>wpe.weight</c> is added to the embedding.</summary>
+    public bool LearnedPositions { get; init; } = true;
+
+    /// <summary>Numbers of each head of q and k that positions turn, as GPT-NeoX pairs them; 0 for
+    /// none.</summary>
+    public int RotaryNumbers { get; init; }
+
+    public double RotaryBase { get; init; } = 10_000;
+
+    /// <summary>x + attn(ln1 x) + mlp(ln2 x), as in GPT-NeoX.</summary>
+    public bool ParallelResidual { get; init; }
+
     public int HeadWidth => Width / Heads;
 
     /// <summary>Every parameter in checkpoint order; matrices are [inputs, outputs].</summary>
     public IEnumerable<(string Name, int[] Shape)> Parameters()
     {
         yield return ("wte.weight", [Vocabulary, Width]);
-        yield return ("wpe.weight", [Context, Width]);
+        if (LearnedPositions)
+            yield return ("wpe.weight", [Context, Width]);
         for (int l = 0; l < Layers; l++)
         {
             yield return ($"h.{l}.ln_1.weight", [Width]);
@@ -53,7 +66,8 @@ public sealed record Gpt2Sizes(int Vocabulary, int Context, int Width, int Layer
     {
         (int C, int H, int D) = (Width, Heads, HeadWidth);
         yield return ("hook_embed", [T, C]);
-        yield return ("hook_pos_embed", [T, C]);
+        if (LearnedPositions)
+            yield return ("hook_pos_embed", [T, C]);
         for (int l = 0; l < Layers; l++)
         {
             yield return ($"blocks.{l}.hook_resid_pre", [T, C]);
@@ -67,7 +81,8 @@ public sealed record Gpt2Sizes(int Vocabulary, int Context, int Width, int Layer
             yield return ($"blocks.{l}.attn.hook_z", [T, H, D]);
             yield return ($"blocks.{l}.attn.hook_result", [T, H, C]);
             yield return ($"blocks.{l}.hook_attn_out", [T, C]);
-            yield return ($"blocks.{l}.hook_resid_mid", [T, C]);
+            if (!ParallelResidual)
+                yield return ($"blocks.{l}.hook_resid_mid", [T, C]);
             yield return ($"blocks.{l}.ln2.hook_scale", [T, 1]);
             yield return ($"blocks.{l}.ln2.hook_normalized", [T, C]);
             yield return ($"blocks.{l}.mlp.hook_pre", [T, Inner]);

@@ -42,6 +42,10 @@ public sealed class Architecture
     /// prefix.</summary>
     public IReadOnlyList<string> Ignored { get; init; } = [];
 
+    /// <summary>Names that some writers give to parameters, without the prefix, and the names
+    /// above.</summary>
+    public IReadOnlyDictionary<string, string> OtherNames { get; init; } = new Dictionary<string, string>();
+
     /// <summary>Globs of tensors of heads for other tasks, beside a whole model, without the
     /// prefix.</summary>
     public IReadOnlyList<string> OtherHeads { get; init; } = [];
@@ -69,7 +73,10 @@ public sealed class Architecture
 
     /// <summary>The name without the prefix.</summary>
     internal string WithoutPrefix(string name)
-        => name.StartsWith(Prefix, StringComparison.Ordinal) ? name[Prefix.Length..] : name;
+    {
+        string plain = name.StartsWith(Prefix, StringComparison.Ordinal) ? name[Prefix.Length..] : name;
+        return OtherNames.GetValueOrDefault(plain, plain);
+    }
 
     /// <summary>Whether a tensor of a checkpoint is one that no model needs.</summary>
     /// <param name="name">Without the prefix.</param>

@@ -58,6 +58,27 @@ public sealed record ConfigKeys
     /// absent.</summary>
     public string? ScaleAttentionByLayer { get; init; }
 
+    /// <summary>
+    /// Key of <see cref="ModelConfig.RotaryNumbers"/> as a share of the head's; null where positions do not
+    /// turn anything. Where the key is absent, <c>partial_rotary_factor</c> of <c>rope_parameters</c> holds.
+    /// </summary>
+    public string? RotaryShare { get; init; }
+
+    /// <summary>The share where both are absent.</summary>
+    public float AbsentRotaryShare { get; init; } = 1;
+
+    /// <summary>Key of <see cref="ModelConfig.RotaryBase"/>, else <c>rope_theta</c> of
+    /// <c>rope_parameters</c>, else 10,000.</summary>
+    public string RotaryBase { get; init; } = "rotary_emb_base";
+
+    /// <summary>Key of <see cref="ModelConfig.ParallelResidual"/>, which is true where it is absent; null
+    /// where blocks are sequential.</summary>
+    public string? ParallelResidual { get; init; }
+
+    /// <summary>Whether <see cref="Inner"/> is written where it is 4 C: readers that take its absence for
+    /// something else.</summary>
+    public bool WritesInner { get; init; }
+
     /// <summary>Key of <see cref="ModelConfig.ResidualDropout"/>.</summary>
     public required string ResidualDropout { get; init; }
 
@@ -72,6 +93,9 @@ public sealed record ConfigKeys
 
     /// <summary>Options that change the model in a way that we do not compute: true is refused.</summary>
     public IReadOnlyList<string> Refused { get; init; } = [];
+
+    /// <summary>Options without which the model has other parameters: false is refused.</summary>
+    public IReadOnlyList<string> Needed { get; init; } = [];
 
     /// <summary>
     /// Keys that are written with one value for every model, as JSON texts: what other readers expect.

@@ -33,13 +33,17 @@ public sealed partial record ModelConfig
         foreach (string option in k.Refused)
             if (json.Flag(option, false))
                 throw json.Bad(option, "true", "false; this variant of attention is not supported");
+        foreach (string option in k.Needed)
+            if (!json.Flag(option, true))
+                throw json.Bad(option, "false", "true; a model without it is not supported");
         if (json.Object(PrunedHeadsField).Count > 0)
             throw json.Bad(PrunedHeadsField, "not empty", "no pruned heads; they are not supported");
         // nanoGPT's own config.
         bool nano = k.NanoGptContextLength is { } block && json.Has(block) && !json.Has(k.ContextLength)
             && !(k.OlderContextLength is { } n && json.Has(n));
         int vocabSize = json.Int(k.VocabSize), width = json.Int(k.Width);
-        int inner = json.Int(k.Inner, 0);
+        int inner = json.Int(k.Inner, 0), heads = json.Int(k.Heads);
+        RotaryKeys? rotary = k.RotaryShare is null ? null : RotaryKeys.Read(json, k);
         return new ModelConfig
         {
             Architecture = architecture,
@@ -48,7 +52,7 @@ public sealed partial record ModelConfig
                 : k.OlderContextLength is { } older && !json.Has(k.ContextLength) ? older : k.ContextLength),
             Width = width,
             Layers = json.Int(k.Layers),
-            Heads = json.Int(k.Heads),
+            Heads = heads,
             Inner = inner == 4L * width ? 0 : json.Has(k.Inner) && inner == 0 ? -1 : inner,
             Activation = ReadActivation(json, k, nano ? Activation.GeluExact : k.AbsentActivation),
             LayerNormEpsilon = json.Float(k.LayerNormEpsilon, 1e-5f),
@@ -56,6 +60,10 @@ public sealed partial record ModelConfig
             HeadBias = json.Flag(HeadBiasField, false),
             ScaleAttention = k.ScaleAttention is null || json.Flag(k.ScaleAttention, true),
             ScaleAttentionByLayer = k.ScaleAttentionByLayer is { } byLayer && json.Flag(byLayer, false),
+            // Hugging Face cuts the product to a whole number.
+            RotaryNumbers = rotary is null || heads < 1 ? 0 : (int)(width / heads * (double)rotary.Share),
+            RotaryBase = rotary?.Base ?? RotaryKeys.UsualBase,
+            ParallelResidual = k.ParallelResidual is { } parallel && json.Flag(parallel, true),
             ResidualDropout = json.Float(k.ResidualDropout, k.AbsentDropout),
             EmbeddingDropout = json.Float(k.EmbeddingDropout, k.AbsentDropout),
             AttentionDropout = json.Float(k.AttentionDropout, k.AbsentDropout),
@@ -81,7 +89,7 @@ public sealed partial record ModelConfig
             ["model_type"] = Architecture.ModelType,
             [k.Width] = Width,
             [k.Heads] = Heads,
-            [k.Inner] = _inner == 0 ? null : _inner,
+            [k.Inner] = _inner == 0 && !k.WritesInner ? null : Inner,
             [k.Layers] = Layers,
             [k.ContextLength] = ContextLength,
             [k.ResidualDropout] = ResidualDropout,
@@ -94,6 +102,10 @@ public sealed partial record ModelConfig
             fields[scale] = ScaleAttention;
         if (k.ScaleAttentionByLayer is { } byLayer && ScaleAttentionByLayer)
             fields[byLayer] = true;
+        if (k.RotaryShare is not null)
+            RotaryKeys.Write(fields, k, this);
+        if (k.ParallelResidual is { } parallel)
+            fields[parallel] = ParallelResidual;
         foreach ((string key, string value) in k.Constants)
             fields[key] = JsonNode.Parse(value);
         var json = new JsonObject(fields);

@@ -55,6 +55,22 @@ public sealed partial record ModelConfig
     /// <summary>Whether scores of block l are divided by l + 1 too (Stanford CRFM's models).</summary>
     public bool ScaleAttentionByLayer { get; init; }
 
+    /// <summary>
+    /// m: how many of each head's D numbers positions turn, in the pairs (i, i + m/2) (rotary embedding, Su
+    /// et
+    /// al. 2021); 0 for none.
+    /// </summary>
+    public int RotaryNumbers { get; init; }
+
+    /// <summary>Pair i turns by base^(-2i/m) a position.</summary>
+    public float RotaryBase { get; init; } = 10_000;
+
+    /// <summary>
+    /// Whether attention and the feed-forward block of a block both read the stream into the block:
+    /// x + attn(ln1 x) + mlp(ln2 x). Otherwise the second reads what the first has added to.
+    /// </summary>
+    public bool ParallelResidual { get; init; }
+
     /// <summary>Share dropped from what blocks add, in training.</summary>
     public float ResidualDropout { get; init; } = 0.1f;
 
@@ -97,6 +113,7 @@ public sealed partial record ModelConfig
             ?? NotShare(k.ResidualDropout, ResidualDropout) ?? NotShare(k.EmbeddingDropout, EmbeddingDropout)
             ?? NotShare(k.AttentionDropout, AttentionDropout)
             ?? (Width % Heads != 0 ? $"{k.Width} {Width} is not divisible by {k.Heads} {Heads}" : null)
+            ?? WrongRotary(k)
             ?? (LayerNormEpsilon is > 0 and < 1 ? null
                 : $"{k.LayerNormEpsilon} is {LayerNormEpsilon}; expected a small positive number")
             // Every parameter fits a Span; the largest published one has 80 million elements.
@@ -108,6 +125,12 @@ public sealed partial record ModelConfig
 
     static string? OutOfRange(string field, int value, int most) =>
         value >= 1 && value <= most ? null : $"{field} is {value}; expected 1 to {most}";
+
+    string? WrongRotary(ConfigKeys k) => RotaryNumbers == 0 ? null
+        : RotaryNumbers % 2 != 0 || RotaryNumbers < 0 || RotaryNumbers > HeadWidth
+            ? $"{k.RotaryShare} turns {RotaryNumbers} of a head's {HeadWidth} numbers; expected an even one"
+        : RotaryBase is > 1 and < float.PositiveInfinity ? null
+            : $"{k.RotaryBase} is {RotaryBase}; expected a finite number above 1";
 
     static string? NotShare(string field, float value) =>
         value is >= 0 and <= 1 ? null : $"{field} is {value}; expected 0 to 1";

@@ -10,6 +10,8 @@ sealed class BackwardMemory
         int rows = B * T, C = config.Width;
         Resid = arena.Cut("gradient of the stream", rows, C);
         Branch = arena.Cut("gradient of a branch", rows, C);
+        Upstream = config.ParallelResidual ? arena.Cut("gradient of the stream out of a block", rows, C)
+            : null;
         Norm = arena.Cut("gradient of a LayerNorm's output", rows, C);
         Z = arena.Cut("gradient of z", rows, C);
         RowDots = arena.Cut("rows of gradient times z", B, config.Heads, T);
@@ -23,6 +25,11 @@ sealed class BackwardMemory
 
     /// <summary>[B T, C]</summary>
     internal Tensor Branch { get; }
+
+    /// <summary>[B T, C]: dL/d(stream out of a block), which both branches of a parallel block have; null
+    /// where
+    /// blocks are sequential.</summary>
+    internal Tensor? Upstream { get; }
 
     /// <summary>[B T, C]</summary>
     internal Tensor Norm { get; }

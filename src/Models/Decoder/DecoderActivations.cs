@@ -9,7 +9,7 @@ namespace HeadTap.Models;
 sealed class DecoderActivations
 {
     readonly TensorArena _arena;
-    readonly bool _keep, _relu;
+    readonly bool _keep, _relu, _parallel;
     readonly IReadOnlySet<Site> _recorded;
     readonly Dictionary<string, Tensor> _shared = new(StringComparer.Ordinal);
 
@@ -17,7 +17,7 @@ sealed class DecoderActivations
         TensorArena arena, ModelConfig config, int B, int T, bool keep, IReadOnlySet<Site> recorded)
     {
         (_arena, _keep, _recorded) = (arena, keep, recorded);
-        _relu = config.Activation == Activation.Relu;
+        (_relu, _parallel) = (config.Activation == Activation.Relu, config.ParallelResidual);
         int rows = B * T, C = config.Width, L = config.Layers, I = config.Inner;
 
         Resid = new Tensor[L + 1];
@@ -58,6 +58,12 @@ sealed class DecoderActivations
     /// </summary>
     internal bool PostShowsSignOfPre(int l, SiteRecorder sites)
         => _relu && !sites.Edits(SiteKind.MlpPost, l);
+
+    /// <summary>
+    /// The stream that the feed-forward block of block <paramref name="l"/> reads, [B T, C]: after attention,
+    /// or in parallel blocks before it.
+    /// </summary>
+    internal Tensor FeedForwardInput(int l) => _parallel ? Resid[l] : ResidMid[l];
 
     /// <summary>[L + 1] of [B T, C]: the stream into each block, and out of the last.</summary>
     internal Tensor[] Resid { get; }

@@ -78,6 +78,8 @@ sealed class DecoderBackward(LanguageModel model, DecoderActivations a, PassCont
             bool norm = attention || NormIsNeeded(l, g);
             if (!StartsBelow(Site.ResidMid(l)))
                 FeedForward(l, g, norm);
+            else if (d.Upstream is not null)
+                ops.Fill(d.Upstream, 0f);
             if (attention)
                 Attention(l, g);
         }
@@ -111,9 +113,10 @@ sealed class DecoderBackward(LanguageModel model, DecoderActivations a, PassCont
             return;
         ops.MatMulTransposed(d.Mlp, w.MlpInWeight, d.Norm);
         At(SiteKind.Ln2Normalized, l, d.Norm);
-        ops.LayerNormBackward(a.ResidMid[l], w.Norm2Weight, a.Ln2Mean[l], a.Ln2Rstd[l],
+        ops.LayerNormBackward(a.FeedForwardInput(l), w.Norm2Weight, a.Ln2Mean[l], a.Ln2Rstd[l],
             d.Norm, d.Resid, g.Norm2Weight, g.Norm2Bias);
-        At(SiteKind.ResidMid, l, d.Resid);
+        if (d.Upstream is null) // a parallel block has no such place
+            At(SiteKind.ResidMid, l, d.Resid);
     }
 
     void DownProject(int l, NamedBlock<Tensor?> g)
@@ -126,6 +129,8 @@ sealed class DecoderBackward(LanguageModel model, DecoderActivations a, PassCont
     Tensor MlpOut(int l, NamedBlock<Tensor?> g)
     {
         At(SiteKind.ResidPost, l, d.Resid);
+        if (d.Upstream is not null) // the norm of the feed-forward block is about to add to the stream's
+            ops.Copy(d.Resid, d.Upstream);
         Tensor dOut = Branch(SiteKind.MlpOut, l);
         WeightGradients(a.MlpPost[l], dOut, g.MlpOutWeight, g.MlpOutBias);
         return dOut;
@@ -136,6 +141,8 @@ sealed class DecoderBackward(LanguageModel model, DecoderActivations a, PassCont
         NamedBlock<Tensor> w = weights.Layers[l];
         ProjectHeads(l, w, g);                                               At(SiteKind.Z, l, d.Z);
         attention.Backward(l, a, d);
+        if (model.RotaryTable is { } table)
+            ops.RotaryBackward(d.Qkv, a.Positions, table, model.Config.Heads);
         At(SiteKind.V, l, d.Qkv);
         At(SiteKind.K, l, d.Qkv);
         At(SiteKind.Q, l, d.Qkv);
@@ -196,9 +203,9 @@ sealed class DecoderBackward(LanguageModel model, DecoderActivations a, PassCont
     // the stream.
     Tensor Branch(SiteKind kind, int l)
     {
-        Tensor dBranch = d.Resid;
+        Tensor upstream = kind == SiteKind.AttnOut ? d.Upstream ?? d.Resid : d.Resid, dBranch = upstream;
         if (sites.Edits(kind, l) || StartsAt(kind, l))
-            ops.Copy(d.Resid, dBranch = d.Branch);
+            ops.Copy(upstream, dBranch = d.Branch);
         At(kind, l, dBranch);
         return dBranch;
     }

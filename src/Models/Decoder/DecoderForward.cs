@@ -91,6 +91,8 @@ sealed class DecoderForward(
         At(SiteKind.Q, l, a.Qkv[l]);
         At(SiteKind.K, l, a.Qkv[l]);
         At(SiteKind.V, l, a.Qkv[l]);
+        if (model.RotaryTable is { } table)
+            ops.Rotary(a.Qkv[l], a.Positions, table, model.Config.Heads);
         attention.Forward(l, a);                                     At(SiteKind.Z, l, a.Z[l]);
     }
 
@@ -134,7 +136,8 @@ sealed class DecoderForward(
     internal void FeedForward(int l)
     {
         NamedBlock<Tensor> w = weights.Layers[l];
-        ops.LayerNorm(a.ResidMid[l], w.Norm2Weight, w.Norm2Bias, a.Ln2[l], a.Ln2Mean[l], a.Ln2Rstd[l], eps);
+        ops.LayerNorm(a.FeedForwardInput(l), w.Norm2Weight, w.Norm2Bias, a.Ln2[l], a.Ln2Mean[l], a.Ln2Rstd[l],
+            eps);
         At(SiteKind.Ln2Scale, l, a.Ln2Rstd[l]);
         At(SiteKind.Ln2Normalized, l, a.Ln2[l]);
         if (Fuses(SiteKind.MlpPre, l) && (!a.Kept || a.PostShowsSignOfPre(l, sites)))

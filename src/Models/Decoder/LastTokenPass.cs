@@ -17,6 +17,7 @@ sealed class LastTokenPass
     readonly IndexTensor _rowIds;
     readonly Ops _ops;
     readonly int _block;
+    readonly bool _parallel;
 
     /// <param name="arena">Holds the activations of the last tokens.</param>
     /// <param name="model">The model.</param>
@@ -29,6 +30,7 @@ sealed class LastTokenPass
         DecoderActivations activations, PassContext pass, AttentionPath attention, IndexTensor rowIds)
     {
         (_all, _from, _rowIds) = (all, activations, rowIds);
+        _parallel = model.Config.ParallelResidual;
         (_sites, _ops, _block) = (pass.Sites, model.Ops, model.Config.Layers - 1);
         _to = new DecoderActivations(
             arena, model.Config, (int)rowIds.Length, 1, keep: false, new HashSet<Site>());
@@ -53,7 +55,7 @@ sealed class LastTokenPass
         if (from?.Layer == _block && from.AttnOut is not null)
         {
             _all.AddAttention(_block);
-            _ops.Gather(_rowIds, _from.ResidMid[_block], _to.ResidMid[_block]);
+            GatherStreams();
         }
         else
             RunAttention(from);
@@ -73,6 +75,13 @@ sealed class LastTokenPass
             return;
         }
         _all.ProjectHeads(_block);
+        GatherStreams();
+    }
+
+    void GatherStreams()
+    {
         _ops.Gather(_rowIds, _from.ResidMid[_block], _to.ResidMid[_block]);
+        if (_parallel) // the feed-forward block reads the stream into the block
+            _ops.Gather(_rowIds, _from.Resid[_block], _to.Resid[_block]);
     }
 }

@@ -17,10 +17,18 @@ public sealed class LanguageModel : IDisposable
     {
         Parameters = new ParameterLayout(config);
         Ops = new Ops(device);
-        _arena = new TensorArena(device, Parameters.TotalLength + 64, "the model's weights");
+        float[] rotary = config.RotaryNumbers == 0 ? [] : RotaryFrequencies.Table(config);
+        _arena = new TensorArena(device, Parameters.TotalLength + rotary.Length + 64, "the model's weights");
         Set = new FlatParameters(_arena, Parameters);
+        if (rotary.Length > 0)
+            RotaryTable = _arena.Upload("cosines and sines of positions", rotary,
+                config.ContextLength, config.RotaryNumbers);
         Weights = new NamedWeights<Tensor>(Parameters, name => Set[name]);
     }
+
+    /// <summary>[context, m]: what queries and keys are turned by; null where positions do not turn
+    /// them.</summary>
+    internal Tensor? RotaryTable { get; }
 
     /// <summary>The sizes.</summary>
     public ModelConfig Config => Parameters.Config;

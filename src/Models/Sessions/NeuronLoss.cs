@@ -177,6 +177,7 @@ public sealed class NeuronLoss : IDisposable
             Tensor stream, ParameterGradients none)
         {
             _a.Lengths.Upload(positions);
+            _a.Positions.Upload(positions);
             _targets.Upload(targets);
             _a.MlpPost[layer].Upload(neurons);
             model.Ops.Gather(_a.Lengths, stream, _a.ResidMid[layer]);

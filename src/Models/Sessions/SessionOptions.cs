@@ -55,6 +55,9 @@ public sealed record SessionOptions
         if ((long)MaxRows * MaxTokens > most)
             throw new UserException($"a batch of {MaxRows} x {MaxTokens} tokens is more than can be counted; "
                 + $"expected at most {most} tokens with {config.Heads} heads: use fewer rows");
+        foreach (Site site in Record.Concat(RecordGradients))
+            if (!Site.IsIn(site.Kind, config))
+                throw new UserException($"{site} does not exist in this model");
         if (RecordGradients.FirstOrDefault(s => s.Kind is SiteKind.Ln1Scale or SiteKind.Ln2Scale
                 or SiteKind.LnFinalScale) is { Kind: not SiteKind.Embed } scale)
             throw new UserException($"{scale} has no gradient of its own; ask for the normalized output's");

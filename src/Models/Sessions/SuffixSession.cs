@@ -13,6 +13,7 @@ public sealed class SuffixSession : IDisposable
     readonly PassContext _pass; // records nothing; no edit is in force
     readonly TensorArena _lasting, _arena;
     readonly Tensor[] _kept; // [L] of [most tokens, 3C]
+    readonly IndexTensor? _places; // [most tokens]: 0, 1, ...; null where positions turn nothing
     Tensor[] _text = [];
     Suffixes? _suffixes;
 
@@ -31,11 +32,19 @@ public sealed class SuffixSession : IDisposable
         (MaxRows, MaxSuffixTokens) = (maxRows, maxSuffixTokens);
         Tensor[] Keep(TensorArena arena) => [.. Enumerable.Range(0, model.Config.Layers)
             .Select(l => arena.Cut($"keys and values of block {l}", maxTokens, 3 * model.Config.Width))];
-        long kept = TensorArena.Measure(model.Device, arena => Keep(arena));
+        IndexTensor? Places(TensorArena arena)
+            => model.RotaryTable is null ? null : arena.CutIndices("positions", maxTokens);
+        long kept = TensorArena.Measure(model.Device, arena =>
+        {
+            Keep(arena);
+            Places(arena);
+        });
         long run = TensorArena.Measure(model.Device, arena => _ = new Suffixes(
             arena, model, _pass, Keep(arena), maxRows, maxSuffixTokens));
         _lasting = new TensorArena(model.Device, kept, "keys and values of a text");
         _kept = Keep(_lasting);
+        _places = Places(_lasting);
+        _places?.Upload([.. Enumerable.Range(0, maxTokens)]);
         try
         {
             _arena = new TensorArena(model.Device, run, "activations of suffixes");
@@ -70,6 +79,9 @@ public sealed class SuffixSession : IDisposable
                 values.AsSpan(t * C, C).CopyTo(rows.AsSpan(t * 3 * C + 2 * C));
             }
             _text[l].Upload(rows);
+            // Keys are recorded before their positions turn them.
+            if (_model.RotaryTable is { } table)
+                _model.Ops.Rotary(_text[l], _places!.Slice("positions", 0, T), table, _model.Config.Heads);
         }
         _suffixes = null;
     }
@@ -167,6 +179,8 @@ public sealed class SuffixSession : IDisposable
             for (int b = 0, end = 0; b < B; b++)
                 ends[b] = (end += T - starts[b]) - 1;
             _ends.Upload(ends);
+            _a.Positions.Upload([.. starts.ToArray().SelectMany(start => Enumerable.Range(start,
+                T - start))]);
             _a.Resid[layer].Upload(streams);
             _last.Run(new ResumePoint(layer, []));
             _head.Logits(_last.Hidden, _logits);

@@ -50,6 +50,10 @@ public readonly partial record struct Site(SiteKind Kind, int Layer = 0) : IComp
             return [named];
         // A server asks for globs again and again; the names of a model stay.
         (Site Site, string Name)[] all = s_named.GetValue(config, c => [.. All(c).Select(s => (s, s.Name))]);
+        if (SiteNames.TryParse(glob, config.Layers, out Site absent) && absent.Kind == SiteKind.ResidMid)
+            throw new UserException(
+                $"site {Quoted.Name(pattern)}: blocks of this model are parallel, so there is no "
+                + "stream between attention and the feed-forward block; hook_resid_pre is what both read");
         List<Site> found =
             [.. all.Where(s => FileSystemName.MatchesSimpleExpression(glob, s.Name, ignoreCase: false))
                 .Select(s => s.Site)];
@@ -85,9 +89,14 @@ public readonly partial record struct Site(SiteKind Kind, int Layer = 0) : IComp
     /// <inheritdoc/>
     public override string ToString() => Name;
 
-    // Where nothing learns positions, nothing embeds them.
-    static bool IsIn(SiteKind kind, ModelConfig config)
-        => kind != SiteKind.PosEmbed || config.Architecture.Has(Role.PositionEmbedding);
+    /// <summary>Whether a model has places of a kind: where nothing learns positions, nothing embeds them; a
+    /// parallel block has no stream between its two parts.</summary>
+    internal static bool IsIn(SiteKind kind, ModelConfig config) => kind switch
+    {
+        SiteKind.PosEmbed => config.Architecture.Has(Role.PositionEmbedding),
+        SiteKind.ResidMid => !config.ParallelResidual,
+        _ => true,
+    };
 
     // Embedding, then blocks with their places inside, then what follows the blocks.
     static (int, int, SiteKind) Order(Site s)

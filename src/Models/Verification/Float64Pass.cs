@@ -1,3 +1,4 @@
+using System.Numerics;
 using HeadTap.Runtime;
 
 namespace HeadTap.Models;
@@ -42,10 +43,13 @@ sealed class Float64Pass(
         double[] resid = At($"{name}.hook_resid_pre", [T, C], stream);
         double[] x = LayerNorm($"{name}.ln1", Of(Role.Norm1Weight, l), Of(Role.Norm1Bias, l), resid);
         double[] attended = Attention(name, l, x);
-        double[] mid = At($"{name}.hook_resid_mid", [T, C], Sum(resid, attended));
+        double[] mid = Sum(resid, attended);
+        if (!config.ParallelResidual)
+            site($"{name}.hook_resid_mid", [T, C], mid);
 
         int I = config.Inner;
-        x = LayerNorm($"{name}.ln2", Of(Role.Norm2Weight, l), Of(Role.Norm2Bias, l), mid);
+        x = LayerNorm($"{name}.ln2", Of(Role.Norm2Weight, l), Of(Role.Norm2Bias, l),
+            config.ParallelResidual ? resid : mid);
         double[] pre = At($"{name}.mlp.hook_pre", [T, I], Linear(x, Role.MlpInWeight, Role.MlpInBias, l));
         double[] post = At($"{name}.mlp.hook_post", [T, I],
             Array.ConvertAll(pre, u => Float64Decoder.Activate(config.Activation, u)));
@@ -64,7 +68,9 @@ sealed class Float64Pass(
         double[] scores = new double[H * T * T], pattern = new double[H * T * T], z = new double[T * C];
         double divisor = (config.ScaleAttention ? Math.Sqrt(D) : 1) * (config.ScaleAttentionByLayer ? l + 1
             : 1);
-        HostParallel.For(H * T, item => AttendFrom(item / T, item % T, q, k, v, divisor, scores, pattern, z));
+        (double[] turnedQ, double[] turnedK) = (Turned(q), Turned(k));
+        HostParallel.For(H * T, item => AttendFrom(item / T, item % T, turnedQ, turnedK, v, divisor, scores,
+            pattern, z));
         site($"{name}.attn.hook_attn_scores", [H, T, T], scores);
         site($"{name}.attn.hook_pattern", [H, T, T], pattern);
         site($"{name}.attn.hook_z", [T, H, D], z);
@@ -77,6 +83,25 @@ sealed class Float64Pass(
                 for (int c = 0; c < C; c++)
                     sum[t * C + c] += result[(t * H + h) * C + c] + (h == 0 ? bias[c] : 0);
         return At($"{name}.hook_attn_out", [T, C], sum);
+    }
+
+    // Rotary embedding: the pair (i, i + m/2) of each head as a complex number, times e^(i t base^(-2i/m)).
+    double[] Turned(double[] x)
+    {
+        int m = config.RotaryNumbers;
+        if (m == 0)
+            return x;
+        double[] y = [.. x];
+        for (int t = 0; t < T; t++)
+            for (int h = 0; h < H; h++)
+                for (int i = 0; i < m / 2; i++)
+                {
+                    int at = (t * H + h) * D + i;
+                    Complex turned = new Complex(x[at], x[at + m / 2])
+                        * Complex.FromPolarCoordinates(1, t * Math.Pow(config.RotaryBase, -2.0 * i / m));
+                    (y[at], y[at + m / 2]) = (turned.Real, turned.Imaginary);
+                }
+        return y;
     }
 
     // One query: its scores against keys 0 to t, their softmax, and the mixture of values.

@@ -44,7 +44,7 @@ static class CheckpointNames
             string name = Plain(entry.Name, prefix, architecture);
             if (parameters.TryFind(name, out ParameterSlice? slice))
             {
-                if (!found.TryAdd(slice, entry.Name))
+                if (!found.TryAdd(slice, entry.Name) && !IsSame(shards, found[slice], entry.Name))
                     doubled.Add(entry.Name);
             }
             else if (architecture.IsOtherHead(name))
@@ -69,7 +69,7 @@ static class CheckpointNames
         [
             .. missing.Length > 0 ? [$"missing {Quoted.Names(missing)}"] : Array.Empty<string>(),
             .. unexpected.Count > 0 ? [$"unexpected {Quoted.Names(unexpected)}"] : Array.Empty<string>(),
-            .. doubled.Count > 0 ? [$"twice, with and without {architecture.Prefix}: {Quoted.Names(doubled)}"]
+            .. doubled.Count > 0 ? [$"twice, under two names with different numbers: {Quoted.Names(doubled)}"]
                 : Array.Empty<string>(),
             .. Misfits(shards, mapped).Take(3),
         ];
@@ -93,6 +93,19 @@ static class CheckpointNames
                 ? [$"{Quoted.Path(dir)}: matrices are [outputs, inputs] as in nanoGPT, and are read as such"]
                 : Array.Empty<string>(),
         ]);
+    }
+
+    // A matrix that is saved under two names of its module must be one matrix.
+    static bool IsSame(SafetensorsShards shards, string a, string b)
+    {
+        SafetensorsEntry entry = shards.Find(a);
+        if (!entry.Dtype.IsFloat() || !shards.Find(b).Dtype.IsFloat()
+            || !entry.Shape.SequenceEqual(shards.Find(b).Shape))
+            return false;
+        float[] first = new float[entry.Length], second = new float[entry.Length];
+        shards.Read(a, first);
+        shards.Read(b, second);
+        return first.AsSpan().SequenceEqual(second);
     }
 
     // safetensors.torch.save_model keeps one of two names of a shared matrix, the first in the alphabet.

@@ -40,7 +40,8 @@ public class RotaryTests
     {
         using var arena = new TensorArena(TestDevice.Open("cpu512"), 4096);
         var ops = new Ops(arena.Device);
-        Tensor qkv = arena.Cut("qkv", 3, 3 * 8), odd = arena.Cut("table", 4, 3), wide = arena.Cut("wide", 4, 6);
+        Tensor qkv = arena.Cut("qkv", 3, 3 * 8), odd = arena.Cut("table", 4, 3), wide = arena.Cut("wide", 4,
+            6);
         IndexTensor positions = arena.CutIndices("positions", 3), few = arena.CutIndices("few", 2);
         Assert.That(() => ops.Rotary(qkv, positions, odd, 2),
             Throws.ArgumentException.With.Message.Contains("table [4, 3] must be of even width"));

@@ -15,13 +15,15 @@ public class DecoderBackwardTests
                 ScaleAttentionByLayer = true,
         },
         TestModel.Small with { Activation = Activation.Relu, ScaleAttention = false, Heads = 5, Inner = 33 },
+        TestModel.NeoX,
+        TestModel.NeoX with { ParallelResidual = false, RotaryNumbers = 2, RotaryBase = 30 },
     ];
 
     // Not the simulator, which takes half a minute: OpCaseTests runs every op on it, DecoderForwardTests a
     // pass.
     static IEnumerable<TestCaseData> Runs() =>
         from device in TestDevice.All
-        from config in (int[])[0, 1, 2]
+        from config in Enumerable.Range(0, Configs.Length)
         select new TestCaseData(device, config);
 
     [TestCaseSource(nameof(Runs))]
@@ -37,14 +39,15 @@ public class DecoderBackwardTests
         var (exact, plain) = (run.Oracle(test.Exact), run.Oracle(test.Plain));
         Assert.That(Math.Abs(run.Loss - exact.Loss), Is.LessThanOrEqualTo(1e-5));
         Agreement.PassAtMostTwiceFloat32(test.Model.Parameters.Slices.Select(slice => (slice.Name,
-            Numbers.PlusOne(exact.Parameters[slice.Name]), Numbers.PlusOne(plain.Parameters[slice.Name]),
+            Numbers.PlusOne(exact.Parameters[test.NameOf(slice)]),
+            Numbers.PlusOne(plain.Parameters[test.NameOf(slice)]),
             run.Gradients.Set[slice.Name].ToArray())));
     }
 
     [Test, Combinatorial]
     public void Every_site_gradient_is_as_exact_as_float32_allows(
         [ValueSource(typeof(TestDevice), nameof(TestDevice.Quick))] string device,
-        [Values(0, 1, 2)] int config)
+        [Values(0, 1, 2, 3, 4)] int config)
     {
         using var test = new TestModel(device, Configs[config]);
         int[] tokens = test.Tokens(1, 6);

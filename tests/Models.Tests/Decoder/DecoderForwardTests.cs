@@ -15,12 +15,14 @@ public class DecoderForwardTests
                 ScaleAttentionByLayer = true,
         },
         TestModel.Small with { Activation = Activation.Relu, ScaleAttention = false, Heads = 5, Inner = 33 },
+        TestModel.NeoX,
+        TestModel.NeoX with { ParallelResidual = false, RotaryNumbers = 2, RotaryBase = 30 },
     ];
 
     // The simulator takes half a minute for a pass, so it runs one configuration.
     static IEnumerable<TestCaseData> Runs() =>
         from device in TestDevice.Hosts.Concat(TestDevice.Ilgpu)
-        from config in device == "simulator" ? [1] : (int[])[0, 1, 2]
+        from config in device == "simulator" ? [1] : Enumerable.Range(0, Configs.Length)
         select new TestCaseData(device, config);
 
     [TestCaseSource(nameof(Runs))]

@@ -19,6 +19,8 @@ sealed class Gpt2ReferenceTests
         Small with { Activation = "relu", TiedHead = false, ScaleAttention = false },
         Small with { Activation = "gelu" },
         Small with { TiedHead = false, HeadBias = true, ScaleAttention = false },
+        Small with { LearnedPositions = false, RotaryNumbers = 2, ParallelResidual = true, TiedHead = false },
+        Small with { LearnedPositions = false, RotaryNumbers = 4, RotaryBase = 30 },
     ];
 
     [TestCaseSource(nameof(Variants))]

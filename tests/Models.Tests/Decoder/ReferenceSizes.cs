@@ -19,6 +19,11 @@ static class ReferenceSizes
             ScaleAttention = config.ScaleAttention,
             ScaleAttentionByLayer = config.ScaleAttentionByLayer,
             TiedHead = config.TiedHead,
+            HeadBias = config.HeadBias,
+            LearnedPositions = config.Architecture.Has(Role.PositionEmbedding),
+            RotaryNumbers = config.RotaryNumbers,
+            RotaryBase = config.RotaryBase,
+            ParallelResidual = config.ParallelResidual,
         };
 
     /// <summary>The parameters as one vector in checkpoint order.</summary>

@@ -9,9 +9,9 @@ public class ResumedPassTests
     [Test, Combinatorial]
     public void The_rest_of_a_pass_has_the_bits_of_the_whole(
         [ValueSource(typeof(TestDevice), nameof(TestDevice.Quick))] string device,
-        [Values(0, 1, 2)] int layer, [Values] bool behindAttention)
+        [Values(0, 1, 2)] int layer, [Values] bool behindAttention, [Values] bool neox)
     {
-        using var test = new TestModel(device, Three);
+        using var test = new TestModel(device, neox ? TestModel.NeoX with { Layers = 3 } : Three);
         var rows = new SequenceBatch([test.Tokens(1, 6), test.Tokens(2, 3)]);
         Site pre = new(SiteKind.ResidPre, layer), attention = new(SiteKind.AttnOut, layer),
             last = new(SiteKind.ResidPost, 2);

@@ -2,8 +2,11 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Models.Tests;
 
-/// <summary>Texts that come and go: on the host each has the bits that it has alone.</summary>
-public sealed class ContinuousBatchTests
+/// <summary>Texts that come and go: on the host each has the bits that it has alone. Also where positions
+/// turn
+/// queries and keys.</summary>
+[TestFixture(false), TestFixture(true)]
+public sealed class ContinuousBatchTests(bool neox)
 {
     const int V = 53, Context = 90;
 
@@ -14,7 +17,7 @@ public sealed class ContinuousBatchTests
     public void Make()
     {
         _device = ComputeDevice.OpenHost();
-        _model = Random(_device);
+        _model = Random(_device, neox);
     }
 
     [OneTimeTearDown]
@@ -93,14 +96,14 @@ public sealed class ContinuousBatchTests
                 Assert.That(Bits(found[b][s]), Is.EqualTo(Bits(alone[b].Steps[s])), $"text {b} step {s}");
     }
 
-    [TestCase(SiteKind.Z), TestCase(SiteKind.ResidMid), TestCase(SiteKind.MlpPost), TestCase(SiteKind.Logits)]
-    public void An_edit_of_one_text_is_that_edit_alone_and_changes_no_other(SiteKind kind)
+    [TestCase("blocks.1.attn.hook_z"), TestCase("blocks.1.hook_resid_*"), TestCase("blocks.1.mlp.hook_post"),
+     TestCase("logits")]
+    public void An_edit_of_one_text_is_that_edit_alone_and_changes_no_other(string site)
     {
         int[][] prompts = [Tokens(1, 12), Tokens(2, 12)];
         var edit = new Edit
         {
-            Site = new Site(kind, Site.InBlock(kind) ? 1 : 0).Name, Operation = EditOperation.Scale,
-                Alpha = 2.5f,
+            Site = site, Operation = EditOperation.Scale, Alpha = 2.5f,
             Positions = EditPositions.From(-4),
         };
         float[] plain = WholePass(prompts[1]), edited;
@@ -184,11 +187,15 @@ public sealed class ContinuousBatchTests
             => Assert.That(() => batch.Run(pieces), Throws.ArgumentException);
     }
 
-    static LanguageModel Random(ComputeDevice device)
+    static LanguageModel Random(ComputeDevice device, bool neox)
     {
-        var model = new LanguageModel(device, new ModelConfig
+        var sizes = new ModelConfig
         {
             VocabSize = V, ContextLength = Context, Width = 30, Layers = 3, Heads = 3, Inner = 44,
+        };
+        var model = new LanguageModel(device, !neox ? sizes : sizes with
+        {
+            Architecture = GptNeoX.Architecture, TiedHead = false, RotaryNumbers = 6, ParallelResidual = true,
         });
         model.Initialize(5, 0.4f);
         return model;

@@ -7,10 +7,11 @@ public class GenerationTests
 {
     const int New = 6;
 
-    [TestCaseSource(typeof(TestDevice), nameof(TestDevice.QuickWidths))]
-    public void Each_step_gives_the_logits_of_a_whole_pass_and_takes_the_largest(string device)
+    [Test, Combinatorial]
+    public void Each_step_gives_the_logits_of_a_whole_pass_and_takes_the_largest(
+        [ValueSource(typeof(TestDevice), nameof(TestDevice.QuickWidths))] string device, [Values] bool neox)
     {
-        using var run = new Generation(device);
+        using var run = new Generation(device, neox ? TestModel.NeoX : null);
         run.RequireAgreement();
     }
 
@@ -224,9 +225,9 @@ public class GenerationTests
             }
         }
 
-        public Generation(string device)
+        public Generation(string device, ModelConfig? config = null)
         {
-            Test = new TestModel(device);
+            Test = new TestModel(device, config);
             Prompts = [Test.Tokens(1, 4), Test.Tokens(2, 1), Test.Tokens(3, 3)];
         }
 

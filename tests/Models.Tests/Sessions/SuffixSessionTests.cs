@@ -7,9 +7,9 @@ public class SuffixSessionTests
     /// <summary>The oracle: a whole pass with the stream into the block edited from there on.</summary>
     [Test, Combinatorial]
     public void A_suffix_has_the_bits_of_a_whole_pass([Values(0, 1, 2)] int layer,
-        [Values("cpu128", "cpu512")] string device)
+        [Values("cpu128", "cpu512")] string device, [Values] bool neox)
     {
-        using var test = new TestModel(device, s_config);
+        using var test = new TestModel(device, neox ? TestModel.NeoX with { Layers = 3 } : s_config);
         int[] text = test.Tokens(1, 7);
         int C = s_config.Width, V = s_config.VocabSize, T = text.Length;
         using var whole = new ModelSession(test.Model, new SessionOptions

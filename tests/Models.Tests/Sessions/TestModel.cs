@@ -7,34 +7,33 @@ namespace HeadTap.Models.Tests;
 /// <summary>A small random model on a device, and the oracle's view of it.</summary>
 sealed class TestModel : IDisposable
 {
+    readonly ParameterLayout _names;
+
     /// <summary>No size divides another by accident, but for width and heads.</summary>
     public static readonly ModelConfig Small =
         new() { VocabSize = 37, ContextLength = 12, Width = 20, Layers = 2, Heads = 4, Inner = 28 };
 
+    /// <summary>The same as GPT-NeoX: heads of 5 of which 4 numbers turn, parallel blocks.</summary>
+    public static readonly ModelConfig NeoX = Small with
+    {
+        Architecture = GptNeoX.Architecture, TiedHead = false, Activation = Activation.GeluExact,
+        RotaryNumbers = 4, ParallelResidual = true,
+    };
+
     public TestModel(string device, ModelConfig? config = null, ulong seed = 7)
     {
         ModelConfig c = config ?? Small;
-        Sizes = new Gpt2Sizes(c.VocabSize, c.ContextLength, c.Width, c.Layers, c.Heads, c.Inner)
-        {
-            Activation = c.Activation switch
-            {
-                Activation.GeluTanh => "gelu_new",
-                Activation.GeluExact => "gelu",
-                _ => "relu",
-            },
-            Epsilon = c.LayerNormEpsilon,
-            ScaleAttention = c.ScaleAttention,
-            ScaleAttentionByLayer = c.ScaleAttentionByLayer,
-            TiedHead = c.TiedHead,
-            HeadBias = c.HeadBias,
-        };
+        Sizes = ReferenceSizes.Of(c);
         Plain = Gpt2Reference.RandomParameters(Sizes, seed, 4);
         Exact = Gpt2Reference.Convert<double>(Plain);
         Model = new LanguageModel(TestDevice.Open(device), c);
-        var names = new ParameterLayout(c with { Architecture = Gpt2.Architecture }); // the oracle's
+        _names = new ParameterLayout(c with { Architecture = Gpt2.Architecture });
         foreach (ParameterSlice slice in Model.Parameters.Slices)
-            Model.Set[slice.Name].Upload(Plain[names[slice.Role, slice.Layer].Name]);
+            Model.Set[slice.Name].Upload(Plain[NameOf(slice)]);
     }
+
+    /// <summary>What the oracle calls a parameter.</summary>
+    public string NameOf(ParameterSlice slice) => _names[slice.Role, slice.Layer].Name;
 
     public LanguageModel Model { get; }
 

@@ -8,10 +8,12 @@ namespace HeadTap.OpCases;
 /// <summary>Queries and keys turned by their positions.</summary>
 public sealed class RotaryCase : OpCase<RotaryReference>
 {
-    // Heads of 80 with 20 turning numbers are Pythia 2.8B's: ten pairs, below and above a vector. One number pair;
+    // Heads of 80 with 20 turning numbers are Pythia 2.8B's: ten pairs, below and above a vector. One number
+    // pair;
     // all of a head; more rows than one of the host's items.
     internal static IReadOnlyList<RotaryReference> Edges { get; } =
-        [new(1, 1, 2, 2, 1), new(5, 3, 6, 4, 11), new(7, 2, 80, 20, 40), new(6, 2, 33, 32, 9), new(0, 1, 4, 2, 3)];
+        [new(1, 1, 2, 2, 1), new(5, 3, 6, 4, 11), new(7, 2, 80, 20, 40), new(6, 2, 33, 32, 9), new(0, 1, 4, 2,
+            3)];
 
     public override string Room => "Attention";
 

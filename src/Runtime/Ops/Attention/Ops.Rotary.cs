@@ -10,7 +10,8 @@ public sealed unsafe partial class Ops
     Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, int, int, int, float>? _rotate;
 
     /// <summary>
-    /// Rotates q and k of every row by its position, in place (rotary position embedding, Su et al. 2021, arXiv
+    /// Rotates q and k of every row by its position, in place (rotary position embedding, Su et al. 2021,
+    /// arXiv
     /// 2104.09864); v stays. The first m numbers of a head turn in the pairs (i, i + m/2), where m is the
     /// table's width.
     /// </summary>
@@ -37,12 +38,14 @@ public sealed unsafe partial class Ops
         [CallerMemberName] string op = "")
     {
         int D = HeadSize(qkv, qkv.Rows, 1, H, op), m = table.Columns;
-        Require(positions.Length == qkv.Rows, $"{positions} must hold one position for each row of {qkv}.", op);
+        Require(positions.Length == qkv.Rows, $"{positions} must hold one position for each row of {qkv}.",
+            op);
         Require(m % 2 == 0 && m <= D, $"{table} must be of even width, and no wider than a head of {D}.", op);
         if (!CountOp(qkv.Length))
             return;
         if (Host)
-            RotaryHost.Rotate(qkv.Pointer, positions.Pointer, table.Pointer, qkv.Rows, table.Rows, H, D, m, sign);
+            RotaryHost.Rotate(qkv.Pointer, positions.Pointer, table.Pointer, qkv.Rows, table.Rows, H, D, m,
+                sign);
         else
             (_rotate ??= Gpu.LoadStreamKernel<ArrayView<float>, ArrayView<int>, ArrayView<float>,
                 int, int, int, float>(RotaryKernels.Rotate))(Elements((long)qkv.Rows * H * m),
