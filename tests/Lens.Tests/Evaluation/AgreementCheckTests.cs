@@ -77,6 +77,28 @@ public sealed class AgreementCheckTests
         }
     }
 
+    [Test]
+    public void Each_of_two_lenses_has_the_agreement_that_it_has_alone()
+    {
+        using var test = new TestModel("cpu512");
+        using var folder = new TemporaryFolder();
+        LanguageModel model = test.Model;
+        (string By, LensSource Source)[] lenses =
+        [
+            ("thin", LensEvaluationTests.Source(model, folder, LensKind.Thin)),
+            ("logit", LensSource.Find(LensSource.Logit, model.Config, "")),
+        ];
+        var options = new AblationOptions { Prompts = 3, Seed = 5 };
+        IReadOnlyList<FavourAgreement> both = AgreementCheck.Run(model, lenses, [0, 1], Rows, options);
+        for (int i = 0; i < 2; i++)
+        {
+            FavourAgreement alone = AgreementCheck.Run(model, [lenses[i]], [0, 1], Rows, options)[0];
+            Assert.That((both[i].By, both[i].Rank, both[i].Change),
+                Is.EqualTo((lenses[i].By, alone.Rank, alone.Change)));
+        }
+        Assert.That(both[0].Rank, Is.Not.EqualTo(both[1].Rank), "a positive control");
+    }
+
     // Lenses that read other streams share one pass of the prompts.
     [Test]
     public void Lenses_read_together_say_what_each_says_alone()
