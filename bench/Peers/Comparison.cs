@@ -47,6 +47,11 @@ static class Comparison
             JacobianComparison.Run(device, repeats);
             return 0;
         }
+        if (work == "decode")
+        {
+            DecodeComparison.Run(device, repeats, only);
+            return 0;
+        }
         if (work == "sweep")
         {
             SweepComparison.Run(device, repeats);

@@ -104,11 +104,11 @@ sealed class TorchGpt2
         return scores.masked_fill(causal.logical_not(), float.MinValue).softmax(-1).matmul(v);
     }
 
-    Tensor Norm(Tensor x, string name)
+    internal Tensor Norm(Tensor x, string name)
         => F.layer_norm(x, [_config.Width], _p[$"{name}.weight"], _p[$"{name}.bias"],
             _config.LayerNormEpsilon);
 
-    Tensor Linear(Tensor x, string name)
+    internal Tensor Linear(Tensor x, string name)
     {
         Tensor w = _p[$"{name}.weight"];
         return addmm(_p[$"{name}.bias"], x.reshape(-1, x.shape[^1]), w, 1, 1).reshape(x.shape[0],
