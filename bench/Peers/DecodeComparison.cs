@@ -7,7 +7,8 @@ using TorchSharp;
 namespace HeadTap.Peers;
 
 /// <summary>
-/// Tokens one after the other over a key/value cache: ours, PyTorch's and llama.cpp's in turns, and the share of the
+/// Tokens one after the other over a key/value cache: ours, PyTorch's and llama.cpp's in turns, and the share
+/// of the
 /// speed at which this machine reads the weights once a step, measured between them.
 /// </summary>
 static class DecodeComparison
@@ -23,9 +24,11 @@ static class DecodeComparison
         var peer = new TorchGpt2(model);
         LlamaPeer? llama = LlamaPeer.Find(model);
         if (llama is null)
-            Console.WriteLine($"llama.cpp: not here; npm install --prefix {LlamaPeer.Folder} --ignore-scripts "
+            Console.WriteLine(
+                $"llama.cpp: not here; npm install --prefix {LlamaPeer.Folder} --ignore-scripts "
                 + "node-llama-cpp@3.22.1");
-        Console.WriteLine($"{"rows",4} {"after",6} {"HeadTap tok/s",14} {"PyTorch",9} {"ratio",6} {"llama.cpp",10} "
+        Console.WriteLine(
+            $"{"rows",4} {"after",6} {"HeadTap tok/s",14} {"PyTorch",9} {"ratio",6} {"llama.cpp",10} "
             + $"{"ratio",6} {"GB/s read",10} {"share",6} {"all z",6} {"edits",6}  spread of the first ratio");
         for (int s = 0; s < Shapes.Length; s++)
             if (only < 0 || only == s)
@@ -33,7 +36,8 @@ static class DecodeComparison
         llama?.Dispose();
     }
 
-    static void Shape(LanguageModel model, TorchGpt2 weights, LlamaPeer? llama, int B, int prompt, int repeats)
+    static void Shape(LanguageModel model, TorchGpt2 weights, LlamaPeer? llama, int B, int prompt,
+        int repeats)
     {
         var random = new SeededRandom(3);
         int[][] rows = [.. Enumerable.Range(0, B).Select(_ => (int[])[.. Enumerable.Range(0, prompt)
@@ -41,7 +45,8 @@ static class DecodeComparison
         using var peer = new TorchDecoder(weights, model.Config, B, prompt + New);
         Agree(model, peer, rows);
         Site[] z = [.. Site.MatchAll(["blocks.*.attn.hook_z"], model.Config)];
-        var edit = new Edit { Site = "blocks.*.hook_resid_post", Operation = EditOperation.Scale, Alpha = 1.5f };
+        var edit = new Edit { Site = "blocks.*.hook_resid_post", Operation = EditOperation.Scale,
+            Alpha = 1.5f };
         var (mine, torchs, llamas, reads) =
             (new List<double>(), new List<double>(), new List<double>(), new List<double>());
         var (taps, edits) = (new List<double>(), new List<double>());
@@ -64,7 +69,8 @@ static class DecodeComparison
             edits.Add(edited / ours);
         }
         // Position embeddings are looked up; the token embedding is read once, as the head.
-        double bytes = 4.0 * (model.Parameters.TotalLength - (long)model.Config.ContextLength * model.Config.Width
+        double bytes = 4.0 * (model.Parameters.TotalLength - (
+            long)model.Config.ContextLength * model.Config.Width
             + 2.0 * B * (prompt + New / 2) * model.Config.Width * model.Config.Layers);
         double[] ratios = [.. mine.Zip(torchs, (a, b) => a / b).Order()];
         double share = Median([.. mine.Zip(reads, (tokens, read) => bytes * tokens / B / read)]);

@@ -4,7 +4,8 @@ using HeadTap.Models;
 
 namespace HeadTap.Peers;
 
-/// <summary>llama.cpp with the same weights in f32, through node and npm's node-llama-cpp, in a process of its
+/// <summary>llama.cpp with the same weights in f32, through node and npm's node-llama-cpp, in a process of
+/// its
 /// own.</summary>
 sealed class LlamaPeer : IDisposable
 {

@@ -3,7 +3,8 @@ using System.Numerics.Tensors;
 
 namespace HeadTap.Peers;
 
-/// <summary>How fast this machine reads memory now: all threads sum parts of an array that no cache holds.</summary>
+/// <summary>How fast this machine reads memory now: all threads sum parts of an array that no cache
+/// holds.</summary>
 static class ReadBandwidth
 {
     const int Floats = 1 << 27; // 512 MB, as GPT-2's weights

@@ -6,7 +6,8 @@ using static TorchSharp.torch.nn;
 namespace HeadTap.Peers;
 
 /// <summary>
-/// GPT-2 in PyTorch over a key/value cache that is allocated once: a step writes its keys and values in place and
+/// GPT-2 in PyTorch over a key/value cache that is allocated once: a step writes its keys and values in place
+/// and
 /// attends to a view, without a mask.
 /// </summary>
 sealed class TorchDecoder : IDisposable
@@ -35,7 +36,8 @@ sealed class TorchDecoder : IDisposable
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
         long T = ids.shape[1];
-        Tensor x = _weights["wte.weight"].index_select(0, ids.flatten()).reshape(ids.shape[0], T, _config.Width)
+        Tensor x = _weights["wte.weight"].index_select(0, ids.flatten()).reshape(ids.shape[0], T,
+            _config.Width)
             + _weights["wpe.weight"].narrow(0, _length, T);
         for (int l = 0; l < _config.Layers; l++)
         {

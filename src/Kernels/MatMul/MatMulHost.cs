@@ -2,7 +2,8 @@
 //
 // y is cut into blocks of rows by chunks of columns, an item each. An item packs the weight's part into
 // panels two vectors wide by 256 terms, one at a time, and runs its rows of x over each (MatMulBlocks,
-// MatMulPack, MatMulTile). One row alone reads the weight in place (MatMulRow).
+// MatMulPack, MatMulTile). A few rows read the weight
+// in place, from one end to the other (MatMulFewRows, MatMulFewRowsTransposed).
 //
 // What comes after a sum (residual, nonlinearity) is done item by item, while its part of y is in cache.
 //
@@ -100,10 +101,14 @@ public static unsafe class MatMulHost
         float* x, float* weight, float* bias, float* y, in MatMulShape shape, TFinish finish)
         where TFinish : struct, IHostBody
     {
-        if (MatMulRow.Fits(shape))
+        if (MatMulFewRows.Fits(shape) || MatMulFewRowsTransposed.Fits(shape))
         {
-            new MatMulRow(x, weight, bias, y, shape).RunAll();
-            HostSimd.Ranges(shape.N, HostMap.Grain, finish);
+            if (MatMulFewRows.Fits(shape))
+                new MatMulFewRows(x, weight, bias, y, shape).RunAll();
+            else
+                new MatMulFewRowsTransposed(x, weight, bias, y, shape).RunAll();
+            if (typeof(TFinish) != typeof(Unfinished))
+                HostSimd.Ranges(shape.M * shape.YRow, HostMap.Grain, finish);
             return;
         }
         var product = new MatMulBlocks<TFinish>(x, weight, bias, y, shape, finish);
