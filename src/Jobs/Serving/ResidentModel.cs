@@ -8,7 +8,7 @@ namespace HeadTap.Jobs;
 public sealed class ResidentModel : IDisposable
 {
     readonly ComputeDevice _device;
-    readonly Dictionary<string, LensSource> _lenses = new(StringComparer.Ordinal);
+    readonly OrderedDictionary<string, LensSource> _lenses = new(StringComparer.Ordinal);
 
     ResidentModel(string name, string folder, ComputeDevice device, LanguageModel model)
     {
@@ -51,8 +51,9 @@ public sealed class ResidentModel : IDisposable
     /// <summary>Arithmetic of matrix products.</summary>
     public string Precision => _device.Precision.ManifestName();
 
-    /// <summary>Names of the lenses that requests may read through; the logit lens is always there.</summary>
-    public IReadOnlyCollection<string> LensNames => _lenses.Keys;
+    /// <summary>The lenses that requests may read through; the logit lens is always there, as the
+    /// first.</summary>
+    public IReadOnlyList<LensFact> LensFacts => [.. _lenses.Select(l => LensFact.Of(l.Key, l.Value))];
 
     /// <summary>The lenses by name.</summary>
     internal IReadOnlyDictionary<string, LensSource> Lenses => _lenses;
