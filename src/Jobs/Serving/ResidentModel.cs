@@ -8,6 +8,7 @@ namespace HeadTap.Jobs;
 public sealed class ResidentModel : IDisposable
 {
     readonly ComputeDevice _device;
+    readonly Lazy<int> _longestToken;
     readonly OrderedDictionary<string, LensSource> _lenses = new(StringComparer.Ordinal);
 
     ResidentModel(string name, string folder, ComputeDevice device, LanguageModel model)
@@ -17,6 +18,7 @@ public sealed class ResidentModel : IDisposable
         Tokenizer = ByteBpeTokenizer.ExistsIn(folder) ? ByteBpeTokenizer.Load(folder) : null;
         var begin = BeginOfText.Of(folder, model.Config, Tokenizer);
         _lenses[LensSource.Logit] = LensSource.Find(LensSource.Logit, model.Config, Hash);
+        _longestToken = new Lazy<int>(() => ReplySize.LongestToken(Tokenizer));
         (Begin, ExpectsBegin) = (begin.Token, begin is { IsExpected: true, Token: not null });
     }
 
@@ -57,6 +59,9 @@ public sealed class ResidentModel : IDisposable
 
     /// <summary>The lenses by name.</summary>
     internal IReadOnlyDictionary<string, LensSource> Lenses => _lenses;
+
+    /// <summary><see cref="ReplySize.LongestToken"/>.</summary>
+    internal int LongestToken => _longestToken.Value;
 
     /// <summary>Adds a lens of this model.</summary>
     /// <param name="name">What requests call it.</param>
