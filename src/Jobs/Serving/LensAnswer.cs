@@ -51,29 +51,19 @@ public sealed record LensAnswer(
         foreach (LensWords at in words)
         {
             json.WriteStartObject();
-            json.WritePropertyName("favour"u8);
-            WriteNumber(json, at.CenteredLogit);
+            json.WriteNumber("favour"u8, at.CenteredLogit);
             json.WriteStartArray("top"u8);
             foreach (LensToken token in at.Top)
             {
                 json.WriteStartObject();
                 json.WriteNumber("id"u8, token.Id);
                 json.WriteString("token"u8, tokenizer?.TokenText(token.Id));
-                json.WritePropertyName("logit"u8);
-                WriteNumber(json, token.Logit);
+                json.WriteNumber("logit"u8, token.Logit);
                 json.WriteEndObject();
             }
             json.WriteEndArray();
             json.WriteEndObject();
         }
         json.WriteEndArray();
-    }
-
-    static void WriteNumber(Utf8JsonWriter json, float value)
-    {
-        if (float.IsFinite(value))
-            json.WriteNumberValue(value);
-        else
-            json.WriteNullValue();
     }
 }

@@ -77,7 +77,11 @@ sealed class CellStore(string folder, string hash, int count)
         string text = body.ToString();
         text = $"{Head(cell, hash, device, rows.Count, Encoding.UTF8.GetBytes(text))}\n{text}";
         if (!AtomicFile.WriteTextOnce(ResultFile(cell), text) && !Has(cell))
-            AtomicFile.WriteText(ResultFile(cell), text);
+        {
+            // Two processes may both do this where locks do not reach; both write the same bytes.
+            RemoveResult(cell);
+            AtomicFile.WriteTextOnce(ResultFile(cell), text);
+        }
         RemoveFailure(cell);
     }
 
@@ -197,6 +201,19 @@ sealed class CellStore(string folder, string hash, int count)
         catch (UserException) when (!File.Exists(FailedFile(cell)))
         {
             return null; // the cell was done meanwhile
+        }
+    }
+
+    void RemoveResult(int cell)
+    {
+        try
+        {
+            File.Delete(ResultFile(cell));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new UserException($"{Quoted.Path(ResultFile(cell))}: is damaged and cannot be removed "
+                + $"({Quoted.Line(e.Message)}). Check its permissions.", e);
         }
     }
 
