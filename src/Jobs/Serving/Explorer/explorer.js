@@ -204,9 +204,8 @@ function drawTokens() {
 }
 
 // What a lens reads at a place, as a line of words with their logits and the favour.
-const finite = (x, n) => x === null ? 'no number' : signed(x, n);
-const inLens = place => place ? place.top.map(([id, logit]) => `${name(id)} ${finite(logit)}`).join(', ')
-  + `; favour ${finite(place.favour)}` : 'the lens does not have this layer';
+const inLens = place => place ? place.top.map(([id, logit]) => `${name(id)} ${signed(logit)}`).join(', ')
+  + `; favour ${signed(place.favour)}` : 'the lens does not have this layer';
 
 function drawWrites() {
   const place = find('writes');
@@ -226,8 +225,8 @@ function drawWrites() {
         const at = h < 0 ? one.layers[l] : one.heads[l][h], td = make('td', at ? name(at.top[0][0]) : '', tr);
         td.title = (h < 0 ? `layer ${l}, ${lens.layers_are}: ` : `head ${l}.${h}: `) + inLens(at);
         if (at) {
-          make('small', finite(at.favour, 1), td);
-          td.style.background = shade(at.favour ?? 0, most);
+          make('small', signed(at.favour, 1), td);
+          td.style.background = shade(at.favour, most);
         }
         if (l === state.l && h === (heads ? state.h : -1)) td.className = 'on';
         td.onclick = () => set({ l, ...h >= 0 && { h }, avg: '' });
