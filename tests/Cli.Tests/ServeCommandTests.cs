@@ -103,10 +103,21 @@ public sealed class ServeCommandTests
         JsonNode models = (await client.GetFromJsonAsync<JsonNode>("/v1/models"))!;
         Assert.That((string)models["data"]![0]!["headtap"]!["weights_sha256"]!,
             Is.EqualTo("09bea811c6422ba2f31047387dca021c7a4dd5b810236bfbc7d615587eafdc8d"));
+        using HttpResponseMessage reply = await client.PostAsJsonAsync(
+            "/v1/headtap/run", new { model = "atlas", inputs = new[] { new { ids = new[] { 5, 6 } } } });
+        string file = folder.Write("reply.json", await reply.Content.ReadAsStringAsync());
         await stop.CancelAsync();
         Headtap done = await run;
         Assert.That(done.Code, Is.Zero, done.Error);
+        Assert.That(done.Error, Does.Contain("stopping: 0 requests run\nstopped: waited for 0 requests\n"));
         Assert.That(done.Out,
             Is.EqualTo($"headtap serves at {client.BaseAddress!.ToString().TrimEnd('/')}\n"));
+
+        // What it answered is made again without it; a record alone compares nothing, and says so.
+        Assert.That(Headtap.Done("replay", file, "--model", Atlas).Out, Does.StartWith("the same bytes; "));
+        string record = folder.Write("record.json",
+            JsonNode.Parse(File.ReadAllText(file))!["replay"]!.ToJsonString());
+        Assert.That(Headtap.Done("replay", record, "--model", Atlas).Out,
+            Does.StartWith("made again; nothing was compared, for the file has the record alone; request "));
     }
 }

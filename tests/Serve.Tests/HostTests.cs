@@ -267,9 +267,21 @@ public sealed class HostTests
         Assert.That(async () => await server.Connect(),
             Throws.InstanceOf<System.Net.Sockets.SocketException>());
         Assert.That(stop.IsCompleted, Is.False);
+        Assert.That(server.Log.Single(), Is.EqualTo("stopping: 1 request runs and may take 20 s to end"));
         release.SetResult();
         await RunningServer.Json(await running);
         await stop;
+        Assert.That(server.Log.Last(), Is.EqualTo("stopped: waited for 1 request"));
+    }
+
+    [Test]
+    public async Task A_server_at_rest_says_that_it_stops_too()
+    {
+        await using RunningServer server = await RunningServer.Start();
+        await server.Server.Stop(TimeSpan.FromSeconds(20));
+        await server.Server.Stop(TimeSpan.FromSeconds(20));
+        Assert.That(server.Log,
+            Is.EqualTo((string[])["stopping: 0 requests run", "stopped: waited for 0 requests"]));
     }
 
     [Test]
@@ -282,5 +294,7 @@ public sealed class HostTests
         await server.Server.Stop(TimeSpan.FromSeconds(0.3));
         Assert.That(echo.Aborted, Is.EqualTo(1));
         await RunningServer.Error(await running, 503);
+        Assert.That(server.Log, Is.EqualTo((string[])["stopping: 1 request runs and may take 0.3 s to end",
+            "stopped: waited for 1 request, of which 1 was cancelled"]));
     }
 }

@@ -9,7 +9,8 @@ static class ReplayCommand
     {
         var file = new Argument<string>("file")
         {
-            Description = "a reply of /v1/headtap/run, or its replay record", HelpName = "FILE.json",
+            Description = "a reply of /v1/headtap/run, JSON or safetensors, or its replay record",
+            HelpName = "FILE",
         };
         Option<string> model = PromptOptions.ModelOption(required: true);
         Option<string?> files = new PathOption<string?>("--files", PathUse.Reads)
@@ -19,11 +20,11 @@ static class ReplayCommand
         Option<string?> lens = new PathOption<string?>("--lens", PathUse.Reads)
         {
             Description = "the lens that the request reads through, where that is not the logit lens",
-            HelpName = "DIR",
+            HelpName = "[NAME=]DIR", PathIn = text => ReplayJob.SplitLens(text).Folder,
         };
         Option<string?> output = new PathOption<string?>("--out", PathUse.WritesFile)
         {
-            Description = "a file for the reply", HelpName = "F.json",
+            Description = "a file for the reply", HelpName = "F",
         };
         var command = new Command("replay", "Make a server's reply again, and compare it byte for byte")
         {
@@ -48,7 +49,8 @@ static class ReplayCommand
             {
                 true => $"the same bytes; request {result.RequestSha256}",
                 false => $"differs {result.Difference}; request {result.RequestSha256}",
-                null => $"done; the file has no reply to compare; request {result.RequestSha256}",
+                null => "made again; nothing was compared, for the file has the record alone; request "
+                    + result.RequestSha256,
             });
         return result.SameBytes == false ? ExitCode.Defect : ExitCode.Done;
     }

@@ -62,6 +62,9 @@ public sealed record AccessAnswer(AccessCall Call, IReadOnlyList<AccessResult> R
             : $"{ticket.Tenant}\n{row.Length}\n{i}\n{call.Canonical["edits"]}",
     };
 
+    /// <summary>Where the record is in the metadata of a file of tensors.</summary>
+    internal const string ReplayKey = "replay";
+
     /// <summary>The record by which the answer can be made again.</summary>
     public JsonObject Replay() => new()
     {
@@ -77,7 +80,9 @@ public sealed record AccessAnswer(AccessCall Call, IReadOnlyList<AccessResult> R
     public static string CodeVersion { get; } = new Manifest { Command = "serve" }.CodeVersion;
 
     /// <summary>The JSON of the answer.</summary>
-    public byte[] ToJson()
+    public byte[] ToJson() => ToJson(Call.Request.Base64);
+
+    internal byte[] ToJson(bool base64)
     {
         using var stream = new MemoryStream();
         using (var json = new Utf8JsonWriter(stream))
@@ -86,7 +91,7 @@ public sealed record AccessAnswer(AccessCall Call, IReadOnlyList<AccessResult> R
             json.WriteString("model"u8, Call.Request.Model);
             json.WriteStartArray("results"u8);
             foreach (AccessResult result in Results)
-                result.Write(json, Call.Model.Tokenizer, Call.Request.Base64);
+                result.Write(json, Call.Model.Tokenizer, base64);
             json.WriteEndArray();
             json.WritePropertyName("replay"u8);
             Replay().WriteTo(json);
@@ -102,7 +107,7 @@ public sealed record AccessAnswer(AccessCall Call, IReadOnlyList<AccessResult> R
     public void Save(string path)
     {
         var writer = new SafetensorsWriter();
-        writer.Metadata["replay"] = Replay().ToJsonString();
+        writer.Metadata[ReplayKey] = Replay().ToJsonString();
         for (int i = 0; i < Results.Count; i++)
             foreach ((string name, AccessTensor tensor) in Results[i].Tensors())
                 writer.Add($"{i}.{name}", tensor.Shape, tensor.Values);

@@ -9,9 +9,10 @@ namespace HeadTap.Jobs;
 /// <param name="TokenLayers">Tokens times layers, the unit of quotas; a gradient counts three more
 /// times.</param>
 /// <param name="Flop">Multiplications and additions of matrix products, without attention's.</param>
-/// <param name="ReplyBytes">Bytes of the numbers of the reply.</param>
+/// <param name="NumberBytes">Bytes of the numbers of the reply as float32; <see cref="ReplySize"/> has those
+/// of the reply.</param>
 /// <param name="PeakBytes">Bytes that the pass takes on the device.</param>
-public sealed record AccessCost(int Tokens, double TokenLayers, double Flop, long ReplyBytes, long PeakBytes)
+public sealed record AccessCost(int Tokens, double TokenLayers, double Flop, long NumberBytes, long PeakBytes)
 {
     /// <summary>Plans a request.</summary>
     public static AccessCost Of(AccessCall call)
@@ -50,20 +51,26 @@ public sealed record AccessCost(int Tokens, double TokenLayers, double Flop, lon
             throw new BadRequestException($"the pass needs {MemoryPlan.Text(PeakBytes)}, and the device has "
                 + $"{MemoryPlan.Text(freeBytes)} left; give fewer or shorter inputs, or read fewer sites",
                 "inputs", "does_not_fit");
-        if (ReplyBytes > mostReplyBytes)
+        if (NumberBytes > mostReplyBytes)
             throw new BadRequestException(
-                $"the reply would have {MemoryPlan.Text(ReplyBytes)} of numbers, and "
+                $"the reply would have {MemoryPlan.Text(NumberBytes)} of numbers, and "
                 + $"this server gives {MemoryPlan.Text(mostReplyBytes)}; read fewer sites, heads or "
                 + "positions, or reduce them", "reads", "reply_too_large");
     }
 
     /// <summary>The reply of a dry run.</summary>
     /// <param name="waiting">Requests that wait.</param>
-    public JsonObject ToJson(int waiting) => new()
+    /// <param name="reply">The reply that the request would have.</param>
+    public JsonObject ToJson(int waiting, ReplySize reply)
     {
-        ["dry_run"] = true, ["tokens"] = Tokens, ["token_layers"] = TokenLayers, ["flop"] = Flop,
-        ["reply_bytes"] = ReplyBytes, ["peak_bytes"] = PeakBytes, ["queue"] = waiting,
-    };
+        ArgumentNullException.ThrowIfNull(reply);
+        return new JsonObject
+        {
+            ["dry_run"] = true, ["tokens"] = Tokens, ["token_layers"] = TokenLayers, ["flop"] = Flop,
+            ["number_bytes"] = NumberBytes, ["reply_bytes"] = reply.Bytes, ["reply_form"] = reply.Form,
+            ["peak_bytes"] = PeakBytes, ["queue"] = waiting,
+        };
+    }
 
     static long FloatsOf(SiteRead read, Site site, ModelConfig config, int length)
     {

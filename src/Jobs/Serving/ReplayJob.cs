@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
 using HeadTap.Models;
@@ -8,7 +9,8 @@ namespace HeadTap.Jobs;
 /// <summary>Options of <see cref="ReplayJob"/>.</summary>
 public sealed record ReplayOptions
 {
-    /// <summary>A reply of <c>/v1/headtap/run</c>, or its replay record alone.</summary>
+    /// <summary>A reply of <c>/v1/headtap/run</c>, JSON or a file of tensors, or its replay record
+    /// alone.</summary>
     public required string File { get; init; }
 
     /// <summary>Folder of the model.</summary>
@@ -17,18 +19,18 @@ public sealed record ReplayOptions
     /// <summary>Folder with the files that edits name, each under its id; null for none.</summary>
     public string? Files { get; init; }
 
-    /// <summary>Folder of the lens that the request reads through; null for the logit lens, or
-    /// none.</summary>
+    /// <summary>The lens that the request reads through, as for the server: its folder, or <c>NAME=DIR</c>
+    /// or <c>MODEL:NAME=DIR</c> with the names of the request; null for the logit lens, or none.</summary>
     public string? Lens { get; init; }
 
-    /// <summary>File for the reply; null for none.</summary>
+    /// <summary>File for the reply, in the form of the one that is read; null for none.</summary>
     public string? Out { get; init; }
 }
 
 /// <summary>A request made again without a server.</summary>
 /// <param name="RequestSha256">Name of the canonical request.</param>
-/// <param name="SameBytes">Whether the reply has the bytes of the one in the file; null if the file has only
-/// the record.</param>
+/// <param name="SameBytes">Whether the reply has the bytes of the one in the file, or its tensors those of
+/// the file's; null if the file has only the record, so that nothing was compared.</param>
 /// <param name="Difference">Where they differ first; null if they do not.</param>
 public sealed record ReplayResult(string RequestSha256, bool? SameBytes, string? Difference);
 
@@ -48,7 +50,11 @@ public static class ReplayJob
         if (options.Out is not null)
             OutputFile.Require(options.Out);
         byte[] bytes = ReadBytes(options.File);
-        using JsonDocument document = Parse(options.File, bytes);
+        // JSON has no byte 0, and the length of a safetensors header has some.
+        using SafetensorsReader? tensors = bytes.AsSpan(0, Math.Min(8, bytes.Length)).Contains((byte)0)
+            ? SafetensorsReader.Open(options.File) : null;
+        using JsonDocument document = Parse(options.File, tensors is null ? bytes : RecordIn(options.File,
+            tensors));
         (JsonElement record, bool isReply) = RecordOf(options.File, document.RootElement);
         string hash = ModelFolder.Hash(options.Model), made = Text(options.File, record, "weights_sha256");
         if (hash != made)
@@ -57,12 +63,22 @@ public static class ReplayJob
                 + $"record was made with {Quoted.Line(made)}; expected the same model");
         AccessAnswer answer = Answer(options, record, context);
         RemarkOn(options.File, record, answer, context);
-        byte[] reply = answer.ToJson();
-        if (options.Out is not null)
-            AtomicFile.WriteText(options.Out, Encoding.UTF8.GetString(reply));
-        if (!isReply)
-            return new ReplayResult(answer.Call.Hash, null, null);
-        string? difference = DifferenceOf(bytes, reply);
+        string? difference;
+        if (tensors is not null)
+        {
+            difference = DifferenceOf(tensors, answer);
+            if (options.Out is not null)
+                answer.Save(options.Out);
+        }
+        else
+        {
+            byte[] reply = answer.ToJson();
+            if (options.Out is not null)
+                AtomicFile.WriteText(options.Out, Encoding.UTF8.GetString(reply));
+            if (!isReply)
+                return new ReplayResult(answer.Call.Hash, null, null);
+            difference = DifferenceOf(bytes, reply);
+        }
         return new ReplayResult(answer.Call.Hash, difference is null, difference);
     }
 
@@ -74,9 +90,8 @@ public static class ReplayJob
         {
             AccessRequest request = AccessRequest.Parse(canonical);
             using ResidentModel model = ResidentModel.Open(context, options.Model, request.Model);
-            if (request.Lens is { } lens && options.Lens is { } folder
-                && !model.Lenses.ContainsKey(lens.Name))
-                model.AddLens(lens.Name, folder);
+            if (request.Lens is { } lens && !model.Lenses.ContainsKey(lens.Name))
+                model.AddLens(lens.Name, FolderOf(options, request.Model, lens.Name));
             AccessCall call = AccessCall.Of(request, model, id => Locate(options.Files, id));
             using var worker = new ModelWorker(model, new WorkerOptions { PrefixBytes = 0 });
             return AccessAnswer.Of(worker, call, new WorkTicket("replay", Cancel: context.Cancel))
@@ -86,6 +101,63 @@ public static class ReplayJob
         {
             throw new UserException($"{Quoted.Path(options.File)}: {e.Message}", e);
         }
+    }
+
+    /// <summary>The folder of <c>DIR</c>, <c>NAME=DIR</c> or <c>MODEL:NAME=DIR</c>, and the names before
+    /// it.</summary>
+    /// <param name="lens">The text.</param>
+    public static (string? Names, string Folder) SplitLens(string lens)
+    {
+        ArgumentNullException.ThrowIfNull(lens);
+        int equals = lens.IndexOf('=', StringComparison.Ordinal);
+        return equals < 0 || lens.AsSpan(0, equals).IndexOfAny('/', '\\') >= 0 ? (null, lens)
+            : (lens[..equals], lens[(equals + 1)..]);
+    }
+
+    static string FolderOf(ReplayOptions options, string model, string name)
+    {
+        if (options.Lens is null)
+            throw new UserException($"{Quoted.Path(options.File)}: the request reads through the lens "
+                + $"{Quoted.Name(name)}; expected {Field.Of(nameof(options.Lens))}, its folder");
+        (string? names, string folder) = SplitLens(options.Lens);
+        return names is null || names == name || names == $"{model}:{name}" ? folder
+            : throw new UserException($"{Field.Of(nameof(options.Lens))} names the lens "
+                + $"{Quoted.Name(names)}, and the request reads {Quoted.Name(model)} through "
+                + Quoted.Name(name));
+    }
+
+    static byte[] RecordIn(string file, SafetensorsReader tensors)
+        => tensors.Metadata.TryGetValue(AccessAnswer.ReplayKey, out string? record)
+            ? Encoding.UTF8.GetBytes(record)
+            : throw new UserException($"{Quoted.Path(file)}: a file of tensors without a replay record; "
+                + "expected a reply of /v1/headtap/run");
+
+    // Tensor by tensor: the bytes before them have the version of the program too.
+    static string? DifferenceOf(SafetensorsReader there, AccessAnswer here)
+    {
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        for (int i = 0; i < here.Results.Count; i++)
+            foreach ((string part, AccessTensor now) in here.Results[i].Tensors())
+            {
+                string name = $"{i}.{part}";
+                names.Add(name);
+                if (!there.Contains(name))
+                    return $"in {name}: it is not in the file";
+                SafetensorsEntry entry = there.Find(name);
+                if (entry.Dtype != SafetensorsDtype.F32
+                    || !entry.Shape.SequenceEqual(now.Shape.Select(n => (long)n)))
+                    return $"in {name}: {entry.Dtype} {Quoted.Shape(entry.Shape)} in the file, F32 "
+                        + $"{Quoted.Shape(now.Shape)} now";
+                float[] old = new float[now.Values.Length];
+                there.Read(name, old);
+                // Bits: -0 is another number than 0, and NaN is what it was.
+                int at = MemoryMarshal.Cast<float, int>(old).CommonPrefixLength(
+                    MemoryMarshal.Cast<float, int>(now.Values));
+                if (at < old.Length)
+                    return $"in {name}: number {at} is {old[at]:R} in the file, {now.Values[at]:R} now";
+            }
+        return there.Entries.FirstOrDefault(e => !names.Contains(e.Name)) is { } more
+            ? $"in {more.Name}: it is in the file alone" : null;
     }
 
     static string Locate(string? folder, string id)

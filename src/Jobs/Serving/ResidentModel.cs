@@ -8,7 +8,8 @@ namespace HeadTap.Jobs;
 public sealed class ResidentModel : IDisposable
 {
     readonly ComputeDevice _device;
-    readonly Dictionary<string, LensSource> _lenses = new(StringComparer.Ordinal);
+    readonly Lazy<int> _longestToken;
+    readonly OrderedDictionary<string, LensSource> _lenses = new(StringComparer.Ordinal);
 
     ResidentModel(string name, string folder, ComputeDevice device, LanguageModel model)
     {
@@ -17,6 +18,7 @@ public sealed class ResidentModel : IDisposable
         Tokenizer = ByteBpeTokenizer.ExistsIn(folder) ? ByteBpeTokenizer.Load(folder) : null;
         var begin = BeginOfText.Of(folder, model.Config, Tokenizer);
         _lenses[LensSource.Logit] = LensSource.Find(LensSource.Logit, model.Config, Hash);
+        _longestToken = new Lazy<int>(() => ReplySize.LongestToken(Tokenizer));
         (Begin, ExpectsBegin) = (begin.Token, begin is { IsExpected: true, Token: not null });
     }
 
@@ -51,11 +53,15 @@ public sealed class ResidentModel : IDisposable
     /// <summary>Arithmetic of matrix products.</summary>
     public string Precision => _device.Precision.ManifestName();
 
-    /// <summary>Names of the lenses that requests may read through; the logit lens is always there.</summary>
-    public IReadOnlyCollection<string> LensNames => _lenses.Keys;
+    /// <summary>The lenses that requests may read through; the logit lens is always there, as the
+    /// first.</summary>
+    public IReadOnlyList<LensFact> LensFacts => [.. _lenses.Select(l => LensFact.Of(l.Key, l.Value))];
 
     /// <summary>The lenses by name.</summary>
     internal IReadOnlyDictionary<string, LensSource> Lenses => _lenses;
+
+    /// <summary><see cref="ReplySize.LongestToken"/>.</summary>
+    internal int LongestToken => _longestToken.Value;
 
     /// <summary>Adds a lens of this model.</summary>
     /// <param name="name">What requests call it.</param>

@@ -16,11 +16,14 @@ public static class SweepReportJob
     {
         ArgumentNullException.ThrowIfNull(context);
         PlannedSweep plan = PlannedSweep.Open(folder);
-        int[] missing = [.. Enumerable.Range(0, plan.Count).Except(plan.Store.Done())];
+        (int[] done, IReadOnlyList<DamagedCell> damaged) = plan.Store.Check();
+        int[] missing = [.. Enumerable.Range(0, plan.Count).Except(done)];
         if (missing.Length > 0)
             throw new UserException($"{Quoted.Path(folder)}: {missing.Length} of "
                 + $"{Counted.Of(plan.Count, "cell")} {Counted.Verb(missing.Length, "is", "are")} missing, "
-                + $"{Quoted.Line(CellRanges.Text(missing))}; run headtap sweep run for them first");
+                + Quoted.Line(CellRanges.Text(missing))
+                + (damaged is [var first, ..] ? $" ({damaged.Count} damaged; {first.Message})" : "")
+                + "; run headtap sweep run for them first");
         CellSweep sweep = plan.Read(plan.ContextOf(context));
         RunDevice device = plan.Store.Read(0).Device;
         for (int cell = 1; cell < plan.Count; cell++)

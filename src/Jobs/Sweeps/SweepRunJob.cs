@@ -7,7 +7,8 @@ namespace HeadTap.Jobs;
 
 /// <summary>Computes cells of a plan.</summary>
 /// <remarks>
-/// A cell that is done is passed over, and a result takes its name when it is whole. So the same call may run
+/// A cell that is done is passed over, a damaged result is made again and said in one line, and a result
+/// takes its name when it is whole. So the same call may run
 /// twice, be killed and repeated, or run on several machines at once: the results have the same bytes.
 /// </remarks>
 public static class SweepRunJob
@@ -26,7 +27,9 @@ public static class SweepRunJob
         PlannedSweep plan = PlannedSweep.Open(options.Dir);
         int[] asked = Asked(options, plan.Count);
         var run = new Cells(plan, asked, context);
-        int[] open = [.. asked.Where(cell => !plan.Store.Has(cell))];
+        int[] open = plan.Store.Open(asked, out IReadOnlyList<DamagedCell> damaged);
+        if (DamagedCell.Line(damaged) is { } line)
+            context.Say(line);
         if (open.Length == 0)
             return run.Result(before: asked.Length);
         JobContext planned = plan.ContextOf(context);

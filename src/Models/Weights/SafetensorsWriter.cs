@@ -59,14 +59,15 @@ public sealed class SafetensorsWriter
             (_, stream) => stream.Write(MemoryMarshal.AsBytes(values.Span))));
     }
 
+    /// <summary>Length of the file that <see cref="Save"/> writes; no source is asked.</summary>
+    public long Bytes() => Header(Ordered()).Length + _items.Sum(item => item.Length * item.Dtype.Bytes());
+
     /// <summary>Writes the file.</summary>
     /// <exception cref="UserException">The place cannot be written, or a value is too large for
     /// F16.</exception>
     public void Save(string path)
     {
-        // Wide types first: after an odd number of 16-bit values a float would be misaligned for readers that
-        // map.
-        Item[] items = [.. _items.OrderByDescending(item => item.Dtype.Bytes())];
+        Item[] items = Ordered();
         byte[] header = Header(items);
         AtomicFile.Write(path, stream =>
         {
@@ -75,6 +76,10 @@ public sealed class SafetensorsWriter
                 item.Write(item, stream);
         });
     }
+
+    // Wide types first: after an odd number of 16-bit values a float would be misaligned for readers that
+    // map.
+    Item[] Ordered() => [.. _items.OrderByDescending(item => item.Dtype.Bytes())];
 
     void Add(Item item)
     {

@@ -40,7 +40,7 @@ public sealed class AccessEndpoint(ModelWorkers workers, Func<Caller, string, st
                 + "them out, or accept application/json", "accept");
         AccessCost cost = AccessCost.Of(call);
         if (asked.DryRun)
-            return new JsonReply(200, cost.ToJson(worker.Waiting));
+            return new JsonReply(200, cost.ToJson(worker.Waiting, ReplySize.Of(call, tensors)));
         cost.Require(MostReplyBytes, MemoryPlan.FreeBytes(worker.Model.Model.Device));
         AccessAnswer answer = await AccessAnswer.Of(worker, call, workers.Ticket(request, request.Aborted))
             .ConfigureAwait(false);

@@ -28,8 +28,8 @@ public sealed class CapabilitiesEndpoint(ModelWorkers workers) : IEndpoint
                 ["precision"] = w.Model.Precision, ["context"] = w.Capacity, ["texts_at_once"] = w.Rows,
                 ["tokens_of_a_pass"] = w.PassTokens, ["begin_of_text"] = w.Model.Begin,
                 ["begins_texts"] = w.Model.ExpectsBegin,
-                ["lenses"] = new JsonArray([.. w.Model.LensNames.Select(n => (JsonNode)n)]),
-                    ["tokenizer"] = w.Model.Tokenizer is not null,
+                ["tokenizer"] = w.Model.Tokenizer is not null,
+                ["lenses"] = new JsonArray([.. w.Model.LensFacts.Select(l => (JsonNode)l.ToJson())]),
             })]),
             ["reads"] = new JsonObject
             {

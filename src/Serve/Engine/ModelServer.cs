@@ -77,18 +77,24 @@ public sealed class ModelServer : IAsyncDisposable
     {
         await _stop.CancelAsync().ConfigureAwait(false);
         await _server.Stop(grace).ConfigureAwait(false);
-        await Loading.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        _workers.Stop(TimeSpan.Zero);
+        await StopModels().ConfigureAwait(false);
     }
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        await Stop(TimeSpan.Zero).ConfigureAwait(false);
+        await _stop.CancelAsync().ConfigureAwait(false);
         await _server.DisposeAsync().ConfigureAwait(false);
+        await StopModels().ConfigureAwait(false);
         _workers.Dispose();
         _meters.Dispose();
         _stop.Dispose();
+    }
+
+    async Task StopModels()
+    {
+        await Loading.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _workers.Stop(TimeSpan.Zero);
     }
 
     void Load(IReadOnlyList<NamedFolder> models, WorkerOptions sizes, ServedModels cards, JobContext context)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using HeadTap.Models;
 using HeadTap.Runtime;
@@ -22,11 +23,14 @@ public sealed class HeadTapServer : IAsyncDisposable
     readonly List<IAsyncDisposable> _workers = [];
     readonly AuditLog _audit;
     readonly ServerMeters? _ownMeters;
+    readonly Action<string> _log;
+    RequestHandler? _handler;
     volatile bool _stopping;
     int _stopped;
 
-    HeadTapServer(WebApplication app, AuditLog audit, ServerMeters? ownMeters)
-        => (_app, _audit, _ownMeters, Address) = (app, audit, ownMeters, new Uri("http://127.0.0.1"));
+    HeadTapServer(WebApplication app, AuditLog audit, ServerMeters? ownMeters, Action<string> log)
+        => (_app, _audit, _ownMeters, _log, Address) = (app, audit, ownMeters, log,
+            new Uri("http://127.0.0.1"));
 
     /// <summary>The address it listens on, such as <c>http://127.0.0.1:8080</c>.</summary>
     public Uri Address { get; private set; }
@@ -52,7 +56,7 @@ public sealed class HeadTapServer : IAsyncDisposable
         var limit = new ConnectionLimit(options, meters);
         var audit = new AuditLog(options.AuditFile, options.LogPrompts, log);
         WebApplication app = Build(options, limit);
-        var server = new HeadTapServer(app, audit, own);
+        var server = new HeadTapServer(app, audit, own, log);
         try
         {
             var budgets = new KeyBudgets(options, TimeProvider.System);
@@ -66,6 +70,7 @@ public sealed class HeadTapServer : IAsyncDisposable
             ];
             var handler = new RequestHandler(
                 options, routes, keys, budgets, meters, audit, log, server._ended.Token);
+            server._handler = handler;
             app.Run(handler.Handle);
             await server.Listen(options);
             return server;
@@ -77,13 +82,26 @@ public sealed class HeadTapServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Takes no more connections, lets running requests end and then stops.</summary>
+    /// <summary>Takes no more connections, lets running requests end and then stops. The log gets a line when
+    /// that begins and one when it is done.</summary>
     /// <param name="grace">How long requests may take; those that take longer are cancelled.</param>
     public async Task Stop(TimeSpan grace)
     {
         _stopping = true;
         if (Interlocked.Exchange(ref _stopped, 1) != 0)
             return;
+        int waited = _handler?.Running ?? 0;
+        _log($"stopping: {Counted.Of(waited, "request")} {Counted.Verb(waited, "runs", "run")}"
+            + (waited == 0 ? "" : string.Create(CultureInfo.InvariantCulture,
+                $" and may take {grace.TotalSeconds:0.#} s to end")));
+        await StopNow(grace);
+        int cut = _handler?.Cut ?? 0;
+        _log($"stopped: waited for {Counted.Of(waited, "request")}"
+            + (cut == 0 ? "" : $", of which {cut} {Counted.Verb(cut, "was", "were")} cancelled"));
+    }
+
+    async Task StopNow(TimeSpan grace)
+    {
         using var hard = new CancellationTokenSource(grace + s_last);
         await using (CancelLater(_ended, grace))
         {
@@ -99,7 +117,9 @@ public sealed class HeadTapServer : IAsyncDisposable
     /// <summary>Stops at once.</summary>
     public async ValueTask DisposeAsync()
     {
-        await Stop(TimeSpan.Zero);
+        _stopping = true;
+        if (Interlocked.Exchange(ref _stopped, 1) == 0)
+            await StopNow(TimeSpan.Zero);
         await _app.DisposeAsync();
         _audit.Dispose();
         _ownMeters?.Dispose();

@@ -24,10 +24,18 @@ sealed class RequestHandler(
 
     readonly ReplyWriter _writer = new(options, log);
     long _bodies;
+    int _running, _cut;
+
+    /// <summary>Requests that run.</summary>
+    internal int Running => Volatile.Read(ref _running);
+
+    /// <summary>Requests that still ran when the server's grace was over.</summary>
+    internal int Cut => Volatile.Read(ref _cut);
 
     /// <summary>Answers a request.</summary>
     internal async Task Handle(HttpContext http)
     {
+        Interlocked.Increment(ref _running);
         long began = Stopwatch.GetTimestamp();
         using var aborted = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, ended);
         var call = new Call(http, IdOf(http), aborted.Token);
@@ -64,6 +72,9 @@ sealed class RequestHandler(
             body?.Dispose();
             Interlocked.Add(ref _bodies, -held);
             Finish(call, began, gone || http.RequestAborted.IsCancellationRequested);
+            if (ended.IsCancellationRequested)
+                Interlocked.Increment(ref _cut);
+            Interlocked.Decrement(ref _running);
         }
     }
 

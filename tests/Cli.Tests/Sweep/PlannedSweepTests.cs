@@ -184,9 +184,11 @@ public sealed partial class PlannedSweepTests
         File.WriteAllBytes(folder["model/model.safetensors"], weights);
         Headtap.Done(run);
         Changed("plan/results/2.jsonl", text => text.Replace("prompts", "prompt", StringComparison.Ordinal),
-            "2.jsonl: damaged (its hash is another)", report);
+            "missing, 2 (1 damaged; results/2.jsonl: damaged (its hash is another)); run headtap", report);
         Changed("plan/results/2.jsonl", text => text.Replace("\"cpu\"", "\"cuda\"",
-            StringComparison.Ordinal), "cell 0 was computed on cpu and cell 2 on cuda", report);
+            StringComparison.Ordinal), "damaged (its hash is another)", report);
+        Changed("plan/results/2.jsonl", _ => TinySweep.OnDevice("cuda", folder["plan"], 2),
+            "cell 0 was computed on cpu and cell 2 on cuda", report);
         Headtap.Done(report);
 
         void Changed(string file, Func<string, string> change, string message, params string[][] calls)

@@ -46,6 +46,38 @@ public sealed class SweepRunTests
     }
 
     [Test]
+    public void A_damaged_result_is_missing_and_is_made_again()
+    {
+        using var folder = new TemporaryFolder();
+        TinySweep.Planned(folder, 5);
+        string[] at = ["--dir", folder["plan"]];
+        Headtap.Done(["sweep", "run", .. at]);
+        string cut = folder["plan/results/1.jsonl"], flipped = folder["plan/results/3.jsonl"];
+        byte[] first = File.ReadAllBytes(cut), second = File.ReadAllBytes(flipped);
+        File.WriteAllBytes(cut, first[..^7]);
+        File.WriteAllBytes(flipped, [.. second[..^40], (byte)(second[^40] ^ 1), .. second[^39..]]);
+        const string Line = "2 results are damaged and count as missing, 1,3: results/1.jsonl: damaged "
+            + "(its hash is another)\n";
+        Assert.That(Headtap.Done(["sweep", "status", .. at]).Out,
+            Is.EqualTo($"inject sweep: 3 of 5 cells done, 0 failed\n{Line}missing: 1,3\n"));
+        Headtap missing = Headtap.Done(["sweep", "missing", .. at]);
+        Assert.That((missing.Out, missing.Error), Is.EqualTo(("1,3\n", Line)));
+        JsonNode status = Headtap.Done(["sweep", "status", .. at, "--json"]).Json;
+        Assert.That(status["damaged"]!.AsArray().Select(d => (int)d!["cell"]!), Is.EqualTo((int[])[1, 3]));
+        Assert.That(Headtap.Refused("sweep", "report", "--dir", folder["plan"]),
+            Does.Contain("2 of 5 cells are missing, 1,3 (2 damaged; results/1.jsonl: damaged"));
+        // One that is not asked for is left as it is.
+        Headtap other = Headtap.Done(["sweep", "run", .. at, "--cell", "0"]);
+        Assert.That(other.Out + other.Error, Does.Not.Contain("damaged"));
+        Headtap again = Headtap.Done(["sweep", "run", .. at]);
+        Assert.That(again.Out, Does.StartWith("5 of 5 cells done, 2 by this call"));
+        Assert.That(again.Error, Does.Contain(Line));
+        Assert.That(File.ReadAllBytes(cut), Is.EqualTo(first));
+        Assert.That(File.ReadAllBytes(flipped), Is.EqualTo(second));
+        Assert.That(Headtap.Done(["sweep", "missing", .. at]).Out, Is.Empty);
+    }
+
+    [Test]
     public void What_names_no_cell_is_refused()
     {
         using var folder = new TemporaryFolder();
@@ -115,9 +147,7 @@ public sealed class SweepRunTests
         using var folder = new TemporaryFolder();
         TinySweep.Planned(folder, 3);
         Headtap.Done("sweep", "run", "--dir", folder["plan"], "--cell", "0");
-        string file = folder["plan/results/0.jsonl"];
-        File.WriteAllText(file, File.ReadAllText(file).Replace("\"cpu\"", "\"cuda:1\"",
-            StringComparison.Ordinal));
+        File.WriteAllText(folder["plan/results/0.jsonl"], TinySweep.OnDevice("cuda:1", folder["plan"], 0));
         Assert.That(Headtap.Refused("sweep", "run", "--dir", folder["plan"], "--device", "cpu"),
             Does.Contain("cells were computed on cuda:1 in float32, and this is cpu in float32"));
     }

@@ -34,6 +34,17 @@ static class TinySweep
         return call;
     }
 
+    /// <summary>The result of a cell as another device would have written it.</summary>
+    internal static string OnDevice(string name, string plan, int cell)
+    {
+        PlannedSweep planned = PlannedSweep.Open(plan);
+        using var folder = new TemporaryFolder();
+        (RunDevice device, IReadOnlyList<(string, string)> rows) = planned.Store.Read(cell);
+        new CellStore(folder.Path, planned.Hash, planned.Count).Write(
+            cell, rows, device with { Name = name });
+        return File.ReadAllText(folder[$"results/{cell}.jsonl"]);
+    }
+
     /// <summary>Says in which files two folders differ.</summary>
     internal static string[] Differing(string one, string other)
     {

@@ -172,6 +172,87 @@ public sealed class AccessTests
             .With.Message.Contain("same model"));
     }
 
+    [Test]
+    public async Task A_file_of_tensors_is_compared_tensor_by_tensor()
+    {
+        AccessAnswer answer = await Ask("""
+            {"model":"m","inputs":[{"ids":[1,2,3]},{"ids":[4]}],"reads":[{"site":"blocks.1.attn.hook_z"}],
+             "grads":{"of":"logprob:3","at":["blocks.0.hook_resid_pre"]}}
+            """);
+        string file = Path.Combine(_folder, "reply.safetensors"), again = Path.Combine(_folder, "again");
+        answer.Save(file);
+        var options = new ReplayOptions { File = file, Model = _model.Folder, Out = again };
+        Assert.That(ReplayJob.Run(options, Context),
+            Is.EqualTo(new ReplayResult(answer.Call.Hash, true, null)));
+        Assert.That(File.ReadAllBytes(again), Is.EqualTo(File.ReadAllBytes(file)));
+        options = options with { Out = null };
+        byte[] whole = File.ReadAllBytes(file), bytes = [.. whole];
+        bytes[^2] ^= 1; // in the last number of the last tensor
+        File.WriteAllBytes(file, bytes);
+        Assert.That(ReplayJob.Run(options, Context).Difference,
+            Does.StartWith($"in 1.logits_last: number {V - 1} is ").And.EndsWith(" now"));
+        Rewrite("1.blocks.1.attn.hook_z", null);
+        Assert.That(ReplayJob.Run(options, Context).Difference,
+            Is.EqualTo("in 1.blocks.1.attn.hook_z: it is not in the file"));
+        Rewrite("1.blocks.1.attn.hook_z", [D, H, 1]);
+        Assert.That(ReplayJob.Run(options, Context).Difference,
+            Does.StartWith("in 1.blocks.1.attn.hook_z: F32"));
+        Rewrite("more", [2]);
+        Assert.That(ReplayJob.Run(options, Context).Difference,
+            Is.EqualTo("in more: it is in the file alone"));
+        new SafetensorsWriter().Save(file);
+        Assert.That(() => ReplayJob.Run(options, Context),
+            Throws.TypeOf<UserException>().With.Message.Contains("without a replay record"));
+        File.WriteAllBytes(file, whole[..^5]);
+        Assert.That(() => ReplayJob.Run(options, Context), Throws.TypeOf<UserException>());
+
+        // The file with a tensor of another shape, without it for null, or with one more.
+        void Rewrite(string name, int[]? shape)
+        {
+            var writer = new SafetensorsWriter();
+            writer.Metadata["replay"] = answer.Replay().ToJsonString();
+            for (int i = 0; i < 2; i++)
+                foreach ((string part, AccessTensor tensor) in answer.Results[i].Tensors())
+                    if ($"{i}.{part}" != name)
+                        writer.Add($"{i}.{part}", tensor.Shape, tensor.Values);
+            if (shape is not null)
+                writer.Add(name, shape, new float[shape.Aggregate((a, b) => a * b)]);
+            writer.Save(file);
+        }
+    }
+
+    [Test]
+    public async Task Replay_reads_through_the_lens_that_the_request_names()
+    {
+        string lens = Path.Combine(_folder, "lens"), file = Path.Combine(_folder, "lens.json");
+        using (var made = Lens.LensSet.Initial(
+            _model.Model, new Lens.LensOptions { Kind = Lens.LensKind.Thin }, [0, 1], 4))
+            Lens.LensFolder.Save(lens, Lens.LensMetadata.Of(made, _model.Hash), made,
+                new HashSet<int> { 0, 1 });
+        using ResidentModel model = ResidentModel.Open(Context, _model.Folder, "m");
+        model.AddLens("thin", lens);
+        using ModelWorker worker = Begin(model);
+        using JsonDocument json = JsonDocument.Parse(
+            """{"model":"m","inputs":[{"ids":[1,2,3]}],"lens":{"name":"thin"}}""");
+        var call = AccessCall.Of(AccessRequest.Parse(json.RootElement), model,
+            file => throw new UserException(file));
+        AccessAnswer answer = await AccessAnswer.Of(worker, call, new WorkTicket("a"));
+        File.WriteAllBytes(file, answer.ToJson());
+        var options = new ReplayOptions { File = file, Model = _model.Folder };
+        foreach (string given in (string[])[lens, $"thin={lens}", $"m:thin={lens}"])
+            Assert.That(ReplayJob.Run(options with { Lens = given }, Context).SameBytes, Is.True, given);
+        Assert.That(() => ReplayJob.Run(options, Context), Throws.TypeOf<UserException>()
+            .With.Message.Contains("reads through the lens \"thin\"; expected"));
+        Assert.That(() => ReplayJob.Run(options with { Lens = $"other={lens}" }, Context),
+            Throws.TypeOf<UserException>().With.Message.Contains("names the lens \"other\", and the request "
+                + "reads \"m\" through \"thin\""));
+    }
+
+    [TestCase("dir", null, "dir"), TestCase("a/b=c", null, "a/b=c"), TestCase("n=a/b=c", "n", "a/b=c")]
+    [TestCase("m:n=dir", "m:n", "dir")]
+    public void A_lens_may_have_a_name(string text, string? names, string folder)
+        => Assert.That(ReplayJob.SplitLens(text), Is.EqualTo((names, folder)));
+
     [TestCase("""{"inputs":[{"ids":[1]}]}""", "model")]
     [TestCase("""{"model":"m","inputs":[]}""", "inputs")]
     [TestCase("""{"model":"m","inputs":[{"ids":[1],"text":"a"}]}""", "inputs[0]")]
@@ -241,12 +322,12 @@ public sealed class AccessTests
             """));
         Assert.That(cost.Tokens, Is.EqualTo(5));
         Assert.That(cost.TokenLayers, Is.EqualTo(2.0 * (5 + 15 + 5 + 8)));
-        Assert.That(cost.ReplyBytes, Is.EqualTo(4 * (2 * 5 * C + (9 + 4) + 2 * 5 * H + 2 * V + 5 * C)));
+        Assert.That(cost.NumberBytes, Is.EqualTo(4 * (2 * 5 * C + (9 + 4) + 2 * 5 * H + 2 * V + 5 * C)));
         Assert.That(cost.PeakBytes, Is.GreaterThan(0));
-        Assert.That(() => cost.Require(cost.ReplyBytes, cost.PeakBytes), Throws.Nothing);
-        Assert.That(() => cost.Require(cost.ReplyBytes, cost.PeakBytes - 1),
+        Assert.That(() => cost.Require(cost.NumberBytes, cost.PeakBytes), Throws.Nothing);
+        Assert.That(() => cost.Require(cost.NumberBytes, cost.PeakBytes - 1),
             Throws.InstanceOf<BadRequestException>());
-        Assert.That(() => cost.Require(cost.ReplyBytes - 1, cost.PeakBytes),
+        Assert.That(() => cost.Require(cost.NumberBytes - 1, cost.PeakBytes),
             Throws.InstanceOf<BadRequestException>());
     }
 

@@ -15,13 +15,14 @@ sealed class AtlasServer : IAsyncDisposable
 
     public HttpClient Client { get; }
 
-    public static async Task<AtlasServer> Start(ServerOptions? options = null, WorkerOptions? sizes = null)
+    public static async Task<AtlasServer> Start(ServerOptions? options = null, WorkerOptions? sizes = null,
+        params (string Name, string Folder)[] lenses)
     {
         ModelServer server = await ModelServer.Start((options ?? new ServerOptions()) with
         {
             Listen = new IPEndPoint(IPAddress.Loopback, 0),
-        }, [new NamedFolder("atlas", RunningServer.AtlasFolder)], sizes ?? new WorkerOptions(),
-            new JobContext { DeviceName = "cpu" });
+        }, [new NamedFolder("atlas", RunningServer.AtlasFolder) { Lenses = lenses }],
+            sizes ?? new WorkerOptions(), new JobContext { DeviceName = "cpu" });
         await server.Loading;
         return new AtlasServer(server);
     }

@@ -23,6 +23,9 @@ static class SweepMissingCommand
         SweepMissingResult missing = SweepMissingJob.Run(dir, chunk);
         if (run.Json)
             return run.WriteJson(missing, SweepJobsJson.Default.SweepMissingResult);
+        // The list is read by a script, so this goes to the other output.
+        if (DamagedCell.Line(missing.Damaged) is { } damaged)
+            run.Remark(damaged);
         if (missing.Count > 0)
             run.Line(missing.Missing);
         return ExitCode.Done;

@@ -23,6 +23,8 @@ static class SweepStatusCommand
             + $"{status.Failed.Count} failed");
         foreach (FailedCell failed in status.Failed)
             run.Line($"cell {failed.Cell} failed: {failed.Message}");
+        if (DamagedCell.Line(status.Damaged) is { } damaged)
+            run.Line(damaged);
         if (status.Missing.Length > 0)
             run.Line($"missing: {status.Missing}");
         return ExitCode.Done;

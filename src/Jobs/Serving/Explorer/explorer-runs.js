@@ -39,19 +39,32 @@ async function fetchRuns() {
 }
 const layersOf = (site, make) => [...Array(L).keys()].map(l => make(`blocks.${l}.${site}`));
 
-// What heads, attention and feed-forward blocks write after a token, and the largest neurons there.
+// The lens that was chosen, as the server describes it; the first one is the logit lens.
+const lensNow = () => data.facts.lenses.find(lens => lens.name === state.lens) ?? data.facts.lenses[0];
+
+// What heads and layers write after a token as the lens reads it, what feed-forward blocks write as the
+// unembedding reads it, and the largest neurons there.
 async function fetchWords(t) {
-  const ids = runs[0].tokens, at = { positions: [t] };
-  const words = site => ({ site, ...at, reduce: 'topk:5' });
-  const answer = await run({ ...spread(rowsOf(ids)), logits: false, reads: [words('blocks.*.attn.hook_result'),
-    words('blocks.*.hook_attn_out'), words('blocks.*.hook_mlp_out'), { site: 'blocks.*.mlp.hook_post', ...at }] });
-  return answer.results.map(({ reads }) => ({
-    heads: layersOf('attn.hook_result', l => list(reads[l])),
-    attention: layersOf('hook_attn_out', l => list(reads[l])[0]),
-    mlp: layersOf('hook_mlp_out', l => list(reads[l])[0]),
-    neurons: layersOf('mlp.hook_post', l => floats(reads[l])),
-  }));
+  const ids = runs[0].tokens, at = { positions: [t] }, lens = lensNow();
+  const answer = await run({ ...spread(rowsOf(ids)), logits: false, lens: { name: lens.name, ...at, top: 5 },
+    reads: [{ site: 'blocks.*.hook_mlp_out', ...at, reduce: 'topk:5' }, { site: 'blocks.*.mlp.hook_post', ...at }] });
+  return answer.results.map(({ reads, lens: { layers } }) => {
+    const found = [...Array(L).keys()].map(l => layers.find(({ layer }) => layer === l));
+    return {
+      lens, layers: found.map(layer => placeOf(layer?.whole)),
+      heads: found.map(layer => layer?.heads.map(head => placeOf(head.words)) ?? []),
+      mlp: layersOf('hook_mlp_out', l => list(reads[l])[0]),
+      neurons: layersOf('mlp.hook_post', l => floats(reads[l])),
+    };
+  });
 }
+
+// What a lens reads at one place: words with their logits, and the favour; null where it has no such layer.
+const placeOf = words => words ? { favour: words[0].favour,
+  top: words[0].top.map(({ id, token, logit }) => {
+    learn(id, token);
+    return [id, logit];
+  }) } : null;
 
 // Direct attribution of the logit of a less that of b, after token t, with the scale of the final LayerNorm
 // held where it is: a part v adds (v - mean v) . w / scale, w the LayerNorm's weight times the difference of the

@@ -29,25 +29,35 @@ const asIds = () => data.facts && !data.facts.tokenizer;
 function drawCalls() {
   const prompt = asIds() ? '--ids ' + runs[0].tokens.join(',')
     : (beginsText() ? '--bos ' : '') + '--text ' + inShell(state.prompt);
-  const edit = state.edits.length ? ' \\\n  --edit edit.json' : '';
+  const edit = state.edits.length ? ' \\\n  --edit edit.json' : '', lens = lensNow(), learned = lens.kind !== 'logit';
+  find('lens-folder').textContent = learned ? `, LENS that of the lens "${lens.name}"` : '';
   find('shell').textContent = [
     `headtap generate --model FOLDER ${prompt} \\\n  --max-new-tokens ${state.n} --greedy${edit}`,
     `headtap trace --model FOLDER ${prompt} \\\n  --sites 'blocks.*.attn.hook_pattern,blocks.*.hook_resid_post' `
       + `--out trace.safetensors${edit}`,
+    `headtap lens read --model FOLDER ${prompt} \\\n  --lens ${learned ? 'LENS' : 'logit'} `
+      + `--position ${state.t}${edit}`,
   ].join('\n');
   const tokens = asIds() ? `[${runs[0].tokens.join(', ')}]`
     : `[${beginsText() ? 'model.Config.BosToken!.Value, ' : ''}.. tokenizer.Encode(${inCSharp(state.prompt)})]`;
   const text = asIds() ? [] : ['ByteBpeTokenizer tokenizer = ByteBpeTokenizer.Load(folder);'];
   find('csharp').textContent = [
-    'using HeadTap.Models;', 'using HeadTap.Runtime;', '', 'string folder = args[0];',
+    'using HeadTap.Lens;', 'using HeadTap.Models;', 'using HeadTap.Runtime;', '', 'string folder = args[0];',
     'using ComputeDevice device = ComputeDevice.Open("auto");',
     'using LanguageModel model = LanguageModel.Load(device, folder);', ...text, `int[] tokens = ${tokens};`,
     'using var session = new ModelSession(model, new SessionOptions',
     '{', `    MaxTokens = tokens.Length, Logits = LogitsAt.Last, Record = [Site.Pattern(${state.l})],`, '});',
     'session.Forward(new SequenceBatch([tokens]));', 'float[] clean = session.Logits.ToArray();',
+    ...learned ? [`string lensFolder = args[1]; // of the lens ${inCSharp(lens.name)}`] : [],
+    `LensSource lens = LensSource.Find(${learned ? 'lensFolder' : 'LensSource.Logit'}, model.Config, `
+      + 'ModelFolder.Hash(folder));',
+    'var asked = new LensRequest(lens.Layers, '
+      + `[.. Enumerable.Range(0, ${lens.heads ? 'model.Config.Heads' : '0'})], Top: 5);`,
+    `LensReadings written = LensReadings.OfPrompt(model, lens, asked, tokens, [${state.t}]);`,
     ...state.edits.length ? [
       `using (model.Attach(EditSpec.Read("edit.json"${asIds() ? '' : ', text => tokenizer.Encode(text)'})))`, '{',
-      '    session.Forward(new SequenceBatch([tokens]));', '    float[] edited = session.Logits.ToArray();', '}',
+      '    session.Forward(new SequenceBatch([tokens]));', '    float[] edited = session.Logits.ToArray();',
+      `    LensReadings rewritten = LensReadings.OfPrompt(model, lens, asked, tokens, [${state.t}]);`, '}',
     ] : [],
   ].join('\n');
 }

@@ -3,7 +3,7 @@ data.names ??= {};
 data.parts = [];
 let runs = [], words = [], sums = null, L = 0, H = 0;
 const state = { model: '', prompt: 'The capital of Japan is', n: 8, t: 1e6, to: -1, l: 0, h: 0, kind: 'p', avg: '',
-  a: -1, b: -1, edits: [] };
+  lens: 'logit', a: -1, b: -1, edits: [] };
 const numbers = { n: [1, 512], t: [0, 1e6], to: [-1, 1e6], l: [0, 1e6], h: [0, 1e6], a: [-1, 1e9], b: [-1, 1e9] };
 
 function clamp() {
@@ -21,7 +21,7 @@ function clamp() {
 const isEdit = edit => typeof edit?.site === 'string' && typeof edit.op === 'string';
 function take(key, value) {
   if (key in numbers && value !== '' && isFinite(value)) state[key] = Number(value);
-  if (key === 'model' || key === 'prompt') state[key] = String(value);
+  if (['model', 'prompt', 'lens'].includes(key)) state[key] = String(value);
   if (key === 'avg' && ['', 'l', 'a'].includes(value)) state.avg = value;
   if (key === 'edits' && Array.isArray(value) && value.every(isEdit)) state.edits = value;
 }
@@ -41,7 +41,7 @@ const hash = () => '#' + Object.entries(state).filter(([key]) => key !== 'kind')
 // Changes the state. What the server has to say of it is asked for at once, or soon while a slider moves.
 let later, stale = true; // whether the runs are of an older state
 function set(change, need = 'place') {
-  const before = [state.t, state.a, state.b].join();
+  const asked = () => JSON.stringify([state.t, state.a, state.b, state.lens]), before = asked();
   Object.assign(state, change);
   clamp();
   history.replaceState(null, '', hash());
@@ -53,7 +53,7 @@ function set(change, need = 'place') {
     return undefined;
   }
   draw();
-  return before === [state.t, state.a, state.b].join() ? undefined
+  return before === asked() ? undefined
     : attempt(stale ? renew : renewPlace);
 }
 
@@ -130,7 +130,13 @@ function chooseModel() {
   if (!data.models.some(m => m.id === state.model)) state.model = data.models[0].id;
   find('model').value = state.model;
   const model = data.models.find(m => m.id === state.model).headtap;
-  if (data.model === model) return;
+  if (data.model !== model) enter(model);
+  if (lensNow().name === state.lens) return;
+  complain(`The model has no lens "${state.lens}" here; the logit lens is shown.`);
+  state.lens = lensNow().name;
+}
+
+function enter(model) {
   data.model = model;
   data.facts = data.capabilities.models.find(m => m.model === state.model);
   [L, H, runs, words, sums] = [model.layers, model.heads, [], [], null];
@@ -143,6 +149,9 @@ function chooseModel() {
   find('memory-layer').replaceChildren();
   for (let l = 0; l < L; l++) make('option', String(l), find('memory-layer')).value = l;
   find('memory-layer').value = Math.floor(L / 2);
+  find('lens').replaceChildren();
+  for (const { name: text, kind } of data.facts.lenses)
+    make('option', kind === 'logit' ? 'logit lens' : `${text} (${kind})`, find('lens')).value = text;
 }
 
 // The two tokens whose logits are split: those of the address, or the clean run's likeliest.
@@ -194,29 +203,40 @@ function drawTokens() {
   });
 }
 
+// What a lens reads at a place, as a line of words with their logits and the favour.
+const inLens = place => place ? place.top.map(([id, logit]) => `${name(id)} ${signed(logit)}`).join(', ')
+  + `; favour ${signed(place.favour)}` : 'the lens does not have this layer';
+
 function drawWrites() {
   const place = find('writes');
   place.replaceChildren();
+  const all = words.flatMap(one => [...one.heads.flat(), ...one.layers]);
+  const most = Math.max(...all.map(at => Math.abs(at?.favour ?? 0)));
   words.forEach((one, i) => {
-    const box = make('div', undefined, place, 'run');
+    const { lens } = one, box = make('div', undefined, place, 'run'), heads = lens.heads ? H : 0;
     if (words.length > 1) make('h4', i ? 'with the changes' : 'clean', box);
     const table = make('table', undefined, make('div', undefined, box, 'scroll'), 'grid');
     const top = make('tr', undefined, table);
-    ['', ...Array(H).keys(), 'attn', 'mlp'].forEach(text => make('th', text, top).scope = 'col');
+    ['', ...Array(heads).keys(), lens.layers_are, 'mlp'].forEach(text => make('th', text, top).scope = 'col');
     for (let l = 0; l < L; l++) {
       const tr = make('tr', undefined, table);
       make('th', l, tr).scope = 'row';
-      [...one.heads[l], one.attention[l], one.mlp[l]].forEach((row, h) => {
-        const td = make('td', name(row[0][0]), tr);
-        td.style.background = shade(row[0][1], 1);
-        td.title = (h < H ? `head ${l}.${h}: ` : '') + row.map(([id, p]) =>
-          `${name(id)} ${(100 * p).toFixed(1)} %`).join(', ');
-        if (l === state.l && h === state.h) td.className = 'on';
-        if (h < H) td.onclick = () => set({ l, h, avg: '' });
+      [...Array(heads).keys(), -1].forEach(h => {
+        const at = h < 0 ? one.layers[l] : one.heads[l][h], td = make('td', at ? name(at.top[0][0]) : '', tr);
+        td.title = (h < 0 ? `layer ${l}, ${lens.layers_are}: ` : `head ${l}.${h}: `) + inLens(at);
+        if (at) {
+          make('small', signed(at.favour, 1), td);
+          td.style.background = shade(at.favour, most);
+        }
+        if (l === state.l && h === (heads ? state.h : -1)) td.className = 'on';
+        td.onclick = () => set({ l, ...h >= 0 && { h }, avg: '' });
       });
+      const td = make('td', name(one.mlp[l][0][0]), tr), percent = p => (100 * p).toFixed(1) + ' %';
+      make('small', percent(one.mlp[l][0][1]), td);
+      td.title = `mlp ${l}: ` + one.mlp[l].map(([id, p]) => `${name(id)} ${percent(p)}`).join(', ');
     }
-    make('p', `head ${state.l}.${state.h}: ` + one.heads[state.l][state.h].map(([id, p]) =>
-      `${name(id)} ${(100 * p).toFixed(2)} %`).join(', '), box, 'say');
+    if (heads) make('p', `head ${state.l}.${state.h}: ` + inLens(one.heads[state.l][state.h]), box, 'say');
+    make('p', `layer ${state.l}, ${lens.layers_are}: ` + inLens(one.layers[state.l]), box, 'say');
   });
 }
 
@@ -260,6 +280,7 @@ function draw() {
   find('count').value = state.n;
   find('head').value = `${state.l}.${state.h}`;
   find('avg').value = state.avg;
+  find('lens').value = state.lens;
   drawTokens(); drawAnswers(); drawEdits(); drawMaps(); drawHead(); drawWrites(); drawNeurons(); drawParts();
   drawStream(); drawCalls();
   if (state.to >= 0) say([runs[0], state.t, state.to]);
@@ -282,12 +303,14 @@ function start() {
     set({ model: find('model').value || state.model, prompt: find('prompt').value,
       n: Number(find('count').value) }, 'run');
   };
-  find('model').onchange = e => set({ model: e.target.value, prompt: find('prompt').value, edits: [] }, 'run');
+  find('model').onchange = e => set({ model: e.target.value, prompt: find('prompt').value, lens: 'logit',
+    edits: [] }, 'run');
   find('head').onchange = e => {
     const [l, h] = e.target.value.split('.').map(Number);
     set({ l, h, avg: '' });
   };
   find('avg').onchange = e => set({ avg: e.target.value });
+  find('lens').onchange = e => set({ lens: e.target.value });
   for (const key of ['a', 'b']) find(key).onchange = e => set({ [key]: Number(e.target.value) });
   wireEdits();
   wireSaves();
@@ -295,12 +318,15 @@ function start() {
   addEventListener('keydown', e => {
     if (e.ctrlKey || e.metaKey || e.altKey || !runs.length) return;
     if (/^(SELECT|INPUT|TEXTAREA)$/.test(e.target.tagName)) return;
+    const names = data.facts.lenses.map(lens => lens.name);
+    const after = name => names[(names.indexOf(name) + 1) % names.length];
     const next = { '': 'l', l: 'a', a: '' }, to = state.to < 0 ? state.t : state.to;
     const moves = {
       ArrowLeft: () => e.shiftKey ? { to: Math.max(0, to - 1) } : { t: Math.max(0, state.t - 1), to: -1 },
       ArrowRight: () => e.shiftKey ? { to: to + 1 } : { t: state.t + 1, to: -1 },
       ArrowUp: () => ({ l: state.l - 1 }), ArrowDown: () => ({ l: state.l + 1 }),
       ',': () => ({ h: state.h - 1 }), '.': () => ({ h: state.h + 1 }), a: () => ({ avg: next[state.avg] }),
+      w: () => ({ lens: after(state.lens) }),
     };
     if (e.key === 'o') find('off').click();
     if (!moves[e.key]) return;
