@@ -8,19 +8,20 @@ using OpenAI.Files;
 
 namespace HeadTap.Serve.Tests;
 
-/// <summary>OpenAI's own client for .NET against the server. It has no completions; bench/serve/conformance.mjs
+/// <summary>OpenAI's own client for .NET against the server. It has no completions;
+/// bench/serve/conformance.mjs
 /// holds those against the client for Node.</summary>
 public sealed class OpenAiClientTests
 {
-    ScratchFolder _folder = null!;
+    string _folder = "";
     AtlasServer _server = null!;
     OpenAIClient _client = null!;
 
     [OneTimeSetUp]
     public async Task Start()
     {
-        _folder = new ScratchFolder();
-        _server = await AtlasServer.Start(new ServerOptions { DataFolder = _folder.Path });
+        _folder = Directory.CreateTempSubdirectory("headtap-serve-").FullName;
+        _server = await AtlasServer.Start(new ServerOptions { DataFolder = _folder });
         _client = new OpenAIClient(new ApiKeyCredential("none"),
             new OpenAIClientOptions { Endpoint = new Uri(_server.Server.Address, "v1") });
     }
@@ -29,7 +30,7 @@ public sealed class OpenAiClientTests
     public async Task Stop()
     {
         await _server.DisposeAsync();
-        _folder.Dispose();
+        Directory.Delete(_folder, recursive: true);
     }
 
     [Test]
@@ -77,7 +78,8 @@ public sealed class OpenAiClientTests
             FileUploadPurpose.Batch);
         Assert.That((await files.GetFileAsync(file.Id)).Value.Filename, Is.EqualTo("in.jsonl"));
         BatchClient batches = _client.GetBatchClient();
-        CreateBatchOperation batch = await batches.CreateBatchAsync(BinaryContent.Create(BinaryData.FromString(
+        CreateBatchOperation batch = await batches.CreateBatchAsync(BinaryContent.Create(
+            BinaryData.FromString(
             new JsonObject
             {
                 ["input_file_id"] = file.Id, ["endpoint"] = "/v1/completions", ["completion_window"] = "24h",
@@ -91,7 +93,8 @@ public sealed class OpenAiClientTests
         Assert.That((string?)state["status"], Is.EqualTo("completed"), state.ToJsonString());
         string output = (await files.DownloadFileAsync((string)state["output_file_id"]!)).Value.ToString();
         JsonNode[] rows = [.. output.Trim().Split('\n').Select(l => JsonNode.Parse(l)!)];
-        Assert.That(rows.Select(r => (string?)r["custom_id"]).Order(), Is.EqualTo((string[])["r1", "r2", "r3"]));
+        Assert.That(rows.Select(r => (string?)r["custom_id"]).Order(), Is.EqualTo((string[])["r1", "r2",
+            "r3"]));
         foreach (JsonNode row in rows)
             Assert.That($"r{row["response"]!["body"]!["usage"]!["completion_tokens"]}",
                 Is.EqualTo((string?)row["custom_id"]));
