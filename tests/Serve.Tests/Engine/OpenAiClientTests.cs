@@ -13,15 +13,15 @@ namespace HeadTap.Serve.Tests;
 /// holds those against the client for Node.</summary>
 public sealed class OpenAiClientTests
 {
-    ScratchFolder _folder = null!;
+    string _folder = "";
     AtlasServer _server = null!;
     OpenAIClient _client = null!;
 
     [OneTimeSetUp]
     public async Task Start()
     {
-        _folder = new ScratchFolder();
-        _server = await AtlasServer.Start(new ServerOptions { DataFolder = _folder.Path });
+        _folder = Directory.CreateTempSubdirectory("headtap-serve-").FullName;
+        _server = await AtlasServer.Start(new ServerOptions { DataFolder = _folder });
         _client = new OpenAIClient(new ApiKeyCredential("none"),
             new OpenAIClientOptions { Endpoint = new Uri(_server.Server.Address, "v1") });
     }
@@ -30,7 +30,7 @@ public sealed class OpenAiClientTests
     public async Task Stop()
     {
         await _server.DisposeAsync();
-        _folder.Dispose();
+        Directory.Delete(_folder, recursive: true);
     }
 
     [Test]

@@ -16,19 +16,20 @@ public sealed class ExplorerLensTests
 
     static readonly int[] s_streamLayers = [1, 3];
 
-    readonly ScratchFolder _folder = new();
+    string _folder = "";
     AtlasServer _server = null!;
     Browser _browser = null!;
 
     static string Learned => Path.Combine(RunningServer.AtlasFolder, "lens");
 
-    string Stream => _folder.At("stream");
+    string Stream => Path.Combine(_folder, "stream");
 
     string Address => _server.Server.Address.ToString().TrimEnd('/') + "/";
 
     [OneTimeSetUp]
     public async Task Start()
     {
+        _folder = Directory.CreateTempSubdirectory("headtap-serve-").FullName;
         MakeStreamLens();
         _server = await AtlasServer.Start(null, null, ("atlas-thin", Learned), ("tuned", Stream));
         _browser = await Browser.Start();
@@ -41,7 +42,7 @@ public sealed class ExplorerLensTests
             await _browser.DisposeAsync();
         if (_server is not null)
             await _server.DisposeAsync();
-        _folder.Dispose();
+        Directory.Delete(_folder, recursive: true);
     }
 
     [Test]
@@ -65,7 +66,7 @@ public sealed class ExplorerLensTests
         await Open($"#prompt={Prompt}&t=5&edits={Uri.EscapeDataString(Edits)}");
         await Choose(lens);
         string folder = lens switch { "logit" => "logit", "tuned" => Stream, _ => Learned };
-        string spec = _folder.At("edit.json");
+        string spec = Path.Combine(_folder, "edit.json");
         File.WriteAllText(spec, $$"""{"edits":{{Edits}}}""");
         LensReadResult clean = Read(folder, null, "5"), edited = Read(folder, spec, "5");
         await Same(0, clean);
