@@ -77,7 +77,8 @@ public sealed record AccessAnswer(AccessCall Call, IReadOnlyList<AccessResult> R
     public static string CodeVersion { get; } = new Manifest { Command = "serve" }.CodeVersion;
 
     /// <summary>The JSON of the answer.</summary>
-    public byte[] ToJson()
+    /// <param name="file">The file that has the tensors; null to write them here.</param>
+    public byte[] ToJson(AccessFile? file = null)
     {
         using var stream = new MemoryStream();
         using (var json = new Utf8JsonWriter(stream))
@@ -86,8 +87,9 @@ public sealed record AccessAnswer(AccessCall Call, IReadOnlyList<AccessResult> R
             json.WriteString("model"u8, Call.Request.Model);
             json.WriteStartArray("results"u8);
             foreach (AccessResult result in Results)
-                result.Write(json, Call.Model.Tokenizer, Call.Request.Base64);
+                result.Write(json, Call.Model.Tokenizer, Call.Request.Base64, tensors: file is null);
             json.WriteEndArray();
+            file?.Write(json);
             json.WritePropertyName("replay"u8);
             Replay().WriteTo(json);
             json.WriteEndObject();

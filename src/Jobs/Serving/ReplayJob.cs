@@ -57,7 +57,8 @@ public static class ReplayJob
                 + $"record was made with {Quoted.Line(made)}; expected the same model");
         AccessAnswer answer = Answer(options, record, context);
         RemarkOn(options.File, record, answer, context);
-        byte[] reply = answer.ToJson();
+        byte[] reply = answer.ToJson(
+            answer.Call.Request.AsFile ? FileOf(answer, document.RootElement) : null);
         if (options.Out is not null)
             AtomicFile.WriteText(options.Out, Encoding.UTF8.GetString(reply));
         if (!isReply)
@@ -85,6 +86,24 @@ public static class ReplayJob
         catch (BadRequestException e)
         {
             throw new UserException($"{Quoted.Path(options.File)}: {e.Message}", e);
+        }
+    }
+
+    // The name of a file is the server's choice; its content is not.
+    static AccessFile FileOf(AccessAnswer answer, JsonElement reply)
+    {
+        string id = reply.TryGetProperty("tensors", out JsonElement there)
+            && there.ValueKind == JsonValueKind.Object && there.TryGetProperty("file", out JsonElement name)
+            && name.ValueKind == JsonValueKind.String ? name.GetString()! : "file-";
+        string path = Path.GetTempFileName();
+        try
+        {
+            answer.Save(path);
+            return new AccessFile(id, new FileInfo(path).Length, FileHash.Sha256(path));
+        }
+        finally
+        {
+            System.IO.File.Delete(path);
         }
     }
 
