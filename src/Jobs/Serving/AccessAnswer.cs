@@ -80,9 +80,10 @@ public sealed record AccessAnswer(AccessCall Call, IReadOnlyList<AccessResult> R
     public static string CodeVersion { get; } = new Manifest { Command = "serve" }.CodeVersion;
 
     /// <summary>The JSON of the answer.</summary>
-    public byte[] ToJson() => ToJson(Call.Request.Base64);
+    /// <param name="file">The file that has the tensors; null to write them here.</param>
+    public byte[] ToJson(AccessFile? file = null) => ToJson(Call.Request.Base64, file);
 
-    internal byte[] ToJson(bool base64)
+    internal byte[] ToJson(bool base64, AccessFile? file = null)
     {
         using var stream = new MemoryStream();
         using (var json = new Utf8JsonWriter(stream))
@@ -91,8 +92,9 @@ public sealed record AccessAnswer(AccessCall Call, IReadOnlyList<AccessResult> R
             json.WriteString("model"u8, Call.Request.Model);
             json.WriteStartArray("results"u8);
             foreach (AccessResult result in Results)
-                result.Write(json, Call.Model.Tokenizer, base64);
+                result.Write(json, Call.Model.Tokenizer, base64, tensors: file is null);
             json.WriteEndArray();
+            file?.Write(json);
             json.WritePropertyName("replay"u8);
             Replay().WriteTo(json);
             json.WriteEndObject();

@@ -37,7 +37,7 @@ public sealed record AccessRequest
 
     static readonly string[] s_fields =
         ["model", "inputs", "bos", "reads", "edits", "lens", "grads", "generate", "logits",
-            "encoding", "dry_run"];
+            "encoding", "tensors", "dry_run"];
 
     /// <summary>The model's name.</summary>
     public required string Model { get; init; }
@@ -70,6 +70,10 @@ public sealed record AccessRequest
     /// <summary>Whether numbers are base64 of float32 instead of lists.</summary>
     public bool Base64 { get; init; }
 
+    /// <summary>Whether the tensors are a file of the caller, which the reply names, instead of a part of
+    /// it.</summary>
+    public bool AsFile { get; init; }
+
     /// <summary>Whether to say only what the request would cost.</summary>
     public bool DryRun { get; init; }
 
@@ -96,6 +100,12 @@ public sealed record AccessRequest
                 "base64" => true,
                 _ => throw f.Bad("encoding", "list or base64"),
             },
+            AsFile = (f.Text("tensors") ?? "inline") switch
+            {
+                "inline" => false,
+                "file" => true,
+                _ => throw f.Bad("tensors", "inline or file"),
+            },
             DryRun = f.Flag("dry_run", false),
         };
     }
@@ -108,7 +118,7 @@ public sealed record AccessRequest
     public JsonObject Canonical(IReadOnlyList<int[]> rows)
     {
         ArgumentNullException.ThrowIfNull(rows);
-        return new JsonObject
+        var canonical = new JsonObject
         {
             ["model"] = Model,
             ["inputs"] = new JsonArray([.. rows.Select(r => new JsonObject { ["ids"] = Numbers(r) })]),
@@ -134,6 +144,9 @@ public sealed record AccessRequest
             ["logits"] = Logits,
             ["encoding"] = Base64 ? "base64" : "list",
         };
+        if (AsFile) // left out where inline, so that records of older versions keep their hash
+            canonical["tensors"] = "file";
+        return canonical;
     }
 
     /// <summary>The name of a canonical request: SHA-256 of its JSON.</summary>

@@ -46,13 +46,17 @@ public sealed class AccessResult
     /// <param name="json">Where to.</param>
     /// <param name="tokenizer">Makes texts of tokens; null for ids alone.</param>
     /// <param name="base64">See <see cref="AccessTensor.Write"/>.</param>
-    public void Write(Utf8JsonWriter json, ByteBpeTokenizer? tokenizer, bool base64)
+    /// <param name="tensors">Whether the numbers of <see cref="Tensors"/> are written here; false where a
+    /// file has them.</param>
+    public void Write(Utf8JsonWriter json, ByteBpeTokenizer? tokenizer, bool base64, bool tensors = true)
     {
         ArgumentNullException.ThrowIfNull(json);
         json.WriteStartObject();
         json.WriteStartObject("reads"u8);
         foreach ((string site, object value) in Reads)
         {
+            if (value is AccessTensor && !tensors)
+                continue;
             json.WritePropertyName(site);
             if (value is AccessTensor tensor)
                 tensor.Write(json, base64);
@@ -63,16 +67,19 @@ public sealed class AccessResult
         Lens?.Write(json, tokenizer);
         if (GradientOf is { } of)
         {
-            json.WriteStartObject("grads"u8);
-            foreach ((string at, AccessTensor tensor) in Gradients)
+            if (tensors)
             {
-                json.WritePropertyName(at);
-                tensor.Write(json, base64);
+                json.WriteStartObject("grads"u8);
+                foreach ((string at, AccessTensor tensor) in Gradients)
+                {
+                    json.WritePropertyName(at);
+                    tensor.Write(json, base64);
+                }
+                json.WriteEndObject();
             }
-            json.WriteEndObject();
             json.WriteNumber("grads_of"u8, of);
         }
-        if (Logits is not null)
+        if (Logits is not null && tensors)
         {
             json.WritePropertyName("logits_last"u8);
             new AccessTensor([Logits.Length], Logits).Write(json, base64);

@@ -66,9 +66,18 @@ sealed class FairQueue<T>
     internal void Charge(WorkTicket ticket, double tokenLayers)
         => _served[ticket.Tenant] = Served(ticket.Tenant) + tokenLayers / ticket.Weight;
 
-    /// <summary>How many come before a tenant's last work if nothing else arrives.</summary>
-    internal int PositionOf(T work)
-        => Ordered().TakeWhile(n => !EqualityComparer<T>.Default.Equals(n.Value.Work, work)).Count();
+    /// <summary>How many other requests come before one if nothing else arrives; null if no part of it
+    /// waits.</summary>
+    internal int? Before(object request)
+    {
+        var before = new HashSet<object>(ReferenceEqualityComparer.Instance);
+        foreach (var node in Ordered())
+            if (ReferenceEquals(node.Value.Ticket.Request, request))
+                return before.Count;
+            else
+                before.Add(node.Value.Ticket.Request ?? node);
+        return null;
+    }
 
     double Served(string tenant) => _served.GetValueOrDefault(tenant);
 

@@ -94,6 +94,16 @@ public sealed class ModelWorker : IDisposable
         }
     }
 
+    /// <summary>How many other requests for texts come before one if nothing else arrives; null if no part of
+    /// it waits, or a part of it runs.</summary>
+    /// <param name="request">The <see cref="WorkTicket.Request"/> of its ticket.</param>
+    public int? Before(object request)
+    {
+        lock (_gate)
+            return _running.Exists(r => ReferenceEquals(r.Ticket.Request, request)) ? null
+                : _texts.Before(request);
+    }
+
     /// <summary>Decoding steps and parts of prompts run so far.</summary>
     public long Passes { get; private set; }
 

@@ -72,7 +72,8 @@ public static class ReplayJob
         }
         else
         {
-            byte[] reply = answer.ToJson();
+            byte[] reply = answer.ToJson(
+                answer.Call.Request.AsFile ? FileOf(answer, document.RootElement) : null);
             if (options.Out is not null)
                 AtomicFile.WriteText(options.Out, Encoding.UTF8.GetString(reply));
             if (!isReply)
@@ -158,6 +159,24 @@ public static class ReplayJob
             }
         return there.Entries.FirstOrDefault(e => !names.Contains(e.Name)) is { } more
             ? $"in {more.Name}: it is in the file alone" : null;
+    }
+
+    // The name of a file is the server's choice; its content is not.
+    static AccessFile FileOf(AccessAnswer answer, JsonElement reply)
+    {
+        string id = reply.TryGetProperty("tensors", out JsonElement there)
+            && there.ValueKind == JsonValueKind.Object && there.TryGetProperty("file", out JsonElement name)
+            && name.ValueKind == JsonValueKind.String ? name.GetString()! : "file-";
+        string path = Path.GetTempFileName();
+        try
+        {
+            answer.Save(path);
+            return new AccessFile(id, new FileInfo(path).Length, FileHash.Sha256(path));
+        }
+        finally
+        {
+            System.IO.File.Delete(path);
+        }
     }
 
     static string Locate(string? folder, string id)

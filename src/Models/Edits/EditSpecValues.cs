@@ -15,7 +15,7 @@ readonly record struct EditSpecValues(string Source, string? Folder, Func<string
     internal Func<string, string>? Locate { get; init; }
 
     const string Forms = "a number, a list of numbers, {\"unembed\": tokens}, {\"embed\": tokens}, "
-        + "{\"jacobian\": lens and tokens}, {\"mean_of\": data set}, or file and tensor";
+        + "{\"jacobian\": lens and tokens}, {\"mean_of\": data set}, base64 and shape, or file and tensor";
 
     /// <summary>Reads a value.</summary>
     /// <exception cref="UserException">It has none of the forms.</exception>
@@ -28,6 +28,8 @@ readonly record struct EditSpecValues(string Source, string? Folder, Func<string
                 : throw Wrong($"value is {Quoted.Json(json)}; expected {JsonFields.Number(json)}"));
         if (json.ValueKind != JsonValueKind.Object)
             throw Wrong($"value is {Quoted.Json(json)}; expected {Forms}");
+        if (json.TryGetProperty("base64", out _))
+            return InlineTensor.Read(json, Source);
         EditSpec.RequireOnly(json, Source,
             "file", "tensor", "row", "position", "unembed", "embed", "jacobian", "mean_of", "sha256");
         var fields = new JsonFields(Source, json);
@@ -60,8 +62,8 @@ readonly record struct EditSpecValues(string Source, string? Folder, Func<string
             },
             DataMeanValue mean => Hashed(new JsonObject { ["mean_of"] = FromFolder(mean.Path) }, mean.Sha256),
             EmbeddingValue e => new JsonObject { [e.Head ? "unembed" : "embed"] = EditSpec.List(e.Tokens) },
-            _ => throw edit.Wrong(
-                "recorded values cannot be written; write them as safetensors and name that file"),
+            RecordedValue recorded => InlineTensor.ToJson(edit, recorded),
+            _ => throw edit.Wrong("its value cannot be written to a file"),
         };
 
         JsonObject ToJson(FileValue file)

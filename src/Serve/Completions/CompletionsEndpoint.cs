@@ -27,7 +27,7 @@ public sealed class CompletionsEndpoint(ModelWorkers workers, Func<Caller, strin
             request.Caller.Require(Right.Edits);
         var call = new Call(asked, workers.Of(asked.Model), request);
         if (asked.Stream)
-            return new EventsReply(call.Events(workers, request));
+            return new EventsReply(call.Events(workers, request)) { State = call.State };
         await call.Run(workers.Ticket(request, request.Aborted, asked.Priority), null).ConfigureAwait(false);
         return new JsonReply(200, call.Whole());
     }
@@ -56,11 +56,16 @@ public sealed class CompletionsEndpoint(ModelWorkers workers, Func<Caller, strin
         {
             TextSequence[] texts = [.. _choices.SelectMany((choices, p) =>
                 choices.Select((choice, k) => TextOf(choice, p * choices.Length + k, changed)))];
-            SequenceResult[] results = await _worker.GenerateAll(texts, ticket).ConfigureAwait(false);
+            SequenceResult[] results = await _worker.GenerateAll(texts, ticket with { Request = this })
+                .ConfigureAwait(false);
             // Choices of one prompt share it.
             _cached = results.Where((_, i) => i % _request.BestOf == 0).Sum(r => r.CachedTokens);
             _from.Charge(PromptTokens + NewTokens);
         }
+
+        // What a stream says while it has nothing to tell.
+        internal string State() => _worker.Before(this) is { } before ? $"waiting, {before} before you"
+            : "alive";
 
         TextSequence TextOf(CompletionChoice choice, int stream, Action<CompletionChoice>? changed)
         {

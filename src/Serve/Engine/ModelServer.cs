@@ -61,7 +61,7 @@ public sealed class ModelServer : IAsyncDisposable
         IEndpoint[] endpoints =
         [
             new CompletionsEndpoint(workers, Locate), new EmbeddingsEndpoint(workers),
-            new AccessEndpoint(workers, Locate), new SitesEndpoint(workers),
+            new AccessEndpoint(workers, Locate, files), new SitesEndpoint(workers),
                 new CapabilitiesEndpoint(workers),
         ];
         HeadTapServer server = await HeadTapServer.Start(

@@ -104,6 +104,19 @@ public sealed class FileStore
     /// <exception cref="ApiError">404: this key has no such file.</exception>
     public string PathOf(Caller caller, string id) => Path.Combine(_folder, Find(caller, id).Id, Content);
 
+    /// <summary>Refuses a file that would not fit, before it is made.</summary>
+    /// <param name="caller">Whose it would be.</param>
+    /// <param name="bytes">Its least length.</param>
+    /// <exception cref="ApiError">413: too long, or more than the key may have.</exception>
+    public void RequireRoom(Caller caller, long bytes)
+    {
+        ArgumentNullException.ThrowIfNull(caller);
+        if (bytes > _maxFileBytes)
+            throw TooLong();
+        lock (_lock)
+            RequireShare(_used.GetValueOrDefault(caller.Name) + bytes);
+    }
+
     /// <summary>Stores a file.</summary>
     /// <param name="caller">Whose it is.</param>
     /// <param name="fileName">Its name, told again when it is listed; no part of a path here.</param>
@@ -175,8 +188,7 @@ public sealed class FileStore
             await using var content = new CountedStream(file, hash, bytes =>
             {
                 if (file.Length + bytes > _maxFileBytes)
-                    throw new ApiError(413, $"the file is longer than {_maxFileBytes} bytes",
-                        code: "file_too_large");
+                    throw TooLong();
                 Use(caller.Name, bytes);
                 counted += bytes;
             });
@@ -196,13 +208,22 @@ public sealed class FileStore
         lock (_lock)
         {
             long used = _used.GetValueOrDefault(owner) + bytes;
-            if (bytes > 0 && used > _maxKeyBytes)
-                throw new ApiError(413,
-                    $"all files of this key would have more than {_maxKeyBytes} bytes; delete some",
-                    code: "storage_full");
+            if (bytes > 0)
+                RequireShare(used);
             _used[owner] = used;
         }
     }
+
+    void RequireShare(long used)
+    {
+        if (used > _maxKeyBytes)
+            throw new ApiError(413,
+                $"all files of this key would have more than {_maxKeyBytes} bytes; delete some",
+                code: "storage_full");
+    }
+
+    ApiError TooLong()
+        => new(413, $"the file is longer than {_maxFileBytes} bytes", code: "file_too_large");
 
     void Load(string path)
     {

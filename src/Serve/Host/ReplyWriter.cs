@@ -56,23 +56,55 @@ sealed class ReplyWriter(ServerOptions options, Action<string> log)
 
     async Task WriteEvents(Call call, EventsReply reply, Action ready)
     {
-        await using IAsyncEnumerator<string> events = reply.Events.GetAsyncEnumerator(call.Aborted);
-        bool any = await events.MoveNextAsync();
-        Start(call, 200, "text/event-stream", reply.Headers, ready);
-        call.Http.Response.Headers.CacheControl = "no-cache";
-        await using PatientStream body = Body(call);
+        using var ends = CancellationTokenSource.CreateLinkedTokenSource(call.Aborted);
+        await using IAsyncEnumerator<string> events = reply.Events.GetAsyncEnumerator(ends.Token);
+        Task<bool> next = events.MoveNextAsync().AsTask();
+        PatientStream? body = null;
         try
         {
-            for (; any; any = await events.MoveNextAsync())
-                await Send(call, body, Frame(events.Current));
+            while (true)
+            {
+                while (!await ComesSoon(next))
+                    await Send(call, body ??= Begin(), Encoding.UTF8.GetBytes($": {reply.State()}\n\n"));
+                bool any = await next;
+                await Send(call, body ??= Begin(), any ? Frame(events.Current) : s_done);
+                if (!any)
+                    return;
+                next = events.MoveNextAsync().AsTask();
+            }
         }
-        catch (Exception e) when (!call.Http.RequestAborted.IsCancellationRequested)
+        catch (Exception e) when (body is not null && !call.Http.RequestAborted.IsCancellationRequested)
         {
             ApiError error = RequestHandler.ToError(e, call, log);
             await Send(call, body, Frame(Encoding.UTF8.GetString(JsonText.Bytes(error.ToJson()))));
-            return;
         }
-        await Send(call, body, s_done);
+        finally
+        {
+            // What still runs cannot be disposed.
+            await ends.CancelAsync();
+            await ((Task)next).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (body is not null)
+                await body.DisposeAsync();
+        }
+
+        PatientStream Begin()
+        {
+            Start(call, 200, "text/event-stream", reply.Headers, ready);
+            call.Http.Response.Headers.CacheControl = "no-cache";
+            return Body(call);
+        }
+    }
+
+    // False once the stream was silent for too long.
+    async Task<bool> ComesSoon(Task next)
+    {
+        if (next.IsCompleted)
+            return true;
+        using var over = new CancellationTokenSource();
+        Task silence = Task.Delay(options.CommentAfter, options.StreamClock, over.Token);
+        Task first = await Task.WhenAny(next, silence);
+        await over.CancelAsync();
+        return first == next;
     }
 
     // JSON has line ends only between its tokens, where a blank is as good.

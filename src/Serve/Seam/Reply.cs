@@ -23,11 +23,16 @@ public sealed record BytesReply(
 
 /// <summary>
 /// Server-sent events. The host awaits the first one before it sends the status, so an <see cref="ApiError"/>
-/// before it is an error reply of its own status. A later one becomes the frame
+/// before it is an error reply of its own status, unless the host had to say before that it is alive. A later
+/// one becomes the frame
 /// <c>data: {"error":{…}}</c>. The host ends the stream with <c>data: [DONE]</c> unless it failed.
 /// </summary>
 /// <param name="Events">The JSON text of each event, on one line. The enumerator's token is cancelled when
 /// the client goes away.</param>
 /// <param name="Headers">More headers, by name and value.</param>
 public sealed record EventsReply(
-    IAsyncEnumerable<string> Events, IReadOnlyList<(string Name, string Value)>? Headers = null) : Reply;
+    IAsyncEnumerable<string> Events, IReadOnlyList<(string Name, string Value)>? Headers = null) : Reply
+{
+    /// <summary>Says in one line what goes on while no event comes; called from any thread.</summary>
+    public Func<string> State { get; init; } = () => "alive";
+}

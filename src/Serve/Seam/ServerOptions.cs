@@ -58,6 +58,13 @@ public sealed record ServerOptions
     /// <summary>How long a client may take to read one block of a reply (64 KiB) or one event.</summary>
     public TimeSpan StallTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>How long a stream may be silent: then it gets a comment line, so that no proxy takes it for
+    /// dead.</summary>
+    public TimeSpan CommentAfter { get; init; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>The clock of <see cref="CommentAfter"/>.</summary>
+    public TimeProvider StreamClock { get; init; } = TimeProvider.System;
+
     /// <summary>How long running requests may take to end when the server stops.</summary>
     public TimeSpan Grace { get; init; } = TimeSpan.FromSeconds(20);
 

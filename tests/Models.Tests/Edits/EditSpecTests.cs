@@ -198,7 +198,7 @@ public class EditSpecTests
         BadInput.Refused(() => EditSpec.Write(folder["a.json"], [Edit.Call("hook_embed", _ => { })]),
             "C# function");
         BadInput.Refused(() => EditSpec.Write(folder["a.json"],
-            [add with { Value = EditValue.Recorded([1], 1, 1, 1) }]), "write them as safetensors");
+            [add with { Value = EditValue.Recorded([float.NaN], 1, 1, 1) }]), "finite");
         Assert.That(folder.Files(), Is.Empty);
     }
 
