@@ -9,7 +9,7 @@ using HeadTap.Models;
 namespace HeadTap.Serve.Tests;
 
 /// <summary>Tensors in and out of <c>/v1/headtap/run</c>: values as base64, replies as files.</summary>
-public sealed class AccessFileTests
+public sealed class AccessFileTests : IDisposable
 {
     const string Path = "/v1/headtap/run";
 
@@ -28,11 +28,9 @@ public sealed class AccessFileTests
         => _server = await AtlasServer.Start(new ServerOptions { DataFolder = _folder.At("data") });
 
     [OneTimeTearDown]
-    public async Task Stop()
-    {
-        await _server.DisposeAsync();
-        _folder.Dispose();
-    }
+    public async Task Stop() => await _server.DisposeAsync();
+
+    public void Dispose() => _folder.Dispose();
 
     [Test]
     public async Task A_file_has_the_tensors_and_the_reply_the_rest()
