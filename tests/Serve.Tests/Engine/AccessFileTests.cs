@@ -9,7 +9,7 @@ using HeadTap.Models;
 namespace HeadTap.Serve.Tests;
 
 /// <summary>Tensors in and out of <c>/v1/headtap/run</c>: values as base64, replies as files.</summary>
-public sealed class AccessFileTests : IDisposable
+public sealed class AccessFileTests
 {
     const string Path = "/v1/headtap/run";
 
@@ -20,17 +20,22 @@ public sealed class AccessFileTests : IDisposable
          "lens":{"layers":[2],"top":1}
         """;
 
-    readonly ScratchFolder _folder = new();
+    ScratchFolder _folder = null!;
     AtlasServer _server = null!;
 
     [OneTimeSetUp]
     public async Task Start()
-        => _server = await AtlasServer.Start(new ServerOptions { DataFolder = _folder.At("data") });
+    {
+        _folder = new ScratchFolder();
+        _server = await AtlasServer.Start(new ServerOptions { DataFolder = _folder.At("data") });
+    }
 
     [OneTimeTearDown]
-    public async Task Stop() => await _server.DisposeAsync();
-
-    public void Dispose() => _folder.Dispose();
+    public async Task Stop()
+    {
+        await _server.DisposeAsync();
+        _folder.Dispose();
+    }
 
     [Test]
     public async Task A_file_has_the_tensors_and_the_reply_the_rest()
