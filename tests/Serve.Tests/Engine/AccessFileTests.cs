@@ -20,12 +20,15 @@ public sealed class AccessFileTests
          "lens":{"layers":[2],"top":1}
         """;
 
-    readonly ScratchFolder _folder = new();
+    ScratchFolder _folder = null!;
     AtlasServer _server = null!;
 
     [OneTimeSetUp]
     public async Task Start()
-        => _server = await AtlasServer.Start(new ServerOptions { DataFolder = _folder.At("data") });
+    {
+        _folder = new ScratchFolder();
+        _server = await AtlasServer.Start(new ServerOptions { DataFolder = _folder.At("data") });
+    }
 
     [OneTimeTearDown]
     public async Task Stop()
