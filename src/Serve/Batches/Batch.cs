@@ -37,12 +37,23 @@ sealed class Batch
 
     internal bool IsOver => Status is "completed" or "failed" or "cancelled" or "expired";
 
+    /// <summary>The key of the request that made it; null if it had none.</summary>
+    internal JsonNode? Idempotency
+    {
+        get
+        {
+            lock (_lock)
+                return _state[IdempotentAnswers.Field]?.DeepClone();
+        }
+    }
+
     /// <summary>Cancelled when the user cancels the batch.</summary>
     internal CancellationTokenSource Cancel { get; } = new();
 
     /// <summary>A new batch, in its folder.</summary>
     internal static Batch Create(
-        string root, Caller owner, string endpoint, string inputFile, string window, JsonObject? metadata)
+        string root, Caller owner, string endpoint, string inputFile, string window, JsonObject? metadata,
+        IdempotencyKey? key)
     {
         string id = RandomId.Of(BatchStore.IdPrefix);
         long now = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
@@ -68,8 +79,11 @@ sealed class Batch
             ["cancelled_at"] = null,
             ["request_counts"] = Counts(0, 0, 0),
             ["metadata"] = metadata,
-            ["owner"] = owner.Name,
         };
+        JsonObject? idempotency = key?.ToState(state);
+        state["owner"] = owner.Name;
+        if (idempotency is not null)
+            state[IdempotentAnswers.Field] = idempotency;
         string folder = Path.Combine(root, id);
         AtomicFolder.Write(folder, at => Write(at, state));
         return new Batch(folder, state);
@@ -86,6 +100,7 @@ sealed class Batch
         {
             JsonObject copy = _state.DeepClone().AsObject();
             copy.Remove("owner");
+            copy.Remove(IdempotentAnswers.Field);
             return copy;
         }
     }

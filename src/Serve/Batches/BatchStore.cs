@@ -22,6 +22,7 @@ sealed class BatchStore : IAsyncDisposable
     readonly Func<string, Caller?> _byName;
     readonly Action<string> _log;
     readonly ConcurrentDictionary<string, Batch> _batches = new(StringComparer.Ordinal);
+    readonly IdempotentAnswers _answers = new();
     readonly Channel<Batch> _queue = Channel.CreateUnbounded<Batch>();
     readonly CancellationTokenSource _stop = new();
     readonly Task _work;
@@ -37,7 +38,7 @@ sealed class BatchStore : IAsyncDisposable
             Directory.CreateDirectory(_folder);
             foreach (string path in Directory.GetDirectories(_folder))
                 if (RandomId.IsOne(Path.GetFileName(path), IdPrefix))
-                    _batches[Path.GetFileName(path)] = Batch.Load(path);
+                    Load(path);
                 else
                     Directory.Delete(path, recursive: true); // half of one
         }
@@ -77,7 +78,16 @@ sealed class BatchStore : IAsyncDisposable
 
     static Task<Reply?> Json(JsonObject body) => Task.FromResult<Reply?>(new JsonReply(200, body));
 
-    Task<Reply?> Create(Call call)
+    void Load(string path)
+    {
+        Batch batch = Batch.Load(path);
+        _batches[batch.Id] = batch;
+        _answers.Load(batch.Owner, batch.Idempotency);
+    }
+
+    Task<Reply?> Create(Call call) => Json(_answers.Answer(call, key => Make(call, key)));
+
+    JsonObject Make(Call call, IdempotencyKey? key)
     {
         var fields = new JsonFieldsOfBody(call.Body);
         string endpoint = fields.Required("endpoint"), file = fields.Required("input_file_id");
@@ -100,10 +110,11 @@ sealed class BatchStore : IAsyncDisposable
             throw ApiError.TooMany($"this key has {MostOpenPerKey} batches that are not over",
                 TimeSpan.FromSeconds(30));
         Batch batch = Batch.Create(_folder, call.Caller, endpoint, file, window,
-            metadata is { } given ? JsonNode.Parse(given.GetRawText())!.AsObject() : null);
+            metadata is { } given ? JsonNode.Parse(given.GetRawText())!.AsObject() : null, key);
+        JsonObject answer = batch.ToJson();
         _batches[batch.Id] = batch;
         _queue.Writer.TryWrite(batch);
-        return Json(batch.ToJson());
+        return answer;
     }
 
     Batch Find(Call call)

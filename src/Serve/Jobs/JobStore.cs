@@ -20,6 +20,7 @@ sealed class JobStore : IAsyncDisposable
     readonly IJobVerbs _verbs;
     readonly Action<string> _log;
     readonly ConcurrentDictionary<string, ServedJob> _jobs = new(StringComparer.Ordinal);
+    readonly IdempotentAnswers _answers = new();
     readonly CancellationTokenSource _stop = new();
     readonly SemaphoreSlim _wake = new(0);
     readonly Task[] _workers;
@@ -81,6 +82,7 @@ sealed class JobStore : IAsyncDisposable
     {
         ServedJob job = ServedJob.Load(path);
         _jobs[job.Id] = job;
+        _answers.Load(job.Owner, job.Idempotency);
         _sequence = Math.Max(_sequence, job.Sequence);
         if (job.Process is { } left)
             JobProcess.EndLeftOver(left.Id, left.Started);
@@ -108,7 +110,9 @@ sealed class JobStore : IAsyncDisposable
         })]),
     });
 
-    Task<Reply?> Create(Call call)
+    Task<Reply?> Create(Call call) => Json(_answers.Answer(call, key => Make(call, key)));
+
+    JsonObject Make(Call call, IdempotencyKey? key)
     {
         var fields = new JsonFieldsOfBody(call.Body);
         string name = fields.Required("verb");
@@ -124,13 +128,17 @@ sealed class JobStore : IAsyncDisposable
         if (_jobs.Values.Count(j => j.Owner == call.Caller.Name && !j.IsOver) >= _options.JobsPerKey)
             throw ApiError.TooMany($"this key has {Counted.Of(_options.JobsPerKey, "job")} that wait or run",
                 TimeSpan.FromSeconds(30));
-        ServedJob job = Prepare(call.Caller, verb, options);
+        ServedJob job = Prepare(call.Caller, verb, options, key);
+        // Before a worker takes it: the key's answer is the same.
+        JsonObject answer = job.ToJson((int?)job.Idempotency?["answer"]!["position"] ?? Waiting() + 1);
         _jobs[job.Id] = job;
         _wake.Release();
-        return Json(ToJson(job));
+        return answer;
     }
 
-    ServedJob Prepare(Caller caller, JobVerb verb, JsonElement options)
+    int Waiting() => _jobs.Values.Count(j => j.State == "queued");
+
+    ServedJob Prepare(Caller caller, JobVerb verb, JsonElement options, IdempotencyKey? key)
     {
         string id = RandomId.Of(IdPrefix), folder = Path.Combine(_folder, id);
         string work = Path.Combine(folder, "work");
@@ -150,7 +158,7 @@ sealed class JobStore : IAsyncDisposable
                     throw ApiError.BadRequest(
                         "a file of the job names a place outside its folder", "options");
             return ServedJob.Create(folder, id, caller, Interlocked.Increment(ref _sequence), verb.Name,
-                JsonNode.Parse(options.GetRawText())!, [.. arguments, "--json"]);
+                JsonNode.Parse(options.GetRawText())!, [.. arguments, "--json"], key, Waiting() + 1);
         }
         catch (Exception e)
         {
@@ -194,6 +202,7 @@ sealed class JobStore : IAsyncDisposable
                 shouldRetry: false);
         if (_jobs.TryRemove(job.Id, out _))
         {
+            _answers.Forget(job.Owner, job.Idempotency);
             Directory.Move(job.Folder, job.Folder + ".tmp");
             Directory.Delete(job.Folder + ".tmp", recursive: true);
         }

@@ -35,6 +35,9 @@ sealed class ServedJob
 
     internal long Sequence => (long)Get("sequence")!;
 
+    /// <summary>The key of the request that made it; null if it had none.</summary>
+    internal JsonNode? Idempotency => Get(IdempotentAnswers.Field)?.DeepClone();
+
     internal bool IsOver => State is "completed" or "failed" or "cancelled";
 
     internal IReadOnlyList<string> Arguments
@@ -67,8 +70,10 @@ sealed class ServedJob
     /// <param name="verb">The verb.</param>
     /// <param name="options">The options as they were asked for.</param>
     /// <param name="arguments">The program's arguments.</param>
+    /// <param name="key">The request's key; null if it has none.</param>
+    /// <param name="position">Its place in the queue from 1.</param>
     internal static ServedJob Create(string folder, string id, Caller owner, long sequence, string verb,
-        JsonNode options, IReadOnlyList<string> arguments)
+        JsonNode options, IReadOnlyList<string> arguments, IdempotencyKey? key, int position)
     {
         var state = new JsonObject
         {
@@ -89,6 +94,8 @@ sealed class ServedJob
             ["process"] = null,
         };
         var job = new ServedJob(folder, state);
+        if (key is not null)
+            state[IdempotentAnswers.Field] = key.ToState(job.ToJson(position));
         job.Save();
         return job;
     }
@@ -104,7 +111,7 @@ sealed class ServedJob
         JsonObject copy;
         lock (_lock)
             copy = _state.DeepClone().AsObject();
-        foreach (string own in (string[])["owner", "arguments", "process", "sequence"])
+        foreach (string own in (string[])["owner", "arguments", "process", "sequence", IdempotentAnswers.Field])
             copy.Remove(own);
         copy["position"] = position;
         copy["progress"] = Progress();
