@@ -68,8 +68,7 @@ public static class AtomicFile
                     stream.Write(bytes);
                     stream.Flush(flushToDisk: true);
                 }
-                File.Move(temporary, path, overwrite: false);
-                return true;
+                return FirstLink.Take(temporary, path);
             }
             catch (IOException) when (File.Exists(path))
             {

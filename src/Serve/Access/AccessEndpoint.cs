@@ -45,7 +45,8 @@ public sealed class AccessEndpoint(
         FileStore? store = asked.AsFile ? StoreOf(request.Caller, tensors) : null;
         AccessCost cost = AccessCost.Of(call);
         if (asked.DryRun)
-            return new JsonReply(200, cost.ToJson(worker.Waiting, ReplySize.Of(call, tensors || asked.AsFile)));
+            return new JsonReply(200, cost.ToJson(worker.Waiting, ReplySize.Of(call, tensors
+                || asked.AsFile)));
         cost.Require(MostReplyBytes, MemoryPlan.FreeBytes(worker.Model.Model.Device));
         store?.RequireRoom(request.Caller, cost.NumberBytes);
         AccessAnswer answer = await AccessAnswer.Of(worker, call, workers.Ticket(request, request.Aborted))

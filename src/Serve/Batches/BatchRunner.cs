@@ -116,6 +116,21 @@ sealed class BatchRunner(
         });
     }
 
+    static async Task<(int Status, JsonNode Body)> BodyOf(Reply reply, CancellationToken cancel)
+    {
+        if (reply is JsonReply json)
+            return (json.Status, json.Body.DeepClone());
+        if (reply is BytesReply { ContentType: var type } bytes
+            && type.StartsWith("application/json", StringComparison.Ordinal))
+        {
+            using var body = new MemoryStream();
+            await bytes.Write(body, cancel);
+            body.Position = 0;
+            return (bytes.Status, (await JsonNode.ParseAsync(body, cancellationToken: cancel))!);
+        }
+        throw ApiError.BadRequest("a batch takes replies of JSON only; no streams, no bytes");
+    }
+
     async Task<(int Status, JsonNode Body)> Answer(
         IEndpoint endpoint, Caller owner, BatchLine line, string id, CancellationToken cancel)
     {
@@ -124,8 +139,7 @@ sealed class BatchRunner(
             {
                 Reply reply = await endpoint.Answer(
                     new EndpointRequest(line.Body!.RootElement, owner, id, "application/json", cancel));
-                return reply is JsonReply json ? (json.Status, json.Body.DeepClone())
-                    : throw ApiError.BadRequest("a batch takes replies of JSON only; no streams, no bytes");
+                return await BodyOf(reply, cancel);
             }
             catch (ApiError e) when (e.Status is 429 or 503 && e.ShouldRetry)
             {

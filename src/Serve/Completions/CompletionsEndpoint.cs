@@ -70,18 +70,23 @@ public sealed class CompletionsEndpoint(ModelWorkers workers, Func<Caller, strin
         TextSequence TextOf(CompletionChoice choice, int stream, Action<CompletionChoice>? changed)
         {
             bool scores = _request.LogProbabilities is not null;
+            int prompt = stream / _request.BestOf; // a recording has a row for each prompt
             return new TextSequence
             {
                 Prompt = choice.Prompt, MaxTokens = _request.MaxTokens, Sampling = _request.Sampling,
                 Rules = _request.Rules, Seed = _request.Seed, Stream = (ulong)stream,
-                StopTokens = _request.StopTokens, Edits = _request.Edits,
+                StopTokens = _request.StopTokens, 
+                Edits = [.. _request.Edits.Select(e => e with
+                {
+                    Value = e.Value?.OfRow(prompt), To = e.To?.OfRow(prompt),
+                })],
                 Top = _request.LogProbabilities ?? (_request.BestOf > _request.Choices ? 0 : null),
                 ScoresPrompt = _request.Echo && scores,
                 Salt = $"{_from.Caller.Name}\n{_request.CacheSalt}" + (_request.Edits.Count == 0 ? ""
-                    : $"\n{choice.Prompt.Length}\n{_request.EditsText}"),
-                OnPrompt = prompt =>
+                    : $"\n{choice.Prompt.Length}\n{prompt}\n{_request.EditsText}"),
+                OnPrompt = tokens =>
                 {
-                    choice.TakePrompt(prompt);
+                    choice.TakePrompt(tokens);
                     changed?.Invoke(choice);
                 },
                 OnToken = token =>

@@ -111,7 +111,8 @@ sealed class ServedJob
         JsonObject copy;
         lock (_lock)
             copy = _state.DeepClone().AsObject();
-        foreach (string own in (string[])["owner", "arguments", "process", "sequence", IdempotentAnswers.Field])
+        foreach (string own in (string[])["owner", "arguments", "process", "sequence",
+            IdempotentAnswers.Field])
             copy.Remove(own);
         copy["position"] = position;
         copy["progress"] = Progress();

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using HeadTap.Models;
@@ -72,6 +73,33 @@ public sealed class AccessTests
                 .Select(r => (float)Math.Sqrt(r.Sum(v => (double)v * v)))]);
             Assert.That(Bits(result.Logits!), Is.EqualTo(Bits(logits)));
         }
+    }
+
+    // Gradients and continuations run each input by itself; its values are still those of its own row.
+    [Test]
+    public async Task An_input_that_runs_by_itself_has_its_own_row_of_a_recording()
+    {
+        float[] rows = [.. Enumerable.Range(0, 2 * 3 * C).Select(i => MathF.Sin(i))];
+        string Request(string inputs, float[] values, int count) => $$"""
+            {"model":"m","inputs":[{{inputs}}],"encoding":"base64","logits":false,
+             "edits":[{"site":"blocks.0.hook_resid_post","op":"replace","positions":[0,1,2],
+                       "value":{"base64":"{{Convert.ToBase64String(MemoryMarshal.AsBytes(values.AsSpan()))}}",
+                                "shape":[{{count}},3,{{C}}]} }],
+             "grads":{"of":"logprob:9","at":["blocks.0.hook_resid_post"]},"generate":{"max_tokens":4} }
+            """;
+        AccessAnswer both = await Ask(Request("{\"ids\":[1,2,3]},{\"ids\":[1,2,3]}", rows, 2));
+        for (int i = 0; i < 2; i++)
+        {
+            AccessAnswer alone = await Ask(
+                Request("{\"ids\":[1,2,3]}", rows[(i * 3 * C)..((i + 1) * 3 * C)], 1));
+            Assert.That(both.Results[i].GradientOf, Is.EqualTo(alone.Results[0].GradientOf));
+            Assert.That(both.Results[i].Continuation!.Tokens,
+                Is.EqualTo(alone.Results[0].Continuation!.Tokens));
+        }
+        Assert.That(both.Results[0].GradientOf, Is.Not.EqualTo(both.Results[1].GradientOf),
+            "a positive control");
+        Assert.That(() => Ask(Request("{\"ids\":[1,2,3]},{\"ids\":[1,2,3]},{\"ids\":[1,2,3]}", rows, 2)),
+            Throws.InstanceOf<UserException>().With.Message.Contains("no row 2"));
     }
 
     // Several requests share a pass; each has its own edits, and what one edits no other sees.

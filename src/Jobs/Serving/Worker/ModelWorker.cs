@@ -4,26 +4,6 @@ using HeadTap.Runtime;
 
 namespace HeadTap.Jobs;
 
-/// <summary>What a model's thread makes room for.</summary>
-public sealed record WorkerOptions
-{
-    /// <summary>Texts that run at once.</summary>
-    public int Rows { get; init; } = 16;
-
-    /// <summary>Tokens of a text, prompt included; null for the model's context.</summary>
-    public int? Capacity { get; init; }
-
-    /// <summary>Tokens of one pass: a long prompt is read in pieces, between which other texts go
-    /// on.</summary>
-    public int PassTokens { get; init; } = 256;
-
-    /// <summary>Requests that may wait.</summary>
-    public int MostWaiting { get; init; } = 256;
-
-    /// <summary>Bytes of keys and values kept of prompts that may come again; 0 for none.</summary>
-    public long PrefixBytes { get; init; } = 256L << 20;
-}
-
 /// <summary>
 /// The one thread that owns a model. It runs texts together, a token each and a part of a prompt in a pass,
 /// and between these passes the reads and gradients of others (Yu et al. 2022, Orca: iteration-level
@@ -33,9 +13,6 @@ public sealed class ModelWorker : IDisposable
 {
     // Logits of this many prompt tokens are held at once: 50257 floats each.
     const int MostLogits = 64;
-
-    // Texts of one request that are queued at once.
-    const int TextsOfRequest = 64;
 
     readonly ResidentModel _model;
     readonly WorkerOptions _options;
@@ -114,7 +91,7 @@ public sealed class ModelWorker : IDisposable
     {
         ArgumentNullException.ThrowIfNull(sequence);
         ArgumentNullException.ThrowIfNull(ticket);
-        Check(sequence);
+        sequence.Require(_model.Config, Capacity, _batch.MaxTokens - _options.Rows);
         var text = new RunningText(sequence, ticket);
         lock (_gate)
         {
@@ -130,44 +107,11 @@ public sealed class ModelWorker : IDisposable
     /// <exception cref="UserException">A text does not fit the model.</exception>
     /// <exception cref="QueueFullException">Too many requests wait.</exception>
     /// <exception cref="OperationCanceledException">The ticket was cancelled.</exception>
-    public async Task<SequenceResult[]> GenerateAll(IReadOnlyList<TextSequence> sequences, WorkTicket ticket)
+    public Task<SequenceResult[]> GenerateAll(IReadOnlyList<TextSequence> sequences, WorkTicket ticket)
     {
         ArgumentNullException.ThrowIfNull(sequences);
         ArgumentNullException.ThrowIfNull(ticket);
-        using var ends = CancellationTokenSource.CreateLinkedTokenSource(ticket.Cancel);
-        using var room = new SemaphoreSlim(TextsOfRequest);
-        WorkTicket own = ticket with { Cancel = ends.Token, Request = ticket.Request ?? new object() };
-        Exception? reason = null;
-        Task<SequenceResult>[] texts = [.. sequences.Select(One)];
-        try
-        {
-            return await Task.WhenAll(texts).ConfigureAwait(false);
-        }
-        catch when (reason is not null)
-        {
-            // The first failure, and not the cancellations that it caused.
-            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(reason);
-            throw;
-        }
-
-        async Task<SequenceResult> One(TextSequence sequence)
-        {
-            await room.WaitAsync(ends.Token).ConfigureAwait(false);
-            try
-            {
-                return await Generate(sequence, own).ConfigureAwait(false);
-            }
-            catch (Exception e)
-            {
-                Interlocked.CompareExchange(ref reason, e, null);
-                await ends.CancelAsync().ConfigureAwait(false);
-                throw;
-            }
-            finally
-            {
-                room.Release();
-            }
-        }
+        return TextGroup.Run(this, sequences, ticket);
     }
 
     /// <summary>Runs passes of its own for a request.</summary>
@@ -209,37 +153,6 @@ public sealed class ModelWorker : IDisposable
         Stop(TimeSpan.Zero);
         _batch.Dispose();
         _stop.Dispose();
-    }
-
-    void Check(TextSequence s)
-    {
-        ModelConfig config = _model.Config;
-        if (s.Prompt.Length == 0)
-            throw new UserException("the prompt is empty; expected at least one token");
-        if (s.MaxTokens < 0)
-            throw new UserException($"{s.MaxTokens} new tokens asked for; expected 0 or more");
-        if (s.Prompt.Length + s.MaxTokens > Capacity)
-            throw new UserException($"a prompt of {Counted.Of(s.Prompt.Length, "token")} and {s.MaxTokens} "
-                + $"new ones pass the context of {Capacity}");
-        foreach (int id in s.Prompt)
-            if (id < 0 || id >= config.VocabSize)
-                throw new UserException($"token id {id} is outside the vocabulary, 0 to "
-                    + $"{config.VocabSize - 1}");
-        s.Sampling.Validate();
-        s.Rules.Validate(config.VocabSize);
-        foreach (Edit edit in s.Edits)
-        {
-            edit.Validate(config);
-            if (edit.Site.In(config).Any(site => site.Kind is SiteKind.Scores or SiteKind.Pattern))
-                throw new UserException(
-                    $"edit at {Quoted.Name(edit.Site.Text)}: scores and patterns are edited "
-                    + "in passes over whole texts; ask for reads of the text, or generate on the command "
-                        + "line");
-        }
-        int most = _batch.MaxTokens - _options.Rows;
-        if (s.Edits.Any(e => e.Operation == EditOperation.Mean) && s.Prompt.Length > most)
-            throw new UserException($"an edit takes the mean over the prompt's tokens, which then run in one "
-                + $"pass; expected a prompt of at most {most} tokens");
     }
 
     void RequireRoom(WorkTicket ticket)

@@ -102,7 +102,8 @@ public sealed class AccessCall
 
     /// <summary>The edits of one input alone, as the edits of row 0.</summary>
     internal IEnumerable<Edit> EditsOf(int input) => Edits
-        .Where(e => e.Rows is null || e.Rows.Contains(input)).Select(e => e with { Rows = [0] });
+        .Where(e => e.Rows is null || e.Rows.Contains(input))
+        .Select(e => e with { Rows = [0], Value = e.Value?.OfRow(input), To = e.To?.OfRow(input) });
 
     static int[] Row(AccessInput input, AccessRequest request, ResidentModel model, int i)
     {

@@ -1,4 +1,5 @@
 using HeadTap.Models;
+using HeadTap.Runtime;
 
 namespace HeadTap.Jobs;
 
@@ -66,6 +67,39 @@ public sealed record TextSequence
 
     /// <summary>Is told why the text ended, after its last token, on the model's thread.</summary>
     public Action<FinishReason>? OnEnd { get; init; }
+
+    /// <summary>Refuses a text that a model's thread cannot run.</summary>
+    /// <param name="config">The model.</param>
+    /// <param name="capacity">Tokens of a text that there is room for.</param>
+    /// <param name="mostAtOnce">Tokens of a prompt that a pass has room for.</param>
+    /// <exception cref="UserException">It does not fit.</exception>
+    internal void Require(ModelConfig config, int capacity, int mostAtOnce)
+    {
+        if (Prompt.Length == 0)
+            throw new UserException("the prompt is empty; expected at least one token");
+        if (MaxTokens < 0)
+            throw new UserException($"{MaxTokens} new tokens asked for; expected 0 or more");
+        if (Prompt.Length + MaxTokens > capacity)
+            throw new UserException($"a prompt of {Counted.Of(Prompt.Length, "token")} and {MaxTokens} "
+                + $"new ones pass the context of {capacity}");
+        foreach (int id in Prompt)
+            if (id < 0 || id >= config.VocabSize)
+                throw new UserException($"token id {id} is outside the vocabulary, 0 to "
+                    + $"{config.VocabSize - 1}");
+        Sampling.Validate();
+        Rules.Validate(config.VocabSize);
+        foreach (Edit edit in Edits)
+        {
+            edit.Validate(config);
+            if (edit.Site.In(config).Any(site => site.Kind is SiteKind.Scores or SiteKind.Pattern))
+                throw new UserException(
+                    $"edit at {Quoted.Name(edit.Site.Text)}: scores and patterns are edited in passes over "
+                    + "whole texts; ask for reads of the text, or generate on the command line");
+        }
+        if (Edits.Any(e => e.Operation == EditOperation.Mean) && Prompt.Length > mostAtOnce)
+            throw new UserException($"an edit takes the mean over the prompt's tokens, which then run in one "
+                + $"pass; expected a prompt of at most {mostAtOnce} tokens");
+    }
 }
 
 /// <summary>What became of a text.</summary>
