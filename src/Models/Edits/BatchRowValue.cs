@@ -30,7 +30,7 @@ sealed record BatchRowValue(EditValue Of, int BatchRow) : EditValue
         if (shape.Length < 3 || shape[0] <= 1)
             return false;
         return BatchRow < shape[0] ? true : throw new UserException(
-            $"edit value: shape {Quoted.Shape(shape)} has no row {BatchRow}; expected one row, or one for each "
-                + "text");
+            $"edit value: shape {Quoted.Shape(shape)} has no row {BatchRow}; expected one row, or one for "
+                + "each text");
     }
 }

@@ -4,7 +4,8 @@ namespace HeadTap.Models;
 
 /// <summary>Gives a finished file its name, if no file has that name yet.</summary>
 /// <remarks>
-/// File.Move without overwriting looks first and renames then, so on Linux and macOS two processes may both take a
+/// File.Move without overwriting looks first and renames then, so on Linux and macOS two processes may both
+/// take a
 /// name, and the second takes the first one's file away (seen with 16 writers). A hard link is taken or not.
 /// </remarks>
 static partial class FirstLink
@@ -29,6 +30,7 @@ static partial class FirstLink
         return true;
     }
 
-    [LibraryImport("libc", EntryPoint = "link", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    [LibraryImport("libc", EntryPoint = "link", SetLastError = true,
+        StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Link(string file, string name);
 }

@@ -37,6 +37,37 @@ public sealed class AccessFileTests
         _folder.Dispose();
     }
 
+    // Its replies are bytes to the host, which a batch has to read as JSON.
+    [Test]
+    public async Task A_batch_takes_its_requests_too()
+    {
+        string body = Reads + "}";
+        JsonNode alone = await _server.Ask(Path, body);
+        using var form = new MultipartFormDataContent
+        {
+            { new StringContent("batch"), "purpose" },
+            {
+                new StringContent($$"""{"custom_id":"a","method":"POST","url":"{{Path}}","body":"""
+                    + JsonNode.Parse(body)!.ToJsonString() + "}\n"), "file", "in.jsonl"
+            },
+        };
+        using HttpResponseMessage upload = await _server.Client.PostAsync("/v1/files", form);
+        string file = (string)JsonNode.Parse(await upload.Content.ReadAsStringAsync())!["id"]!;
+        JsonNode batch = await _server.Ask("/v1/batches",
+            $$"""{"input_file_id":"{{file}}","endpoint":"{{Path}}","completion_window":"24h"}""");
+        for (int i = 0; i < 600 && (string?)batch["status"] is not ("completed" or "failed"); i++)
+        {
+            await Task.Delay(50);
+            batch = JsonNode.Parse(await _server.Client.GetStringAsync(
+                $"/v1/batches/{(string)batch["id"]!}"))!;
+        }
+        Assert.That((int)batch["request_counts"]!["completed"]!, Is.EqualTo(1), batch.ToJsonString());
+        string output = await _server.Client.GetStringAsync(
+            $"/v1/files/{(string)batch["output_file_id"]!}/content");
+        Assert.That(JsonNode.Parse(output)!["response"]!["body"]!["results"]!.ToJsonString(),
+            Is.EqualTo(alone["results"]!.ToJsonString()));
+    }
+
     [Test]
     public async Task A_file_has_the_tensors_and_the_reply_the_rest()
     {
