@@ -26,7 +26,7 @@ public sealed class AccessFileTests
     [OneTimeSetUp]
     public async Task Start()
     {
-        _folder = new ScratchFolder();
+        _folder = ScratchFolder.Make();
         _server = await AtlasServer.Start(new ServerOptions { DataFolder = _folder.At("data") });
     }
 
