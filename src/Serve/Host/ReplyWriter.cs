@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http;
 
 namespace HeadTap.Serve;
@@ -40,7 +41,12 @@ sealed class ReplyWriter(ServerOptions options, Action<string> log)
             response.Headers.RetryAfter = Math.Max(1, (long)Math.Ceiling(wait.TotalSeconds)).ToString();
         if (!error.ShouldRetry)
             response.Headers["x-should-retry"] = "false";
-        await WriteJson(call, new JsonReply(error.Status, error.ToJson()), ready);
+        JsonObject body = error.ToJson();
+        if (options.DataFolder is { } data && body["error"] is JsonObject shown)
+            // Where the server keeps its files is nobody's business.
+            shown["message"] = error.Message.Replace(Path.GetFullPath(data) + "/", "",
+                StringComparison.Ordinal);
+        await WriteJson(call, new JsonReply(error.Status, body), ready);
     }
 
     // By the client's token alone: that the server stops is itself an answer.

@@ -94,7 +94,7 @@ sealed class JobArguments(ServedModels models, FileStore files, Func<Caller, str
             {
                 string[] parts = text.Split('/', 2);
                 string other = jobFolder(caller, parts[0])
-                    ?? throw new ApiError(404, $"there is no job {Quoted.Name(parts[0])}", option.Name,
+                    ?? throw new ApiError(404, $"there is no job {Quoted.Name(parts[0])}", param: option.Name,
                         code: "job_not_found");
                 Folders.Add(other);
                 return Inside(option.Name, other, parts.Length == 1 ? "." : parts[1]);

@@ -319,9 +319,9 @@ sealed class JobStore : IAsyncDisposable
     // The program says in its last line why it refuses; a defect's stack is for the server's owner.
     static string ErrorOf(ServedJob job, int code)
     {
-        string last = job.Tail().TrimEnd().Split('\n')[^1];
+        string last = job.ShownTail().TrimEnd().Split('\n')[^1];
         return code == 2 && last.StartsWith("headtap: ", StringComparison.Ordinal)
-            ? last["headtap: ".Length..].Replace(job.Work + "/", "")
+            ? last["headtap: ".Length..]
             : $"the verb ended with exit code {code}";
     }
 }

@@ -116,7 +116,7 @@ sealed class ServedJob
             copy.Remove(own);
         copy["position"] = position;
         copy["progress"] = Progress();
-        copy["log_tail"] = Tail();
+        copy["log_tail"] = ShownTail();
         return copy;
     }
 
@@ -161,6 +161,10 @@ sealed class ServedJob
             return null;
         }
     }
+
+    /// <summary>The last lines of the log for the caller, without the server's own folders.</summary>
+    internal string ShownTail() => Tail().Replace(Work + "/", "", StringComparison.Ordinal)
+        .Replace(Path.GetDirectoryName(Folder) + "/", "", StringComparison.Ordinal);
 
     /// <summary>The last lines of the log.</summary>
     internal string Tail()

@@ -87,7 +87,8 @@ public sealed class SweepSignalTests
         (int first, string says) = Ended(one);
         (int second, string too) = Ended(other);
         // Whoever ends first may leave the last cell to the other one.
-        Assert.That((int[])[first, second], Is.SubsetOf((int[])[0, 75]).And.Contains(0), says + too);
+        Assert.That((int[])[first, second], Has.All.EqualTo(0).Or.EqualTo(75), says + too);
+        Assert.That((int[])[first, second], Has.Some.EqualTo(0), says + too);
         plan.FinishesAsLocal();
     }
 

@@ -37,6 +37,37 @@ public sealed class AccessFileTests
         _folder.Dispose();
     }
 
+    [Test]
+    public async Task An_error_names_the_file_and_not_the_servers_folder()
+    {
+        using var form = new MultipartFormDataContent
+        {
+            { new StringContent("batch"), "purpose" },
+            { new StringContent("no tensors are in this text, of some length"), "file", "t.safetensors" },
+        };
+        using HttpResponseMessage upload = await _server.Client.PostAsync("/v1/files", form);
+        string file = (string)JsonNode.Parse(await upload.Content.ReadAsStringAsync())!["id"]!;
+        (int status, string text) = await _server.Post(Path, $$"""
+            {"model":"atlas","inputs":[{"ids":[5]}],"edits":[{"site":"blocks.0.hook_attn_out","op":"add",
+             "value":{"file":"{{file}}","tensor":"a"} }]}
+            """);
+        Assert.That(status, Is.EqualTo(400), text);
+        Assert.That(text, Does.Contain(file).And.Not.Contain(_folder.Path));
+    }
+
+    [Test]
+    public async Task A_server_that_has_answered_says_that_nothing_runs()
+    {
+        await _server.Ask("/v1/completions", """{"model":"atlas","prompt":[5],"max_tokens":2}""");
+        string metrics = "";
+        for (int i = 0; i < 100 && !metrics.Contains("num_requests_running{model_name=\"atlas\"} 0\n"); i++)
+        {
+            await Task.Delay(50);
+            metrics = await _server.Client.GetStringAsync("/metrics");
+        }
+        Assert.That(metrics, Does.Contain("num_requests_running{model_name=\"atlas\"} 0\n"));
+    }
+
     // Its replies are bytes to the host, which a batch has to read as JSON.
     [Test]
     public async Task A_batch_takes_its_requests_too()

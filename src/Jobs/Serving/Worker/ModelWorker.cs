@@ -180,7 +180,10 @@ public sealed class ModelWorker : IDisposable
             lock (_gate)
             {
                 while (_running.Count == 0 && _texts.Count == 0 && _passes.Count == 0 && !_closed)
+                {
+                    _meter.State(0, 0, 0);
                     Monitor.Wait(_gate);
+                }
                 if (_running.Count == 0 && _texts.Count == 0 && _passes.Count == 0)
                     return;
                 GiveUp();
