@@ -1,5 +1,4 @@
 using HeadTap.Models;
-using TorchSharp;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
 
