@@ -23,7 +23,10 @@ sealed record BatchRowValue(EditValue Of, int BatchRow) : EditValue
     }
 
     internal override int[]? ShapeFor(ModelConfig config)
-        => Of.ShapeFor(config) is { } shape && HasRows(shape) ? [1, .. shape[1..]] : Of.ShapeFor(config);
+    {
+        int[]? shape = Of.ShapeFor(config); // once: it may be read from a file
+        return shape is not null && HasRows(shape) ? [1, .. shape[1..]] : shape;
+    }
 
     bool HasRows(int[] shape)
     {

@@ -57,6 +57,11 @@ public sealed record Edit
     /// <summary>The second direction of Swap.</summary>
     public EditValue? To { get; init; }
 
+    /// <summary>This edit for one text of a batch that runs by itself: of recordings it takes the text's own
+    /// row.</summary>
+    /// <param name="row">The text's row in the batch, from 0.</param>
+    public Edit WithValuesOfRow(int row) => this with { Value = Value?.OfRow(row), To = To?.OfRow(row) };
+
     /// <summary>The strength of Add, ProjectOut and Swap and the factor of Scale.</summary>
     public float Alpha { get; init; } = 1f;
 

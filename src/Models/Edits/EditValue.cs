@@ -55,7 +55,7 @@ public abstract record EditValue
 
     /// <summary>The value for one text of a batch that runs by itself: of a recording its own row.</summary>
     /// <param name="row">The text's row in the batch, from 0.</param>
-    public EditValue OfRow(int row)
+    internal EditValue OfRow(int row)
         => this is RecordedValue or FileValue { Row: null } ? new BatchRowValue(this, row) : this;
 
     /// <summary>The values and their shape; a vector has one extent.</summary>

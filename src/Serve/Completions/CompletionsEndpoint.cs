@@ -76,10 +76,7 @@ public sealed class CompletionsEndpoint(ModelWorkers workers, Func<Caller, strin
                 Prompt = choice.Prompt, MaxTokens = _request.MaxTokens, Sampling = _request.Sampling,
                 Rules = _request.Rules, Seed = _request.Seed, Stream = (ulong)stream,
                 StopTokens = _request.StopTokens, 
-                Edits = [.. _request.Edits.Select(e => e with
-                {
-                    Value = e.Value?.OfRow(prompt), To = e.To?.OfRow(prompt),
-                })],
+                Edits = [.. _request.Edits.Select(e => e.WithValuesOfRow(prompt))],
                 Top = _request.LogProbabilities ?? (_request.BestOf > _request.Choices ? 0 : null),
                 ScoresPrompt = _request.Echo && scores,
                 Salt = $"{_from.Caller.Name}\n{_request.CacheSalt}" + (_request.Edits.Count == 0 ? ""

@@ -103,7 +103,7 @@ public sealed class AccessCall
     /// <summary>The edits of one input alone, as the edits of row 0.</summary>
     internal IEnumerable<Edit> EditsOf(int input) => Edits
         .Where(e => e.Rows is null || e.Rows.Contains(input))
-        .Select(e => e with { Rows = [0], Value = e.Value?.OfRow(input), To = e.To?.OfRow(input) });
+        .Select(e => e.WithValuesOfRow(input) with { Rows = [0] });
 
     static int[] Row(AccessInput input, AccessRequest request, ResidentModel model, int i)
     {
